@@ -1,0 +1,52 @@
+# The first target that needs Python makes .venv from infra/requirements.lock; nothing but python3 (>= 3.11) and make is expected.
+SHELL := /bin/sh
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format lint bench chaos lock generate clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## play Mr Dale's six weeks through the real stack and tell the story
+	@$(BIN)/care demo
+
+up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops
+	@$(BIN)/care up
+
+test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka
+	@$(BIN)/pytest
+
+check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
+
+lint: $(READY) ## everything of `check` but the tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m infra.generate --check
+
+format: $(READY) ## format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+generate: $(READY) ## write the generated files anew: schemas, docs/events.md, docs/asyncapi.yaml, docs/states
+	@$(BIN)/python -m infra.generate
+
+lock: $(READY) ## resolve the dependencies of pyproject.toml anew
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
+
+clean: ## remove the virtual environment and what tools left behind
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): infra/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Preparing .venv (first use, or the dependencies changed) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r infra/requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""How the product is run: the command line, the embedded stack, migrations, topics, the demo."""

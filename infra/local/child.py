@@ -1,0 +1,100 @@
+"""One child process, from its start to its end.
+
+Invariant: a child dies with the process that started it, by `stop` or (on Linux) by the kernel when the owner is killed.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from infra.local import leash
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An OS user to work as."""
+
+    uid: int
+    gid: int
+
+
+_OURSELVES = Identity(-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A started process. `stop` and `kill` may be called again and again."""
+
+    process: asyncio.subprocess.Process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.returncode is None
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM, *, patience: float = 10) -> None:
+        """Ask, wait for `patience` seconds, then insist."""
+        self._send(how)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), patience)
+        finally:
+            self._send(signal.SIGKILL)
+        await self.process.wait()
+
+    async def kill(self) -> None:
+        self._send(signal.SIGKILL)
+        await self.process.wait()
+
+    def _send(self, how: signal.Signals) -> None:
+        """By pid: asyncio's own `send_signal` may reap the process behind the back of asyncio's watcher (Python 3.11)."""
+        if self.is_running:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, how)
+
+
+async def start_child(
+    command: Sequence[str],
+    *,
+    output: IO[bytes] | int,
+    environment: Mapping[str, str] | None = None,
+    identity: Identity | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+    folder: Path | None = None,
+) -> Child:
+    """Start `command` on the leash of this process; `death_signal` is what the kernel sends it when this process dies."""
+    process = await asyncio.create_subprocess_exec(
+        *_leashed(command, identity or _OURSELVES, death_signal),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,  # Ctrl-C in a terminal is for the owner, who then stops its children in order
+    )
+    return Child(process)
+
+
+async def run_child(
+    command: Sequence[str], *, output: IO[bytes] | int, identity: Identity | None = None, folder: Path | None = None
+) -> bool:
+    """Run `command` to its end; whether it succeeded."""
+    child = await start_child(command, output=output, identity=identity, folder=folder)
+    try:
+        return await child.process.wait() == 0
+    finally:
+        await child.kill()
+
+
+def _leashed(command: Sequence[str], identity: Identity, death_signal: signal.Signals) -> list[str]:
+    terms = [str(number) for number in (int(death_signal), os.getpid(), identity.uid, identity.gid)]
+    return [sys.executable, "-I", "-S", str(Path(leash.__file__)), *terms, *command]

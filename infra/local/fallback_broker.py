@@ -1,0 +1,72 @@
+"""The broker of last resort: librdkafka's own, in memory, when Kafka's jars cannot be had.
+
+Run as `python -m infra.local.fallback_broker FOLDER` it prints its address and serves until it is ended; FOLDER only says whose it is.
+
+Invariant: it never passes for Kafka: its version says what it is, and whoever starts it says so aloud.
+"""
+
+import asyncio
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.local.child import Child, start_child
+from infra.local.errors import StackError
+from infra.local.leftovers import FALLBACK_MODULE
+
+_CONFIGURATION = {"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_level": 0}
+
+
+@dataclass(slots=True)
+class FallbackBroker:
+    """A broker that forgets everything when it ends. No CreateTopics: topics appear with four partitions when they are first used."""
+
+    folder: Path
+    version: str = "in-memory fallback"
+    bootstrap: str = field(default="", init=False)
+    _child: Child | None = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child and self._child.is_running else None
+
+    async def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", FALLBACK_MODULE, str(self.folder)]
+        self._child = await start_child(command, output=asyncio.subprocess.PIPE)
+        self.bootstrap = await _first_line(self._child)
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop()
+
+    async def kill(self) -> None:
+        if self._child:
+            await self._child.kill()
+
+    async def wipe(self) -> None:
+        raise StackError("The in-memory fallback broker cannot be wiped: it has no address that would outlive its data.")
+
+
+async def _first_line(child: Child) -> str:
+    output = child.process.stdout
+    line = await output.readline() if output else b""
+    if not line.startswith(b"127.0.0.1:"):
+        raise StackError("The in-memory fallback broker did not start.")
+    return line.decode().strip()
+
+
+def serve() -> None:
+    """Print the address, and keep the client alive whose memory is the broker."""
+    from confluent_kafka import Producer
+
+    client = Producer(_CONFIGURATION)
+    (broker,) = client.list_topics(timeout=10).brokers.values()
+    print(f"{broker.host}:{broker.port}", flush=True)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    serve()

@@ -1,0 +1,81 @@
+"""How a start tells what it does.
+
+Invariant: a warning is seen by a person whatever they asked for; everything else is as quiet as the listener.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn
+
+
+class Progress(Protocol):
+    """Hears about steps: begun, so far, done."""
+
+    def began(self, step: str) -> None: ...
+    def reached(self, step: str, detail: str) -> None: ...
+    def done(self, step: str, seconds: float) -> None: ...
+    def warned(self, sentence: str) -> None: ...
+
+
+class Silent:
+    """Hears everything, says nothing but warnings."""
+
+    def began(self, step: str) -> None:
+        """Say nothing."""
+
+    def reached(self, step: str, detail: str) -> None:
+        """Say nothing."""
+
+    def done(self, step: str, seconds: float) -> None:
+        """Say nothing."""
+
+    def warned(self, sentence: str) -> None:
+        print(f"WARNING: {sentence}", file=sys.stderr, flush=True)
+
+
+class StatusLines:
+    """One line per step, with a spinner while it runs and its seconds afterwards. Use as a context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._bars = Bars(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description}"),
+            TextColumn("[dim]{task.fields[detail]}"),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def began(self, step: str) -> None:
+        self._tasks[step] = self._bars.add_task(step, total=1, detail="")
+
+    def reached(self, step: str, detail: str) -> None:
+        self._bars.update(self._tasks[step], detail=detail)
+
+    def done(self, step: str, seconds: float) -> None:
+        self._bars.update(self._tasks[step], completed=1, detail=f"{seconds:.1f} s")
+
+    def warned(self, sentence: str) -> None:
+        self._bars.console.print(f"[bold yellow]WARNING:[/] {sentence}")
+
+
+@contextmanager
+def timed(progress: Progress, step: str) -> Iterator[None]:
+    """Tell `progress` that `step` began and, unless it raises, how long it took."""
+    progress.began(step)
+    begun = monotonic()
+    yield
+    progress.done(step, monotonic() - begun)

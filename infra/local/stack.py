@@ -1,0 +1,127 @@
+"""PostgreSQL and Kafka for one machine: started together, stopped together.
+
+Invariant: what was started here is ended here, a stack of one name runs at most once, and a server named by `DATABASE_URL` or
+`KAFKA_BOOTSTRAP_SERVERS` is used as it is and never touched.
+"""
+
+import asyncio
+import re
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+
+from infra.local.abandoned import take_over, throw_away, throw_away_abandoned
+from infra.local.brokers import Broker, choose_broker
+from infra.local.errors import StackError
+from infra.local.given import Server, check_database, check_kafka, given_database_url, given_kafka_bootstrap
+from infra.local.home import StackFolders, stack_folders
+from infra.local.java_cache import start_learning
+from infra.local.kafka import LocalKafka
+from infra.local.lock import take
+from infra.local.postgres import POSTGRES_VERSION, LocalPostgres
+from infra.local.progress import Progress, Silent, timed
+from infra.local.signals import sigterm_as_interrupt
+
+_KAFKA, _POSTGRES = "Apache Kafka", "PostgreSQL"
+
+
+@dataclass(frozen=True, slots=True)
+class StackAddresses:
+    """Where the servers are."""
+
+    database_url: str
+    kafka_bootstrap: str
+    postgres_version: str
+    kafka_version: str
+
+
+@dataclass(slots=True)
+class Stack:
+    """A named stack: `async with Stack() as addresses`, or start() and stop(). An ephemeral one leaves no data.
+
+    Start it from the main thread: the kernel ends the servers when the thread that started them ends.
+    """
+
+    name: str = "default"
+    ephemeral: bool = False
+    progress: Progress = field(default_factory=Silent)
+    postgres: LocalPostgres | None = field(default=None, init=False)
+    kafka: Broker | None = field(default=None, init=False)
+    _undo: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+
+    async def start(self) -> StackAddresses:
+        """Raises StackError with a sentence when it cannot."""
+        try:
+            return await self._start()
+        except BaseException as trouble:
+            await self.stop()
+            raise _sentence(trouble) from None
+
+    async def stop(self) -> None:
+        await self._undo.aclose()
+
+    async def _start(self) -> StackAddresses:
+        folders = stack_folders(_checked(self.name))
+        if not (given_database_url() and given_kafka_bootstrap()):
+            await self._claim(folders)
+        async with asyncio.TaskGroup() as both:
+            database = both.create_task(self._database(folders))
+            broker = both.create_task(self._broker(folders))
+        return StackAddresses(
+            database_url=database.result().address,
+            kafka_bootstrap=broker.result().address,
+            postgres_version=database.result().version,
+            kafka_version=broker.result().version,
+        )
+
+    async def _claim(self, folders: StackFolders) -> None:
+        """From here until `stop` the folders are ours alone."""
+        self._undo.enter_context(sigterm_as_interrupt())
+        self._undo.enter_context(take(folders.lock, self.name))
+        if self.ephemeral:
+            folders.ephemeral_mark.touch()
+            self._undo.callback(throw_away, folders)
+        await asyncio.to_thread(take_over, folders)
+        await asyncio.to_thread(throw_away_abandoned)
+
+    async def _database(self, folders: StackFolders) -> Server:
+        if url := given_database_url():
+            return await check_database(url)
+        self.postgres = LocalPostgres(folders.postgres)
+        self._undo.push_async_callback(self.postgres.stop)
+        with timed(self.progress, _POSTGRES):
+            await self.postgres.start()
+        return Server(self.postgres.dsn, POSTGRES_VERSION)
+
+    async def _broker(self, folders: StackFolders) -> Server:
+        if bootstrap := given_kafka_bootstrap():
+            return await check_kafka(bootstrap)
+        with timed(self.progress, _KAFKA):
+            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, _KAFKA))
+            self._undo.push_async_callback(self.kafka.stop)
+            await self.kafka.start()
+        await self._learn(self.kafka)
+        return Server(self.kafka.bootstrap, self.kafka.version)
+
+    async def _learn(self, broker: Broker) -> None:
+        """Let the next start be quicker."""
+        if isinstance(broker, LocalKafka) and (learning := await start_learning(broker.jars)):
+            self._undo.push_async_callback(learning.stop)
+
+    async def __aenter__(self) -> StackAddresses:
+        return await self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+
+def _checked(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+        raise StackError(f"“{name}” cannot name a stack: use lower-case letters, digits and hyphens.")
+    return name
+
+
+def _sentence(trouble: BaseException) -> BaseException:
+    """The first of what went wrong in the servers that were started together."""
+    return _sentence(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble

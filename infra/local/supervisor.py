@@ -1,0 +1,117 @@
+"""Keeps the processes of the product running: what dies is started again.
+
+Invariant: between `start` and `stop` every program runs or is about to; after `stop` none does.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from infra.local.child import Child, start_child
+from infra.local.follow import Follower
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
+_ALIVE_FOR_GOOD = 30.0
+_LARGEST_LOG = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: an absolute path and its arguments, in an environment (None: ours)."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs `programs`, each with its log in `logs`; `tell(name, line)`, if given, hears their output and every restart."""
+
+    programs: Sequence[Program]
+    logs: Path
+    tell: Callable[[str, str], None] | None = None
+    patience: float = 10
+    _children: dict[str, Child] = field(default_factory=dict, init=False)
+    _keepers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+    _followers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+
+    def pid(self, name: str) -> int | None:
+        """The pid of a program, or None while it is down."""
+        child = self._children.get(name)
+        return child.pid if child and child.is_running else None
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    async def start(self) -> None:
+        """Start all programs. What starts can still die at once: that is for their own readiness checks."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        for program in self.programs:
+            _set_aside_if_large(self.log(program.name))
+            self._follow(program)
+            self._children[program.name] = await self._run(program)
+            self._keepers.append(asyncio.create_task(self._keep(program)))
+
+    async def stop(self) -> None:
+        """End all programs at the same time: politely, after `patience` seconds not."""
+        await _cancel(self._keepers)
+        await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
+        await _cancel(self._followers)
+
+    async def _keep(self, program: Program) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            begun = monotonic()
+            code = await self._children[program.name].process.wait()
+            if monotonic() - begun > _ALIVE_FOR_GOOD:
+                pause = _FIRST_PAUSE
+            self._note(program.name, f"{program.name} ended ({_reason(code)}) and starts again in {pause:g} s")
+            await asyncio.sleep(pause)
+            self._children[program.name] = await self._run(program)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _run(self, program: Program) -> Child:
+        with self.log(program.name).open("ab") as log:
+            return await start_child(program.command, output=log.fileno(), environment=program.environment)
+
+    def _follow(self, program: Program) -> None:
+        if self.tell:
+            follower = Follower(self.log(program.name), partial(self.tell, program.name))
+            self._followers.append(asyncio.create_task(follower.run()))
+
+    def _note(self, name: str, sentence: str) -> None:
+        with self.log(name).open("a") as log:
+            log.write(f"{sentence}\n")
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+
+def _reason(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _set_aside_if_large(log: Path) -> None:
+    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+    tasks.clear()

@@ -1,0 +1,75 @@
+"""Schemas, roles and tables. Run by the owner of the database; a context's own role can use its schema and no other."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+CONTEXTS = ("referrals", "rapid_care", "mdt", "navigation")
+_HERE = Path(__file__).parent / "migrations"
+#: What nobody changes after the fact, not even the context that wrote it.
+_APPEND_ONLY = ("event", "audit")
+
+
+def role(context: str) -> str:
+    return f"care_{context}"
+
+
+def context_url(owner_url: str, context: str, password: str) -> str:
+    """The address of the same database for a context's own role."""
+    return make_url(owner_url).set(username=role(context), password=password).render_as_string(hide_password=False)
+
+
+async def migrate(owner_url: str, password: str) -> None:
+    """Brings every schema to its newest version; safe to repeat. Raises sqlalchemy.exc.SQLAlchemyError."""
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    try:
+        for context in CONTEXTS:
+            async with engine.begin() as connection:
+                await connection.run_sync(_prepare, context, password)
+                await connection.run_sync(_upgrade, context)
+                await connection.run_sync(_grant, context)
+    finally:
+        await engine.dispose()
+
+
+def configuration(connection: Connection, context: str, metadata: sa.MetaData | None = None) -> Config:
+    """Alembic's configuration of one context."""
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("version_locations", str(_HERE / context / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(connection=connection, metadata=metadata)
+    return config
+
+
+def _prepare(connection: Connection, context: str, password: str) -> None:
+    user = role(context)
+    # Roles belong to the whole server: another database's migration may be making the same one.
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
+    if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
+        connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')
+    quoted = password.replace("'", "''")
+    connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
+    connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
+    connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{context}"')
+
+
+def _upgrade(connection: Connection, context: str) -> None:
+    connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
+    command.upgrade(configuration(connection, context), "head")
+
+
+def _grant(connection: Connection, context: str) -> None:
+    user = role(context)
+    connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{context}" TO "{user}"')
+    connection.exec_driver_sql(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{context}" TO "{user}"')
+    connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')
+    for table in _APPEND_ONLY:
+        connection.exec_driver_sql(f'REVOKE UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')
+    for table in ("schema_version", "clock_shift"):
+        connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

@@ -1,0 +1,1 @@
+"""Alembic histories, one per context, each with its version table in the context's own schema."""

@@ -1,0 +1,12 @@
+"""Alembic's entry point for every context: `care migrate` hands it an open connection whose search path is the schema."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=context.config.attributes.get("metadata"),
+    version_table="schema_version",
+    compare_server_default=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""The four contexts. None imports another; they meet only through events."""

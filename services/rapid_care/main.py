@@ -1,0 +1,23 @@
+"""Composition root of the HTTP application: `uvicorn --factory services.rapid_care.main:create_app`."""
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from services.rapid_care import api, domain
+from services.rapid_care.settings import Settings
+from shared import web
+from shared.deployment import Deployment
+
+
+def create_app() -> FastAPI:
+    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
+    settings, deployment = Settings(), Deployment()
+    policy = TypeAdapter(domain.Policy).validate_python(settings.policy)
+    deployment.observe()
+    return web.create_app(
+        context="rapid_care",
+        title="Rapid Care",
+        router=api.router,
+        open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
+        tokens=deployment.tokens(),
+    )

@@ -1,0 +1,84 @@
+"""Code lists that more than one context speaks. Values come from domain.md §2.12; a new value is an addition, never a change."""
+
+from enum import IntEnum, StrEnum
+
+
+class Locality(StrEnum):
+    """The three localities; the documents name only the west (G26)."""
+
+    WEST = "west"
+    LOCALITY_B = "locality-b"
+    LOCALITY_C = "locality-c"
+
+
+class Urgency(StrEnum):
+    URGENT = "urgent"
+    ROUTINE = "routine"
+    ADVICE = "advice"
+
+
+class Condition(StrEnum):
+    """Why an urgent response is asked for."""
+
+    PNEUMONIA = "pneumonia"
+    URINARY_TRACT_INFECTION = "urinary-tract-infection"
+    HEART_FAILURE = "heart-failure"
+    COPD = "copd"
+    FALL = "fall"
+    ACUTE_COMPLICATION = "acute-complication"
+    END_OF_LIFE = "end-of-life"
+    OTHER = "other"
+
+
+class RiskLevel(IntEnum):
+    """Risk stratification, Table 14: 3 very high, 2 high, 1 medium, 0 low."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+    VERY_HIGH = 3
+
+
+class Role(StrEnum):
+    """Professional roles at the meeting, as accountable lead and as owner of an action."""
+
+    GP = "gp"
+    ACUTE_CONSULTANT = "acute-consultant"
+    SOCIAL_WORKER = "social-worker"
+    MENTAL_HEALTH = "mental-health"
+    COMMUNITY_NURSE = "community-nurse"
+    HOSPICE = "hospice"
+    AMBULANCE = "ambulance"
+    VOLUNTARY_SECTOR = "voluntary-sector"
+    CARE_NAVIGATOR = "care-navigator"
+    CASE_MANAGER = "case-manager"
+
+
+class TaskKind(StrEnum):
+    """What a navigator or case manager is asked to do."""
+
+    IMPLEMENT_CARE_PLAN_ACTION = "implement-care-plan-action"
+    SIGNPOST = "signpost"
+    ARRANGE_SOCIAL_CARE_ASSESSMENT = "arrange-social-care-assessment"
+    PERSONAL_BUDGET_ADVICE = "personal-budget-advice"
+    CARE_COORDINATION = "care-coordination"
+    CASE_MANAGEMENT = "case-management"
+    INFORM_PERSON_AND_FAMILY = "inform-person-and-family"
+    FOLLOW_UP_CHECK = "follow-up-check"
+    PROVIDE_INFORMATION = "provide-information"
+
+
+class PlaceOfCare(StrEnum):
+    HOME = "home"
+    CARE_HOME = "care-home"
+    HOSPICE = "hospice"
+    HOSPITAL = "hospital"
+
+
+class StepDown(StrEnum):
+    """Who carries on when an intensive service steps down."""
+
+    INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
+    GP = "gp"
+    NAVIGATION = "navigation"
+    COMMUNITY_NURSING = "community-nursing"

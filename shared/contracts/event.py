@@ -1,0 +1,46 @@
+"""The base of every event, and the field types that events are made of."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+#: A point in time, in UTC.
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+#: A calendar day in Europe/London.
+Day = date
+#: A code of a code list, or of an organisation: capitals, digits and hyphens; never prose.
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Value(BaseModel):
+    """A frozen part of an event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(Value):
+    """One fact. Writers may add no field of their own; readers ignore fields that they do not know.
+
+    TYPE is `<context>.<aggregate>.<verb>.v<N>`, TOPIC `<context>.<aggregate>`. A RESTRICTED event travels encrypted.
+    A PUBLIC event needs no consumer here: it is made for subscribers outside.
+    """
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+    RESTRICTED: ClassVar[bool] = False
+    PUBLIC: ClassVar[bool] = False
+
+
+def producer(event: type[Event]) -> str:
+    """The context that emits it, as its Python package: `rapid_care`."""
+    return event.TOPIC.partition(".")[0].replace("-", "_")
+
+
+__all__ = ["UUID", "Code", "Day", "Event", "Instant", "Value", "producer"]

@@ -1,0 +1,261 @@
+"""What Rapid Care publishes: the two-hour response from request to outcome, and warnings about its capacity."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from shared.contracts.codes import Condition, Locality, StepDown
+from shared.contracts.event import Code, Day, Event, Instant, Value
+
+
+class Skill(StrEnum):
+    """Skill mix, domain.md §2.12."""
+
+    EMERGENCY_NURSE_PRACTITIONER = "emergency-nurse-practitioner"
+    COMMUNITY_NURSE = "community-nurse"
+    CONSULTANT_COVER = "consultant-cover"
+    SOCIAL_WORKER = "social-worker"
+    OCCUPATIONAL_THERAPIST = "occupational-therapist"
+    HEALTHCARE_ASSISTANT = "healthcare-assistant"
+
+
+class DeclineReason(StrEnum):
+    """Why Rapid Care gives a referral back. Capacity never closes a referral, it re-routes it."""
+
+    CAPACITY = "capacity"
+    INELIGIBLE = "ineligible"
+    CLOSED_HOURS = "closed-hours"
+    LIFE_THREATENING = "life-threatening"
+
+
+class ContactMode(StrEnum):
+    FACE_TO_FACE = "face-to-face"
+    TELEPHONE_BY_TRIAGE = "telephone-by-triage"
+    NO_ACCESS = "no-access"
+
+
+class Need(StrEnum):
+    """What an assessment of health and social need found."""
+
+    NURSING = "nursing"
+    MEDICATION = "medication"
+    INFECTION = "infection"
+    CONFUSION = "confusion"
+    MOBILITY = "mobility"
+    PERSONAL_CARE = "personal-care"
+    CARER_STRAIN = "carer-strain"
+    HOME_SAFETY = "home-safety"
+    ISOLATION = "isolation"
+    NONE = "none"
+
+
+class PackageItemKind(StrEnum):
+    NURSING = "nursing"
+    IV_ANTIBIOTICS = "iv-antibiotics"
+    SOCIAL_WORK = "social-work"
+    ENABLEMENT = "enablement"
+    HOME_CARE = "home-care"
+    EQUIPMENT = "equipment"
+    TRANSPORT = "transport"
+    NIGHT_SITTING = "night-sitting"
+
+
+class ResponseOutcome(StrEnum):
+    """Closure codes, 001:12735-12738 and G44. Only the first counts as an avoided admission."""
+
+    ADMISSION_AVOIDED = "admission-avoided"
+    ADMITTED = "admitted"
+    NOT_ACUTE = "not-acute"
+    INAPPROPRIATE = "inappropriate"
+    OTHER_SERVICE_INVOLVED = "other-service-involved"
+    DIED_IN_PREFERRED_PLACE = "died-in-preferred-place"
+    DIED_ELSEWHERE = "died-elsewhere"
+    DECLINED_BY_PERSON = "declined-by-person"
+    NO_ACCESS = "no-access"
+
+
+class PackageItem(Value):
+    """One part of the package: who provides it from when. Night sitting may lie after closing time (T4)."""
+
+    kind: PackageItemKind
+    service_code: Code
+    starts_at: Instant
+
+
+class ResponseRequested(Event):
+    """The two-hour clock runs: somebody must have seen the person by `due_at`."""
+
+    TYPE = "rapid-care.response.requested.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    condition: Condition
+    received_at: Instant
+    clock_starts_at: Instant
+    due_at: Instant
+    crosses_close: bool
+    locality: Locality
+
+
+class ResponseHeldUntilOpening(Event):
+    """It came in closed hours; its clock starts at the next opening and the caller was told whom to turn to now (G04)."""
+
+    TYPE = "rapid-care.response.held-until-opening.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    condition: Condition
+    received_at: Instant
+    opens_at: Instant
+    due_at: Instant
+    locality: Locality
+
+
+class ResponseAccepted(Event):
+    """Rapid Care takes it."""
+
+    TYPE = "rapid-care.response.accepted.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    accepted_at: Instant
+    due_at: Instant
+
+
+class ResponseDeclined(Event):
+    """Rapid Care gives it back to the Community Point of Access, which must route it elsewhere."""
+
+    TYPE = "rapid-care.response.declined.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    reason: DeclineReason
+
+
+class ResponseAssigned(Event):
+    """A clinician with the needed skill goes. When a crisis plan exists it was shown with the assignment."""
+
+    TYPE = "rapid-care.response.assigned.v1"
+    TOPIC = "rapid-care.response"
+
+    clinician_id: Code
+    skill: Skill
+    care_plan_id: UUID | None
+    care_plan_version: int | None
+
+
+class ResponseEnRoute(Event):
+    """The clinician is on the way."""
+
+    TYPE = "rapid-care.response.en-route.v1"
+    TOPIC = "rapid-care.response"
+
+    clinician_id: Code
+    left_at: Instant
+
+
+class ResponseContacted(Event):
+    """A clinician reached the person; the two-hour clock stopped."""
+
+    TYPE = "rapid-care.response.contacted.v1"
+    TOPIC = "rapid-care.response"
+
+    contacted_at: Instant
+    due_at: Instant
+    is_met: bool
+    mode: ContactMode
+
+
+class ResponseAssessed(Event):
+    """Health and social need were assessed together."""
+
+    TYPE = "rapid-care.response.assessed.v1"
+    TOPIC = "rapid-care.response"
+
+    health_needs: tuple[Need, ...]
+    social_needs: tuple[Need, ...]
+
+
+class ResponsePackageAgreed(Event):
+    """Care at home was arranged."""
+
+    TYPE = "rapid-care.response.package-agreed.v1"
+    TOPIC = "rapid-care.response"
+
+    items: tuple[PackageItem, ...]
+
+
+class ResponseAtRisk(Event):
+    """Nobody has reached the person yet, and so many minutes of the clock have gone."""
+
+    TYPE = "rapid-care.response.at-risk.v1"
+    TOPIC = "rapid-care.response"
+
+    minutes_elapsed: int
+    due_at: Instant
+
+
+class ResponseBreached(Event):
+    """The deadline passed without contact. Published once; a flag, not a state."""
+
+    TYPE = "rapid-care.response.breached.v1"
+    TOPIC = "rapid-care.response"
+
+    due_at: Instant
+
+
+class ResponseBreachCleared(Event):
+    """A contact written up late had been made in time (G53)."""
+
+    TYPE = "rapid-care.response.breach-cleared.v1"
+    TOPIC = "rapid-care.response"
+
+    breached_at: Instant
+    contacted_at: Instant
+
+
+class ResponseSteppedDown(Event):
+    """The crisis is over; somebody else carries on."""
+
+    TYPE = "rapid-care.response.stepped-down.v1"
+    TOPIC = "rapid-care.response"
+
+    destination: StepDown
+    locality: Locality
+
+
+class ResponseEscalated(Event):
+    """The person was admitted to hospital."""
+
+    TYPE = "rapid-care.response.escalated.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+
+
+class ResponseClosed(Event):
+    """It ended with a stated outcome."""
+
+    TYPE = "rapid-care.response.closed.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    outcome: ResponseOutcome
+    is_admission_avoided: bool
+    benefit_pounds: int
+
+
+class CapacityLevel(StrEnum):
+    WARNING = "warning"
+    ALERT = "alert"
+
+
+class CapacityWarned(Event):
+    """More referrals this month than the commissioned 180 (warning) or 200 (alert). Nothing is declined by it (G43)."""
+
+    TYPE = "rapid-care.capacity.warned.v1"
+    TOPIC = "rapid-care.capacity"
+    PUBLIC = True
+
+    month: Day
+    referrals: int
+    level: CapacityLevel

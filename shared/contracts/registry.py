@@ -1,0 +1,30 @@
+"""Every event of the product, found by its type. A new contract module is imported here, and that is all it needs."""
+
+from functools import cache
+
+from shared.contracts import mdt, navigation, rapid_care, referrals
+from shared.contracts.event import Event
+
+MODULES = (referrals, rapid_care, mdt, navigation)
+
+
+@cache
+def registry() -> dict[str, type[Event]]:
+    """Event classes by TYPE, in the order of their modules."""
+    return {event.TYPE: event for module in MODULES for event in vars(module).values() if _is_event(event)}
+
+
+def event_type(name: str) -> type[Event] | None:
+    return registry().get(name)
+
+
+def topics() -> dict[str, list[type[Event]]]:
+    """Topic name to the events that travel on it."""
+    found: dict[str, list[type[Event]]] = {}
+    for event in registry().values():
+        found.setdefault(event.TOPIC, []).append(event)
+    return found
+
+
+def _is_event(candidate: object) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, Event) and "TYPE" in vars(candidate)

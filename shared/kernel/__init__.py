@@ -1,0 +1,1 @@
+"""The words every context thinks in: decisions, transitions, refusals, ids. Pure values."""

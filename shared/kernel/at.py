@@ -1,0 +1,12 @@
+"""Which thing a command is about, as its sender saw it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """`version` is what If-Match said; a newer stored version refuses the command."""
+
+    id: UUID
+    version: int

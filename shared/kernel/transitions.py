@@ -1,0 +1,46 @@
+"""State tables as data: one table guards the commands, answers `GET .../actions` and is printed as docs/states."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.kernel.decision import Fact
+from shared.kernel.errors import IllegalTransition
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """From which states a command is possible, where it can lead, and which events it can emit."""
+
+    sources: frozenset[StrEnum]
+    targets: frozenset[StrEnum]
+    emits: frozenset[type[Fact]]
+
+
+#: A command class, or the kind of a deadline that acts by itself.
+Trigger = type | str
+Transitions = Mapping[Trigger, Transition]
+
+
+def transition(sources: StrEnum | tuple[StrEnum, ...], targets: StrEnum | tuple[StrEnum, ...], *emits: type[Fact]) -> Transition:
+    """One row of a state table, as short as it reads in the documents."""
+    return Transition(_set(sources), _set(targets), frozenset(emits))
+
+
+def require(status: StrEnum, trigger: Trigger, table: Transitions) -> None:
+    """Raises IllegalTransition when `status` does not permit `trigger`."""
+    if status not in table[trigger].sources:
+        raise IllegalTransition(name_of(trigger), status.value)
+
+
+def permitted(status: StrEnum, table: Transitions) -> list[type]:
+    """The commands (not deadlines) that `status` permits, in the order of the table."""
+    return [trigger for trigger, row in table.items() if isinstance(trigger, type) and status in row.sources]
+
+
+def name_of(trigger: Trigger) -> str:
+    return trigger if isinstance(trigger, str) else trigger.__name__
+
+
+def _set(states: StrEnum | tuple[StrEnum, ...]) -> frozenset[StrEnum]:
+    return frozenset(states) if isinstance(states, tuple) else frozenset({states})

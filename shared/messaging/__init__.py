@@ -1,0 +1,1 @@
+"""Kafka: the relay sends what was committed, the consumer applies what arrives, the timekeeper acts on deadlines."""

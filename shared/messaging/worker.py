@@ -1,0 +1,70 @@
+"""The process beside a context's API: relay, timekeeper and consumer in one event loop.
+
+Deadlines keep being acted on while Kafka is away. What cannot be mended in place ends the process; whoever supervises
+it starts it anew.
+"""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import start_http_server
+
+from shared.messaging.consumer import Consumer
+from shared.messaging.handling import Wiring
+from shared.messaging.intake import Intake
+from shared.messaging.relay import Relay
+from shared.messaging.timekeeper import Timekeeper
+from shared.persistence.database import Database
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Where Kafka is, what goes before every topic name, and which instance of its consumer group this process is."""
+
+    bootstrap: str
+    prefix: str = ""
+    instance: str = "0"
+
+
+class Worker:
+    def __init__(self, database: Database[Any], wiring: Wiring, kafka: Kafka, metrics_port: int | None = None) -> None:
+        self._database, self._context, self._metrics_port = database, wiring.context, metrics_port
+        intake = Intake(database, wiring)
+        self._parts: dict[str, Relay | Timekeeper | Consumer] = {
+            "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
+            "timekeeper": Timekeeper(database, wiring),
+            "consumer": Consumer(intake, wiring.context, wiring.topics, kafka.bootstrap, prefix=kafka.prefix, instance=kafka.instance),
+        }
+
+    async def run(self) -> int:
+        """The exit code: 0 after SIGTERM or SIGINT, 1 when a part could not go on."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if self._metrics_port is not None:
+            start_http_server(self._metrics_port, addr="127.0.0.1")
+        tasks = [asyncio.create_task(part.run(), name=name) for name, part in self._parts.items()]
+        log.info("worker.running", context_name=self._context)
+        code = await self._until_the_first_ends(tasks, stop)
+        await self._database.close()
+        return code
+
+    async def _until_the_first_ends(self, tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> int:
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in done if task is not stopping]
+        for task in failed:
+            log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task.exception()))
+        for task in [*tasks, stopping]:
+            task.cancel()
+        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        return 1 if failed else 0
+
+
+def _why(problem: BaseException | None) -> str:
+    return " <- ".join(type(link).__name__ for link in (problem, problem.__cause__ if problem else None) if link)

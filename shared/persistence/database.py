@@ -1,0 +1,86 @@
+"""The door to a context's schema: a pool of connections that hands out transactions and readers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+import orjson
+
+from shared.clock import Clock
+from shared.kernel.actor import SYSTEM, Actor
+from shared.persistence.idempotency import claim
+from shared.persistence.secrets import Secrets
+from shared.persistence.statements import Connection, Reader
+from shared.persistence.transaction import Cause, Once, Transaction
+
+P = TypeVar("P")
+
+#: A statement or lock that takes longer than this is a fault, not work.
+_SESSION = {
+    "timezone": "UTC",
+    "jit": "off",
+    "lock_timeout": "5s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+class Database(Generic[P]):
+    """`policy` is the context's configured numbers; every transaction carries it to the handlers."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, clock: Clock, policy: P, secrets: Secrets) -> None:
+        self.pool = pool
+        self.clock = clock
+        self.policy = policy
+        self.secrets = secrets
+        self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
+
+    @asynccontextmanager
+    async def transaction(
+        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: Once | None = None
+    ) -> AsyncIterator[Transaction[P]]:
+        """Everything inside is committed together when the block ends, or not at all.
+
+        With `once`, a repeated request raises AlreadyAnswered before anything is done.
+        """
+        async with self.pool.acquire() as connection:
+            async with connection.transaction():
+                now = await self.clock.now(connection)
+                tx = Transaction(connection, now=now, actor=actor, cause=cause or Cause("system"), policy=self.policy, secrets=self.secrets)
+                if once is not None:
+                    await claim(tx, once)
+                yield tx
+                await tx.flush()
+            if tx.has_recorded:
+                self.committed.set()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reader]:
+        """A connection for queries; each statement sees what was committed when it began."""
+        async with self.pool.acquire() as connection:
+            yield Reader(connection)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def connect(dsn: str, *, clock: Clock, policy: P, secrets: Secrets, size: int = 10) -> Database[P]:
+    pool = await asyncpg.create_pool(
+        dsn, min_size=1, max_size=size, init=prepare, reset=_keep, server_settings=_SESSION, command_timeout=60
+    )
+    return Database(pool, clock=clock, policy=policy, secrets=secrets)
+
+
+async def prepare(connection: Connection) -> None:
+    """JSON columns hold and give Python values."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text")
+
+
+async def _keep(connection: Connection) -> None:
+    """Nothing here changes session state, so a returned connection needs no reset and no round trip."""
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,121 @@
+"""The tables that every context has, in its own schema: the event log and what keeps its promises.
+
+`event` is append-only. A row of `outbox` is unsent; a row that remains is proof of failure.
+A row of `inbox` says that an event was applied here, or why it was refused.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+
+INSTANT = sa.DateTime(timezone=True)
+REAL_TIME = sa.text("clock_timestamp()")
+
+
+def platform_tables(metadata: sa.MetaData) -> None:
+    """Adds the platform's tables to a context's metadata."""
+    sa.Table(
+        "event",
+        metadata,
+        sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("id", sa.Uuid, nullable=False, unique=True),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("key", sa.Uuid, nullable=False),
+        sa.Column("occurred_at", INSTANT, nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME, comment="real time, also when the clock is shifted"),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("causation_id", sa.Uuid),
+        sa.Column("actor_org", sa.Text, nullable=False),
+        sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("traceparent", sa.Text),
+        sa.Column("data", BYTEA, nullable=False, comment="as sent: JSON, or the JWE of a restricted event"),
+        sa.UniqueConstraint("subject", "topic", "sequence"),
+        sa.Index("ix_event_correlation_id", "correlation_id"),
+        sa.Index("ix_event_recorded_at", "recorded_at"),
+    )
+    sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, sa.ForeignKey("event.seq"), primary_key=True))
+    sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("event_id", sa.Uuid, primary_key=True),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("applied_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("refused_code", sa.Text, comment="the rule that said no; null when applied"),
+    )
+    sa.Table(
+        "parked",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.Integer, nullable=False),
+        sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.Column("key", BYTEA),
+        sa.Column("value", BYTEA),
+        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.UniqueConstraint("topic", "partition", "offset", "key"),
+        sa.Index("ix_parked_key", "key"),
+    )
+    sa.Table(
+        "timer",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("state", sa.Text, nullable=False, server_default="pending", comment="pending, fired, cancelled, refused or parked"),
+        sa.Column("settled_at", INSTANT, comment="by the clock of care, which may be shifted"),
+        sa.Column("late_by_ms", sa.BigInteger),
+        sa.Column("reason", sa.Text),
+        sa.UniqueConstraint("subject", "kind", "due_at"),
+        sa.Index("ix_timer_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
+    )
+    sa.Table(
+        "idempotency",
+        metadata,
+        sa.Column("actor_id", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", BYTEA, nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("headers", JSONB),
+        sa.Column("body", BYTEA),
+        sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
+    )
+    sa.Table(
+        "audit",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("actor_org", sa.Text, nullable=False),
+        sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer),
+        sa.Column("trace_id", sa.Text),
+        sa.Index("ix_audit_subject", "subject"),
+    )
+    sa.Table(
+        "relay_state",
+        metadata,
+        sa.Column("cluster_id", sa.Text, primary_key=True),
+        sa.Column("seen_at", INSTANT, nullable=False, server_default=REAL_TIME),
+    )
+    sa.Table("clock_shift", metadata, sa.Column("shift", sa.Interval, nullable=False, primary_key=True))
+
+
+def metadata() -> sa.MetaData:
+    """Empty metadata with the naming convention of constraints, set once for every context."""
+    return sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )

@@ -1,0 +1,119 @@
+"""The one transaction. Handlers change state through it; it alone writes events, outbox, deadlines and audit, at its end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from shared.contracts.envelope import encode
+from shared.contracts.event import Event
+from shared.kernel.actor import Actor
+from shared.kernel.decision import Deadline
+from shared.kernel.ids import new_id
+from shared.persistence.secrets import Secrets
+from shared.persistence.statements import Connection, Reader
+
+P = TypeVar("P")
+
+_RECORD_EVENTS = """
+WITH recorded AS (
+    INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
+                       actor_org, actor_role, traceparent, data)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
+                         $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[])
+    RETURNING seq)
+INSERT INTO outbox (seq) SELECT seq FROM recorded"""
+
+_AUDIT = """
+INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
+SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::uuid[], $7::int[], $8::text[])"""
+
+_CANCEL_TIMERS = """
+UPDATE timer SET state = 'cancelled', settled_at = $1
+FROM unnest($2::uuid[], $3::text[]) AS gone (subject, kind)
+WHERE timer.subject = gone.subject AND timer.kind = gone.kind AND timer.state = 'pending'"""
+
+_SET_TIMERS = """
+INSERT INTO timer (subject, kind, due_at, correlation_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', settled_at = NULL WHERE timer.state = 'cancelled'"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a transaction happens: the command, event type or deadline; the event that caused it; its trace."""
+
+    action: str
+    event_id: UUID | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The caller's key, and a digest of what was asked."""
+
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which aggregate something was recorded about. `key` decides the Kafka partition, `correlation_id` the chain it belongs to."""
+
+    id: UUID
+    key: UUID
+    correlation_id: UUID
+
+
+class Transaction(Reader, Generic[P]):
+    """`now` is one instant for the whole transaction; `policy` the context's configured numbers."""
+
+    def __init__(self, connection: Connection, *, now: datetime, actor: Actor, cause: Cause, policy: P, secrets: Secrets) -> None:
+        super().__init__(connection)
+        self.now = now
+        self.actor = actor
+        self.cause = cause
+        self.policy = policy
+        self.secrets = secrets
+        self.once: Once | None = None
+        self._events: list[tuple[Any, ...]] = []
+        self._audit: list[tuple[Any, ...]] = []
+        self._deadlines: list[tuple[UUID, str, datetime, UUID]] = []
+        self._cancelled: list[tuple[UUID, str]] = []
+
+    def record(self, about: Subject, event: Event, sequence: int) -> None:
+        """Appends one event to the log, and to the outbox, when the transaction ends."""
+        data = encode(event, self.secrets.key_ring)
+        actor, cause = self.actor, self.cause
+        self._events.append(
+            (new_id(), event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
+             actor.organisation, actor.role, cause.traceparent, data)
+        )  # fmt: skip
+
+    def audit(self, subject: UUID, version: int | None = None) -> None:
+        """One line of who did what to which thing; also for reads of a person's record."""
+        self._audit.append((self.cause.action, subject, version, self.cause.traceparent))
+
+    def set_deadline(self, about: Subject, deadline: Deadline) -> None:
+        self._deadlines.append((about.id, deadline.kind, deadline.due_at, about.correlation_id))
+
+    def cancel_deadlines(self, subject: UUID, kind: str) -> None:
+        """Those already stored, and those set earlier in this transaction."""
+        self._deadlines = [row for row in self._deadlines if row[:2] != (subject, kind)]
+        self._cancelled.append((subject, kind))
+
+    @property
+    def has_recorded(self) -> bool:
+        return bool(self._events)
+
+    async def flush(self) -> None:
+        """Called by the database at the end of the block, never by handlers."""
+        if self._events:
+            await self.connection.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
+        if self._audit:
+            who = (self.now, self.actor.id, self.actor.organisation, self.actor.role)
+            await self.connection.execute(_AUDIT, *who, *map(list, zip(*self._audit, strict=True)))
+        if self._cancelled:
+            await self.connection.execute(_CANCEL_TIMERS, self.now, *map(list, zip(*self._cancelled, strict=True)))
+        if self._deadlines:
+            await self.connection.execute(_SET_TIMERS, *map(list, zip(*self._deadlines, strict=True)))

@@ -1,0 +1,25 @@
+"""Trace context: every request and every event carries a W3C `traceparent`, so one referral can be followed everywhere.
+
+A deployment that wants the spans adds an exporter to PROVIDER in its composition root.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+#: A provider of our own, so that ids are made whether or not a deployment exports spans.
+PROVIDER = TracerProvider()
+_TRACER = PROVIDER.get_tracer("care")
+
+
+@contextmanager
+def span(name: str, parent: str | None = None) -> Iterator[str]:
+    """A span below `parent`, which may be absent; gives its own traceparent."""
+    context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
+    with _TRACER.start_as_current_span(name, context=context):
+        carrier: dict[str, str] = {}
+        _PROPAGATOR.inject(carrier)
+        yield carrier["traceparent"]

@@ -1,0 +1,52 @@
+"""The factory of a context's HTTP application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.persistence.database import Database
+from shared.web import health, problems
+from shared.web.middleware import Observed, Timed
+from shared.web.tokens import Tokens
+
+#: The largest body; a route that takes more (an upload) says so itself.
+MOST_BYTES = 1024 * 1024
+
+
+def create_app(
+    *,
+    context: str,
+    title: str,
+    router: APIRouter,
+    open_database: Callable[[], Awaitable[Database[Any]]],
+    tokens: Tokens,
+    gauges: Sequence[health.Gauges] = (),
+    unlimited: Sequence[str] = (),
+) -> FastAPI:
+    """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
+    prefix = router.prefix
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database = await open_database()
+        yield
+        await app.state.database.close()
+
+    app = FastAPI(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        max_body_size=MOST_BYTES,
+        docs_url=f"{prefix}/docs",
+        redoc_url=None,
+        openapi_url=f"{prefix}/openapi.json",
+    )
+    app.state.tokens = tokens
+    app.include_router(router)
+    app.include_router(health.router(prefix, context, gauges))
+    problems.install(app)
+    app.add_middleware(Timed, unlimited=unlimited)
+    app.add_middleware(Observed, context=context)
+    return app

@@ -1,0 +1,71 @@
+"""Around every request: its trace, its log line, its time limit. Plain ASGI, so that streams stay streams."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.telemetry import metrics, tracing
+from shared.web.problems import problem_response
+
+log = structlog.get_logger()
+
+_TIMEOUT_SECONDS = 30.0
+
+
+class Observed:
+    """Continues the caller's trace or begins one; every answer carries it, every log line names it."""
+
+    def __init__(self, app: ASGIApp, context: str) -> None:
+        self._app, self._context = app, context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), HTTPStatus.INTERNAL_SERVER_ERROR.value
+        with tracing.span(scope["method"], _header(scope, b"traceparent")) as traceparent:
+
+            async def noting(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = int(message["status"])
+                    message["headers"] = [*message["headers"], (b"traceparent", traceparent.encode())]
+                await send(message)
+
+            with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
+                try:
+                    await self._app(scope, receive, noting)
+                finally:
+                    self._note(scope, status, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        metrics.REQUESTS.labels(self._context, route, status).observe(seconds)
+        log.info("request.answered", method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 1))
+
+
+class Timed:
+    """Ends requests that take over thirty seconds; paths ending in one of `unlimited` (streams, uploads) take what they need."""
+
+    def __init__(self, app: ASGIApp, unlimited: Sequence[str] = ()) -> None:
+        self._app, self._unlimited = app, tuple(unlimited)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(self._unlimited):
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            late = problem_response(503, "temporarily-unavailable", "This took too long.", "Repeat the request unchanged.")
+            await late(scope, receive, send)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    found = next((value for key, value in scope["headers"] if key == name), None)
+    return None if found is None else found.decode("latin-1")

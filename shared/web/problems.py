@@ -1,0 +1,154 @@
+"""Refusals as RFC 9457 problems: `application/problem+json` with a stable `code`, what to do, and the trace to quote.
+
+No problem ever repeats a value that was sent: fields are named, their contents are not.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
+from shared.persistence.failures import CONTENTION, INFRASTRUCTURE
+from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
+from shared.telemetry.logs import frames
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+#: The most specific class decides.
+_STATUS: Mapping[type[Exception], HTTPStatus] = {
+    VersionConflict: HTTPStatus.PRECONDITION_FAILED,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotFound: HTTPStatus.NOT_FOUND,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    RuleBroken: HTTPStatus.CONFLICT,
+    Conflict: HTTPStatus.CONFLICT,
+}
+
+
+class FieldProblem(BaseModel):
+    """Where in the request, and what was expected there."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is stable; `advice` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    advice: str
+    instance: str | None = None
+    errors: list[FieldProblem] = []
+
+
+class HttpRefusal(Exception):
+    """A refusal that is about HTTP and not about care: a token, a header, a size."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str, advice: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.advice, self.headers = status, code, detail, advice, headers
+
+
+def status_of(refusal: type[Exception]) -> HTTPStatus:
+    return next(_STATUS[base] for base in refusal.__mro__ if base in _STATUS)
+
+
+def problems(*refusals: type[DomainError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: each refusal under its status, beside those that every route has."""
+    texts: dict[int, list[str]] = {400: ["malformed-request"], 401: ["token-missing, token-invalid, token-expired"], 403: ["scope-missing"]}
+    texts |= {413: ["body-too-large"], 422: ["validation-failed"], 503: ["temporarily-unavailable"]}
+    for refusal in refusals:
+        texts.setdefault(int(status_of(refusal)), []).append(refusal.code)
+    return {
+        status: {"model": Problem, "description": ", ".join(codes), "content": {MEDIA_TYPE: {}}} for status, codes in sorted(texts.items())
+    }
+
+
+def problem_response(
+    status: int, code: str, detail: str, advice: str, *, errors: list[FieldProblem] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    problem = Problem(
+        type=f"urn:care-coordination:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        advice=advice,
+        instance=structlog.contextvars.get_contextvars().get("trace_id"),
+        errors=errors or [],
+    )
+    return Response(orjson.dumps(problem.model_dump(exclude_none=True)), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(DomainError, _domain)
+    app.add_exception_handler(AlreadyAnswered, _already_answered)
+    app.add_exception_handler(HttpRefusal, _refused)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    for trouble in (*INFRASTRUCTURE, *CONTENTION):
+        app.add_exception_handler(trouble, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _domain(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
+    return problem_response(status_of(type(refusal)), refusal.code, refusal.detail, refusal.advice)
+
+
+async def _already_answered(_: Request, repeated: Exception) -> Response:
+    assert isinstance(repeated, AlreadyAnswered)  # noqa: S101  Starlette calls by type
+    answer = repeated.answer
+    return Response(answer.body, answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, "application/json")
+
+
+async def _refused(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, HttpRefusal)  # noqa: S101  Starlette calls by type
+    return problem_response(refusal.status, refusal.code, refusal.detail, refusal.advice, headers=refusal.headers)
+
+
+async def _validation(_: Request, invalid: Exception) -> Response:
+    assert isinstance(invalid, RequestValidationError)  # noqa: S101  Starlette calls by type
+    errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=error["msg"]) for error in invalid.errors()]
+    if any(error["type"] == "json_invalid" for error in invalid.errors()):
+        return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.", errors=errors)
+    advice = "Correct the fields that are listed; the API's own pages describe each."
+    return problem_response(422, "validation-failed", "The request does not have the expected form.", advice, errors=errors)
+
+
+async def _http(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, HTTPException)  # noqa: S101  Starlette calls by type
+    code = {404: "not-found", 405: "method-not-allowed"}.get(refusal.status_code, "malformed-request")
+    return problem_response(
+        refusal.status_code, code, "There is nothing like that here.", "Look at /openapi.json of this service.", headers=refusal.headers
+    )
+
+
+async def _unavailable(request: Request, trouble: Exception) -> Response:
+    log.error("request.unavailable", route=_route(request), problem=type(trouble).__name__)
+    advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
+    return problem_response(503, "temporarily-unavailable", "The service cannot answer now.", advice, headers={"Retry-After": "1"})
+
+
+async def _unexpected(request: Request, fault: Exception) -> Response:
+    log.error("request.failed", route=_route(request), problem=type(fault).__name__, at=frames(fault))
+    return problem_response(
+        500, "internal-error", "Something went wrong on our side.", "Report the instance; repeat the request unchanged."
+    )
+
+
+def _route(request: Request) -> str:
+    return getattr(request.scope.get("route"), "path", "unknown")

@@ -1,0 +1,91 @@
+"""What an endpoint is handed: who calls, which version they saw, their idempotency key, and the door to the database."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.kernel.actor import Actor
+from shared.persistence.database import Database
+from shared.persistence.statements import Reader
+from shared.persistence.transaction import Cause, Once, Transaction
+from shared.web.problems import HttpRefusal
+
+_ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
+_BEARER = HTTPBearer(auto_error=False, description="A JWT; `care token` issues one for development.")
+
+
+def requires(scope: str) -> Any:
+    """The dependency of a route that only callers with this scope may use."""
+
+    def caller(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
+        actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
+        if scope not in actor.scopes:
+            advice = "Ask whoever administers access for a token with this scope."
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {scope} is needed.", advice)
+        return actor
+
+    return Depends(caller)
+
+
+def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
+    advice = "Read the resource and send its ETag in If-Match."
+    if if_match is None:
+        raise HttpRefusal(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
+    found = _ETAG.match(if_match)
+    if not found:
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "if-match-malformed", "If-Match is not an ETag of this service.", advice)
+    return int(found[1])
+
+
+async def once(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(max_length=128, description="New for a new request; repeated with it")] = None,
+) -> Once:
+    if not idempotency_key:
+        advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
+    asked = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + await request.body())
+    return Once(idempotency_key, asked.digest())
+
+
+class UnitOfWork:
+    """One request's way to the database. The transaction is opened and closed inside the endpoint, before the answer leaves."""
+
+    def __init__(self, database: Database[Any], cause: Cause) -> None:
+        self._database, self._cause = database, cause
+
+    @asynccontextmanager
+    async def transaction(self, caller: Actor, once: Once | None = None) -> AsyncIterator[Transaction[Any]]:
+        async with self._database.transaction(caller, self._cause, once) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reader]:
+        """For what concerns no single person."""
+        async with self._database.reading() as reader:
+            yield reader
+
+    @asynccontextmanager
+    async def viewing(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
+        """For reading what concerns a person: the view is audited."""
+        async with self._database.transaction(caller, self._cause) as tx:
+            yield tx
+            tx.audit(subject)
+
+
+def unit_of_work(request: Request) -> UnitOfWork:
+    traceparent = structlog.contextvars.get_contextvars().get("traceparent")
+    return UnitOfWork(request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
+
+
+IfMatch = Annotated[int, Depends(if_match)]
+IdempotencyKey = Annotated[Once, Depends(once)]
+Unit = Annotated[UnitOfWork, Depends(unit_of_work)]

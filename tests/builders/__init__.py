@@ -1,0 +1,1 @@
+"""Builders: everything a test does not care about, made plausible. All people are synthetic."""

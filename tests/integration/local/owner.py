@@ -1,0 +1,29 @@
+"""A program that owns a stack, for the tests that end it: `python -m tests.integration.local.owner NAME`.
+
+It puts one word into each server, and then says the pids of both.
+"""
+
+import asyncio
+import sys
+
+from infra.local.kafka import LocalKafka
+from infra.local.stack import Stack
+from tests.integration.local.traffic import create_topic, keep, send
+
+
+async def main(name: str) -> None:
+    stack = Stack(name)
+    async with stack as addresses:
+        await keep(addresses.database_url, "before the crash")
+        if isinstance(stack.kafka, LocalKafka):
+            await create_topic(addresses.kafka_bootstrap, "crash")
+        await send(addresses.kafka_bootstrap, "crash", "before the crash")
+        assert stack.postgres
+        assert stack.kafka
+        sys.stdout.write(f"{stack.postgres.pid} {stack.kafka.pid}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
