@@ -1,0 +1,1 @@
+"""Mr Dale's six weeks, played through the served product and told as a story."""

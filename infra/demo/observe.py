@@ -1,0 +1,59 @@
+"""What flowed since the last look: every event, and how long after its commit each other context had applied it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from infra.migrate import CONTEXTS
+
+#: Both instants are PostgreSQL's own commit times of the two transactions (track_commit_timestamp).
+_SINCE = """
+SELECT seq, id, type, occurred_at, pg_xact_commit_timestamp(xmin) AS committed_at FROM {context}.event WHERE seq > $1 ORDER BY seq"""
+_APPLIED = "SELECT event_id, pg_xact_commit_timestamp(xmin) AS applied_at FROM {context}.inbox WHERE event_id = ANY($1::uuid[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Flowed:
+    """An event; `applied` is (context, milliseconds after the commit) for each that listens."""
+
+    type: str
+    occurred_at: datetime
+    committed_at: datetime
+    applied: Sequence[tuple[str, float]]
+
+
+class Observer:
+    """Looks from outside, as the owner of the database."""
+
+    def __init__(self, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._owner = owner
+        self._seen = dict.fromkeys(CONTEXTS, 0)
+
+    async def look(self) -> list[Flowed]:
+        """The events since the last look, in the order of their commits."""
+        rows = [row for context in CONTEXTS for row in await self._new(context)]
+        applied = await self._applied([row["id"] for row in rows])
+        flowed = [
+            Flowed(row["type"], row["occurred_at"], row["committed_at"], _delays(row["committed_at"], applied.get(row["id"], [])))
+            for row in rows
+        ]
+        return sorted(flowed, key=lambda each: each.committed_at)
+
+    async def _new(self, context: str) -> list[asyncpg.Record]:
+        rows = await self._owner.fetch(_SINCE.format(context=context), self._seen[context])
+        if rows:
+            self._seen[context] = rows[-1]["seq"]
+        return rows
+
+    async def _applied(self, ids: list[object]) -> dict[object, list[tuple[str, datetime]]]:
+        found: dict[object, list[tuple[str, datetime]]] = {}
+        for context in CONTEXTS:
+            for row in await self._owner.fetch(_APPLIED.format(context=context), ids):
+                found.setdefault(row["event_id"], []).append((context, row["applied_at"]))
+        return found
+
+
+def _delays(committed_at: datetime, applied: list[tuple[str, datetime]]) -> list[tuple[str, float]]:
+    return [(context, (at - committed_at).total_seconds() * 1000) for context, at in applied]

@@ -1,0 +1,57 @@
+"""The four applications behind one port, told apart by their prefix. Each is the same application that runs alone in production."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from services.mdt.main import create_app as mdt
+from services.navigation.main import create_app as navigation
+from services.referrals.main import create_app as referrals
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.rapid_care.main import create_app as rapid_care
+
+FACTORIES: Mapping[str, Callable[[], FastAPI]] = {
+    "/referrals": referrals,
+    "/rapid-care": rapid_care,
+    "/mdt": mdt,
+    "/navigation": navigation,
+}
+
+
+class Gateway:
+    """Hands a request to the application of its first path segment; what belongs to none is answered here."""
+
+    def __init__(self, apps: Mapping[str, FastAPI]) -> None:
+        self._apps = apps
+        self._own = Starlette(routes=[Route("/", self._contents), Route("/livez", _live)], lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app_of(scope)(scope, receive, send)
+
+    def _app_of(self, scope: Scope) -> ASGIApp:
+        path: str = scope.get("path", "")
+        return next((app for prefix, app in self._apps.items() if path == prefix or path.startswith(f"{prefix}/")), self._own)
+
+    async def _contents(self, request: Request) -> JSONResponse:
+        return JSONResponse({app.title: str(request.url.replace(path=f"{prefix}/docs")) for prefix, app in self._apps.items()})
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as exits:
+            for app in self._apps.values():
+                await exits.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+
+def create_gateway() -> Gateway:
+    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
+    return Gateway({prefix: factory() for prefix, factory in FACTORIES.items()})
+
+
+async def _live(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})

@@ -1,0 +1,58 @@
+"""`care up`: the product served until it is interrupted."""
+
+import asyncio
+import signal
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.gateway import FACTORIES
+from infra.keys import Keys
+from infra.local.progress import StatusLines
+from infra.product import Product, running
+
+#: Ready-made callers for development: who, where, as what, with which scopes.
+CALLERS: dict[str, tuple[str, str, list[str]]] = {
+    "gp": ("W07", "gp", ["referrals:refer"]),
+    "point-of-access": ("CLCH", "clinical-triager", ["referrals:refer", "referrals:triage"]),
+    "rapid-care": ("CLCH", "emergency-nurse-practitioner", ["rapid-care:coordinate", "rapid-care:respond"]),
+    "mdt-coordinator": ("BCCG", "mdt-coordinator", ["mdt:coordinate", "mdt:decide", "mdt:import-risk", "mdt:read"]),
+    "clch-community-nurse-1": ("CLCH", "community-nurse", ["mdt:lead", "mdt:read"]),
+    "clch-navigator-1": ("CLCH", "care-navigator", ["navigation:work"]),
+    "navigation-coordinator": ("CLCH", "navigation-coordinator", ["navigation:coordinate", "navigation:work"]),
+}
+
+
+async def serve(out: Console, *, name: str, port: int) -> None:
+    """Raises StackError with a sentence when it cannot start."""
+    stop = asyncio.Event()
+    with StatusLines(out) as progress:
+        product = running(name, port=port, progress=progress)
+        ready = await product.__aenter__()
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        _tell(out, ready)
+        await stop.wait()
+        out.print("Stopping ...")
+    finally:
+        await product.__aexit__(None, None, None)
+
+
+def token(keys: Keys, caller: str) -> str:
+    organisation, role, scopes = CALLERS[caller]
+    return keys.token(caller, organisation, role, scopes)
+
+
+def _tell(out: Console, product: Product) -> None:
+    addresses = product.addresses
+    out.print(f"\nServing at [bold]{product.url}[/] on PostgreSQL {addresses.postgres_version} and Kafka {addresses.kafka_version}.")
+    for prefix in FACTORIES:
+        out.print(f"  {product.url}{prefix}/docs")
+    table = Table("caller", "organisation", "scopes", title="Development tokens: `care token` prints more", title_justify="left")
+    for caller, (organisation, _, scopes) in CALLERS.items():
+        table.add_row(caller, organisation, " ".join(scopes))
+    out.print(table)
+    for caller in CALLERS:
+        out.print(f"export TOKEN_{caller.upper().replace('-', '_')}={token(product.keys, caller)}", soft_wrap=True, highlight=False)
+    out.print("\nCtrl-C stops.")

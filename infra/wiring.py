@@ -1,0 +1,24 @@
+"""Every context by its name: its wiring and its policy, for whoever looks at all of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import services.mdt.domain.policy
+import services.navigation.domain
+import services.referrals.domain
+from services.mdt import agents as mdt
+from services.navigation import agents as navigation
+from services.referrals import agents as referrals
+
+import services.rapid_care.domain
+from services.rapid_care import agents as rapid_care
+from shared.messaging.handling import Wiring
+
+WIRINGS: Mapping[str, Wiring] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}
+
+POLICIES: Mapping[str, type[Any]] = {
+    "referrals": services.referrals.domain.Policy,
+    "rapid_care": services.rapid_care.domain.Policy,
+    "mdt": services.mdt.domain.policy.Policy,
+    "navigation": services.navigation.domain.Policy,
+}
