@@ -1,0 +1,9 @@
+"""The tables of the weekly meeting and the only SQL that writes them, one module per aggregate."""
+
+from services.mdt.store import person
+from services.mdt.store.tables import METADATA
+
+#: Importing a module registers its tables.
+MODULES = (person,)
+
+__all__ = ["METADATA", "MODULES"]

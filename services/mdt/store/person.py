@@ -1,0 +1,32 @@
+"""The copy of what the person told once."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from services.mdt.store.tables import METADATA, Tx
+from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.ids import PersonId
+from shared.persistence.statements import Statement
+
+PERSON = sa.Table(
+    "person",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("record", JSONB, nullable=False),
+    comment="the copy of what the person told once",
+)
+
+_COPY = insert(PERSON).values({name: sa.bindparam(name) for name in ("person_id", "sequence", "record")})
+_COPY_PERSON = Statement(
+    _COPY.on_conflict_do_update(
+        index_elements=["person_id"],
+        set_={"sequence": _COPY.excluded.sequence, "record": _COPY.excluded.record},
+        where=PERSON.c.sequence < _COPY.excluded.sequence,
+    )
+)
+
+
+async def copy_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
+    """Keeps the newest record of a person, whatever order the events come in."""
+    await tx.execute(_COPY_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))

@@ -1,0 +1,12 @@
+"""The one METADATA of the schema: every module of the store adds its own tables to it."""
+
+from typing import TypeAlias
+
+from services.mdt.domain.policy import Policy
+from shared.persistence.platform import metadata, platform_tables
+from shared.persistence.transaction import Transaction
+
+Tx: TypeAlias = Transaction[Policy]
+
+METADATA = metadata()
+platform_tables(METADATA)
