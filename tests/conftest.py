@@ -14,6 +14,9 @@ from infra.migrate import migrate
 from shared.kernel.ids import new_id
 
 _TEMPLATE = "care_template"
+_TABLES = """
+SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+WHERE schemaname IN ('referrals', 'rapid_care', 'mdt', 'navigation') ORDER BY 1"""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,14 @@ class Servers:
 
     stack: Stack
     addresses: StackAddresses
+
+
+@dataclass(frozen=True)
+class Common:
+    """A database, and which of its tables tests fill."""
+
+    url: str
+    tables: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +61,37 @@ async def template(addresses: StackAddresses, keys: Keys) -> str:
     return _TEMPLATE
 
 
+@pytest.fixture(scope="session")
+async def common(addresses: StackAddresses, template: str) -> Common:
+    """The database that tests take turns with."""
+    await _administer(addresses.database_url, f"CREATE DATABASE care_common TEMPLATE {template}")
+    url = _database(addresses.database_url, "care_common")
+    connection = await asyncpg.connect(url)
+    tables = [row["name"] for row in await connection.fetch(_TABLES)]
+    filled = {name for name in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")}  # noqa: S608  names of the catalogue
+    await connection.close()
+    return Common(url, sorted(set(tables) - filled))
+
+
 @pytest.fixture
-async def owner_url(addresses: StackAddresses, template: str) -> AsyncIterator[str]:
-    """The owner's address of a fresh database with all four schemas."""
+async def owner_url(common: Common) -> str:
+    """The owner's address of a database with all four schemas and nothing but reference data in it."""
+    connection = await asyncpg.connect(common.url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            for table in common.tables:
+                await connection.execute(f"DELETE FROM {table}")  # noqa: S608  names of the catalogue
+    finally:
+        await connection.close()
+    return common.url
+
+
+@pytest.fixture
+async def own_url(addresses: StackAddresses, template: str) -> AsyncIterator[str]:
+    """The same, for a test that changes tables or needs the database for itself."""
     name = f"test_{new_id().hex}"
-    await _administer(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    await _administer(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _database(addresses.database_url, name)
     await _administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
