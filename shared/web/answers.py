@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request, Response
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 
 from shared.kernel.transitions import Transitions, permitted
@@ -58,9 +59,9 @@ async def created(tx: Transaction[Any], view: View, location: str) -> Response:
 
 def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
     """The commands that a state permits, each with its address: a route is named like the command that it carries."""
-    routes = {route.name: route for route in request.app.routes if hasattr(route, "methods")}
+    methods = {route.name: route.methods for route in iter_route_contexts(request.app.routes) if route.methods}
     commands = [command.__name__ for table in tables for command in permitted(status, table)]
-    return [Action(name=name, method=min(routes[name].methods), href=str(request.app.url_path_for(name, **path))) for name in commands]
+    return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in commands]
 
 
 def etag(version: int) -> str:
