@@ -22,14 +22,14 @@ _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 _BEARER = HTTPBearer(auto_error=False, description="A JWT; `care token` issues one for development.")
 
 
-def requires(scope: str) -> Any:
-    """The dependency of a route that only callers with this scope may use."""
+def requires(*scopes: str) -> Any:
+    """The dependency of a route that only callers with this scope, or with any one of these, may use."""
 
     def caller(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
-        if scope not in actor.scopes:
+        if actor.scopes.isdisjoint(scopes):
             advice = "Ask whoever administers access for a token with this scope."
-            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {scope} is needed.", advice)
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(scopes)} is needed.", advice)
         return actor
 
     return Depends(caller)
