@@ -42,8 +42,44 @@ class BlockReason(StrEnum):
     FUNDING = "funding"
 
 
+class EscalationReason(StrEnum):
+    """Why a task is put before the lead without being blocked; a blocked one carries its BlockReason."""
+
+    NOBODY_AVAILABLE = "nobody-available"
+    NOT_ACKNOWLEDGED = "not-acknowledged"
+
+
+class ReassignReason(StrEnum):
+    """Why a task went to somebody else."""
+
+    ABSENCE = "absence"
+    WORKLOAD = "workload"
+    CLOSER_TO_PERSON = "closer-to-person"
+    PERSON_ASKED = "person-asked"
+
+
+class RescheduleReason(StrEnum):
+    """Why a due time was moved."""
+
+    CARE_PLAN_REVISED = "care-plan-revised"
+    SERVICE_DATE = "service-date"
+    PERSON_ASKED = "person-asked"
+    PERSON_IN_HOSPITAL = "person-in-hospital"
+
+
+class CancelReason(StrEnum):
+    """Why a task is no longer needed."""
+
+    CARE_PLAN_CLOSED = "care-plan-closed"
+    CARE_PLAN_REVISED = "care-plan-revised"
+    REFERRAL_CANCELLED = "referral-cancelled"
+    REFERRAL_REROUTED = "referral-rerouted"
+    PERSON_DIED = "person-died"
+    CREATED_IN_ERROR = "created-in-error"
+
+
 class TaskCreated(Event):
-    """There is something to be done for a person."""
+    """There is something to be done for a person. `source_id` is the plan, referral, response, lead or case it came from."""
 
     TYPE = "navigation.task.created.v1"
     TOPIC = "navigation.task"
@@ -54,6 +90,7 @@ class TaskCreated(Event):
     role: Role
     locality: Locality
     due_at: Instant
+    action_id: UUID | None = None
 
 
 class TaskAssigned(Event):
@@ -98,6 +135,7 @@ class TaskFulfilled(Event):
     source: TaskSource
     source_id: UUID
     outcome: TaskOutcome
+    action_id: UUID | None = None
 
 
 class TaskBlocked(Event):
@@ -111,14 +149,14 @@ class TaskBlocked(Event):
 
 
 class TaskReassigned(Event):
-    """Another navigator has it; its history stays."""
+    """Another navigator has it, or it waits for one; its history and its due time stay."""
 
     TYPE = "navigation.task.reassigned.v1"
     TOPIC = "navigation.task"
     PUBLIC = True
 
     from_navigator_id: Code
-    to_navigator_id: Code
+    to_navigator_id: Code | None
     reason: Code
 
 
@@ -129,6 +167,18 @@ class TaskEscalated(Event):
     TOPIC = "navigation.task"
 
     kind: TaskKind
+    reason: Code
+
+
+class TaskRescheduled(Event):
+    """It is due at another time than before."""
+
+    TYPE = "navigation.task.rescheduled.v1"
+    TOPIC = "navigation.task"
+    PUBLIC = True
+
+    from_due_at: Instant
+    due_at: Instant
     reason: Code
 
 
