@@ -86,6 +86,24 @@ class Outcome(StrEnum):
     REDIRECTED_TO_EMERGENCY = "redirected-to-emergency"
 
 
+class CancelReason(StrEnum):
+    """Why a referral was withdrawn; `ReferralCancelled.reason` holds one of these."""
+
+    WITHDRAWN = "withdrawn"
+    SENT_IN_ERROR = "sent-in-error"
+    DECLINED_BY_PERSON = "declined-by-person"
+    MOVED_AWAY = "moved-away"
+    DIED = "died"
+
+
+class SharingPreference(StrEnum):
+    """What the person wants others to see of their story (G12). A crisis response sees it in any case, and that is audited."""
+
+    DIRECT_CARE = "direct-care"
+    RESTRICTED = "restricted"
+    WITHHELD = "withheld"
+
+
 class ReferralReceived(Event):
     """A referral was acknowledged with a reference; from here it is owned until it is closed."""
 
@@ -204,6 +222,16 @@ class ReferralInformationRequested(Event):
     asked_at: Instant
 
 
+class ReferralInformationAnswered(Event):
+    """The referrer gave what was asked for; its words are in the person's record."""
+
+    TYPE = "referrals.referral.information-answered.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    answered_at: Instant
+
+
 class ReferralUrgencyRaised(Event):
     """A routine referral became urgent: a new clock from now, the original received time kept (G41)."""
 
@@ -223,6 +251,17 @@ class ReferralAcknowledgementOverdue(Event):
 
     service_code: Code
     acknowledge_by: Instant
+
+
+class ReferralOutcomeOverdue(Event):
+    """It was taken or signposted long ago and nobody has said how it ended; the Community Point of Access asks."""
+
+    TYPE = "referrals.referral.outcome-overdue.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    service_code: Code
+    outcome_by: Instant
 
 
 class ReferralClosed(Event):
@@ -281,3 +320,4 @@ class PersonRecordRecorded(Event):
     practice_code: Code
     locality: Locality
     story: Story
+    sharing: SharingPreference = SharingPreference.DIRECT_CARE
