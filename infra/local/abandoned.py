@@ -1,4 +1,4 @@
-"""Clears away what crashed runs left: servers still running, and the data of stacks that were meant to be thrown away.
+"""Throws away what crashed runs left of stacks that were meant to leave nothing.
 
 Invariant: nothing of a stack is touched without holding its lock.
 """
@@ -10,12 +10,6 @@ from infra.local.errors import StackInUse
 from infra.local.home import StackFolders, stack_folders, stacks_folder
 from infra.local.leftovers import end_leftovers
 from infra.local.lock import take
-
-
-def take_over(folders: StackFolders) -> None:
-    """Make ready for a start what an earlier run may have left in any state. The caller holds the lock."""
-    end_leftovers((folders.root, folders.postgres))
-    (folders.postgres / "data" / "postmaster.pid").unlink(missing_ok=True)  # its pid may be anybody's by now
 
 
 def throw_away(folders: StackFolders) -> None:

@@ -7,13 +7,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from infra.local import leash
+from infra.local.errors import StackError
+
+_PAUSE = 0.03
+_LONGEST_START = 300  # a large log to recover from takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,17 @@ async def run_child(
         return await child.process.wait() == 0
     finally:
         await child.kill()
+
+
+async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], *, name: str, log: Path) -> None:
+    """Return when `is_ready`; a sentence that names the server and its log when it ends first, or takes too long."""
+    deadline = monotonic() + _LONGEST_START
+    while not await is_ready():
+        if not child.is_running:
+            raise StackError(f"{name} did not start; {log} says why.")
+        if monotonic() > deadline:
+            raise StackError(f"{name} has not become ready in {_LONGEST_START} s; {log} may say why.")
+        await asyncio.sleep(_PAUSE)
 
 
 def _leashed(command: Sequence[str], identity: Identity, death_signal: signal.Signals) -> list[str]:

@@ -10,6 +10,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from infra.local.child import Child, start_child
 from infra.local.errors import StackError
@@ -22,8 +23,9 @@ _CONFIGURATION = {"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_
 class FallbackBroker:
     """A broker that forgets everything when it ends. No CreateTopics: topics appear with four partitions when they are first used."""
 
+    version: ClassVar = "in-memory fallback"
+
     folder: Path
-    version: str = "in-memory fallback"
     bootstrap: str = field(default="", init=False)
     _child: Child | None = field(default=None, init=False)
 

@@ -39,6 +39,8 @@ class Follower:
     def _read_on(self) -> bytes:
         if not self.path.exists():
             return b""
+        if self.path.stat().st_size < self._offset:  # another file of this name was begun
+            self._offset = 0
         with self.path.open("rb") as file:
             file.seek(self._offset)
             added = file.read()

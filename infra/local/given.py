@@ -3,13 +3,13 @@
 Invariant: a given server is only asked whether it answers; no address appears in a sentence, because it may hold a password.
 """
 
-import asyncio
 import os
 from dataclasses import dataclass
 
 import asyncpg
 
 from infra.local.errors import StackError
+from infra.local.ports import accepts
 
 _PATIENCE = 10
 
@@ -47,16 +47,6 @@ async def check_kafka(bootstrap: str) -> Server:
     """Whether one of the named brokers accepts a connection; anything more would need its credentials."""
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
-        if port.isdigit() and await _accepts(host, int(port)):
-            return Server(bootstrap, "not ours")
+        if port.isdigit() and await accepts(host, int(port)):
+            return Server(bootstrap, "given")
     raise StackError("KAFKA_BOOTSTRAP_SERVERS is set, but no broker accepts a connection there.")
-
-
-async def _accepts(host: str, port: int) -> bool:
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _PATIENCE)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True

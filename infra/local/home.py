@@ -25,6 +25,15 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it. What root makes here lets others pass, whatever the umask: PostgreSQL is one of them."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        if is_root():
+            each.chmod(0o755)
+
+
 @dataclass(frozen=True, slots=True)
 class StackFolders:
     """The folders of one named stack."""

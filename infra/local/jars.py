@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.errors import JarRefused
-from infra.local.home import care_home
+from infra.local.home import care_home, make_folder
 from infra.local.jar_download import Listener, download, repository
 from infra.local.lock import held
 
@@ -49,7 +49,7 @@ def verified_jars(listener: Listener, *, lock: Path = LOCK) -> list[Path]:
     """The paths of all jars, fetched if need be. Raises JarsUnavailable or JarRefused."""
     jars = read_lock(lock)
     folder = care_home() / f"kafka-{KAFKA_VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with held(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             _fetch(folder, jars, listener)

@@ -14,13 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.local.child import Child, run_child, start_child
-from infra.local.errors import StackInUse
+from infra.local.errors import StackError
 from infra.local.home import care_home
 from infra.local.jar_download import Listener
 from infra.local.jars import verified_jars
 from infra.local.java import cache_file, java_command
 from infra.local.kafka import LocalKafka
 from infra.local.lock import take
+from infra.local.logs import open_log
 from infra.local.signals import sigterm_as_interrupt
 
 _LOWEST_PRIORITY = 19
@@ -30,7 +31,7 @@ async def start_learning(jars: Sequence[Path]) -> Child | None:
     """Begin in the background, unless it is done."""
     if cache_file(jars).exists():
         return None
-    with (care_home() / "java-cache.log").open("ab") as log:
+    with open_log(care_home() / "java-cache.log") as log:
         return await start_child([sys.executable, "-m", "infra.local.java_cache"], output=log.fileno())
 
 
@@ -40,8 +41,14 @@ async def _learn(jars: Sequence[Path]) -> None:
     recording = folder / "recording"
     await _record(LocalKafka(folder, jars, java_flags=["-XX:AOTMode=record", f"-XX:AOTConfiguration={recording}"]))
     if await _assemble(jars, recording, folder / "cache"):
-        (folder / "cache").rename(cache_file(jars))
+        _put_in_place(folder / "cache", cache_file(jars))
     shutil.rmtree(folder)
+
+
+def _put_in_place(cache: Path, place: Path) -> None:
+    for outdated in place.parent.glob("kafka-*.aot"):
+        outdated.unlink()
+    cache.rename(place)
 
 
 async def _record(broker: LocalKafka) -> None:
@@ -54,17 +61,20 @@ async def _record(broker: LocalKafka) -> None:
 
 async def _assemble(jars: Sequence[Path], recording: Path, cache: Path) -> bool:
     flags = ["-XX:AOTMode=create", f"-XX:AOTConfiguration={recording}", f"-XX:AOTCache={cache}"]
-    with (care_home() / "java-cache.log").open("ab") as log:
+    with open_log(care_home() / "java-cache.log") as log:
         return await run_child(java_command(jars, flags=flags), output=log.fileno())
 
 
 def main() -> None:
     os.nice(_LOWEST_PRIORITY)
-    with suppress(StackInUse, KeyboardInterrupt), take(care_home() / "java-cache.lock", "java cache"), sigterm_as_interrupt():
+    with suppress(KeyboardInterrupt), take(care_home() / "java-cache.lock", "java cache"), sigterm_as_interrupt():
         jars = verified_jars(Listener())
         if not cache_file(jars).exists():
             asyncio.run(_learn(jars))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except StackError as trouble:
+        sys.exit(str(trouble))

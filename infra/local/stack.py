@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 
-from infra.local.abandoned import take_over, throw_away, throw_away_abandoned
+from infra.local.abandoned import throw_away, throw_away_abandoned
 from infra.local.brokers import Broker, choose_broker
 from infra.local.errors import StackError
 from infra.local.given import Server, check_database, check_kafka, given_database_url, given_kafka_bootstrap
 from infra.local.home import StackFolders, stack_folders
 from infra.local.java_cache import start_learning
 from infra.local.kafka import LocalKafka
+from infra.local.leftovers import end_leftovers
 from infra.local.lock import take
-from infra.local.postgres import POSTGRES_VERSION, LocalPostgres
+from infra.local.postgres import LocalPostgres
 from infra.local.progress import Progress, Silent, timed
 from infra.local.signals import sigterm_as_interrupt
-
-_KAFKA, _POSTGRES = "Apache Kafka", "PostgreSQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,12 @@ class Stack:
         """Raises StackError with a sentence when it cannot."""
         try:
             return await self._start()
-        except BaseException as trouble:
+        except BaseExceptionGroup as troubles:  # of the servers that start together; one sentence is enough
             await self.stop()
-            raise _sentence(trouble) from None
+            raise troubles.exceptions[0] from None
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         await self._undo.aclose()
@@ -82,7 +84,7 @@ class Stack:
         if self.ephemeral:
             folders.ephemeral_mark.touch()
             self._undo.callback(throw_away, folders)
-        await asyncio.to_thread(take_over, folders)
+        await asyncio.to_thread(end_leftovers, [folders.root, folders.postgres])
         await asyncio.to_thread(throw_away_abandoned)
 
     async def _database(self, folders: StackFolders) -> Server:
@@ -90,15 +92,15 @@ class Stack:
             return await check_database(url)
         self.postgres = LocalPostgres(folders.postgres)
         self._undo.push_async_callback(self.postgres.stop)
-        with timed(self.progress, _POSTGRES):
+        with timed(self.progress, self.postgres.title):
             await self.postgres.start()
-        return Server(self.postgres.dsn, POSTGRES_VERSION)
+        return Server(self.postgres.dsn, self.postgres.version)
 
     async def _broker(self, folders: StackFolders) -> Server:
         if bootstrap := given_kafka_bootstrap():
             return await check_kafka(bootstrap)
-        with timed(self.progress, _KAFKA):
-            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, _KAFKA))
+        with timed(self.progress, LocalKafka.title):
+            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, LocalKafka.title))
             self._undo.push_async_callback(self.kafka.stop)
             await self.kafka.start()
         await self._learn(self.kafka)
@@ -120,8 +122,3 @@ def _checked(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
         raise StackError(f"“{name}” cannot name a stack: use lower-case letters, digits and hyphens.")
     return name
-
-
-def _sentence(trouble: BaseException) -> BaseException:
-    """The first of what went wrong in the servers that were started together."""
-    return _sentence(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble

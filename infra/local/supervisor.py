@@ -16,10 +16,10 @@ from typing import Self
 
 from infra.local.child import Child, start_child
 from infra.local.follow import Follower
+from infra.local.logs import open_log
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _ALIVE_FOR_GOOD = 30.0
-_LARGEST_LOG = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,8 @@ class Supervisor:
         """Start all programs. What starts can still die at once: that is for their own readiness checks."""
         self.logs.mkdir(parents=True, exist_ok=True)
         for program in self.programs:
-            _set_aside_if_large(self.log(program.name))
             self._follow(program)
-            self._children[program.name] = await self._run(program)
+            await self._run(program)
             self._keepers.append(asyncio.create_task(self._keep(program)))
 
     async def stop(self) -> None:
@@ -75,12 +74,14 @@ class Supervisor:
                 pause = _FIRST_PAUSE
             self._note(program.name, f"{program.name} ended ({_reason(code)}) and starts again in {pause:g} s")
             await asyncio.sleep(pause)
-            self._children[program.name] = await self._run(program)
+            with suppress(OSError):  # no room for another process: the dead one is found dead again, and it waits longer
+                await self._run(program)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _run(self, program: Program) -> Child:
-        with self.log(program.name).open("ab") as log:
-            return await start_child(program.command, output=log.fileno(), environment=program.environment)
+    async def _run(self, program: Program) -> None:
+        with open_log(self.log(program.name)) as log:
+            child = await start_child(program.command, output=log.fileno(), environment=program.environment)
+        self._children[program.name] = child
 
     def _follow(self, program: Program) -> None:
         if self.tell:
@@ -88,11 +89,15 @@ class Supervisor:
             self._followers.append(asyncio.create_task(follower.run()))
 
     def _note(self, name: str, sentence: str) -> None:
-        with self.log(name).open("a") as log:
+        with suppress(OSError), self.log(name).open("a") as log:  # a full disk stops notes, not restarts
             log.write(f"{sentence}\n")
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -101,11 +106,6 @@ class Supervisor:
 
 def _reason(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _set_aside_if_large(log: Path) -> None:
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
-        log.replace(log.with_suffix(".log.1"))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -25,8 +25,8 @@ _ROOT = Path(__file__).parents[3]
 async def _owner(name: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
     """A process that owns a stack, and the pids of its servers."""
     command = [sys.executable, "-W", "error", "-m", "tests.integration.local.owner", name]
-    streams = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
-    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, **streams)
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=pipe, stderr=nowhere)
     assert process.stdout
     try:
         yield process, [int(pid) for pid in (await process.stdout.readline()).split()]

@@ -1,7 +1,9 @@
 """A stack starts, serves, survives what is done to its servers, and leaves nothing."""
 
+import asyncio
 import re
 
+import asyncpg
 import psutil
 import pytest
 
@@ -23,11 +25,17 @@ async def test_postgres_is_set_up_to_keep_its_promises(stack: Stack, name: str, 
 async def test_what_was_committed_survives_a_killed_postgres(stack: Stack) -> None:
     assert stack.postgres
     await keep(stack.postgres.dsn, "committed")
+    session = await asyncpg.connect(stack.postgres.dsn)
+    at_work = asyncio.create_task(session.execute("SELECT count(*) FROM generate_series(1, 1000000000)"))
+    await asyncio.sleep(0.1)
 
     await stack.postgres.kill()
     await stack.postgres.start()
 
     assert await kept(stack.postgres.dsn) == ["committed"]
+    with pytest.raises((asyncpg.PostgresError, OSError)):
+        await at_work
+    session.terminate()
 
 
 async def test_what_was_acknowledged_survives_a_killed_broker_at_the_same_address(stack: Stack) -> None:

@@ -1,0 +1,88 @@
+"""`care demo`: starts the product, plays the story, tells it, and judges whether everything happened, each thing once."""
+
+import asyncio
+import json
+from collections import Counter
+from time import monotonic
+
+import asyncpg
+import httpx
+from rich.console import Console
+
+from infra.demo.calendar import day
+from infra.demo.expected import EXPECTED
+from infra.demo.observe import Flowed, Observer
+from infra.demo.story import CHAPTERS, Chapter
+from infra.demo.world import StoryBroken, World
+from infra.local.errors import StackError
+from infra.local.progress import StatusLines
+from infra.product import Product, running
+from shared.clock import LONDON
+
+_STACK = "demo"
+
+
+async def play(out: Console, *, keep: bool) -> None:
+    """Raises StackError with a sentence when the story did not happen as domain.md §3.4 tells it."""
+    began = monotonic()
+    progress = StatusLines(out)
+    with progress:
+        product_context = running(_STACK, ephemeral=True, clock_at=day(-31, "09:00"), progress=progress)
+        product = await product_context.__aenter__()
+    try:
+        events = await tell(out, product)
+        _judge(events)
+        _say_json(product, sum(events.values()), monotonic() - began)
+        if keep:
+            out.print(f"Still serving at {product.url}; Ctrl-C stops.")
+            await asyncio.Event().wait()
+    finally:
+        await product_context.__aexit__(None, None, None)
+
+
+async def tell(out: Console, product: Product) -> Counter[str]:
+    """Plays every chapter and prints it; gives how often each event type happened."""
+    owner = await asyncpg.connect(product.addresses.database_url)
+    try:
+        async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
+            world, observer, counts = World(product, http, owner), Observer(owner), Counter[str]()
+            for chapter in CHAPTERS:
+                counts.update(each.type for each in await _chapter(out, world, observer, chapter))
+            return counts
+    except (StoryBroken, TimeoutError) as problem:
+        raise StackError(f"The story broke off: {problem}") from problem
+    finally:
+        await owner.close()
+
+
+async def _chapter(out: Console, world: World, observer: Observer, chapter: Chapter) -> list[Flowed]:
+    await world.travel(chapter.at)
+    meanwhile = await observer.look()
+    for each in meanwhile:
+        _tell_event(out, each, "by itself, ")
+    out.print(f"\n[bold]{chapter.at:%a %d %b %Y %H:%M}[/]  {chapter.title}")
+    for line in await chapter.act(world):
+        out.print(f"  {line}", highlight=False)
+    await world.settle()
+    flowed = await observer.look()
+    for each in flowed:
+        _tell_event(out, each)
+    return [*meanwhile, *flowed]
+
+
+def _tell_event(out: Console, event: Flowed, how: str = "") -> None:
+    when = f"{how}{event.occurred_at.astimezone(LONDON):%a %d %b %H:%M}: " if how else ""
+    applied = ", ".join(f"{context} {milliseconds:.0f} ms" for context, milliseconds in event.applied) or "for subscribers"
+    out.print(f"    [cyan]{when}{event.type}[/] [dim]→ {applied}[/]", highlight=False)
+
+
+def _judge(events: Counter[str]) -> None:
+    wrong = [f"{kind} happened {events[kind]} times, not {times}" for kind, times in EXPECTED.items() if events[kind] != times]
+    if wrong:
+        raise StackError("The story did not happen as it should: " + "; ".join(wrong) + ".")
+
+
+def _say_json(product: Product, events: int, seconds: float) -> None:
+    addresses = product.addresses
+    verdict = {"demo": "passed", "events": events, "kafka": addresses.kafka_version, "postgres": addresses.postgres_version}
+    print(json.dumps(verdict | {"seconds": round(seconds, 1)}))

@@ -1,0 +1,16 @@
+"""Log files of started programs.
+
+Invariant: a log only grows while its program runs; a large one is set aside before the next start, and one is kept.
+"""
+
+from pathlib import Path
+from typing import IO
+
+_LARGEST = 10_000_000
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """The file to hand to a program that is about to start."""
+    if path.exists() and path.stat().st_size > _LARGEST:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return path.open("ab")

@@ -1,0 +1,34 @@
+"""Starts the servers of a stack again when they die under it.
+
+Invariant: a server that was stopped on purpose before this was cancelled is started again too, so cancel this before stopping the stack.
+"""
+
+import asyncio
+
+from infra.local.errors import StackError
+from infra.local.fallback_broker import FallbackBroker
+from infra.local.kafka import LocalKafka
+from infra.local.postgres import LocalPostgres
+from infra.local.progress import Progress
+from infra.local.stack import Stack
+
+_PAUSE = 5
+
+
+async def keep_running(stack: Stack) -> None:
+    """Runs until cancelled. The fallback broker is left as it is: another one would have another address."""
+    async with asyncio.TaskGroup() as both:
+        for server in (stack.postgres, stack.kafka):
+            if server and not isinstance(server, FallbackBroker):
+                both.create_task(_keep(server, stack.progress))
+
+
+async def _keep(server: LocalPostgres | LocalKafka, progress: Progress) -> None:
+    while True:
+        await server.ended()
+        progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")
+        try:
+            await server.start()
+        except StackError as trouble:
+            progress.warned(f"{trouble} Next try in {_PAUSE} s.")
+            await asyncio.sleep(_PAUSE)

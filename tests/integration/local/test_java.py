@@ -1,0 +1,29 @@
+"""Java is called the same way every time, with the class cache once it has been made."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.local.java import cache_file, java_command
+
+_JARS = [Path("/jars/first.jar"), Path("/jars/second.jar")]
+
+
+@pytest.fixture(autouse=True)
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_HOME", str(tmp_path))
+
+
+def test_without_a_class_cache_java_starts_without_one() -> None:
+    command = java_command(_JARS, "kafka.Kafka", "settings")
+    assert command[-4:] == ["-cp", "/jars/first.jar:/jars/second.jar", "kafka.Kafka", "settings"]
+    assert not any("AOT" in argument for argument in command)
+
+
+def test_the_class_cache_is_used_once_it_is_there() -> None:
+    cache_file(_JARS).touch()
+    assert f"-XX:AOTCache={cache_file(_JARS)}" in java_command(_JARS, "kafka.Kafka")
+
+
+def test_other_jars_need_another_class_cache() -> None:
+    assert cache_file(_JARS) != cache_file(_JARS[:1])

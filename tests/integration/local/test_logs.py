@@ -1,0 +1,33 @@
+"""Logs do not grow for ever, and who follows one hears the next as well."""
+
+import os
+from pathlib import Path
+
+from infra.local.follow import Follower
+from infra.local.logs import open_log
+
+
+def test_a_large_log_is_set_aside_before_the_next_start(tmp_path: Path) -> None:
+    log = tmp_path / "program.log"
+    log.touch()
+    os.truncate(log, 10_000_001)
+    with open_log(log) as file:
+        file.write(b"begun anew\n")
+    assert log.read_bytes() == b"begun anew\n"
+    assert (tmp_path / "program.log.1").exists()
+
+
+def test_lines_are_told_whole_and_once_across_a_log_that_was_set_aside(tmp_path: Path) -> None:
+    log = tmp_path / "program.log"
+    log.write_text("old\n")
+    heard: list[str] = []
+    follower = Follower(log, heard.append)
+    with log.open("a") as file:
+        file.write("one\ntw")
+    follower.catch_up()
+    with log.open("a") as file:
+        file.write("o\n")
+    follower.catch_up()
+    log.write_text("3\n")
+    follower.catch_up()
+    assert heard == ["one", "two", "3"]
