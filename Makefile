@@ -37,7 +37,7 @@ generate: $(READY) ## write the generated files anew: schemas, docs/events.md, d
 	@$(BIN)/python -m infra.generate
 
 lock: $(READY) ## resolve the dependencies of pyproject.toml anew
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
+	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -47,6 +47,6 @@ $(READY): infra/requirements.lock pyproject.toml
 	@echo "Preparing .venv (first use, or the dependencies changed) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r infra/requirements.lock
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --require-hashes -r infra/requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --no-deps -e .
 	@touch $@
