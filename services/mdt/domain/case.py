@@ -1,0 +1,275 @@
+"""A person before the meeting: from referral to a place on an agenda, a discussion, and care that goes on.
+
+Every case that is open stands before screening, on an agenda, or under a plan with a review date; it leaves with a destination.
+Sources: domain.md §5.4, E9, E11, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.mdt.commands import CloseCase, CloseReason, DeferCase, DiscussCase, ScreenCase, StepDownCase
+from services.mdt.domain.meeting import Place, Slot, require_begun
+from services.mdt.domain.policy import Policy
+from services.mdt.domain.table_16 import Standing
+from services.mdt.domain.working_days import local_day
+from shared.contracts.codes import Locality
+from shared.contracts.event import Event
+from shared.contracts.mdt import (
+    CaseClosed,
+    CaseDeferred,
+    CaseDiscussed,
+    CaseListed,
+    CaseRedirected,
+    CaseReferred,
+    CaseScreened,
+    CaseSteppedDown,
+    ScreeningOutcome,
+)
+from shared.kernel.decision import Decision
+from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, require, transition
+
+
+class Status(StrEnum):
+    REFERRED = "referred"
+    LISTED = "listed"
+    ACTIVE = "active-management"
+    STEPPED_DOWN = "stepped-down"
+    REDIRECTED = "redirected"
+    CLOSED = "closed"
+
+
+class Occurrence(StrEnum):
+    """What happens to a case without a command."""
+
+    REFERRED_AGAIN = "referred-again"
+    REFERRAL_WITHDRAWN = "referral-withdrawn"
+    REVIEW_DUE = "review-due"
+    ROLLED_OVER = "rolled-over"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One person's way through the meeting; a person has at most one that is open.
+
+    `referral_ids` are the referrals that still wait for an answer; `discussed_in` is the meeting of the last discussion.
+    """
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    status: Status
+    practice_code: str
+    locality: Locality
+    is_urgent: bool
+    referred_at: datetime
+    referral_ids: tuple[UUID, ...] = ()
+    needs_mental_health: bool = False
+    meeting_id: UUID | None = None
+    meeting_starts_at: datetime | None = None
+    slot: Slot | None = None
+    is_deferred: bool = False
+    deferrals: int = 0
+    discussed_in: UUID | None = None
+    care_plan_id: UUID | None = None
+    version: int = 0
+
+
+class CaseNotFound(NotFound):
+    code = "case-not-found"
+
+
+class DestinationMissing(RuleBroken):
+    code = "destination-missing"
+    advice = "Say where the person goes instead: there is no wrong door."
+
+
+class DeferredTooOften(RuleBroken):
+    code = "deferred-too-often"
+    advice = "Discuss the case at this meeting, or redirect the person by closing it with a reason."
+
+
+class JointPlanMissing(RuleBroken):
+    code = "joint-plan-missing"
+    advice = "Record the plan that health and social care agreed together."
+
+
+class LeadMissing(RuleBroken):
+    code = "lead-missing"
+    advice = "Name the accountable lead professional; the GP where nobody else is."
+
+
+class ActionMissing(RuleBroken):
+    code = "action-missing"
+    advice = "Record at least one action, each with an owner and a due day."
+
+
+class ActionDueInPast(RuleBroken):
+    code = "action-due-in-past"
+    advice = "Give each action a due day from today on."
+
+
+class CaseNotDiscussed(RuleBroken):
+    code = "case-not-discussed"
+    advice = "A need that nobody discussed cannot be met: screen the case, or list it."
+
+
+_WAITING = (Status.REFERRED, Status.LISTED)
+_MANAGED = (Status.ACTIVE, Status.STEPPED_DOWN)
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+CASE: Transitions = {
+    ScreenCase: transition(Status.REFERRED, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
+    DeferCase: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
+    DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
+    StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
+    CloseCase: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
+    Occurrence.REFERRED_AGAIN: transition((*_WAITING, *_MANAGED), (*_WAITING,), CaseReferred, CaseListed),
+    Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
+    Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
+    Occurrence.ROLLED_OVER: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
+}
+OPEN = (*_WAITING, *_MANAGED)
+
+
+def refer(case: Case, standing: Standing) -> Decision[Case]:
+    """Somebody asked the meeting to look at a person: a CPA referral, or case finding."""
+    return Decision(case, [_referred(case, standing, referral_id) for referral_id in case.referral_ids or (None,)])
+
+
+def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: Place | None) -> Decision[Case]:
+    """Another referral for a person whose case is open joins it; both are answered by the same discussion.
+
+    A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs.
+    """
+    require(case.status, Occurrence.REFERRED_AGAIN, CASE)
+    chain = case.correlation_id if case.referral_ids else referral_id
+    joined = replace(case, referral_ids=(*case.referral_ids, referral_id), is_urgent=case.is_urgent or is_urgent, correlation_id=chain)
+    events: list[Event] = [_referred(joined, standing, referral_id)]
+    if place is not None:
+        joined = _with_place(joined, place)
+    if joined.status is Status.LISTED:
+        events += _listed(joined, (referral_id,))
+    return Decision(joined, events)
+
+
+def list_eligible(case: Case, command: ScreenCase, place: Place) -> Decision[Case]:
+    """Screened eligible, it takes a place on an agenda (E9). Raises IllegalTransition."""
+    require(case.status, ScreenCase, CASE)
+    is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
+    screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
+    listed = _with_place(screened, place)
+    return Decision(listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)])
+
+
+def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
+    """Screened not eligible, it leaves with a destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
+    require(case.status, ScreenCase, CASE)
+    if command.destination is None:
+        raise DestinationMissing("A person whom the meeting does not take goes somewhere else.")
+    redirected = [
+        CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason)
+        for waiting in case.referral_ids or (None,)
+    ]
+    screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
+    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected])
+
+
+def defer(case: Case, command: DeferCase, place: Place, policy: Policy) -> Decision[Case]:
+    """The chair moves it to the next meeting, only so often. Raises IllegalTransition, DeferredTooOften."""
+    require(case.status, DeferCase, CASE)
+    if case.deferrals >= policy.most_deferrals:
+        raise DeferredTooOften(f"It was deferred {case.deferrals} times already.")
+    return _move(replace(case, deferrals=case.deferrals + 1), command.reason, place)
+
+
+def roll_over(case: Case, reason: str, place: Place) -> Decision[Case]:
+    """Its meeting was cancelled or ended without it: it moves on with its priority, and that counts as nobody's deferral (mdt-8)."""
+    require(case.status, Occurrence.ROLLED_OVER, CASE)
+    return _move(case, reason, place)
+
+
+def check_discussion(case: Case, command: DiscussCase, *, now: datetime, policy: Policy) -> None:
+    """No discussion without a joint plan, a lead and at least one action (mdt-3), nor before the meeting began.
+
+    Raises IllegalTransition, MeetingNotBegun, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
+    """
+    require(case.status, DiscussCase, CASE)
+    require_begun(case.meeting_starts_at or now, now)
+    if command.joint_plan is None:
+        raise JointPlanMissing("A discussion ends with a joint care plan.")
+    if command.lead is None:
+        raise LeadMissing("A discussion ends with an accountable lead professional.")
+    if not command.actions:
+        raise ActionMissing("A discussion ends with at least one action.")
+    if any(action.due_on < local_day(now, policy.timezone) for action in command.actions):
+        raise ActionDueInPast("An action is due before today.")
+
+
+def discuss(case: Case, *, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
+    """The meeting agreed plan, lead and actions; every referral that waited has its answer."""
+    require(case.status, DiscussCase, CASE)
+    facts = {"meeting_id": case.meeting_id, "care_plan_id": care_plan_id, "lead_id": lead_id, "actions": actions}
+    events = [CaseDiscussed.model_validate({"referral_id": waiting, **facts}) for waiting in case.referral_ids or (None,)]
+    discussed = replace(case, status=Status.ACTIVE, referral_ids=(), care_plan_id=care_plan_id, discussed_in=case.meeting_id)
+    off = replace(discussed, meeting_id=None, meeting_starts_at=None, slot=None)
+    return Decision(replace(off, is_urgent=False, is_deferred=False, deferrals=0), events)
+
+
+def list_for_review(case: Case, place: Place) -> Decision[Case]:
+    """Its plan must be looked at again: it stands on an agenda once more (§5.5)."""
+    require(case.status, Occurrence.REVIEW_DUE, CASE)
+    listed = _with_place(case, place)
+    return Decision(listed, _listed(listed, case.referral_ids))
+
+
+def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
+    """Somebody else carries on; the plan, its reviews and the lead stay."""
+    require(case.status, StepDownCase, CASE)
+    return Decision(replace(case, status=Status.STEPPED_DOWN), [CaseSteppedDown(destination=command.destination)])
+
+
+def close(case: Case, command: CloseCase) -> Decision[Case]:
+    """Raises IllegalTransition, CaseNotDiscussed."""
+    require(case.status, CloseCase, CASE)
+    if command.reason is CloseReason.NEEDS_MET and case.care_plan_id is None:
+        raise CaseNotDiscussed("The case was never discussed.")
+    return _close(case, command.reason)
+
+
+def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
+    """A referral was withdrawn: a case that waited for it alone, and was never discussed, ends with it; any other goes on."""
+    if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
+        return None
+    require(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
+    return _close(case, "referral-withdrawn")
+
+
+def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseReferred:
+    return CaseReferred(
+        referral_id=referral_id, risk_level=standing.level, is_high_climber=standing.is_high_climber, is_urgent=case.is_urgent
+    )
+
+
+def _with_place(case: Case, place: Place) -> Case:
+    return replace(case, status=Status.LISTED, meeting_id=place.meeting_id, meeting_starts_at=place.starts_at, slot=place.slot)
+
+
+def _listed(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
+    facts = {"meeting_id": case.meeting_id, "meeting_starts_at": case.meeting_starts_at, "is_urgent": case.is_urgent}
+    return [CaseListed.model_validate({"referral_id": waiting, **facts}) for waiting in referral_ids or (None,)]
+
+
+def _move(case: Case, reason: str, place: Place) -> Decision[Case]:
+    deferred = CaseDeferred.model_validate({"reason": reason, "from_meeting_id": case.meeting_id})
+    moved = replace(_with_place(case, place), is_deferred=True)
+    return Decision(moved, [deferred, *_listed(moved, case.referral_ids)])
+
+
+def _close(case: Case, reason: str) -> Decision[Case]:
+    events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
+    return Decision(replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None), events)

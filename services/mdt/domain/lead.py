@@ -1,0 +1,170 @@
+"""The accountable lead professional: one professional's part, from the proposal to the end.
+
+Who follows whom, so that a person is never without and never has two, is `succession`.
+Sources: domain.md §5.6, G15, G17, G46; 001:10073-10079.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.mdt.commands import AcceptLead, Candidate, DeclineLead, HandOverLead
+from shared.contracts.codes import Role
+from shared.contracts.event import Event
+from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, require, transition
+
+
+class Status(StrEnum):
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    HANDED_OVER = "handed-over"
+    ENDED = "ended"
+
+
+class Due(StrEnum):
+    """The deadline of a proposal."""
+
+    ANSWER = "answer"
+
+
+class Occurrence(StrEnum):
+    """What happens to a lead without a command of its own."""
+
+    SUCCEEDED = "succeeded"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One professional as lead of one person, proposed or more. `alternatives` are asked in turn should they decline."""
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    status: Status
+    professional_id: str
+    role: Role
+    organisation: str
+    practice_code: str
+    is_fallback: bool = False
+    alternatives: tuple[Candidate, ...] = ()
+    answer_by: datetime | None = None
+    activated_at: datetime | None = None
+    version: int = 0
+
+
+class LeadNotFound(NotFound):
+    code = "lead-not-found"
+
+
+class NotYourLead(NotAllowed):
+    code = "not-your-lead"
+    advice = "Only the professional concerned answers for themselves; ask the meeting to propose somebody else."
+
+
+class LeadAlreadyActive(Conflict):
+    code = "lead-already-active"
+    advice = "Somebody else became the lead in this instant; read the person's lead."
+
+
+class LeadUnchanged(RuleBroken):
+    code = "lead-unchanged"
+    advice = "Name somebody who is not the lead already."
+
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+LEAD: Transitions = {
+    AcceptLead: transition(Status.PROPOSED, Status.ACTIVE, LeadAccepted, LeadActivated),
+    DeclineLead: transition(Status.PROPOSED, Status.DECLINED, LeadDeclined),
+    HandOverLead: transition(Status.ACTIVE, (Status.ACTIVE, Status.HANDED_OVER), LeadHandedOver),
+    Due.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
+    Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
+    Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
+}
+OPEN = (Status.PROPOSED, Status.ACTIVE)
+
+
+def gp(practice_code: str) -> Candidate:
+    """The person's own practice: lead wherever nobody else is (AC7)."""
+    return Candidate(f"gp-{practice_code}", Role.GP, practice_code)
+
+
+def propose(lead: Lead) -> Decision[Lead]:
+    """Asks a professional, who has until `answer_by`."""
+    deadlines = [Deadline(Due.ANSWER, lead.answer_by)] if lead.answer_by else []
+    return Decision(lead, [_proposed(lead)], deadlines)
+
+
+def propose_accepted(lead: Lead, now: datetime) -> Decision[Lead]:
+    """Asks a professional who says yes at once."""
+    active = replace(lead, status=Status.ACTIVE, activated_at=now)
+    return Decision(active, [_proposed(lead), LeadAccepted(), _activated(active, now)])
+
+
+def accept(lead: Lead, now: datetime) -> Decision[Lead]:
+    require(lead.status, AcceptLead, LEAD)
+    active = replace(lead, status=Status.ACTIVE, activated_at=now)
+    return Decision(active, [LeadAccepted(), _activated(active, now)], cancels=[Due.ANSWER])
+
+
+def decline(lead: Lead, reason: str) -> Decision[Lead]:
+    require(lead.status, DeclineLead, LEAD)
+    return Decision(replace(lead, status=Status.DECLINED), [LeadDeclined(reason=reason)], cancels=[Due.ANSWER])
+
+
+def expire(lead: Lead) -> Decision[Lead]:
+    """No answer within two working days (G17)."""
+    require(lead.status, Due.ANSWER, LEAD)
+    return Decision(replace(lead, status=Status.EXPIRED), [LeadDeclined(reason="no-answer")])
+
+
+def fall_back(lead: Lead, now: datetime) -> Decision[Lead]:
+    """The GP becomes the lead without being asked."""
+    active = replace(lead, status=Status.ACTIVE, is_fallback=True, activated_at=now)
+    return Decision(active, [_activated(active, now)])
+
+
+def hand_over(lead: Lead, to_lead_id: UUID) -> Decision[Lead]:
+    """Another lead takes over in the same instant."""
+    require(lead.status, Occurrence.SUCCEEDED, LEAD)
+    return Decision(replace(lead, status=Status.HANDED_OVER), [LeadHandedOver(to_lead_id=to_lead_id)])
+
+
+def end(lead: Lead, reason: str) -> Decision[Lead]:
+    """No lead is needed any more, or another was proposed instead."""
+    require(lead.status, Occurrence.ENDED, LEAD)
+    return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[Due.ANSWER])
+
+
+def require_own(lead: Lead, actor_id: str) -> None:
+    """A professional acts only for themselves. Raises NotYourLead."""
+    if lead.professional_id != actor_id:
+        raise NotYourLead("This lead is another professional's.")
+
+
+def require_hand_over(lead: Lead) -> None:
+    """Raises IllegalTransition."""
+    require(lead.status, HandOverLead, LEAD)
+
+
+def _proposed(lead: Lead) -> Event:
+    return LeadProposed.model_validate(
+        {"professional_id": lead.professional_id, "role": lead.role, "organisation": lead.organisation, "answer_by": lead.answer_by}
+    )
+
+
+def _activated(lead: Lead, now: datetime) -> LeadActivated:
+    return LeadActivated(
+        professional_id=lead.professional_id,
+        role=lead.role,
+        organisation=lead.organisation,
+        is_fallback=lead.is_fallback,
+        activated_at=now,
+    )

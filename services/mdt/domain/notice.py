@@ -1,0 +1,40 @@
+"""What a lead is told about their people: crises, tasks, reviews (AC6, S05)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.kernel.errors import NotFound
+
+
+class Kind(StrEnum):
+    RESPONSE_ASSIGNED = "response-assigned"
+    RESPONSE_CONTACTED = "response-contacted"
+    RESPONSE_BREACHED = "response-breached"
+    RESPONSE_ESCALATED = "response-escalated"
+    RESPONSE_CLOSED = "response-closed"
+    TASK_FULFILLED = "task-fulfilled"
+    TASK_BLOCKED = "task-blocked"
+    TASK_ESCALATED = "task-escalated"
+    TASK_OVERDUE = "task-overdue"
+    REVIEW_DUE = "review-due"
+    LEAD_PROPOSED = "lead-proposed"
+    NO_LEAD_FOUND = "no-lead-found"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line for one professional. `subject` is the response, task, plan or lead that it is about; `id` the feed's cursor."""
+
+    id: int
+    professional_id: str
+    person_id: UUID
+    kind: Kind
+    subject: UUID
+    occurred_at: datetime
+    acknowledged_at: datetime | None = None
+
+
+class NoticeNotFound(NotFound):
+    code = "notice-not-found"

@@ -1,0 +1,140 @@
+"""Who follows whom as accountable lead: a person whose care began at the meeting has exactly one at every moment (§5.6, AC7, G46).
+
+Every answer is a list of decisions in the order in which they must be saved: the one who goes before the one who comes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.mdt.commands import Candidate, LeadProposal
+from services.mdt.domain import lead as leads
+from services.mdt.domain.lead import Lead, LeadUnchanged, Status
+from shared.kernel.decision import Decision
+from shared.kernel.ids import PersonId
+
+Decisions = list[Decision[Lead]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose lead it is, in which chain, and whose practice is the fallback."""
+
+    id: PersonId
+    correlation_id: UUID
+    practice_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What a rule may not fetch itself: the time, when an answer is due, and ids for whoever comes."""
+
+    at: datetime
+    answer_by: datetime
+    lead_id: UUID
+    fallback_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """Everybody who is, or is asked to be, a person's lead now."""
+
+    active: Lead | None = None
+    proposed: tuple[Lead, ...] = ()
+
+    @classmethod
+    def of(cls, open_leads: Sequence[Lead]) -> "Leads":
+        active = next((lead for lead in open_leads if lead.status is Status.ACTIVE), None)
+        return cls(active, tuple(lead for lead in open_leads if lead.status is Status.PROPOSED))
+
+
+def appoint(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:
+    """The meeting wants this lead; whoever was asked before and has not answered no longer is.
+
+    Who is lead already stays; who accepted, and a GP by rule, takes over at once; until anybody else answers,
+    whoever is lead stays, and where nobody is, the GP becomes it.
+    """
+    wanted = proposal.candidate.professional_id
+    asked = next((lead for lead in current.proposed if lead.professional_id == wanted), None)
+    gone = [leads.end(lead, "superseded") for lead in current.proposed if lead is not asked]
+    if current.active and current.active.professional_id == wanted:
+        return gone
+    if asked:
+        return gone + (_succeed(current.active, leads.accept(asked, now.at)) if proposal.has_accepted else [])
+    return gone + _ask(person, current.active, proposal, now)
+
+
+def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
+    """The professional says yes and takes over in the same instant. Raises IllegalTransition."""
+    return _succeed(current.active, leads.accept(lead, now))
+
+
+def decline(person: Person, lead: Lead, current: Leads, reason: str, now: Now) -> Decisions:
+    """The next candidate is asked; the lead until now, or the GP, carries on (mdt-6)."""
+    return [leads.decline(lead, reason), *_ask_next(person, lead, current.active, now)]
+
+
+def expire(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions:
+    """Nobody answered in time: as if declined (G17, mdt-6)."""
+    return [leads.expire(lead), *_ask_next(person, lead, current.active, now)]
+
+
+def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: Now) -> Decisions:
+    """The lead asks somebody else, and stays until they say yes; without a name the GP takes over at once.
+
+    Raises IllegalTransition, LeadUnchanged.
+    """
+    leads.require_hand_over(lead)
+    proposal = to or LeadProposal(leads.gp(person.practice_code))
+    if proposal.candidate.professional_id == lead.professional_id:
+        raise LeadUnchanged("They are the lead already.")
+    return appoint(person, current, proposal, now)
+
+
+def end_all(current: Leads, reason: str) -> Decisions:
+    """The person died, moved away, or needs no lead any more."""
+    everybody = [*current.proposed, *([current.active] if current.active else [])]
+    return [leads.end(lead, reason) for lead in everybody]
+
+
+def _ask(person: Person, active: Lead | None, proposal: LeadProposal, now: Now) -> Decisions:
+    wanted = proposal.candidate
+    if active and active.professional_id == wanted.professional_id:
+        return []
+    lead = _new(person, now.lead_id, wanted, proposal.alternatives, now)
+    if proposal.has_accepted or wanted == leads.gp(person.practice_code):
+        return _succeed(active, leads.propose_accepted(lead, now.at))
+    return [leads.propose(lead), *_fallback(person, active, now)]
+
+
+def _ask_next(person: Person, lead: Lead, active: Lead | None, now: Now) -> Decisions:
+    if not lead.alternatives:
+        return _fallback(person, active, now)
+    following, *others = lead.alternatives
+    return _ask(person, active, LeadProposal(following, alternatives=tuple(others)), now)
+
+
+def _fallback(person: Person, active: Lead | None, now: Now) -> Decisions:
+    if active is not None:
+        return []
+    return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at)]
+
+
+def _succeed(active: Lead | None, coming: Decision[Lead]) -> Decisions:
+    return [*([leads.hand_over(active, coming.state.id)] if active else []), coming]
+
+
+def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: Now) -> Lead:
+    return Lead(
+        id=lead_id,
+        person_id=person.id,
+        correlation_id=person.correlation_id,
+        status=Status.PROPOSED,
+        professional_id=candidate.professional_id,
+        role=candidate.role,
+        organisation=candidate.organisation,
+        practice_code=person.practice_code,
+        alternatives=alternatives,
+        answer_by=now.answer_by,
+    )
