@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import truststore
 from jgo.maven import MavenContext, PythonResolver
 
 from infra.local.errors import JarsUnavailable
@@ -43,6 +44,7 @@ class Listener:
 
 def repository(cache: Path, listener: Listener | None = None) -> Any:
     """A repository whose files are kept in `cache` only."""
+    truststore.inject_into_ssl()
     resolver = PythonResolver(progress_callback=listener.hear if listener else None)
     mirror = os.environ.get("CARE_MAVEN_REPOSITORY")
     return MavenContext(resolver, repo_cache=cache, remote_repos={"mirror": mirror.rstrip("/")} if mirror else None)
