@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.contracts.codes import StepDown
-from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
+from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome, Skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class DeclineResponse:
 
 @dataclass(frozen=True, slots=True)
 class AssignClinician:
-    """Somebody with the needed skill goes; the one before, if any, no longer does."""
+    """Somebody with the needed skill goes; the one before, if any, no longer does. Without a name, whoever has fewest visits open."""
 
-    clinician_id: str
+    clinician_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,11 @@ class CloseResponse:
     """It ends with a stated outcome."""
 
     outcome: ResponseOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RosterClinician:
+    """What somebody can do, and whether they are there now."""
+
+    skills: tuple[Skill, ...]
+    is_on_duty: bool

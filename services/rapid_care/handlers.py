@@ -1,54 +1,181 @@
 """One function per command, event and deadline: load, decide, save."""
 
+from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care import domain
-from services.rapid_care.commands import DeclineResponse, RecordFirstContact
-from services.rapid_care.domain import Response
-from services.rapid_care.store import Tx, copy_person, responses
+from services.rapid_care.commands import (
+    AgreePackage,
+    AssignClinician,
+    CloseResponse,
+    DeclineResponse,
+    RecordAssessment,
+    RecordFirstContact,
+    RosterClinician,
+    StepDownResponse,
+)
+from services.rapid_care.domain import capacity, care, clock, dispatch, roster
+from services.rapid_care.domain.opening import month_of
+from services.rapid_care.domain.response import AlreadyResponding, Response
+from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.store import copies
+from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
+from services.rapid_care.store.responses import is_admitted_since, responses, unfinished_of
+from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
+from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.referrals import PersonRecordRecorded, ReferralRouted, Route
+from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted, Route
 from shared.kernel.at import At
-from shared.kernel.ids import PersonId, new_id
+from shared.kernel.errors import VersionConflict
+from shared.kernel.ids import PersonId, derived_id, new_id
 from shared.persistence.timers import Timer
+
+ROUTED_ELSEWHERE = "routed-elsewhere"
 
 
 async def accept_response(at: At, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
-    return await responses.save(tx, domain.accept(response, tx.now))
+    return await responses.save(tx, clock.accept(response, tx.now))
 
 
 async def decline_response(at: At, command: DeclineResponse, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
-    return await responses.save(tx, domain.decline(response, command))
+    return await responses.save(tx, clock.decline(response, command, tx.now))
+
+
+async def assign_clinician(at: At, command: AssignClinician, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    clinician = await _who_goes(response, command, tx)
+    plan = await copies.crisis_plan(tx, response.person_id)
+    return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy))
+
+
+async def leave_for_person(at: At, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    return await responses.save(tx, dispatch.leave(response, tx.now))
 
 
 async def record_first_contact(at: At, command: RecordFirstContact, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
-    return await responses.save(tx, domain.record_first_contact(response, command, tx.now))
+    return await responses.save(tx, clock.record_first_contact(response, command, tx.now))
+
+
+async def record_assessment(at: At, command: RecordAssessment, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    return await responses.save(tx, care.assess(response, command))
+
+
+async def agree_package(at: At, command: AgreePackage, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    return await responses.save(tx, care.agree_package(response, command))
+
+
+async def step_down_response(at: At, command: StepDownResponse, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    return await responses.save(tx, care.step_down(response, command))
+
+
+async def close_response(at: At, command: CloseResponse, *, tx: Tx) -> Response:
+    response = await responses.load(tx, at.id, if_version=at.version)
+    return await responses.save(tx, care.close(response, command, tx.policy, tx.now))
+
+
+async def roster_clinician(clinician_id: str, version: int, command: RosterClinician, *, tx: Tx) -> Clinician:
+    """`version` 0 says: not on the roster yet. The same again is answered the same."""
+    known = await find_clinician(tx, clinician_id)
+    after = roster.enter(known, clinician_id, command)
+    if known and after == known:
+        return known
+    if known and version != known.version:
+        raise VersionConflict(clinician_id, version, known.version)
+    await enter_clinician(tx, after)
+    tx.audit(derived_id("rapid-care", "clinician", clinician_id), after.version)
+    return after
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    if event.route is Route.RAPID_CARE:
-        person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
-        decision = domain.request(event, response_id=new_id(), person_id=person_id, referral_id=referral_id, policy=tx.policy)
-        await responses.save(tx, decision)
+    """Raises AlreadyResponding, and IllegalTransition when it went elsewhere after somebody here had accepted it."""
+    unfinished = await unfinished_of(tx, UUID(envelope.subject))
+    if event.route is not Route.RAPID_CARE:
+        await _cancel(unfinished, event, ROUTED_ELSEWHERE, tx=tx)
+        return
+    if unfinished:
+        raise AlreadyResponding(f"Response {unfinished.id} answers this referral.")
+    decision = clock.request(
+        event,
+        response_id=new_id(),
+        person_id=PersonId(UUID(envelope.key)),
+        referral_id=UUID(envelope.subject),
+        correlation_id=envelope.correlation_id,
+        policy=tx.policy,
+        now=tx.now,
+    )
+    await responses.save(tx, decision)
+    await _count(event.received_at, tx)
+
+
+async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event, event.reason, tx=tx)
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await copy_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
+    await copies.copy_person(tx, envelope, event)
+
+
+async def on_care_plan_recorded(event: CarePlanRecorded, envelope: Envelope, *, tx: Tx) -> None:
+    await copies.copy_plan(tx, envelope, event)
+
+
+async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await copies.close_plan(tx, envelope)
+
+
+async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
+    await copies.copy_lead(tx, envelope, event)
+
+
+async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
+    await copies.copy_lead(tx, envelope, None)
 
 
 async def on_opening(timer: Timer, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
-    await responses.save(tx, domain.open_held(response, tx.policy))
+    await responses.save(tx, clock.open_held(response))
 
 
 async def on_at_risk(timer: Timer, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
-    await responses.save(tx, domain.warn(response, timer.due_at))
+    await responses.save(tx, clock.warn(response, timer.due_at))
 
 
 async def on_breach(timer: Timer, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
-    await responses.save(tx, domain.judge_deadline(response, timer.due_at))
+    await responses.save(tx, clock.judge_deadline(response, timer.due_at))
+
+
+async def on_avoidance_confirmation(timer: Timer, *, tx: Tx) -> None:
+    response = await responses.load(tx, timer.subject)
+    is_admitted = await is_admitted_since(tx, response)
+    await responses.save(tx, care.confirm_avoidance(response, is_admitted_since=is_admitted, now=tx.now))
+
+
+async def _who_goes(response: Response, command: AssignClinician, tx: Tx) -> Clinician:
+    """Raises ClinicianNotFound, NobodyAvailable."""
+    if command.clinician_id is not None:
+        return await locked_clinician(tx, command.clinician_id)
+    others = [each for each in await locked_roster(tx) if each.id != response.clinician_id]
+    return roster.choose(others, response.condition, tx.policy)
+
+
+async def _cancel(unfinished: Response | None, told_by: ReferralCancelled | ReferralRouted, reason: str, *, tx: Tx) -> None:
+    """What has ended, or never was here, needs no cancelling."""
+    if unfinished:
+        await responses.save(tx, clock.cancel(unfinished, told_by=told_by.TYPE, reason=reason, now=tx.now))
+
+
+async def _count(received_at: datetime, tx: Tx) -> None:
+    month = month_of(received_at, tx.policy)
+    referrals = await count_referral(tx, month)
+    decision = capacity.warn(await capacity_of(tx, month), referrals, tx.policy)
+    if decision:
+        await capacities.save(tx, decision)

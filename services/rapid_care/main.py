@@ -3,7 +3,9 @@
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from services.rapid_care import api, domain
+from services.rapid_care import api
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.queries.responses import observe_clocks
 from services.rapid_care.settings import Settings
 from shared import web
 from shared.deployment import Deployment
@@ -12,7 +14,7 @@ from shared.deployment import Deployment
 def create_app() -> FastAPI:
     """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
     settings, deployment = Settings(), Deployment()
-    policy = TypeAdapter(domain.Policy).validate_python(settings.policy)
+    policy = TypeAdapter(Policy).validate_python(settings.policy)
     deployment.observe()
     return web.create_app(
         context="rapid_care",
@@ -20,4 +22,5 @@ def create_app() -> FastAPI:
         router=api.router,
         open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
         tokens=deployment.tokens(),
+        gauges=[observe_clocks],
     )

@@ -5,7 +5,8 @@ import sys
 
 from pydantic import TypeAdapter
 
-from services.rapid_care import agents, domain
+from services.rapid_care import agents
+from services.rapid_care.domain.policy import Policy
 from services.rapid_care.settings import Settings
 from shared.deployment import Deployment
 from shared.messaging.worker import Worker
@@ -13,7 +14,7 @@ from shared.messaging.worker import Worker
 
 async def run() -> int:
     settings, deployment = Settings(), Deployment()
-    policy = TypeAdapter(domain.Policy).validate_python(settings.policy)
+    policy = TypeAdapter(Policy).validate_python(settings.policy)
     deployment.observe()
     database = await deployment.database(settings.database_url.get_secret_value(), policy)
     return await Worker(database, agents.WIRING, deployment.kafka(), settings.metrics_port).run()

@@ -244,6 +244,28 @@ class ResponseClosed(Event):
     benefit_pounds: int
 
 
+class ResponseCancelled(Event):
+    """Nobody needs to go: the referral was cancelled, or routed to another service before anybody here had accepted it."""
+
+    TYPE = "rapid-care.response.cancelled.v1"
+    TOPIC = "rapid-care.response"
+    PUBLIC = True
+
+    referral_id: UUID
+    reason: Code
+
+
+class ResponseAvoidanceConfirmed(Event):
+    """Two weeks after an avoided admission was stated, no admission of the person had been seen (G22)."""
+
+    TYPE = "rapid-care.response.avoidance-confirmed.v1"
+    TOPIC = "rapid-care.response"
+    PUBLIC = True
+
+    referral_id: UUID
+    benefit_pounds: int
+
+
 class CapacityLevel(StrEnum):
     WARNING = "warning"
     ALERT = "alert"

@@ -1,22 +1,66 @@
-"""Rapid Care, running and filled."""
+"""Rapid Care, running and filled: what it is handed, whom it sends, and how far a response has come."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
+
+import httpx
 
 from infra.keys import Keys
 from services.rapid_care import agents, api
-from services.rapid_care.domain import Policy
-from shared.contracts.codes import Condition, Locality, Urgency
-from shared.contracts.referrals import Reason, ReferralRouted, Route, Source
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import Response, Status
+from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.queries.responses import observe_clocks
+from shared.clock import LONDON
+from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, Urgency
+from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
+from shared.contracts.rapid_care import Skill
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
+from shared.kernel.ids import PersonId, new_id
 from tests.builders.running import Running, running
 
+#: Mr Dale's Sunday (domain.md §3.4).
+SUNDAY = date(2015, 3, 15)
 
-@asynccontextmanager
-async def rapid_care(owner_url: str, keys: Keys, now: datetime) -> AsyncIterator[Running]:
-    async with running(owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=Policy(), now=now) as context:
-        yield context
+NURSE = "nurse-1"
+_POLICY = Policy()
+
+
+def at(hour: str, day: date = SUNDAY) -> datetime:
+    """London time on the day, as an instant in UTC."""
+    return datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=LONDON).astimezone(UTC)
+
+
+def a_response(**changes: Any) -> Response:
+    """Received on the Sunday at 14:00, so due at 16:00, and as far as `status` says."""
+    received_at = changes.get("received_at", at("14:00"))
+    status = changes.get("status", Status.REQUESTED)
+    is_sent = status not in {Status.HELD, Status.REQUESTED, Status.ACCEPTED, Status.DECLINED, Status.CANCELLED}
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "person_id": PersonId(new_id()),
+        "referral_id": new_id(),
+        "correlation_id": new_id(),
+        "status": status,
+        "condition": Condition.URINARY_TRACT_INFECTION,
+        "locality": Locality.WEST,
+        "received_at": received_at,
+        "clock_starts_at": received_at,
+        "due_at": received_at + timedelta(hours=2),
+        "clinician_id": NURSE if is_sent else None,
+        "version": 1,
+    }
+    return Response(**(fields | changes))
+
+
+def a_clinician(**changes: Any) -> Clinician:
+    """An emergency nurse practitioner on duty."""
+    fields: dict[str, Any] = {"id": NURSE, "skills": (Skill.EMERGENCY_NURSE_PRACTITIONER,), "is_on_duty": True, "version": 1}
+    return Clinician(**(fields | changes))
 
 
 def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
@@ -31,8 +75,138 @@ def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
         "received_at": received_at,
         "clock_starts_at": received_at,
         "acknowledge_by": received_at + timedelta(minutes=15),
-        "practice_code": "E83003",
+        "practice_code": "W07",
         "locality": Locality.WEST,
         "is_eligibility_overridden": False,
     }
     return ReferralRouted(**(fields | changes))
+
+
+def mr_dale(**changes: Any) -> PersonRecordRecorded:
+    """What Mr Dale told once (000:1063-1104)."""
+    story = Story(
+        narrative="Lives alone with his dog Sally and wants to stay at home.",
+        history=("Admitted twice in the last year",),
+        what_matters="To stay at home with Sally.",
+        communication_needs=("Speak slowly",),
+        preferred_visit_times="Mornings",
+        contacts=(FamilyContact(name="Louise", relationship="daughter", lives_in="East Finchley"),),
+    )
+    fields: dict[str, Any] = {
+        "nhs_number": "9990548609",
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": date(1932, 5, 4),
+        "address": "Oakleigh",
+        "telephone": None,
+        "practice_code": "W07",
+        "locality": Locality.WEST,
+        "story": story,
+    }
+    return PersonRecordRecorded(**(fields | changes))
+
+
+def a_care_plan(**changes: Any) -> CarePlanRecorded:
+    """A plan with a crisis section."""
+    fields: dict[str, Any] = {
+        "care_plan_id": new_id(),
+        "plan_version": 1,
+        "preferred_place_of_care": PlaceOfCare.HOME,
+        "what_matters": "To stay at home with Sally.",
+        "crisis": CrisisSection(warning_signs="Confusion", what_to_do="Treat the infection at home", whom_to_call="Rapid Care"),
+    }
+    return CarePlanRecorded(**(fields | changes))
+
+
+def a_lead(**changes: Any) -> LeadActivated:
+    """A community nurse."""
+    fields: dict[str, Any] = {
+        "professional_id": "nurse-7",
+        "role": Role.COMMUNITY_NURSE,
+        "organisation": "CLCH",
+        "is_fallback": False,
+        "activated_at": at("14:00", date(2015, 3, 4)),
+    }
+    return LeadActivated(**(fields | changes))
+
+
+#: What is sent to each address, in the order in which a response goes well.
+STEPS: dict[Status, tuple[str, dict[str, Any]]] = {
+    Status.ACCEPTED: ("acceptance", {}),
+    Status.ASSIGNED: ("assignment", {"clinician_id": NURSE}),
+    Status.EN_ROUTE: ("departure", {}),
+    Status.CONTACTED: ("first-contact", {}),
+    Status.ASSESSED: ("assessment", {"health_needs": ["infection"], "social_needs": ["none"]}),
+    Status.PACKAGE_AGREED: (
+        "package",
+        {"items": [{"kind": "iv-antibiotics", "service_code": "district-nursing", "starts_at": "2015-03-15T22:30:00Z"}]},
+    ),
+    Status.STEPPED_DOWN: ("step-down", {"destination": "integrated-locality-team"}),
+    Status.CLOSED: ("closure", {"outcome": "admission-avoided"}),
+}
+
+
+@dataclass(frozen=True)
+class RapidCare:
+    """The coordinator's and the clinicians' screens, over HTTP."""
+
+    context: Running
+
+    @property
+    def staff(self) -> dict[str, str]:
+        return self.context.token("rapid-care:coordinate", "rapid-care:respond")
+
+    async def roster(self, clinician_id: str, *skills: str, is_on_duty: bool = True) -> None:
+        answer = await self.context.http.put(
+            f"/rapid-care/clinicians/{clinician_id}", headers=self.staff, json={"skills": skills, "is_on_duty": is_on_duty}
+        )
+        answer.raise_for_status()
+
+    async def routed(self, *, person_id: UUID | None = None, referral_id: UUID | None = None, **changes: Any) -> UUID:
+        """A referral is routed here now, unless `received_at` says otherwise; gives the id of its response."""
+        referral_id = referral_id or new_id()
+        event = a_routed_referral(changes.pop("received_at", self.context.clock.at), **changes)
+        await self.context.deliver(event, key=person_id or new_id(), subject=referral_id)
+        found = await self.context.http.get("/rapid-care/responses", headers=self.staff, params={"referral_id": str(referral_id)})
+        return UUID(found.json()["items"][0]["id"])
+
+    async def get(self, path: str, **query: Any) -> Any:
+        answer = await self.context.http.get(f"/rapid-care/{path}", headers=self.staff, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def read(self, response_id: UUID) -> dict[str, Any]:
+        found: dict[str, Any] = await self.get(f"responses/{response_id}")
+        return found
+
+    async def ask(self, response_id: UUID, verb: str, *, version: int | None = None, **body: Any) -> httpx.Response:
+        """POSTs on the version that is stored, unless another is named."""
+        version = version or (await self.read(response_id))["version"]
+        headers = self.staff | {"If-Match": f'W/"{version}"'}
+        return await self.context.http.post(f"/rapid-care/responses/{response_id}/{verb}", headers=headers, json=body)
+
+    async def do(self, response_id: UUID, verb: str, **body: Any) -> dict[str, Any]:
+        answer = await self.ask(response_id, verb, **body)
+        assert answer.status_code == 200, answer.text
+        done: dict[str, Any] = answer.json()
+        return done
+
+    async def bring(self, response_id: UUID, to: Status, **contact: Any) -> dict[str, Any]:
+        """Takes every step from where it is to `to`; contact is made now, unless `contact` says otherwise."""
+        await self.roster(NURSE, "emergency-nurse-practitioner")
+        now = (await self.read(response_id))["status"]
+        steps = list(STEPS)
+        first = steps.index(Status(now)) + 1 if now in steps else 0
+        for status in steps[first : steps.index(to) + 1]:
+            verb, body = STEPS[status]
+            more = {"contacted_at": self.context.clock.at.isoformat(), **contact} if status is Status.CONTACTED else {}
+            await self.do(response_id, verb, **body, **more)
+        return await self.read(response_id)
+
+
+@asynccontextmanager
+async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCare]:
+    async with running(
+        owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy, now=now, gauges=[observe_clocks]
+    ) as context:
+        yield RapidCare(context)

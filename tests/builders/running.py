@@ -28,6 +28,7 @@ from shared.messaging.relay import envelope_of
 from shared.messaging.timekeeper import Timekeeper
 from shared.persistence.database import Database, connect
 from shared.persistence.secrets import Secrets
+from shared.web.health import Gauges
 from shared.web.tokens import Tokens
 
 E = TypeVar("E", bound=Event)
@@ -110,7 +111,15 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *, owner_url: str, keys: Keys, wiring: Wiring, router: APIRouter, policy: Any, now: datetime, unlimited: Sequence[str] = ()
+    *,
+    owner_url: str,
+    keys: Keys,
+    wiring: Wiring,
+    router: APIRouter,
+    policy: Any,
+    now: datetime,
+    unlimited: Sequence[str] = (),
+    gauges: Sequence[Gauges] = (),
 ) -> AsyncIterator[Running]:
     """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
     clock = FrozenClock(now)
@@ -121,7 +130,13 @@ async def running(
         return database
 
     app = web.create_app(
-        context=wiring.context, title=wiring.context, router=router, open_database=opened, tokens=tokens_of(keys), unlimited=unlimited
+        context=wiring.context,
+        title=wiring.context,
+        router=router,
+        open_database=opened,
+        tokens=tokens_of(keys),
+        unlimited=unlimited,
+        gauges=gauges,
     )
     app.state.database = database
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

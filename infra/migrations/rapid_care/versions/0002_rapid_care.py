@@ -1,0 +1,115 @@
+"""Responses, the roster, the month's capacity, and the copies of what other contexts told."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0002"
+down_revision = "0001"
+
+INSTANT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    _responses()
+    _roster_and_capacity()
+    _copies()
+
+
+def _responses() -> None:
+    op.create_table(
+        "response",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("referral_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("condition", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("clock_starts_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("crosses_close", sa.Boolean, nullable=False),
+        sa.Column("was_held", sa.Boolean, nullable=False),
+        sa.Column("clinician_id", sa.Text),
+        sa.Column("contacted_at", INSTANT),
+        sa.Column("contact_mode", sa.Text),
+        sa.Column("contact_recorded_at", INSTANT),
+        sa.Column("breached_at", INSTANT),
+        sa.Column("health_needs", JSONB, nullable=False),
+        sa.Column("social_needs", JSONB, nullable=False),
+        sa.Column("package", JSONB, nullable=False),
+        sa.Column("stepped_down_to", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("benefit_pounds", sa.Integer, nullable=False),
+        sa.Column("decline_reason", sa.Text),
+        sa.Column("cancel_reason", sa.Text),
+        sa.Column("ended_at", INSTANT),
+        sa.Column("avoidance_confirmed_at", INSTANT),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_response"),
+    )
+    op.create_index("ix_response_person_id", "response", ["person_id"])
+    op.create_index("ix_response_referral_id", "response", ["referral_id"])
+    op.create_index("ix_response_received_at", "response", ["received_at"])
+    op.create_index("ix_response_status_due_at", "response", ["status", "due_at"])
+
+
+def _roster_and_capacity() -> None:
+    op.create_table(
+        "clinician",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("skills", JSONB, nullable=False),
+        sa.Column("is_on_duty", sa.Boolean, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_clinician"),
+    )
+    op.create_table(
+        "capacity",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("month", sa.Date, nullable=False),
+        sa.Column("level", sa.Text),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_capacity"),
+    )
+    op.create_table(
+        "month",
+        sa.Column("month", sa.Date, nullable=False),
+        sa.Column("referrals", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("month", name="pk_month"),
+        comment="how many referrals came in a month; counted here so that two at once are never one",
+    )
+
+
+def _copies() -> None:
+    op.create_table(
+        "person",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("record", JSONB, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_person"),
+        comment="the copy of what the person told once",
+    )
+    op.create_table(
+        "care_plan",
+        sa.Column("care_plan_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("record", JSONB),
+        sa.Column("recorded_at", INSTANT),
+        sa.Column("is_closed", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
+        comment="the copy of the words of a care plan; its end travels on another topic and may come first",
+    )
+    op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])
+    op.create_table(
+        "lead",
+        sa.Column("lead_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("record", JSONB, comment="null when the lead has ended"),
+        sa.Column("activated_at", INSTANT),
+        sa.PrimaryKeyConstraint("lead_id", name="pk_lead"),
+        comment="the copy of who a person's accountable lead professional is",
+    )
+    op.create_index("ix_lead_person_id", "lead", ["person_id"])

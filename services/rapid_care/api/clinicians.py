@@ -1,0 +1,62 @@
+"""The roster: who can do what, and who is there now."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path
+from fastapi import Response as HttpResponse
+
+from services.rapid_care import handlers
+from services.rapid_care.api.bodies import RosterEntry
+from services.rapid_care.api.callers import Coordinator, Staff
+from services.rapid_care.domain.response import RapidCareNotInvolved
+from services.rapid_care.domain.roster import ClinicianNotFound
+from services.rapid_care.queries import roster
+from shared.contracts.rapid_care import Skill
+from shared.kernel.errors import VersionConflict
+from shared.web.answers import VersionedView, answer
+from shared.web.problems import problems
+from shared.web.request import Unit, if_match
+
+router = APIRouter(prefix="/clinicians")
+
+
+def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for somebody new")] = None) -> int:
+    return if_match(header) if header else 0
+
+
+ClinicianId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+KnownVersion = Annotated[int, Depends(_known_version)]
+
+
+class ClinicianView(VersionedView):
+    """`open_responses` is what they still have to finish."""
+
+    id: str
+    skills: tuple[Skill, ...]
+    is_on_duty: bool
+    open_responses: int
+
+
+@router.get("", responses=problems(RapidCareNotInvolved))
+async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:  # noqa: ARG001  the scope counts
+    """Everybody on the roster, on duty or not."""
+    async with unit.reading() as reader:
+        return [ClinicianView.model_validate(each) for each in await roster.clinicians(reader)]
+
+
+@router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, RapidCareNotInvolved))
+async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
+    async with unit.reading() as reader:
+        return answer(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
+
+
+@router.put(
+    "/{clinician_id}", name="RosterClinician", response_model=ClinicianView, responses=problems(RapidCareNotInvolved, VersionConflict)
+)
+async def roster_clinician(
+    clinician_id: ClinicianId, body: RosterEntry, caller: Coordinator, version: KnownVersion, unit: Unit
+) -> HttpResponse:
+    """Somebody joins the roster, changes skills, comes or goes. A repetition changes nothing."""
+    async with unit.transaction(caller) as tx:
+        clinician = await handlers.roster_clinician(clinician_id, version, body.command(), tx=tx)
+    return answer(ClinicianView.model_validate(clinician))

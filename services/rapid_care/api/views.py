@@ -1,0 +1,174 @@
+"""What callers see of a response, and of what the person going there is told."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.rapid_care.domain.clock import Clock, clock_of
+from services.rapid_care.domain.opening import guidance
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import Response, Status
+from services.rapid_care.queries.briefing import Briefing
+from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
+from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
+from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded
+from shared.web.answers import VersionedView, View
+
+
+class GuidanceView(View):
+    """Whom to turn to now: in words, and as codes of the directory of services."""
+
+    text: str
+    service_codes: tuple[str, ...]
+
+
+class ResponseView(VersionedView):
+    """`seconds_left` counts down to `due_at` and on below zero; absent once the clock has ended. `guidance` is for closed hours."""
+
+    id: UUID
+    person_id: UUID
+    referral_id: UUID
+    status: Status
+    condition: Condition
+    locality: Locality
+    received_at: datetime
+    clock_starts_at: datetime
+    due_at: datetime
+    crosses_close: bool
+    clock: Clock
+    seconds_left: int | None
+    guidance: GuidanceView | None
+    clinician_id: str | None
+    contacted_at: datetime | None
+    contact_mode: ContactMode | None
+    breached_at: datetime | None
+    health_needs: tuple[Need, ...]
+    social_needs: tuple[Need, ...]
+    package: tuple[PackageItem, ...]
+    stepped_down_to: StepDown | None
+    outcome: ResponseOutcome | None
+    benefit_pounds: int
+    decline_reason: DeclineReason | None
+    cancel_reason: str | None
+    ended_at: datetime | None
+    avoidance_confirmed_at: datetime | None
+
+    @classmethod
+    def of(cls, response: Response, policy: Policy, now: datetime) -> "ResponseView":
+        return cls(**_fields(response, policy, now))
+
+
+class PersonView(View):
+    """Who the person is, as far as somebody at the door must know."""
+
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+
+
+class StoryView(View):
+    """What the person told once."""
+
+    narrative: str
+    history: tuple[str, ...]
+    what_matters: str | None
+    communication_needs: tuple[str, ...]
+    preferred_visit_times: str | None
+    contacts: tuple[FamilyContact, ...]
+
+
+class PersonStoryView(StoryView):
+    """The story on our own screen, from our own copy."""
+
+    person_id: UUID
+    person: PersonView
+
+    @classmethod
+    def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
+        return cls(person_id=person_id, person=PersonView.model_validate(record), **dict(record.story))
+
+
+class CrisisPlanView(View):
+    """The crisis section of the care plan in force, and which version of which plan it is."""
+
+    care_plan_id: UUID
+    plan_version: int
+    warning_signs: str
+    what_to_do: str
+    whom_to_call: str
+
+
+class LeadView(View):
+    """The accountable lead professional; the GP where nobody else is."""
+
+    professional_id: str
+    role: Role
+    organisation: str
+    is_fallback: bool
+
+
+class BriefingView(View):
+    """Told to whoever goes. A part that nobody has told yet is absent."""
+
+    person: PersonView | None
+    story: StoryView | None
+    contacts: tuple[FamilyContact, ...]
+    preferred_visit_times: str | None
+    what_matters: str | None
+    preferred_place_of_care: PlaceOfCare | None
+    crisis_plan: CrisisPlanView | None
+    lead: LeadView | None
+
+    @classmethod
+    def of(cls, briefing: Briefing) -> "BriefingView":
+        person, plan = briefing.person, briefing.plan
+        story = person.story if person else None
+        return cls(
+            person=PersonView.model_validate(person) if person else None,
+            story=StoryView.model_validate(story) if story else None,
+            contacts=story.contacts if story else (),
+            preferred_visit_times=story.preferred_visit_times if story else None,
+            what_matters=_what_matters(person, plan),
+            preferred_place_of_care=plan.preferred_place_of_care if plan else None,
+            crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
+            lead=_lead(briefing.lead) if briefing.lead else None,
+        )
+
+
+class AssignedView(ResponseView):
+    """The response with what whoever goes is told."""
+
+    briefing: BriefingView
+
+    @classmethod
+    def shown(cls, response: Response, briefing: Briefing, policy: Policy, now: datetime) -> "AssignedView":
+        return cls(**_fields(response, policy, now), briefing=BriefingView.of(briefing))
+
+
+def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, object]:
+    has_ended = response.contacted_at or response.ended_at
+    own = {name: getattr(response, name) for name in ResponseView.model_fields if hasattr(response, name)}
+    return own | {
+        "clock": clock_of(response, now),
+        "seconds_left": None if has_ended else round((response.due_at - now).total_seconds()),
+        "guidance": guidance(response.clock_starts_at, policy) if response.status is Status.HELD else None,
+    }
+
+
+def _what_matters(person: PersonRecordRecorded | None, plan: CarePlanRecorded | None) -> str | None:
+    """As agreed in the plan; without one, as told."""
+    if plan:
+        return plan.what_matters
+    return person.story.what_matters if person else None
+
+
+def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:
+    return CrisisPlanView(care_plan_id=plan.care_plan_id, plan_version=plan.plan_version, **dict(crisis))
+
+
+def _lead(lead: LeadActivated) -> LeadView:
+    return LeadView.model_validate(lead)

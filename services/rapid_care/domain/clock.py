@@ -1,0 +1,207 @@
+"""The two-hour clock: when it starts, when it warns, and whether somebody reached the person in time.
+
+It starts when the referral was received (G02), in closed hours at the next opening (G04), and nothing moves `due_at`
+afterwards. Every clock ends in exactly one way: met, breached, or released before its time. Sources: T1, T2, G05, G44, G53.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from services.rapid_care.commands import AcceptResponse, DeclineResponse, RecordFirstContact
+from services.rapid_care.domain.opening import closing, next_opening
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import (
+    RESPONSE,
+    WAITING,
+    ContactBeforeReceipt,
+    ContactInFuture,
+    Due,
+    Response,
+    Status,
+)
+from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import (
+    ResponseAccepted,
+    ResponseAtRisk,
+    ResponseBreachCleared,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseContacted,
+    ResponseDeclined,
+    ResponseHeldUntilOpening,
+    ResponseRequested,
+)
+from shared.contracts.referrals import ReferralRouted
+from shared.kernel.decision import Deadline, Decision, Fact
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import require
+
+#: The smallest step of time that the database keeps.
+_INSTANT = timedelta(microseconds=1)
+
+
+class Clock(StrEnum):
+    """How the two hours stand. A clock that has ended is met, breached or released, never two of them."""
+
+    HELD = "held"
+    RUNNING = "running"
+    OVERDUE = "overdue"
+    MET = "met"
+    BREACHED = "breached"
+    RELEASED = "released"
+
+
+def request(
+    routed: ReferralRouted,
+    *,
+    response_id: UUID,
+    person_id: PersonId,
+    referral_id: UUID,
+    correlation_id: UUID,
+    policy: Policy,
+    now: datetime,
+) -> Decision[Response]:
+    """A referral routed here becomes a response whose clock started when the referral was received (G02).
+
+    Received in closed hours it is held, and the clock starts at the next opening (G04, T1).
+    """
+    starts_at = next_opening(routed.clock_starts_at, policy)
+    due_at = starts_at + policy.response_target
+    response = Response(
+        id=response_id,
+        person_id=person_id,
+        referral_id=referral_id,
+        correlation_id=correlation_id,
+        status=Status.REQUESTED if starts_at <= now else Status.HELD,
+        condition=routed.condition or Condition.OTHER,
+        locality=routed.locality,
+        received_at=routed.received_at,
+        clock_starts_at=starts_at,
+        due_at=due_at,
+        crosses_close=due_at > closing(starts_at, policy),
+        was_held=starts_at != routed.clock_starts_at,
+    )
+    if response.status is Status.HELD:
+        return Decision(response, [_held(response)], [Deadline(Due.OPENING, starts_at), *_deadlines(response, policy)])
+    return Decision(response, [_requested(response)], _deadlines(response, policy))
+
+
+def open_held(response: Response) -> Decision[Response]:
+    """The service opens: what was held is requested now."""
+    require(response.status, Due.OPENING, RESPONSE)
+    opened = replace(response, status=Status.REQUESTED)
+    return Decision(opened, [_requested(opened)])
+
+
+def accept(response: Response, now: datetime) -> Decision[Response]:
+    """Rapid Care takes it; the clock runs on."""
+    require(response.status, AcceptResponse, RESPONSE)
+    event = ResponseAccepted(referral_id=response.referral_id, accepted_at=now, due_at=response.due_at)
+    return Decision(replace(response, status=Status.ACCEPTED), [event], cancels=[Due.OPENING])
+
+
+def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
+    """Back to the Community Point of Access, which keeps the person and must route them elsewhere (G43)."""
+    require(response.status, DeclineResponse, RESPONSE)
+    judged, breach = untold_breach(response, now)
+    declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
+    return Decision(declined, [*breach, ResponseDeclined(referral_id=response.referral_id, reason=command.reason)], cancels=list(Due))
+
+
+def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> Decision[Response]:
+    """Nobody needs to go (any more): the referral was withdrawn, the person died or moved, or another service was asked.
+
+    `told_by` is the type of the event that said so: a cancelled referral ends the response wherever it stands (G39); one
+    that was routed elsewhere ends it only while nobody here has accepted it.
+    """
+    require(response.status, told_by, RESPONSE)
+    judged, breach = untold_breach(response, now)
+    cancelled = replace(judged, status=Status.CANCELLED, cancel_reason=reason, ended_at=now)
+    return Decision(cancelled, [*breach, ResponseCancelled(referral_id=response.referral_id, reason=reason)], cancels=list(Due))
+
+
+def record_first_contact(response: Response, command: RecordFirstContact, now: datetime) -> Decision[Response]:
+    """Stops the clock at the time that the clinician states (G05); standing at a closed door stops it too (G44).
+
+    A contact exactly at the deadline is met (T2); one written up late but made in time clears a breach (G53).
+    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt.
+    """
+    require(response.status, RecordFirstContact, RESPONSE)
+    if command.contacted_at > now:
+        raise ContactInFuture("The contact lies in the future.")
+    if command.contacted_at < response.received_at:
+        raise ContactBeforeReceipt("The contact lies before the referral was received.")
+    judged, breach = untold_breach(response, command.contacted_at)
+    contacted = replace(
+        judged,
+        status=Status.CONTACTED,
+        contacted_at=command.contacted_at,
+        contact_mode=command.mode,
+        contact_recorded_at=now,
+    )
+    is_met = command.contacted_at <= response.due_at
+    contact = ResponseContacted(contacted_at=command.contacted_at, due_at=response.due_at, is_met=is_met, mode=command.mode)
+    if not is_met or contacted.breached_at is None:
+        return Decision(contacted, [*breach, contact], cancels=[Due.AT_RISK, Due.BREACH])
+    cleared = ResponseBreachCleared(breached_at=contacted.breached_at, contacted_at=command.contacted_at)
+    return Decision(replace(contacted, breached_at=None), [contact, cleared], cancels=[Due.AT_RISK, Due.BREACH])
+
+
+def warn(response: Response, due_at: datetime) -> Decision[Response]:
+    """So many minutes of the clock have gone and nobody has reached the person."""
+    require(response.status, Due.AT_RISK, RESPONSE)
+    elapsed = round((due_at - response.clock_starts_at) / timedelta(minutes=1))
+    return Decision(response, [ResponseAtRisk(minutes_elapsed=elapsed, due_at=response.due_at)])
+
+
+def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
+    """The first instant after `due_at` came without a contact."""
+    require(response.status, Due.BREACH, RESPONSE)
+    return Decision(replace(response, breached_at=due_at), [ResponseBreached(due_at=response.due_at)])
+
+
+def untold_breach(response: Response, at: datetime) -> tuple[Response, list[Fact]]:
+    """The breach that a response ending at `at` must still tell when its own deadline comes late (promise 4)."""
+    if response.contacted_at or response.breached_at or at <= response.due_at:
+        return response, []
+    return replace(response, breached_at=response.due_at + _INSTANT), [ResponseBreached(due_at=response.due_at)]
+
+
+def clock_of(response: Response, now: datetime) -> Clock:
+    """How the two hours stand at `now`."""
+    if response.contacted_at or response.ended_at:
+        met = Clock.MET if response.contacted_at else Clock.RELEASED
+        return Clock.BREACHED if response.breached_at else met
+    if response.status in WAITING and now > response.due_at:
+        return Clock.OVERDUE
+    return Clock.HELD if now < response.clock_starts_at else Clock.RUNNING
+
+
+def _held(response: Response) -> ResponseHeldUntilOpening:
+    return ResponseHeldUntilOpening(
+        referral_id=response.referral_id,
+        condition=response.condition,
+        received_at=response.received_at,
+        opens_at=response.clock_starts_at,
+        due_at=response.due_at,
+        locality=response.locality,
+    )
+
+
+def _requested(response: Response) -> ResponseRequested:
+    return ResponseRequested(
+        referral_id=response.referral_id,
+        condition=response.condition,
+        received_at=response.received_at,
+        clock_starts_at=response.clock_starts_at,
+        due_at=response.due_at,
+        crosses_close=response.crosses_close,
+        locality=response.locality,
+    )
+
+
+def _deadlines(response: Response, policy: Policy) -> list[Deadline]:
+    warnings = [Deadline(Due.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
+    return [*warnings, Deadline(Due.BREACH, response.due_at + _INSTANT)]

@@ -1,0 +1,43 @@
+"""Who goes, and that they left. Sending somebody else never moves the deadline (domain.md §5.3)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.rapid_care.commands import AssignClinician, LeaveForPerson
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import RESPONSE, Response, Status
+from services.rapid_care.domain.roster import Clinician, fitting_skill
+from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute
+from shared.kernel.decision import Decision
+from shared.kernel.transitions import require
+
+
+@dataclass(frozen=True, slots=True)
+class CrisisPlan:
+    """Which version of which care plan is shown with an assignment."""
+
+    care_plan_id: UUID
+    plan_version: int
+
+
+def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, policy: Policy) -> Decision[Response]:
+    """Somebody on duty with a needed skill goes, and is shown the crisis plan where there is one.
+
+    Raises IllegalTransition, ClinicianOffDuty, SkillMissing.
+    """
+    require(response.status, AssignClinician, RESPONSE)
+    event = ResponseAssigned(
+        clinician_id=clinician.id,
+        skill=fitting_skill(clinician, response.condition, policy),
+        care_plan_id=plan.care_plan_id if plan else None,
+        care_plan_version=plan.plan_version if plan else None,
+    )
+    return Decision(replace(response, status=Status.ASSIGNED, clinician_id=clinician.id), [event])
+
+
+def leave(response: Response, now: datetime) -> Decision[Response]:
+    """The clinician sets out."""
+    require(response.status, LeaveForPerson, RESPONSE)
+    assert response.clinician_id is not None  # noqa: S101  an assigned response has somebody
+    return Decision(replace(response, status=Status.EN_ROUTE), [ResponseEnRoute(clinician_id=response.clinician_id, left_at=now)])

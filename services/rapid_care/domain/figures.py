@@ -1,0 +1,46 @@
+"""What is counted of a month: domain.md §6, K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (given back).
+
+The two-hour rule is 100 % (G06). A telephone contact and a closed door stop the clock but are shown apart (G05, G44), and
+so are responses that were held until opening (G49) and contacts written up late (G53).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of the responses whose referrals were received in one month."""
+
+    referrals: int
+    met: int
+    breached: int
+    running: int
+    held: int
+    by_telephone: int
+    no_access: int
+    recorded_late: int
+    avoided: int
+    avoided_confirmed: int
+    declined: int
+    cancelled: int
+    inappropriate: int
+    not_acute: int
+    benefit_pounds: int
+
+    @property
+    def due(self) -> int:
+        """Face-to-face responses whose clock has ended or run out: each is either met or breached."""
+        return self.met + self.breached
+
+    @property
+    def met_rate(self) -> float | None:
+        return _rate(self.met, self.due)
+
+    @property
+    def avoided_rate(self) -> float | None:
+        """As the plan reckons it: avoided admissions to referrals (001:12735)."""
+        return _rate(self.avoided, self.referrals)
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None

@@ -1,0 +1,57 @@
+"""When Rapid Care is there: 07:00 to 22:00 London time, every day of the year (T1, 001:6510-6512).
+
+Everything answered is an instant in UTC, so that adding two hours to it is exact on the days when the clocks change.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from services.rapid_care.domain.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Whom a caller is to turn to while Rapid Care is closed: in words, and as codes of the directory of services."""
+
+    text: str
+    service_codes: tuple[str, ...]
+
+
+def next_opening(instant: datetime, policy: Policy) -> datetime:
+    """`instant` itself in opening hours, else the next opening. 07:00 is open, 22:00 is closed."""
+    local = instant.astimezone(ZoneInfo(policy.timezone))
+    if policy.opens <= local.time() < policy.closes:
+        return instant.astimezone(UTC)
+    day = local.date() + timedelta(days=local.time() >= policy.closes)
+    return _at(day, policy.opens, policy)
+
+
+def closing(instant: datetime, policy: Policy) -> datetime:
+    """When the service closes on the day of `instant`."""
+    return _at(instant.astimezone(ZoneInfo(policy.timezone)).date(), policy.closes, policy)
+
+
+def month_of(instant: datetime, policy: Policy) -> date:
+    """The first day of the calendar month in which `instant` lies here."""
+    return instant.astimezone(ZoneInfo(policy.timezone)).date().replace(day=1)
+
+
+def month_bounds(month: date, policy: Policy) -> tuple[datetime, datetime]:
+    """From the first instant of the month to the first of the next."""
+    following = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return _at(month.replace(day=1), time(), policy), _at(following, time(), policy)
+
+
+def guidance(opens_at: datetime, policy: Policy) -> Guidance:
+    """What a caller is told in closed hours (G04)."""
+    local = opens_at.astimezone(ZoneInfo(policy.timezone))
+    text = (
+        f"Rapid Care opens at {local:%H:%M} on {local:%A} and will go then. Until then turn to the out-of-hours GP; "
+        "if life is in danger call 999."
+    )
+    return Guidance(text, policy.while_closed)
+
+
+def _at(day: date, hour: time, policy: Policy) -> datetime:
+    return datetime.combine(day, hour, ZoneInfo(policy.timezone)).astimezone(UTC)

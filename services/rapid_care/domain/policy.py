@@ -1,0 +1,42 @@
+"""Every number of Rapid Care in one place, from domain.md §2.13; a deployment may set others by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+
+from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import Skill
+
+_NURSE, _COMMUNITY_NURSE = Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE
+
+#: Who can go to whom, the best fitting skill first. Emergency nurse practitioners and consultant cover: 001:12479-12480; the rest is ours.
+_NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = {
+    Condition.PNEUMONIA: (_NURSE, _COMMUNITY_NURSE),
+    Condition.URINARY_TRACT_INFECTION: (_NURSE, _COMMUNITY_NURSE),
+    Condition.HEART_FAILURE: (_NURSE, Skill.CONSULTANT_COVER),
+    Condition.COPD: (_NURSE, Skill.CONSULTANT_COVER),
+    Condition.FALL: (_NURSE, Skill.OCCUPATIONAL_THERAPIST),
+    Condition.ACUTE_COMPLICATION: (_NURSE, Skill.CONSULTANT_COVER),
+    Condition.END_OF_LIFE: (_COMMUNITY_NURSE, _NURSE, Skill.CONSULTANT_COVER),
+    Condition.OTHER: (_NURSE, _COMMUNITY_NURSE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The opening hours and two hours are 001:6510-6513, the month's 180 to 200 and the assumed 40 % 001:12735-12757."""
+
+    organisation: str = "CLCH"
+    timezone: str = "Europe/London"
+    opens: time = time(7)
+    closes: time = time(22)
+    response_target: timedelta = timedelta(hours=2)
+    at_risk_after: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
+    while_closed: tuple[str, ...] = ("out-of-hours-gp", "ambulance")
+    needed_skills: Mapping[Condition, tuple[Skill, ...]] = field(default_factory=lambda: dict(_NEEDED_SKILLS))
+    capacity_low: int = 180
+    capacity_high: int = 200
+    modelled_baseline: int = 120
+    avoided_rate_assumption: float = 0.40
+    pounds_per_avoided_admission: int = 2004
+    avoidance_confirmed_after: timedelta = timedelta(days=14)

@@ -1,0 +1,188 @@
+"""One promise to reach one person by an instant: its states, what may follow what, and what is refused.
+
+Sources: domain.md §5.3. The clock itself is in `clock`, who goes in `dispatch`, what follows at the door in `care`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.rapid_care.commands import (
+    AcceptResponse,
+    AgreePackage,
+    AssignClinician,
+    CloseResponse,
+    DeclineResponse,
+    LeaveForPerson,
+    RecordAssessment,
+    RecordFirstContact,
+    StepDownResponse,
+)
+from shared.contracts.codes import Condition, Locality, StepDown
+from shared.contracts.rapid_care import (
+    ContactMode,
+    DeclineReason,
+    Need,
+    PackageItem,
+    ResponseAccepted,
+    ResponseAssessed,
+    ResponseAssigned,
+    ResponseAtRisk,
+    ResponseAvoidanceConfirmed,
+    ResponseBreachCleared,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseDeclined,
+    ResponseEnRoute,
+    ResponseEscalated,
+    ResponseOutcome,
+    ResponsePackageAgreed,
+    ResponseRequested,
+    ResponseSteppedDown,
+)
+from shared.contracts.referrals import ReferralCancelled, ReferralRouted
+from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, transition
+
+
+class Status(StrEnum):
+    HELD = "held-until-opening"
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    ASSIGNED = "assigned"
+    EN_ROUTE = "en-route"
+    CONTACTED = "contacted"
+    ASSESSED = "assessed"
+    PACKAGE_AGREED = "package-agreed"
+    STEPPED_DOWN = "stepped-down"
+    ESCALATED = "escalated"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+class Due(StrEnum):
+    """Deadlines of a response."""
+
+    OPENING = "opening"
+    AT_RISK = "at-risk"
+    BREACH = "breach"
+    AVOIDANCE = "avoidance-confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One promise to reach one person by `due_at`, which nothing ever moves.
+
+    `breached_at` is the first instant after `due_at` while nobody had reached the person; a contact that was made in
+    time, but written up late, takes it away again (G53).
+    """
+
+    id: UUID
+    person_id: PersonId
+    referral_id: UUID
+    correlation_id: UUID
+    status: Status
+    condition: Condition
+    locality: Locality
+    received_at: datetime
+    clock_starts_at: datetime
+    due_at: datetime
+    crosses_close: bool = False
+    was_held: bool = False
+    clinician_id: str | None = None
+    contacted_at: datetime | None = None
+    contact_mode: ContactMode | None = None
+    contact_recorded_at: datetime | None = None
+    breached_at: datetime | None = None
+    health_needs: tuple[Need, ...] = ()
+    social_needs: tuple[Need, ...] = ()
+    package: tuple[PackageItem, ...] = ()
+    stepped_down_to: StepDown | None = None
+    outcome: ResponseOutcome | None = None
+    benefit_pounds: int = 0
+    decline_reason: DeclineReason | None = None
+    cancel_reason: str | None = None
+    ended_at: datetime | None = None
+    avoidance_confirmed_at: datetime | None = None
+    version: int = 0
+
+
+class ResponseNotFound(NotFound):
+    code = "response-not-found"
+
+
+class AlreadyResponding(Conflict):
+    code = "already-responding"
+    advice = "The referral has a response that has not ended; continue that one."
+
+
+class RapidCareNotInvolved(NotAllowed):
+    code = "organisation-not-involved"
+    advice = "Ask the organisation that runs Rapid Care; it is the one that sees these people."
+
+
+class ContactInFuture(RuleBroken):
+    code = "contact-in-future"
+    advice = "State the time at which the person was reached; it cannot lie ahead."
+
+
+class ContactBeforeReceipt(RuleBroken):
+    code = "contact-before-receipt"
+    advice = "State the time at which the person was reached after the referral was received."
+
+
+class NeedsUnclear(RuleBroken):
+    code = "needs-unclear"
+    advice = "State the needs of both sides, health and social; where there is none, state `none` and nothing beside it."
+
+
+class OutcomeDoesNotFit(RuleBroken):
+    code = "outcome-does-not-fit"
+    advice = "An avoided admission and a person who was not acutely ill must have been seen; no access means that nobody was."
+
+
+class AdmittedSince(RuleBroken):
+    code = "admitted-since"
+    advice = "The person was admitted after all; the avoided admission stays as stated, unconfirmed."
+
+
+#: The clock runs and nobody has reached the person.
+WAITING = (Status.REQUESTED, Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
+_TAKEN = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
+#: The person was reached and is in the hands of Rapid Care.
+IN_CARE = (Status.CONTACTED, Status.ASSESSED, Status.PACKAGE_AGREED, Status.STEPPED_DOWN)
+UNFINISHED = (Status.HELD, *WAITING, *IN_CARE)
+ENDED = (Status.CLOSED, Status.ESCALATED, Status.DECLINED, Status.CANCELLED)
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
+#: A trigger in words is a deadline, or the type of an event of another context.
+RESPONSE: Transitions = {
+    AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
+    DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
+    AssignClinician: transition(_TAKEN, Status.ASSIGNED, ResponseAssigned),
+    LeaveForPerson: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
+    RecordFirstContact: transition(
+        (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
+    ),
+    RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
+    AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
+    StepDownResponse: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.STEPPED_DOWN, ResponseSteppedDown),
+    CloseResponse: transition((*_TAKEN, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached),
+    Due.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
+    Due.AT_RISK: transition(WAITING, (), ResponseAtRisk),
+    Due.BREACH: transition(WAITING, (), ResponseBreached),
+    Due.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
+    ReferralCancelled.TYPE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+    ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+}
+
+
+def require_involved(organisation: str, ours: str) -> None:
+    """Who runs Rapid Care sees its people, nobody else does (promise 5). Raises RapidCareNotInvolved."""
+    if organisation != ours:
+        raise RapidCareNotInvolved("Your organisation does not run Rapid Care.")

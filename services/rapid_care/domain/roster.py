@@ -1,0 +1,67 @@
+"""Who is there, and who of them can go to whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.rapid_care.commands import RosterClinician
+from services.rapid_care.domain.policy import Policy
+from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import Skill
+from shared.kernel.errors import NotFound, RuleBroken
+
+
+@dataclass(frozen=True, slots=True)
+class Clinician:
+    """Somebody on the roster, known by a code. `open_responses` counts the visits that they still have to finish."""
+
+    id: str
+    skills: tuple[Skill, ...]
+    is_on_duty: bool
+    version: int = 0
+    open_responses: int = 0
+
+
+class ClinicianNotFound(NotFound):
+    code = "clinician-not-found"
+    advice = "Put the clinician on the roster first."
+
+
+class ClinicianOffDuty(RuleBroken):
+    code = "clinician-off-duty"
+    advice = "Assign somebody on duty, or let the product choose by leaving the clinician out."
+
+
+class SkillMissing(RuleBroken):
+    code = "skill-missing"
+    advice = "Assign a clinician on duty with a skill that the condition needs."
+
+
+class NobodyAvailable(RuleBroken):
+    code = "nobody-available"
+    advice = "Call somebody on duty, or give the referral back so that another service goes."
+
+
+def enter(known: Clinician | None, clinician_id: str, command: RosterClinician) -> Clinician:
+    """Somebody joins the roster, or comes and goes on it; the same again changes nothing."""
+    before = known or Clinician(clinician_id, (), is_on_duty=False)
+    after = replace(before, skills=command.skills, is_on_duty=command.is_on_duty)
+    return after if known and after == known else replace(after, version=before.version + 1)
+
+
+def fitting_skill(clinician: Clinician, condition: Condition, policy: Policy) -> Skill:
+    """The best fitting skill that somebody on duty brings. Raises ClinicianOffDuty, SkillMissing."""
+    if not clinician.is_on_duty:
+        raise ClinicianOffDuty("This clinician is not on duty.")
+    found = next((skill for skill in policy.needed_skills[condition] if skill in clinician.skills), None)
+    if found is None:
+        raise SkillMissing(f"This clinician has none of the skills that {condition} needs.")
+    return found
+
+
+def choose(roster: Sequence[Clinician], condition: Condition, policy: Policy) -> Clinician:
+    """Of those on duty with a needed skill, the one with the fewest open responses. Raises NobodyAvailable."""
+    needed = set(policy.needed_skills[condition])
+    able = [clinician for clinician in roster if clinician.is_on_duty and needed & set(clinician.skills)]
+    if not able:
+        raise NobodyAvailable(f"Nobody on duty has a skill that {condition} needs.")
+    return min(able, key=lambda clinician: (clinician.open_responses, clinician.id))

@@ -1,0 +1,50 @@
+"""One month, counted."""
+
+from datetime import date
+
+import sqlalchemy as sa
+
+from services.rapid_care.domain.figures import Figures
+from services.rapid_care.domain.opening import month_bounds
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import WAITING, Status
+from services.rapid_care.store.tables import RESPONSE, is_one_of
+from shared.contracts.rapid_care import ContactMode, ResponseOutcome
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+_C = RESPONSE.c
+_IS_FACE_TO_FACE = _C.contact_mode == ContactMode.FACE_TO_FACE.value
+
+
+def _count(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Label[int]:
+    return sa.func.count().filter(*conditions).label(name)
+
+
+_FIGURES = Statement(
+    sa.select(
+        sa.func.count().label("referrals"),
+        _count("met", _IS_FACE_TO_FACE, _C.contacted_at <= _C.due_at),
+        _count("breached", _C.breached_at.is_not(None), sa.func.coalesce(_IS_FACE_TO_FACE, sa.true())),
+        _count("running", is_one_of(_C.status, WAITING), _C.breached_at.is_(None)),
+        _count("held", _C.was_held),
+        _count("by_telephone", _C.contact_mode == ContactMode.TELEPHONE_BY_TRIAGE.value),
+        _count("no_access", _C.contact_mode == ContactMode.NO_ACCESS.value),
+        _count("recorded_late", _C.contacted_at <= _C.due_at, _C.contact_recorded_at > _C.due_at),
+        _count("avoided", _C.outcome == ResponseOutcome.ADMISSION_AVOIDED.value),
+        _count("avoided_confirmed", _C.avoidance_confirmed_at.is_not(None)),
+        _count("declined", _C.status == Status.DECLINED.value),
+        _count("cancelled", _C.status == Status.CANCELLED.value),
+        _count("inappropriate", _C.outcome == ResponseOutcome.INAPPROPRIATE.value),
+        _count("not_acute", _C.outcome == ResponseOutcome.NOT_ACUTE.value),
+        sa.func.coalesce(sa.func.sum(_C.benefit_pounds), 0).label("benefit_pounds"),
+    ).where(_C.received_at >= sa.bindparam("begins", type_=INSTANT), _C.received_at < sa.bindparam("ends", type_=INSTANT))
+)
+
+
+async def figures(reader: Reader, month: date, policy: Policy) -> Figures:
+    """Of the responses whose referrals were received in the month."""
+    begins, ends = month_bounds(month, policy)
+    row = await reader.fetch_one(_FIGURES, begins=begins, ends=ends)
+    assert row is not None  # noqa: S101  a count has one row
+    return Figures(**row)

@@ -1,0 +1,76 @@
+"""One response, and the queue of them."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Response, ResponseNotFound, Status
+from services.rapid_care.store.responses import responses
+from services.rapid_care.store.tables import RESPONSE, is_one_of
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+from shared.telemetry import metrics
+
+
+class Shelf(StrEnum):
+    """Which responses a list shows: those whom nobody has reached, all that have not ended, those that have."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+_STATUSES: dict[Shelf, tuple[Status, ...]] = {
+    Shelf.WAITING: (Status.HELD, *WAITING),
+    Shelf.OPEN: UNFINISHED,
+    Shelf.CLOSED: ENDED,
+}
+_BEFORE_ALL = (datetime(1900, 1, 1, tzinfo=UTC), UUID(int=0))
+_AFTER_ALL = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
+
+_PLACE = sa.tuple_(RESPONSE.c.due_at, RESPONSE.c.id)
+_LAST = sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
+_LIST = (
+    sa.select(RESPONSE)
+    .where(RESPONSE.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
+    .where(RESPONSE.c.referral_id == sa.func.coalesce(sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.referral_id))
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_MOST_URGENT_FIRST = Statement(_LIST.where(_PLACE > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
+_LATEST_FIRST = Statement(_LIST.where(_PLACE < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
+_CLOCKS = Statement(
+    sa.select(
+        sa.func.count().label("open"),
+        sa.func.count().filter(RESPONSE.c.breached_at.is_not(None)).label("breached"),
+    ).where(is_one_of(RESPONSE.c.status, WAITING))
+)
+
+
+async def response(reader: Reader, response_id: UUID) -> Response:
+    """Raises ResponseNotFound."""
+    found = await responses.find(reader, response_id)
+    if found is None:
+        raise ResponseNotFound(f"There is no response {response_id}.")
+    return found
+
+
+async def queue(
+    reader: Reader, shelf: Shelf, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
+) -> list[Response]:
+    """The most urgent first; of those that have ended, the latest first."""
+    is_over = shelf is Shelf.CLOSED
+    statement = _LATEST_FIRST if is_over else _MOST_URGENT_FIRST
+    due_at, last = after or (_AFTER_ALL if is_over else _BEFORE_ALL)
+    statuses = list(_STATUSES[shelf])
+    rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, most=most)
+    return [responses.of(row) for row in rows]
+
+
+async def observe_clocks(reader: Reader) -> None:
+    """Sets the gauges of running and of breached clocks, for /metrics."""
+    row = await reader.fetch_one(_CLOCKS)
+    assert row is not None  # noqa: S101  a count has one row
+    metrics.CLOCKS_OPEN.set(row["open"])
+    metrics.CLOCKS_BREACHED.set(row["breached"])

@@ -1,0 +1,17 @@
+"""The clinicians."""
+
+from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
+from services.rapid_care.store import roster
+from shared.persistence.statements import Reader
+
+
+async def clinician(reader: Reader, clinician_id: str) -> Clinician:
+    """Raises ClinicianNotFound."""
+    found = await roster.find_clinician(reader, clinician_id)
+    if found is None:
+        raise ClinicianNotFound(f"There is no clinician {clinician_id}.")
+    return found
+
+
+async def clinicians(reader: Reader) -> list[Clinician]:
+    return await roster.roster(reader)

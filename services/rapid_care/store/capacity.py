@@ -1,0 +1,32 @@
+"""The month's count, and how loudly it has been warned about."""
+
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.rapid_care.domain.capacity import Capacity
+from services.rapid_care.store.tables import CAPACITY, MONTH, Tx
+from shared.kernel.errors import NotFound
+from shared.kernel.ids import derived_id
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.statements import Statement
+
+capacities = Aggregates(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
+
+_FIRST = insert(MONTH).values(month=sa.bindparam("month"), referrals=1)
+_COUNT = Statement(
+    _FIRST.on_conflict_do_update(index_elements=["month"], set_={"referrals": MONTH.c.referrals + 1}).returning(MONTH.c.referrals)
+)
+
+
+async def count_referral(tx: Tx, month: date) -> int:
+    """How many referrals the month has with this one; a rival waits here until the transaction ends."""
+    referrals: int = await tx.fetch_value(_COUNT, month=month)
+    return referrals
+
+
+async def capacity_of(tx: Tx, month: date) -> Capacity:
+    """The month's capacity, locked; a new one when nothing was ever said about it."""
+    capacity_id = derived_id("rapid-care", "capacity", month)
+    return await capacities.find(tx, capacity_id, lock=True) or Capacity(capacity_id, month)

@@ -1,0 +1,40 @@
+"""Responses as rows, and the two questions that a rule asks about the others of the same referral or person."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
+from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+responses = Aggregates(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)
+
+_UNFINISHED = Statement(
+    sa.select(RESPONSE)
+    .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
+    .with_for_update()
+)
+_ADMITTED = Statement(
+    sa.select(
+        sa.exists().where(
+            RESPONSE.c.person_id == sa.bindparam("person_id"),
+            RESPONSE.c.status == Status.ESCALATED.value,
+            RESPONSE.c.ended_at >= sa.bindparam("since", type_=INSTANT),
+        )
+    )
+)
+
+
+async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
+    """The response of a referral that has not ended, locked."""
+    row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
+    return None if row is None else responses.of(row)
+
+
+async def is_admitted_since(tx: Tx, response: Response) -> bool:
+    """Whether another response to the same person has ended in hospital since this one ended."""
+    found: bool = await tx.fetch_value(_ADMITTED, person_id=response.person_id, since=response.ended_at)
+    return found

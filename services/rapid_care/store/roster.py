@@ -1,0 +1,73 @@
+"""The roster of clinicians. No event tells it: who is on duty here concerns nobody outside."""
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import insert
+
+from services.rapid_care.domain.response import UNFINISHED
+from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
+from services.rapid_care.store.tables import CLINICIAN, RESPONSE, Tx, is_one_of
+from shared.kernel.errors import VersionConflict
+from shared.persistence.statements import Reader, Statement
+
+#: With the responses that each has still to finish.
+_ROSTER = (
+    sa.select(
+        CLINICIAN,
+        sa.select(sa.func.count())
+        .where(RESPONSE.c.clinician_id == CLINICIAN.c.id, is_one_of(RESPONSE.c.status, UNFINISHED))
+        .scalar_subquery()
+        .label("open_responses"),
+    )
+    .where(CLINICIAN.c.id == sa.func.coalesce(sa.bindparam("id", type_=sa.Text), CLINICIAN.c.id))
+    .order_by(CLINICIAN.c.id)
+)
+_READ = Statement(_ROSTER)
+_LOCK = Statement(sa.select(CLINICIAN.c.id).where(CLINICIAN.c.is_on_duty).order_by(CLINICIAN.c.id).with_for_update())
+_LOCK_ONE = Statement(sa.select(CLINICIAN.c.id).where(CLINICIAN.c.id == sa.bindparam("id")).with_for_update())
+_ENTER = insert(CLINICIAN).values({column.name: sa.bindparam(column.name) for column in CLINICIAN.columns})
+_ENTER_CLINICIAN = Statement(
+    _ENTER.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: _ENTER.excluded[name] for name in ("skills", "is_on_duty", "version")},
+        where=CLINICIAN.c.version == _ENTER.excluded.version - 1,
+    )
+)
+_CLINICIAN = TypeAdapter(Clinician)
+
+
+async def find_clinician(reader: Reader, clinician_id: str) -> Clinician | None:
+    found = await _read(reader, clinician_id)
+    return found[0] if found else None
+
+
+async def roster(reader: Reader) -> list[Clinician]:
+    """Everybody, on duty or not."""
+    return await _read(reader, None)
+
+
+async def locked_clinician(tx: Tx, clinician_id: str) -> Clinician:
+    """Nobody goes off duty while being sent. Raises ClinicianNotFound."""
+    await tx.fetch(_LOCK_ONE, id=clinician_id)
+    found = await find_clinician(tx, clinician_id)
+    if found is None:
+        raise ClinicianNotFound(f"There is no clinician {clinician_id}.")
+    return found
+
+
+async def locked_roster(tx: Tx) -> list[Clinician]:
+    """Everybody, those on duty locked, so that two who choose at once see each other's choice."""
+    await tx.fetch(_LOCK)
+    return await roster(tx)
+
+
+async def enter_clinician(tx: Tx, after: Clinician) -> None:
+    """Raises VersionConflict when somebody else was first."""
+    values = {"id": after.id, "skills": list(after.skills), "is_on_duty": after.is_on_duty, "version": after.version}
+    if await tx.execute(_ENTER_CLINICIAN, **values) == "INSERT 0 0":
+        raise VersionConflict(after.id, after.version - 1, after.version)
+
+
+async def _read(reader: Reader, clinician_id: str | None) -> list[Clinician]:
+    rows = await reader.fetch(_READ, id=clinician_id)
+    return [_CLINICIAN.validate_python(dict(row)) for row in rows]
