@@ -13,7 +13,8 @@ from infra.local.stack import Stack, StackAddresses
 from infra.migrate import migrate
 from shared.kernel.ids import new_id
 
-_TEMPLATE = "care_template"
+#: Named for this run: the server may be a given one, which other runs use too.
+_TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
 _TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
 WHERE schemaname IN ('referrals', 'rapid_care', 'mdt', 'navigation') ORDER BY 1"""
@@ -54,23 +55,25 @@ def keys() -> Keys:
 
 
 @pytest.fixture(scope="session")
-async def template(addresses: StackAddresses, keys: Keys) -> str:
+async def template(addresses: StackAddresses, keys: Keys) -> AsyncIterator[str]:
     """A migrated database that others are copied from."""
     await _administer(addresses.database_url, f"CREATE DATABASE {_TEMPLATE}")
     await migrate(_database(addresses.database_url, _TEMPLATE), keys.database_password)
-    return _TEMPLATE
+    yield _TEMPLATE
+    await _administer(addresses.database_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
-async def common(addresses: StackAddresses, template: str) -> Common:
+async def common(addresses: StackAddresses, template: str) -> AsyncIterator[Common]:
     """The database that tests take turns with."""
-    await _administer(addresses.database_url, f"CREATE DATABASE care_common TEMPLATE {template}")
-    url = _database(addresses.database_url, "care_common")
+    await _administer(addresses.database_url, f"CREATE DATABASE {_COMMON} TEMPLATE {template}")
+    url = _database(addresses.database_url, _COMMON)
     connection = await asyncpg.connect(url)
     tables = [row["name"] for row in await connection.fetch(_TABLES)]
     filled = {name for name in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")}  # noqa: S608  names of the catalogue
     await connection.close()
-    return Common(url, sorted(set(tables) - filled))
+    yield Common(url, sorted(set(tables) - filled))
+    await _administer(addresses.database_url, f"DROP DATABASE {_COMMON} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -72,11 +72,12 @@ def _arrivals() -> None:
         sa.Column("offset", sa.BigInteger, nullable=False),
         sa.Column("key", BYTEA),
         sa.Column("value", BYTEA),
-        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("headers", BYTEA, nullable=False),
+        sa.Column("digest", BYTEA, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.PrimaryKeyConstraint("id", name="pk_parked"),
-        sa.UniqueConstraint("topic", "partition", "offset", "key", name="uq_parked_topic_partition_offset_key"),
+        sa.UniqueConstraint("digest", name="uq_parked_digest"),
     )
     op.create_index("ix_parked_key", "parked", ["key"])
 

@@ -11,6 +11,7 @@ from shared.contracts.sealing import KeyRing
 
 SPEC_VERSION = "1.0"
 _SEQUENCE_DIGITS = 20
+_LONGEST_REASON = 300
 
 
 class Undecodable(Exception):
@@ -45,7 +46,7 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
@@ -70,7 +71,9 @@ def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
 
 def read_envelope(record: Record) -> Envelope:
     """Raises Undecodable when a header is absent or malformed."""
-    attributes = {name[3:]: value.decode(errors="replace") for name, value in record.headers if name.startswith("ce_")}
+    attributes = {
+        name[3:]: value.decode(errors="replace") for name, value in record.headers if name.startswith("ce_") and value is not None
+    }
     try:
         return Envelope(
             id=UUID(attributes["id"]),
@@ -79,8 +82,8 @@ def read_envelope(record: Record) -> Envelope:
             subject=attributes["subject"],
             key=(record.key or b"").decode(),
             sequence=int(attributes["sequence"]),
-            time=datetime.fromisoformat(attributes["time"]),
-            recorded_time=datetime.fromisoformat(attributes["recordedtime"]),
+            time=_instant(attributes["time"]),
+            recorded_time=_instant(attributes["recordedtime"]),
             correlation_id=UUID(attributes["correlationid"]),
             causation_id=UUID(attributes["causationid"]) if "causationid" in attributes else None,
             actor_org=attributes["actororg"],
@@ -88,7 +91,7 @@ def read_envelope(record: Record) -> Envelope:
             traceparent=attributes.get("traceparent"),
         )
     except (KeyError, ValueError) as problem:
-        raise Undecodable(f"envelope: {problem!r}") from problem
+        raise Undecodable(f"envelope: {problem!r}"[:_LONGEST_REASON]) from problem
 
 
 def encode(event: Event, key_ring: KeyRing) -> bytes:
@@ -101,12 +104,19 @@ def decode(envelope: Envelope, value: bytes | None, key_ring: KeyRing) -> Event:
     """Fields that this version does not know are ignored. Raises Undecodable; its text quotes nothing of the value."""
     contract = event_type(envelope.type)
     if contract is None or value is None:
-        raise Undecodable(f"no contract reads {envelope.type}" if value is not None else "the record has no value")
+        raise Undecodable(f"no contract reads {envelope.type!r}"[:_LONGEST_REASON] if value is not None else "the record has no value")
     try:
         plain = key_ring.open(value) if contract.RESTRICTED else value
         return contract.model_validate_json(plain, extra="ignore")
     except ValueError as problem:
         raise Undecodable(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return instant
 
 
 def _fields(problem: ValueError) -> str:

@@ -67,12 +67,18 @@ class Intake:
                 await self._alone(record)
 
     async def replay(self, waiting: parked.Parked) -> None:
-        """Applies a parked record and removes it, in one transaction. Raises what its handler raises."""
-        async with self._database.transaction(SYSTEM) as tx:
-            await parked.remove(tx, waiting)
-            arrived = self._read(waiting.record)
-            if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
-                await self._handle(arrived, tx)
+        """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
+
+        Raises Undecodable, and what else its handler raises; the record then stays parked.
+        """
+        arrived = self._read(waiting.record)
+        try:
+            async with self._database.transaction(SYSTEM) as tx:
+                await parked.remove(tx, waiting)
+                if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
+                    await self._handle(arrived, tx)
+        except DomainError as refusal:
+            await self._refuse(waiting.record, refusal, waiting)
 
     async def _together(self, records: Sequence[Record]) -> None:
         async with self._database.transaction(SYSTEM) as tx:
@@ -149,10 +155,12 @@ class Intake:
                 continue
             return None
 
-    async def _refuse(self, record: Record, refusal: DomainError) -> None:
+    async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
         envelope = read_envelope(record)
         async with self._database.transaction(SYSTEM) as tx:
             await inbox.refuse(tx, envelope, refusal.code)
+            if waiting is not None:
+                await parked.remove(tx, waiting)
         metrics.EVENTS_REFUSED.labels(self._wiring.context, refusal.code).inc()
         log.info("intake.refused", context_name=self._wiring.context, type=envelope.type, code=refusal.code)
 

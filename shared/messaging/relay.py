@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -27,11 +28,10 @@ _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 _PENDING = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT $1"
 _SENT = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
-_KNOWN_CLUSTERS = "SELECT cluster_id FROM relay_state"
+_LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 _SEND_AGAIN = """
-WITH known AS (INSERT INTO relay_state (cluster_id) VALUES ($1))
+WITH seen AS (INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp())
 INSERT INTO outbox (seq) SELECT seq FROM event WHERE recorded_at > clock_timestamp() - $2::interval ON CONFLICT DO NOTHING"""
-_REMEMBER = "INSERT INTO relay_state (cluster_id) VALUES ($1)"
 
 
 class AnotherCluster(Exception):
@@ -47,6 +47,7 @@ class Pace:
     standby: float = 0.5
     trouble: float = 0.5
     batch: int = 500
+    look_at_cluster: float = 10.0
     horizon: timedelta = timedelta(days=7)
 
 
@@ -77,28 +78,32 @@ class Relay:
                 await connection.execute(_STEP_DOWN)
 
     async def _lead(self, connection: Connection) -> None:
-        await self._know_cluster(connection)
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=0, request_timeout_ms=10_000
         )
+        await self._know_cluster(connection)
         await producer.start()
         try:
             while True:
-                await self._pause(await self._send_some(connection, producer))
+                await self._send_for_a_while(connection, producer)
+                await self._know_cluster(connection)
         finally:
             await producer.stop()
 
+    async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
+        until = monotonic() + self._pace.look_at_cluster
+        while monotonic() < until:
+            await self._pause(await self._send_some(connection, producer))
+
     async def _know_cluster(self, connection: Connection) -> None:
         cluster = await cluster_id(self._bootstrap)
-        known = {row["cluster_id"] for row in await connection.fetch(_KNOWN_CLUSTERS)}
-        if cluster in known:
-            return
-        if not known:
-            await connection.execute(_REMEMBER, cluster)
+        last = await connection.fetchval(_LAST_CLUSTER)
+        if cluster == last:
             return
         again = await connection.execute(_SEND_AGAIN, cluster, self._pace.horizon)
-        log.warning("relay.another-cluster", context_name=self._context, sent_again=int(again.split()[-1]))
-        raise AnotherCluster(cluster)
+        if last is not None:
+            log.warning("relay.another-cluster", context_name=self._context, sent_again=int(again.split()[-1]))
+            raise AnotherCluster(cluster)
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         self._database.committed.clear()

@@ -1,4 +1,4 @@
-"""Acts on deadlines that have come: the claim, the handler's change and the settlement are one transaction.
+"""Acts on deadlines that have come: the handler's change and the settlement are one transaction.
 
 A batch is done together; when anything in it raises, one by one. A rule that says no settles the deadline as refused;
 one that fails again and again is parked for an operator. No deadline is ever skipped, and none acts twice.
@@ -6,6 +6,7 @@ one that fails again and again is parked for an operator. No deadline is ever sk
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,54 +58,60 @@ class Timekeeper:
     async def act(self) -> int:
         """Settles what is due now; says how many deadlines that were."""
         try:
-            return await self._together(self._beat.batch)
+            return await self._together()
         except TROUBLE:
             raise
         except Exception as problem:
             log.warning("timekeeper.one-by-one", context_name=self._wiring.context, problem=type(problem).__name__)
             return await self._one_by_one()
 
-    async def _together(self, most: int) -> int:
+    async def _together(self) -> int:
+        fired = []
         async with self._database.transaction() as tx:
-            due = await timers.claim_due(tx, most)
+            due = await timers.due(tx, self._beat.batch)
             for timer in due:
-                await self._fire(timer, tx)
-            if due:
-                await timers.settle(tx, due)
-        self._count(due, "fired")
+                if not tx.cancels(timer.subject, timer.kind):  # by one that came before it in this batch
+                    await self._fire(timer, tx)
+                    fired.append(timer)
+            if fired:
+                await timers.settle(tx, fired)
+        self._count(fired, "fired")
         return len(due)
 
     async def _one_by_one(self) -> int:
-        for settled in range(self._beat.batch):
-            if not await self._oldest():
-                return settled
-        return self._beat.batch
-
-    async def _oldest(self) -> bool:
-        """Acts on the oldest due deadline alone; says whether there was one."""
+        """Each once, so that one that fails keeps none of the others waiting."""
         async with self._database.transaction() as tx:
-            due = await timers.claim_due(tx, 1)
-        if due:
-            await self._settle_alone(due[0])
-        return bool(due)
+            due = await timers.due(tx, self._beat.batch)
+        for timer in due:
+            with suppress(timers.CancelledMeanwhile):
+                await self._alone(timer)
+        return len(due)
 
-    async def _settle_alone(self, timer: Timer) -> None:
+    async def _alone(self, timer: Timer) -> None:
         try:
-            await self._together(1)
+            await self._settle(timer, "fired")
         except DomainError as refusal:
             await self._settle(timer, "refused", refusal.code)
         except TROUBLE:
             raise
         except Exception as problem:
-            failures = self._failures[timer.id] = self._failures.get(timer.id, 0) + 1
-            log.error(
-                "timekeeper.failed", context_name=self._wiring.context, kind=timer.kind, problem=type(problem).__name__, at=frames(problem)
-            )
-            if failures >= self._beat.attempts:
-                await self._settle(timer, "parked", type(problem).__name__)
+            await self._note(timer, problem)
 
-    async def _settle(self, timer: Timer, state: str, reason: str) -> None:
+    async def _note(self, timer: Timer, problem: Exception) -> None:
+        failures = self._failures[timer.id] = self._failures.get(timer.id, 0) + 1
+        log.error(
+            "timekeeper.failed", context_name=self._wiring.context, kind=timer.kind, problem=type(problem).__name__, at=frames(problem)
+        )
+        if failures >= self._beat.attempts:
+            await self._settle(timer, "parked", type(problem).__name__)
+
+    async def _settle(self, timer: Timer, state: str, reason: str | None = None) -> None:
+        """Does nothing when somebody else settled it before."""
         async with self._database.transaction() as tx:
+            if not await timers.is_pending(tx, timer):
+                return
+            if state == "fired":
+                await self._fire(timer, tx)
             await timers.settle(tx, [timer], state, reason)
         self._count([timer], state)
         self._failures.pop(timer.id, None)

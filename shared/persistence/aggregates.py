@@ -32,7 +32,7 @@ class Aggregate(Protocol):
 
 A = TypeVar("A", bound=Aggregate)
 
-_NEXT_SEQUENCE = "SELECT coalesce(max(sequence), 0) + 1 FROM event WHERE subject = $1 AND topic = $2"
+_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2"
 
 
 class Aggregates(Generic[A]):
@@ -108,4 +108,5 @@ class Aggregates(Generic[A]):
                 before += 1
                 tx.record(about, event, before)
             else:  # a side topic counts for itself; the row lock makes the count safe
-                tx.record(about, event, await tx.connection.fetchval(_NEXT_SEQUENCE, about.id, event.TOPIC))
+                stored = await tx.connection.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
+                tx.record(about, event, stored + tx.recorded(about.id, event.TOPIC) + 1)

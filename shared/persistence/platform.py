@@ -53,10 +53,10 @@ def platform_tables(metadata: sa.MetaData) -> None:
         sa.Column("offset", sa.BigInteger, nullable=False),
         sa.Column("key", BYTEA),
         sa.Column("value", BYTEA),
-        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("headers", BYTEA, nullable=False, comment="JSON: name and base64 value of each, in order"),
+        sa.Column("digest", BYTEA, nullable=False, unique=True, comment="the same record parks once, at whatever offset it comes"),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.UniqueConstraint("topic", "partition", "offset", "key"),
         sa.Index("ix_parked_key", "key"),
     )
     sa.Table(

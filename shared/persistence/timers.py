@@ -1,4 +1,8 @@
-"""Deadlines that have come. A row is claimed, acted on and settled in one transaction: fired once, late or not, or not at all."""
+"""Deadlines that have come. Acting on one and settling it are one transaction: fired once, late or not, or not at all.
+
+Whoever acts takes the aggregate's lock first and the deadline's at the end, as commands do that cancel deadlines, so
+that the two wait for each other and never deadlock. Timekeepers of one context take turns.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +13,17 @@ from uuid import UUID
 from shared.persistence.statements import Reader
 from shared.persistence.transaction import Transaction
 
-_CLAIM = """
+_TURN = "hashtext('timekeeper ' || current_schema())"
+_TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
+_TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
+_DUE = """
 SELECT id, subject, kind, due_at, correlation_id FROM timer
-WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"""
+WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT $2"""
+_IS_PENDING = "SELECT EXISTS (SELECT FROM timer WHERE id = $1 AND state = 'pending')"
 _SETTLE = """
 UPDATE timer SET state = $2, settled_at = $3, reason = $4,
     late_by_ms = (extract(epoch FROM $3 - due_at) * 1000)::bigint
-WHERE id = ANY($1::bigint[])"""
+WHERE id = ANY($1::bigint[]) AND state = 'pending'"""
 _NEXT = "SELECT min(due_at) FROM timer WHERE state = 'pending'"
 
 
@@ -31,14 +39,30 @@ class Timer:
     late_by: timedelta
 
 
-async def claim_due(tx: Transaction[Any], most: int) -> list[Timer]:
-    """Locks the due deadlines, oldest first; whoever cancels one waits until it is settled."""
-    rows = await tx.connection.fetch(_CLAIM, tx.now, most)
+class CancelledMeanwhile(Exception):
+    """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
+
+
+async def due(tx: Transaction[Any], most: int) -> list[Timer]:
+    """The deadlines that have come, oldest first; none while another timekeeper is at it."""
+    if not await tx.connection.fetchval(_TRY_TURN):
+        return []
+    rows = await tx.connection.fetch(_DUE, tx.now, most)
     return [Timer(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
+async def is_pending(tx: Transaction[Any], timer: Timer) -> bool:
+    """Waits for other timekeepers first."""
+    await tx.connection.execute(_TAKE_TURN)
+    found: bool = await tx.connection.fetchval(_IS_PENDING, timer.id)
+    return found
+
+
 async def settle(tx: Transaction[Any], timers: Sequence[Timer], state: str = "fired", reason: str | None = None) -> None:
-    await tx.connection.execute(_SETTLE, [timer.id for timer in timers], state, tx.now, reason)
+    """Raises CancelledMeanwhile."""
+    done = await tx.connection.execute(_SETTLE, [timer.id for timer in timers], state, tx.now, reason)
+    if done != f"UPDATE {len(timers)}":
+        raise CancelledMeanwhile
 
 
 async def next_due(reader: Reader) -> datetime | None:

@@ -102,6 +102,13 @@ class Transaction(Reader, Generic[P]):
         self._deadlines = [row for row in self._deadlines if row[:2] != (subject, kind)]
         self._cancelled.append((subject, kind))
 
+    def recorded(self, subject: UUID, topic: str) -> int:
+        """How many events of this transaction are about `subject` on `topic`."""
+        return sum(row[2:4] == (topic, subject) for row in self._events)
+
+    def cancels(self, subject: UUID, kind: str) -> bool:
+        return (subject, kind) in self._cancelled
+
     @property
     def has_recorded(self) -> bool:
         return bool(self._events)

@@ -44,4 +44,12 @@ def frames(problem: BaseException) -> list[str]:
 def _clean(key: str, value: Any) -> Any:
     if key not in _OWN_KEYS and _PRIVATE.search(key):
         return REDACTED
-    return _NHS_NUMBER.sub(REDACTED, value) if isinstance(value, str) else value
+    match value:
+        case str():
+            return _NHS_NUMBER.sub(REDACTED, value)
+        case dict():
+            return {inner: _clean(str(inner), each) for inner, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean("", each) for each in value]
+        case _:
+            return value

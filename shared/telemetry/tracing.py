@@ -19,7 +19,8 @@ _TRACER = PROVIDER.get_tracer("care")
 def span(name: str, parent: str | None = None) -> Iterator[str]:
     """A span below `parent`, which may be absent; gives its own traceparent."""
     context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
-    with _TRACER.start_as_current_span(name, context=context):
+    # The text of an exception may quote what a person said, so spans never record exceptions.
+    with _TRACER.start_as_current_span(name, context=context, record_exception=False, set_status_on_exception=False):
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
         yield carrier["traceparent"]

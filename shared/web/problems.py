@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
+from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.failures import CONTENTION, INFRASTRUCTURE
 from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
 from shared.telemetry.logs import frames
@@ -27,10 +28,19 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is a fault of the request's form (acceptance referrals-5)
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,
     RuleBroken: HTTPStatus.CONFLICT,
     Conflict: HTTPStatus.CONFLICT,
+}
+
+
+#: What the framework itself refuses.
+_HTTP: Mapping[int, tuple[str, str]] = {
+    404: ("not-found", "There is nothing like that here."),
+    405: ("method-not-allowed", "This cannot be done with that method."),
+    413: ("body-too-large", "The body is larger than is taken here."),
 }
 
 
@@ -131,10 +141,8 @@ async def _validation(_: Request, invalid: Exception) -> Response:
 
 async def _http(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HTTPException)  # noqa: S101  Starlette calls by type
-    code = {404: "not-found", 405: "method-not-allowed"}.get(refusal.status_code, "malformed-request")
-    return problem_response(
-        refusal.status_code, code, "There is nothing like that here.", "Look at /openapi.json of this service.", headers=refusal.headers
-    )
+    code, detail = _HTTP.get(refusal.status_code, ("malformed-request", "This cannot be understood."))
+    return problem_response(refusal.status_code, code, detail, "Look at the API's own pages.", headers=refusal.headers)
 
 
 async def _unavailable(request: Request, trouble: Exception) -> Response:

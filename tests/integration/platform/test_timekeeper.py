@@ -1,0 +1,182 @@
+"""A deadline is acted on once: late or not, however many look, whatever its neighbours do."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.contracts.codes import Condition
+from shared.kernel.at import At
+from shared.kernel.decision import Deadline
+from shared.messaging.timekeeper import Beat, Timekeeper
+from shared.persistence.timers import Timer
+from shared.persistence.transaction import Subject
+from tests.integration.platform.parcels import PATIENCE, RING, SENDING, Tx, accept
+from tests.integration.platform.post import NOW, Post
+
+FAILING = Condition.FALL
+
+
+def timekeeper(post: Post, **changes: int) -> Timekeeper:
+    return Timekeeper(post.sender.database, SENDING, replace(Beat(), **changes))
+
+
+async def settled(post: Post) -> list[tuple[str, int | None, str | None]]:
+    rows = await post.owner.fetch("SELECT state, late_by_ms, reason FROM rapid_care.timer ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+async def rings(post: Post) -> int:
+    return await post.count("rapid_care.event", "type = 'rapid-care.response.at-risk.v1'")
+
+
+async def test_a_deadline_is_not_acted_on_before_its_time(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE - timedelta(microseconds=1)
+
+    assert await timekeeper(post).act() == 0
+    assert await rings(post) == 0
+
+
+async def test_a_deadline_that_came_while_everything_was_down_is_acted_on_once_with_its_lateness(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE + timedelta(hours=7, milliseconds=250)
+
+    assert await timekeeper(post).act() == 1
+    assert await timekeeper(post).act() == 0
+
+    assert await settled(post) == [("fired", 7 * 3_600_000 + 250, None)]
+    assert await rings(post) == 1
+
+
+async def test_two_timekeepers_at_once_act_on_each_deadline_once(post: Post) -> None:
+    for _ in range(60):
+        await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+
+    keepers = [timekeeper(post, batch=7) for _ in range(4)]
+    while any(await asyncio.gather(*(keeper.act() for keeper in keepers))):
+        pass
+
+    assert await rings(post) == 60
+    assert await post.count("rapid_care.timer", "state = 'fired'") == 60
+
+
+async def test_two_timekeepers_at_once_settle_each_deadline_by_its_own_fate(post: Post) -> None:
+    """Also when each falls back to one by one, because a neighbour fails or is refused."""
+    for number in range(30):
+        parcel = await post.send(condition=FAILING if number % 10 == 0 else Condition.COPD)
+        if number % 10 == 1:
+            await post.owner.execute("UPDATE rapid_care.parcel SET status = 'accepted' WHERE id = $1", parcel.id)
+    post.behaviour.failing.add(FAILING)
+    post.sender.clock.at = NOW + PATIENCE
+
+    keepers = [timekeeper(post, batch=5, attempts=2) for _ in range(3)]
+    while any(await asyncio.gather(*(keeper.act() for keeper in keepers))):
+        pass
+
+    states = [state for state, _, _ in await settled(post)]
+    assert states == [{0: "parked", 1: "refused"}.get(number % 10, "fired") for number in range(30)]
+    assert await rings(post) == 24
+
+
+async def test_a_deadline_whose_handler_keeps_failing_is_parked_and_holds_up_no_other(post: Post) -> None:
+    await post.send(condition=FAILING)
+    for _ in range(3):
+        await post.send()
+    post.behaviour.failing.add(FAILING)
+    post.sender.clock.at = NOW + PATIENCE
+    keeper = timekeeper(post, attempts=3)
+
+    await keeper.act()
+    assert await rings(post) == 3
+    for _ in range(3):
+        await keeper.act()
+
+    assert await settled(post) == [("parked", 0, "ArithmeticError"), *[("fired", 0, None)] * 3]
+
+
+async def test_a_rule_that_says_no_settles_the_deadline_as_refused(post: Post) -> None:
+    parcel = await post.send()
+    await post.owner.execute("UPDATE rapid_care.parcel SET status = 'accepted' WHERE id = $1", parcel.id)
+    post.sender.clock.at = NOW + PATIENCE
+
+    await timekeeper(post).act()
+
+    assert await settled(post) == [("refused", 0, "illegal-transition")]
+    assert await rings(post) == 0
+
+
+async def test_a_deadline_without_a_handler_is_parked(post: Post) -> None:
+    await post.send()
+    await post.owner.execute("UPDATE rapid_care.timer SET kind = 'nobody'")
+    post.sender.clock.at = NOW + PATIENCE
+    keeper = timekeeper(post, attempts=1)
+
+    await keeper.act()
+
+    assert await settled(post) == [("parked", 0, "KeyError")]
+
+
+async def test_either_the_deadline_or_what_makes_it_pointless_comes_first_never_both(post: Post) -> None:
+    sent = [await post.send() for _ in range(20)]
+    post.sender.clock.at = NOW + PATIENCE
+
+    async def accept_all() -> list[int]:
+        return [(await post.accept(parcel.id, 1)).status_code for parcel in sent]
+
+    statuses, _ = await asyncio.gather(accept_all(), _until_quiet(timekeeper(post, batch=1)))
+
+    accepted = statuses.count(200)
+    assert await post.count("rapid_care.timer", "state = 'cancelled'") == accepted
+    assert await rings(post) == 20 - accepted
+    assert set(statuses) <= {200, 412}
+
+
+async def test_a_deadline_and_a_command_that_cancels_it_wait_for_each_other_without_a_deadlock(post: Post) -> None:
+    parcel = await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+
+    async with post.sender.database.transaction() as tx:
+        await accept(At(parcel.id, 1), tx=tx)
+        acting = asyncio.create_task(timekeeper(post).act())
+        await asyncio.sleep(0.2)  # by now it waits for the parcel that this transaction holds
+    await acting
+
+    assert [state for state, _, _ in await settled(post)] == ["cancelled"]
+    assert await rings(post) == 0
+
+
+async def test_a_deadline_that_an_earlier_one_of_its_batch_made_pointless_is_not_acted_on(post: Post) -> None:
+    parcel = await post.send()
+    about = Subject(parcel.id, parcel.person_id, parcel.correlation_id)
+    async with post.sender.database.transaction() as tx:
+        tx.set_deadline(about, Deadline("withdraw", parcel.due_at - timedelta(minutes=1)))
+    post.sender.clock.at = NOW + PATIENCE
+
+    async def withdraw(timer: Timer, *, tx: Tx) -> None:
+        tx.cancel_deadlines(timer.subject, RING)
+
+    wiring = replace(SENDING, on_timer={**SENDING.on_timer, "withdraw": withdraw})
+    await Timekeeper(post.sender.database, wiring).act()
+
+    assert sorted(state for state, _, _ in await settled(post)) == ["cancelled", "fired"]
+    assert await rings(post) == 0
+
+
+async def test_contention_leaves_the_deadline_pending(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+    running = asyncio.create_task(timekeeper(post).run())
+
+    async with post.raising("rapid_care.parcel", "40P01", times=2), asyncio.timeout(10):
+        while not await rings(post):
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert [state for state, _, _ in await settled(post)] == ["fired"]
+
+
+async def _until_quiet(keeper: Timekeeper) -> None:
+    while await keeper.act():
+        pass
