@@ -1,0 +1,122 @@
+"""Tasks, navigators and their feeds, and the copies of what other contexts tell."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0002"
+down_revision = "0001"
+
+INSTANT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    _tasks()
+    _navigators()
+    _feeds()
+    _copies()
+
+
+def _tasks() -> None:
+    op.create_table(
+        "task",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("source_id", sa.Uuid, nullable=False),
+        sa.Column("action_id", sa.Uuid),
+        sa.Column("service_code", sa.Text),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("acknowledge_by", INSTANT, nullable=False),
+        sa.Column("navigator_id", sa.Text),
+        sa.Column("escalated_at", INSTANT),
+        sa.Column("overdue_at", INSTANT),
+        sa.Column("block_reason", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("ended_at", INSTANT),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_task"),
+    )
+    op.create_index("ix_task_person_id", "task", ["person_id"])
+    op.create_index("ix_task_source_id", "task", ["source_id"])
+    op.create_index("ix_task_held", "task", ["navigator_id", "due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_task_waiting", "task", ["due_at", "id"], postgresql_where=sa.text("status = 'unassigned'"))
+    op.create_index("ix_task_ended_at", "task", ["ended_at"], postgresql_where=sa.text("outcome IS NOT NULL"))
+
+
+def _navigators() -> None:
+    op.create_table(
+        "navigator",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("presence", sa.Text, nullable=False),
+        sa.Column("away_until", INSTANT),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_navigator"),
+        sa.UniqueConstraint("code", name="uq_navigator_code"),
+    )
+
+
+def _feeds() -> None:
+    op.create_table(
+        "feed",
+        sa.Column("navigator_id", sa.Text, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False, comment="of the newest entry"),
+        sa.PrimaryKeyConstraint("navigator_id", name="pk_feed"),
+    )
+    op.create_table(
+        "feed_entry",
+        sa.Column("navigator_id", sa.Text, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("change", sa.Text, nullable=False),
+        sa.Column("task_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
+    )
+
+
+def _copies() -> None:
+    op.create_table(
+        "person",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("record", JSONB, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_person"),
+        comment="the copy of what the person told once",
+    )
+    op.create_table(
+        "lead",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("lead_id", sa.Uuid, nullable=False),
+        sa.Column("professional_id", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("is_fallback", sa.Boolean, nullable=False),
+        sa.Column("activated_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_lead"),
+        comment="the copy of who leads",
+    )
+    op.create_table(
+        "care_plan",
+        sa.Column("care_plan_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("preferred_place_of_care", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
+        comment="the copy of the plans in force",
+    )
+    op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])

@@ -1,0 +1,86 @@
+"""A navigator's feed: as pages by cursor, and as a stream of server-sent events that resumes exactly where it broke off."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.navigation.api.callers import Limit, NavigatorCode, Staff
+from services.navigation.api.navigator import readable
+from services.navigation.api.streams import Streams
+from services.navigation.api.views import FeedEntryView
+from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved
+from services.navigation.domain.navigator import NavigatorNotFound, id_of
+from services.navigation.queries import feed as queries
+from services.navigation.queries.feed import Entry, FeedCursorAhead
+from shared.web.answers import Page
+from shared.web.problems import HttpRefusal, problems
+from shared.web.request import Unit
+
+router = APIRouter(tags=["feeds"])
+
+_HEARTBEAT_SECONDS = 15
+_RETRY_MILLISECONDS = 2_000
+_REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed, FeedCursorAhead)
+
+After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of the last entry that the caller has seen")]
+
+
+@router.get("/navigators/{navigator_id}/feed", responses=_REFUSALS)
+async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: After = 0, limit: Limit = 50) -> Page[FeedEntryView]:
+    """What happened to the navigator's tasks, oldest first, without a gap."""
+    async with unit.viewing(caller, id_of(navigator_id)) as tx:
+        await readable(navigator_id, tx)
+        await queries.require_reached(tx, navigator_id, after)
+        entries = await queries.entries(tx, navigator_id, after=after, most=limit)
+    following = str(entries[-1].sequence) if len(entries) == limit else None
+    return Page(items=[FeedEntryView.model_validate(entry) for entry in entries], next=following)
+
+
+@router.get(
+    "/navigators/{navigator_id}/feed/stream",
+    response_class=EventSourceResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "One event per entry; `id` is its sequence"}, **_REFUSALS},
+)
+async def follow_feed(
+    navigator_id: NavigatorCode,
+    caller: Staff,
+    unit: Unit,
+    request: Request,
+    last_event_id: Annotated[str | None, Header(description="Sent by the browser when it connects again; wins over `after`")] = None,
+    after: After = 0,
+) -> EventSourceResponse:
+    """The same entries as they come. After an interruption exactly those that were missed follow, in order."""
+    seen = _sequence(last_event_id) if last_event_id else after
+    async with unit.viewing(caller, id_of(navigator_id)) as tx:
+        await readable(navigator_id, tx)
+        await queries.require_reached(tx, navigator_id, seen)
+    entries = _streams(request).follow(navigator_id, after=seen)
+    return EventSourceResponse(_events(entries), ping=_HEARTBEAT_SECONDS, sep="\n")
+
+
+async def _events(entries: AsyncGenerator[Entry]) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(retry=_RETRY_MILLISECONDS)
+    async with aclosing(entries):
+        async for entry in entries:
+            data = FeedEntryView.model_validate(entry).model_dump_json()
+            yield ServerSentEvent(data, id=str(entry.sequence), event=entry.change)
+
+
+def _sequence(last_event_id: str) -> int:
+    if not last_event_id.isdecimal() or int(last_event_id) >= 2**31:
+        advice = "Send the id of the last event that was received, unchanged."
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "This is no id of this feed.", advice)
+    return int(last_event_id)
+
+
+def _streams(request: Request) -> Streams:
+    """The one of this process."""
+    state = request.app.state
+    if not hasattr(state, "streams"):
+        state.streams = Streams(state.database)
+    streams: Streams = state.streams
+    return streams

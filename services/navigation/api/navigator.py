@@ -1,0 +1,136 @@
+"""Navigators: the roster, who is there, and what each has in hand."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import AwareDatetime, model_validator
+
+from services.navigation import commands
+from services.navigation.api.callers import Coordinator, Cursor, Limit, NavigatorCode, Staff, place_of
+from services.navigation.api.task import page
+from services.navigation.api.views import NavigatorView, TaskView
+from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_own
+from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
+from services.navigation.domain.policy import Policy
+from services.navigation.handlers import navigator as handlers
+from services.navigation.queries import feed as feeds
+from services.navigation.queries import navigator as queries
+from services.navigation.queries import task as tasks
+from shared.contracts.codes import Locality, Role
+from shared.kernel.at import At
+from shared.kernel.errors import VersionConflict
+from shared.persistence.transaction import Transaction
+from shared.web.answers import Action, Body, Page, actions, answer, created
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit, if_match
+
+router = APIRouter(tags=["navigators"])
+
+_REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed)
+
+
+class Registration(Body):
+    locality: Locality
+    role: Literal[Role.CARE_NAVIGATOR, Role.CASE_MANAGER]
+
+    def command(self) -> commands.RegisterNavigator:
+        return commands.RegisterNavigator(self.locality, self.role)
+
+
+class Availability(Body):
+    is_available: bool
+    until: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _until_belongs_to_an_absence(self) -> "Availability":
+        if self.is_available and self.until is not None:
+            raise ValueError("only an absence has an end")
+        return self
+
+    def command(self) -> commands.DeclareAvailability:
+        return commands.DeclareAvailability(self.is_available, self.until)
+
+
+@router.put(
+    "/navigators/{navigator_id}",
+    name="RegisterNavigator",
+    response_model=NavigatorView,
+    status_code=201,
+    responses={200: {"model": NavigatorView}, **problems(OrganisationNotInvolved, VersionConflict)},
+)
+async def register_navigator(
+    navigator_id: NavigatorCode,
+    body: Registration,
+    caller: Coordinator,
+    unit: Unit,
+    request: Request,
+    version: Annotated[str | None, Header(alias="If-Match")] = None,
+) -> Response:
+    """Registers somebody, or with If-Match moves them to another locality or role."""
+    seen = if_match(version) if version is not None else 0
+    async with unit.transaction(caller) as tx:
+        navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
+        view = await _view(navigator.code, tx)
+        return await created(tx, view, request.url.path) if navigator.version == 1 else answer(view)
+
+
+@router.get("/navigators")
+async def read_roster(caller: Coordinator, unit: Unit) -> list[NavigatorView]:
+    """Everybody of the caller's organisation, by locality, with the number of tasks each has in hand."""
+    async with unit.reading() as reader:
+        roster = await queries.roster(reader, caller.organisation)
+        newest = await feeds.newest(reader, [candidate.navigator.code for candidate in roster])
+    return [NavigatorView.of(candidate, newest.get(candidate.navigator.code, 0)) for candidate in roster]
+
+
+@router.get("/navigators/{navigator_id}", response_model=NavigatorView, responses=problems(*_REFUSALS))
+async def read_navigator(navigator_id: NavigatorCode, caller: Staff, unit: Unit) -> Response:
+    """Where they work, whether they are there, and how far their feed has come."""
+    async with unit.transaction(caller) as tx:
+        await readable(navigator_id, tx)
+        view = await _view(navigator_id, tx)
+    return answer(view)
+
+
+@router.get("/navigators/{navigator_id}/actions", responses=problems(*_REFUSALS))
+async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Unit, request: Request) -> list[Action]:
+    """What may be done with the entry in the roster now."""
+    async with unit.transaction(caller) as tx:
+        navigator = await readable(navigator_id, tx)
+    return actions(request, navigator.presence, [NAVIGATOR], navigator_id=navigator_id)
+
+
+@router.post(
+    "/navigators/{navigator_id}/availability",
+    name="DeclareAvailability",
+    response_model=NavigatorView,
+    responses=problems(*_REFUSALS, ReturnTimePassed, VersionConflict),
+)
+async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """There, or away: whoever goes away hands on what they have, whoever comes back takes what waits."""
+    async with unit.transaction(caller) as tx:
+        await handlers.declare_availability(At(id_of(navigator_id), version), body.command(), tx=tx)
+        view = await _view(navigator_id, tx)
+    return answer(view)
+
+
+@router.get("/navigators/{navigator_id}/tasks", responses=problems(*_REFUSALS))
+async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
+    """What they have in hand, the soonest due first."""
+    place = place_of(after)
+    async with unit.transaction(caller) as tx:
+        await readable(navigator_id, tx)
+        return page(await tasks.work_list(tx, navigator_id, after=place, most=limit), limit, tx)
+
+
+async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:
+    """The navigator, when the caller is that navigator or coordinates them. Raises NavigatorNotFound and the refusals of access."""
+    navigator = await queries.navigator(tx, navigator_id)
+    require_involved(tx.actor, navigator.organisation)
+    require_own(tx.actor, [navigator_id])
+    return navigator
+
+
+async def _view(navigator_id: str, tx: Transaction[Policy]) -> NavigatorView:
+    newest = await feeds.newest(tx, [navigator_id])
+    return NavigatorView.of(await queries.caseload(tx, navigator_id), newest.get(navigator_id, 0))

@@ -1,0 +1,81 @@
+"""Tasks as they are read: one with everything around it, its history, the queue, and how tasks ended."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
+
+from services.navigation.api.callers import Coordinator, Cursor, Limit, Staff, cursor_at, place_of
+from services.navigation.api.views import OutcomeCount, StepView, TaskDetail, TaskView
+from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_reader
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import TASK, TaskNotFound
+from services.navigation.queries import task as queries
+from services.navigation.queries.task import Shown
+from shared.persistence.transaction import Transaction
+from shared.web.answers import Action, Page, actions, answer
+from shared.web.problems import problems
+from shared.web.request import Unit
+
+router = APIRouter(tags=["tasks"])
+
+_REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, NotOwnFeed)
+
+
+@router.get("/tasks/{task_id:uuid}", response_model=TaskDetail, responses=_REFUSALS)
+async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
+    """A task with what the person told once: for whoever has it, coordinators, and the accountable lead professional."""
+    async with unit.viewing(caller, task_id) as tx:
+        shown = await _readable(task_id, tx)
+    return answer(TaskDetail.of(shown))
+
+
+@router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
+async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
+    """What may be done with it now."""
+    async with unit.viewing(caller, task_id) as tx:
+        shown = await _readable(task_id, tx)
+    return actions(request, shown.task.status, [TASK], task_id=task_id)
+
+
+@router.get("/tasks/{task_id:uuid}/history", responses=_REFUSALS)
+async def task_history(task_id: UUID, caller: Staff, unit: Unit) -> list[StepView]:
+    """Everything that happened to it, whoever had it."""
+    async with unit.viewing(caller, task_id) as tx:
+        await _readable(task_id, tx)
+        return [StepView.model_validate(step) for step in await queries.history(tx, task_id)]
+
+
+@router.get("/tasks/unassigned", responses=problems(OrganisationNotInvolved))
+async def unassigned_tasks(caller: Coordinator, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
+    """What waits for somebody, the soonest due first."""
+    place = place_of(after)
+    async with unit.transaction(caller) as tx:
+        require_involved(caller, tx.policy.organisation)
+        return page(await queries.unassigned(tx, after=place, most=limit), limit, tx)
+
+
+@router.get("/outcomes", responses=problems(OrganisationNotInvolved))
+async def task_outcomes(
+    caller: Coordinator, unit: Unit, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
+) -> list[OutcomeCount]:
+    """How many tasks ended how, by kind: personal-budget advice given, social care assessments arranged, and so on (K18, K19)."""
+    async with unit.transaction(caller) as tx:
+        require_involved(caller, tx.policy.organisation)
+        return [OutcomeCount.model_validate(dict(row)) for row in await queries.outcomes(tx, since, until)]
+
+
+def page(found: list[Shown], limit: int, tx: Transaction[Policy]) -> Page[TaskView]:
+    """One page of a list by due time; every task shown is audited, for it shows whom it is for."""
+    for shown in found:
+        tx.audit(shown.task.id)
+    last = found[-1].task if len(found) == limit else None
+    return Page(items=[TaskView.of(shown) for shown in found], next=cursor_at((last.due_at, last.id)) if last else None)
+
+
+async def _readable(task_id: UUID, tx: Transaction[Policy]) -> Shown:
+    shown = await queries.shown(tx, task_id)
+    require_involved(tx.actor, tx.policy.organisation, [shown.employer], shown.lead)
+    require_reader(tx.actor, [shown.task.navigator_id], shown.lead)
+    return shown

@@ -1,0 +1,168 @@
+"""What may be done with a task: by whoever has it, or by a coordinator."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime
+
+from services.navigation import commands
+from services.navigation.api.callers import Coordinator, NavigatorName, Staff
+from services.navigation.api.views import TaskDetail
+from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved
+from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
+from services.navigation.domain.navigator import NavigatorNotFound
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import AlreadyTheirs, DueTimePassed, DueTimeUnchanged, TaskNotFound
+from services.navigation.handlers import task as handlers
+from services.navigation.queries import task as queries
+from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.kernel.at import At
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.persistence.transaction import Transaction
+from shared.web.answers import Body, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(tags=["tasks"])
+
+_OWN = (TaskNotFound, OrganisationNotInvolved, NotOwnFeed, IllegalTransition, VersionConflict)
+_CHOICE = (NavigatorNotFound, RoleDoesNotFit, NavigatorAway, CaseloadFull)
+
+
+class Fulfilment(Body):
+    outcome: TaskOutcome
+
+    def command(self) -> commands.FulfilTask:
+        return commands.FulfilTask(self.outcome)
+
+
+class Block(Body):
+    reason: BlockReason
+
+    def command(self) -> commands.BlockTask:
+        return commands.BlockTask(self.reason)
+
+
+class DueTime(Body):
+    due_at: AwareDatetime
+    reason: RescheduleReason
+
+    def command(self) -> commands.RescheduleTask:
+        return commands.RescheduleTask(self.due_at, self.reason)
+
+
+class Assignment(Body):
+    navigator_id: NavigatorName
+
+    def command(self) -> commands.AssignTask:
+        return commands.AssignTask(self.navigator_id)
+
+
+class Reassignment(Body):
+    navigator_id: NavigatorName
+    reason: ReassignReason
+
+    def command(self) -> commands.ReassignTask:
+        return commands.ReassignTask(self.navigator_id, self.reason)
+
+
+class Cancellation(Body):
+    reason: CancelReason
+
+    def command(self) -> commands.CancelTask:
+        return commands.CancelTask(self.reason)
+
+
+@router.post("/tasks/{task_id:uuid}/assignment", name="AssignTask", response_model=TaskDetail, responses=problems(*_OWN, *_CHOICE))
+async def assign_task(task_id: UUID, body: Assignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
+    """Out of the queue, into the feed of one navigator."""
+    async with unit.transaction(caller) as tx:
+        await handlers.assign_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/acknowledgement", name="AcknowledgeTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """The navigator has seen it."""
+    async with unit.transaction(caller) as tx:
+        await handlers.acknowledge_task(At(task_id, version), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/beginning", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def begin_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """Work on it begins."""
+    async with unit.transaction(caller) as tx:
+        await handlers.begin_task(At(task_id, version), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/fulfilment", name="FulfilTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def fulfil_task(task_id: UUID, body: Fulfilment, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """It is done; the outcome goes to the accountable lead professional."""
+    async with unit.transaction(caller) as tx:
+        await handlers.fulfil_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/block", name="BlockTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def block_task(task_id: UUID, body: Block, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """It cannot go on; the reason goes to the accountable lead professional."""
+    async with unit.transaction(caller) as tx:
+        await handlers.block_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/resumption", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """What was in its way is gone."""
+    async with unit.transaction(caller) as tx:
+        await handlers.resume_task(At(task_id, version), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post(
+    "/tasks/{task_id:uuid}/reassignment",
+    name="ReassignTask",
+    response_model=TaskDetail,
+    responses=problems(*_OWN, *_CHOICE, AlreadyTheirs),
+)
+async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
+    """Another navigator does it from now on; due time and history stay."""
+    async with unit.transaction(caller) as tx:
+        await handlers.reassign_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post(
+    "/tasks/{task_id:uuid}/due",
+    name="RescheduleTask",
+    response_model=TaskDetail,
+    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged),
+)
+async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """It is due at another time; if it was overdue, it no longer is."""
+    async with unit.transaction(caller) as tx:
+        await handlers.reschedule_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+@router.post("/tasks/{task_id:uuid}/cancellation", name="CancelTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
+    """It is no longer needed."""
+    async with unit.transaction(caller) as tx:
+        await handlers.cancel_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
+async def _detail(task_id: UUID, tx: Transaction[Policy]) -> TaskDetail:
+    return TaskDetail.of(await queries.shown(tx, task_id))

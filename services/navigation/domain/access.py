@@ -1,0 +1,54 @@
+"""Who may see and change what (IG8): organisations involved in a person's care, and in them whoever has the task or coordinates.
+
+Scopes: `navigation:work` for one's own feed and tasks, `navigation:coordinate` for those of the organisation.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from shared.contracts.codes import Role
+from shared.kernel.actor import Actor
+from shared.kernel.errors import NotAllowed
+
+WORK, COORDINATE = "navigation:work", "navigation:coordinate"
+
+
+class OrganisationNotInvolved(NotAllowed):
+    code = "organisation-not-involved"
+    advice = "Ask the person's accountable lead professional to involve your organisation."
+
+
+class NotOwnFeed(NotAllowed):
+    code = "not-own-feed"
+    advice = "Read your own feed and tasks; a coordinator may see those of others."
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The accountable lead professional, as the meeting last said."""
+
+    professional_id: str
+    role: Role
+    organisation: str
+    is_fallback: bool
+
+
+def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> None:
+    """Involved are the organisation that runs navigation (`own`), the employers of whoever has the tasks, and the lead's.
+
+    Raises OrganisationNotInvolved.
+    """
+    if actor.organisation not in {own, *employers, lead.organisation if lead else None}:
+        raise OrganisationNotInvolved("Your organisation is not involved in this person's care here.")
+
+
+def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
+    """One's own feed or task, or anybody's for a coordinator. Raises NotOwnFeed."""
+    if COORDINATE not in actor.scopes and actor.id not in navigator_ids:
+        raise NotOwnFeed("This is not in your own feed.")
+
+
+def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None) -> None:
+    """Whoever has the task, a coordinator, or the accountable lead professional (AC6). Raises NotOwnFeed."""
+    if lead is None or actor.id != lead.professional_id:
+        require_own(actor, navigator_ids)

@@ -1,0 +1,65 @@
+"""Who gets a task: the right role, there, in the person's locality if possible, and with the fewest open tasks (G25).
+
+No caseload grows beyond the cap; when nobody fits, the task waits in the queue.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.navigation.domain.navigator import Navigator, Presence
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Task
+from shared.kernel.errors import RuleBroken
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A navigator with the number of tasks in their hands."""
+
+    navigator: Navigator
+    open_tasks: int
+
+
+class NavigatorAway(RuleBroken):
+    code = "navigator-away"
+    advice = "Name a navigator who is there."
+
+
+class RoleDoesNotFit(RuleBroken):
+    code = "role-does-not-fit"
+    advice = "Name somebody with the role that the task asks for."
+
+
+class CaseloadFull(RuleBroken):
+    code = "caseload-full"
+    advice = "Name somebody with room in their caseload, or reassign another of this navigator's tasks first."
+
+
+def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candidate | None:
+    """The one in the person's locality with the fewest open tasks; failing that, the one elsewhere; None when nobody fits.
+
+    Whoever has the task now is not chosen again. Equals are told apart by their code, so that the choice can be explained.
+    """
+    fitting = [candidate for candidate in candidates if _fits(task, candidate, policy)]
+    return min(fitting, key=lambda candidate: _preference(task, candidate), default=None)
+
+
+def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
+    """What holds for a coordinator's choice too. Raises RoleDoesNotFit, NavigatorAway, CaseloadFull."""
+    navigator = candidate.navigator
+    if navigator.role is not task.role:
+        raise RoleDoesNotFit(f"The task asks for a {task.role}, the navigator is a {navigator.role}.")
+    if navigator.presence is not Presence.AVAILABLE:
+        raise NavigatorAway("The navigator is away.")
+    if candidate.open_tasks >= policy.caseload_cap:
+        raise CaseloadFull(f"The navigator has {candidate.open_tasks} open tasks already.")
+
+
+def _fits(task: Task, candidate: Candidate, policy: Policy) -> bool:
+    navigator = candidate.navigator
+    is_free = navigator.presence is Presence.AVAILABLE and candidate.open_tasks < policy.caseload_cap
+    return is_free and navigator.role is task.role and navigator.code != task.navigator_id
+
+
+def _preference(task: Task, candidate: Candidate) -> tuple[bool, int, str]:
+    return candidate.navigator.locality is not task.locality, candidate.open_tasks, candidate.navigator.code

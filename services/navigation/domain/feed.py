@@ -1,0 +1,41 @@
+"""What a navigator's feed says: assigned, changed, taken away.
+
+Invariant: whoever reads a feed from its beginning knows exactly which tasks are in the navigator's hands. Source: domain.md §5.7.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.navigation.domain.task import Status, Task
+
+
+class Change(StrEnum):
+    ASSIGNED = "assigned"
+    CHANGED = "changed"
+    TAKEN_AWAY = "taken-away"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry before it has its sequence: in whose feed, and what happened to which task."""
+
+    navigator_id: str
+    change: Change
+    task: Task
+
+
+def lines(before: Task | None, after: Task) -> list[Line]:
+    """What the feeds are told when a task changes from `before` (None: it is new) to `after`."""
+    had = before.navigator_id if before else None
+    told = []
+    if had is not None and had != after.navigator_id:
+        told.append(Line(had, Change.TAKEN_AWAY, after))
+    if after.navigator_id is not None:
+        told.append(Line(after.navigator_id, _change(had, after), after))
+    return told
+
+
+def _change(had: str | None, after: Task) -> Change:
+    if had != after.navigator_id:
+        return Change.ASSIGNED
+    return Change.TAKEN_AWAY if after.status is Status.CANCELLED else Change.CHANGED

@@ -1,0 +1,112 @@
+"""Somebody who carries out tasks: where they work, in which role, and whether they are there.
+
+Pure: values in, a Decision out. A navigator is known by a staff code. Sources: domain.md §5.7, G24, G25.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.navigation.commands import DeclareAvailability, RegisterNavigator
+from shared.contracts.codes import Locality, Role
+from shared.contracts.navigation import NavigatorAvailabilityDeclared
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.ids import derived_id
+from shared.kernel.transitions import Transitions, require, transition
+
+
+class Presence(StrEnum):
+    AVAILABLE = "available"
+    AWAY = "away"
+
+
+class Due(StrEnum):
+    """Deadlines of a navigator."""
+
+    RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True)
+class Navigator:
+    """`id` is derived from the staff code; `organisation` employs them."""
+
+    id: UUID
+    code: str
+    organisation: str
+    locality: Locality
+    role: Role
+    presence: Presence
+    away_until: datetime | None
+    correlation_id: UUID
+    version: int = 0
+
+
+class NavigatorNotFound(NotFound):
+    code = "navigator-not-found"
+    advice = "Check the staff code, or register the navigator first."
+
+
+class ReturnTimePassed(RuleBroken):
+    code = "return-time-passed"
+    advice = "Name a time that lies ahead, or none when the return is not known."
+
+
+#: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
+NAVIGATOR: Transitions = {
+    RegisterNavigator: transition(tuple(Presence), (), NavigatorAvailabilityDeclared),
+    DeclareAvailability: transition(tuple(Presence), tuple(Presence), NavigatorAvailabilityDeclared),
+    Due.RETURN: transition(Presence.AWAY, Presence.AVAILABLE, NavigatorAvailabilityDeclared),
+}
+
+
+def id_of(code: str) -> UUID:
+    return derived_id("navigator", code)
+
+
+def register(code: str, command: RegisterNavigator, organisation: str) -> Decision[Navigator]:
+    """Somebody new, and there."""
+    identity = id_of(code)
+    navigator = Navigator(
+        id=identity,
+        code=code,
+        organisation=organisation,
+        locality=command.locality,
+        role=command.role,
+        presence=Presence.AVAILABLE,
+        away_until=None,
+        correlation_id=identity,
+    )
+    return Decision(navigator, [_declared(navigator)])
+
+
+def move(navigator: Navigator, command: RegisterNavigator) -> Decision[Navigator]:
+    """Another locality or role from now on; the tasks in their hands stay there."""
+    require(navigator.presence, RegisterNavigator, NAVIGATOR)
+    moved = replace(navigator, locality=command.locality, role=command.role)
+    return Decision(moved, [_declared(moved)])
+
+
+def declare_availability(navigator: Navigator, command: DeclareAvailability, now: datetime) -> Decision[Navigator]:
+    """There, or away, perhaps until a stated time at which they count as there again. Raises ReturnTimePassed."""
+    require(navigator.presence, DeclareAvailability, NAVIGATOR)
+    if command.until is not None and command.until <= now:
+        raise ReturnTimePassed("The time of return does not lie ahead.")
+    presence = Presence.AVAILABLE if command.is_available else Presence.AWAY
+    until = None if command.is_available else command.until
+    declared = replace(navigator, presence=presence, away_until=until)
+    deadlines = [Deadline(Due.RETURN, until)] if until else []
+    return Decision(declared, [_declared(declared)], deadlines, cancels=[Due.RETURN])
+
+
+def come_back(navigator: Navigator) -> Decision[Navigator]:
+    """The stated time of return has come."""
+    require(navigator.presence, Due.RETURN, NAVIGATOR)
+    back = replace(navigator, presence=Presence.AVAILABLE, away_until=None)
+    return Decision(back, [_declared(back)])
+
+
+def _declared(navigator: Navigator) -> NavigatorAvailabilityDeclared:
+    is_available = navigator.presence is Presence.AVAILABLE
+    return NavigatorAvailabilityDeclared(is_available=is_available, locality=navigator.locality, role=navigator.role)

@@ -1,0 +1,30 @@
+"""The numbers of care navigation, each from domain.md §2.13; a deployment may set others."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+from shared.contracts.event import Day
+from shared.kernel.working_days import working_days_later
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`working_day_ends` is ours: a task that is due on a day is due when the offices close."""
+
+    timezone: str = "Europe/London"
+    organisation: str = "CLCH"
+    caseload_cap: int = 50
+    acknowledge_within_working_days: int = 1
+    due_within_working_days: int = 5
+    working_day_ends: time = time(17)
+
+    def acknowledge_by(self, now: datetime) -> datetime:
+        return working_days_later(now, self.acknowledge_within_working_days, ZoneInfo(self.timezone))
+
+    def due_from(self, now: datetime) -> datetime:
+        """When a task is due whose source names no day."""
+        return working_days_later(now, self.due_within_working_days, ZoneInfo(self.timezone))
+
+    def due_on(self, day: Day) -> datetime:
+        return datetime.combine(day, self.working_day_ends, ZoneInfo(self.timezone)).astimezone(UTC)

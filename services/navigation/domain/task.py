@@ -1,0 +1,274 @@
+"""One thing to be done for a person: whose it is, by when, and how it ended.
+
+Pure: values in, a Decision out. Overdue and escalated are flags, not states. Sources: domain.md §5.7, §2.13, G25, AC12.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from services.navigation.commands import (
+    AcknowledgeTask,
+    AssignTask,
+    BeginTask,
+    BlockTask,
+    CancelTask,
+    FulfilTask,
+    ReassignTask,
+    RescheduleTask,
+    ResumeTask,
+)
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.work import Work
+from shared.contracts.codes import Locality, Role, TaskKind
+from shared.contracts.navigation import (
+    BlockReason,
+    EscalationReason,
+    ReassignReason,
+    TaskAcknowledged,
+    TaskAssigned,
+    TaskBegun,
+    TaskBlocked,
+    TaskCancelled,
+    TaskCreated,
+    TaskEscalated,
+    TaskFulfilled,
+    TaskOutcome,
+    TaskOverdue,
+    TaskReassigned,
+    TaskRescheduled,
+    TaskSource,
+)
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, require, transition
+
+
+class Status(StrEnum):
+    UNASSIGNED = "unassigned"
+    ASSIGNED = "assigned"
+    ACKNOWLEDGED = "acknowledged"
+    BEGUN = "begun"
+    BLOCKED = "blocked"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+
+
+#: In somebody's hands: what counts towards a caseload.
+HELD = (Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED)
+OPEN = (Status.UNASSIGNED, *HELD)
+
+
+class Due(StrEnum):
+    """Deadlines of a task."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`navigator_id` is the code of whoever has it; nobody while it is unassigned."""
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    kind: TaskKind
+    source: TaskSource
+    source_id: UUID
+    action_id: UUID | None
+    service_code: str | None
+    role: Role
+    locality: Locality
+    status: Status
+    created_at: datetime
+    due_at: datetime
+    acknowledge_by: datetime
+    navigator_id: str | None = None
+    escalated_at: datetime | None = None
+    overdue_at: datetime | None = None
+    block_reason: BlockReason | None = None
+    outcome: TaskOutcome | None = None
+    ended_at: datetime | None = None
+    version: int = 0
+
+
+class TaskNotFound(NotFound):
+    code = "task-not-found"
+
+
+class DueTimePassed(RuleBroken):
+    code = "due-time-passed"
+    advice = "Name a time that lies ahead."
+
+
+class DueTimeUnchanged(RuleBroken):
+    code = "due-time-unchanged"
+    advice = "It is already due at that time; nothing needs to be done."
+
+
+class AlreadyTheirs(RuleBroken):
+    code = "already-theirs"
+    advice = "Name another navigator; this one has the task already."
+
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
+TASK: Transitions = {
+    AssignTask: transition(Status.UNASSIGNED, Status.ASSIGNED, TaskAssigned),
+    AcknowledgeTask: transition(Status.ASSIGNED, Status.ACKNOWLEDGED, TaskAcknowledged),
+    BeginTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
+    FulfilTask: transition(Status.BEGUN, Status.FULFILLED, TaskFulfilled),
+    BlockTask: transition((Status.ACKNOWLEDGED, Status.BEGUN), Status.BLOCKED, TaskBlocked, TaskEscalated),
+    ResumeTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
+    ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
+    RescheduleTask: transition(OPEN, (), TaskRescheduled),
+    CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
+    Due.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
+    Due.OVERDUE: transition(OPEN, (), TaskOverdue),
+}
+
+
+def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
+    """It waits for a navigator, with a deadline that escalates and a due time (§5.7)."""
+    task = Task(
+        id=work.task_id,
+        person_id=work.person_id,
+        correlation_id=work.correlation_id,
+        kind=work.kind,
+        source=work.source,
+        source_id=work.source_id,
+        action_id=work.action_id,
+        service_code=work.service_code,
+        role=work.role,
+        locality=work.locality,
+        status=Status.UNASSIGNED,
+        created_at=now,
+        due_at=work.due_at,
+        acknowledge_by=policy.acknowledge_by(now),
+    )
+    event = TaskCreated(
+        kind=task.kind,
+        source=task.source,
+        source_id=task.source_id,
+        role=task.role,
+        locality=task.locality,
+        due_at=task.due_at,
+        action_id=task.action_id,
+    )
+    return Decision(task, [event], [_acknowledgement(task), _overdue(task)])
+
+
+def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
+    """It enters a feed, to be acknowledged within one working day (§2.13)."""
+    require(task.status, AssignTask, TASK)
+    assigned = _handed_to(task, command.navigator_id, now, policy)
+    event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
+    return Decision(assigned, [event], [_acknowledgement(assigned)], cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def acknowledge(task: Task) -> Decision[Task]:
+    require(task.status, AcknowledgeTask, TASK)
+    event = TaskAcknowledged(navigator_id=_holder(task), source=task.source, source_id=task.source_id)
+    return Decision(replace(task, status=Status.ACKNOWLEDGED), [event], cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def begin(task: Task) -> Decision[Task]:
+    require(task.status, BeginTask, TASK)
+    return Decision(replace(task, status=Status.BEGUN), [TaskBegun(navigator_id=_holder(task))])
+
+
+def resume(task: Task) -> Decision[Task]:
+    require(task.status, ResumeTask, TASK)
+    return Decision(replace(task, status=Status.BEGUN, block_reason=None), [TaskBegun(navigator_id=_holder(task))])
+
+
+def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
+    """It ends with an outcome, which the lead is told (§5.12 navigation 4)."""
+    require(task.status, FulfilTask, TASK)
+    fulfilled = replace(task, status=Status.FULFILLED, outcome=command.outcome, ended_at=now)
+    event = TaskFulfilled(kind=task.kind, source=task.source, source_id=task.source_id, outcome=command.outcome, action_id=task.action_id)
+    return Decision(fulfilled, [event], cancels=list(Due))
+
+
+def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
+    """It cannot go on, and is put before the lead with the reason (§5.12 navigation 4). Its due time stands."""
+    require(task.status, BlockTask, TASK)
+    blocked = replace(task, status=Status.BLOCKED, block_reason=command.reason, escalated_at=now)
+    events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
+    return Decision(blocked, events, cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
+    """Another navigator has it and acknowledges it anew; due time and history stay (§5.12 navigation 3).
+
+    Raises IllegalTransition, AlreadyTheirs.
+    """
+    require(task.status, ReassignTask, TASK)
+    if command.navigator_id == task.navigator_id:
+        raise AlreadyTheirs("The task is already with this navigator.")
+    handed = _handed_to(task, command.navigator_id, now, policy)
+    event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=command.navigator_id, reason=command.reason.value)
+    return Decision(handed, [event], [_acknowledgement(handed)], cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
+    """Whoever had it is away and nobody else fits: back to the queue, with a deadline that escalates."""
+    require(task.status, ReassignTask, TASK)
+    waiting = replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=policy.acknowledge_by(now))
+    event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=None, reason=reason.value)
+    return Decision(waiting, [event], [_acknowledgement(waiting)], cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
+    """The due time is moved, and with it the one moment at which the task becomes overdue (§5.12 navigation 8).
+
+    Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
+    """
+    require(task.status, RescheduleTask, TASK)
+    if command.due_at <= now:
+        raise DueTimePassed("The new due time does not lie ahead.")
+    if command.due_at == task.due_at:
+        raise DueTimeUnchanged("The task is due at that time already.")
+    moved = replace(task, due_at=command.due_at, overdue_at=None)
+    event = TaskRescheduled(from_due_at=task.due_at, due_at=command.due_at, reason=command.reason.value)
+    return Decision(moved, [event], [_overdue(moved)], cancels=[Due.OVERDUE])
+
+
+def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
+    require(task.status, CancelTask, TASK)
+    cancelled = replace(task, status=Status.CANCELLED, ended_at=now)
+    return Decision(cancelled, [TaskCancelled(reason=command.reason.value)], cancels=list(Due))
+
+
+def escalate(task: Task, now: datetime) -> Decision[Task]:
+    """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
+    require(task.status, Due.ACKNOWLEDGEMENT, TASK)
+    reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
+    return Decision(replace(task, escalated_at=now), [TaskEscalated(kind=task.kind, reason=reason.value)])
+
+
+def mark_overdue(task: Task, due_at: datetime) -> Decision[Task]:
+    """The first instant after its due time came; a flag, once for each due time."""
+    require(task.status, Due.OVERDUE, TASK)
+    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)])
+
+
+def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:
+    by = policy.acknowledge_by(now)
+    return replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by)
+
+
+def _acknowledgement(task: Task) -> Deadline:
+    return Deadline(Due.ACKNOWLEDGEMENT, task.acknowledge_by)
+
+
+def _overdue(task: Task) -> Deadline:
+    return Deadline(Due.OVERDUE, task.due_at + timedelta(microseconds=1))
+
+
+def _holder(task: Task) -> str:
+    if task.navigator_id is None:
+        raise ValueError(f"the task {task.id} is {task.status} and has no navigator")
+    return task.navigator_id

@@ -1,0 +1,112 @@
+"""What becomes a task: events of the other contexts, read as work for a navigator or case manager.
+
+The id of a task is derived from what it came from, so that nothing is made twice. Sources: domain.md §5.7, §2.4, AC2, E11.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.navigation.domain.policy import Policy
+from shared.contracts.codes import Locality, Role, TaskKind, Urgency
+from shared.contracts.mdt import PlanAction
+from shared.contracts.navigation import TaskSource
+from shared.contracts.referrals import Reason, ReferralRouted
+from shared.kernel.ids import PersonId, derived_id
+
+#: Whose actions of a care plan are ours.
+ROLES = frozenset({Role.CARE_NAVIGATOR, Role.CASE_MANAGER})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The event that asks for work: about whom, in which chain, from what, and on which occasion (its sequence).
+
+    A referral may leave and come back, a risk may fall again: each occasion is work of its own.
+    """
+
+    person_id: PersonId
+    correlation_id: UUID
+    source: TaskSource
+    source_id: UUID
+    occasion: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A task before it exists."""
+
+    task_id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    kind: TaskKind
+    source: TaskSource
+    source_id: UUID
+    role: Role
+    locality: Locality
+    due_at: datetime
+    action_id: UUID | None = None
+    service_code: str | None = None
+
+
+def of_plan(origin: Origin, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
+    """The actions of a care plan that navigators and case managers own (§5.1, 001:10022-10023)."""
+    return [
+        Work(
+            task_id=derived_id(origin.source_id, action.action_id),
+            person_id=origin.person_id,
+            correlation_id=origin.correlation_id,
+            kind=action.kind,
+            source=origin.source,
+            source_id=origin.source_id,
+            role=action.owner_role,
+            locality=locality,
+            due_at=policy.due_on(action.due_on),
+            action_id=action.action_id,
+            service_code=action.service_code,
+        )
+        for action in actions
+        if action.owner_role in ROLES
+    ]
+
+
+def of_referral(origin: Origin, routed: ReferralRouted, now: datetime, policy: Policy) -> Work:
+    """A referral routed here: information where that is all that is asked for, otherwise coordination (§5.11 rows 11 and 18)."""
+    asks_for_information = routed.reason is Reason.INFORMATION or routed.urgency is Urgency.ADVICE
+    kind = TaskKind.PROVIDE_INFORMATION if asks_for_information else TaskKind.CARE_COORDINATION
+    return _due_as_usual(origin, kind, routed.locality, now, policy)
+
+
+def of_step_down(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """The crisis is over; somebody checks that the person is well (§5.1 step 7)."""
+    return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
+
+
+def of_case(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """The meeting hands a person to navigation: no wrong door (E11)."""
+    return _due_as_usual(origin, TaskKind.CARE_COORDINATION, locality, now, policy)
+
+
+def of_low_risk(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """Level 0: no care plan, but the person may benefit from information (Table 16)."""
+    return _due_as_usual(origin, TaskKind.PROVIDE_INFORMATION, locality, now, policy)
+
+
+def of_change_of_lead(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """Another professional is accountable now: person and family are told who (AC2, AC12)."""
+    return _due_as_usual(origin, TaskKind.INFORM_PERSON_AND_FAMILY, locality, now, policy)
+
+
+def _due_as_usual(origin: Origin, kind: TaskKind, locality: Locality, now: datetime, policy: Policy) -> Work:
+    return Work(
+        task_id=derived_id(origin.source, origin.source_id, kind, origin.occasion),
+        person_id=origin.person_id,
+        correlation_id=origin.correlation_id,
+        kind=kind,
+        source=origin.source,
+        source_id=origin.source_id,
+        role=Role.CARE_NAVIGATOR,
+        locality=locality,
+        due_at=policy.due_from(now),
+    )

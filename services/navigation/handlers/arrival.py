@@ -1,0 +1,82 @@
+"""Work that reaches navigation from referrals, rapid care and the weekly meeting, apart from care plans."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from services.navigation.domain import work
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.work import Origin, Work
+from services.navigation.handlers.desk import cancel_all, make_once, origin_of
+from services.navigation.store.copies import drop_lead, keep_lead, keep_person, lead_of, locality_of
+from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.task import open_tasks_from
+from shared.contracts.codes import Locality, RiskLevel, StepDown
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import CaseRedirected, CaseSteppedDown, Destination, LeadActivated, LeadEnded, RiskLevelCrossed
+from shared.contracts.navigation import CancelReason, TaskSource
+from shared.contracts.rapid_care import ResponseSteppedDown
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted, Route
+from shared.kernel.ids import PersonId
+
+
+async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
+    """Routed here it becomes a task; routed elsewhere after all, its task ends."""
+    await take_turn(tx)
+    origin = origin_of(envelope, TaskSource.REFERRAL)
+    if event.route is Route.NAVIGATION:
+        await make_once(work.of_referral(origin, event, tx.now, tx.policy), tx=tx)
+    else:
+        await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), CancelReason.REFERRAL_REROUTED, tx=tx)
+
+
+async def on_referral_cancelled(_: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    await take_turn(tx)
+    await cancel_all(await open_tasks_from(tx, TaskSource.REFERRAL, UUID(envelope.subject)), CancelReason.REFERRAL_CANCELLED, tx=tx)
+
+
+async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
+    await take_turn(tx)
+    await make_once(work.of_step_down(origin_of(envelope, TaskSource.RAPID_CARE), event.locality, tx.now, tx.policy), tx=tx)
+
+
+async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: Tx) -> None:
+    """Only a case that no referral began: a referral comes back by way of the Community Point of Access."""
+    if event.destination is Destination.NAVIGATION and event.referral_id is None:
+        await _make_where_they_live(work.of_case, origin_of(envelope, TaskSource.MDT), tx)
+
+
+async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
+    if event.destination is StepDown.NAVIGATION:
+        await _make_where_they_live(work.of_case, origin_of(envelope, TaskSource.MDT), tx)
+
+
+async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
+    """Level 0 is offered information, no care plan (§5.12 navigation 6)."""
+    if event.to_level is RiskLevel.LOW:
+        await _make_where_they_live(work.of_low_risk, origin_of(envelope, TaskSource.RISK), tx)
+
+
+async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
+    """Person and family are told of a change. The first lead, or the one after the GP's fallback, they met at the meeting."""
+    origin = origin_of(envelope, TaskSource.LEAD)
+    before = await lead_of(tx, origin.person_id)
+    await keep_lead(tx, origin.person_id, origin.source_id, event)
+    if before is not None and not before.is_fallback and before.professional_id != event.professional_id:
+        await _make_where_they_live(work.of_change_of_lead, origin, tx)
+
+
+async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
+    await drop_lead(tx, UUID(envelope.subject))
+
+
+async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
+    await keep_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
+
+
+async def _make_where_they_live(make: Callable[[Origin, Locality, datetime, Policy], Work], origin: Origin, tx: Tx) -> None:
+    """For events that name no locality. Nobody here can call a person of whom navigation knows nothing at all."""
+    await take_turn(tx)
+    locality = await locality_of(tx, origin.person_id)
+    if locality is not None:
+        await make_once(make(origin, locality, tx.now, tx.policy), tx=tx)

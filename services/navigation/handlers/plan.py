@@ -1,0 +1,51 @@
+"""Care plans: their actions become tasks, follow their revisions, and end with them."""
+
+from uuid import UUID
+
+from services.navigation.commands import RescheduleTask
+from services.navigation.domain import task as domain
+from services.navigation.domain.task import Task
+from services.navigation.domain.work import Work, of_plan
+from services.navigation.handlers.desk import cancel_all, keep, make_once, origin_of
+from services.navigation.store.copies import drop_plan, keep_plan
+from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.task import open_tasks_from
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanRevised
+from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
+
+
+async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
+    """N actions for navigators are N tasks, however often the plan is told (§5.12 navigation 1)."""
+    await take_turn(tx)
+    origin = origin_of(envelope, TaskSource.CARE_PLAN)
+    await keep_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
+    for work in of_plan(origin, event.actions, event.locality, tx.policy):
+        await make_once(work, tx=tx)
+
+
+async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
+    """Tasks whose action is gone end, those whose action is due on another day move, new actions become tasks."""
+    await take_turn(tx)
+    origin = origin_of(envelope, TaskSource.CARE_PLAN)
+    wanted = {work.task_id: work for work in of_plan(origin, event.actions, event.locality, tx.policy)}
+    open_tasks = await open_tasks_from(tx, TaskSource.CARE_PLAN, origin.source_id)
+    for task in open_tasks:
+        if task.id in wanted:
+            await _follow(task, wanted[task.id], tx)
+    await cancel_all([task for task in open_tasks if task.id not in wanted], CancelReason.CARE_PLAN_REVISED, tx=tx)
+    await on_care_plan_agreed(event, envelope, tx=tx)
+
+
+async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await take_turn(tx)
+    care_plan_id = UUID(envelope.subject)
+    await drop_plan(tx, care_plan_id)
+    await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), CancelReason.CARE_PLAN_CLOSED, tx=tx)
+
+
+async def _follow(task: Task, work: Work, tx: Tx) -> None:
+    """The plan decides when its tasks are due; a day that has passed already changes nothing."""
+    if task.due_at != work.due_at and work.due_at > tx.now:
+        command = RescheduleTask(work.due_at, RescheduleReason.CARE_PLAN_REVISED)
+        await keep(task, domain.reschedule(task, command, tx.now), tx=tx)

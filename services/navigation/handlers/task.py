@@ -1,0 +1,90 @@
+"""What is done with a task, by its navigator or by a coordinator."""
+
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import task as domain
+from services.navigation.domain.access import require_involved, require_own
+from services.navigation.domain.assignment import require_fit
+from services.navigation.domain.navigator import id_of
+from services.navigation.domain.task import Task
+from services.navigation.handlers.desk import hand_out_waiting, keep
+from services.navigation.store.navigator import candidate, navigators
+from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.task import tasks
+from shared.kernel.at import At
+from shared.persistence.timers import Timer
+
+
+async def assign_task(at: At, command: AssignTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
+    return await keep(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
+
+
+async def acknowledge_task(at: At, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.acknowledge(task), tx=tx)
+
+
+async def begin_task(at: At, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.begin(task), tx=tx)
+
+
+async def resume_task(at: At, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.resume(task), tx=tx)
+
+
+async def block_task(at: At, command: BlockTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.block(task, command, tx.now), tx=tx)
+
+
+async def fulfil_task(at: At, command: FulfilTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    fulfilled = await keep(task, domain.fulfil(task, command, tx.now), tx=tx)
+    await hand_out_waiting(tx=tx)
+    return fulfilled
+
+
+async def reassign_task(at: At, command: ReassignTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    decision = domain.reassign(task, command, tx.now, tx.policy)
+    require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
+    reassigned = await keep(task, decision, tx=tx)
+    await hand_out_waiting(tx=tx)
+    return reassigned
+
+
+async def reschedule_task(at: At, command: RescheduleTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.reschedule(task, command, tx.now), tx=tx)
+
+
+async def cancel_task(at: At, command: CancelTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    cancelled = await keep(task, domain.cancel(task, command, tx.now), tx=tx)
+    await hand_out_waiting(tx=tx)
+    return cancelled
+
+
+async def on_acknowledgement(timer: Timer, *, tx: Tx) -> None:
+    await take_turn(tx)
+    task = await tasks.load(tx, timer.subject)
+    await keep(task, domain.escalate(task, tx.now), tx=tx)
+
+
+async def on_overdue(timer: Timer, *, tx: Tx) -> None:
+    await take_turn(tx)
+    task = await tasks.load(tx, timer.subject)
+    await keep(task, domain.mark_overdue(task, timer.due_at), tx=tx)
+
+
+async def _take_up(at: At, tx: Tx) -> Task:
+    """The task, when the caller may change it: it is theirs, or they coordinate where it is done."""
+    await take_turn(tx)
+    task = await tasks.load(tx, at.id, if_version=at.version)
+    holder = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
+    require_involved(tx.actor, tx.policy.organisation, [holder.organisation if holder else None])
+    require_own(tx.actor, [task.navigator_id])
+    return task

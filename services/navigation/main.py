@@ -1,0 +1,25 @@
+"""Composition root of the HTTP application: `uvicorn --factory services.navigation.main:create_app`."""
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from services.navigation import api
+from services.navigation.domain.policy import Policy
+from services.navigation.settings import Settings
+from shared import web
+from shared.deployment import Deployment
+
+
+def create_app() -> FastAPI:
+    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
+    settings, deployment = Settings(), Deployment()
+    policy = TypeAdapter(Policy).validate_python(settings.policy)
+    deployment.observe()
+    return web.create_app(
+        context="navigation",
+        title="Care navigation",
+        router=api.router,
+        open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
+        tokens=deployment.tokens(),
+        unlimited=("/feed/stream",),
+    )

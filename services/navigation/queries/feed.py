@@ -1,0 +1,65 @@
+"""Feeds by sequence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from services.navigation.domain.feed import Change
+from services.navigation.domain.task import Status
+from services.navigation.store.feed import FEED, FEED_ENTRY
+from shared.contracts.codes import TaskKind
+from shared.kernel.errors import RuleBroken
+from shared.persistence.statements import Reader, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as it was written."""
+
+    navigator_id: str
+    sequence: int
+    at: datetime
+    change: Change
+    task_id: UUID
+    person_id: UUID
+    kind: TaskKind
+    status: Status
+    due_at: datetime
+
+
+class FeedCursorAhead(RuleBroken):
+    """The reader claims to have seen entries that do not exist; waiting for them would hide the real ones."""
+
+    code = "feed-cursor-ahead"
+    advice = "Read the work list again, and follow the feed from the sequence that the navigator's own page gives."
+
+
+_ENTRY = TypeAdapter(Entry)
+_AFTER = Statement(
+    sa.select(FEED_ENTRY)
+    .where(FEED_ENTRY.c.navigator_id == sa.bindparam("navigator_id"), FEED_ENTRY.c.sequence > sa.bindparam("after", type_=sa.Integer))
+    .order_by(FEED_ENTRY.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
+
+
+async def entries(reader: Reader, navigator_id: str, *, after: int, most: int) -> list[Entry]:
+    rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, most=most)
+    return [_ENTRY.validate_python(dict(row)) for row in rows]
+
+
+async def newest(reader: Reader, navigator_ids: Sequence[str]) -> dict[str, int]:
+    """The sequence of the newest entry of each feed that has one."""
+    rows = await reader.fetch(_NEWEST, navigator_ids=list(navigator_ids))
+    return {row["navigator_id"]: row["sequence"] for row in rows}
+
+
+async def require_reached(reader: Reader, navigator_id: str, sequence: int) -> None:
+    """Raises FeedCursorAhead."""
+    if sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
+        raise FeedCursorAhead(f"The feed has not reached the sequence {sequence}.")

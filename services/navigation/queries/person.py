@@ -1,0 +1,48 @@
+"""What the person told once, and who here has to do with them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.navigation.domain.access import Lead
+from services.navigation.store.copies import PERSON, lead_of
+from services.navigation.store.navigator import NAVIGATOR
+from services.navigation.store.task import TASK
+from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.errors import NotFound
+from shared.kernel.ids import PersonId
+from shared.persistence.statements import Reader, Statement
+
+
+class StoryNotFound(NotFound):
+    code = "story-not-found"
+    advice = "The record arrives moments after the referral; before that nothing was told."
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A person's record as last recorded, who leads, and which navigators (with their employers) have or had a task."""
+
+    record: PersonRecordRecorded
+    lead: Lead | None
+    navigators: dict[str, str]
+
+
+_RECORD = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
+_NAVIGATORS = Statement(
+    sa.select(NAVIGATOR.c.code, NAVIGATOR.c.organisation)
+    .distinct()
+    .join(TASK, TASK.c.navigator_id == NAVIGATOR.c.code)
+    .where(TASK.c.person_id == sa.bindparam("person_id"))
+)
+
+
+async def story(reader: Reader, person_id: UUID) -> Told:
+    """Raises StoryNotFound."""
+    record = await reader.fetch_value(_RECORD, person_id=person_id)
+    if record is None:
+        raise StoryNotFound("Nothing is known here of this person.")
+    rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
+    told = PersonRecordRecorded.model_validate(record, extra="ignore")
+    return Told(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})

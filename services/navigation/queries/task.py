@@ -1,0 +1,141 @@
+"""Tasks as their readers see them: with the person's own words, the lead, and who employs whoever has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import orjson
+import sqlalchemy as sa
+
+from services.navigation.domain.access import Lead
+from services.navigation.domain.task import Task, TaskNotFound
+from services.navigation.store.copies import CARE_PLAN, LEAD, PERSON
+from services.navigation.store.navigator import NAVIGATOR
+from services.navigation.store.task import TASK, TOPIC, tasks
+from shared.contracts.codes import PlaceOfCare
+from shared.contracts.referrals import PersonRecordRecorded
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+#: The place of a task in a list by due time.
+Place: TypeAlias = tuple[datetime, UUID]
+BEGINNING: Place = (datetime.fromtimestamp(0, UTC), UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A task, and what its reader needs beside it."""
+
+    task: Task
+    record: PersonRecordRecorded | None
+    lead: Lead | None
+    preferred_place_of_care: PlaceOfCare | None
+    employer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event in the life of a task."""
+
+    sequence: int
+    type: str
+    at: datetime
+    organisation: str
+    role: str
+    data: dict[str, Any]
+
+
+_PLACE_OF_CARE = (
+    sa.select(CARE_PLAN.c.preferred_place_of_care)
+    .where(CARE_PLAN.c.person_id == TASK.c.person_id)
+    .order_by(CARE_PLAN.c.care_plan_id)
+    .limit(1)
+    .scalar_subquery()
+)
+_SHOWN = (
+    sa.select(
+        TASK,
+        PERSON.c.record,
+        LEAD.c.professional_id.label("lead_id"),
+        LEAD.c.role.label("lead_role"),
+        LEAD.c.organisation.label("lead_organisation"),
+        LEAD.c.is_fallback.label("lead_is_fallback"),
+        _PLACE_OF_CARE.label("preferred_place_of_care"),
+        NAVIGATOR.c.organisation.label("employer"),
+    )
+    .outerjoin(PERSON, PERSON.c.person_id == TASK.c.person_id)
+    .outerjoin(LEAD, LEAD.c.person_id == TASK.c.person_id)
+    .outerjoin(NAVIGATOR, NAVIGATOR.c.code == TASK.c.navigator_id)
+)
+_ONE = Statement(_SHOWN.where(TASK.c.id == sa.bindparam("id")))
+_ABOUT = Statement(_SHOWN.where(TASK.c.person_id == sa.bindparam("person_id")).order_by(TASK.c.created_at, TASK.c.id))
+_PAGE = (
+    _SHOWN.where(
+        TASK.c.ended_at.is_(None),
+        sa.tuple_(TASK.c.due_at, TASK.c.id) > sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid)),
+    )
+    .order_by(TASK.c.due_at, TASK.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_WORK_LIST = Statement(_PAGE.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
+_UNASSIGNED = Statement(_PAGE.where(sa.text("task.status = 'unassigned'")))
+_HISTORY = "SELECT sequence, type, occurred_at, actor_org, actor_role, data FROM event WHERE subject = $1 AND topic = $2 ORDER BY sequence"
+_OUTCOMES = Statement(
+    sa.select(TASK.c.kind, TASK.c.outcome, sa.func.count().label("tasks"))
+    .where(
+        TASK.c.outcome.is_not(None),
+        TASK.c.ended_at >= sa.bindparam("since", type_=INSTANT),
+        TASK.c.ended_at < sa.bindparam("until", type_=INSTANT),
+    )
+    .group_by(TASK.c.kind, TASK.c.outcome)
+    .order_by(TASK.c.kind, TASK.c.outcome)
+)
+
+
+async def shown(reader: Reader, task_id: UUID) -> Shown:
+    """Raises TaskNotFound."""
+    row = await reader.fetch_one(_ONE, id=task_id)
+    if row is None:
+        raise TaskNotFound("There is no task with this id.")
+    return _shown(row)
+
+
+async def about(reader: Reader, person_id: UUID) -> list[Shown]:
+    """Every task there ever was for a person, oldest first."""
+    return [_shown(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
+
+
+async def work_list(reader: Reader, navigator_id: str, *, after: Place, most: int) -> list[Shown]:
+    """What a navigator has in hand, the soonest due first."""
+    return [_shown(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=after[0], id=after[1], most=most)]
+
+
+async def unassigned(reader: Reader, *, after: Place, most: int) -> list[Shown]:
+    """What waits for somebody, the soonest due first."""
+    return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=after[0], id=after[1], most=most)]
+
+
+async def history(reader: Reader, task_id: UUID) -> list[Step]:
+    """Everything that happened to a task, whoever had it."""
+    rows = await reader.connection.fetch(_HISTORY, task_id, TOPIC)
+    return [_step(row) for row in rows]
+
+
+async def outcomes(reader: Reader, since: datetime, until: datetime) -> Sequence[asyncpg.Record]:
+    """How many tasks ended how, by kind (K19)."""
+    return await reader.fetch(_OUTCOMES, since=since, until=until)
+
+
+def _step(row: asyncpg.Record) -> Step:
+    who = (row["actor_org"], row["actor_role"])
+    return Step(row["sequence"], row["type"], row["occurred_at"], *who, orjson.loads(row["data"]))
+
+
+def _shown(row: asyncpg.Record) -> Shown:
+    lead = Lead(row["lead_id"], row["lead_role"], row["lead_organisation"], row["lead_is_fallback"]) if row["lead_id"] else None
+    record = PersonRecordRecorded.model_validate(row["record"], extra="ignore") if row["record"] else None
+    place = PlaceOfCare(row["preferred_place_of_care"]) if row["preferred_place_of_care"] else None
+    return Shown(tasks.of(row), record, lead, place, row["employer"])

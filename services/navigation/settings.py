@@ -1,0 +1,16 @@
+"""The environment of care navigation."""
+
+from typing import Any
+
+from pydantic import Field, Json, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`policy` overrides numbers of `domain.policy.Policy` by name: `NAVIGATION_POLICY='{"caseload_cap": 40}'`."""
+
+    model_config = SettingsConfigDict(env_prefix="NAVIGATION_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    policy: Json[dict[str, Any]] = Field(default_factory=dict)
+    metrics_port: int | None = None

@@ -1,0 +1,50 @@
+"""Feeds: append-only, numbered from 1 without a gap.
+
+The number is drawn under the lock of the feed's own row and in the transaction of the change, so that entries become
+visible in the order of their numbers: a reader who has seen N has seen everything before N.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from services.navigation.domain.feed import Line
+from services.navigation.store.tables import METADATA, Tx
+from shared.persistence.platform import INSTANT
+
+FEED = sa.Table(
+    "feed",
+    METADATA,
+    sa.Column("navigator_id", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False, comment="of the newest entry"),
+)
+
+FEED_ENTRY = sa.Table(
+    "feed_entry",
+    METADATA,
+    sa.Column("navigator_id", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Column("task_id", sa.Uuid, nullable=False),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("due_at", INSTANT, nullable=False),
+)
+
+_APPEND = """
+WITH next AS (
+    INSERT INTO feed (navigator_id, sequence) VALUES ($1, 1)
+    ON CONFLICT (navigator_id) DO UPDATE SET sequence = feed.sequence + 1
+    RETURNING sequence)
+INSERT INTO feed_entry (navigator_id, sequence, at, change, task_id, person_id, kind, status, due_at)
+SELECT $1, sequence, $2, $3, $4, $5, $6, $7, $8 FROM next"""
+
+
+async def append(tx: Tx, lines: Sequence[Line]) -> None:
+    for line in lines:
+        task = line.task
+        await tx.connection.execute(
+            _APPEND, line.navigator_id, tx.now, line.change, task.id, task.person_id, task.kind, task.status, task.due_at
+        )
