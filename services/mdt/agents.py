@@ -1,13 +1,38 @@
 """What the weekly meeting listens to and which deadlines it keeps: the whole wiring."""
 
-from services.mdt.handlers import person
-from shared.contracts.referrals import PersonRecordRecorded
+from services.mdt.domain.care_plan import Due as PlanDue
+from services.mdt.domain.case import Due as CaseDue
+from services.mdt.domain.lead import Due as LeadDue
+from services.mdt.domain.meeting import Due as MeetingDue
+from services.mdt.handlers import care_plan, case, lead, meeting, notice, person
+from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.rapid_care import ResponseAssigned, ResponseBreached, ResponseClosed, ResponseContacted, ResponseEscalated
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
 from shared.messaging.handling import Wiring
 
 WIRING = Wiring(
     context="mdt",
     on_event={
+        ReferralRouted: (case.on_referral_routed,),
+        ReferralCancelled: (case.on_referral_cancelled,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
+        ResponseAssigned: (care_plan.on_response_assigned, notice.on_news),
+        ResponseContacted: (notice.on_news,),
+        ResponseBreached: (notice.on_news,),
+        ResponseEscalated: (care_plan.on_response_escalated, notice.on_news),
+        ResponseClosed: (care_plan.on_response_closed, notice.on_news),
+        TaskFulfilled: (notice.on_news,),
+        TaskBlocked: (notice.on_news,),
+        TaskEscalated: (notice.on_news,),
+        TaskOverdue: (notice.on_news,),
+        RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
-    on_timer={},
+    on_timer={
+        MeetingDue.CUT_OFF: meeting.on_cut_off,
+        MeetingDue.ROLL_OVER: meeting.on_roll_over,
+        CaseDue.SCREENING: case.on_screening_due,
+        PlanDue.REVIEW: care_plan.on_review_due,
+        LeadDue.ANSWER: lead.on_answer_due,
+    },
 )

@@ -10,7 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.mdt.commands import CloseCase, CloseReason, DeferCase, DiscussCase, ScreenCase, StepDownCase
+from services.mdt.commands import (
+    ActionAgreed,
+    CloseCase,
+    CloseReason,
+    DeferCase,
+    DiscussCase,
+    JointPlan,
+    LeadProposal,
+    ScreenCase,
+    StepDownCase,
+)
 from services.mdt.domain.meeting import Place, Slot, require_begun
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
@@ -28,7 +38,7 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     ScreeningOutcome,
 )
-from shared.kernel.decision import Decision
+from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, require, transition
@@ -41,6 +51,12 @@ class Status(StrEnum):
     STEPPED_DOWN = "stepped-down"
     REDIRECTED = "redirected"
     CLOSED = "closed"
+
+
+class Due(StrEnum):
+    """The deadline of a case that nobody has screened."""
+
+    SCREENING = "screening"
 
 
 class Occurrence(StrEnum):
@@ -79,8 +95,22 @@ class Case:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A discussion that is whole: plan, lead and actions."""
+
+    joint_plan: JointPlan
+    lead: LeadProposal
+    actions: tuple[ActionAgreed, ...]
+
+
 class CaseNotFound(NotFound):
     code = "case-not-found"
+
+
+class CaseAlreadyOpen(RuleBroken):
+    code = "case-already-open"
+    advice = "The person is before the meeting already; read their case."
 
 
 class DestinationMissing(RuleBroken):
@@ -128,6 +158,7 @@ CASE: Transitions = {
     DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
     StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
     CloseCase: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
+    Due.SCREENING: transition(Status.REFERRED, ()),
     Occurrence.REFERRED_AGAIN: transition((*_WAITING, *_MANAGED), (*_WAITING,), CaseReferred, CaseListed),
     Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
     Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
@@ -136,9 +167,10 @@ CASE: Transitions = {
 OPEN = (*_WAITING, *_MANAGED)
 
 
-def refer(case: Case, standing: Standing) -> Decision[Case]:
+def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
     """Somebody asked the meeting to look at a person: a CPA referral, or case finding."""
-    return Decision(case, [_referred(case, standing, referral_id) for referral_id in case.referral_ids or (None,)])
+    events = [_referred(case, standing, referral_id) for referral_id in case.referral_ids or (None,)]
+    return Decision(case, events, [Deadline(Due.SCREENING, screen_by)])
 
 
 def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: Place | None) -> Decision[Case]:
@@ -163,7 +195,7 @@ def list_eligible(case: Case, command: ScreenCase, place: Place) -> Decision[Cas
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
     listed = _with_place(screened, place)
-    return Decision(listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)])
+    return Decision(listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)], cancels=[Due.SCREENING])
 
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
@@ -176,7 +208,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
         for waiting in case.referral_ids or (None,)
     ]
     screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
-    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected])
+    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected], cancels=[Due.SCREENING])
 
 
 def defer(case: Case, command: DeferCase, place: Place, policy: Policy) -> Decision[Case]:
@@ -193,7 +225,7 @@ def roll_over(case: Case, reason: str, place: Place) -> Decision[Case]:
     return _move(case, reason, place)
 
 
-def check_discussion(case: Case, command: DiscussCase, *, now: datetime, policy: Policy) -> None:
+def require_agreed(case: Case, command: DiscussCase, *, now: datetime, policy: Policy) -> Agreed:
     """No discussion without a joint plan, a lead and at least one action (mdt-3), nor before the meeting began.
 
     Raises IllegalTransition, MeetingNotBegun, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
@@ -208,6 +240,7 @@ def check_discussion(case: Case, command: DiscussCase, *, now: datetime, policy:
         raise ActionMissing("A discussion ends with at least one action.")
     if any(action.due_on < local_day(now, policy.timezone) for action in command.actions):
         raise ActionDueInPast("An action is due before today.")
+    return Agreed(command.joint_plan, command.lead, command.actions)
 
 
 def discuss(case: Case, *, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
@@ -225,6 +258,16 @@ def list_for_review(case: Case, place: Place) -> Decision[Case]:
     require(case.status, Occurrence.REVIEW_DUE, CASE)
     listed = _with_place(case, place)
     return Decision(listed, _listed(listed, case.referral_ids))
+
+
+def is_managed(case: Case) -> bool:
+    """It was discussed before, and its plan goes on."""
+    return case.status in _MANAGED
+
+
+def require_unscreened(case: Case) -> None:
+    """Raises IllegalTransition."""
+    require(case.status, Due.SCREENING, CASE)
 
 
 def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
@@ -272,4 +315,5 @@ def _move(case: Case, reason: str, place: Place) -> Decision[Case]:
 
 def _close(case: Case, reason: str) -> Decision[Case]:
     events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
-    return Decision(replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None), events)
+    closed = replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
+    return Decision(closed, events, cancels=[Due.SCREENING])

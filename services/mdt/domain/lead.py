@@ -149,6 +149,12 @@ def require_own(lead: Lead, actor_id: str) -> None:
         raise NotYourLead("This lead is another professional's.")
 
 
+def require_unanswered(lead: Lead) -> None:
+    """Somebody else may have become the lead meanwhile, and then this proposal has ended (G46). Raises LeadAlreadyActive."""
+    if lead.status is Status.ENDED:
+        raise LeadAlreadyActive("This proposal has ended: somebody else became the lead.")
+
+
 def require_hand_over(lead: Lead) -> None:
     """Raises IllegalTransition."""
     require(lead.status, HandOverLead, LEAD)

@@ -181,12 +181,16 @@ def missing_roles(attended: Sequence[Role], discussed: Discussed, policy: Policy
     return [role for role in needed if role not in attended]
 
 
+def is_coming(meeting: Meeting, after: datetime) -> bool:
+    return meeting.status in _OPEN and meeting.starts_at > after
+
+
 def free_slot(meeting: Meeting, taken: Taken, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
     """The place that a case can have at this meeting, if any (mdt-2).
 
     Up to the cut-off an ordinary place while there are any; an urgent case, late or not, may take an urgent one.
     """
-    if meeting.status not in _OPEN or now >= meeting.starts_at:
+    if not is_coming(meeting, now):
         return None
     if now <= meeting.cut_off_at and taken.ordinary < policy.capacity:
         return Slot.ORDINARY

@@ -1,11 +1,12 @@
-"""What a lead is told about their people: crises, tasks, reviews (AC6, S05)."""
+"""What a lead is told about their people: crises, tasks, reviews (AC6, S05); and the chair, when nobody else would act (G15)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.kernel.errors import NotFound
+from shared.kernel.actor import Actor
+from shared.kernel.errors import NotAllowed, NotFound
 
 
 class Kind(StrEnum):
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     REVIEW_DUE = "review-due"
     LEAD_PROPOSED = "lead-proposed"
     NO_LEAD_FOUND = "no-lead-found"
+    SCREENING_OVERDUE = "screening-overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,14 @@ class Notice:
 
 class NoticeNotFound(NotFound):
     code = "notice-not-found"
+
+
+class NotYourFeed(NotAllowed):
+    code = "not-your-feed"
+    advice = "Ask for your own feed; coordinators of the meeting may read everybody's."
+
+
+def require_own_feed(actor: Actor, professional_id: str) -> None:
+    """A professional reads and acknowledges their own; a coordinator stands in for the chair. Raises NotYourFeed."""
+    if actor.id != professional_id and "mdt:coordinate" not in actor.scopes:
+        raise NotYourFeed("This feed is another professional's.")

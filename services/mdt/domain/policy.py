@@ -23,6 +23,7 @@ class Policy:
     roll_over_working_days: int = 2
 
     # The case
+    screened_within_working_days: int = 2
     most_deferrals: int = 2
     crisis_is_recent_for: timedelta = timedelta(days=30)
 

@@ -16,6 +16,8 @@ from shared.kernel.ids import PersonId
 
 Decisions = list[Decision[Lead]]
 
+SUPERSEDED = "superseded"
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -52,32 +54,30 @@ class Leads:
 def appoint(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:
     """The meeting wants this lead; whoever was asked before and has not answered no longer is.
 
-    Who is lead already stays; who accepted, and a GP by rule, takes over at once; until anybody else answers,
-    whoever is lead stays, and where nobody is, the GP becomes it.
+    Who is lead already stays; who accepted, and a GP, takes over at once; until anybody else answers, whoever is lead
+    stays, and where nobody is, the GP becomes it.
     """
-    wanted = proposal.candidate.professional_id
-    asked = next((lead for lead in current.proposed if lead.professional_id == wanted), None)
-    gone = [leads.end(lead, "superseded") for lead in current.proposed if lead is not asked]
-    if current.active and current.active.professional_id == wanted:
-        return gone
-    if asked:
-        return gone + (_succeed(current.active, leads.accept(asked, now.at)) if proposal.has_accepted else [])
-    return gone + _ask(person, current.active, proposal, now)
+    others = [lead for lead in current.proposed if lead.professional_id != proposal.candidate.professional_id]
+    left = Leads(current.active, tuple(lead for lead in current.proposed if lead not in others))
+    return [*(leads.end(lead, SUPERSEDED) for lead in others), *_ask(person, left, proposal, now)]
 
 
 def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
-    """The professional says yes and takes over in the same instant. Raises IllegalTransition."""
-    return _succeed(current.active, leads.accept(lead, now))
+    """The professional says yes and takes over in the same instant; of several who were asked the first wins.
+
+    Raises IllegalTransition.
+    """
+    return _succeed(current, leads.accept(lead, now))
 
 
 def decline(person: Person, lead: Lead, current: Leads, reason: str, now: Now) -> Decisions:
     """The next candidate is asked; the lead until now, or the GP, carries on (mdt-6)."""
-    return [leads.decline(lead, reason), *_ask_next(person, lead, current.active, now)]
+    return [leads.decline(lead, reason), *_ask_next(person, lead, current, now)]
 
 
 def expire(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions:
     """Nobody answered in time: as if declined (G17, mdt-6)."""
-    return [leads.expire(lead), *_ask_next(person, lead, current.active, now)]
+    return [leads.expire(lead), *_ask_next(person, lead, current, now)]
 
 
 def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: Now) -> Decisions:
@@ -86,10 +86,12 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
     Raises IllegalTransition, LeadUnchanged.
     """
     leads.require_hand_over(lead)
-    proposal = to or LeadProposal(leads.gp(person.practice_code))
-    if proposal.candidate.professional_id == lead.professional_id:
+    wanted = to.candidate if to else leads.gp(person.practice_code)
+    if wanted.professional_id == lead.professional_id:
         raise LeadUnchanged("They are the lead already.")
-    return appoint(person, current, proposal, now)
+    if to is None:
+        return [leads.hand_over(lead, now.fallback_id), *_fallback(person, None, now)]
+    return _ask(person, current, to, now)
 
 
 def end_all(current: Leads, reason: str) -> Decisions:
@@ -98,21 +100,25 @@ def end_all(current: Leads, reason: str) -> Decisions:
     return [leads.end(lead, reason) for lead in everybody]
 
 
-def _ask(person: Person, active: Lead | None, proposal: LeadProposal, now: Now) -> Decisions:
+def _ask(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:
     wanted = proposal.candidate
-    if active and active.professional_id == wanted.professional_id:
+    if current.active and current.active.professional_id == wanted.professional_id:
         return []
+    asked = next((lead for lead in current.proposed if lead.professional_id == wanted.professional_id), None)
+    if asked:
+        return _succeed(current, leads.accept(asked, now.at)) if proposal.has_accepted else []
     lead = _new(person, now.lead_id, wanted, proposal.alternatives, now)
     if proposal.has_accepted or wanted == leads.gp(person.practice_code):
-        return _succeed(active, leads.propose_accepted(lead, now.at))
-    return [leads.propose(lead), *_fallback(person, active, now)]
+        return _succeed(current, leads.propose_accepted(lead, now.at))
+    return [leads.propose(lead), *_fallback(person, current.active, now)]
 
 
-def _ask_next(person: Person, lead: Lead, active: Lead | None, now: Now) -> Decisions:
+def _ask_next(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions:
     if not lead.alternatives:
-        return _fallback(person, active, now)
+        return _fallback(person, current.active, now)
     following, *others = lead.alternatives
-    return _ask(person, active, LeadProposal(following, alternatives=tuple(others)), now)
+    left = Leads(current.active, tuple(asked for asked in current.proposed if asked.id != lead.id))
+    return _ask(person, left, LeadProposal(following, alternatives=tuple(others)), now)
 
 
 def _fallback(person: Person, active: Lead | None, now: Now) -> Decisions:
@@ -121,8 +127,11 @@ def _fallback(person: Person, active: Lead | None, now: Now) -> Decisions:
     return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at)]
 
 
-def _succeed(active: Lead | None, coming: Decision[Lead]) -> Decisions:
-    return [*([leads.hand_over(active, coming.state.id)] if active else []), coming]
+def _succeed(current: Leads, coming: Decision[Lead]) -> Decisions:
+    """Who was asked besides is no longer; who is lead goes in the instant in which the new one comes."""
+    others = [leads.end(lead, SUPERSEDED) for lead in current.proposed if lead.id != coming.state.id]
+    going = [leads.hand_over(current.active, coming.state.id)] if current.active else []
+    return [*others, *going, coming]
 
 
 def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: Now) -> Lead:

@@ -1,0 +1,102 @@
+"""Care plans between meetings: the person's answer, reviews and what makes them due, use in a crisis.
+
+Locks are taken in one order: the diary, the case, the plan.
+"""
+
+from uuid import UUID
+
+from services.mdt.commands import RequestReview
+from services.mdt.domain import care_plan as domain
+from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanNotFound, Due, Occurrence
+from services.mdt.domain.notice import Kind
+from services.mdt.handlers.discussion import answer_plan
+from services.mdt.handlers.listing import list_for_review
+from services.mdt.handlers.notice import tell_lead
+from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id
+from services.mdt.store.case import open_case
+from services.mdt.store.crisis import note_crisis
+from services.mdt.store.meeting import lock_diary
+from services.mdt.store.tables import Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated
+from shared.kernel.at import At
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Trigger
+from shared.persistence.timers import Timer
+
+
+async def agree_plan(at: At, *, tx: Tx) -> CarePlan:
+    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    return await answer_plan(tx, plan, is_agreed_by_person=True)
+
+
+async def decline_plan(at: At, *, tx: Tx) -> CarePlan:
+    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    return await answer_plan(tx, plan, is_agreed_by_person=False)
+
+
+async def request_review(at: At, *, tx: Tx) -> CarePlan:
+    person_id = await _person_of(tx, at.id)
+    await lock_diary(tx)
+    case = await open_case(tx, person_id)
+    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    due = await _make_due(tx, plan, RequestReview)
+    await list_for_review(tx, case)
+    return due
+
+
+async def on_review_due(timer: Timer, *, tx: Tx) -> None:
+    await _review(tx, await _person_of(tx, timer.subject), Due.REVIEW)
+
+
+async def on_response_closed(_: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """After a crisis the plan is looked at again, and the case stands higher on the agenda (§5.4, §5.5)."""
+    person_id = PersonId(UUID(envelope.key))
+    await note_crisis(tx, person_id, envelope.time)
+    await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
+
+
+async def on_response_escalated(_: ResponseEscalated, envelope: Envelope, *, tx: Tx) -> None:
+    await note_crisis(tx, PersonId(UUID(envelope.key)), envelope.time)
+
+
+async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
+    """A first score crosses nothing."""
+    if event.from_level is not None:
+        await _review(tx, PersonId(UUID(envelope.key)), Occurrence.RISK_LEVEL_CROSSED)
+
+
+async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, tx: Tx) -> None:
+    """The clinician was shown the crisis section of this plan: it was used."""
+    if event.care_plan_id is None or event.care_plan_version is None:
+        return
+    plan = await care_plans.load(tx, event.care_plan_id)
+    decision = domain.enact(plan, plan_version=event.care_plan_version, response_id=UUID(envelope.subject))
+    if decision:
+        await care_plans.save(tx, decision)
+
+
+async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
+    """One review at a time: a plan whose review is due already is not due twice. Nothing happens to a person without a plan."""
+    if await open_plan_id(tx, person_id) is None:
+        return
+    await lock_diary(tx)
+    case = await open_case(tx, person_id)
+    plan = await open_plan(tx, person_id)
+    if plan and plan.status in CARE_PLAN[trigger].sources:
+        await _make_due(tx, plan, trigger)
+        await list_for_review(tx, case)
+
+
+async def _make_due(tx: Tx, plan: CarePlan, trigger: Trigger) -> CarePlan:
+    due = await care_plans.save(tx, domain.request_review(plan, trigger))
+    await tell_lead(tx, plan.person_id, Kind.REVIEW_DUE, plan.id, tx.now)
+    return due
+
+
+async def _person_of(tx: Tx, plan_id: UUID) -> PersonId:
+    plan = await care_plans.find(tx, plan_id)
+    if plan is None:
+        raise CarePlanNotFound(f"There is no care plan with the id {plan_id}.")
+    return plan.person_id

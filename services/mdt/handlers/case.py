@@ -1,0 +1,142 @@
+"""Cases come, are screened, listed, deferred, stepped down and closed. The diary is locked before any case."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.mdt.commands import CloseCase, CloseReason, DeferCase, ReferCase, ScreenCase, StepDownCase
+from services.mdt.domain import care_plan as plan_domain
+from services.mdt.domain import case as domain
+from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
+from services.mdt.domain.notice import Kind
+from services.mdt.domain.working_days import same_time_after
+from services.mdt.handlers.bank_holidays import bank_holidays
+from services.mdt.handlers.diary import find_place, next_place
+from services.mdt.handlers.lead import end_leads
+from services.mdt.store.care_plan import care_plans, open_plan
+from services.mdt.store.case import cases, open_case
+from services.mdt.store.meeting import lock_diary
+from services.mdt.store.notice import tell
+from services.mdt.store.standing import standing_of
+from services.mdt.store.tables import Tx
+from shared.contracts.codes import Urgency
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import ScreeningOutcome
+from shared.contracts.referrals import ReferralCancelled, ReferralRouted, Route
+from shared.kernel.at import At
+from shared.kernel.ids import PersonId, new_id
+from shared.persistence.timers import Timer
+
+
+async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
+    """Case finding puts a person before the meeting; the case is its own chain. Raises CaseAlreadyOpen."""
+    await lock_diary(tx)
+    if await open_case(tx, command.person_id):
+        raise CaseAlreadyOpen("This person has an open case.")
+    case_id = new_id()
+    case = Case(
+        id=case_id,
+        person_id=command.person_id,
+        correlation_id=case_id,
+        status=Status.REFERRED,
+        practice_code=command.practice_code,
+        locality=command.locality,
+        is_urgent=command.is_urgent,
+        referred_at=tx.now,
+    )
+    return await _refer(case, tx)
+
+
+async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
+    if event.route is not Route.MDT:
+        return
+    person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
+    await lock_diary(tx)
+    case = await open_case(tx, person_id)
+    if case:
+        await _refer_again(case, referral_id, is_urgent=event.urgency is Urgency.URGENT, tx=tx)
+        return
+    case = Case(
+        id=new_id(),
+        person_id=person_id,
+        correlation_id=envelope.correlation_id,
+        status=Status.REFERRED,
+        practice_code=event.practice_code,
+        locality=event.locality,
+        is_urgent=event.urgency is Urgency.URGENT,
+        referred_at=event.received_at,
+        referral_ids=(referral_id,),
+    )
+    await _refer(case, tx)
+
+
+async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    """Somebody who died or moved away needs no case, plan or lead any more (G39); else only what waited for the referral ends."""
+    case = await open_case(tx, PersonId(UUID(envelope.key)))
+    if case is None:
+        return
+    gone = {CloseReason.DIED.value: CloseReason.DIED, CloseReason.MOVED_AWAY.value: CloseReason.MOVED_AWAY}.get(event.reason)
+    if gone:
+        await _close(case, CloseCase(gone), tx)
+        return
+    decision = domain.withdraw(case, UUID(envelope.subject))
+    if decision:
+        await cases.save(tx, decision)
+
+
+async def screen_case(at: At, command: ScreenCase, *, tx: Tx) -> Case:
+    await lock_diary(tx)
+    case = await cases.load(tx, at.id, if_version=at.version)
+    if command.outcome is ScreeningOutcome.NOT_ELIGIBLE:
+        return await cases.save(tx, domain.redirect(case, command))
+    is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
+    return await cases.save(tx, domain.list_eligible(case, command, await find_place(tx, is_urgent=is_urgent)))
+
+
+async def defer_case(at: At, command: DeferCase, *, tx: Tx) -> Case:
+    await lock_diary(tx)
+    case = await cases.load(tx, at.id, if_version=at.version)
+    place = await next_place(tx, after=case.meeting_starts_at or tx.now)
+    return await cases.save(tx, domain.defer(case, command, place, tx.policy))
+
+
+async def step_down_case(at: At, command: StepDownCase, *, tx: Tx) -> Case:
+    case = await cases.load(tx, at.id, if_version=at.version)
+    return await cases.save(tx, domain.step_down(case, command))
+
+
+async def close_case(at: At, command: CloseCase, *, tx: Tx) -> Case:
+    return await _close(await cases.load(tx, at.id, if_version=at.version), command, tx)
+
+
+async def on_screening_due(timer: Timer, *, tx: Tx) -> None:
+    """Nobody has screened it in time: the chair is told."""
+    case = await cases.load(tx, timer.subject)
+    domain.require_unscreened(case)
+    await tell(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, timer.due_at)
+
+
+async def _refer(case: Case, tx: Tx) -> Case:
+    standing = await standing_of(tx, case.person_id)
+    return await cases.save(tx, domain.refer(case, standing, screen_by=_screen_by(tx)))
+
+
+async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx) -> Case:
+    standing = await standing_of(tx, case.person_id)
+    place = await find_place(tx, is_urgent=is_urgent) if domain.is_managed(case) else None
+    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, place=place)
+    return await cases.save(tx, decision)
+
+
+async def _close(case: Case, command: CloseCase, tx: Tx) -> Case:
+    """Case, plan and lead end together (G39)."""
+    closed = await cases.save(tx, domain.close(case, command))
+    plan = await open_plan(tx, case.person_id)
+    if plan:
+        await care_plans.save(tx, plan_domain.close(plan, command.reason))
+    await end_leads(case.person_id, command.reason, tx=tx)
+    return closed
+
+
+def _screen_by(tx: Tx) -> datetime:
+    days, timezone = tx.policy.screened_within_working_days, tx.policy.timezone
+    return same_time_after(tx.now, days, holidays=bank_holidays(tx), timezone=timezone)

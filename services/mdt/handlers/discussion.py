@@ -1,0 +1,70 @@
+"""A discussion is one transaction: the plan's next version, the lead, and the case that has them."""
+
+from services.mdt.commands import ActionAgreed, DiscussCase
+from services.mdt.domain import care_plan as plan_domain
+from services.mdt.domain import case as case_domain
+from services.mdt.domain.care_plan import CarePlan, PlanVersion
+from services.mdt.domain.case import Agreed, Case
+from services.mdt.domain.succession import Person
+from services.mdt.domain.working_days import local_day
+from services.mdt.handlers.lead import appoint_lead
+from services.mdt.store.care_plan import care_plans, keep_answer, keep_version, open_plan
+from services.mdt.store.case import cases
+from services.mdt.store.standing import standing_of
+from services.mdt.store.tables import Tx
+from shared.contracts.mdt import PlanAction
+from shared.kernel.at import At
+from shared.kernel.ids import new_id
+
+
+async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:
+    case = await cases.load(tx, at.id, if_version=at.version)
+    agreed = case_domain.require_agreed(case, command, now=tx.now, policy=tx.policy)
+    plan = await _offer(tx, case, agreed)
+    await answer_plan(tx, plan, is_agreed_by_person=command.is_agreed_by_person)
+    lead = await appoint_lead(Person(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
+    decision = case_domain.discuss(case, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
+    return await cases.save(tx, decision)
+
+
+async def answer_plan(tx: Tx, plan: CarePlan, *, is_agreed_by_person: bool | None) -> CarePlan:
+    """The person's answer, kept with the version that it is about."""
+    decision = plan_domain.answer(plan, is_agreed_by_person=is_agreed_by_person)
+    if decision is None or is_agreed_by_person is None:
+        return plan
+    answered = await care_plans.save(tx, decision)
+    await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
+    return answered
+
+
+async def _offer(tx: Tx, case: Case, agreed: Agreed) -> CarePlan:
+    plan = await open_plan(tx, case.person_id)
+    plan_domain.require_known(plan, agreed.actions)
+    if plan is None:
+        plan = plan_domain.first_plan(
+            plan_id=new_id(), person_id=case.person_id, correlation_id=case.correlation_id, locality=case.locality
+        )
+    version = await _word(tx, plan, agreed)
+    offered = await care_plans.save(tx, plan_domain.offer(plan, version, tx.policy))
+    await keep_version(tx, plan.id, version)
+    return offered
+
+
+async def _word(tx: Tx, plan: CarePlan, agreed: Agreed) -> PlanVersion:
+    standing = await standing_of(tx, plan.person_id)
+    today = local_day(tx.now, tx.policy.timezone)
+    is_resident = agreed.joint_plan.is_care_home_resident
+    review_on = plan_domain.review_day(today, standing.level, is_care_home_resident=is_resident, policy=tx.policy)
+    actions = [_action(action) for action in agreed.actions]
+    return plan_domain.word(plan, agreed.joint_plan, actions, review_on=review_on, now=tx.now)
+
+
+def _action(agreed: ActionAgreed) -> PlanAction:
+    """An action that continues keeps its id, so that nobody is asked twice to do it."""
+    return PlanAction(
+        action_id=agreed.action_id or new_id(),
+        kind=agreed.kind,
+        owner_role=agreed.owner_role,
+        due_on=agreed.due_on,
+        service_code=agreed.service_code,
+    )

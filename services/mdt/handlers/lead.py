@@ -1,0 +1,114 @@
+"""Who answers for a person: answers to proposals, hand-overs, deadlines. The person's leads are locked before any is read."""
+
+from uuid import UUID
+
+from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
+from services.mdt.domain import lead as domain
+from services.mdt.domain import succession
+from services.mdt.domain.lead import Lead, LeadNotFound, Status
+from services.mdt.domain.notice import Kind
+from services.mdt.domain.succession import Decisions, Leads, Now, Person
+from services.mdt.domain.table_16 import Standing, require_allowed
+from services.mdt.domain.working_days import same_time_after
+from services.mdt.handlers.bank_holidays import bank_holidays
+from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
+from services.mdt.store.notice import tell
+from services.mdt.store.standing import standing_of
+from services.mdt.store.tables import Tx
+from shared.kernel.at import At
+from shared.kernel.errors import VersionConflict
+from shared.kernel.ids import PersonId, new_id
+from shared.persistence.timers import Timer
+
+
+async def accept_lead(at: At, *, tx: Tx) -> Lead:
+    lead, current = await _locked(tx, at.id)
+    domain.require_own(lead, tx.actor.id)
+    domain.require_unanswered(lead)
+    _require_version(lead, at)
+    return _with_id(at.id, await _save(tx, lead.person_id, succession.accept(lead, current, tx.now)))
+
+
+async def decline_lead(at: At, command: DeclineLead, *, tx: Tx) -> Lead:
+    lead, current = await _locked(tx, at.id)
+    domain.require_own(lead, tx.actor.id)
+    _require_version(lead, at)
+    decisions = succession.decline(_person(lead), lead, current, command.reason, _now(tx))
+    return _with_id(at.id, await _save(tx, lead.person_id, decisions))
+
+
+async def hand_over_lead(at: At, command: HandOverLead, *, tx: Tx) -> Lead:
+    """Answers whoever is the lead, or was asked to be, after this."""
+    lead, current = await _locked(tx, at.id)
+    domain.require_own(lead, tx.actor.id)
+    _require_version(lead, at)
+    if command.to:
+        require_allowed(command.to.candidate.role, Standing())
+    saved = await _save(tx, lead.person_id, succession.hand_over(_person(lead), lead, current, command.to, _now(tx)))
+    return next((each for each in reversed(saved) if each.id != at.id), lead)
+
+
+async def appoint_lead(person: Person, proposal: LeadProposal, *, tx: Tx) -> Lead:
+    """The meeting decides; gives whoever answers for the person from now on. Raises LeadNotAllowed."""
+    standing = await standing_of(tx, person.id)
+    for candidate in (proposal.candidate, *proposal.alternatives):
+        require_allowed(candidate.role, standing)
+    await lock_leads(tx, person.id)
+    current = await open_leads(tx, person.id)
+    saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx)))
+    active = next((lead for lead in saved if lead.status is Status.ACTIVE), current.active)
+    if active is None:
+        raise LeadNotFound(f"Nobody became the lead of {person.id}.")
+    return active
+
+
+async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
+    await lock_leads(tx, person_id)
+    await save_leads(tx, succession.end_all(await open_leads(tx, person_id), reason))
+
+
+async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
+    """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
+    lead, current = await _locked(tx, timer.subject)
+    await _save(tx, lead.person_id, succession.expire(_person(lead), lead, current, _now(tx)))
+
+
+async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
+    """The lead and everybody beside them, under the lock of their person. Raises LeadNotFound."""
+    found = await leads.find(tx, lead_id)
+    if found is None:
+        raise LeadNotFound(f"There is no lead with the id {lead_id}.")
+    await lock_leads(tx, found.person_id)
+    return await leads.load(tx, lead_id), await open_leads(tx, found.person_id)
+
+
+async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]:
+    """Saves, tells whoever was asked, and tells the chair when nobody is left to ask."""
+    saved = await save_leads(tx, decisions)
+    for lead in saved:
+        if lead.status is Status.PROPOSED:
+            await tell(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
+    refused = [lead for lead in saved if lead.status in {Status.DECLINED, Status.EXPIRED}]
+    is_found = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
+    if refused and not is_found:
+        await tell(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
+    return saved
+
+
+def _now(tx: Tx) -> Now:
+    days, timezone = tx.policy.lead_answers_within_working_days, tx.policy.timezone
+    answer_by = same_time_after(tx.now, days, holidays=bank_holidays(tx), timezone=timezone)
+    return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id())
+
+
+def _person(lead: Lead) -> Person:
+    return Person(lead.person_id, lead.correlation_id, lead.practice_code)
+
+
+def _require_version(lead: Lead, at: At) -> None:
+    if lead.version != at.version:
+        raise VersionConflict(at.id, at.version, lead.version)
+
+
+def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:
+    return next(lead for lead in saved if lead.id == lead_id)

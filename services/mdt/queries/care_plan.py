@@ -1,0 +1,54 @@
+"""A person's plan and everything that was ever offered."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
+from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION, care_plans
+from shared.persistence.statements import Reader, Statement
+
+_OF_PERSON = Statement(
+    sa.select(CARE_PLAN)
+    .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"))
+    .order_by((CARE_PLAN.c.status == "closed"), CARE_PLAN.c.id.desc())
+    .limit(1)
+)
+_VERSIONS = Statement(
+    sa.select(CARE_PLAN_VERSION.c.content, CARE_PLAN_VERSION.c.is_agreed_by_person)
+    .where(CARE_PLAN_VERSION.c.care_plan_id == sa.bindparam("plan_id"))
+    .order_by(CARE_PLAN_VERSION.c.number)
+)
+_VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A version and what the person said to it; None while they have not answered."""
+
+    version: PlanVersion
+    is_agreed_by_person: bool | None
+
+
+async def plan(reader: Reader, plan_id: UUID) -> CarePlan:
+    """Raises CarePlanNotFound."""
+    found = await care_plans.find(reader, plan_id)
+    if found is None:
+        raise CarePlanNotFound(f"There is no care plan {plan_id}.")
+    return found
+
+
+async def plan_of_person(reader: Reader, person_id: UUID) -> CarePlan:
+    """The open one, else the last. Raises CarePlanNotFound."""
+    row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
+    if row is None:
+        raise CarePlanNotFound("This person has no care plan.")
+    return care_plans.of(row)
+
+
+async def versions(reader: Reader, plan_id: UUID) -> list[Answered]:
+    """Every version that was ever offered, the first one first."""
+    rows = await reader.fetch(_VERSIONS, plan_id=plan_id)
+    return [Answered(_VERSION.validate_python(row["content"]), row["is_agreed_by_person"]) for row in rows]

@@ -1,0 +1,69 @@
+"""Who answers for whom, and what their people need next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+
+from services.mdt.domain.care_plan import CarePlan
+from services.mdt.domain.lead import OPEN, Lead, LeadNotFound
+from services.mdt.store.care_plan import CARE_PLAN, care_plans
+from services.mdt.store.case import CASE
+from services.mdt.store.lead import LEAD, leads
+from shared.persistence.statements import Reader, Statement
+
+_OPEN = [status.value for status in OPEN]
+_OF_PERSON = Statement(
+    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status.in_(_OPEN)).order_by(LEAD.c.status, LEAD.c.id)
+)
+_OF_PROFESSIONAL = Statement(
+    sa.select(LEAD)
+    .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), LEAD.c.status.in_(_OPEN))
+    .order_by(LEAD.c.id)
+)
+_PERSON_IDS = sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))
+_PLANS = Statement(sa.select(CARE_PLAN).where(CARE_PLAN.c.person_id == sa.any_(_PERSON_IDS), CARE_PLAN.c.status != "closed"))
+_AGENDAS = Statement(
+    sa.select(CASE.c.person_id, CASE.c.meeting_id, CASE.c.meeting_starts_at).where(
+        CASE.c.person_id == sa.any_(_PERSON_IDS), CASE.c.status == "listed"
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPerson:
+    """One of a professional's people: the plan, and the meeting that takes them next."""
+
+    lead: Lead
+    plan: CarePlan | None
+    meeting_id: UUID | None
+    meeting_starts_at: datetime | None
+
+
+async def lead(reader: Reader, lead_id: UUID) -> Lead:
+    """Raises LeadNotFound."""
+    found = await leads.find(reader, lead_id)
+    if found is None:
+        raise LeadNotFound(f"There is no lead {lead_id}.")
+    return found
+
+
+async def leads_of_person(reader: Reader, person_id: UUID) -> list[Lead]:
+    """The active one, then whoever was asked and has not answered yet."""
+    return [leads.of(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
+
+
+async def people_of(reader: Reader, professional_id: str) -> list[OwnPerson]:
+    """Everybody whose lead the professional is, or is asked to be."""
+    own = [leads.of(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
+    person_ids = [each.person_id for each in own]
+    plans = {plan.person_id: plan for plan in map(care_plans.of, await reader.fetch(_PLANS, person_ids=person_ids))}
+    agendas = {row["person_id"]: row for row in await reader.fetch(_AGENDAS, person_ids=person_ids)}
+    return [_own(each, plans.get(each.person_id), agendas.get(each.person_id)) for each in own]
+
+
+def _own(each: Lead, plan: CarePlan | None, agenda: asyncpg.Record | None) -> OwnPerson:
+    meeting = (agenda["meeting_id"], agenda["meeting_starts_at"]) if agenda else (None, None)
+    return OwnPerson(each, plan, *meeting)

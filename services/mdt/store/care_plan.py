@@ -1,0 +1,77 @@
+"""Care plans and every version of them. A person has at most one plan that is not closed."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
+from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.ids import PersonId
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+CARE_PLAN = sa.Table(
+    "care_plan",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("plan_version", sa.Integer, nullable=False),
+    sa.Column("offered", JSONB),
+    sa.Column("in_force", JSONB),
+    sa.Column("enacted_for", sa.Uuid),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.text("status <> 'closed'")),
+)
+
+CARE_PLAN_VERSION = sa.Table(
+    "care_plan_version",
+    METADATA,
+    sa.Column("care_plan_id", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("content", JSONB, nullable=False),
+    sa.Column("offered_at", INSTANT, nullable=False),
+    sa.Column("is_agreed_by_person", sa.Boolean, comment="null while the person has not answered"),
+    comment="what was ever offered, and the answer; never removed",
+)
+
+care_plans = Aggregates(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
+
+_VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
+_OPEN_OF_PERSON = Statement(
+    sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status != "closed")
+)
+_KEEP = Statement(
+    insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in ("care_plan_id", "number", "content", "offered_at")})
+)
+_ANSWER = Statement(
+    sa.update(CARE_PLAN_VERSION)
+    .where(CARE_PLAN_VERSION.c.care_plan_id == sa.bindparam("plan_id"), CARE_PLAN_VERSION.c.number == sa.bindparam("plan_number"))
+    .values(is_agreed_by_person=sa.bindparam("answer"))
+)
+
+
+async def open_plan_id(tx: Tx, person_id: PersonId) -> UUID | None:
+    found: UUID | None = await tx.fetch_value(_OPEN_OF_PERSON, person_id=person_id)
+    return found
+
+
+async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
+    """The person's plan, locked; None when there is none."""
+    found = await open_plan_id(tx, person_id)
+    return None if found is None else await care_plans.load(tx, found)
+
+
+async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion) -> None:
+    """Adds it to what was ever offered."""
+    content = _VERSION.dump_python(version)
+    await tx.execute(_KEEP, care_plan_id=plan_id, number=version.number, content=content, offered_at=version.offered_at)
+
+
+async def keep_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:
+    await tx.execute(_ANSWER, plan_id=plan_id, plan_number=number, answer=is_agreed_by_person)

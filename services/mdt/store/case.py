@@ -1,0 +1,89 @@
+"""Cases, and what they take of a meeting. A person has at most one open case."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
+from services.mdt.domain.meeting import Discussed, Slot, Taken
+from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.ids import PersonId
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+CASE = sa.Table(
+    "case",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("is_urgent", sa.Boolean, nullable=False),
+    sa.Column("referred_at", INSTANT, nullable=False),
+    sa.Column("referral_ids", JSONB, nullable=False),
+    sa.Column("needs_mental_health", sa.Boolean, nullable=False),
+    sa.Column("meeting_id", sa.Uuid, index=True),
+    sa.Column("meeting_starts_at", INSTANT),
+    sa.Column("slot", sa.Text),
+    sa.Column("is_deferred", sa.Boolean, nullable=False),
+    sa.Column("deferrals", sa.Integer, nullable=False),
+    sa.Column("discussed_in", sa.Uuid, index=True),
+    sa.Column("care_plan_id", sa.Uuid),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index(
+        "uq_case_open",
+        "person_id",
+        unique=True,
+        postgresql_where=sa.text("status IN ('referred', 'listed', 'active-management', 'stepped-down')"),
+    ),
+)
+
+cases = Aggregates(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
+
+_OPEN_OF_PERSON = Statement(
+    sa.select(CASE.c.id).where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status.in_([status.value for status in OPEN]))
+)
+_LISTED = Statement(
+    sa.select(CASE.c.id)
+    .where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
+    .order_by(CASE.c.referred_at, CASE.c.id)
+)
+_TAKEN = Statement(
+    sa.select(
+        sa.func.count().filter(CASE.c.slot == Slot.ORDINARY.value).label("ordinary"),
+        sa.func.count().filter(CASE.c.slot == Slot.URGENT.value).label("urgent"),
+    ).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
+)
+_DISCUSSED = Statement(
+    sa.select(
+        sa.func.count().label("cases"),
+        sa.func.coalesce(sa.func.bool_or(CASE.c.needs_mental_health), sa.false()).label("needs_mental_health"),
+    ).where(CASE.c.discussed_in == sa.bindparam("meeting_id"))
+)
+
+
+async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
+    """The person's open case, locked; None when there is none."""
+    found: UUID | None = await tx.fetch_value(_OPEN_OF_PERSON, person_id=person_id)
+    return None if found is None else await cases.load(tx, found)
+
+
+async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
+    """What stands on an agenda, each locked; a case that was discussed while this waited is left out."""
+    ids = [row["id"] for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
+    locked = [await cases.load(tx, case_id) for case_id in ids]
+    return [case for case in locked if case.status is Status.LISTED and case.meeting_id == meeting_id]
+
+
+async def taken(tx: Tx, meeting_id: UUID) -> Taken:
+    row = await tx.fetch_one(_TAKEN, meeting_id=meeting_id)
+    return Taken() if row is None else Taken(**row)
+
+
+async def discussed(tx: Tx, meeting_id: UUID) -> Discussed:
+    row = await tx.fetch_one(_DISCUSSED, meeting_id=meeting_id)
+    return Discussed() if row is None else Discussed(**row)

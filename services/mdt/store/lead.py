@@ -1,0 +1,79 @@
+"""Accountable leads. The database itself refuses a second active lead of one person (G46)."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status
+from services.mdt.domain.succession import Leads
+from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.decision import Decision
+from shared.kernel.ids import PersonId
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+_ONE_ACTIVE = "uq_lead_active"
+
+LEAD = sa.Table(
+    "lead",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("professional_id", sa.Text, nullable=False, index=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False),
+    sa.Column("is_fallback", sa.Boolean, nullable=False),
+    sa.Column("alternatives", JSONB, nullable=False),
+    sa.Column("answer_by", INSTANT),
+    sa.Column("activated_at", INSTANT),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text("status = 'active'")),
+)
+
+leads = Aggregates(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
+
+_OPEN_OF_PERSON = Statement(
+    sa.select(LEAD)
+    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status.in_([status.value for status in OPEN]))
+    .order_by(LEAD.c.id)
+    .with_for_update()
+)
+
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' leads of ' || $1))"
+_ACTIVE = Statement(
+    sa.select(LEAD.c.professional_id).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ACTIVE.value)
+)
+
+
+async def lock_leads(tx: Tx, person_id: PersonId) -> None:
+    """One transaction at a time decides who is a person's lead. Taken before any of their leads is locked."""
+    await tx.connection.execute(_LOCK, str(person_id))
+
+
+async def active_professional(tx: Tx, person_id: PersonId) -> str | None:
+    """Who is to be told about this person."""
+    found: str | None = await tx.fetch_value(_ACTIVE, person_id=person_id)
+    return found
+
+
+async def open_leads(tx: Tx, person_id: PersonId) -> Leads:
+    """Everybody who is, or is asked to be, the person's lead; locked."""
+    rows = await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)
+    return Leads.of([leads.of(row) for row in rows])
+
+
+async def save_leads(tx: Tx, decisions: Sequence[Decision[Lead]]) -> list[Lead]:
+    """In this order, so that the one who goes is gone before the one who comes. Raises LeadAlreadyActive."""
+    try:
+        return [await leads.save(tx, decision) for decision in decisions]
+    except asyncpg.UniqueViolationError as problem:
+        if problem.constraint_name == _ONE_ACTIVE:
+            raise LeadAlreadyActive("Another lead became active in this instant.") from problem
+        raise

@@ -1,0 +1,35 @@
+"""The diary: the table of meetings, and the lock under which places on agendas are given."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.mdt.domain.meeting import Meeting, MeetingNotFound
+from services.mdt.store.tables import METADATA, Tx
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+
+MEETING = sa.Table(
+    "meeting",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("week", sa.Date, nullable=False, unique=True),
+    sa.Column("starts_at", INSTANT, nullable=False, index=True),
+    sa.Column("cut_off_at", INSTANT, nullable=False),
+    sa.Column("attended", JSONB, nullable=False),
+    sa.Column("cancelled_because", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+meetings = Aggregates(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' diary'))"
+
+
+async def lock_diary(tx: Tx) -> None:
+    """One transaction at a time gives places or makes meetings: about five a week, so nobody waits, and nothing is counted wrong.
+
+    Taken before any case is locked, so that two who list cannot wait for each other.
+    """
+    await tx.connection.execute(_LOCK)
