@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Locality, PlaceOfCare, Role, StepDown, TaskKind
-from shared.contracts.mdt import CrisisSection, Destination, ScreeningOutcome
+from shared.contracts.mdt import CrisisSection, Destination, FindingDestination, ScreeningOutcome
 from shared.kernel.ids import PersonId
 
 
@@ -32,6 +32,15 @@ class ReferCase:
     practice_code: str
     locality: Locality
     is_urgent: bool = False
+    case_finding_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenFinding:
+    """Somebody looked at a person whom case finding pointed out: who goes on? `reason` is a code."""
+
+    destination: FindingDestination
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,3 +349,26 @@ class RiskHighClimberFound(Event):
     practice_code: Code
     valid_from: Day
     rule_version: Code
+
+
+class FindingDestination(StrEnum):
+    """Who goes on with a person whom case finding pointed out (domain.md §5.8)."""
+
+    MDT = "mdt"
+    INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
+    NAVIGATION = "navigation"
+    GP = "gp"
+    WATCHING_BRIEF = "watching-brief"
+
+
+class RiskScreened(Event):
+    """Somebody looked at a person whom case finding pointed out, and said who goes on."""
+
+    TYPE = "mdt.risk.screened.v1"
+    TOPIC = "mdt.risk"
+    PUBLIC = True
+
+    destination: FindingDestination
+    reason: Code
+    level: RiskLevel
+    practice_code: Code

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import time, timedelta
+from decimal import Decimal
 
 from shared.contracts.codes import Role
 
@@ -36,3 +37,9 @@ class Policy:
     # The lead (G15, G17)
     lead_answers_within_working_days: int = 2
     chair_id: str = "mdt-chair"
+
+    # Risk: lower bounds of the levels 1, 2 and 3 (Table 14, G07); what makes a high climber (G08)
+    risk_bands: tuple[Decimal, Decimal, Decimal] = (Decimal("0.783"), Decimal("4.785"), Decimal("25.925"))
+    climber_window: timedelta = timedelta(days=90)
+    climber_ratio: Decimal = Decimal("1.5")
+    climber_rise: Decimal = Decimal("2.0")

@@ -28,7 +28,7 @@ from shared.persistence.timers import Timer
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
-    """Case finding puts a person before the meeting; the case is its own chain. Raises CaseAlreadyOpen."""
+    """Case finding puts a person before the meeting; without a case-finding id the case is its own chain. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
     if await open_case(tx, command.person_id):
         raise CaseAlreadyOpen("This person has an open case.")
@@ -36,7 +36,7 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     case = Case(
         id=case_id,
         person_id=command.person_id,
-        correlation_id=case_id,
+        correlation_id=command.case_finding_id or case_id,
         status=Status.REFERRED,
         practice_code=command.practice_code,
         locality=command.locality,

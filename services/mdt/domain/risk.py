@@ -1,0 +1,212 @@
+"""Risk stratification: the level of a score, who crosses into or out of the two highest levels, who climbs steeply, who is looked at.
+
+A person stands here from the first time that they reach level 2 or climb. To be found puts nobody on an agenda: somebody looks first (G54).
+Sources: domain.md §2.3 (Table 14), §5.8, T12, G07, G08, G54; 001:9876-9931, 001:10070-10072.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from services.mdt.commands import ScreenFinding
+from services.mdt.domain.policy import Policy
+from shared.contracts.codes import RiskLevel
+from shared.contracts.event import Event
+from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
+from shared.kernel.decision import Decision
+from shared.kernel.errors import NotFound
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, require, transition
+
+
+class Status(StrEnum):
+    FOUND = "found"
+    SCREENED = "screened"
+    BELOW = "below"
+
+
+class Occurrence(StrEnum):
+    """What a score does to a person's standing."""
+
+    ROSE = "rose"
+    FELL = "fell"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Where a person stands since a score last moved them. `correlation_id` is the case-finding id: each rise begins a new chain.
+
+    `climbed_on` is the day of the score that made them a high climber, the last time that happened.
+    """
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    status: Status
+    practice_code: str
+    level: RiskLevel
+    ratio: Decimal
+    valid_from: date
+    climbed_on: date | None = None
+    destination: FindingDestination | None = None
+    reason: str | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One line of a risk file: how likely an unplanned admission is within the next twelve months (T12), against the average of 1."""
+
+    person_id: PersonId
+    practice_code: str
+    ratio: Decimal
+    level: RiskLevel
+    valid_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier imports say of a person: their newest score, and the lowest of the window that a climb is measured in."""
+
+    newest_on: date | None = None
+    level: RiskLevel | None = None
+    lowest_ratio: Decimal | None = None
+    lowest_level: RiskLevel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A score beside what was known when it came. `known` is None for somebody who was never found."""
+
+    score: Score
+    earlier: Earlier
+    known: Risk | None = None
+
+
+class RiskNotFound(NotFound):
+    code = "risk-not-found"
+    advice = "Read the case-finding list of the practice; only people found there can be screened."
+
+
+_LISTED = (Status.FOUND, Status.SCREENED)
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+RISK: Transitions = {
+    ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
+    Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
+    Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
+}
+
+
+def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:
+    """Half-open bands: a ratio at a boundary belongs to the level above it (Table 14, G07)."""
+    return RiskLevel(bisect_right(policy.risk_bands, ratio))
+
+
+def rule_version(policy: Policy) -> str:
+    """The numbers that judged a score, so that an event says by which rule it was made (G08)."""
+    bands = "-".join(map(str, policy.risk_bands))
+    return f"bands-{bands}_climb-{policy.climber_window.days}-{policy.climber_ratio}-{policy.climber_rise}"
+
+
+def is_high_climber(score: Score, earlier: Earlier, policy: Policy) -> bool:
+    """Within the window the level rose to 2 or 3, or the ratio by half of itself and by two points (G08).
+
+    Measured against the lowest score of the window: if the rule holds for any, it holds for that one.
+    """
+    if earlier.lowest_level is None or earlier.lowest_ratio is None:
+        return False
+    has_risen_level = score.level >= RiskLevel.HIGH and score.level > earlier.lowest_level
+    has_risen_ratio = score.ratio >= earlier.lowest_ratio * policy.climber_ratio
+    return has_risen_level or (has_risen_ratio and score.ratio - earlier.lowest_ratio >= policy.climber_rise)
+
+
+def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
+    """Into or out of level 2 or 3. Somebody who is seen for the first time there crosses into it."""
+    return previous != level and max(previous or RiskLevel.LOW, level) >= RiskLevel.HIGH
+
+
+def assess(finding: Finding, policy: Policy, *, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
+    """What a score changes; None when it moves nobody, or is older than what is known.
+
+    A rise begins a new chain and asks for another look; a fall belongs to the chain that the rise began.
+    """
+    score, earlier, known = finding.score, finding.earlier, finding.known
+    if earlier.newest_on is not None and earlier.newest_on > score.valid_from:
+        return None
+    previous = _previous_level(finding)
+    has_crossed, has_climbed = crosses(previous, score.level), is_high_climber(score, earlier, policy)
+    if not has_crossed and not has_climbed:
+        return None
+    events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, policy)
+    risk = known or _unknown(score, risk_id, case_finding_id)
+    moved = replace(risk, practice_code=score.practice_code, level=score.level, ratio=score.ratio, valid_from=score.valid_from)
+    if has_climbed or score.level > (RiskLevel.LOW if previous is None else previous):
+        return Decision(_rise(moved, case_finding_id, score.valid_from if has_climbed else risk.climbed_on), events)
+    return Decision(_fall(moved), events)
+
+
+def screen(risk: Risk, command: ScreenFinding) -> Decision[Risk]:
+    """Somebody looked and says who goes on: the level alone decides nothing (G54). Raises IllegalTransition."""
+    require(risk.status, ScreenFinding, RISK)
+    event = RiskScreened(destination=command.destination, reason=command.reason, level=risk.level, practice_code=risk.practice_code)
+    return Decision(replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason), [event])
+
+
+def _previous_level(finding: Finding) -> RiskLevel | None:
+    known = finding.known
+    return finding.earlier.level if finding.earlier.level is not None or known is None else known.level
+
+
+def _unknown(score: Score, risk_id: UUID, case_finding_id: UUID) -> Risk:
+    return Risk(
+        id=risk_id,
+        person_id=score.person_id,
+        correlation_id=case_finding_id,
+        status=Status.FOUND,
+        practice_code=score.practice_code,
+        level=score.level,
+        ratio=score.ratio,
+        valid_from=score.valid_from,
+    )
+
+
+def _rise(risk: Risk, case_finding_id: UUID, climbed_on: date | None) -> Risk:
+    require(risk.status, Occurrence.ROSE, RISK)
+    found = replace(risk, status=Status.FOUND, correlation_id=case_finding_id, climbed_on=climbed_on)
+    return replace(found, destination=None, reason=None)
+
+
+def _fall(risk: Risk) -> Risk:
+    require(risk.status, Occurrence.FELL, RISK)
+    return replace(risk, status=risk.status if risk.level >= RiskLevel.HIGH else Status.BELOW)
+
+
+def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, policy: Policy) -> list[Event]:
+    """The crossing, unless `from_level` is where the score stands, and the climb, if there is a level that it was from."""
+    version = rule_version(policy)
+    events: list[Event] = []
+    if from_level != score.level:
+        events.append(
+            RiskLevelCrossed(
+                from_level=from_level,
+                to_level=score.level,
+                practice_code=score.practice_code,
+                valid_from=score.valid_from,
+                rule_version=version,
+            )
+        )
+    if climbed_from is not None:
+        events.append(
+            RiskHighClimberFound(
+                level=score.level,
+                previous_level=climbed_from,
+                practice_code=score.practice_code,
+                valid_from=score.valid_from,
+                rule_version=version,
+            )
+        )
+    return events
