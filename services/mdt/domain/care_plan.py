@@ -104,7 +104,11 @@ CARE_PLAN: Transitions = {
     Due.REVIEW: _REVIEW,
     Occurrence.RAPID_CARE_CLOSED: _REVIEW,
     Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
-    Occurrence.DISCUSSED: transition(_OPEN, Status.OFFERED, CarePlanOffered),
+    Occurrence.DISCUSSED: transition(
+        _OPEN,
+        (Status.OFFERED, Status.AGREED, Status.DECLINED),
+        *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
+    ),
     Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
     Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
 }
@@ -128,15 +132,25 @@ def word(plan: CarePlan, joint_plan: JointPlan, actions: Sequence[PlanAction], *
     return PlanVersion(plan.plan_version + 1, joint_plan, tuple(actions), review_on, now)
 
 
-def offer(plan: CarePlan, version: PlanVersion, policy: Policy) -> Decision[CarePlan]:
-    """The meeting offers a version to the person; the one in force stays until the person answers (AC10).
+def offer(plan: CarePlan, version: PlanVersion, *, is_agreed_by_person: bool | None, policy: Policy) -> Decision[CarePlan]:
+    """The meeting offers a version to the person, whose answer is given, or None while they have not answered (AC10).
 
-    The review date counts from now, whatever the answer: who declines is asked again then.
+    What the person agreed to before stays in force until they agree to this. The review date counts from now, whatever
+    the answer: who declines is asked again then. A revision that is answered at once is not told as an offer besides.
     """
     require(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
     offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number)
     review = Deadline(Due.REVIEW, working_days.instant(version.review_on, policy.review_at, policy.timezone))
-    return Decision(offered, [CarePlanOffered()], [review], cancels=[Due.REVIEW])
+    if is_agreed_by_person is None:
+        return Decision(offered, [CarePlanOffered()], [review], cancels=[Due.REVIEW])
+    answered = answer(offered, is_agreed_by_person=is_agreed_by_person)
+    told = [CarePlanOffered()] if plan.in_force is None else []
+    return Decision(answered.state, [*told, *answered.events], [review], cancels=[Due.REVIEW])
+
+
+def answer(plan: CarePlan, *, is_agreed_by_person: bool) -> Decision[CarePlan]:
+    """The person's answer to what was offered. Raises IllegalTransition."""
+    return agree(plan) if is_agreed_by_person else decline(plan)
 
 
 def agree(plan: CarePlan) -> Decision[CarePlan]:
@@ -152,13 +166,6 @@ def decline(plan: CarePlan) -> Decision[CarePlan]:
     require(plan.status, DeclinePlan, CARE_PLAN)
     status = Status.DECLINED if plan.in_force is None else Status.AGREED
     return Decision(replace(plan, status=status, offered=None), [CarePlanDeclined()])
-
-
-def answer(plan: CarePlan, *, is_agreed_by_person: bool | None) -> Decision[CarePlan] | None:
-    """What the person answered in or right after the meeting; None while they have not."""
-    if is_agreed_by_person is None:
-        return None
-    return agree(plan) if is_agreed_by_person else decline(plan)
 
 
 def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:

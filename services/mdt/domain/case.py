@@ -97,10 +97,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A discussion that is whole: plan, lead and actions."""
+    """A discussion that is whole: plan, lead (None: who is lead stays) and actions."""
 
     joint_plan: JointPlan
-    lead: LeadProposal
+    lead: LeadProposal | None
     actions: tuple[ActionAgreed, ...]
 
 
@@ -225,8 +225,10 @@ def roll_over(case: Case, reason: str, place: Place) -> Decision[Case]:
     return _move(case, reason, place)
 
 
-def require_agreed(case: Case, command: DiscussCase, *, now: datetime, policy: Policy) -> Agreed:
+def require_agreed(case: Case, command: DiscussCase, *, has_lead: bool, now: datetime, policy: Policy) -> Agreed:
     """No discussion without a joint plan, a lead and at least one action (mdt-3), nor before the meeting began.
+
+    Where the person has a lead already, saying nothing leaves them.
 
     Raises IllegalTransition, MeetingNotBegun, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
     """
@@ -234,7 +236,7 @@ def require_agreed(case: Case, command: DiscussCase, *, now: datetime, policy: P
     require_begun(case.meeting_starts_at or now, now)
     if command.joint_plan is None:
         raise JointPlanMissing("A discussion ends with a joint care plan.")
-    if command.lead is None:
+    if command.lead is None and not has_lead:
         raise LeadMissing("A discussion ends with an accountable lead professional.")
     if not command.actions:
         raise ActionMissing("A discussion ends with at least one action.")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.mdt.commands import Candidate, LeadProposal
 from services.mdt.domain import lead as leads
-from services.mdt.domain.lead import Lead, LeadUnchanged, Status
+from services.mdt.domain.lead import Lead, LeadNotFound, LeadUnchanged, Status
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 
@@ -50,13 +50,21 @@ class Leads:
         active = next((lead for lead in open_leads if lead.status is Status.ACTIVE), None)
         return cls(active, tuple(lead for lead in open_leads if lead.status is Status.PROPOSED))
 
+    def require_active(self) -> Lead:
+        """Raises LeadNotFound."""
+        if self.active is None:
+            raise LeadNotFound("This person has no lead.")
+        return self.active
 
-def appoint(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:
-    """The meeting wants this lead; whoever was asked before and has not answered no longer is.
+
+def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: Now) -> Decisions:
+    """The meeting wants this lead; whoever was asked before and has not answered no longer is. Without a wish nothing changes.
 
     Who is lead already stays; who accepted, and a GP, takes over at once; until anybody else answers, whoever is lead
     stays, and where nobody is, the GP becomes it.
     """
+    if proposal is None:
+        return _fallback(person, current.active, now)
     others = [lead for lead in current.proposed if lead.professional_id != proposal.candidate.professional_id]
     left = Leads(current.active, tuple(lead for lead in current.proposed if lead not in others))
     return [*(leads.end(lead, SUPERSEDED) for lead in others), *_ask(person, left, proposal, now)]

@@ -29,11 +29,5 @@ def instant(day: date, at: time, timezone: str) -> datetime:
     return datetime.combine(day, at, ZoneInfo(timezone)).astimezone(UTC)
 
 
-def same_time_after(now: datetime, working_days: int, *, holidays: Holidays, timezone: str) -> datetime:
-    """The same time of day, so many working days later."""
-    local = now.astimezone(ZoneInfo(timezone))
-    return instant(shift(local.date(), working_days, holidays), local.time(), timezone)
-
-
 def local_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()

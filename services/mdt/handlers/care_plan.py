@@ -9,10 +9,9 @@ from services.mdt.commands import RequestReview
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanNotFound, Due, Occurrence
 from services.mdt.domain.notice import Kind
-from services.mdt.handlers.discussion import answer_plan
 from services.mdt.handlers.listing import list_for_review
 from services.mdt.handlers.notice import tell_lead
-from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id
+from services.mdt.store.care_plan import care_plans, keep_answer, open_plan, open_plan_id
 from services.mdt.store.case import open_case
 from services.mdt.store.crisis import note_crisis
 from services.mdt.store.meeting import lock_diary
@@ -27,13 +26,11 @@ from shared.persistence.timers import Timer
 
 
 async def agree_plan(at: At, *, tx: Tx) -> CarePlan:
-    plan = await care_plans.load(tx, at.id, if_version=at.version)
-    return await answer_plan(tx, plan, is_agreed_by_person=True)
+    return await _answer(at, is_agreed_by_person=True, tx=tx)
 
 
 async def decline_plan(at: At, *, tx: Tx) -> CarePlan:
-    plan = await care_plans.load(tx, at.id, if_version=at.version)
-    return await answer_plan(tx, plan, is_agreed_by_person=False)
+    return await _answer(at, is_agreed_by_person=False, tx=tx)
 
 
 async def request_review(at: At, *, tx: Tx) -> CarePlan:
@@ -75,6 +72,13 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
     decision = domain.enact(plan, plan_version=event.care_plan_version, response_id=UUID(envelope.subject))
     if decision:
         await care_plans.save(tx, decision)
+
+
+async def _answer(at: At, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
+    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person))
+    await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
+    return answered
 
 
 async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:

@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.mdt.commands import CloseCase, CloseReason, DeferCase, ReferCase, ScreenCase, StepDownCase
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
 from services.mdt.domain.notice import Kind
-from services.mdt.domain.working_days import same_time_after
-from services.mdt.handlers.bank_holidays import bank_holidays
 from services.mdt.handlers.diary import find_place, next_place
 from services.mdt.handlers.lead import end_leads
 from services.mdt.store.care_plan import care_plans, open_plan
@@ -21,10 +20,14 @@ from services.mdt.store.tables import Tx
 from shared.contracts.codes import Urgency
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import ScreeningOutcome
-from shared.contracts.referrals import ReferralCancelled, ReferralRouted, Route
+from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralRouted, Route
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.working_days import working_days_later
 from shared.persistence.timers import Timer
+
+#: Why a person needs no meeting any more.
+_GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
@@ -74,9 +77,8 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
     case = await open_case(tx, PersonId(UUID(envelope.key)))
     if case is None:
         return
-    gone = {CloseReason.DIED.value: CloseReason.DIED, CloseReason.MOVED_AWAY.value: CloseReason.MOVED_AWAY}.get(event.reason)
-    if gone:
-        await _close(case, CloseCase(gone), tx)
+    if event.reason in _GONE:
+        await _close(case, CloseCase(CloseReason(event.reason)), tx)
         return
     decision = domain.withdraw(case, UUID(envelope.subject))
     if decision:
@@ -138,5 +140,4 @@ async def _close(case: Case, command: CloseCase, tx: Tx) -> Case:
 
 
 def _screen_by(tx: Tx) -> datetime:
-    days, timezone = tx.policy.screened_within_working_days, tx.policy.timezone
-    return same_time_after(tx.now, days, holidays=bank_holidays(tx), timezone=timezone)
+    return working_days_later(tx.now, tx.policy.screened_within_working_days, ZoneInfo(tx.policy.timezone))

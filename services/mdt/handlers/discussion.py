@@ -8,8 +8,9 @@ from services.mdt.domain.case import Agreed, Case
 from services.mdt.domain.succession import Person
 from services.mdt.domain.working_days import local_day
 from services.mdt.handlers.lead import appoint_lead
-from services.mdt.store.care_plan import care_plans, keep_answer, keep_version, open_plan
+from services.mdt.store.care_plan import care_plans, keep_version, open_plan
 from services.mdt.store.case import cases
+from services.mdt.store.lead import active_professional
 from services.mdt.store.standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import PlanAction
@@ -19,25 +20,15 @@ from shared.kernel.ids import new_id
 
 async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, at.id, if_version=at.version)
-    agreed = case_domain.require_agreed(case, command, now=tx.now, policy=tx.policy)
-    plan = await _offer(tx, case, agreed)
-    await answer_plan(tx, plan, is_agreed_by_person=command.is_agreed_by_person)
+    has_lead = await active_professional(tx, case.person_id) is not None
+    agreed = case_domain.require_agreed(case, command, has_lead=has_lead, now=tx.now, policy=tx.policy)
+    plan = await _offer(tx, case, agreed, is_agreed_by_person=command.is_agreed_by_person)
     lead = await appoint_lead(Person(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
     decision = case_domain.discuss(case, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
     return await cases.save(tx, decision)
 
 
-async def answer_plan(tx: Tx, plan: CarePlan, *, is_agreed_by_person: bool | None) -> CarePlan:
-    """The person's answer, kept with the version that it is about."""
-    decision = plan_domain.answer(plan, is_agreed_by_person=is_agreed_by_person)
-    if decision is None or is_agreed_by_person is None:
-        return plan
-    answered = await care_plans.save(tx, decision)
-    await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
-    return answered
-
-
-async def _offer(tx: Tx, case: Case, agreed: Agreed) -> CarePlan:
+async def _offer(tx: Tx, case: Case, agreed: Agreed, *, is_agreed_by_person: bool | None) -> CarePlan:
     plan = await open_plan(tx, case.person_id)
     plan_domain.require_known(plan, agreed.actions)
     if plan is None:
@@ -45,9 +36,9 @@ async def _offer(tx: Tx, case: Case, agreed: Agreed) -> CarePlan:
             plan_id=new_id(), person_id=case.person_id, correlation_id=case.correlation_id, locality=case.locality
         )
     version = await _word(tx, plan, agreed)
-    offered = await care_plans.save(tx, plan_domain.offer(plan, version, tx.policy))
-    await keep_version(tx, plan.id, version)
-    return offered
+    decision = plan_domain.offer(plan, version, is_agreed_by_person=is_agreed_by_person, policy=tx.policy)
+    await keep_version(tx, plan.id, version, is_agreed_by_person=is_agreed_by_person)
+    return await care_plans.save(tx, decision)
 
 
 async def _word(tx: Tx, plan: CarePlan, agreed: Agreed) -> PlanVersion:

@@ -1,6 +1,7 @@
 """Who answers for a person: answers to proposals, hand-overs, deadlines. The person's leads are locked before any is read."""
 
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
 from services.mdt.domain import lead as domain
@@ -9,8 +10,6 @@ from services.mdt.domain.lead import Lead, LeadNotFound, Status
 from services.mdt.domain.notice import Kind
 from services.mdt.domain.succession import Decisions, Leads, Now, Person
 from services.mdt.domain.table_16 import Standing, require_allowed
-from services.mdt.domain.working_days import same_time_after
-from services.mdt.handlers.bank_holidays import bank_holidays
 from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
 from services.mdt.store.notice import tell
 from services.mdt.store.standing import standing_of
@@ -18,6 +17,7 @@ from services.mdt.store.tables import Tx
 from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.working_days import working_days_later
 from shared.persistence.timers import Timer
 
 
@@ -48,18 +48,15 @@ async def hand_over_lead(at: At, command: HandOverLead, *, tx: Tx) -> Lead:
     return next((each for each in reversed(saved) if each.id != at.id), lead)
 
 
-async def appoint_lead(person: Person, proposal: LeadProposal, *, tx: Tx) -> Lead:
-    """The meeting decides; gives whoever answers for the person from now on. Raises LeadNotAllowed."""
+async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
+    """The meeting decides, or leaves who is there; gives whoever answers for the person from now on. Raises LeadNotAllowed."""
     standing = await standing_of(tx, person.id)
-    for candidate in (proposal.candidate, *proposal.alternatives):
+    for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
         require_allowed(candidate.role, standing)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
     saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx)))
-    active = next((lead for lead in saved if lead.status is Status.ACTIVE), current.active)
-    if active is None:
-        raise LeadNotFound(f"Nobody became the lead of {person.id}.")
-    return active
+    return succession.Leads.of([*saved, *([current.active] if current.active else [])]).require_active()
 
 
 async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
@@ -96,8 +93,7 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
 
 
 def _now(tx: Tx) -> Now:
-    days, timezone = tx.policy.lead_answers_within_working_days, tx.policy.timezone
-    answer_by = same_time_after(tx.now, days, holidays=bank_holidays(tx), timezone=timezone)
+    answer_by = working_days_later(tx.now, tx.policy.lead_answers_within_working_days, ZoneInfo(tx.policy.timezone))
     return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id())
 
 

@@ -46,9 +46,8 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(
     sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status != "closed")
 )
-_KEEP = Statement(
-    insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in ("care_plan_id", "number", "content", "offered_at")})
-)
+_COLUMNS = ("care_plan_id", "number", "content", "offered_at", "is_agreed_by_person")
+_KEEP = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))
 _ANSWER = Statement(
     sa.update(CARE_PLAN_VERSION)
     .where(CARE_PLAN_VERSION.c.care_plan_id == sa.bindparam("plan_id"), CARE_PLAN_VERSION.c.number == sa.bindparam("plan_number"))
@@ -67,10 +66,10 @@ async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
     return None if found is None else await care_plans.load(tx, found)
 
 
-async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion) -> None:
-    """Adds it to what was ever offered."""
-    content = _VERSION.dump_python(version)
-    await tx.execute(_KEEP, care_plan_id=plan_id, number=version.number, content=content, offered_at=version.offered_at)
+async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion, *, is_agreed_by_person: bool | None) -> None:
+    """Adds it to what was ever offered, with the answer if there is one yet."""
+    row = {"care_plan_id": plan_id, "number": version.number, "offered_at": version.offered_at}
+    await tx.execute(_KEEP, **row, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
 
 
 async def keep_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:
