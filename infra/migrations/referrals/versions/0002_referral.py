@@ -1,0 +1,175 @@
+"""Persons, referrals, the directory, and what is kept of the other contexts."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0002"
+down_revision = "0001"
+
+INSTANT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    _people()
+    _referrals()
+    _directory()
+    _copies()
+
+
+def _people() -> None:
+    op.create_table(
+        "person",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("nhs_number", sa.Text),
+        sa.Column("given_name", sa.Text, nullable=False),
+        sa.Column("family_name", sa.Text, nullable=False),
+        sa.Column("born_on", sa.Date, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("telephone", sa.Text),
+        sa.Column("practice_code", sa.Text, nullable=False),
+        sa.Column("residence", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("story", JSONB, nullable=False),
+        sa.Column("sharing", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_person"),
+    )
+
+
+def _referrals() -> None:
+    op.create_table(
+        "referral",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("condition", sa.Text),
+        sa.Column("requested_urgency", sa.Text, nullable=False),
+        sa.Column("urgency", sa.Text, nullable=False),
+        sa.Column("referrer_organisation", sa.Text, nullable=False),
+        sa.Column("practice_code", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("is_practice_covered", sa.Boolean, nullable=False),
+        sa.Column("is_identified", sa.Boolean, nullable=False),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("clock_starts_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("triaged_at", INSTANT),
+        sa.Column("triaged_by", sa.Text),
+        sa.Column("triage_reason", sa.Text),
+        sa.Column("is_complex", sa.Boolean, nullable=False),
+        sa.Column("has_red_flag", sa.Boolean, nullable=False),
+        sa.Column("route", sa.Text),
+        sa.Column("service_code", sa.Text),
+        sa.Column("receiver_organisation", sa.Text),
+        sa.Column("override_reason", sa.Text),
+        sa.Column("return_reason", sa.Text),
+        sa.Column("suggestion", sa.Text),
+        sa.Column("asked_in", sa.Text),
+        sa.Column("question", sa.Text),
+        sa.Column("merged_into", sa.Uuid),
+        sa.Column("outcome", sa.Text),
+        sa.Column("cancel_reason", sa.Text),
+        sa.Column("ended_at", INSTANT),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_referral"),
+        sa.UniqueConstraint("reference", name="uq_referral_reference"),
+    )
+    op.create_index("ix_referral_correlation_id", "referral", ["correlation_id"])
+    op.create_index("ix_referral_merged_into", "referral", ["merged_into"])
+    op.create_index("ix_referral_open_due_at", "referral", ["due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_referral_person_id", "referral", ["person_id"])
+    op.create_index(
+        "ix_referral_receiver_organisation", "referral", ["receiver_organisation"], postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_index("ix_referral_referrer_organisation_id", "referral", ["referrer_organisation", "id"])
+    op.execute(sa.schema.CreateSequence(sa.Sequence("referral_number")))
+
+
+def _directory() -> None:
+    op.create_table(
+        "service",
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("route", sa.Text, nullable=False),
+        sa.Column("tier", sa.Integer, nullable=False, comment="of the five tiers of integrated care"),
+        sa.Column("needs", JSONB, nullable=False),
+        sa.Column("telephone", sa.Text, nullable=False),
+        sa.Column("serves", sa.Text, nullable=False),
+        sa.Column("minimum_age", sa.Integer),
+        sa.Column("localities", JSONB, nullable=False),
+        sa.Column("opens", sa.Time),
+        sa.Column("closes", sa.Time),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("valid_until", sa.Date, comment="the first day on which it is no longer valid"),
+        sa.PrimaryKeyConstraint("code", "valid_from", name="pk_service"),
+    )
+    op.create_table(
+        "practice",
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("telephone", sa.Text, nullable=False),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("valid_until", sa.Date),
+        sa.PrimaryKeyConstraint("code", "valid_from", name="pk_practice"),
+    )
+    op.create_table(
+        "organisation",
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("telephone", sa.Text, nullable=False),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("valid_until", sa.Date),
+        sa.PrimaryKeyConstraint("code", "valid_from", name="pk_organisation"),
+    )
+
+
+def _copies() -> None:
+    op.create_table(
+        "lead",
+        sa.Column("lead_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("professional_id", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("is_fallback", sa.Boolean, nullable=False),
+        sa.Column("activated_at", INSTANT, nullable=False),
+        sa.Column("is_ended", sa.Boolean, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("lead_id", name="pk_lead"),
+        comment="a copy of mdt's leads; the current one is the last activated that has not ended",
+    )
+    op.create_index("ix_lead_person_id", "lead", ["person_id"])
+    op.create_table(
+        "risk",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("climbed_on", sa.Date),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_risk"),
+        comment="a copy of mdt's risk",
+    )
+    op.create_table(
+        "noted",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("occurred_at", INSTANT, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("data", JSONB, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_noted"),
+        comment="events of the other contexts, for timelines",
+    )
+    op.create_index("ix_noted_correlation_id", "noted", ["correlation_id"])
+    op.create_index("ix_noted_person_id", "noted", ["person_id"])

@@ -1,0 +1,124 @@
+"""What the Community Point of Access decides about a referral, and what its referrer adds or withdraws."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Response as HttpResponse
+
+from services.referrals.api import bodies
+from services.referrals.api.callers import Referrer, Triager
+from services.referrals.api.views import ReferralView
+from services.referrals.domain import directory, ending, routing, triage
+from services.referrals.domain.access import OrganisationNotInvolved
+from services.referrals.domain.referral import ReferralNotFound
+from services.referrals.handlers import referrals as handlers
+from shared.kernel.at import At
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.web.answers import answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter()
+
+_ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
+
+
+@router.post(
+    "/{referral_id:uuid}/triage",
+    name="TriageReferral",
+    response_model=ReferralView,
+    responses=problems(*_ANY, triage.RedFlagIsUrgent),
+)
+async def triage_referral(referral_id: UUID, body: bodies.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """A clinician decides how urgent it is, and says why."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.triage_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/route",
+    name="RouteReferral",
+    response_model=ReferralView,
+    responses=problems(
+        *_ANY,
+        directory.ServiceNotInDirectory,
+        directory.BelowMinimumAge,
+        directory.PracticeNotCovered,
+        directory.ResidenceElsewhere,
+        directory.LocalityNotCovered,
+        routing.RouteDoesNotFit,
+        routing.NotComplex,
+        routing.LifeInDanger,
+    ),
+)
+async def route_referral(referral_id: UUID, body: bodies.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """A receiver is asked to take over; it stays ours until they accept."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.route_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/signpost",
+    name="SignpostReferral",
+    response_model=ReferralView,
+    responses=problems(*_ANY, directory.ServiceNotInDirectory),
+)
+async def signpost_referral(referral_id: UUID, body: bodies.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person was told of a service of the directory."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.signpost_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/urgency",
+    name="RaiseUrgency",
+    response_model=ReferralView,
+    responses=problems(*_ANY, triage.AlreadyUrgent),
+)
+async def raise_urgency(referral_id: UUID, body: bodies.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """It has become urgent: a new clock from now, the same reference."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.raise_urgency(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/information-request",
+    name="RequestInformation",
+    response_model=ReferralView,
+    responses=problems(*_ANY),
+)
+async def request_information(referral_id: UUID, body: bodies.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The referrer is asked for more; nothing waits for the answer."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.request_information(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/information",
+    name="AnswerInformation",
+    response_model=ReferralView,
+    responses=problems(*_ANY, OrganisationNotInvolved),
+)
+async def answer_information(referral_id: UUID, body: bodies.Answer, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The referrer gives what was asked for; it becomes part of the person's story."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.answer_information(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post(
+    "/{referral_id:uuid}/cancellation",
+    name="CancelReferral",
+    response_model=ReferralView,
+    responses=problems(*_ANY, OrganisationNotInvolved, ending.OthersRelyOnIt),
+)
+async def cancel_referral(referral_id: UUID, body: bodies.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The referrer withdraws it."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.cancel_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))

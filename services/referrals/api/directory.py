@@ -1,0 +1,27 @@
+"""The directory of services, for whoever looks for a destination (AC11)."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from services.referrals.api.callers import Staff
+from services.referrals.api.views import ServiceView
+from services.referrals.domain.directory import Need
+from services.referrals.handlers.intake import today
+from services.referrals.queries import directory
+from shared.web.answers import Page
+from shared.web.problems import problems
+from shared.web.request import Unit
+
+router = APIRouter()
+
+
+@router.get("/directory", responses=problems())
+async def list_services(
+    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[date | None, Query(description="Today, unless said")] = None
+) -> Page[ServiceView]:
+    """The services that are active on a day, all or those for a need."""
+    async with unit.transaction(caller) as tx:
+        found = await directory.services(tx, need=need, on=on or today(tx))
+    return Page[ServiceView](items=[ServiceView.model_validate(service) for service in found])

@@ -1,0 +1,96 @@
+"""The collection of referrals: sending one, one's own, and the work list of the Community Point of Access."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi import Response as HttpResponse
+from pydantic import AwareDatetime, TypeAdapter
+
+from services.referrals.api import bodies
+from services.referrals.api.callers import Cursor, Limit, Referrer, Triager, cursor_of, place_of
+from services.referrals.api.following import followed
+from services.referrals.api.views import FollowedReferralView, ReceivedView, ReferralView
+from services.referrals.domain import person
+from services.referrals.domain.access import OrganisationNotInvolved, require_referrer
+from services.referrals.domain.receiving import turn_to_now
+from services.referrals.domain.reference import ReferenceMistyped
+from services.referrals.domain.referral import ReferralNotFound
+from services.referrals.handlers.intake import receive_referral, today
+from services.referrals.queries import directory, referrals
+from shared.kernel.nhs_number import InvalidNhsNumber
+from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.web.answers import Page, created
+from shared.web.problems import problems
+from shared.web.request import IdempotencyKey, Unit
+
+router = APIRouter(prefix="/referrals", tags=["referrals"])
+
+_SENT = TypeAdapter(UUID)
+_WORK = TypeAdapter(tuple[int, AwareDatetime, UUID])
+_NEWEST = UUID(int=2**128 - 1)
+#: Before everything.
+FIRST = (0, datetime.min.replace(tzinfo=UTC), UUID(int=0))
+
+
+@router.post(
+    "",
+    name="ReceiveReferral",
+    status_code=201,
+    response_model=ReceivedView,
+    responses=problems(
+        InvalidNhsNumber,
+        person.NhsNumberMissing,
+        person.DemographicsMissing,
+        person.StoryMissing,
+        person.IdentityDiffers,
+        IdempotencyKeyReused,
+    ),
+)
+async def send_referral(body: bodies.NewReferral, caller: Referrer, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+    """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
+    async with unit.transaction(caller, once) as tx:
+        received = await receive_referral(body.command(), tx=tx)
+        code = turn_to_now(received.referral, tx.now, tx.policy)
+        turn_to = await directory.service(tx, code, today(tx)) if code else None
+        view = ReceivedView.acknowledging(
+            received.referral, received.person, is_story_known=received.is_story_known, turn_to=turn_to, policy=tx.policy, now=tx.now
+        )
+        return await created(tx, view, f"/referrals/{received.referral.id}")
+
+
+@router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))
+async def own_referrals(
+    caller: Referrer,
+    unit: Unit,
+    reference: Annotated[str | None, Query(description="As the confirmation had it: `CPA-XXXX-XXXX`", max_length=40)] = None,
+    state: Literal["open", "ended"] = "open",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[FollowedReferralView] | Page[ReferralView]:
+    """The referrals of one's own organisation, the newest first; or the one with a reference, with its feedback."""
+    if reference is not None:
+        return await _by_reference(reference, caller, unit)
+    async with unit.transaction(caller) as tx:
+        before = place_of(_SENT, cursor, _NEWEST)
+        found = await referrals.sent_by(tx, caller.organisation, is_open=state == "open", before=before, most=limit)
+        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
+    return Page[ReferralView](items=items, next=cursor_of(_SENT, found[-1].id) if len(found) == limit else None)
+
+
+@router.get("/work")
+async def work_list(caller: Triager, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
+    """What waits here for triage or a route, what came back, and what is overdue anywhere: urgent first, then by deadline."""
+    async with unit.transaction(caller) as tx:
+        found = await referrals.work(tx, after=place_of(_WORK, cursor, FIRST), most=limit)
+        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
+    return Page[ReferralView](items=items, next=cursor_of(_WORK, referrals.place_of(found[-1])) if len(found) == limit else None)
+
+
+async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:
+    async with unit.transaction(caller) as tx:
+        found = await referrals.by_reference(tx, reference)
+        require_referrer(found, caller)
+        tx.audit(found.id)
+        return Page[FollowedReferralView](items=[await followed(tx, found)])

@@ -1,0 +1,141 @@
+"""People at the Community Point of Access: found by NHS number in a body, never in a URL. Every look is audited."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Response as HttpResponse
+
+from services.referrals.api import bodies
+from services.referrals.api.callers import Cursor, LongLimit, Staff, Triager, TriagerOrLead, place_of
+from services.referrals.api.referral import BEGINNING, PLACE, EntryView, page_of
+from services.referrals.api.views import ReferralView
+from services.referrals.domain import access
+from services.referrals.domain.person import NothingToRevise, Person, PersonNotFound
+from services.referrals.handlers.intake import today
+from services.referrals.handlers.people import revise_record
+from services.referrals.queries import people, referrals, timeline
+from shared.contracts.codes import Locality
+from shared.contracts.referrals import SharingPreference, Story
+from shared.kernel.at import At
+from shared.kernel.errors import VersionConflict
+from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+from shared.persistence.transaction import Transaction
+from shared.web.answers import Page, VersionedView, View, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(prefix="/people", tags=["people"])
+
+
+class ContactView(View):
+    """The one person who is responsible. `is_gp_by_default` says that nobody else was agreed."""
+
+    professional_id: str
+    role: str
+    organisation: str
+    telephone: str
+    is_gp_by_default: bool
+    since: datetime | None
+    is_family_kept_informed: bool
+
+
+class RiskView(View):
+    level: int
+    valid_from: date
+    climbed_on: date | None
+
+
+class PersonView(VersionedView):
+    """The record: who the person is and what they told once."""
+
+    id: UUID
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    residence: str
+    locality: Locality
+    sharing: SharingPreference
+    story: Story
+
+
+class PersonPageView(PersonView):
+    """One screen: the record, what is open, who is responsible, how much at risk."""
+
+    open_referrals: list[ReferralView]
+    contact: ContactView
+    risk: RiskView | None
+
+
+@router.post(
+    "/search",
+    response_model=PersonPageView,
+    responses=problems(PersonNotFound, InvalidNhsNumber),
+)
+async def search_people(body: bodies.Search, caller: Triager, unit: Unit) -> HttpResponse:
+    """Find a person by NHS number."""
+    number = parse_nhs_number(body.nhs_number)
+    async with unit.transaction(caller) as tx:
+        person_id = tx.secrets.pseudonym(number)
+        tx.audit(person_id)  # also a search that finds nobody
+        found = await people.find(tx, person_id)
+        page = None if found is None else await _page(tx, found)
+    if page is None:
+        raise PersonNotFound("Nobody with this NHS number is known here.")
+    return answer(page)
+
+
+@router.get("/{person_id:uuid}", response_model=PersonPageView, responses=problems(PersonNotFound))
+async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
+    """A person's page."""
+    async with unit.viewing(caller, person_id) as tx:
+        return answer(await _page(tx, await people.person(tx, person_id)))
+
+
+@router.post(
+    "/{person_id:uuid}/record",
+    name="ReviseRecord",
+    response_model=PersonView,
+    responses=problems(PersonNotFound, NothingToRevise, VersionConflict),
+)
+async def revise(person_id: UUID, body: bodies.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Correct what is recorded about a person; every service gets the new record."""
+    async with unit.transaction(caller) as tx:
+        person = await revise_record(At(person_id, version), body.command(), tx=tx)
+    return answer(PersonView.model_validate(person))
+
+
+@router.get("/{person_id:uuid}/contact", responses=problems(PersonNotFound))
+async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
+    """The one professional who is responsible for this person, always exactly one, and whether the family is kept informed."""
+    async with unit.viewing(caller, person_id) as tx:
+        return ContactView.model_validate(await people.contact(tx, person_id, on=today(tx), policy=tx.policy))
+
+
+@router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, access.OrganisationNotInvolved))
+async def person_timeline(
+    person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
+) -> Page[EntryView]:
+    """Everything that happened to a person in all services; for the Community Point of Access and the person's own lead."""
+    async with unit.viewing(caller, person_id) as tx:
+        if not access.is_triager(caller):
+            lead = await people.contact(tx, person_id, on=today(tx), policy=tx.policy)
+            access.require_lead(lead.professional_id, caller)
+        entries = await timeline.of_person(tx, person_id, after=place_of(PLACE, cursor, BEGINNING), most=limit)
+    return page_of(entries, limit)
+
+
+async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
+    found = await referrals.open_of_person(tx, person.id)
+    risk = await people.risk(tx, person.id)
+    return PersonPageView(
+        **dict(PersonView.model_validate(person)),
+        open_referrals=[ReferralView.of(each, tx.policy, tx.now) for each in found],
+        contact=ContactView.model_validate(await people.contact(tx, person.id, on=today(tx), policy=tx.policy)),
+        risk=None if risk is None else RiskView.model_validate(risk),
+    )

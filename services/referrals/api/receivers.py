@@ -1,0 +1,59 @@
+"""For the services of the directory: what arrived, and their answers. Services of this product answer by their events."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Response as HttpResponse
+from pydantic import AwareDatetime, TypeAdapter
+
+from services.referrals.api import bodies
+from services.referrals.api.callers import Cursor, Limit, Receiver, cursor_of, place_of
+from services.referrals.api.intake import FIRST
+from services.referrals.api.views import ReferralView
+from services.referrals.domain.access import OrganisationNotInvolved, ReceiverAnswersItself
+from services.referrals.domain.referral import ReferralNotFound
+from services.referrals.handlers import referrals as handlers
+from services.referrals.queries import referrals
+from shared.kernel.at import At
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.web.answers import Page, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter()
+
+_PLACE = TypeAdapter(tuple[int, AwareDatetime, UUID])
+_ANY = (ReferralNotFound, OrganisationNotInvolved, ReceiverAnswersItself, IllegalTransition, VersionConflict)
+
+
+@router.get("/arrivals")
+async def arrivals(caller: Receiver, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
+    """What was routed to the services of one's own organisation: urgent first, then by deadline."""
+    async with unit.transaction(caller) as tx:
+        found = await referrals.arrivals(tx, caller.organisation, after=place_of(_PLACE, cursor, FIRST), most=limit)
+        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
+    return Page[ReferralView](items=items, next=cursor_of(_PLACE, referrals.place_of(found[-1])) if len(found) == limit else None)
+
+
+@router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=ReferralView, responses=problems(*_ANY))
+async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The receiver has it from now on."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.accept_referral(At(referral_id, version), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=ReferralView, responses=problems(*_ANY))
+async def return_referral(referral_id: UUID, body: bodies.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Back to the Community Point of Access, which finds another way; never to the referrer."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.return_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))
+
+
+@router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=ReferralView, responses=problems(*_ANY))
+async def close_referral(referral_id: UUID, body: bodies.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+    """It ended, and the referrer sees how."""
+    async with unit.transaction(caller) as tx:
+        referral = await handlers.close_referral(At(referral_id, version), body.command(), tx=tx)
+    return answer(ReferralView.of(referral, tx.policy, tx.now))

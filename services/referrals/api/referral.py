@@ -1,0 +1,134 @@
+"""One referral: how it stands, what may be done with it, what has happened, and what the person told."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi import Response as HttpResponse
+from pydantic import AwareDatetime, TypeAdapter
+
+from services.referrals import commands
+from services.referrals.api.callers import Cursor, Involved, LongLimit, Receiver, cursor_of, place_of
+from services.referrals.api.following import followed
+from services.referrals.api.views import FollowedReferralView
+from services.referrals.domain import access
+from services.referrals.domain.person import Person, PersonNotFound
+from services.referrals.domain.referral import Referral, ReferralNotFound, possible
+from services.referrals.queries import people, referrals, timeline
+from shared.contracts.codes import Locality
+from shared.contracts.referrals import Route, SharingPreference, Story
+from shared.kernel.actor import Actor
+from shared.kernel.transitions import Transitions
+from shared.web.answers import Action, Page, View, actions, answer
+from shared.web.problems import problems
+from shared.web.request import Unit
+
+router = APIRouter()
+
+PLACE = TypeAdapter(tuple[AwareDatetime, UUID])
+BEGINNING = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+
+_BY_REFERRER: frozenset[type] = frozenset({commands.AnswerInformation, commands.CancelReferral})
+_BY_RECEIVER: frozenset[type] = frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral})
+
+
+class EntryView(View):
+    """One event of the chain: what, when, by whom. Ids and codes only."""
+
+    id: UUID
+    type: str
+    subject: UUID
+    occurred_at: datetime
+    organisation: str
+    role: str
+    data: dict[str, Any] | None
+
+
+class RecordView(View):
+    """Who the person is and what they told once. The story is absent when the person withholds it (G12)."""
+
+    person_id: UUID
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    locality: Locality
+    sharing: SharingPreference
+    story: Story | None
+
+    @classmethod
+    def of(cls, person: Person, *, is_story_shown: bool) -> "RecordView":
+        copied = {name: getattr(person, name) for name in cls.model_fields if name not in {"person_id", "story"}}
+        return cls(person_id=person.id, story=person.story if is_story_shown else None, **copied)
+
+
+@router.get(
+    "/{referral_id:uuid}",
+    response_model=FollowedReferralView,
+    responses=problems(ReferralNotFound, access.OrganisationNotInvolved),
+)
+async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> HttpResponse:
+    """How it stands, whose turn it is, and what has happened so far."""
+    async with unit.viewing(caller, referral_id) as tx:
+        found = await referrals.referral(tx, referral_id)
+        access.require_involved(found, caller)
+        return answer(await followed(tx, found))
+
+
+@router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, access.OrganisationNotInvolved))
+async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
+    """What this caller may do with it now."""
+    async with unit.reading() as reader:
+        found = await referrals.referral(reader, referral_id)
+    access.require_involved(found, caller)
+    return actions(request, found.status, [_open_to(found, caller)], referral_id=referral_id)
+
+
+@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, access.OrganisationNotInvolved))
+async def referral_timeline(
+    referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
+) -> Page[EntryView]:
+    """Every event of the chain that this referral began, in all services, in the order in which they happened."""
+    async with unit.viewing(caller, referral_id) as tx:
+        found = await referrals.referral(tx, referral_id)
+        access.require_involved(found, caller)
+        entries = await timeline.of_chain(tx, found.correlation_id, after=place_of(PLACE, cursor, BEGINNING), most=limit)
+    return page_of(entries, limit)
+
+
+@router.get(
+    "/{referral_id:uuid}/record",
+    response_model=RecordView,
+    responses=problems(ReferralNotFound, PersonNotFound, access.OrganisationNotInvolved),
+)
+async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> HttpResponse:
+    """What the person told once, for the service that the referral is with: nobody asks them again (AC1)."""
+    async with unit.viewing(caller, referral_id) as tx:
+        found = await referrals.referral(tx, referral_id)
+        if not (access.is_triager(caller) or access.is_receiver(found, caller)):
+            raise access.OrganisationNotInvolved("This referral is not with your organisation.")
+        person = await people.person(tx, found.person_id)
+        is_shown = access.is_triager(caller) or person.sharing is not SharingPreference.WITHHELD
+        tx.audit(person.id)
+        return answer(RecordView.of(person, is_story_shown=is_shown))
+
+
+def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
+    more = cursor_of(PLACE, (entries[-1].occurred_at, entries[-1].id)) if len(entries) == limit else None
+    return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
+
+
+def _open_to(referral: Referral, caller: Actor) -> Transitions:
+    """The possible commands that are this caller's to give."""
+    theirs = set(possible(referral))
+    if not access.is_triager(caller):
+        theirs &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
+            _BY_RECEIVER if access.is_receiver(referral, caller) else set()
+        )
+    if referral.route not in {None, Route.SERVICE}:
+        theirs -= _BY_RECEIVER
+    return {trigger: row for trigger, row in possible(referral).items() if trigger in theirs}

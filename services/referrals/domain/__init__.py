@@ -1,0 +1,5 @@
+"""The rules of the Community Point of Access. Pure: values in, Decisions out; instants, ids and reference data are inputs."""
+
+from services.referrals.domain.policy import Policy
+
+__all__ = ["Policy"]

@@ -1,0 +1,60 @@
+"""Who may see and move a referral: the Community Point of Access all, a referrer their own, a receiver what is with them (IG8)."""
+
+from services.referrals.domain.referral import Referral
+from shared.contracts.referrals import Route
+from shared.kernel.actor import Actor
+from shared.kernel.errors import NotAllowed, RuleBroken
+
+#: Scopes of the routes.
+TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:receive"
+
+
+class OrganisationNotInvolved(NotAllowed):
+    code = "organisation-not-involved"
+    advice = "Only the organisation that referred the person, the one that received the referral and the Community Point of Access see it."
+
+
+class ReceiverAnswersItself(RuleBroken):
+    code = "receiver-answers-itself"
+    advice = "Rapid Care, the weekly meeting and navigation answer in their own service; their answer arrives here by itself."
+
+
+def is_triager(actor: Actor) -> bool:
+    return TRIAGE in actor.scopes
+
+
+def is_referrer(referral: Referral, actor: Actor) -> bool:
+    return REFER in actor.scopes and referral.referrer_organisation == actor.organisation
+
+
+def is_receiver(referral: Referral, actor: Actor) -> bool:
+    return RECEIVE in actor.scopes and referral.receiver_organisation == actor.organisation
+
+
+def require_involved(referral: Referral, actor: Actor) -> None:
+    """Raises OrganisationNotInvolved."""
+    if not (is_triager(actor) or is_referrer(referral, actor) or is_receiver(referral, actor)):
+        raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
+
+
+def require_referrer(referral: Referral, actor: Actor) -> None:
+    """The referring organisation, or the Community Point of Access for it. Raises OrganisationNotInvolved."""
+    if not (is_triager(actor) or is_referrer(referral, actor)):
+        raise OrganisationNotInvolved("Your organisation did not send this referral.")
+
+
+def require_receiver(referral: Referral, actor: Actor) -> None:
+    """The receiving organisation, or the Community Point of Access for it, which may have been told by telephone.
+
+    Raises OrganisationNotInvolved; ReceiverAnswersItself for receivers that are services of this product.
+    """
+    if not (is_triager(actor) or is_receiver(referral, actor)):
+        raise OrganisationNotInvolved("This referral is not with your organisation.")
+    if referral.route not in {None, Route.SERVICE}:
+        raise ReceiverAnswersItself(f"The answer comes from {referral.service_code}.")
+
+
+def require_lead(professional_id: str, actor: Actor) -> None:
+    """A lead sees everything of their own people, and of nobody else. Raises OrganisationNotInvolved."""
+    if professional_id != actor.id:
+        raise OrganisationNotInvolved("You are not this person's lead.")

@@ -1,0 +1,91 @@
+"""By when the owner of a referral must act, and what happens when that passes: a reminder, and the next deadline.
+
+A deadline that passes never ends a referral and never leaves it without another one. These are the owner's deadlines;
+the clinical clock, which starts when a referral is received, is never touched here. Sources: domain.md §2.13, G03, G42.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from services.referrals.domain.directory import Service
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, live_deadline, permit
+from shared.contracts.codes import Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.working_days import working_days_later
+
+#: What is done at the deadline itself is in time (as T2 has it); the instant after is late.
+_JUST_AFTER = timedelta(microseconds=1)
+
+
+def triage_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
+    """When the Community Point of Access must have moved it on: minutes from now or from the next opening, or working days."""
+    if referral.urgency is Urgency.URGENT:
+        return next_opening(now, policy.opens, policy.closes, policy) + policy.triage_urgent
+    return working_days_later(now, policy.triage_routine_working_days, ZoneInfo(policy.timezone))
+
+
+def acknowledge_by(referral: Referral, service: Service, now: datetime, policy: Policy) -> datetime:
+    """When the receiver must have answered; an urgent one counts from its next opening."""
+    if referral.urgency is Urgency.URGENT:
+        return next_opening(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
+    return working_days_later(now, policy.acknowledge_routine_working_days, ZoneInfo(policy.timezone))
+
+
+def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
+    """When somebody must have said how it ended."""
+    if referral.status is Status.SIGNPOSTED:
+        return now + policy.outcome_signposted
+    return now + (policy.outcome_urgent if referral.urgency is Urgency.URGENT else policy.outcome_routine)
+
+
+def begin(referral: Referral, events: Sequence[Event], due_at: datetime) -> Decision[Referral]:
+    """Enters a state whose owner must act by `due_at`; the deadline of the state before is over, and so is an open question."""
+    entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None)
+    return Decision(entered, events, _rows(entered), cancels=list(Due))
+
+
+def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[Referral]:
+    """Nobody need act any more."""
+    return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(Due))
+
+
+def remind(referral: Referral, kind: Due, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The deadline passed. Somebody is told, and from now the next one runs, so that it cannot be forgotten."""
+    permit(referral, kind)
+    due_at = referral.due_at or now
+    reminded = replace(referral, overdue_since=referral.overdue_since or due_at, due_at=_chase(referral, kind, now, policy))
+    return Decision(reminded, [_overdue(referral, kind, due_at)], _rows(reminded))
+
+
+def next_opening(instant: datetime, opens: time | None, closes: time | None, policy: Policy) -> datetime:
+    """`instant` itself within the hours of day `opens` to `closes` (London time, every day), else when they begin next."""
+    local = instant.astimezone(ZoneInfo(policy.timezone))
+    if opens is None or closes is None or opens <= local.time() < closes:
+        return instant
+    day = local.date() + timedelta(days=local.time() >= closes)
+    return datetime.combine(day, opens, local.tzinfo).astimezone(UTC)
+
+
+def _chase(referral: Referral, kind: Due, now: datetime, policy: Policy) -> datetime:
+    if kind is Due.OUTCOME:
+        return now + policy.chase_outcome
+    if referral.urgency is Urgency.URGENT:
+        return next_opening(now + policy.chase_urgent, policy.opens, policy.closes, policy)
+    return working_days_later(now, policy.chase_routine_working_days, ZoneInfo(policy.timezone))
+
+
+def _overdue(referral: Referral, kind: Due, due_at: datetime) -> Event:
+    service_code = referral.service_code if kind is not Due.TRIAGE else None
+    if kind is Due.OUTCOME:
+        return ReferralOutcomeOverdue(service_code=service_code or POINT_OF_ACCESS, outcome_by=due_at)
+    return ReferralAcknowledgementOverdue(service_code=service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
+
+
+def _rows(referral: Referral) -> list[Deadline]:
+    kind = live_deadline(referral)
+    return [Deadline(kind, referral.due_at + _JUST_AFTER)] if kind and referral.due_at else []

@@ -1,0 +1,140 @@
+"""The directory of services, practices and organisations: reference data with validity dates (G52), and who is eligible for what.
+
+An ineligible person is never just refused: each refusal says where they can go instead (E11).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from enum import StrEnum
+
+from shared.contracts.codes import Locality
+from shared.contracts.referrals import Route
+from shared.kernel.errors import RuleBroken
+
+
+class Need(StrEnum):
+    """What somebody may look for a service for."""
+
+    URGENT_DETERIORATION = "urgent-deterioration"
+    EMERGENCY = "emergency"
+    COMPLEX_NEEDS = "complex-needs"
+    COMMUNITY_NURSING = "community-nursing"
+    ENABLEMENT = "enablement"
+    SOCIAL_CARE = "social-care"
+    DEMENTIA = "dementia"
+    STROKE = "stroke"
+    FALLS = "falls"
+    PALLIATIVE = "palliative"
+    INFORMATION = "information"
+    CARER_SUPPORT = "carer-support"
+    LONELINESS = "loneliness"
+    LONG_TERM_CONDITION = "long-term-condition"
+    NIGHT_CARE = "night-care"
+    EQUIPMENT = "equipment"
+
+
+class Serves(StrEnum):
+    """Whom a service is for: health care by registration (E8), social care by residence (G13), some anybody."""
+
+    REGISTERED = "registered-here"
+    RESIDENT = "resident-here"
+    ANYBODY = "anybody"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of the directory as it was valid between two days. Without hours it is always open."""
+
+    code: str
+    name: str
+    organisation: str
+    route: Route
+    tier: int
+    needs: tuple[Need, ...]
+    telephone: str
+    serves: Serves
+    minimum_age: int | None
+    localities: tuple[Locality, ...]
+    opens: time | None
+    closes: time | None
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A GP practice of the borough."""
+
+    code: str
+    locality: Locality
+    telephone: str
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    code: str
+    name: str
+    telephone: str
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """What eligibility looks at."""
+
+    age: int
+    locality: Locality
+    is_practice_covered: bool
+    is_resident: bool
+
+
+class ServiceNotInDirectory(RuleBroken):
+    code = "service-not-in-directory"
+    advice = "Choose a service that GET /referrals/directory lists for today."
+
+
+class BelowMinimumAge(RuleBroken):
+    code = "below-minimum-age"
+    advice = "Give a reason to override, or choose another service for this need."
+
+
+class PracticeNotCovered(RuleBroken):
+    code = "practice-not-covered"
+    advice = "Health care goes by GP registration: an urgent need may be overridden with a reason, social care goes by residence."
+
+
+class ResidenceElsewhere(RuleBroken):
+    code = "residence-elsewhere"
+    advice = "Social care goes by residence: signpost to the council where the person lives."
+
+
+class LocalityNotCovered(RuleBroken):
+    code = "locality-not-covered"
+    advice = "Choose a service that covers the person's locality."
+
+
+#: What a clinician may set aside with a reason (G10, G11, G34).
+OVERRIDABLE = (BelowMinimumAge, PracticeNotCovered)
+
+
+def hindrances(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
+    """Every rule of eligibility that this person does not meet for this service."""
+    found: list[RuleBroken] = []
+    if applicant.locality not in service.localities:
+        found.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
+    if service.serves is Serves.RESIDENT and not applicant.is_resident:
+        found.append(ResidenceElsewhere(f"{service.code} serves those who live in the borough."))
+    if service.serves is Serves.REGISTERED and not applicant.is_practice_covered:
+        found.append(PracticeNotCovered(f"{service.code} serves those who are registered with a practice of the borough."))
+    if service.minimum_age is not None and applicant.age < service.minimum_age:
+        found.append(BelowMinimumAge(f"{service.code} is for people of {service.minimum_age} and older."))
+    return found
+
+
+def age_on(born_on: date, day: date) -> int:
+    """Completed years."""
+    return day.year - born_on.year - ((day.month, day.day) < (born_on.month, born_on.day))

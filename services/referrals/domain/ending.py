@@ -1,0 +1,39 @@
+"""How a referral ends: with an outcome, or withdrawn. Either way the referrer is told. Sources: domain.md §5.2, E11, G39."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.referrals.commands import CancelReferral, CloseReferral
+from services.referrals.domain import deadlines
+from services.referrals.domain.referral import Referral, Status, permit
+from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralClosed
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+
+
+class OthersRelyOnIt(RuleBroken):
+    code = "others-rely-on-it"
+    advice = "Another referral joined this one: ask the Community Point of Access to decide."
+
+
+#: What is true of the person, whoever referred them.
+_OF_THE_PERSON = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
+
+
+def close(referral: Referral, command: CloseReferral, now: datetime) -> Decision[Referral]:
+    """It ends with a stated outcome."""
+    permit(referral, CloseReferral)
+    closed = replace(referral, status=Status.CLOSED, outcome=command.outcome)
+    return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now)], now)
+
+
+def cancel(referral: Referral, command: CancelReferral, *, has_joined: bool, now: datetime) -> Decision[Referral]:
+    """It is withdrawn, unless another referral joined it: that one's referrer still waits for help.
+
+    Raises IllegalTransition, OthersRelyOnIt.
+    """
+    permit(referral, CancelReferral)
+    if has_joined and command.reason not in _OF_THE_PERSON:
+        raise OthersRelyOnIt("Another referrer's referral was merged into this one.")
+    cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason)
+    return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason)], now)

@@ -1,0 +1,182 @@
+"""A person and what they told once. Every change is published as the whole record, encrypted; nothing that was told is lost.
+
+Sources: domain.md AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
+from shared.contracts.codes import Locality, Urgency
+from shared.contracts.referrals import PersonRecordRecorded, SharingPreference, Story
+from shared.kernel.decision import Decision
+from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.ids import PersonId
+from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`id` is the pseudonym of a verified NHS number, and random while there is none. `correlation_id` is the last referral."""
+
+    id: PersonId
+    correlation_id: UUID
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    residence: str
+    locality: Locality
+    story: Story
+    sharing: SharingPreference = SharingPreference.DIRECT_CARE
+    version: int = 0
+
+    @property
+    def is_family_kept_informed(self) -> bool:
+        """Somebody is named, and the person does not withhold (AC2)."""
+        return bool(self.story.contacts) and self.sharing is not SharingPreference.WITHHELD
+
+
+class PersonNotFound(NotFound):
+    code = "person-not-found"
+    advice = "Nobody has referred this person yet; a referral registers them."
+
+
+class NhsNumberMissing(InvalidNhsNumber):
+    code = "nhs-number-missing"
+    advice = "Find the number in the GP record; only an urgent referral may be sent without one."
+
+
+class DemographicsMissing(RuleBroken):
+    code = "demographics-missing"
+    advice = "This person is not known here yet: send their demographics along, once."
+
+
+class StoryMissing(RuleBroken):
+    code = "story-missing"
+    advice = "This person has not told their story here yet: send it along, once."
+
+
+class IdentityDiffers(RuleBroken):
+    code = "identity-differs"
+    advice = "The NHS number belongs to somebody born on another day: check both with the person."
+
+
+class NothingToRevise(RuleBroken):
+    code = "nothing-to-revise"
+    advice = "Send what is different from the record as it stands."
+
+
+def claimed_number(received: ReceiveReferral) -> str | None:
+    """The valid NHS number of a referral; None for an urgent one without: care does not wait for tracing (G11).
+
+    Raises InvalidNhsNumber, NhsNumberMissing.
+    """
+    try:
+        if not received.nhs_number:
+            raise NhsNumberMissing("A referral that is not urgent needs an NHS number.")
+        return parse_nhs_number(received.nhs_number)
+    except InvalidNhsNumber:
+        if received.urgency is Urgency.URGENT:
+            return None
+        raise
+
+
+def is_same_person(person: Person, received: ReceiveReferral) -> bool:
+    """Whether the birthday that was sent is the record's. A valid number of somebody else must not open their record.
+
+    Raises IdentityDiffers unless urgent, which goes on unverified (G11).
+    """
+    if received.demographics is None or received.demographics.born_on == person.born_on:
+        return True
+    if received.urgency is Urgency.URGENT:
+        return False
+    raise IdentityDiffers("The birthday is not the one of the record with this NHS number.")
+
+
+def register(
+    received: ReceiveReferral, *, person_id: PersonId, nhs_number: str | None, referral_id: UUID, locality: Locality
+) -> Decision[Person]:
+    """The first referral of a person brings who they are and what they told. Raises DemographicsMissing, StoryMissing."""
+    if received.demographics is None:
+        raise DemographicsMissing("Who is it?")
+    if received.story is None:
+        raise StoryMissing("What has the person told?")
+    person = Person(
+        id=person_id,
+        correlation_id=referral_id,
+        nhs_number=nhs_number,
+        locality=locality,
+        story=received.story,
+        **asdict(received.demographics),
+    )
+    return Decision(person, [_recorded(person)])
+
+
+def hear_again(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
+    """A later referral of a known person: None when it brought nothing new, which is the ordinary case (AC1)."""
+    story = told_again(person.story, received.story) if received.story else person.story
+    heard = replace(_who(person, received.demographics, locality), story=story)
+    if heard == person:
+        return None
+    heard = replace(heard, correlation_id=referral_id)
+    return Decision(heard, [_recorded(heard)])
+
+
+def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Person]:
+    """What a referrer answered belongs to the story, so that everybody involved reads it."""
+    history = _distinct([*person.story.history, answer])
+    heard = replace(person, story=person.story.model_copy(update={"history": history}), correlation_id=referral_id)
+    return Decision(heard, [_recorded(heard)])
+
+
+def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Decision[Person]:
+    """A correction replaces what it names. Raises NothingToRevise."""
+    revised = replace(
+        _who(person, command.demographics, locality), story=command.story or person.story, sharing=command.sharing or person.sharing
+    )
+    if revised == person:
+        raise NothingToRevise("The record already says so.")
+    return Decision(revised, [_recorded(revised)])
+
+
+def told_again(before: Story, now: Story) -> Story:
+    """The new telling in front, the earlier one in the history; what the new one leaves out is kept."""
+    earlier = [before.narrative] if before.narrative != now.narrative else []
+    history = _distinct([*before.history, *earlier, *now.history])
+    return Story(
+        narrative=now.narrative,
+        history=tuple(told for told in history if told != now.narrative),
+        what_matters=now.what_matters or before.what_matters,
+        communication_needs=_distinct([*before.communication_needs, *now.communication_needs]),
+        preferred_visit_times=now.preferred_visit_times or before.preferred_visit_times,
+        contacts=now.contacts or before.contacts,
+    )
+
+
+def _who(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
+    return replace(person, locality=locality, **asdict(demographics)) if demographics else person
+
+
+def _distinct(told: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(told))
+
+
+def _recorded(person: Person) -> PersonRecordRecorded:
+    return PersonRecordRecorded(
+        nhs_number=person.nhs_number,
+        given_name=person.given_name,
+        family_name=person.family_name,
+        born_on=person.born_on,
+        address=person.address,
+        telephone=person.telephone,
+        practice_code=person.practice_code,
+        locality=person.locality,
+        story=person.story,
+        sharing=person.sharing,
+    )

@@ -1,0 +1,47 @@
+"""The numbers of the Community Point of Access, each from domain.md; a deployment may set others."""
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from shared.contracts.codes import Locality
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`*_working_days` count as offices do; every timedelta runs day and night."""
+
+    # G03: open 07:00 to 22:00, seven days; intake never closes
+    opens: time = time(7)
+    closes: time = time(22)
+    timezone: str = "Europe/London"
+    organisation: str = "CLCH"
+
+    # §2.13 referrals.merge_window
+    merge_window: timedelta = timedelta(hours=72)
+
+    # While it waits here for triage or a route
+    triage_urgent: timedelta = timedelta(minutes=15)
+    triage_routine_working_days: int = 1
+
+    # While a receiver has not answered (G42)
+    acknowledge_urgent: timedelta = timedelta(minutes=15)
+    acknowledge_routine_working_days: int = 2
+
+    # Until the receiver says how it ended: a crisis lasts days, a home visit is due within four weeks (T9)
+    outcome_urgent: timedelta = timedelta(days=7)
+    outcome_routine: timedelta = timedelta(days=28)
+    # The person is asked within a few weeks whether the signpost helped (T10, §2.13 followup.feedback_days)
+    outcome_signposted: timedelta = timedelta(days=21)
+
+    # How long until an overdue one is looked at again
+    chase_urgent: timedelta = timedelta(hours=1)
+    chase_routine_working_days: int = 1
+    chase_outcome: timedelta = timedelta(days=7)
+
+    # E8, G13: the council whose residents social care serves
+    residence: str = "LBB"
+    # Where somebody without a practice here is looked after; the west is the only locality that the documents name (G26)
+    locality_without_practice: Locality = Locality.WEST
+    # G03, G23: whom to turn to when it cannot wait for us
+    closed_hours_service: str = "out-of-hours-gp"
+    emergency_service: str = "ambulance"

@@ -1,0 +1,108 @@
+"""How a referral begins: a reference at once, the clock from this instant, and no second referral for the same trouble.
+
+Sources: domain.md §5.2, §2.13 (merge window), G02, G03, G11, G23.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.referrals.commands import ReceiveReferral
+from services.referrals.domain import deadlines
+from services.referrals.domain.person import Person
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import OPEN, Referral, Status
+from shared.contracts.codes import Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
+from shared.kernel.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is found out about a referral as it comes in."""
+
+    referral_id: UUID
+    reference: str
+    referrer_organisation: str
+    is_story_known: bool
+    is_practice_covered: bool
+    joins: Referral | None
+
+
+def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Acknowledges it with a reference; the clock starts now (G02).
+
+    The person is identified or, when urgent, taken unverified (G11). The same trouble of the same person within the
+    merge window joins the referral that is open for it, and both references stay valid.
+    """
+    referral = _referral(received, person, arrival, now)
+    begun = ReferralReceived(
+        reference=referral.reference,
+        source=referral.source,
+        referrer_organisation=referral.referrer_organisation,
+        reason=referral.reason,
+        requested_urgency=referral.requested_urgency,
+        received_at=now,
+        practice_code=referral.practice_code,
+        locality=referral.locality,
+        is_story_known=arrival.is_story_known,
+    )
+    events: list[Event] = [begun, ReferralIdentified() if referral.is_identified else ReferralIdentityUnverified()]
+    if arrival.joins is not None:
+        return Decision(referral, [*events, ReferralMerged(into_referral_id=arrival.joins.id)])
+    return deadlines.begin(referral, events, deadlines.triage_by(referral, now, policy))
+
+
+def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: datetime, policy: Policy) -> Referral | None:
+    """The newest open referral of the person for the same reason within the window.
+
+    An urgent one never disappears into one that is not urgent.
+    """
+    fitting = [each for each in candidates if _is_same_trouble(received, each) and now - each.received_at <= policy.merge_window]
+    return max(fitting, key=lambda each: each.received_at, default=None)
+
+
+def turn_to_now(referral: Referral, now: datetime, policy: Policy) -> str | None:
+    """The service that the caller must turn to without waiting for us, if any.
+
+    The ambulance when life is in danger (G23); the out-of-hours GP for an urgent one while we are closed (G03, G04).
+    """
+    if referral.status not in OPEN or referral.status is Status.ACCEPTED:
+        return None
+    if referral.has_red_flag:
+        return policy.emergency_service
+    is_closed = deadlines.next_opening(now, policy.opens, policy.closes, policy) != now
+    return policy.closed_hours_service if is_closed and referral.urgency is Urgency.URGENT else None
+
+
+def _is_same_trouble(received: ReceiveReferral, other: Referral) -> bool:
+    is_as_urgent = received.urgency is not Urgency.URGENT or other.urgency is Urgency.URGENT
+    return other.status in OPEN and other.reason is received.reason and is_as_urgent
+
+
+def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: datetime) -> Referral:
+    is_identified = person.nhs_number is not None
+    joins = arrival.joins
+    return Referral(
+        id=arrival.referral_id,
+        person_id=person.id,
+        correlation_id=joins.correlation_id if joins else arrival.referral_id,
+        reference=arrival.reference,
+        status=Status.MERGED if joins else Status.IDENTIFIED if is_identified else Status.UNVERIFIED,
+        source=received.source,
+        reason=received.reason,
+        condition=received.condition,
+        requested_urgency=received.urgency,
+        urgency=received.urgency,
+        referrer_organisation=arrival.referrer_organisation,
+        practice_code=person.practice_code,
+        locality=person.locality,
+        is_practice_covered=arrival.is_practice_covered,
+        is_identified=is_identified,
+        received_at=now,
+        clock_starts_at=now,
+        merged_into=joins.id if joins else None,
+        ended_at=now if joins else None,
+    )

@@ -1,0 +1,212 @@
+"""A referral: its states, who owns it, and by when its owner must act. The rules that move it stand in the modules beside.
+
+Each open state has an owner and a live deadline; only an ended one has neither (design.md, promise 2). `received_at` and
+the reference never change; `clock_starts_at` changes only when urgency is raised (G02, G41). Source: domain.md §5.2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.referrals.commands import (
+    AcceptReferral,
+    AnswerInformation,
+    CancelReferral,
+    CloseReferral,
+    RaiseUrgency,
+    ReceiveReferral,
+    RequestInformation,
+    ReturnReferral,
+    RouteReferral,
+    SignpostReferral,
+    TriageReferral,
+)
+from shared.contracts.codes import Condition, Locality, Urgency
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    Reason,
+    ReferralAccepted,
+    ReferralAcknowledgementOverdue,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralIdentified,
+    ReferralIdentityUnverified,
+    ReferralInformationAnswered,
+    ReferralInformationRequested,
+    ReferralMerged,
+    ReferralOutcomeOverdue,
+    ReferralReceived,
+    ReferralReturned,
+    ReferralRouted,
+    ReferralSignposted,
+    ReferralTriaged,
+    ReferralUrgencyRaised,
+    ReturnReason,
+    Route,
+    Source,
+)
+from shared.kernel.errors import NotFound
+from shared.kernel.ids import PersonId
+from shared.kernel.transitions import Transitions, Trigger, require, transition
+
+#: The owner of everything that no receiver has accepted.
+POINT_OF_ACCESS = "community-point-of-access"
+
+
+class Status(StrEnum):
+    IDENTIFIED = "identified"
+    UNVERIFIED = "unverified"
+    MERGED = "merged"
+    TRIAGED_URGENT = "triaged-urgent"
+    TRIAGED_ROUTINE = "triaged-routine"
+    TRIAGED_ADVICE = "triaged-advice"
+    ROUTED = "routed"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+    SIGNPOSTED = "signposted"
+    INFORMATION_REQUESTED = "information-requested"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class Due(StrEnum):
+    """What the owner of a referral must have done in time: moved it on, answered it, said how it ended."""
+
+    TRIAGE = "triage"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """One request for help. `urgency` is what was asked for until a clinician has judged it.
+
+    `asked_in` is the state that an information request was made in: asking stops nothing (domain.md §5.2).
+    """
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    reference: str
+    status: Status
+    source: Source
+    reason: Reason
+    condition: Condition | None
+    requested_urgency: Urgency
+    urgency: Urgency
+    referrer_organisation: str
+    practice_code: str
+    locality: Locality
+    is_practice_covered: bool
+    is_identified: bool
+    received_at: datetime
+    clock_starts_at: datetime
+    due_at: datetime | None = None
+    overdue_since: datetime | None = None
+    triaged_at: datetime | None = None
+    triaged_by: str | None = None
+    triage_reason: str | None = None
+    is_complex: bool = False
+    has_red_flag: bool = False
+    route: Route | None = None
+    service_code: str | None = None
+    receiver_organisation: str | None = None
+    override_reason: str | None = None
+    return_reason: ReturnReason | None = None
+    suggestion: str | None = None
+    asked_in: Status | None = None
+    question: str | None = None
+    merged_into: UUID | None = None
+    outcome: Outcome | None = None
+    cancel_reason: CancelReason | None = None
+    ended_at: datetime | None = None
+    version: int = 0
+
+
+class ReferralNotFound(NotFound):
+    code = "referral-not-found"
+    advice = "Check the id or the reference."
+
+
+TRIAGED: Mapping[Urgency, Status] = {
+    Urgency.URGENT: Status.TRIAGED_URGENT,
+    Urgency.ROUTINE: Status.TRIAGED_ROUTINE,
+    Urgency.ADVICE: Status.TRIAGED_ADVICE,
+}
+_ANY_TRIAGED = tuple(TRIAGED.values())
+_ASKED = Status.INFORMATION_REQUESTED
+_UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
+AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _ASKED)
+_AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _ASKED)
+OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
+_NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_URGENT)
+ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
+
+#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
+REFERRAL: Transitions = {
+    ReceiveReferral: transition(
+        (),
+        (Status.IDENTIFIED, Status.UNVERIFIED, Status.MERGED),
+        ReferralReceived,
+        ReferralIdentified,
+        ReferralIdentityUnverified,
+        ReferralMerged,
+    ),
+    TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
+    RouteReferral: transition((*_ANY_TRIAGED, _ASKED), Status.ROUTED, ReferralRouted),
+    SignpostReferral: transition((Status.TRIAGED_ADVICE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
+    RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _ASKED, ReferralInformationRequested),
+    AnswerInformation: transition(_ASKED, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
+    AcceptReferral: transition((Status.ROUTED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+    ReturnReferral: transition(_AT_RECEIVER, Status.RETURNED, ReferralReturned),
+    RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
+    CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
+    CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
+    Due.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
+    Due.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
+    Due.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
+}
+
+_LIVE: Mapping[Status, Due] = {
+    **dict.fromkeys((*_UNTRIAGED, *_ANY_TRIAGED), Due.TRIAGE),
+    Status.ROUTED: Due.ACKNOWLEDGEMENT,
+    Status.ACCEPTED: Due.OUTCOME,
+    Status.SIGNPOSTED: Due.OUTCOME,
+}
+
+
+def standing(referral: Referral) -> Status:
+    """Where it stands but for a question that is open."""
+    return referral.asked_in or referral.status
+
+
+def permit(referral: Referral, trigger: Trigger) -> None:
+    """Raises IllegalTransition. While a question is open, whatever was possible before it still is."""
+    require(referral.status, trigger, REFERRAL)
+    if referral.asked_in is not None and trigger is not AnswerInformation:
+        require(referral.asked_in, trigger, REFERRAL)
+
+
+def possible(referral: Referral) -> Transitions:
+    """The part of the state table that is open to this referral now."""
+    here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
+    if referral.urgency is Urgency.URGENT:
+        here.pop(RaiseUrgency, None)
+    if referral.asked_in is None:
+        return here
+    return {trigger: row for trigger, row in here.items() if trigger is AnswerInformation or referral.asked_in in row.sources}
+
+
+def owner(referral: Referral) -> str | None:
+    """Whose it is: the receiver's once accepted, before and after that the Community Point of Access's. Nobody's when ended."""
+    if referral.status in ENDED:
+        return None
+    return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
+
+
+def live_deadline(referral: Referral) -> Due | None:
+    """What its owner must do by `due_at`; None only for what has ended."""
+    return _LIVE.get(standing(referral))

@@ -1,0 +1,138 @@
+"""Who takes a referral over, and what happens when they do or do not. There is no wrong door: what comes back is routed again.
+
+Sources: domain.md §5.2, §5.11, E5, E8-E11, G10, G13, G23, G54, AC4, AC11.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
+from services.referrals.domain import deadlines
+from services.referrals.domain.directory import OVERRIDABLE, Applicant, BelowMinimumAge, Service, age_on, hindrances
+from services.referrals.domain.person import Person
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import Referral, Status, permit
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+
+
+class RouteDoesNotFit(RuleBroken):
+    code = "route-does-not-fit"
+    advice = "Rapid Care takes what is urgent, navigation what is not; a service is reached by the route of its directory entry."
+
+
+class NotComplex(RuleBroken):
+    code = "not-complex"
+    advice = "The meeting takes the most complex cases: triage it as complex, or choose a service."
+
+
+class LifeInDanger(RuleBroken):
+    code = "life-in-danger"
+    advice = "The caller must ring 999 now; route to the ambulance service and close when it has confirmed."
+
+
+#: What a triage permits (domain.md §5.2). Advice needs no service, but a meeting or a navigator may follow it.
+_FITTING: Mapping[Urgency, frozenset[Route]] = {
+    Urgency.URGENT: frozenset({Route.RAPID_CARE, Route.SERVICE, Route.MDT}),
+    Urgency.ROUTINE: frozenset({Route.SERVICE, Route.MDT, Route.NAVIGATION}),
+    Urgency.ADVICE: frozenset({Route.MDT, Route.NAVIGATION}),
+}
+
+
+def route(
+    referral: Referral, command: RouteReferral, *, service: Service, person: Person, now: datetime, policy: Policy
+) -> Decision[Referral]:
+    """Asks a receiver to take over; the original received time travels along (G02).
+
+    Raises IllegalTransition, LifeInDanger, RouteDoesNotFit, NotComplex and the refusals of eligibility.
+    """
+    permit(referral, RouteReferral)
+    _fits(referral, command, service, policy)
+    is_overridden = _is_overridden(referral, command, service, _applicant(referral, person, now, policy))
+    routed = replace(
+        referral,
+        status=Status.ROUTED,
+        route=command.route,
+        service_code=service.code,
+        receiver_organisation=service.organisation,
+        override_reason=command.override_reason if is_overridden else None,
+        return_reason=None,
+        suggestion=None,
+    )
+    acknowledge_by = deadlines.acknowledge_by(routed, service, now, policy)
+    event = ReferralRouted(
+        route=command.route,
+        service_code=service.code,
+        urgency=referral.urgency,
+        source=referral.source,
+        reason=referral.reason,
+        condition=referral.condition,
+        received_at=referral.received_at,
+        clock_starts_at=referral.clock_starts_at,
+        acknowledge_by=acknowledge_by,
+        practice_code=referral.practice_code,
+        locality=referral.locality,
+        is_eligibility_overridden=is_overridden,
+    )
+    return deadlines.begin(routed, [event], acknowledge_by)
+
+
+def signpost(referral: Referral, command: SignpostReferral, *, service: Service, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The person is told of a service that stands in the directory (AC11), and is asked later whether it helped (T10)."""
+    permit(referral, SignpostReferral)
+    told = replace(referral, status=Status.SIGNPOSTED, service_code=service.code, receiver_organisation=None, route=None)
+    return deadlines.begin(told, [ReferralSignposted(service_code=command.service_code)], deadlines.outcome_by(told, now, policy))
+
+
+def accept(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The receiver has it, and owns it until it says how it ended."""
+    permit(referral, AcceptReferral)
+    accepted = replace(referral, status=Status.ACCEPTED)
+    event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now)
+    return deadlines.begin(accepted, [event], deadlines.outcome_by(accepted, now, policy))
+
+
+def give_back(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """To the Community Point of Access, never to the referrer; reference, received time and clock stay (AC4, E11)."""
+    permit(referral, ReturnReferral)
+    returned = replace(
+        referral,
+        status=Status.RETURNED,
+        return_reason=command.reason,
+        suggestion=command.suggestion,
+        has_red_flag=referral.has_red_flag or command.reason is ReturnReason.LIFE_THREATENING,
+    )
+    event = ReferralReturned(service_code=referral.service_code or "", reason=command.reason)
+    return deadlines.begin(returned, [event], deadlines.triage_by(returned, now, policy))
+
+
+def _fits(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
+    if referral.has_red_flag and service.code != policy.emergency_service:
+        raise LifeInDanger("Life is in danger: this is for the ambulance service.")
+    if command.route is not service.route or command.route not in _FITTING[referral.urgency]:
+        raise RouteDoesNotFit(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
+    if command.route is Route.MDT and not referral.is_complex:
+        raise NotComplex("It was not triaged as complex.")
+
+
+def _is_overridden(referral: Referral, command: RouteReferral, service: Service, applicant: Applicant) -> bool:
+    """Whether a clinician's reason was needed. Raises the first hindrance that no reason may set aside."""
+    found = hindrances(service, applicant)
+    for hindrance in found:
+        may_be = isinstance(hindrance, BelowMinimumAge) or referral.urgency is Urgency.URGENT
+        if not (isinstance(hindrance, OVERRIDABLE) and may_be and command.override_reason):
+            raise hindrance
+    return bool(found)
+
+
+def _applicant(referral: Referral, person: Person, now: datetime, policy: Policy) -> Applicant:
+    return Applicant(
+        age=age_on(person.born_on, now.astimezone(ZoneInfo(policy.timezone)).date()),
+        locality=referral.locality,
+        is_practice_covered=referral.is_practice_covered,
+        is_resident=person.residence == policy.residence,
+    )

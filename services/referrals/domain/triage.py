@@ -1,0 +1,103 @@
+"""What a clinician decides about a referral: how urgent, whether it has become so, and what is still to be asked.
+
+The software records the decision and never makes it (G34). Sources: domain.md §5.2, §5.11, G02, G23, G41.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.referrals.commands import AnswerInformation, RaiseUrgency, RequestInformation, TriageReferral
+from services.referrals.domain import deadlines
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import TRIAGED, Referral, Status, permit
+from shared.contracts.codes import Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import (
+    ReferralInformationAnswered,
+    ReferralInformationRequested,
+    ReferralTriaged,
+    ReferralUrgencyRaised,
+)
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+
+
+class RedFlagIsUrgent(RuleBroken):
+    code = "red-flag-is-urgent"
+    advice = "When life is in danger, triage as urgent; the caller is told to ring 999."
+
+
+class AlreadyUrgent(RuleBroken):
+    code = "already-urgent"
+    advice = "Its clock runs already; a second one would only start later."
+
+
+def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
+    """How urgent it is. A first triage and a return keep the clock; from routine to urgent is a new one (G02, G41).
+
+    Raises IllegalTransition, RedFlagIsUrgent.
+    """
+    permit(referral, TriageReferral)
+    if command.has_red_flag and command.urgency is not Urgency.URGENT:
+        raise RedFlagIsUrgent("Life in danger cannot wait.")
+    judged = replace(
+        referral,
+        status=TRIAGED[command.urgency],
+        urgency=command.urgency,
+        is_complex=command.is_complex,
+        has_red_flag=command.has_red_flag,
+        triaged_at=now,
+        triaged_by=triaged_by,
+        triage_reason=command.reason,
+    )
+    events: list[Event] = [ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now)]
+    if _has_become_urgent(referral, command):
+        judged = replace(judged, clock_starts_at=now)
+        events.append(ReferralUrgencyRaised(clock_starts_at=now))
+    return _with_its_deadline(referral, judged, events, now, policy)
+
+
+def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
+    """A new clock from now; the received time and the reference are kept, and it is to be routed anew (G41).
+
+    Raises IllegalTransition, AlreadyUrgent.
+    """
+    permit(referral, RaiseUrgency)
+    if referral.urgency is Urgency.URGENT:
+        raise AlreadyUrgent("This referral is urgent.")
+    raised = replace(
+        referral,
+        status=Status.TRIAGED_URGENT,
+        urgency=Urgency.URGENT,
+        clock_starts_at=now,
+        triaged_at=now,
+        triaged_by=raised_by,
+        triage_reason=command.reason,
+    )
+    return deadlines.begin(raised, [ReferralUrgencyRaised(clock_starts_at=now)], deadlines.triage_by(raised, now, policy))
+
+
+def request_information(referral: Referral, command: RequestInformation, now: datetime) -> Decision[Referral]:
+    """The referrer is asked. No clock and no deadline stops for it, and whatever was possible before still is."""
+    permit(referral, RequestInformation)
+    asked = replace(referral, status=Status.INFORMATION_REQUESTED, asked_in=referral.status, question=command.question)
+    return Decision(asked, [ReferralInformationRequested(asked_at=now)])
+
+
+def answer_information(referral: Referral, now: datetime) -> Decision[Referral]:
+    """Back to where it stood when it was asked."""
+    permit(referral, AnswerInformation)
+    answered = replace(referral, status=referral.asked_in or Status.IDENTIFIED, asked_in=None)
+    return Decision(answered, [ReferralInformationAnswered(answered_at=now)])
+
+
+def _has_become_urgent(referral: Referral, command: TriageReferral) -> bool:
+    was_judged_less = referral.triaged_at is not None and referral.urgency is not Urgency.URGENT
+    return was_judged_less and command.urgency is Urgency.URGENT
+
+
+def _with_its_deadline(before: Referral, judged: Referral, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
+    """Triage and routing share one deadline; it begins anew only when the urgency is another."""
+    if (before.urgency is Urgency.URGENT) == (judged.urgency is Urgency.URGENT):
+        return Decision(replace(judged, asked_in=None), events)
+    return deadlines.begin(judged, events, deadlines.triage_by(judged, now, policy))

@@ -1,0 +1,12 @@
+"""A deadline of a referral has passed."""
+
+from services.referrals.domain import deadlines
+from services.referrals.domain.referral import Due
+from services.referrals.store.referrals import referrals
+from services.referrals.store.tables import Tx
+from shared.persistence.timers import Timer
+
+
+async def on_due(timer: Timer, *, tx: Tx) -> None:
+    referral = await referrals.load(tx, timer.subject)
+    await referrals.save(tx, deadlines.remind(referral, Due(timer.kind), tx.now, tx.policy))

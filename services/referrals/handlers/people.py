@@ -1,0 +1,18 @@
+"""What is done to a person's record by the Community Point of Access."""
+
+from services.referrals.commands import ReviseRecord
+from services.referrals.domain import person as people
+from services.referrals.domain.person import Person
+from services.referrals.handlers.intake import today
+from services.referrals.store import directory
+from services.referrals.store.people import persons
+from services.referrals.store.tables import Tx
+from shared.kernel.at import At
+
+
+async def revise_record(at: At, command: ReviseRecord, *, tx: Tx) -> Person:
+    known = await persons.load(tx, at.id, if_version=at.version)
+    code = command.demographics.practice_code if command.demographics else known.practice_code
+    practice = await directory.practice(tx, code, today(tx))
+    locality = practice.locality if practice else tx.policy.locality_without_practice
+    return await persons.save(tx, people.revise(known, command, locality=locality))

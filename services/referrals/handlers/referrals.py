@@ -1,0 +1,74 @@
+"""What is done to a referral by people."""
+
+from services.referrals import commands
+from services.referrals.domain import access, ending, person, routing, triage
+from services.referrals.domain.referral import Referral
+from services.referrals.handlers.intake import today
+from services.referrals.store import directory
+from services.referrals.store.people import persons
+from services.referrals.store.referrals import has_joined, person_of, referrals
+from services.referrals.store.tables import Tx
+from shared.kernel.at import At
+
+
+async def triage_referral(at: At, command: commands.TriageReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    return await referrals.save(tx, triage.triage(referral, command, triaged_by=tx.actor.id, now=tx.now, policy=tx.policy))
+
+
+async def raise_urgency(at: At, command: commands.RaiseUrgency, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    return await referrals.save(tx, triage.raise_urgency(referral, command, raised_by=tx.actor.id, now=tx.now, policy=tx.policy))
+
+
+async def request_information(at: At, command: commands.RequestInformation, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    return await referrals.save(tx, triage.request_information(referral, command, tx.now))
+
+
+async def answer_information(at: At, command: commands.AnswerInformation, *, tx: Tx) -> Referral:
+    # The person is locked before the referral, as intake does it: two transactions never wait for each other.
+    known = await persons.load(tx, await person_of(tx, at.id))
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    access.require_referrer(referral, tx.actor)
+    decision = triage.answer_information(referral, tx.now)
+    await persons.save(tx, person.add_answer(known, command.answer, referral_id=referral.id))
+    return await referrals.save(tx, decision)
+
+
+async def route_referral(at: At, command: commands.RouteReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    service = await directory.active_service(tx, command.service_code, today(tx))
+    known = await persons.load(tx, referral.person_id)
+    return await referrals.save(tx, routing.route(referral, command, service=service, person=known, now=tx.now, policy=tx.policy))
+
+
+async def signpost_referral(at: At, command: commands.SignpostReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    service = await directory.active_service(tx, command.service_code, today(tx))
+    return await referrals.save(tx, routing.signpost(referral, command, service=service, now=tx.now, policy=tx.policy))
+
+
+async def accept_referral(at: At, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    access.require_receiver(referral, tx.actor)
+    return await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
+
+
+async def return_referral(at: At, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    access.require_receiver(referral, tx.actor)
+    return await referrals.save(tx, routing.give_back(referral, command, tx.now, tx.policy))
+
+
+async def close_referral(at: At, command: commands.CloseReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    access.require_receiver(referral, tx.actor)
+    return await referrals.save(tx, ending.close(referral, command, tx.now))
+
+
+async def cancel_referral(at: At, command: commands.CancelReferral, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, at.id, if_version=at.version)
+    access.require_referrer(referral, tx.actor)
+    others_rely = not access.is_triager(tx.actor) and await has_joined(tx, referral.id)
+    return await referrals.save(tx, ending.cancel(referral, command, has_joined=others_rely, now=tx.now))

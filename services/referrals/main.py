@@ -1,0 +1,24 @@
+"""Composition root of the HTTP application: `uvicorn --factory services.referrals.main:create_app`."""
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from services.referrals import api
+from services.referrals.domain import Policy
+from services.referrals.settings import Settings
+from shared import web
+from shared.deployment import Deployment
+
+
+def create_app() -> FastAPI:
+    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
+    settings, deployment = Settings(), Deployment()
+    policy = TypeAdapter(Policy).validate_python(settings.policy)
+    deployment.observe()
+    return web.create_app(
+        context="referrals",
+        title="Community Point of Access",
+        router=api.router,
+        open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
+        tokens=deployment.tokens(),
+    )

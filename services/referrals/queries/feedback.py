@@ -1,0 +1,75 @@
+"""What the referrer is told: one line for each thing that happened, in words (AC6, 001:11487-11488)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+
+from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
+from services.referrals.store.directory import SERVICE
+from services.referrals.store.tables import EVENT
+from shared.persistence.statements import Reader, Statement
+
+_EVENTS = Statement(
+    sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
+    .where(EVENT.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))), EVENT.c.topic == sa.bindparam("topic"))
+    .order_by(EVENT.c.seq)
+)
+_NAMES = Statement(sa.select(SERVICE.c.code, SERVICE.c.name).order_by(SERVICE.c.valid_from))
+
+#: The verb of an event to its sentence; `service`, `outcome` and `reason` are filled in.
+_SENTENCES: Mapping[str, str] = {
+    "received": "We have your referral; its reference is {reference}.",
+    "identity-unverified": "The NHS number could not be verified. Care goes on; we are tracing it.",
+    "merged": "It joined an open referral for the same person and reason. Your reference stays valid.",
+    "triaged": "A clinician has triaged it: {outcome}.",
+    "urgency-raised": "It is urgent now, with a new clock from this moment.",
+    "routed": "We have asked {service} to take over.",
+    "accepted": "{service} has taken it.",
+    "returned": "{service} gave it back: {reason}. We are finding another way; you need not do anything.",
+    "signposted": "The person was told of {service}.",
+    "information-requested": "We need more from you. Nothing waits for it.",
+    "information-answered": "Your answer has arrived.",
+    "acknowledgement-overdue": "{service} should have answered by now. We are asking.",
+    "outcome-overdue": "{service} should have told us by now how it ended. We are asking.",
+    "closed": "It is closed: {outcome}.",
+    "cancelled": "It was withdrawn: {reason}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`code` is the verb of the event."""
+
+    at: datetime
+    code: str
+    text: str
+
+
+async def feedback(reader: Reader, referral: Referral) -> list[Line]:
+    """Oldest first. What happens to the referral that a merged one joined is its feedback too."""
+    subjects = [each for each in (referral.id, referral.merged_into) if each]
+    rows = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
+    names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
+    since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
+    told = [row for row in rows if row["occurred_at"] >= since[row["subject"]]]
+    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names) for row in told if _is_own(row, referral.id)]
+    return [line for line in lines if line is not None]
+
+
+def _is_own(row: Any, referral_id: UUID) -> bool:
+    """How another referral was received is its own referrer's business."""
+    return bool(row["subject"] == referral_id) or not row["type"].endswith(".received.v1")
+
+
+def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str]) -> Line | None:
+    verb = kind.split(".")[-2]
+    if verb not in _SENTENCES:
+        return None
+    service = names.get(data.get("service_code", ""), data.get("service_code", ""))
+    words = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
+    return Line(at, verb, _SENTENCES[verb].format(service=service, reference=data.get("reference", ""), **words))

@@ -1,0 +1,116 @@
+"""Referrals, one or a list: of a referrer, of a receiver, of the Community Point of Access."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+
+from services.referrals.domain.reference import parse_reference
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, OPEN, Referral, ReferralNotFound, Status
+from services.referrals.store.referrals import REFERRAL, referrals
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import Route
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+_BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))
+_MERGED_INTO = Statement(sa.select(REFERRAL).where(REFERRAL.c.merged_into == sa.bindparam("id")).order_by(REFERRAL.c.id))
+
+_TARGET = REFERRAL.alias("target")
+_IS_OPEN = sa.or_(REFERRAL.c.ended_at.is_(None), sa.and_(_TARGET.c.id.is_not(None), _TARGET.c.ended_at.is_(None)))
+_SENT = Statement(
+    sa.select(REFERRAL)
+    .select_from(REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id))
+    .where(REFERRAL.c.referrer_organisation == sa.bindparam("organisation"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
+    .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
+    .order_by(REFERRAL.c.id.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+_RANK = sa.case((REFERRAL.c.urgency == sa.literal_column(f"'{Urgency.URGENT}'"), 0), else_=1)
+_PLACE = sa.tuple_(_RANK, REFERRAL.c.due_at, REFERRAL.c.id)
+_AFTER = sa.tuple_(sa.bindparam("rank", type_=sa.Integer), sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
+
+
+def _by_urgency(*conditions: sa.ColumnElement[bool]) -> Statement:
+    """Open referrals, what is urgent first, then what is due first."""
+    chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PLACE)
+    return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("most", type_=sa.Integer)))
+
+
+def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
+
+
+_WORK = _by_urgency(sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.overdue_since.is_not(None)))
+_ARRIVALS = _by_urgency(
+    REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
+    REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
+    sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'")),
+)
+_OF_PERSON = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.person_id == sa.bindparam("person_id"))
+    .where(_in(REFERRAL.c.status, "statuses"))
+    .order_by(REFERRAL.c.id)
+)
+
+#: Where a page of a list by urgency goes on: rank, due time, id.
+Place = tuple[int, datetime, UUID]
+
+
+async def referral(reader: Reader, referral_id: UUID) -> Referral:
+    """Raises ReferralNotFound."""
+    found = await referrals.find(reader, referral_id)
+    if found is None:
+        raise ReferralNotFound(f"There is no referral {referral_id}.")
+    return found
+
+
+async def by_reference(reader: Reader, typed: str) -> Referral:
+    """Every reference that was issued is found, whatever became of it. Raises ReferenceMistyped, ReferralNotFound."""
+    row = await reader.fetch_one(_BY_REFERENCE, reference=parse_reference(typed))
+    if row is None:
+        raise ReferralNotFound("There is no referral with this reference.")
+    return referrals.of(row)
+
+
+async def merged_into(reader: Reader, referral_id: UUID) -> list[Referral]:
+    """The referrals that joined this one."""
+    return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
+
+
+async def sent_by(reader: Reader, organisation: str, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
+    """An organisation's own referrals, the newest first; a merged one is open as long as the one that it joined."""
+    return _all(await reader.fetch(_SENT, organisation=organisation, is_open=is_open, before=before, most=most))
+
+
+async def work(reader: Reader, *, after: Place, most: int) -> list[Referral]:
+    """What the Community Point of Access must move on, or must ask after because somebody's answer is overdue."""
+    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_place(after), most=most))
+
+
+async def arrivals(reader: Reader, organisation: str, *, after: Place, most: int) -> list[Referral]:
+    """What was routed to the services of an organisation and has not ended."""
+    statuses = [Status.ROUTED, Status.ACCEPTED]
+    return _all(await reader.fetch(_ARRIVALS, organisation=organisation, statuses=statuses, **_place(after), most=most))
+
+
+async def open_of_person(reader: Reader, person_id: UUID) -> list[Referral]:
+    return _all(await reader.fetch(_OF_PERSON, person_id=person_id, statuses=list(OPEN)))
+
+
+def place_of(referral: Referral) -> Place:
+    """Where the page after this one begins."""
+    return (0 if referral.urgency is Urgency.URGENT else 1, referral.due_at or referral.received_at, referral.id)
+
+
+def _place(after: Place) -> dict[str, object]:
+    rank, due_at, referral_id = after
+    return {"rank": rank, "due_at": due_at, "id": referral_id}
+
+
+def _all(rows: Sequence[asyncpg.Record]) -> list[Referral]:
+    return [referrals.of(row) for row in rows]

@@ -1,0 +1,87 @@
+"""Everything that happened in a chain, or to a person, across all services: own events and what was noted of the others (AC6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.referrals.store.referrals import REFERRAL
+from services.referrals.store.tables import EVENT
+from services.referrals.store.timeline import NOTED
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+#: Events of one transaction share an instant; their ids are ordered by the time at which they were made.
+Place = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event: ids and codes only. A restricted event shows that it happened and not what it says."""
+
+    id: UUID
+    type: str
+    subject: UUID
+    occurred_at: datetime
+    organisation: str
+    role: str
+    data: dict[str, Any] | None
+
+
+_PUBLIC_DATA = sa.case(
+    (
+        EVENT.c.topic == sa.literal_column("'referrals.referral'"),
+        sa.cast(sa.func.convert_from(EVENT.c.data, sa.literal_column("'UTF8'")), JSONB),
+    ),
+    else_=sa.null(),
+)
+_OWN = (EVENT.c.id, EVENT.c.type, EVENT.c.subject, EVENT.c.occurred_at, EVENT.c.actor_org, EVENT.c.actor_role, _PUBLIC_DATA.label("data"))
+_OTHERS = (
+    NOTED.c.id,
+    NOTED.c.type,
+    NOTED.c.subject,
+    NOTED.c.occurred_at,
+    NOTED.c.organisation.label("actor_org"),
+    NOTED.c.role.label("actor_role"),
+    NOTED.c.data,
+)
+
+
+def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> Statement:
+    both = sa.union_all(sa.select(*_OWN).where(own), sa.select(*_OTHERS).where(others)).subquery()
+    after = sa.tuple_(sa.bindparam("occurred_at", type_=INSTANT), sa.bindparam("event_id", type_=sa.Uuid))
+    page = sa.select(both).where(after < sa.tuple_(both.c.occurred_at, both.c.id)).order_by(both.c.occurred_at, both.c.id)
+    return Statement(page.limit(sa.bindparam("most", type_=sa.Integer)))
+
+
+_CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
+_OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, NOTED.c.correlation_id == _CHAIN)
+
+_PERSON = sa.bindparam("person_id", type_=sa.Uuid)
+_CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PERSON)
+_OF_PERSON = _timeline(
+    sa.or_(EVENT.c.subject == _PERSON, sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PERSON)),
+    NOTED.c.person_id == _PERSON,
+)
+
+
+async def of_chain(reader: Reader, correlation_id: UUID, *, after: Place, most: int) -> list[Entry]:
+    """The chain that a referral began, oldest first."""
+    occurred_at, event_id = after
+    rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, most=most)
+    return [_entry(row) for row in rows]
+
+
+async def of_person(reader: Reader, person_id: UUID, *, after: Place, most: int) -> list[Entry]:
+    """All chains of a person, also those that began with case finding."""
+    occurred_at, event_id = after
+    rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, most=most)
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Any) -> Entry:
+    data = None if row["data"] is None else dict(row["data"])
+    return Entry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)

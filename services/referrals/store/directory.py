@@ -1,0 +1,84 @@
+"""The directory: reference data, filled and changed by migrations, each entry valid between two days (G52)."""
+
+from datetime import date
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.referrals.domain.directory import Organisation, Practice, Service, ServiceNotInDirectory
+from services.referrals.store.tables import METADATA
+from shared.persistence.statements import Reader, Statement
+
+SERVICE = sa.Table(
+    "service",
+    METADATA,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False),
+    sa.Column("tier", sa.Integer, nullable=False, comment="of the five tiers of integrated care"),
+    sa.Column("needs", JSONB, nullable=False),
+    sa.Column("telephone", sa.Text, nullable=False),
+    sa.Column("serves", sa.Text, nullable=False),
+    sa.Column("minimum_age", sa.Integer),
+    sa.Column("localities", JSONB, nullable=False),
+    sa.Column("opens", sa.Time),
+    sa.Column("closes", sa.Time),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_until", sa.Date, comment="the first day on which it is no longer valid"),
+)
+
+PRACTICE = sa.Table(
+    "practice",
+    METADATA,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("telephone", sa.Text, nullable=False),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_until", sa.Date),
+)
+
+ORGANISATION = sa.Table(
+    "organisation",
+    METADATA,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("telephone", sa.Text, nullable=False),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("valid_until", sa.Date),
+)
+
+_SERVICES, _PRACTICES, _ORGANISATIONS = TypeAdapter(Service), TypeAdapter(Practice), TypeAdapter(Organisation)
+
+
+def valid_on(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    """The entries of a directory table that are valid on the day `on`."""
+    day = sa.bindparam("on", type_=sa.Date)
+    return sa.select(table).where(table.c.valid_from <= day, sa.or_(table.c.valid_until.is_(None), table.c.valid_until > day))
+
+
+def _one(table: sa.Table) -> Statement:
+    return Statement(valid_on(table).where(table.c.code == sa.bindparam("code")))
+
+
+_SERVICE, _PRACTICE, _ORGANISATION = _one(SERVICE), _one(PRACTICE), _one(ORGANISATION)
+
+
+async def active_service(reader: Reader, code: str, on: date) -> Service:
+    """Raises ServiceNotInDirectory."""
+    row = await reader.fetch_one(_SERVICE, code=code, on=on)
+    if row is None:
+        raise ServiceNotInDirectory(f"No service {code} is active on {on}.")
+    return _SERVICES.validate_python(dict(row))
+
+
+async def practice(reader: Reader, code: str, on: date) -> Practice | None:
+    """None for a practice outside the borough."""
+    row = await reader.fetch_one(_PRACTICE, code=code, on=on)
+    return None if row is None else _PRACTICES.validate_python(dict(row))
+
+
+async def organisation(reader: Reader, code: str, on: date) -> Organisation | None:
+    row = await reader.fetch_one(_ORGANISATION, code=code, on=on)
+    return None if row is None else _ORGANISATIONS.validate_python(dict(row))

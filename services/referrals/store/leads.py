@@ -1,0 +1,62 @@
+"""The copy of accountable leads, so that whoever asks for a person's contact is answered while the meeting's service is down."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.referrals.store.tables import METADATA, Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import LeadActivated
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+LEAD = sa.Table(
+    "lead",
+    METADATA,
+    sa.Column("lead_id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("professional_id", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("is_fallback", sa.Boolean, nullable=False),
+    sa.Column("activated_at", INSTANT, nullable=False),
+    sa.Column("is_ended", sa.Boolean, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    comment="a copy of mdt's leads; the current one is the last activated that has not ended",
+)
+
+_INSERT = insert(LEAD).values({column.name: sa.bindparam(column.name) for column in LEAD.columns})
+_COPY = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["lead_id"],
+        set_={column.name: _INSERT.excluded[column.name] for column in LEAD.columns if column.name != "lead_id"},
+        where=LEAD.c.sequence < _INSERT.excluded.sequence,
+    )
+)
+_END = Statement(
+    sa.update(LEAD)
+    .where(LEAD.c.lead_id == sa.bindparam("id"), LEAD.c.sequence < sa.bindparam("at_sequence"))
+    .values(is_ended=sa.true(), sequence=sa.bindparam("at_sequence"))
+)
+
+
+async def copy_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
+    """From now on this professional is the person's contact."""
+    await tx.execute(
+        _COPY,
+        lead_id=UUID(envelope.subject),
+        person_id=UUID(envelope.key),
+        professional_id=event.professional_id,
+        role=event.role,
+        organisation=event.organisation,
+        is_fallback=event.is_fallback,
+        activated_at=event.activated_at,
+        is_ended=False,
+        sequence=envelope.sequence,
+    )
+
+
+async def end_lead(tx: Tx, envelope: Envelope) -> None:
+    """This one no longer is; without another the person's GP is."""
+    await tx.execute(_END, id=UUID(envelope.subject), at_sequence=envelope.sequence)

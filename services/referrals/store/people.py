@@ -1,0 +1,38 @@
+"""Persons: one row each, and a queue for whoever registers or refers the same one."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.referrals.domain.person import Person, PersonNotFound
+from services.referrals.store.tables import METADATA, Tx
+from shared.persistence.aggregates import Aggregates
+
+PERSON = sa.Table(
+    "person",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("nhs_number", sa.Text),
+    sa.Column("given_name", sa.Text, nullable=False),
+    sa.Column("family_name", sa.Text, nullable=False),
+    sa.Column("born_on", sa.Date, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("telephone", sa.Text),
+    sa.Column("practice_code", sa.Text, nullable=False),
+    sa.Column("residence", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("story", JSONB, nullable=False),
+    sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+
+persons = Aggregates(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
+
+_QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+async def queue_for(tx: Tx, person_id: UUID) -> None:
+    """Until the transaction ends, nobody else refers this person: two first referrals at once must not miss each other."""
+    await tx.connection.execute(_QUEUE, f"person {person_id}")

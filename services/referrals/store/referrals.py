@@ -1,0 +1,99 @@
+"""Referrals: one row each. An ended one keeps its reference for ever."""
+
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+
+from services.referrals.domain.referral import OPEN, Referral, ReferralNotFound
+from services.referrals.store.tables import METADATA, Tx
+from shared.contracts.referrals import Reason
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+
+REFERRAL = sa.Table(
+    "referral",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("reference", sa.Text, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("condition", sa.Text),
+    sa.Column("requested_urgency", sa.Text, nullable=False),
+    sa.Column("urgency", sa.Text, nullable=False),
+    sa.Column("referrer_organisation", sa.Text, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("is_practice_covered", sa.Boolean, nullable=False),
+    sa.Column("is_identified", sa.Boolean, nullable=False),
+    sa.Column("received_at", INSTANT, nullable=False),
+    sa.Column("clock_starts_at", INSTANT, nullable=False),
+    sa.Column("due_at", INSTANT),
+    sa.Column("overdue_since", INSTANT),
+    sa.Column("triaged_at", INSTANT),
+    sa.Column("triaged_by", sa.Text),
+    sa.Column("triage_reason", sa.Text),
+    sa.Column("is_complex", sa.Boolean, nullable=False),
+    sa.Column("has_red_flag", sa.Boolean, nullable=False),
+    sa.Column("route", sa.Text),
+    sa.Column("service_code", sa.Text),
+    sa.Column("receiver_organisation", sa.Text),
+    sa.Column("override_reason", sa.Text),
+    sa.Column("return_reason", sa.Text),
+    sa.Column("suggestion", sa.Text),
+    sa.Column("asked_in", sa.Text),
+    sa.Column("question", sa.Text),
+    sa.Column("merged_into", sa.Uuid, index=True),
+    sa.Column("outcome", sa.Text),
+    sa.Column("cancel_reason", sa.Text),
+    sa.Column("ended_at", INSTANT),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("ix_referral_referrer_organisation_id", "referrer_organisation", "id"),
+    sa.Index("ix_referral_open_due_at", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index("ix_referral_receiver_organisation", "receiver_organisation", postgresql_where=sa.text("ended_at IS NULL")),
+)
+
+#: Counts referrals, for their references.
+NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
+
+referrals = Aggregates(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
+
+_NEXT_NUMBER = Statement(sa.select(NUMBERS.next_value()))
+_OPEN_FOR = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.person_id == sa.bindparam("person_id"), REFERRAL.c.reason == sa.bindparam("reason"))
+    .where(REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
+    .with_for_update()
+)
+_PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
+_HAS_JOINED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
+
+
+async def next_number(tx: Tx) -> int:
+    """Never the same twice; a refused referral leaves a gap."""
+    number: int = await tx.fetch_value(_NEXT_NUMBER)
+    return number
+
+
+async def open_for(tx: Tx, person_id: UUID, reason: Reason) -> list[Referral]:
+    """The open referrals of a person for a reason, locked: none of them can end while another joins it."""
+    rows: list[asyncpg.Record] = await tx.fetch(_OPEN_FOR, person_id=person_id, reason=reason, statuses=list(OPEN))
+    return [referrals.of(row) for row in rows]
+
+
+async def person_of(tx: Tx, referral_id: UUID) -> UUID:
+    """Whom a referral is about, without locking it. Raises ReferralNotFound."""
+    found: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
+    if found is None:
+        raise ReferralNotFound(f"There is no referral {referral_id}.")
+    return found
+
+
+async def has_joined(tx: Tx, referral_id: UUID) -> bool:
+    """Whether another referral was merged into this one."""
+    found: bool = await tx.fetch_value(_HAS_JOINED, referral_id=referral_id)
+    return found

@@ -1,0 +1,14 @@
+"""The one METADATA of the schema: every module of the store adds its own tables to it."""
+
+from typing import TypeAlias
+
+from services.referrals.domain import Policy
+from shared.persistence.platform import metadata, platform_tables
+from shared.persistence.transaction import Transaction
+
+Tx: TypeAlias = Transaction[Policy]
+
+METADATA = metadata()
+platform_tables(METADATA)
+
+EVENT = METADATA.tables["event"]

@@ -1,0 +1,235 @@
+"""The Community Point of Access, running and filled; and plausible people, services and referrals for its rules."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from infra.keys import Keys
+from services.referrals import agents, api
+from services.referrals.commands import Demographics, ReceiveReferral
+from services.referrals.domain import Policy
+from services.referrals.domain.directory import Need, Serves, Service
+from services.referrals.domain.person import Person
+from services.referrals.domain.referral import Referral, Status, live_deadline
+from shared.clock import LONDON
+from shared.contracts.codes import Locality, Urgency
+from shared.contracts.referrals import FamilyContact, Reason, Route, Source, Story
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.running import Running, running
+
+#: Synthetic numbers: valid, and never given to anybody.
+DALE, SOMEBODY_ELSE = "9990548609", "9434765919"
+SATURDAY = datetime(2015, 3, 14, 9, 0, tzinfo=LONDON)
+MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
+
+
+@asynccontextmanager
+async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy = Policy()) -> AsyncIterator["Desk"]:
+    async with running(owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy, now=now) as context:
+        yield Desk(context)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The Community Point of Access as its callers use it: a GP of the practice W07 unless said otherwise, and the triager."""
+
+    context: Running
+
+    @property
+    def triager(self) -> dict[str, str]:
+        return self.context.token("referrals:triage", organisation="CLCH", actor="triager-1")
+
+    def gp(self, practice: str = "W07") -> dict[str, str]:
+        return self.context.token("referrals:refer", organisation=practice, role="gp", actor=f"gp-{practice}")
+
+    def receiver(self, organisation: str) -> dict[str, str]:
+        return self.context.token("referrals:receive", organisation=organisation, role="community-nurse", actor=f"nurse-{organisation}")
+
+    async def send(self, *, key: str | None = None, caller: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+        """POSTs a referral of Mr Dale."""
+        headers = (caller or self.gp()) | {"Idempotency-Key": key or str(new_id())}
+        return await self.context.http.post("/referrals", json=a_body(**changes), headers=headers)
+
+    async def sent(self, **changes: Any) -> dict[str, Any]:
+        """A referral that was acknowledged."""
+        answer = await self.send(**changes)
+        assert answer.status_code == 201, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def get(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> httpx.Response:
+        return await self.context.http.get(f"/referrals{path}", headers=caller or self.triager, params=query)
+
+    async def read(self, referral_id: str) -> dict[str, Any]:
+        body: dict[str, Any] = (await self.get(f"/{referral_id}")).json()
+        return body
+
+    async def post(
+        self, path: str, body: Any = None, *, caller: dict[str, str] | None = None, version: int | None = None
+    ) -> httpx.Response:
+        """POSTs to `path`; with a version, as a change of it."""
+        headers = (caller or self.triager) | ({} if version is None else {"If-Match": f'W/"{version}"'})
+        return await self.context.http.post(f"/referrals{path}", json=body, headers=headers)
+
+    async def act(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> httpx.Response:
+        """A command on the version that is stored now."""
+        version = await self.context.database.pool.fetchval("SELECT version FROM referral WHERE id = $1", UUID(referral_id))
+        return await self.post(f"/{referral_id}/{verb}", body, caller=caller, version=version)
+
+    async def done(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> dict[str, Any]:
+        """A command that was carried out."""
+        answer = await self.act(referral_id, verb, body, caller=caller)
+        assert answer.status_code == 200, answer.text
+        view: dict[str, Any] = answer.json()
+        return view
+
+    async def routed(self, route: str = "service", service: str = "district-nursing", **changes: Any) -> dict[str, Any]:
+        """A referral that stands with a receiver who has not answered."""
+        sent = await self.sent(**changes)
+        judged = {"urgency": sent["requested_urgency"], "is_complex": route == "mdt", "reason": "Asked for by the GP."}
+        await self.done(sent["id"], "triage", judged)
+        return await self.done(sent["id"], "route", {"route": route, "service_code": service})
+
+
+def a_body(**changes: Any) -> dict[str, Any]:
+    """What a GP sends the first time. A change to None leaves the field out."""
+    body: dict[str, Any] = {
+        "nhs_number": DALE,
+        "demographics": a_demographics_body(),
+        "story": {
+            "narrative": "He wants to stay at home with his dog. Nobody knows who is responsible for what.",
+            "history": ["Two admissions in the last year"],
+            "contacts": [{"name": "Louise", "relationship": "daughter", "lives_in": "East Finchley"}],
+        },
+        "source": "gp",
+        "reason": "community-nursing",
+        "urgency": "routine",
+    }
+    return {name: value for name, value in (body | changes).items() if value is not None}
+
+
+def a_demographics_body(**changes: Any) -> dict[str, Any]:
+    body = {
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": "1932-05-02",
+        "address": "Oakleigh",
+        "practice_code": "W07",
+    }
+    return body | changes
+
+
+def a_story(**changes: Any) -> Story:
+    fields: dict[str, Any] = {
+        "narrative": "He wants to stay at home with his dog.",
+        "contacts": (FamilyContact(name="Louise", relationship="daughter"),),
+    }
+    return Story(**(fields | changes))
+
+
+def some_demographics(**changes: Any) -> Demographics:
+    fields: dict[str, Any] = {
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": date(1932, 5, 2),
+        "address": "Oakleigh",
+        "telephone": None,
+        "practice_code": "W07",
+        "residence": "LBB",
+    }
+    return Demographics(**(fields | changes))
+
+
+def a_request(**changes: Any) -> ReceiveReferral:
+    """A first referral as the domain sees it."""
+    fields: dict[str, Any] = {
+        "nhs_number": DALE,
+        "demographics": some_demographics(),
+        "story": a_story(),
+        "source": Source.GP,
+        "reason": Reason.COMMUNITY_NURSING,
+        "urgency": Urgency.ROUTINE,
+    }
+    return ReceiveReferral(**(fields | changes))
+
+
+def a_person(**changes: Any) -> Person:
+    fields: dict[str, Any] = {
+        "id": PersonId(new_id()),
+        "correlation_id": new_id(),
+        "nhs_number": DALE,
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": date(1932, 5, 2),
+        "address": "Oakleigh",
+        "telephone": None,
+        "practice_code": "W07",
+        "residence": "LBB",
+        "locality": Locality.WEST,
+        "story": a_story(),
+        "version": 1,
+    }
+    return Person(**(fields | changes))
+
+
+def a_referral(status: Status = Status.IDENTIFIED, **changes: Any) -> Referral:
+    """A routine referral of Monday morning in the given state, urgent where the state says so."""
+    referral_id = new_id()
+    received_at = MONDAY.astimezone(UTC)
+    urgency = {Status.TRIAGED_URGENT: Urgency.URGENT, Status.TRIAGED_ADVICE: Urgency.ADVICE}.get(status, Urgency.ROUTINE)
+    is_with_receiver = status in {Status.ROUTED, Status.ACCEPTED}
+    fields: dict[str, Any] = {
+        "id": referral_id,
+        "person_id": PersonId(new_id()),
+        "correlation_id": referral_id,
+        "reference": "CPA-MQ3P-WD5J",
+        "status": status,
+        "source": Source.GP,
+        "reason": Reason.COMMUNITY_NURSING,
+        "condition": None,
+        "requested_urgency": urgency,
+        "urgency": urgency,
+        "referrer_organisation": "W07",
+        "practice_code": "W07",
+        "locality": Locality.WEST,
+        "is_practice_covered": True,
+        "is_identified": True,
+        "received_at": received_at,
+        "clock_starts_at": received_at,
+        "route": Route.SERVICE if is_with_receiver else None,
+        "service_code": "district-nursing" if is_with_receiver else None,
+        "receiver_organisation": "CLCH" if is_with_receiver else None,
+        "asked_in": Status.IDENTIFIED if status is Status.INFORMATION_REQUESTED else None,
+        "version": 1,
+    }
+    referral = Referral(**(fields | changes))
+    return referral if live_deadline(referral) is None or referral.due_at else _with_due(referral)
+
+
+def a_service(code: str = "district-nursing", **changes: Any) -> Service:
+    fields: dict[str, Any] = {
+        "code": code,
+        "name": code,
+        "organisation": "CLCH",
+        "route": {"rapid-care": Route.RAPID_CARE, "mdt": Route.MDT, "care-navigation": Route.NAVIGATION}.get(code, Route.SERVICE),
+        "tier": 4,
+        "needs": (Need.COMMUNITY_NURSING,),
+        "telephone": "020 7946 0104",
+        "serves": Serves.REGISTERED,
+        "minimum_age": 65 if code == "rapid-care" else None,
+        "localities": tuple(Locality),
+        "opens": None,
+        "closes": None,
+        "valid_from": date(2013, 4, 1),
+        "valid_until": None,
+    }
+    return Service(**(fields | changes))
+
+
+def _with_due(referral: Referral) -> Referral:
+    return replace(referral, due_at=referral.received_at + timedelta(days=1))
