@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -28,6 +29,7 @@ from shared.messaging import topics
 from shared.messaging.topics import Layout
 
 _PATIENCE_SECONDS = 60
+_LAST_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,13 @@ async def _until_ready(url: str, supervisor: Supervisor) -> None:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await _until_answered(http, f"{prefix}/readyz")
             except TimeoutError:
-                raise StackError(f"The API did not become ready in {_PATIENCE_SECONDS} s; see {supervisor.log('api')}.") from None
+                raise StackError(
+                    f"The API did not become ready in {_PATIENCE_SECONDS} s; its log ends: {_end(supervisor.log('api'))}"
+                ) from None
+
+
+def _end(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
 
 async def _until_answered(http: httpx.AsyncClient, path: str) -> None:

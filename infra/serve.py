@@ -9,6 +9,7 @@ from rich.table import Table
 from infra.gateway import FACTORIES
 from infra.keys import Keys
 from infra.local.progress import StatusLines
+from infra.local.upkeep import keep_running
 from infra.product import Product, running
 
 #: Ready-made callers for development: who, where, as what, with which scopes.
@@ -29,6 +30,7 @@ async def serve(out: Console, *, name: str, port: int) -> None:
     with StatusLines(out) as progress:
         product = running(name, port=port, progress=progress)
         ready = await product.__aenter__()
+    upkeep = asyncio.create_task(keep_running(ready.stack))
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -36,6 +38,8 @@ async def serve(out: Console, *, name: str, port: int) -> None:
         await stop.wait()
         out.print("Stopping ...")
     finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
         await product.__aexit__(None, None, None)
 
 

@@ -1,7 +1,7 @@
 """What a deployment sets once for all contexts, read from the environment by the composition roots and nowhere else."""
 
 from base64 import b64decode
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from joserfc.jwk import KeySet
 from pydantic import Field, Json, SecretStr
@@ -9,11 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import clock
 from shared.contracts.sealing import KeyRing
-from shared.messaging.worker import Kafka
+from shared.messaging.address import Kafka
 from shared.persistence.database import Database, connect
 from shared.persistence.secrets import Secrets
 from shared.telemetry import logs
-from shared.web.tokens import Tokens
+
+if TYPE_CHECKING:
+    from shared.web.tokens import Tokens
 
 P = TypeVar("P")
 
@@ -43,7 +45,9 @@ class Deployment(BaseSettings):
         keys = {kid: b64decode(key.get_secret_value()) for kid, key in self.record_keys.items()}
         return Secrets(b64decode(self.person_id_secret.get_secret_value()), KeyRing(keys, self.record_key))
 
-    def tokens(self) -> Tokens:
+    def tokens(self) -> "Tokens":
+        from shared.web.tokens import Tokens  # a worker serves no HTTP and must not load what serves it
+
         return Tokens(KeySet.import_key_set(self.jwks), issuer=self.issuer, audience=self.audience)  # type: ignore[arg-type]
 
     def kafka(self) -> Kafka:

@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 from services.navigation import api
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
-from shared import web
 from shared.deployment import Deployment
+from shared.web.app import create_app as assemble
 
 
 def create_app() -> FastAPI:
@@ -15,7 +15,7 @@ def create_app() -> FastAPI:
     settings, deployment = Settings(), Deployment()
     policy = TypeAdapter(Policy).validate_python(settings.policy)
     deployment.observe()
-    return web.create_app(
+    return assemble(
         context="navigation",
         title="Care navigation",
         router=api.router,

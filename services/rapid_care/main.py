@@ -7,8 +7,8 @@ from services.rapid_care import api
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.queries.responses import observe_clocks
 from services.rapid_care.settings import Settings
-from shared import web
 from shared.deployment import Deployment
+from shared.web.app import create_app as assemble
 
 
 def create_app() -> FastAPI:
@@ -16,7 +16,7 @@ def create_app() -> FastAPI:
     settings, deployment = Settings(), Deployment()
     policy = TypeAdapter(Policy).validate_python(settings.policy)
     deployment.observe()
-    return web.create_app(
+    return assemble(
         context="rapid_care",
         title="Rapid Care",
         router=api.router,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field, Json, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,5 +12,5 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RAPID_CARE_", frozen=True, extra="ignore")
 
     database_url: SecretStr
-    policy: Json[dict[str, Any]] = Field(default_factory=dict)
+    policy: dict[str, Any] = Field(default_factory=dict)
     metrics_port: int | None = None

@@ -6,12 +6,12 @@ it starts it anew.
 
 import asyncio
 import signal
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from prometheus_client import start_http_server
 
+from shared.messaging.address import Kafka
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Wiring
 from shared.messaging.intake import Intake
@@ -20,15 +20,6 @@ from shared.messaging.timekeeper import Timekeeper
 from shared.persistence.database import Database
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Kafka:
-    """Where Kafka is, what goes before every topic name, and which instance of its consumer group this process is."""
-
-    bootstrap: str
-    prefix: str = ""
-    instance: str = "0"
 
 
 class Worker:

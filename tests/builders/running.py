@@ -16,7 +16,6 @@ from joserfc.jwk import KeySet
 
 from infra.keys import AUDIENCE, ISSUER, Keys
 from infra.migrate import context_url
-from shared import web
 from shared.clock import FrozenClock
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
@@ -28,6 +27,7 @@ from shared.messaging.relay import envelope_of
 from shared.messaging.timekeeper import Timekeeper
 from shared.persistence.database import Database, connect
 from shared.persistence.secrets import Secrets
+from shared.web.app import create_app as assemble
 from shared.web.health import Gauges
 from shared.web.tokens import Tokens
 
@@ -129,7 +129,7 @@ async def running(
     async def opened() -> Database[Any]:
         return database
 
-    app = web.create_app(
+    app = assemble(
         context=wiring.context,
         title=wiring.context,
         router=router,
