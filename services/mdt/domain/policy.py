@@ -23,6 +23,9 @@ class Policy:
     weeks_ahead: int = 4
     roll_over_working_days: int = 2
 
+    #: Who sits at the meeting: 001:11547-11557, 6728-6736.
+    member_organisations: tuple[str, ...] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
+
     # The case
     screened_within_working_days: int = 2
     most_deferrals: int = 2

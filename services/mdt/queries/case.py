@@ -1,5 +1,6 @@
 """One case, and those that wait in a state."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -8,14 +9,19 @@ from services.mdt.domain.case import Case, CaseNotFound, Status
 from services.mdt.domain.table_16 import Standing
 from services.mdt.store import standing
 from services.mdt.store.case import CASE, cases
+from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
 
-_IN_STATE = Statement(
+_STATUS, _PERSON_ID = sa.bindparam("status", type_=sa.Text), sa.bindparam("person_id", type_=sa.Uuid)
+_AFTER = sa.tuple_(sa.bindparam("referred_at", type_=INSTANT), sa.bindparam("last", type_=sa.Uuid))
+_WHERE = Statement(
     sa.select(CASE)
-    .where(CASE.c.status == sa.bindparam("status", type_=sa.Text), CASE.c.id > sa.bindparam("after", type_=sa.Uuid))
-    .order_by(CASE.c.id)
+    .where(sa.or_(_STATUS.is_(None), CASE.c.status == _STATUS), sa.or_(_PERSON_ID.is_(None), CASE.c.person_id == _PERSON_ID))
+    .where(sa.tuple_(CASE.c.referred_at, CASE.c.id) > _AFTER)
+    .order_by(CASE.c.referred_at, CASE.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 
 
 async def case(reader: Reader, case_id: UUID) -> Case:
@@ -26,9 +32,13 @@ async def case(reader: Reader, case_id: UUID) -> Case:
     return found
 
 
-async def in_state(reader: Reader, status: Status, *, after: UUID, most: int) -> list[Case]:
-    """The oldest first."""
-    return [cases.of(row) for row in await reader.fetch(_IN_STATE, status=status.value, after=after, most=most)]
+async def cases_where(
+    reader: Reader, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, most: int
+) -> list[Case]:
+    """The oldest referral first; without a status or person those of every one."""
+    referred_at, last = after or _BEGINNING
+    values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "most": most}
+    return [cases.of(row) for row in await reader.fetch(_WHERE, **values)]
 
 
 async def standing_of(reader: Reader, person_id: UUID) -> Standing:

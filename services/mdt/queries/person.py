@@ -1,16 +1,39 @@
-"""What the person told once, for the meeting's own screens."""
+"""What the person told once, for the meeting's own screens, and who may see it."""
 
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.store.case import CASE
 from services.mdt.store.person import PERSON
+from services.mdt.store.tables import Tx
+from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.errors import NotFound
 from shared.persistence.statements import Reader, Statement
 
 _STORY = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
+_PRACTICE = Statement(
+    sa.select(CASE.c.practice_code).where(CASE.c.person_id == sa.bindparam("person_id")).order_by(CASE.c.id.desc()).limit(1)
+)
 
 
-async def story(reader: Reader, person_id: UUID) -> dict[str, object] | None:
-    """The record as it was last told; None when nobody told it yet."""
-    record: dict[str, object] | None = await reader.fetch_value(_STORY, person_id=person_id)
-    return record
+class StoryNotFound(NotFound):
+    code = "person-story-not-found"
+    advice = "Nobody has told this person's story yet; it comes with their first referral."
+
+
+async def require_involved(tx: Tx, person_id: UUID) -> None:
+    """The meeting knows whom it was asked about, and only them (IG8). Raises NotOfTheMeeting."""
+    practice_code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
+    if practice_code is None:
+        raise NotOfTheMeeting("This person was never before the meeting.")
+    require_member(tx.actor, tx.policy, practice_code)
+
+
+async def story(reader: Reader, person_id: UUID) -> PersonRecordRecorded:
+    """The record as it was last told. Raises StoryNotFound."""
+    record = await reader.fetch_value(_STORY, person_id=person_id)
+    if record is None:
+        raise StoryNotFound("There is no record of this person here.")
+    return PersonRecordRecorded.model_validate(record, extra="ignore")

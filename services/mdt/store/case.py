@@ -34,6 +34,7 @@ CASE = sa.Table(
     sa.Column("discussed_in", sa.Uuid, index=True),
     sa.Column("care_plan_id", sa.Uuid),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("ix_case_referred_at_id", "referred_at", "id"),
     sa.Index(
         "uq_case_open",
         "person_id",

@@ -1,0 +1,93 @@
+"""Care plans over HTTP: the person's answer, reviews, and every version."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi import Response as HttpResponse
+
+from services.mdt.api.callers import REFUSALS, Decider, Member, Reader
+from services.mdt.api.views import CarePlanView, PlanVersionView
+from services.mdt.domain import care_plan as domain
+from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.handlers import care_plan as handlers
+from services.mdt.queries import care_plan as queries
+from services.mdt.queries.person import require_involved
+from shared.kernel.at import At
+from shared.web.answers import Action, actions, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(tags=["care plans"])
+
+_READ = problems(domain.CarePlanNotFound, NotOfTheMeeting)
+_CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
+
+
+class AnsweredView(PlanVersionView):
+    """A version and what the person said to it; null while they have not answered."""
+
+    is_agreed_by_person: bool | None
+
+
+class WholePlanView(CarePlanView):
+    """The plan with every version that was ever offered."""
+
+    versions: list[AnsweredView]
+
+    @classmethod
+    def of(cls, plan: domain.CarePlan, answered: list[queries.Answered]) -> "WholePlanView":
+        versions = [
+            AnsweredView(**PlanVersionView.model_validate(each.version).model_dump(), is_agreed_by_person=each.is_agreed_by_person)
+            for each in answered
+        ]
+        return cls(**CarePlanView.model_validate(plan).model_dump(), versions=versions)
+
+
+@router.get("/care-plans/{care_plan_id:uuid}", response_model=CarePlanView, responses=_READ)
+async def read_plan(care_plan_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+    """One plan."""
+    async with unit.viewing(caller, care_plan_id) as tx:
+        plan = await queries.plan(tx, care_plan_id)
+        await require_involved(tx, plan.person_id)
+    return answer(CarePlanView.model_validate(plan))
+
+
+@router.get("/people/{person_id:uuid}/care-plan", response_model=WholePlanView, responses=_READ)
+async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+    """The person's plan with every version; the last one, when it has been closed."""
+    async with unit.viewing(caller, person_id) as tx:
+        await require_involved(tx, person_id)
+        plan = await queries.plan_of_person(tx, person_id)
+        return answer(WholePlanView.of(plan, await queries.versions(tx, plan.id)))
+
+
+@router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
+async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
+    """What may be done with it now."""
+    async with unit.reading() as reader:
+        plan = await queries.plan(reader, care_plan_id)
+    return actions(request, plan.status, [domain.CARE_PLAN], care_plan_id=care_plan_id)
+
+
+@router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)
+async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person says yes to what was offered."""
+    async with unit.transaction(caller) as tx:
+        plan = await handlers.agree_plan(At(care_plan_id, version), tx=tx)
+    return answer(CarePlanView.model_validate(plan))
+
+
+@router.post("/care-plans/{care_plan_id:uuid}/refusal", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
+async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person says no; they are asked again at the review."""
+    async with unit.transaction(caller) as tx:
+        plan = await handlers.decline_plan(At(care_plan_id, version), tx=tx)
+    return answer(CarePlanView.model_validate(plan))
+
+
+@router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
+async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person asks to look at the plan again: it stands on the next agenda."""
+    async with unit.transaction(caller) as tx:
+        plan = await handlers.request_review(At(care_plan_id, version), tx=tx)
+    return answer(CarePlanView.model_validate(plan))

@@ -1,0 +1,159 @@
+"""Cases over HTTP: referred, screened, deferred, stepped down, closed. The discussion has its own module."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Response as HttpResponse
+
+from services.mdt import commands
+from services.mdt.api.callers import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
+from services.mdt.api.views import CaseView
+from services.mdt.domain import case as domain
+from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.handlers import case as handlers
+from services.mdt.queries import case as queries
+from shared.contracts.codes import Locality, StepDown
+from shared.contracts.event import Code
+from shared.contracts.mdt import Destination, ScreeningOutcome
+from shared.kernel.at import At
+from shared.kernel.ids import PersonId
+from shared.web.answers import Action, Body, Page, actions, answer, created
+from shared.web.cursors import cursor, place
+from shared.web.problems import problems
+from shared.web.request import IdempotencyKey, IfMatch, Unit
+
+router = APIRouter(tags=["cases"])
+
+
+class CaseFound(Body):
+    """A person whom case finding puts before the meeting."""
+
+    person_id: UUID
+    practice_code: Code
+    locality: Locality
+    is_urgent: bool = False
+
+    def command(self) -> commands.ReferCase:
+        return commands.ReferCase(PersonId(self.person_id), self.practice_code, self.locality, self.is_urgent)
+
+
+class Screening(Body):
+    """Not eligible needs a `destination` and a `reason`. `is_urgent` corrects what the referral said."""
+
+    outcome: ScreeningOutcome
+    is_urgent: bool | None = None
+    needs_mental_health: bool = False
+    destination: Destination | None = None
+    reason: Code = "standard-measures-suffice"
+
+    def command(self) -> commands.ScreenCase:
+        return commands.ScreenCase(self.outcome, self.is_urgent, self.needs_mental_health, self.destination, self.reason)
+
+
+class Deferral(Body):
+    reason: Code
+
+
+class SteppedDown(Body):
+    destination: StepDown
+
+
+class Closure(Body):
+    reason: commands.CloseReason
+
+
+@router.get("/cases", responses=problems(NotOfTheMeeting))
+async def list_cases(
+    caller: Member,
+    unit: Unit,
+    *,
+    status: domain.Status | None = None,
+    person_id: UUID | None = None,
+    after: Annotated[Cursor, Query(alias="cursor")] = None,
+    limit: Limit = 50,
+) -> Page[CaseView]:
+    """Cases, the oldest referral first; of one state, or of one person."""
+    async with unit.transaction(caller) as tx:
+        last = place(after) if after else None
+        found = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
+        views = [CaseView.of(case, await queries.standing_of(tx, case.person_id)) for case in found[:limit]]
+    following = cursor(views[-1].referred_at, views[-1].id) if len(found) > limit else None
+    return Page(items=views, next=following)
+
+
+@router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotOfTheMeeting))
+async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+    """One case, and what Table 16 says of it."""
+    async with unit.viewing(caller, case_id) as tx:
+        case = await queries.case(tx, case_id)
+        require_member(caller, tx.policy, case.practice_code)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+
+
+@router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotOfTheMeeting))
+async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
+    """What may be done with it now."""
+    async with unit.reading() as reader:
+        case = await queries.case(reader, case_id)
+    return actions(request, case.status, [domain.CASE], case_id=case_id)
+
+
+@router.post(
+    "/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotOfTheMeeting)
+)
+async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+    """Case finding puts a person before the meeting; to be found puts nobody on an agenda (G54)."""
+    async with unit.transaction(caller, once) as tx:
+        case = await handlers.refer_case(body.command(), tx=tx)
+        view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
+        return await created(tx, view, f"/mdt/cases/{case.id}")
+
+
+@router.post(
+    "/cases/{case_id:uuid}/screening",
+    name="ScreenCase",
+    response_model=CaseView,
+    responses=problems(domain.CaseNotFound, domain.DestinationMissing, *REFUSALS),
+)
+async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Eligible: it takes the next free place on an agenda. Not eligible: it goes where the person is helped."""
+    async with unit.transaction(caller) as tx:
+        case = await handlers.screen_case(At(case_id, version), body.command(), tx=tx)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+
+
+@router.post(
+    "/cases/{case_id:uuid}/deferral",
+    name="DeferCase",
+    response_model=CaseView,
+    responses=problems(domain.CaseNotFound, domain.DeferredTooOften, *REFUSALS),
+)
+async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Not this week; it keeps its priority at the next meeting."""
+    async with unit.transaction(caller) as tx:
+        case = await handlers.defer_case(At(case_id, version), commands.DeferCase(body.reason), tx=tx)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+
+
+@router.post(
+    "/cases/{case_id:uuid}/step-down", name="StepDownCase", response_model=CaseView, responses=problems(domain.CaseNotFound, *REFUSALS)
+)
+async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The meeting is no longer needed; the plan, its reviews and the lead stay."""
+    async with unit.transaction(caller) as tx:
+        case = await handlers.step_down_case(At(case_id, version), commands.StepDownCase(body.destination), tx=tx)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+
+
+@router.post(
+    "/cases/{case_id:uuid}/closure",
+    name="CloseCase",
+    response_model=CaseView,
+    responses=problems(domain.CaseNotFound, domain.CaseNotDiscussed, *REFUSALS),
+)
+async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Case, plan and lead end together."""
+    async with unit.transaction(caller) as tx:
+        case = await handlers.close_case(At(case_id, version), commands.CloseCase(body.reason), tx=tx)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))

@@ -1,0 +1,38 @@
+"""A discussion over HTTP: the one request that carries what a meeting decided about a person."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Response as HttpResponse
+
+from services.mdt.api.bodies import Discussion
+from services.mdt.api.callers import REFUSALS, Decider
+from services.mdt.api.views import CaseView
+from services.mdt.domain.care_plan import ActionUnknown
+from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, JointPlanMissing, LeadMissing
+from services.mdt.domain.lead import LeadAlreadyActive
+from services.mdt.domain.meeting import MeetingNotBegun
+from services.mdt.domain.table_16 import LeadNotAllowed
+from services.mdt.handlers.discussion import discuss_case
+from services.mdt.queries import case as queries
+from shared.kernel.at import At
+from shared.web.answers import answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(tags=["cases"])
+
+_RULES = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, MeetingNotBegun, LeadNotAllowed, LeadAlreadyActive)
+
+
+@router.post(
+    "/cases/{case_id:uuid}/discussion",
+    name="DiscussCase",
+    response_model=CaseView,
+    responses=problems(CaseNotFound, *_RULES, *REFUSALS),
+)
+async def discuss(case_id: UUID, body: Discussion, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+    """A joint plan, an accountable lead and at least one action; a second discussion makes the plan's next version."""
+    async with unit.transaction(caller) as tx:
+        case = await discuss_case(At(case_id, version), body.command(), tx=tx)
+        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))

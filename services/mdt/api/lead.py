@@ -1,0 +1,162 @@
+"""Accountable leads over HTTP: their answers, their people, their notices. A professional acts for themselves only."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Response as HttpResponse
+
+from services.mdt import commands
+from services.mdt.api.bodies import Decline, HandOver
+from services.mdt.api.callers import Limit, Professional, ProfessionalCode, Reader
+from services.mdt.api.views import LeadView
+from services.mdt.domain import lead as domain
+from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.domain.notice import Kind, NoticeNotFound, NotYourFeed, require_own_feed
+from services.mdt.domain.table_16 import LeadNotAllowed
+from services.mdt.handlers import lead as handlers
+from services.mdt.handlers.notice import acknowledge_notice
+from services.mdt.queries import lead as queries
+from services.mdt.queries import notice as notices
+from services.mdt.queries.lead import OwnPerson
+from services.mdt.queries.person import require_involved
+from shared.contracts.mdt import PlanAction
+from shared.kernel.actor import Actor
+from shared.kernel.at import At
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.web.answers import Action, Page, View, actions, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit, requires
+
+router = APIRouter(tags=["leads"])
+
+_REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
+
+#: A professional, or whoever stands in for the chair.
+FeedReader = Annotated[Actor, requires("mdt:lead", "mdt:coordinate")]
+
+
+class NoticeView(View):
+    """Something that happened to one of the professional's people. `subject` is the response, task, plan, lead or case."""
+
+    id: int
+    person_id: UUID
+    kind: Kind
+    subject: UUID
+    occurred_at: datetime
+    acknowledged_at: datetime | None
+
+
+class OwnPersonView(View):
+    """One of the professional's people and what comes next: actions by due day, the review, the meeting."""
+
+    lead: LeadView
+    care_plan_id: UUID | None
+    review_on: date | None
+    next_steps: list[PlanAction]
+    meeting_id: UUID | None
+    meeting_starts_at: datetime | None
+
+    @classmethod
+    def of(cls, own: OwnPerson) -> "OwnPersonView":
+        in_force = own.plan.in_force if own.plan else None
+        return cls(
+            lead=LeadView.model_validate(own.lead),
+            care_plan_id=own.plan.id if own.plan else None,
+            review_on=in_force.review_on if in_force else None,
+            next_steps=sorted(in_force.actions, key=lambda action: action.due_on) if in_force else [],
+            meeting_id=own.meeting_id,
+            meeting_starts_at=own.meeting_starts_at,
+        )
+
+
+@router.get("/leads/people", responses=problems(NotYourFeed))
+async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit: Unit) -> list[OwnPersonView]:
+    """Everybody whose lead the professional is, or is asked to be, with their next steps."""
+    require_own_feed(caller, professional_id)
+    async with unit.transaction(caller) as tx:
+        people = await queries.people_of(tx, professional_id)
+        for own in people:
+            tx.audit(own.lead.person_id)
+    return [OwnPersonView.of(own) for own in people]
+
+
+@router.get("/leads/notices", responses=problems(NotYourFeed))
+async def read_notices(
+    professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 50
+) -> Page[NoticeView]:
+    """What happened to the professional's people since the notice `after`, the oldest first."""
+    require_own_feed(caller, professional_id)
+    async with unit.reading() as reader:
+        found = await notices.feed(reader, professional_id, after=after, most=limit)
+    following = str(found[-1].id) if len(found) == limit else None
+    return Page(items=[NoticeView.model_validate(notice) for notice in found], next=following)
+
+
+@router.put("/leads/notices/{notice_id:int}/acknowledgement", responses=problems(NoticeNotFound, NotYourFeed))
+async def acknowledge(notice_id: int, caller: FeedReader, unit: Unit) -> NoticeView:
+    """The professional has seen it; safe to repeat."""
+    async with unit.transaction(caller) as tx:
+        notice = await acknowledge_notice(notice_id, tx=tx)
+    return NoticeView.model_validate(notice)
+
+
+@router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound, NotOfTheMeeting))
+async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+    """One professional as lead of one person."""
+    async with unit.viewing(caller, lead_id) as tx:
+        lead = await queries.lead(tx, lead_id)
+        await require_involved(tx, lead.person_id)
+    return answer(LeadView.model_validate(lead))
+
+
+@router.get("/people/{person_id:uuid}/leads", responses=problems(NotOfTheMeeting))
+async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[LeadView]:
+    """The person's lead, and whoever was asked to take over and has not answered."""
+    async with unit.viewing(caller, person_id) as tx:
+        await require_involved(tx, person_id)
+        return [LeadView.model_validate(lead) for lead in await queries.leads_of_person(tx, person_id)]
+
+
+@router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound))
+async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request: Request) -> list[Action]:
+    """What the professional may do now."""
+    async with unit.reading() as reader:
+        lead = await queries.lead(reader, lead_id)
+    domain.require_own(lead, caller.id)
+    return actions(request, lead.status, [domain.LEAD], lead_id=lead_id)
+
+
+@router.post(
+    "/leads/{lead_id:uuid}/acceptance",
+    name="AcceptLead",
+    response_model=LeadView,
+    responses=problems(domain.LeadAlreadyActive, *_REFUSALS),
+)
+async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The professional says yes, and is the person's single contact from now on."""
+    async with unit.transaction(caller) as tx:
+        lead = await handlers.accept_lead(At(lead_id, version), tx=tx)
+    return answer(LeadView.model_validate(lead))
+
+
+@router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
+async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The professional says no; the next candidate is asked, and whoever is lead stays."""
+    async with unit.transaction(caller) as tx:
+        lead = await handlers.decline_lead(At(lead_id, version), commands.DeclineLead(body.reason), tx=tx)
+    return answer(LeadView.model_validate(lead))
+
+
+@router.post(
+    "/leads/{lead_id:uuid}/handover",
+    name="HandOverLead",
+    response_model=LeadView,
+    responses=problems(domain.LeadUnchanged, LeadNotAllowed, domain.LeadAlreadyActive, *_REFUSALS),
+)
+async def hand_over_lead(lead_id: UUID, body: HandOver, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Somebody else takes over, without a gap: at once when they said yes, else as soon as they do. Answers whoever was asked."""
+    async with unit.transaction(caller) as tx:
+        lead = await handlers.hand_over_lead(At(lead_id, version), body.command(), tx=tx)
+    return answer(LeadView.model_validate(lead))

@@ -1,0 +1,130 @@
+"""The diary and the agenda over HTTP."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi import Response as HttpResponse
+from pydantic import AwareDatetime
+
+from services.mdt import commands
+from services.mdt.api.callers import REFUSALS, Coordinator, Limit, Member
+from services.mdt.api.views import CaseView
+from services.mdt.domain import meeting as domain
+from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.domain.agenda import AgendaItem
+from services.mdt.handlers import meeting as handlers
+from services.mdt.queries import meeting as queries
+from shared.contracts.codes import Role
+from shared.contracts.event import Code
+from shared.kernel.at import At
+from shared.web.answers import Action, Body, Page, VersionedView, View, actions, answer
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(tags=["meetings"])
+
+_A_DAY = timedelta(days=1)
+
+
+class Held(Body):
+    attended: tuple[Role, ...]
+
+    def command(self) -> commands.HoldMeeting:
+        return commands.HoldMeeting(self.attended)
+
+
+class Cancellation(Body):
+    reason: Code
+
+    def command(self) -> commands.CancelMeeting:
+        return commands.CancelMeeting(self.reason)
+
+
+class MeetingView(VersionedView):
+    """`week` is the Monday of the meeting's ISO week."""
+
+    id: UUID
+    status: domain.Status
+    week: date
+    starts_at: datetime
+    cut_off_at: datetime
+    attended: tuple[Role, ...]
+    cancelled_because: str | None
+
+
+class AgendaItemView(View):
+    """A case that waits to be discussed, and since when a crisis moved it up."""
+
+    position: int
+    crisis_at: datetime | None
+    case: CaseView
+
+    @classmethod
+    def of(cls, position: int, item: AgendaItem) -> "AgendaItemView":
+        return cls(position=position, crisis_at=item.crisis_at, case=CaseView.of(item.case, item.standing))
+
+
+class AgendaView(View):
+    meeting: MeetingView
+    items: list[AgendaItemView]
+
+
+@router.get("/meetings", responses=problems(NotOfTheMeeting))
+async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None = None, limit: Limit = 20) -> Page[MeetingView]:
+    """The diary from yesterday on, or after an instant (`next` of the page before)."""
+    async with unit.transaction(caller) as tx:
+        found = await queries.diary(tx, after=after or tx.now - _A_DAY, most=limit)
+    following = found[-1].starts_at.isoformat() if len(found) == limit else None
+    return Page(items=[MeetingView.model_validate(meeting) for meeting in found], next=following)
+
+
+@router.get("/meetings/{meeting_id:uuid}", response_model=MeetingView, responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
+    """One meeting."""
+    async with unit.reading() as reader:
+        return answer(MeetingView.model_validate(await queries.meeting(reader, meeting_id)))
+
+
+@router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaView:
+    """What is still to be discussed, in its order: deferred urgent, risk level, high climber, recent crisis, age of referral."""
+    async with unit.viewing(caller, meeting_id) as tx:
+        meeting = await queries.meeting(tx, meeting_id)
+        items = await queries.agenda(tx, meeting_id)
+    views = [AgendaItemView.of(position, item) for position, item in enumerate(items, 1)]
+    return AgendaView(meeting=MeetingView.model_validate(meeting), items=views)
+
+
+@router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
+    """What may be done with it now."""
+    async with unit.reading() as reader:
+        meeting = await queries.meeting(reader, meeting_id)
+    return actions(request, meeting.status, [domain.MEETING], meeting_id=meeting_id)
+
+
+@router.post(
+    "/meetings/{meeting_id:uuid}/held",
+    name="HoldMeeting",
+    response_model=MeetingView,
+    responses=problems(domain.MeetingNotFound, domain.MeetingNotBegun, domain.QuorumMissing, *REFUSALS),
+)
+async def hold_meeting(meeting_id: UUID, body: Held, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+    """It took place; what it did not reach moves to the next one."""
+    async with unit.transaction(caller) as tx:
+        meeting = await handlers.hold_meeting(At(meeting_id, version), body.command(), tx=tx)
+    return answer(MeetingView.model_validate(meeting))
+
+
+@router.post(
+    "/meetings/{meeting_id:uuid}/cancellation",
+    name="CancelMeeting",
+    response_model=MeetingView,
+    responses=problems(domain.MeetingNotFound, *REFUSALS),
+)
+async def cancel_meeting(meeting_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+    """It is called off; its cases move to the next one with their order."""
+    async with unit.transaction(caller) as tx:
+        meeting = await handlers.cancel_meeting(At(meeting_id, version), body.command(), tx=tx)
+    return answer(MeetingView.model_validate(meeting))

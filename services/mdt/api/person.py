@@ -1,0 +1,46 @@
+"""A person on the meeting's own screen: what they told once."""
+
+from datetime import date
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.mdt.api.callers import Reader
+from services.mdt.domain.access import NotOfTheMeeting, StoryWithheld, require_shared
+from services.mdt.queries import person as queries
+from services.mdt.queries.person import StoryNotFound, require_involved
+from shared.contracts.codes import Locality
+from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.web.answers import View
+from shared.web.problems import problems
+from shared.web.request import Unit
+
+router = APIRouter(tags=["people"])
+
+
+class PersonStoryView(View):
+    """The story from our own copy, so that nobody asks for it again (AC1)."""
+
+    person_id: UUID
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    locality: Locality
+    story: Story
+
+    @classmethod
+    def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
+        return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
+
+
+@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, NotOfTheMeeting, StoryWithheld))
+async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStoryView:
+    """What the person told once."""
+    async with unit.viewing(caller, person_id) as tx:
+        await require_involved(tx, person_id)
+        record = await queries.story(tx, person_id)
+        require_shared(record.sharing)
+    return PersonStoryView.of(person_id, record)

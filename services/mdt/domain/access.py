@@ -1,0 +1,28 @@
+"""Who is of the meeting (IG8): the organisations that sit at it, and the person's own practice."""
+
+from services.mdt.domain.policy import Policy
+from shared.contracts.referrals import SharingPreference
+from shared.kernel.actor import Actor
+from shared.kernel.errors import NotAllowed
+
+
+class NotOfTheMeeting(NotAllowed):
+    code = "not-of-the-meeting"
+    advice = "Ask the person's accountable lead professional; only those at the meeting and the person's practice see this."
+
+
+class StoryWithheld(NotAllowed):
+    code = "story-withheld"
+    advice = "Ask the person; they want nobody to see their story but whoever comes in a crisis."
+
+
+def require_member(actor: Actor, policy: Policy, practice_code: str | None = None) -> None:
+    """Raises NotOfTheMeeting."""
+    if actor.organisation not in policy.member_organisations and actor.organisation != practice_code:
+        raise NotOfTheMeeting("Your organisation does not sit at this meeting.")
+
+
+def require_shared(sharing: SharingPreference) -> None:
+    """Raises StoryWithheld (G12)."""
+    if sharing is SharingPreference.WITHHELD:
+        raise StoryWithheld("The person does not want their story to be seen.")
