@@ -1,8 +1,9 @@
 """What care navigation listens to and which deadlines it keeps: the whole wiring."""
 
+from services.navigation.domain import home_check
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
-from services.navigation.handlers import arrival, navigator, plan, task
+from services.navigation.handlers import arrival, navigator, person, plan, task
 from shared.contracts.mdt import (
     CarePlanAgreed,
     CarePlanClosed,
@@ -13,7 +14,7 @@ from shared.contracts.mdt import (
     LeadEnded,
     RiskLevelCrossed,
 )
-from shared.contracts.rapid_care import ResponseSteppedDown
+from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
 from shared.messaging.handling import Wiring
 
@@ -22,20 +23,22 @@ WIRING = Wiring(
     on_event={
         CarePlanAgreed: (plan.on_care_plan_agreed,),
         CarePlanRevised: (plan.on_care_plan_revised,),
-        CarePlanClosed: (plan.on_care_plan_closed,),
+        CarePlanClosed: (person.on_end_of_care, plan.on_care_plan_closed),
         ReferralRouted: (arrival.on_referral_routed,),
-        ReferralCancelled: (arrival.on_referral_cancelled,),
+        ReferralCancelled: (person.on_end_of_care, arrival.on_referral_cancelled),
         ResponseSteppedDown: (arrival.on_response_stepped_down,),
+        ResponseClosed: (person.on_response_closed,),
         CaseRedirected: (arrival.on_case_redirected,),
         CaseSteppedDown: (arrival.on_case_stepped_down,),
         RiskLevelCrossed: (arrival.on_risk_level_crossed,),
         LeadActivated: (arrival.on_lead_activated,),
         LeadEnded: (arrival.on_lead_ended,),
-        PersonRecordRecorded: (arrival.on_person_record_recorded,),
+        PersonRecordRecorded: (person.on_person_record_recorded,),
     },
     on_timer={
         tasks.Due.ACKNOWLEDGEMENT: task.on_acknowledgement,
         tasks.Due.OVERDUE: task.on_overdue,
         navigators.Due.RETURN: navigator.on_return,
+        home_check.DUE: person.on_home_check,
     },
 )

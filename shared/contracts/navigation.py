@@ -16,6 +16,7 @@ class TaskSource(StrEnum):
     REFERRAL = "referral"
     RISK = "risk"
     MDT = "mdt"
+    HOSPITAL_DISCHARGE = "hospital-discharge"
 
 
 class TaskOutcome(StrEnum):
@@ -75,6 +76,7 @@ class CancelReason(StrEnum):
     REFERRAL_CANCELLED = "referral-cancelled"
     REFERRAL_REROUTED = "referral-rerouted"
     PERSON_DIED = "person-died"
+    PERSON_MOVED_AWAY = "person-moved-away"
     CREATED_IN_ERROR = "created-in-error"
 
 

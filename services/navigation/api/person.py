@@ -1,38 +1,72 @@
-"""A person on navigation's own screen: what they told once, and everything that was to be done for them."""
+"""A person on navigation's own screen: what they told once, everything that was to be done for them, and the check after hospital."""
 
+from datetime import date
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.navigation.api.callers import Staff
-from services.navigation.api.views import StoryView, TaskView
-from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_reader
+from services.navigation.api.views import HomeCheckView, StoryView, TaskView
+from services.navigation.domain.access import (
+    NotOwnFeed,
+    OrganisationNotInvolved,
+    PersonNotKnown,
+    StoryWithheld,
+    is_shared,
+    require_involved,
+    require_reader,
+)
+from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed
 from services.navigation.domain.policy import Policy
+from services.navigation.handlers import person as handlers
 from services.navigation.queries import person as queries
 from services.navigation.queries import task as tasks
-from services.navigation.queries.person import StoryNotFound, Told
+from services.navigation.queries.person import Told
+from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
+from shared.web.answers import Body, created
 from shared.web.problems import problems
-from shared.web.request import Unit
+from shared.web.request import IdempotencyKey, Unit
 
 router = APIRouter(tags=["people"])
 
-_REFUSALS = problems(StoryNotFound, OrganisationNotInvolved, NotOwnFeed)
+_RELATED = (PersonNotKnown, OrganisationNotInvolved, NotOwnFeed)
 
 
-@router.get("/people/{person_id:uuid}/story", responses=_REFUSALS)
+class Discharge(Body):
+    discharged_on: date
+
+
+@router.get("/people/{person_id:uuid}/story", responses=problems(*_RELATED, StoryWithheld))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
     """What the person told once, from navigation's own copy: nobody asks them again (AC1)."""
     async with unit.viewing(caller, person_id) as tx:
-        return StoryView.of(person_id, await _told(person_id, tx))
+        told = await _told(person_id, tx)
+        if not is_shared(told.record.sharing):
+            raise StoryWithheld("The person does not want their story shared.")
+        return StoryView.of(person_id, told)
 
 
-@router.get("/people/{person_id:uuid}/tasks", responses=_REFUSALS)
+@router.get("/people/{person_id:uuid}/tasks", responses=problems(*_RELATED))
 async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> list[TaskView]:
     """Every task there ever was for the person, oldest first (AC6)."""
     async with unit.viewing(caller, person_id) as tx:
         await _told(person_id, tx)
         return [TaskView.of(shown) for shown in await tasks.about(tx, person_id)]
+
+
+@router.post(
+    "/people/{person_id:uuid}/home-checks",
+    response_model=HomeCheckView,
+    status_code=201,
+    responses=problems(*_RELATED, DischargeInFuture, HomeCheckPassed),
+)
+async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, once: IdempotencyKey, unit: Unit) -> Response:
+    """The person left hospital on this day: 91 days later somebody looks whether they are still at home (T11)."""
+    async with unit.transaction(caller, once) as tx:
+        await _told(person_id, tx)
+        check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
+        return await created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
 
 
 async def _told(person_id: UUID, tx: Transaction[Policy]) -> Told:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.navigation.domain.access import Lead
+from services.navigation.domain.access import Lead, is_shared
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.feed import Change
 from services.navigation.domain.navigator import Presence
@@ -76,7 +76,8 @@ class TaskDetail(TaskView):
 
     @classmethod
     def of(cls, shown: Shown) -> "TaskDetail":
-        story = shown.record.story if shown.record else None
+        record = shown.record
+        story = record.story if record and is_shared(record.sharing) else None
         return cls(
             **_fields(shown),
             narrative=story.narrative if story else None,
@@ -153,7 +154,17 @@ class StoryView(View):
 
     @classmethod
     def of(cls, person_id: UUID, told: Told) -> "StoryView":
-        return cls(person_id=person_id, lead=_lead(told.lead), **dict(told.record))
+        own = {name: getattr(told.record, name) for name in cls.model_fields if hasattr(told.record, name)}
+        return cls(person_id=person_id, lead=_lead(told.lead), **own)
+
+
+class HomeCheckView(View):
+    """On this day somebody looks whether the person is still at home."""
+
+    id: UUID
+    person_id: UUID
+    discharged_on: date
+    looks_at: datetime
 
 
 def _fields(shown: Shown) -> dict[str, Any]:

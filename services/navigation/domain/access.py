@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from shared.contracts.codes import Role
+from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed
+from shared.kernel.errors import NotAllowed, NotFound
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
 
@@ -21,6 +22,16 @@ class OrganisationNotInvolved(NotAllowed):
 class NotOwnFeed(NotAllowed):
     code = "not-own-feed"
     advice = "Read your own feed and tasks; a coordinator may see those of others."
+
+
+class StoryWithheld(NotAllowed):
+    code = "story-withheld"
+    advice = "The person does not want it shared; ask them, or the accountable lead professional."
+
+
+class PersonNotKnown(NotFound):
+    code = "person-not-known"
+    advice = "The record arrives moments after the referral; before that nothing was told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +63,8 @@ def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Le
     """Whoever has the task, a coordinator, or the accountable lead professional (AC6). Raises NotOwnFeed."""
     if lead is None or actor.id != lead.professional_id:
         require_own(actor, navigator_ids)
+
+
+def is_shared(sharing: SharingPreference) -> bool:
+    """Whether those involved may read the story; how and when to meet the person they must know in any case (G12)."""
+    return sharing is not SharingPreference.WITHHELD

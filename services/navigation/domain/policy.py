@@ -1,7 +1,7 @@
 """The numbers of care navigation, each from domain.md §2.13; a deployment may set others."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.contracts.event import Day
@@ -17,6 +17,7 @@ class Policy:
     caseload_cap: int = 50
     acknowledge_within_working_days: int = 1
     due_within_working_days: int = 5
+    home_check_after_days: int = 91
     working_day_ends: time = time(17)
 
     def acknowledge_by(self, now: datetime) -> datetime:
@@ -28,3 +29,11 @@ class Policy:
 
     def due_on(self, day: Day) -> datetime:
         return datetime.combine(day, self.working_day_ends, ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def day_of(self, instant: datetime) -> Day:
+        return instant.astimezone(ZoneInfo(self.timezone)).date()
+
+    def home_check_at(self, discharged_on: Day) -> datetime:
+        """The beginning of the day on which somebody looks whether the person is still at home (T11)."""
+        day = discharged_on + timedelta(days=self.home_check_after_days)
+        return datetime.combine(day, time.min, ZoneInfo(self.timezone)).astimezone(UTC)

@@ -98,6 +98,11 @@ def of_change_of_lead(origin: Origin, locality: Locality, now: datetime, policy:
     return _due_as_usual(origin, TaskKind.INFORM_PERSON_AND_FAMILY, locality, now, policy)
 
 
+def of_home_check(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """Somebody looks whether the person is still at home, 91 days after leaving hospital (T11)."""
+    return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
+
+
 def _due_as_usual(origin: Origin, kind: TaskKind, locality: Locality, now: datetime, policy: Policy) -> Work:
     return Work(
         task_id=derived_id(origin.source, origin.source_id, kind, origin.occasion),

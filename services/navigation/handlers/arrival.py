@@ -8,7 +8,7 @@ from services.navigation.domain import work
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.work import Origin, Work
 from services.navigation.handlers.desk import cancel_all, make_once, origin_of
-from services.navigation.store.copies import drop_lead, keep_lead, keep_person, lead_of, locality_of
+from services.navigation.store.copies import drop_lead, keep_lead, lead_of, locality_of
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_from
 from shared.contracts.codes import Locality, RiskLevel, StepDown
@@ -16,8 +16,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseRedirected, CaseSteppedDown, Destination, LeadActivated, LeadEnded, RiskLevelCrossed
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted, Route
-from shared.kernel.ids import PersonId
+from shared.contracts.referrals import ReferralCancelled, ReferralRouted, Route
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -68,10 +67,6 @@ async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx)
 
 async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
     await drop_lead(tx, UUID(envelope.subject))
-
-
-async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await keep_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
 
 
 async def _make_where_they_live(make: Callable[[Origin, Locality, datetime, Policy], Work], origin: Origin, tx: Tx) -> None:

@@ -5,19 +5,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.navigation.domain.access import Lead
+from services.navigation.domain.access import Lead, PersonNotKnown
 from services.navigation.store.copies import PERSON, lead_of
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.task import TASK
 from shared.contracts.referrals import PersonRecordRecorded
-from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import Reader, Statement
-
-
-class StoryNotFound(NotFound):
-    code = "story-not-found"
-    advice = "The record arrives moments after the referral; before that nothing was told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +33,10 @@ _NAVIGATORS = Statement(
 
 
 async def story(reader: Reader, person_id: UUID) -> Told:
-    """Raises StoryNotFound."""
+    """Raises PersonNotKnown."""
     record = await reader.fetch_value(_RECORD, person_id=person_id)
     if record is None:
-        raise StoryNotFound("Nothing is known here of this person.")
+        raise PersonNotKnown("Nothing is known here of this person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     told = PersonRecordRecorded.model_validate(record, extra="ignore")
     return Told(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})

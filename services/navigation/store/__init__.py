@@ -1,9 +1,9 @@
 """The tables of care navigation and the only SQL that writes them, one module per subject."""
 
-from services.navigation.store import copies, feed, navigator, task
+from services.navigation.store import copies, feed, home_check, navigator, task
 from services.navigation.store.tables import METADATA
 
 #: Importing a module registers its tables.
-MODULES = (task, navigator, feed, copies)
+MODULES = (task, navigator, feed, home_check, copies)
 
 __all__ = ["METADATA", "MODULES"]

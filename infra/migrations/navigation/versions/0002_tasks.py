@@ -14,6 +14,7 @@ def upgrade() -> None:
     _tasks()
     _navigators()
     _feeds()
+    _home_checks()
     _copies()
 
 
@@ -87,6 +88,19 @@ def _feeds() -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
     )
+
+
+def _home_checks() -> None:
+    op.create_table(
+        "home_check",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("discharged_on", sa.Date, nullable=False),
+        sa.Column("looks_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_home_check"),
+    )
+    op.create_index("ix_home_check_person_id", "home_check", ["person_id"])
 
 
 def _copies() -> None:

@@ -1,0 +1,54 @@
+"""The look, 91 days after a person left hospital, whether they are still at home.
+
+It becomes a task on its day and not before, so that nobody's caseload carries it for three months.
+Sources: domain.md T11, §5.12 navigation 5.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.navigation.domain.policy import Policy
+from shared.contracts.codes import Locality
+from shared.contracts.event import Day
+from shared.kernel.decision import Deadline
+from shared.kernel.errors import RuleBroken
+from shared.kernel.ids import PersonId, derived_id
+
+#: The kind of its deadline.
+DUE = "home-check"
+
+
+@dataclass(frozen=True, slots=True)
+class HomeCheck:
+    """One for each person and day of discharge, however often it is asked for."""
+
+    id: UUID
+    person_id: PersonId
+    locality: Locality
+    discharged_on: Day
+    looks_at: datetime
+
+    @property
+    def deadline(self) -> Deadline:
+        return Deadline(DUE, self.looks_at)
+
+
+class DischargeInFuture(RuleBroken):
+    code = "discharge-in-future"
+    advice = "State the day on which the person left hospital, once they have."
+
+
+class HomeCheckPassed(RuleBroken):
+    code = "home-check-passed"
+    advice = "The day of the check is gone; look now, if it still helps."
+
+
+def expect(person_id: PersonId, discharged_on: Day, locality: Locality, now: datetime, policy: Policy) -> HomeCheck:
+    """Raises DischargeInFuture, HomeCheckPassed."""
+    if discharged_on > policy.day_of(now):
+        raise DischargeInFuture("The day of discharge lies ahead.")
+    looks_at = policy.home_check_at(discharged_on)
+    if looks_at <= now:
+        raise HomeCheckPassed("The day of the check has passed.")
+    return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, locality, discharged_on, looks_at)

@@ -1,0 +1,55 @@
+"""Home checks that are still to come."""
+
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import insert
+
+from services.navigation.domain.home_check import DUE, HomeCheck
+from services.navigation.store.tables import METADATA, Tx
+from shared.kernel.ids import PersonId
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Statement
+from shared.persistence.transaction import Subject
+
+HOME_CHECK = sa.Table(
+    "home_check",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("discharged_on", sa.Date, nullable=False),
+    sa.Column("looks_at", INSTANT, nullable=False),
+)
+
+_ROW = TypeAdapter(HomeCheck)
+_KEEP = Statement(
+    insert(HOME_CHECK).values({column.name: sa.bindparam(column.name) for column in HOME_CHECK.columns}).on_conflict_do_nothing()
+)
+_TAKE = Statement(sa.delete(HOME_CHECK).where(HOME_CHECK.c.id == sa.bindparam("id")).returning(HOME_CHECK))
+_FORGET = Statement(sa.delete(HOME_CHECK).where(HOME_CHECK.c.person_id == sa.bindparam("person_id")).returning(HOME_CHECK))
+
+
+async def expect(tx: Tx, check: HomeCheck) -> None:
+    """Keeps it, with its deadline; once."""
+    if await tx.execute(_KEEP, **_ROW.dump_python(check)) == "INSERT 0 1":
+        tx.set_deadline(Subject(check.id, check.person_id, check.id), check.deadline)
+        tx.audit(check.id)
+
+
+async def take(tx: Tx, check_id: UUID) -> HomeCheck | None:
+    """Its day has come: it leaves this table to become a task. None when the person has gone meanwhile."""
+    row = await tx.fetch_one(_TAKE, id=check_id)
+    return None if row is None else _of(row)
+
+
+async def forget(tx: Tx, person_id: PersonId) -> None:
+    """Nobody needs to look any more."""
+    for row in await tx.fetch(_FORGET, person_id=person_id):
+        tx.cancel_deadlines(row["id"], DUE)
+
+
+def _of(row: asyncpg.Record) -> HomeCheck:
+    return _ROW.validate_python(dict(row))

@@ -1,0 +1,269 @@
+"""Care navigation, running and filled: who works there, what reaches it, and how far a task has come."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from infra.keys import Keys
+from services.navigation import agents, api
+from services.navigation.domain.assignment import Candidate
+from services.navigation.domain.navigator import Navigator, Presence, id_of
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Status, Task
+from shared.clock import LONDON
+from shared.contracts.codes import Locality, PlaceOfCare, Role, StepDown, TaskKind, Urgency
+from shared.contracts.event import Event
+from shared.contracts.mdt import CarePlanAgreed, CarePlanRevised, LeadActivated, PlanAction
+from shared.contracts.navigation import TaskSource
+from shared.contracts.rapid_care import ResponseSteppedDown
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.running import Running, running
+
+#: The Wednesday of Mr Dale's meeting (domain.md §3.4).
+WEDNESDAY = date(2015, 3, 4)
+
+NAVIGATOR, OTHER = "clch-navigator-1", "clch-navigator-2"
+LEAD = "clch-community-nurse-1"
+POLICY = Policy()
+
+
+def at(hour: str, day: date = WEDNESDAY) -> datetime:
+    """London time on the day, as an instant in UTC."""
+    return datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=LONDON).astimezone(UTC)
+
+
+def a_task(**changes: Any) -> Task:
+    """Made on the Wednesday at 14:00, and as far as `status` says."""
+    created_at = changes.get("created_at", at("14:00"))
+    status = changes.get("status", Status.ASSIGNED)
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "person_id": PersonId(new_id()),
+        "correlation_id": new_id(),
+        "kind": TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT,
+        "source": TaskSource.CARE_PLAN,
+        "source_id": new_id(),
+        "action_id": new_id(),
+        "service_code": None,
+        "role": Role.CARE_NAVIGATOR,
+        "locality": Locality.WEST,
+        "status": status,
+        "created_at": created_at,
+        "due_at": POLICY.due_from(created_at),
+        "acknowledge_by": POLICY.acknowledge_by(created_at),
+        "navigator_id": None if status is Status.UNASSIGNED else NAVIGATOR,
+        "ended_at": created_at if status in {Status.FULFILLED, Status.CANCELLED} else None,
+        "version": 2,
+    }
+    return Task(**(fields | changes))
+
+
+def a_navigator(code: str = NAVIGATOR, **changes: Any) -> Navigator:
+    """A care navigator of the west who is there."""
+    fields: dict[str, Any] = {
+        "id": id_of(code),
+        "code": code,
+        "organisation": "CLCH",
+        "locality": Locality.WEST,
+        "role": Role.CARE_NAVIGATOR,
+        "presence": Presence.AVAILABLE,
+        "away_until": None,
+        "correlation_id": id_of(code),
+        "version": 1,
+    }
+    return Navigator(**(fields | changes))
+
+
+def a_candidate(code: str = NAVIGATOR, open_tasks: int = 0, **changes: Any) -> Candidate:
+    return Candidate(a_navigator(code, **changes), open_tasks)
+
+
+def an_action(**changes: Any) -> PlanAction:
+    """One thing for a care navigator, due on the Wednesday after."""
+    fields: dict[str, Any] = {
+        "action_id": new_id(),
+        "kind": TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT,
+        "owner_role": Role.CARE_NAVIGATOR,
+        "due_on": WEDNESDAY + timedelta(days=7),
+    }
+    return PlanAction(**(fields | changes))
+
+
+def mr_dales_actions() -> tuple[PlanAction, ...]:
+    """Three for the navigator, due one after the other (domain.md §3.4), and one that is not navigation's."""
+    kinds = (TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT, TaskKind.PERSONAL_BUDGET_ADVICE, TaskKind.SIGNPOST)
+    ours = [an_action(kind=kind, due_on=WEDNESDAY + timedelta(days=7 + days)) for days, kind in enumerate(kinds)]
+    return (*ours, an_action(kind=TaskKind.IMPLEMENT_CARE_PLAN_ACTION, owner_role=Role.COMMUNITY_NURSE))
+
+
+def an_agreed_plan(actions: Sequence[PlanAction]) -> CarePlanAgreed:
+    return CarePlanAgreed(**_plan(1, actions))
+
+
+def a_revised_plan(actions: Sequence[PlanAction], plan_version: int = 2) -> CarePlanRevised:
+    return CarePlanRevised(**_plan(plan_version, actions))
+
+
+def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
+    """A referral routed to navigation."""
+    fields: dict[str, Any] = {
+        "route": Route.NAVIGATION,
+        "service_code": "care-navigation",
+        "urgency": Urgency.ROUTINE,
+        "source": Source.GP,
+        "reason": Reason.OTHER,
+        "condition": None,
+        "received_at": received_at,
+        "clock_starts_at": received_at,
+        "acknowledge_by": received_at + timedelta(days=2),
+        "practice_code": "W07",
+        "locality": Locality.WEST,
+        "is_eligibility_overridden": False,
+    }
+    return ReferralRouted(**(fields | changes))
+
+
+def a_step_down(**changes: Any) -> ResponseSteppedDown:
+    fields: dict[str, Any] = {"destination": StepDown.INTEGRATED_LOCALITY_TEAM, "locality": Locality.WEST}
+    return ResponseSteppedDown(**(fields | changes))
+
+
+def an_activated_lead(activated_at: datetime, **changes: Any) -> LeadActivated:
+    """Mr Dale's community nurse."""
+    fields: dict[str, Any] = {
+        "professional_id": LEAD,
+        "role": Role.COMMUNITY_NURSE,
+        "organisation": "CLCH",
+        "is_fallback": False,
+        "activated_at": activated_at,
+    }
+    return LeadActivated(**(fields | changes))
+
+
+def mr_dales_record(**changes: Any) -> PersonRecordRecorded:
+    """What he told once (domain.md §3.2)."""
+    fields: dict[str, Any] = {
+        "nhs_number": "9990548609",
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": date(1932, 5, 17),
+        "address": "Oakleigh",
+        "telephone": None,
+        "practice_code": "W07",
+        "locality": Locality.WEST,
+        "story": Story(
+            narrative="Lives alone with his dog Sally. Admitted twice in the last year.",
+            what_matters="To stay at home with Sally.",
+            communication_needs=("hearing-aid",),
+            preferred_visit_times="after 11:00",
+            contacts=(FamilyContact(name="Louise", relationship="daughter"),),
+        ),
+    }
+    return PersonRecordRecorded(**(fields | changes))
+
+
+@dataclass
+class Navigation:
+    """Navigation on the real database, and everybody who calls it."""
+
+    context: Running
+    sequences: dict[UUID, int] = field(default_factory=dict)
+
+    @property
+    def coordinator(self) -> dict[str, str]:
+        return self.context.token("navigation:coordinate", actor="navigation-coordinator", role="navigation-coordinator")
+
+    def navigator(self, code: str = NAVIGATOR, organisation: str = "CLCH") -> dict[str, str]:
+        return self.context.token("navigation:work", actor=code, role="care-navigator", organisation=organisation)
+
+    async def register(
+        self, *codes: str, locality: Locality = Locality.WEST, role: Role = Role.CARE_NAVIGATOR, organisation: str = "CLCH"
+    ) -> None:
+        caller = self.context.token("navigation:coordinate", actor="navigation-coordinator", organisation=organisation)
+        for code in codes:
+            answer = await self.context.http.put(
+                f"/navigation/navigators/{code}", headers=caller, json={"locality": locality, "role": role}
+            )
+            assert answer.status_code == 201, answer.text
+
+    async def tell(self, event: Event, *, person: UUID, subject: UUID) -> None:
+        """Another context says this, as the next event of its aggregate."""
+        sequence = self.sequences[subject] = self.sequences.get(subject, 0) + 1
+        await self.context.deliver(event, key=person, subject=subject, sequence=sequence)
+
+    async def plan(self, *actions: PlanAction, person: UUID | None = None) -> tuple[UUID, UUID]:
+        """A care plan was agreed; gives the person and the plan."""
+        person_id, plan_id = person or new_id(), new_id()
+        await self.tell(an_agreed_plan(actions or mr_dales_actions()), person=person_id, subject=plan_id)
+        return person_id, plan_id
+
+    async def read(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> Any:
+        answer = await self.context.http.get(f"/navigation/{path}", headers=caller or self.coordinator, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def tasks(self, code: str = NAVIGATOR) -> list[dict[str, Any]]:
+        """The first page of a work list."""
+        found: list[dict[str, Any]] = (await self.read(f"navigators/{code}/tasks"))["items"]
+        return found
+
+    async def unassigned(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.read("tasks/unassigned"))["items"]
+        return found
+
+    async def feed(self, code: str = NAVIGATOR, after: int = 0) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.read(f"navigators/{code}/feed", after=after, limit=200))["items"]
+        return found
+
+    async def ask(
+        self, task_id: str, verb: str, caller: dict[str, str] | None = None, *, version: int | None = None, **body: Any
+    ) -> httpx.Response:
+        """One of a task's commands, on the version that is there now."""
+        if version is None:
+            version = (await self.read(f"tasks/{task_id}"))["version"]
+        headers = (caller or self.navigator()) | {"If-Match": f'W/"{version}"'}
+        return await self.context.http.post(f"/navigation/tasks/{task_id}/{verb}", headers=headers, json=body or None)
+
+    async def bring(self, task_id: str, *verbs: str, caller: dict[str, str] | None = None) -> None:
+        """Commands without a body, one after the other."""
+        for verb in verbs:
+            answer = await self.ask(task_id, verb, caller)
+            assert answer.status_code == 200, answer.text
+
+    async def declare(self, code: str, *, is_available: bool, until: datetime | None = None) -> httpx.Response:
+        version = (await self.read(f"navigators/{code}"))["version"]
+        body = {"is_available": is_available} | ({"until": until.isoformat()} if until else {})
+        headers = self.navigator(code) | {"If-Match": f'W/"{version}"'}
+        return await self.context.http.post(f"/navigation/navigators/{code}/availability", headers=headers, json=body)
+
+
+@asynccontextmanager
+async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, policy: Policy = POLICY) -> AsyncIterator[Navigation]:
+    """With nobody registered, on the Wednesday of the meeting at 14:00."""
+    async with running(
+        owner_url=owner_url,
+        keys=keys,
+        wiring=agents.WIRING,
+        router=api.router,
+        policy=policy,
+        now=now or at("14:00"),
+        unlimited=("/feed/stream",),
+    ) as context:
+        yield Navigation(context)
+
+
+def _plan(plan_version: int, actions: Sequence[PlanAction]) -> dict[str, Any]:
+    return {
+        "plan_version": plan_version,
+        "preferred_place_of_care": PlaceOfCare.HOME,
+        "has_crisis_section": True,
+        "review_on": WEDNESDAY + timedelta(weeks=12),
+        "locality": Locality.WEST,
+        "actions": tuple(actions),
+    }

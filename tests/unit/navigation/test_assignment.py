@@ -1,0 +1,116 @@
+"""Who gets a task."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.navigation.domain.assignment import Candidate, CaseloadFull, NavigatorAway, RoleDoesNotFit, choose, require_fit
+from services.navigation.domain.navigator import Presence
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Status, Task
+from shared.contracts.codes import Locality, Role
+from shared.kernel.errors import RuleBroken
+from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_candidate, a_task
+
+WAITING = a_task(status=Status.UNASSIGNED)
+
+
+def chosen(*candidates: Candidate, task: Task = WAITING, policy: Policy = POLICY) -> str | None:
+    found = choose(task, candidates, policy)
+    return found.navigator.code if found else None
+
+
+def test_the_fewest_open_tasks_decide_in_the_locality() -> None:
+    assert chosen(a_candidate("a", 3), a_candidate("b", 2), a_candidate("c", 4)) == "b"
+
+
+def test_the_locality_comes_before_the_caseload() -> None:
+    assert chosen(a_candidate("near", 40), a_candidate("far", 0, locality=Locality.LOCALITY_C)) == "near"
+
+
+def test_somebody_elsewhere_is_better_than_nobody() -> None:
+    assert chosen(a_candidate("near", presence=Presence.AWAY), a_candidate("far", locality=Locality.LOCALITY_C)) == "far"
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        a_candidate(presence=Presence.AWAY),
+        a_candidate(role=Role.CASE_MANAGER),
+        a_candidate(open_tasks=50),
+    ],
+    ids=["away", "another role", "full"],
+)
+def test_nobody_unfit_gets_it(unfit: Candidate) -> None:
+    assert chosen(unfit) is None
+
+
+def test_whoever_has_it_is_not_chosen_again() -> None:
+    assert chosen(a_candidate(NAVIGATOR, 0), a_candidate(OTHER, 30), task=a_task(navigator_id=NAVIGATOR)) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("unfit", "refusal"),
+    [
+        (a_candidate(presence=Presence.AWAY), NavigatorAway),
+        (a_candidate(role=Role.CASE_MANAGER), RoleDoesNotFit),
+        (a_candidate(open_tasks=50), CaseloadFull),
+    ],
+)
+def test_a_coordinator_cannot_choose_somebody_unfit_either(unfit: Candidate, refusal: type[RuleBroken]) -> None:
+    with pytest.raises(refusal):
+        require_fit(WAITING, unfit, POLICY)
+
+
+codes = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
+
+
+@pytest.mark.acceptance("navigation-10")
+@given(codes, st.integers(1, 200), st.integers(1, 50))
+def test_caseloads_of_a_locality_stay_within_one_of_each_other_and_under_the_cap(codes: list[str], arrivals: int, cap: int) -> None:
+    policy, caseload = Policy(caseload_cap=cap), Counter(dict.fromkeys(codes, 0))
+
+    for _ in range(arrivals):
+        code = chosen(*(a_candidate(code, caseload[code]) for code in codes), policy=policy)
+        if code is not None:
+            caseload[code] += 1
+
+    assert max(caseload.values()) - min(caseload.values()) <= 1
+    assert caseload.total() == min(arrivals, cap * len(codes))
+
+
+@given(st.lists(st.tuples(st.sampled_from(Locality), st.sampled_from(Presence), st.integers(0, 51)), max_size=6))
+def test_nobody_better_is_passed_over(roster: list[tuple[Locality, Presence, int]]) -> None:
+    candidates = [
+        a_candidate(f"n{number}", load, locality=locality, presence=presence) for number, (locality, presence, load) in enumerate(roster)
+    ]
+
+    found = choose(WAITING, candidates, POLICY)
+
+    free = [candidate for candidate in candidates if candidate.navigator.presence is Presence.AVAILABLE and candidate.open_tasks < 50]
+    near = [candidate for candidate in free if candidate.navigator.locality is WAITING.locality]
+    assert (found is None) == (not free)
+    if found is not None:
+        assert found in (near or free)
+        assert found.open_tasks == min(candidate.open_tasks for candidate in (near or free))
+
+
+@pytest.mark.acceptance("navigation-10")
+@pytest.mark.parametrize("step_downs", [120, 180, 200])
+@settings(max_examples=10)
+@given(st.lists(st.floats(1, 7), min_size=20, max_size=20))
+def test_two_navigators_carry_the_step_downs_and_plan_actions_of_a_month_within_the_cap(step_downs: int, days: list[float]) -> None:
+    """4.5 discussions a week with three actions each (§2.5); a task takes some days of its usual week (`days`)."""
+    a_month = round(step_downs + 4.5 * 3 * 30 / 7)
+    ends: dict[str, list[float]] = {NAVIGATOR: [], OTHER: []}
+
+    for number in range(2 * a_month):
+        now = number * 30 / a_month
+        ends = {code: [end for end in of if end > now] for code, of in ends.items()}
+        code = chosen(*(a_candidate(code, len(of)) for code, of in ends.items()))
+        assert code is not None
+        ends[code].append(now + days[number % len(days)])
+
+    assert all(len(of) < POLICY.caseload_cap for of in ends.values())

@@ -1,0 +1,92 @@
+"""What feeds say."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import task as tasks
+from services.navigation.domain.feed import Change, Line, lines
+from services.navigation.domain.task import OPEN, Status, Task
+from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.kernel.decision import Decision
+from shared.kernel.errors import DomainError
+from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_task, at
+
+NOW = at("15:00")
+CODES = (NAVIGATOR, OTHER, "clch-navigator-3")
+
+Act = Callable[[Task], Decision[Task]]
+
+
+def acts() -> st.SearchStrategy[Act]:
+    """Anything that can be done with a task, whether or not it can be done now."""
+    code = st.sampled_from(CODES)
+    days = st.integers(1, 30).map(lambda days: NOW + timedelta(days=days))
+    return st.one_of(
+        code.map(lambda code: lambda task: tasks.assign(task, AssignTask(code), NOW, POLICY)),
+        code.map(lambda code: lambda task: tasks.reassign(task, ReassignTask(code, ReassignReason.WORKLOAD), NOW, POLICY)),
+        days.map(lambda due_at: lambda task: tasks.reschedule(task, RescheduleTask(due_at, RescheduleReason.PERSON_ASKED), NOW)),
+        st.sampled_from(
+            [
+                tasks.acknowledge,
+                tasks.begin,
+                tasks.resume,
+                lambda task: tasks.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
+                lambda task: tasks.block(task, BlockTask(BlockReason.FUNDING), NOW),
+                lambda task: tasks.put_back(task, ReassignReason.ABSENCE, NOW, POLICY),
+                lambda task: tasks.cancel(task, CancelTask(CancelReason.CARE_PLAN_CLOSED), NOW),
+                lambda task: tasks.escalate(task, NOW),
+                lambda task: tasks.mark_overdue(task, NOW),
+            ]
+        ),
+    )
+
+
+def lived(start: Task, steps: list[Act]) -> tuple[Task, list[Line]]:
+    """The task after everything that was possible, and all that the feeds were told."""
+    task, told = start, lines(None, start)
+    for step in steps:
+        try:
+            after = step(task).state
+        except DomainError:
+            continue
+        told += lines(task, after)
+        task = after
+    return task, told
+
+
+@given(st.lists(acts(), max_size=25))
+def test_whoever_reads_a_feed_from_its_beginning_knows_what_is_in_hand(steps: list[Act]) -> None:
+    task, told = lived(a_task(status=Status.UNASSIGNED), steps)
+
+    for code in CODES:
+        in_hand = None
+        for line in (line for line in told if line.navigator_id == code):
+            assert (line.change is Change.ASSIGNED) == (in_hand is None)
+            in_hand = None if line.change is Change.TAKEN_AWAY else line.task
+        is_theirs = task.navigator_id == code and task.status is not Status.CANCELLED
+        assert in_hand == (task if is_theirs else None)
+
+
+@given(st.lists(acts(), max_size=25))
+def test_every_change_of_a_task_in_somebodys_hands_is_told(steps: list[Act]) -> None:
+    task, told = lived(a_task(status=Status.UNASSIGNED), steps)
+
+    if task.navigator_id is not None:
+        assert told[-1].task == task
+
+
+@pytest.mark.parametrize("status", [status for status in OPEN if status is not Status.UNASSIGNED])
+def test_a_task_that_changes_hands_leaves_one_feed_and_enters_the_other(status: Status) -> None:
+    before = a_task(status=status)
+    after = tasks.reassign(before, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY).state
+
+    assert lines(before, after) == [Line(NAVIGATOR, Change.TAKEN_AWAY, after), Line(OTHER, Change.ASSIGNED, after)]
+
+
+def test_what_waits_for_somebody_is_in_no_feed() -> None:
+    assert lines(None, a_task(status=Status.UNASSIGNED)) == []

@@ -1,0 +1,52 @@
+"""The roster."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.navigation.commands import DeclareAvailability, RegisterNavigator
+from services.navigation.domain import navigator as navigators
+from services.navigation.domain.navigator import Due, Presence, ReturnTimePassed, id_of
+from shared.contracts.codes import Locality, Role
+from shared.contracts.navigation import NavigatorAvailabilityDeclared
+from shared.kernel.decision import Deadline
+from tests.builders.navigation import NAVIGATOR, a_navigator, at
+
+
+def test_whoever_is_registered_is_there() -> None:
+    decision = navigators.register(NAVIGATOR, RegisterNavigator(Locality.WEST, Role.CASE_MANAGER), "CLCH")
+
+    assert (decision.state.id, decision.state.presence, decision.state.organisation) == (id_of(NAVIGATOR), Presence.AVAILABLE, "CLCH")
+    assert decision.events == [NavigatorAvailabilityDeclared(is_available=True, locality=Locality.WEST, role=Role.CASE_MANAGER)]
+
+
+def test_an_absence_with_an_end_ends_by_itself() -> None:
+    until = at("14:00") + timedelta(days=3)
+
+    away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False, until=until), at("14:00"))
+
+    assert (away.state.presence, away.state.away_until) == (Presence.AWAY, until)
+    assert (list(away.cancels), list(away.deadlines)) == ([Due.RETURN], [Deadline(Due.RETURN, until)])
+    assert navigators.come_back(away.state).state == a_navigator()
+
+
+def test_an_absence_without_an_end_has_no_deadline() -> None:
+    away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False), at("14:00"))
+
+    assert list(away.deadlines) == []
+
+
+def test_coming_back_early_takes_the_deadline_away() -> None:
+    away = a_navigator(presence=Presence.AWAY, away_until=at("16:00"))
+
+    back = navigators.declare_availability(away, DeclareAvailability(is_available=True), at("15:00"))
+
+    assert (back.state.presence, back.state.away_until, list(back.cancels)) == (Presence.AVAILABLE, None, [Due.RETURN])
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_nobody_returns_in_the_past(minutes: int) -> None:
+    until = at("14:00") - timedelta(minutes=minutes)
+
+    with pytest.raises(ReturnTimePassed):
+        navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False, until=until), at("14:00"))

@@ -1,0 +1,99 @@
+"""The state tables say what may follow what, and the rules do exactly that."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from services.navigation.commands import (
+    AcknowledgeTask,
+    AssignTask,
+    BeginTask,
+    BlockTask,
+    CancelTask,
+    DeclareAvailability,
+    FulfilTask,
+    ReassignTask,
+    RegisterNavigator,
+    RescheduleTask,
+    ResumeTask,
+)
+from services.navigation.domain import navigator as navigators
+from services.navigation.domain import task as tasks
+from services.navigation.domain.navigator import NAVIGATOR, Presence
+from services.navigation.domain.task import TASK, Status
+from shared.contracts.codes import Locality, Role
+from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.transitions import Transitions, Trigger, name_of
+from tests.builders.navigation import OTHER, POLICY, a_navigator, a_task, at
+
+NOW = at("15:00")
+LATER = NOW + timedelta(days=2)
+
+TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
+    AssignTask: lambda task: tasks.assign(task, AssignTask(OTHER), NOW, POLICY),
+    AcknowledgeTask: tasks.acknowledge,
+    BeginTask: tasks.begin,
+    FulfilTask: lambda task: tasks.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
+    BlockTask: lambda task: tasks.block(task, BlockTask(BlockReason.WAITING_LIST), NOW),
+    ResumeTask: tasks.resume,
+    ReassignTask: lambda task: tasks.reassign(task, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY),
+    RescheduleTask: lambda task: tasks.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
+    CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),
+    tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate(task, NOW),
+    tasks.Due.OVERDUE: lambda task: tasks.mark_overdue(task, NOW),
+}
+NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
+    RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),
+    DeclareAvailability: lambda found: navigators.declare_availability(found, DeclareAvailability(is_available=False), NOW),
+    navigators.Due.RETURN: navigators.come_back,
+}
+
+
+def check(table: Transitions, trigger: Trigger, state: Any, act: Callable[[Any], Decision[Any]], status: Callable[[Any], StrEnum]) -> None:
+    """Either the table permits it and the outcome is one the table names, or it is refused."""
+    row = table[trigger]
+    if status(state) not in row.sources:
+        with pytest.raises(IllegalTransition) as refusal:
+            act(state)
+        assert name_of(trigger) in refusal.value.detail
+        return
+    decision = act(state)
+    assert status(decision.state) in (row.targets or {status(state)})
+    assert {type(event) for event in decision.events} <= row.emits
+    assert decision.events
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("trigger", TASK, ids=name_of)
+def test_a_task_does_what_its_table_says(trigger: Trigger, status: Status) -> None:
+    check(TASK, trigger, a_task(status=status), TASK_ACTS[trigger], lambda task: task.status)
+
+
+@pytest.mark.parametrize("presence", Presence)
+@pytest.mark.parametrize("trigger", NAVIGATOR, ids=name_of)
+def test_a_navigator_does_what_the_table_says(trigger: Trigger, presence: Presence) -> None:
+    check(NAVIGATOR, trigger, a_navigator(presence=presence), NAVIGATOR_ACTS[trigger], lambda found: found.presence)
+
+
+def test_every_event_of_a_task_that_the_table_promises_can_happen() -> None:
+    """The two that a row may emit beside each other, and the one that leads back to the queue."""
+    blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), NOW)
+    put_back = tasks.put_back(a_task(), ReassignReason.ABSENCE, NOW, POLICY)
+
+    assert {type(event) for event in blocked.events} == TASK[BlockTask].emits
+    assert {put_back.state.status, TASK_ACTS[ReassignTask](a_task()).state.status} == TASK[ReassignTask].targets
+
+
+@pytest.mark.parametrize("status", [Status.FULFILLED, Status.CANCELLED])
+def test_what_has_ended_stays_ended(status: Status) -> None:
+    ended = a_task(status=status)
+
+    for act in TASK_ACTS.values():
+        with pytest.raises(IllegalTransition):
+            act(replace(ended))

@@ -1,0 +1,197 @@
+"""One task: its deadlines, its outcome, and who is told."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import task as tasks
+from services.navigation.domain.task import AlreadyTheirs, Due, DueTimePassed, DueTimeUnchanged, Status
+from services.navigation.domain.work import Work
+from shared.clock import LONDON
+from shared.contracts.codes import Locality, Role, TaskKind
+from shared.contracts.navigation import (
+    BlockReason,
+    CancelReason,
+    ReassignReason,
+    RescheduleReason,
+    TaskBlocked,
+    TaskCreated,
+    TaskEscalated,
+    TaskFulfilled,
+    TaskOutcome,
+    TaskReassigned,
+    TaskRescheduled,
+    TaskSource,
+)
+from shared.kernel.decision import Deadline
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_task, at
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def some_work() -> Work:
+    return Work(
+        task_id=new_id(),
+        person_id=PersonId(new_id()),
+        correlation_id=new_id(),
+        kind=TaskKind.PERSONAL_BUDGET_ADVICE,
+        source=TaskSource.CARE_PLAN,
+        source_id=new_id(),
+        role=Role.CARE_NAVIGATOR,
+        locality=Locality.WEST,
+        due_at=at("17:00", date(2015, 3, 11)),
+        action_id=new_id(),
+    )
+
+
+def test_a_new_task_waits_with_a_deadline_that_escalates_and_a_due_time() -> None:
+    work = some_work()
+
+    decision = tasks.create(work, at("14:00"), POLICY)
+
+    task = decision.state
+    assert (task.status, task.navigator_id, task.version) == (Status.UNASSIGNED, None, 0)
+    assert list(decision.deadlines) == [
+        Deadline(Due.ACKNOWLEDGEMENT, at("14:00", date(2015, 3, 5))),
+        Deadline(Due.OVERDUE, work.due_at + MICROSECOND),
+    ]
+    [event] = decision.events
+    assert isinstance(event, TaskCreated)
+    assert (event.source_id, event.action_id) == (work.source_id, work.action_id)
+
+
+@pytest.mark.parametrize(
+    ("assigned_at", "acknowledge_by"),
+    [
+        (at("14:00"), at("14:00", date(2015, 3, 5))),
+        (at("16:30", date(2015, 3, 6)), at("16:30", date(2015, 3, 9))),
+        (at("10:00", date(2015, 3, 7)), at("10:00", date(2015, 3, 9))),
+        (at("10:00", date(2015, 4, 2)), at("10:00", date(2015, 4, 7))),
+        (datetime(2015, 3, 27, 9, tzinfo=UTC), datetime(2015, 3, 30, 8, tzinfo=UTC)),
+    ],
+    ids=["midweek", "friday", "saturday", "before Easter", "over the change of the clocks"],
+)
+def test_a_task_is_to_be_acknowledged_within_one_working_day(assigned_at: datetime, acknowledge_by: datetime) -> None:
+    decision = tasks.assign(a_task(status=Status.UNASSIGNED), AssignTask(OTHER), assigned_at, POLICY)
+
+    assert decision.state.acknowledge_by == acknowledge_by
+    assert (list(decision.cancels), list(decision.deadlines)) == ([Due.ACKNOWLEDGEMENT], [Deadline(Due.ACKNOWLEDGEMENT, acknowledge_by)])
+
+
+def test_the_usual_due_time_is_five_working_days_ahead() -> None:
+    assert POLICY.due_from(at("14:00")) == at("14:00", date(2015, 3, 11))
+
+
+def test_what_is_due_on_a_day_is_due_when_the_offices_close() -> None:
+    assert POLICY.due_on(date(2015, 7, 1)) == datetime(2015, 7, 1, 17, tzinfo=LONDON)
+
+
+@pytest.mark.acceptance("navigation-4")
+def test_a_fulfilled_task_says_how_and_keeps_no_deadline() -> None:
+    task = a_task(status=Status.BEGUN)
+
+    decision = tasks.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
+
+    assert (decision.state.status, decision.state.outcome, decision.state.ended_at) == (
+        Status.FULFILLED,
+        TaskOutcome.ADVICE_GIVEN,
+        at("15:00"),
+    )
+    assert set(decision.cancels) == set(Due)
+    assert decision.events == [
+        TaskFulfilled(
+            kind=task.kind, source=task.source, source_id=task.source_id, outcome=TaskOutcome.ADVICE_GIVEN, action_id=task.action_id
+        )
+    ]
+
+
+@pytest.mark.acceptance("navigation-4")
+@pytest.mark.parametrize("reason", BlockReason)
+def test_a_blocked_task_is_put_before_the_lead_with_its_reason(reason: BlockReason) -> None:
+    task = a_task(status=Status.BEGUN)
+
+    decision = tasks.block(task, BlockTask(reason), at("15:00"))
+
+    assert (decision.state.status, decision.state.block_reason, decision.state.escalated_at) == (Status.BLOCKED, reason, at("15:00"))
+    assert decision.events == [TaskBlocked(kind=task.kind, reason=reason), TaskEscalated(kind=task.kind, reason=reason.value)]
+
+
+def test_a_blocked_task_still_becomes_overdue() -> None:
+    assert Due.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
+
+
+def test_a_resumed_task_has_no_reason_any_more() -> None:
+    resumed = tasks.resume(a_task(status=Status.BLOCKED, block_reason=BlockReason.FUNDING)).state
+
+    assert (resumed.status, resumed.block_reason) == (Status.BEGUN, None)
+
+
+@pytest.mark.acceptance("navigation-3")
+@pytest.mark.parametrize("status", [Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED])
+def test_a_reassigned_task_keeps_its_due_time_and_is_acknowledged_anew(status: Status) -> None:
+    task = a_task(status=status, overdue_at=at("13:00"))
+
+    decision = tasks.reassign(task, ReassignTask(OTHER, ReassignReason.CLOSER_TO_PERSON), at("15:00"), POLICY)
+
+    assert (decision.state.status, decision.state.navigator_id) == (Status.ASSIGNED, OTHER)
+    assert (decision.state.due_at, decision.state.overdue_at) == (task.due_at, task.overdue_at)
+    assert Due.OVERDUE not in decision.cancels
+    assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=OTHER, reason="closer-to-person")]
+
+
+def test_a_task_is_not_reassigned_to_whoever_has_it() -> None:
+    with pytest.raises(AlreadyTheirs):
+        tasks.reassign(a_task(), ReassignTask(NAVIGATOR, ReassignReason.WORKLOAD), at("15:00"), POLICY)
+
+
+def test_a_task_that_nobody_else_can_take_waits_with_a_deadline_that_escalates() -> None:
+    decision = tasks.put_back(a_task(status=Status.BEGUN), ReassignReason.ABSENCE, at("15:00"), POLICY)
+
+    assert (decision.state.status, decision.state.navigator_id) == (Status.UNASSIGNED, None)
+    assert [deadline.kind for deadline in decision.deadlines] == [Due.ACKNOWLEDGEMENT]
+    assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=None, reason="absence")]
+
+
+@pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "nobody-available"), (Status.ASSIGNED, "not-acknowledged")])
+def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, reason: str) -> None:
+    task = a_task(status=status)
+
+    decision = tasks.escalate(task, at("15:00"))
+
+    assert decision.state == replace(task, escalated_at=at("15:00"))
+    assert decision.events == [TaskEscalated(kind=task.kind, reason=reason)]
+
+
+@pytest.mark.acceptance("navigation-8")
+def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
+    task = a_task(overdue_at=at("13:00"))
+    friday = at("12:00", date(2015, 3, 6))
+
+    decision = tasks.reschedule(task, RescheduleTask(friday, RescheduleReason.SERVICE_DATE), at("15:00"))
+
+    assert (decision.state.due_at, decision.state.overdue_at) == (friday, None)
+    assert (list(decision.cancels), list(decision.deadlines)) == ([Due.OVERDUE], [Deadline(Due.OVERDUE, friday + MICROSECOND)])
+    assert decision.events == [TaskRescheduled(from_due_at=task.due_at, due_at=friday, reason="service-date")]
+
+
+@pytest.mark.parametrize("due_at", [at("15:00"), at("14:59")])
+def test_a_due_time_cannot_lie_behind(due_at: datetime) -> None:
+    with pytest.raises(DueTimePassed):
+        tasks.reschedule(a_task(), RescheduleTask(due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
+
+
+def test_a_due_time_that_is_not_moved_is_refused() -> None:
+    task = a_task()
+
+    with pytest.raises(DueTimeUnchanged):
+        tasks.reschedule(task, RescheduleTask(task.due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
+
+
+def test_a_cancelled_task_keeps_no_deadline() -> None:
+    decision = tasks.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.PERSON_DIED), at("15:00"))
+
+    assert set(decision.cancels) == set(Due)
+    assert decision.state.ended_at == at("15:00")

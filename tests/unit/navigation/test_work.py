@@ -1,0 +1,84 @@
+"""What becomes a task."""
+
+from datetime import date
+
+import pytest
+
+from services.navigation.domain import work
+from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed, expect
+from services.navigation.domain.work import Origin
+from shared.contracts.codes import Locality, Role, TaskKind, Urgency
+from shared.contracts.navigation import TaskSource
+from shared.contracts.referrals import Reason
+from shared.kernel.errors import RuleBroken
+from shared.kernel.ids import PersonId, derived_id, new_id
+from tests.builders.navigation import POLICY, a_routed_referral, an_action, at, mr_dales_actions
+
+PERSON = PersonId(new_id())
+
+
+def an_origin(source: TaskSource, occasion: int = 1) -> Origin:
+    return Origin(PERSON, new_id(), source, new_id(), occasion)
+
+
+@pytest.mark.acceptance("navigation-1")
+def test_only_the_actions_of_navigators_and_case_managers_become_tasks() -> None:
+    origin = an_origin(TaskSource.CARE_PLAN)
+    actions = (*mr_dales_actions(), an_action(owner_role=Role.CASE_MANAGER), an_action(owner_role=Role.GP))
+
+    found = work.of_plan(origin, actions, Locality.WEST, POLICY)
+
+    ours = [action for action in actions if action.owner_role in {Role.CARE_NAVIGATOR, Role.CASE_MANAGER}]
+    assert [(each.task_id, each.role, each.action_id) for each in found] == [
+        (derived_id(origin.source_id, action.action_id), action.owner_role, action.action_id) for action in ours
+    ]
+
+
+@pytest.mark.acceptance("navigation-6")
+@pytest.mark.parametrize(
+    ("reason", "urgency", "kind"),
+    [
+        (Reason.INFORMATION, Urgency.ROUTINE, TaskKind.PROVIDE_INFORMATION),
+        (Reason.OTHER, Urgency.ADVICE, TaskKind.PROVIDE_INFORMATION),
+        (Reason.COMPLEX_NEEDS, Urgency.ROUTINE, TaskKind.CARE_COORDINATION),
+        (Reason.SOCIAL_CARE, Urgency.URGENT, TaskKind.CARE_COORDINATION),
+    ],
+)
+def test_a_referral_is_coordination_unless_it_asks_for_information_only(reason: Reason, urgency: Urgency, kind: TaskKind) -> None:
+    routed = a_routed_referral(at("10:00"), reason=reason, urgency=urgency, locality=Locality.LOCALITY_B)
+
+    found = work.of_referral(an_origin(TaskSource.REFERRAL), routed, at("14:00"), POLICY)
+
+    assert (found.kind, found.locality, found.role) == (kind, Locality.LOCALITY_B, Role.CARE_NAVIGATOR)
+    assert found.due_at == POLICY.due_from(at("14:00"))
+
+
+def test_a_referral_that_comes_back_is_new_work() -> None:
+    first, again = an_origin(TaskSource.REFERRAL), an_origin(TaskSource.REFERRAL, occasion=7)
+    again = Origin(PERSON, first.correlation_id, first.source, first.source_id, 7)
+    routed = a_routed_referral(at("10:00"))
+
+    ids = {work.of_referral(origin, routed, at("14:00"), POLICY).task_id for origin in (first, again, first)}
+
+    assert len(ids) == 2
+
+
+@pytest.mark.acceptance("navigation-5")
+@pytest.mark.parametrize(
+    ("discharged_on", "looks_at"),
+    [
+        (date(2015, 3, 4), at("00:00", date(2015, 6, 3))),
+        (date(2014, 12, 4), at("00:00", date(2015, 3, 5))),
+    ],
+)
+def test_the_check_comes_ninety_one_days_after_the_discharge(discharged_on: date, looks_at: object) -> None:
+    check = expect(PERSON, discharged_on, Locality.WEST, at("14:00"), POLICY)
+
+    assert check.looks_at == looks_at
+    assert check.id == expect(PERSON, discharged_on, Locality.WEST, at("15:00"), POLICY).id
+
+
+@pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckPassed)])
+def test_a_check_that_makes_no_sense_is_refused(discharged_on: date, refusal: type[RuleBroken]) -> None:
+    with pytest.raises(refusal):
+        expect(PERSON, discharged_on, Locality.WEST, at("14:00"), POLICY)
