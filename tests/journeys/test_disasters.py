@@ -1,0 +1,19 @@
+"""The same story, whatever dies in the middle of it."""
+
+import pytest
+
+from tests.journeys.living import kill_every_worker, lived, wipe_the_broker
+
+pytestmark = pytest.mark.timeout(400)
+
+
+async def test_the_same_story_when_every_worker_is_killed_in_the_middle() -> None:
+    async with lived("killed", {"the_meeting_agrees": kill_every_worker, "louise_calls": kill_every_worker}) as story:
+        assert story.unexpected == {}
+        assert story.world.seen["minutes"] == 102
+
+
+async def test_the_same_story_when_the_broker_is_wiped_in_the_middle() -> None:
+    async with lived("wiped", {"the_meeting_agrees": wipe_the_broker}) as story:
+        assert story.unexpected == {}
+        assert story.world.seen["minutes"] == 102
