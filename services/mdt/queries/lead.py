@@ -14,13 +14,13 @@ from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
 from shared.persistence.statements import Reader, Statement
 
-_OPEN = [status.value for status in OPEN]
+_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OF_PERSON = Statement(
-    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status.in_(_OPEN)).order_by(LEAD.c.status, LEAD.c.id)
+    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == sa.any_(_OPEN)).order_by(LEAD.c.status, LEAD.c.id)
 )
 _OF_PROFESSIONAL = Statement(
     sa.select(LEAD)
-    .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), LEAD.c.status.in_(_OPEN))
+    .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), LEAD.c.status == sa.any_(_OPEN))
     .order_by(LEAD.c.id)
 )
 _PERSON_IDS = sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))

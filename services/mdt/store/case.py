@@ -45,9 +45,8 @@ CASE = sa.Table(
 
 cases = Aggregates(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
 
-_OPEN_OF_PERSON = Statement(
-    sa.select(CASE.c.id).where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status.in_([status.value for status in OPEN]))
-)
+_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
+_OPEN_OF_PERSON = Statement(sa.select(CASE.c.id).where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status == sa.any_(_OPEN)))
 _LISTED = Statement(
     sa.select(CASE.c.id)
     .where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)

@@ -38,9 +38,10 @@ LEAD = sa.Table(
 
 leads = Aggregates(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
 
+_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PERSON = Statement(
     sa.select(LEAD)
-    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status.in_([status.value for status in OPEN]))
+    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == sa.any_(_OPEN))
     .order_by(LEAD.c.id)
     .with_for_update()
 )

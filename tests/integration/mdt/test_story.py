@@ -1,0 +1,95 @@
+"""Mr Dale before the meeting (domain.md §3.4): the meeting's own part of his six weeks."""
+
+from datetime import timedelta
+
+from infra.keys import Keys
+from shared.contracts.mdt import (
+    CarePlanAgreed,
+    CarePlanEnacted,
+    CarePlanOffered,
+    CarePlanRecorded,
+    CarePlanReviewDue,
+    CarePlanRevised,
+    CaseDiscussed,
+    CaseListed,
+    CaseReferred,
+    CaseScreened,
+    LeadAccepted,
+    LeadActivated,
+    LeadProposed,
+    MeetingHeld,
+    MeetingScheduled,
+    ReviewTrigger,
+)
+from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
+from shared.kernel.ids import new_id
+from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, a_person_record, act, mdt, meetings, read
+
+
+async def test_one_plan_one_lead_and_a_review_after_the_crisis(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        dale = await Patient.referred(context)
+        listed = await dale.ask("screening", {"outcome": "eligible"})
+        assert listed["meeting_starts_at"] == "2015-03-04T13:00:00Z"
+
+        await context.let_pass(WEDNESDAY - MONDAY)
+        discussed = await dale.ask("discussion", a_discussion())
+        meeting = (await meetings(context))[0]
+        assert meeting["id"] == discussed["meeting_id"]
+        held = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
+
+        assert held.status_code == 200, held.text
+        first = [type(event) for event in await context.log() if not isinstance(event, MeetingScheduled)]
+        assert first[:3] == [CaseReferred, CaseScreened, CaseListed]
+        assert (
+            first[4:]
+            == [
+                *(CarePlanOffered, CarePlanAgreed, CarePlanRecorded),
+                *(LeadProposed, LeadAccepted, LeadActivated),
+                *(CaseDiscussed, MeetingHeld, MeetingScheduled),
+            ][:-1]
+        )
+
+        plan, response_id = await dale.plan(), new_id()
+        await context.let_pass(timedelta(days=11))
+        assigned = ResponseAssigned(
+            clinician_id="clch-enp-1",
+            skill=Skill.EMERGENCY_NURSE_PRACTITIONER,
+            care_plan_id=plan["id"],
+            care_plan_version=plan["plan_version"],
+        )
+        await context.deliver(assigned, key=dale.person_id, subject=response_id)
+        await context.let_pass(timedelta(days=4))
+        closed = ResponseClosed(
+            referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004
+        )
+        await context.deliver(closed, key=dale.person_id, subject=response_id)
+
+        assert [event.response_id for event in await context.published(CarePlanEnacted)] == [response_id]
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RAPID_CARE_CLOSED]
+        notices = (await read(context, "/mdt/leads/notices?professional_id=clch-community-nurse-1", actor="clch-community-nurse-1"))[
+            "items"
+        ]
+        assert [notice["kind"] for notice in notices] == ["response-assigned", "review-due", "response-closed"]
+        assert (await dale.case())["status"] == "listed"
+
+        await dale.discuss(lead=None)
+
+        plan = await dale.plan()
+        assert plan["plan_version"] == 2
+        assert [version["number"] for version in plan["versions"]] == [1, 2]
+        assert [event.plan_version for event in await context.published(CarePlanRevised)] == [2]
+        assert len(await context.published(CarePlanRecorded)) == 2
+        assert len(await context.published(LeadActivated)) == 1
+        assert len(await context.published(CarePlanOffered)) == 1
+
+
+async def test_the_story_told_once_is_on_the_meetings_own_screen(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        dale = await Patient.referred(context)
+        await context.deliver(a_person_record(), key=dale.person_id, subject=dale.person_id)
+
+        story = await read(context, f"/mdt/people/{dale.person_id}/story")
+
+        assert story["given_name"] == "Colin"
+        assert story["story"]["contacts"][0]["name"] == "Louise"
