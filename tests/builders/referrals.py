@@ -1,6 +1,6 @@
 """The Community Point of Access, running and filled; and plausible people, services and referrals for its rules."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,15 +11,30 @@ import httpx
 
 from infra.keys import Keys
 from services.referrals import agents, api
-from services.referrals.commands import Demographics, ReceiveReferral
-from services.referrals.domain import Policy
+from services.referrals.commands import (
+    AcceptReferral,
+    AnswerInformation,
+    CancelReferral,
+    CloseReferral,
+    Demographics,
+    RaiseUrgency,
+    ReceiveReferral,
+    RequestInformation,
+    ReturnReferral,
+    RouteReferral,
+    SignpostReferral,
+    TriageReferral,
+)
+from services.referrals.domain import Policy, deadlines, ending, routing, triage
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Referral, Status, live_deadline
+from services.referrals.domain.referral import Due, Referral, Status, live_deadline
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
-from shared.contracts.referrals import FamilyContact, Reason, Route, Source, Story
+from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
+from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.transitions import Trigger
 from tests.builders.running import Running, running
 
 #: Synthetic numbers: valid, and never given to anybody.
@@ -29,7 +44,8 @@ MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
 
 
 @asynccontextmanager
-async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy = Policy()) -> AsyncIterator["Desk"]:
+async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["Desk"]:
+    policy = policy or Policy()
     async with running(owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy, now=now) as context:
         yield Desk(context)
 
@@ -229,6 +245,35 @@ def a_service(code: str = "district-nursing", **changes: Any) -> Service:
         "valid_until": None,
     }
     return Service(**(fields | changes))
+
+
+def moves(
+    now: datetime, policy: Policy, *, judged: Urgency = Urgency.ROUTINE
+) -> Mapping[Trigger, Callable[[Referral], Decision[Referral]]]:
+    """Each trigger of the state table with everything else in order, so that only the state can refuse it."""
+    person, befriending = a_person(), a_service("befriending")
+    triage_it = TriageReferral(judged, is_complex=False, reason="Seen")
+    return {
+        TriageReferral: lambda it: triage.triage(it, triage_it, triaged_by="clinician-1", now=now, policy=policy),
+        RouteReferral: lambda it: _route(it, person, now, policy),
+        SignpostReferral: lambda it: routing.signpost(it, SignpostReferral("befriending"), service=befriending, now=now, policy=policy),
+        RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
+        AnswerInformation: lambda it: triage.answer_information(it, now),
+        AcceptReferral: lambda it: routing.accept(it, now, policy),
+        ReturnReferral: lambda it: routing.give_back(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
+        RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
+        CloseReferral: lambda it: ending.close(it, CloseReferral(Outcome.NEED_MET), now),
+        CancelReferral: lambda it: ending.cancel(it, CancelReferral(CancelReason.WITHDRAWN), has_joined=False, now=now),
+        Due.TRIAGE: lambda it: deadlines.remind(it, Due.TRIAGE, now, policy),
+        Due.ACKNOWLEDGEMENT: lambda it: deadlines.remind(it, Due.ACKNOWLEDGEMENT, now, policy),
+        Due.OUTCOME: lambda it: deadlines.remind(it, Due.OUTCOME, now, policy),
+    }
+
+
+def _route(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral]:
+    """To whoever takes it as it was triaged."""
+    service = a_service("rapid-care" if referral.urgency is Urgency.URGENT else "care-navigation")
+    return routing.route(referral, RouteReferral(service.route, service.code), service=service, person=person, now=now, policy=policy)
 
 
 def _with_due(referral: Referral) -> Referral:

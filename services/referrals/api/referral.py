@@ -17,7 +17,7 @@ from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import Referral, ReferralNotFound, possible
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import Route, SharingPreference, Story
+from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.actor import Actor
 from shared.kernel.transitions import Transitions
 from shared.web.answers import Action, Page, View, actions, answer
@@ -129,6 +129,6 @@ def _open_to(referral: Referral, caller: Actor) -> Transitions:
         theirs &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
             _BY_RECEIVER if access.is_receiver(referral, caller) else set()
         )
-    if referral.route not in {None, Route.SERVICE}:
+    if access.answers_itself(referral, caller):
         theirs -= _BY_RECEIVER
     return {trigger: row for trigger, row in possible(referral).items() if trigger in theirs}

@@ -16,7 +16,9 @@ class OrganisationNotInvolved(NotAllowed):
 
 class ReceiverAnswersItself(RuleBroken):
     code = "receiver-answers-itself"
-    advice = "Rapid Care, the weekly meeting and navigation answer in their own service; their answer arrives here by itself."
+    advice = (
+        "Its own service answers, and its answer arrives by itself; once that is overdue, the Community Point of Access may take it back."
+    )
 
 
 def is_triager(actor: Actor) -> bool:
@@ -46,12 +48,19 @@ def require_referrer(referral: Referral, actor: Actor) -> None:
 def require_receiver(referral: Referral, actor: Actor) -> None:
     """The receiving organisation, or the Community Point of Access for it, which may have been told by telephone.
 
-    Raises OrganisationNotInvolved; ReceiverAnswersItself for receivers that are services of this product.
+    Raises OrganisationNotInvolved, ReceiverAnswersItself.
     """
     if not (is_triager(actor) or is_receiver(referral, actor)):
         raise OrganisationNotInvolved("This referral is not with your organisation.")
-    if referral.route not in {None, Route.SERVICE}:
+    if answers_itself(referral, actor):
         raise ReceiverAnswersItself(f"The answer comes from {referral.service_code}.")
+
+
+def answers_itself(referral: Referral, actor: Actor) -> bool:
+    """Services of this product answer by their events; when one is overdue, the Community Point of Access may take it back."""
+    if referral.route in {None, Route.SERVICE}:
+        return False
+    return referral.overdue_since is None or not is_triager(actor)
 
 
 def require_lead(professional_id: str, actor: Actor) -> None:

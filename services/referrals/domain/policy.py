@@ -23,8 +23,8 @@ class Policy:
     triage_urgent: timedelta = timedelta(minutes=15)
     triage_routine_working_days: int = 1
 
-    # While a receiver has not answered (G42)
-    acknowledge_urgent: timedelta = timedelta(minutes=15)
+    # While a receiver has not answered (G42). The documents' own crisis is accepted after 35 minutes; the first warning comes at 60
+    acknowledge_urgent: timedelta = timedelta(minutes=45)
     acknowledge_routine_working_days: int = 2
 
     # Until the receiver says how it ended: a crisis lasts days, a home visit is due within four weeks (T9)

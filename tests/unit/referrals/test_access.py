@@ -1,0 +1,55 @@
+"""Who may see and move a referral."""
+
+import pytest
+
+from services.referrals.domain import access
+from services.referrals.domain.referral import Status
+from shared.contracts.referrals import Route
+from shared.kernel.actor import Actor
+from tests.builders.referrals import MONDAY, a_referral
+
+REFERRAL = a_referral(Status.ROUTED)
+TRIAGER = Actor("triager-1", "CLCH", "clinician", frozenset({access.TRIAGE}))
+
+
+def test_each_sees_what_concerns_them() -> None:
+    for actor in (TRIAGER, _actor("W07", access.REFER), _actor("CLCH", access.RECEIVE)):
+        access.require_involved(REFERRAL, actor)
+
+
+@pytest.mark.parametrize(
+    ("organisation", "scope"), [("W08", access.REFER), ("LBB", access.RECEIVE), ("W07", access.RECEIVE), ("CLCH", access.REFER)]
+)
+def test_nobody_else_does(organisation: str, scope: str) -> None:
+    with pytest.raises(access.OrganisationNotInvolved):
+        access.require_involved(REFERRAL, _actor(organisation, scope))
+
+
+def test_only_the_receiver_or_the_point_of_access_answers() -> None:
+    access.require_receiver(REFERRAL, _actor("CLCH", access.RECEIVE))
+    access.require_receiver(REFERRAL, TRIAGER)
+    with pytest.raises(access.OrganisationNotInvolved):
+        access.require_receiver(REFERRAL, _actor("W07", access.REFER))
+
+
+def test_a_service_of_the_product_answers_itself_until_it_is_overdue() -> None:
+    with_rapid_care = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care")
+    overdue = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care", overdue_since=MONDAY)
+
+    with pytest.raises(access.ReceiverAnswersItself):
+        access.require_receiver(with_rapid_care, TRIAGER)
+    with pytest.raises(access.ReceiverAnswersItself):
+        access.require_receiver(overdue, _actor("CLCH", access.RECEIVE))
+    access.require_receiver(overdue, TRIAGER)
+
+
+def test_a_lead_sees_their_own_people() -> None:
+    nurse = Actor("clch-community-nurse-1", "CLCH", "community-nurse", frozenset({"mdt:lead"}))
+
+    access.require_lead("clch-community-nurse-1", nurse)
+    with pytest.raises(access.OrganisationNotInvolved):
+        access.require_lead("gp-W07", nurse)
+
+
+def _actor(organisation: str, scope: str) -> Actor:
+    return Actor("somebody", organisation, "clinician", frozenset({scope}))

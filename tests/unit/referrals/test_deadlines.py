@@ -1,0 +1,93 @@
+"""What happens when the owner of a referral does not act in time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.referrals.domain import Policy, deadlines
+from services.referrals.domain.referral import Due, Status
+from shared.clock import LONDON
+from shared.contracts.codes import Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
+from tests.builders.referrals import a_referral
+
+POLICY = Policy()
+
+
+def _london(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
+
+
+DUE = _london("2015-03-16T10:20")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "event"),
+    [
+        (Status.IDENTIFIED, Due.TRIAGE, ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE)),
+        (Status.RETURNED, Due.TRIAGE, ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE)),
+        (Status.ROUTED, Due.ACKNOWLEDGEMENT, ReferralAcknowledgementOverdue(service_code="district-nursing", acknowledge_by=DUE)),
+        (Status.ACCEPTED, Due.OUTCOME, ReferralOutcomeOverdue(service_code="district-nursing", outcome_by=DUE)),
+    ],
+)
+def test_whoever_should_have_acted_is_named(status: Status, kind: Due, event: Event) -> None:
+    decision = deadlines.remind(a_referral(status, due_at=DUE), kind, DUE, POLICY)
+
+    assert decision.events == [event]
+    assert decision.state.overdue_since == DUE
+
+
+@pytest.mark.parametrize(
+    ("status", "urgency", "at", "next_due"),
+    [
+        (Status.ROUTED, Urgency.URGENT, "2015-03-16T10:20", "2015-03-16T11:20"),
+        (Status.ROUTED, Urgency.URGENT, "2015-03-16T21:30", "2015-03-17T07:00"),
+        (Status.ROUTED, Urgency.ROUTINE, "2015-03-13T10:20", "2015-03-16T10:20"),
+        (Status.ACCEPTED, Urgency.ROUTINE, "2015-03-16T10:20", "2015-03-23T10:20"),
+    ],
+)
+def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
+    kind = Due.OUTCOME if status is Status.ACCEPTED else Due.ACKNOWLEDGEMENT
+
+    decision = deadlines.remind(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
+
+    assert decision.state.due_at == _london(next_due)
+
+
+def test_one_that_fires_late_counts_on_from_now() -> None:
+    days_later = DUE + timedelta(days=30)
+
+    decision = deadlines.remind(a_referral(Status.ROUTED, urgency=Urgency.URGENT, due_at=DUE), Due.ACKNOWLEDGEMENT, days_later, POLICY)
+
+    assert decision.state.due_at is not None
+    assert decision.state.due_at > days_later
+
+
+def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
+    first = deadlines.remind(a_referral(Status.ROUTED, due_at=DUE), Due.ACKNOWLEDGEMENT, DUE, POLICY).state
+    assert first.due_at is not None
+
+    second = deadlines.remind(first, Due.ACKNOWLEDGEMENT, first.due_at, POLICY)
+
+    assert second.state.overdue_since == DUE
+
+
+@pytest.mark.parametrize(
+    ("at", "opening"),
+    [
+        ("2015-03-14T06:59", "2015-03-14T07:00"),
+        ("2015-03-14T07:00", "2015-03-14T07:00"),
+        ("2015-03-14T21:59", "2015-03-14T21:59"),
+        ("2015-03-14T22:00", "2015-03-15T07:00"),
+        ("2015-12-25T12:00", "2015-12-25T12:00"),
+        ("2015-03-28T22:30", "2015-03-29T07:00"),
+        ("2015-10-24T22:30", "2015-10-25T07:00"),
+    ],
+)
+def test_we_are_open_from_seven_to_ten_every_day(at: str, opening: str) -> None:
+    assert deadlines.next_opening(_london(at), POLICY.opens, POLICY.closes, POLICY) == _london(opening)
+
+
+def test_a_service_without_hours_is_always_open() -> None:
+    assert deadlines.next_opening(_london("2015-03-14T03:00"), None, None, POLICY) == _london("2015-03-14T03:00")

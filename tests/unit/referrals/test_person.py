@@ -1,0 +1,153 @@
+"""A person and what they told once."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.referrals.commands import ReviseRecord
+from services.referrals.domain import person as people
+from shared.contracts.codes import Locality, Urgency
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.kernel.ids import PersonId, new_id
+from shared.kernel.nhs_number import InvalidNhsNumber
+from tests.builders.referrals import DALE, a_person, a_request, a_story, some_demographics
+
+BAD_CHECK_DIGIT, SAME_DIGIT = "9990548608", "9999999999"
+
+
+def test_the_first_referral_registers_who_they_are_and_what_they_told() -> None:
+    decision = people.register(a_request(), person_id=PersonId(new_id()), nhs_number=DALE, referral_id=new_id(), locality=Locality.WEST)
+
+    [recorded] = decision.events
+    assert isinstance(recorded, PersonRecordRecorded)
+    assert (recorded.nhs_number, recorded.family_name, recorded.story) == (DALE, "Dale", a_story())
+    assert decision.state.is_family_kept_informed
+
+
+@pytest.mark.parametrize(
+    ("absent", "refusal"), [({"demographics": None}, people.DemographicsMissing), ({"story": None}, people.StoryMissing)]
+)
+def test_somebody_unknown_is_not_registered_without_both(absent: dict[str, None], refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        people.register(a_request(**absent), person_id=PersonId(new_id()), nhs_number=DALE, referral_id=new_id(), locality=Locality.WEST)
+
+
+@pytest.mark.acceptance("referrals-7")
+def test_a_known_person_need_not_tell_anything_again() -> None:
+    bare = a_request(demographics=None, story=None)
+
+    assert people.hear_again(a_person(), bare, referral_id=new_id(), locality=Locality.WEST) is None
+
+
+def test_the_same_story_told_again_changes_nothing() -> None:
+    assert people.hear_again(a_person(), a_request(), referral_id=new_id(), locality=Locality.WEST) is None
+
+
+def test_a_new_telling_stands_in_front_and_the_earlier_one_is_kept() -> None:
+    referral_id, known = new_id(), a_person()
+
+    decision = people.hear_again(
+        known, a_request(story=Story(narrative="Found confused.")), referral_id=referral_id, locality=Locality.WEST
+    )
+
+    assert decision is not None
+    story = decision.state.story
+    assert story.narrative == "Found confused."
+    assert story.history == (known.story.narrative,)
+    assert story.contacts == known.story.contacts
+    assert decision.state.correlation_id == referral_id
+    assert [type(event) for event in decision.events] == [PersonRecordRecorded]
+
+
+def test_a_person_who_moved_to_another_practice_is_recorded_there() -> None:
+    moved = a_request(demographics=some_demographics(practice_code="B01"), story=None)
+
+    decision = people.hear_again(a_person(), moved, referral_id=new_id(), locality=Locality.LOCALITY_B)
+
+    assert decision is not None
+    assert (decision.state.practice_code, decision.state.locality) == ("B01", Locality.LOCALITY_B)
+
+
+TEXTS = st.text(min_size=1, max_size=12)
+STORIES = st.builds(
+    Story,
+    narrative=TEXTS,
+    history=st.lists(TEXTS, max_size=3).map(tuple),
+    what_matters=st.none() | TEXTS,
+    communication_needs=st.lists(TEXTS, max_size=2).map(tuple),
+    contacts=st.lists(st.builds(FamilyContact, name=TEXTS, relationship=TEXTS), max_size=2).map(tuple),
+)
+
+
+@given(STORIES, STORIES)
+def test_nothing_that_was_told_is_ever_lost(before: Story, now: Story) -> None:
+    story = people.told_again(before, now)
+
+    told = {story.narrative, *story.history}
+    assert told == {before.narrative, *before.history, now.narrative, *now.history}
+    assert set(before.communication_needs) | set(now.communication_needs) == set(story.communication_needs)
+    assert story.what_matters or not (before.what_matters or now.what_matters)
+    assert story.contacts or not (before.contacts or now.contacts)
+
+
+@given(STORIES, STORIES)
+def test_telling_twice_is_telling_once(before: Story, now: Story) -> None:
+    once = people.told_again(before, now)
+
+    assert people.told_again(once, now) == once
+
+
+@pytest.mark.parametrize("number", [BAD_CHECK_DIGIT, SAME_DIGIT, "12345", "letters", ""])
+@pytest.mark.acceptance("referrals-5")
+def test_a_wrong_number_is_refused_unless_urgent(number: str) -> None:
+    with pytest.raises(InvalidNhsNumber) as refused:
+        people.claimed_number(a_request(nhs_number=number))
+
+    assert not number or number not in str(refused.value)
+    assert people.claimed_number(a_request(nhs_number=number, urgency=Urgency.URGENT)) is None
+
+
+@pytest.mark.acceptance("referrals-5")
+def test_a_missing_number_is_refused_unless_urgent() -> None:
+    with pytest.raises(people.NhsNumberMissing):
+        people.claimed_number(a_request(nhs_number=None, urgency=Urgency.ADVICE))
+
+    assert people.claimed_number(a_request(nhs_number=None, urgency=Urgency.URGENT)) is None
+
+
+def test_a_number_is_taken_however_it_is_grouped() -> None:
+    assert people.claimed_number(a_request(nhs_number="999 054 8609")) == DALE
+
+
+def test_somebody_elses_number_does_not_open_their_record() -> None:
+    stranger = some_demographics(born_on=date(1950, 1, 1))
+
+    with pytest.raises(people.IdentityDiffers):
+        people.is_same_person(a_person(), a_request(demographics=stranger))
+
+    assert not people.is_same_person(a_person(), a_request(demographics=stranger, urgency=Urgency.URGENT))
+    assert people.is_same_person(a_person(), a_request())
+    assert people.is_same_person(a_person(), a_request(demographics=None))
+
+
+def test_an_answer_becomes_part_of_the_story() -> None:
+    decision = people.add_answer(a_person(), "The key is with the neighbour.", referral_id=new_id())
+
+    assert decision.state.story.history == ("The key is with the neighbour.",)
+
+
+def test_a_correction_replaces_what_it_names_and_nothing_else() -> None:
+    known = a_person()
+
+    decision = people.revise(known, ReviseRecord(sharing=SharingPreference.WITHHELD), locality=known.locality)
+
+    assert decision.state == replace(known, sharing=SharingPreference.WITHHELD)
+    assert not decision.state.is_family_kept_informed
+
+
+def test_a_correction_that_corrects_nothing_is_refused() -> None:
+    with pytest.raises(people.NothingToRevise):
+        people.revise(a_person(), ReviseRecord(), locality=Locality.WEST)

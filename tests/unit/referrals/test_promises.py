@@ -1,0 +1,92 @@
+"""What holds for every referral on every way it may go: nobody is dropped, and the clock is a fact (design.md, promises 2 and 4)."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.referrals.domain import Policy, deadlines, receiving
+from services.referrals.domain.receiving import Arrival
+from services.referrals.domain.reference import parse_reference, reference_of
+from services.referrals.domain.referral import OPEN, Due, Referral, live_deadline, owner, possible
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import ReferralUrgencyRaised
+from shared.kernel.decision import Decision
+from shared.kernel.ids import new_id
+from tests.builders.referrals import MONDAY, a_person, a_request, moves
+
+POLICY = Policy()
+
+
+@dataclass
+class Journey:
+    """A referral on its way, and the rows that the timer table would hold."""
+
+    now: datetime
+    referral: Referral
+    pending: set[tuple[str, datetime]] = field(default_factory=set)
+
+    @classmethod
+    def begun(cls, urgency: Urgency, number: int) -> "Journey":
+        now = MONDAY.astimezone(UTC)
+        arrival = Arrival(new_id(), reference_of(number), "W07", is_story_known=False, is_practice_covered=True, joins=None)
+        decision = receiving.receive(a_request(urgency=urgency), a_person(), arrival, now=now, policy=POLICY)
+        journey = cls(now, decision.state)
+        journey.keep(decision)
+        return journey
+
+    def keep(self, decision: Decision[Referral]) -> None:
+        """What saving it does."""
+        self.pending = {row for row in self.pending if row[0] not in decision.cancels}
+        self.pending |= {(deadline.kind, deadline.due_at) for deadline in decision.deadlines}
+        self.referral = replace(decision.state, version=decision.state.version + len(decision.events))
+
+    def fire(self, until: datetime) -> None:
+        """The timer loop comes by, perhaps late: each row that is due fires once."""
+        while due := sorted((at, kind) for kind, at in self.pending if at <= until):
+            at, kind = due[0]
+            self.now = max(self.now, at)
+            self.pending.discard((kind, at))
+            self.keep(deadlines.remind(self.referral, Due(kind), self.now, POLICY))
+        self.now = until
+
+
+STEPS = st.lists(st.tuples(st.integers(0, 100), st.sampled_from(Urgency), st.integers(0, 96)), max_size=14)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(Urgency), STEPS, st.integers(1, 10**6))
+def test_whatever_happens_nobody_is_dropped_and_no_clock_is_reset(
+    urgency: Urgency, steps: list[tuple[int, Urgency, int]], number: int
+) -> None:
+    journey = Journey.begun(urgency, number)
+    first = journey.referral
+    clock = first.clock_starts_at
+
+    for choice, judged, hours in steps:
+        journey.fire(journey.now + timedelta(hours=hours))
+        commands = [trigger for trigger in possible(journey.referral) if not isinstance(trigger, Due)]
+        if not commands:
+            break
+        decision = moves(journey.now, POLICY, judged=judged)[commands[choice % len(commands)]](journey.referral)
+        journey.keep(decision)
+        raised = [event.clock_starts_at for event in decision.events if isinstance(event, ReferralUrgencyRaised)]
+        clock = raised[0] if raised else clock
+        _everything_is_kept(journey, first, clock)
+
+
+def _everything_is_kept(journey: Journey, first: Referral, clock: datetime) -> None:
+    referral = journey.referral
+    assert (referral.id, referral.reference, referral.received_at) == (first.id, first.reference, first.received_at)
+    assert parse_reference(referral.reference) == referral.reference
+    assert referral.clock_starts_at == clock
+    if referral.status in OPEN:
+        assert owner(referral) is not None
+        assert referral.due_at is not None
+        [(kind, at)] = journey.pending
+        assert (kind, at) == (live_deadline(referral), referral.due_at + timedelta(microseconds=1))
+        assert at > journey.now
+    else:
+        assert (owner(referral), live_deadline(referral), referral.due_at, journey.pending) == (None, None, None, set())
+        assert referral.ended_at is not None

@@ -1,0 +1,135 @@
+"""How a referral begins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.referrals.domain import Policy, receiving
+from services.referrals.domain.receiving import Arrival
+from services.referrals.domain.referral import Due, Referral, Status
+from shared.clock import LONDON
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import (
+    Reason,
+    ReferralIdentified,
+    ReferralIdentityUnverified,
+    ReferralMerged,
+    ReferralReceived,
+)
+from shared.kernel.decision import Decision
+from shared.kernel.ids import new_id
+from tests.builders.referrals import MONDAY, SATURDAY, a_person, a_referral, a_request
+
+POLICY = Policy()
+NOW = MONDAY.astimezone(UTC)
+
+
+def test_it_is_acknowledged_with_a_reference_and_its_clock_starts() -> None:
+    decision = _receive()
+
+    assert [type(event) for event in decision.events] == [ReferralReceived, ReferralIdentified]
+    assert decision.state.status is Status.IDENTIFIED
+    assert decision.state.received_at == decision.state.clock_starts_at == NOW
+
+
+@pytest.mark.acceptance("referrals-5")
+def test_an_urgent_one_without_a_verified_number_is_taken_all_the_same() -> None:
+    decision = _receive(person=a_person(nhs_number=None), urgency=Urgency.URGENT)
+
+    assert [type(event) for event in decision.events] == [ReferralReceived, ReferralIdentityUnverified]
+    assert decision.state.status is Status.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("urgency", "at", "due_at"),
+    [
+        (Urgency.URGENT, "2015-03-14T09:00", "2015-03-14T09:15"),  # T5: a Saturday is a day like any other
+        (Urgency.URGENT, "2015-03-14T23:00", "2015-03-15T07:15"),  # G03: we open at 07:00
+        (Urgency.URGENT, "2015-03-14T06:59", "2015-03-14T07:15"),
+        (Urgency.ROUTINE, "2015-03-16T10:05", "2015-03-17T10:05"),
+        (Urgency.ROUTINE, "2015-03-13T16:00", "2015-03-16T16:00"),
+        (Urgency.ADVICE, "2015-04-02T12:00", "2015-04-07T12:00"),  # Easter
+    ],
+)
+def test_somebody_must_triage_it_in_time(urgency: Urgency, at: str, due_at: str) -> None:
+    decision = _receive(now=_london(at), urgency=urgency)
+
+    assert decision.state.due_at == _london(due_at)
+    assert [deadline.kind for deadline in decision.deadlines] == [Due.TRIAGE]
+
+
+@pytest.mark.acceptance("referrals-2")
+def test_the_same_trouble_within_the_window_joins_the_open_referral() -> None:
+    open_one = a_referral()
+
+    decision = _receive(joins=open_one)
+
+    assert [type(event) for event in decision.events] == [ReferralReceived, ReferralIdentified, ReferralMerged]
+    assert decision.state.merged_into == open_one.id
+    assert decision.state.correlation_id == open_one.correlation_id
+    assert decision.state.reference != open_one.reference
+    assert not decision.deadlines
+
+
+@pytest.mark.parametrize(
+    ("hours", "joins"), [(0, True), (72, True), (72.001, False)], ids=["at once", "at the end of the window", "after it"]
+)
+def test_the_window_is_72_hours(*, hours: float, joins: bool) -> None:
+    open_one = a_referral(received_at=NOW - timedelta(hours=hours))
+
+    assert (receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one) is joins
+
+
+@pytest.mark.parametrize(
+    "changes", [{"reason": Reason.FALLS}, {"status": Status.CLOSED}, {"status": Status.CANCELLED}, {"status": Status.MERGED}]
+)
+def test_another_trouble_or_an_ended_referral_is_not_joined(changes: dict[str, Any]) -> None:
+    assert receiving.to_join(a_request(), [a_referral(**changes)], NOW, POLICY) is None
+
+
+def test_an_urgent_one_never_disappears_into_one_that_is_not_urgent() -> None:
+    urgent = a_request(urgency=Urgency.URGENT)
+    running = a_referral(Status.TRIAGED_URGENT)
+
+    assert receiving.to_join(urgent, [a_referral()], NOW, POLICY) is None
+    assert receiving.to_join(urgent, [a_referral(), running], NOW, POLICY) is running
+    assert receiving.to_join(a_request(), [running], NOW, POLICY) is running
+
+
+def test_the_newest_of_several_is_joined() -> None:
+    older, newer = a_referral(received_at=NOW - timedelta(hours=3)), a_referral(received_at=NOW - timedelta(hours=2))
+
+    assert receiving.to_join(a_request(), [newer, older], NOW, POLICY) is newer
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "at", "service"),
+    [
+        (Status.IDENTIFIED, {"urgency": Urgency.URGENT}, "2015-03-14T23:00", "out-of-hours-gp"),
+        (Status.IDENTIFIED, {"urgency": Urgency.URGENT}, "2015-03-14T21:59", None),
+        (Status.IDENTIFIED, {}, "2015-03-14T23:00", None),
+        (Status.TRIAGED_URGENT, {"has_red_flag": True}, "2015-03-14T12:00", "ambulance"),
+        (Status.TRIAGED_URGENT, {"has_red_flag": True}, "2015-03-14T23:00", "ambulance"),
+        (Status.ACCEPTED, {"has_red_flag": True}, "2015-03-14T12:00", None),
+        (Status.CLOSED, {"has_red_flag": True}, "2015-03-14T12:00", None),
+    ],
+)
+def test_the_caller_is_told_whom_to_turn_to_when_it_cannot_wait(
+    status: Status, changes: dict[str, Any], at: str, service: str | None
+) -> None:
+    assert receiving.turn_to_now(a_referral(status, **changes), _london(at), POLICY) == service
+
+
+def _receive(*, now: datetime = NOW, joins: Referral | None = None, **changes: Any) -> Decision[Referral]:
+    person = changes.pop("person", None) or a_person()
+    arrival = Arrival(new_id(), "CPA-9E7D-RTAY", "W07", is_story_known=False, is_practice_covered=True, joins=joins)
+    return receiving.receive(a_request(**changes), person, arrival, now=now, policy=POLICY)
+
+
+def _london(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
+
+
+def test_saturday_is_open() -> None:
+    assert receiving.turn_to_now(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None

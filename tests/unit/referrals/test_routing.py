@@ -1,0 +1,222 @@
+"""Who takes a referral over, and what happens when they do or do not."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
+from services.referrals.domain import Policy, routing
+from services.referrals.domain.directory import BelowMinimumAge, LocalityNotCovered, PracticeNotCovered, ResidenceElsewhere, Serves, Service
+from services.referrals.domain.person import Person
+from services.referrals.domain.referral import Due, Referral, Status, owner, permit
+from shared.clock import LONDON
+from shared.contracts.codes import Locality
+from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+from tests.builders.referrals import MONDAY, a_person, a_referral, a_service
+
+POLICY = Policy()
+LATER = MONDAY.astimezone(UTC) + timedelta(hours=1)
+RAPID_CARE = a_service("rapid-care", opens=time(7), closes=time(22))
+
+
+@pytest.mark.acceptance("referrals-1")
+def test_an_urgent_one_goes_to_rapid_care_with_its_original_received_time() -> None:
+    referral = a_referral(Status.TRIAGED_URGENT)
+
+    decision = _route(referral, RAPID_CARE)
+
+    [event] = decision.events
+    assert isinstance(event, ReferralRouted)
+    assert (event.route, event.received_at, event.clock_starts_at) == (Route.RAPID_CARE, referral.received_at, referral.received_at)
+    assert event.acknowledge_by == decision.state.due_at == LATER + timedelta(minutes=45)
+    assert [deadline.kind for deadline in decision.deadlines] == [Due.ACKNOWLEDGEMENT]
+
+
+@pytest.mark.parametrize(
+    ("status", "service", "is_complex"),
+    [
+        (Status.TRIAGED_URGENT, a_service(), False),
+        (Status.TRIAGED_URGENT, a_service("mdt"), True),
+        (Status.TRIAGED_ROUTINE, a_service(), False),
+        (Status.TRIAGED_ROUTINE, a_service("mdt"), True),
+        (Status.TRIAGED_ROUTINE, a_service("care-navigation"), False),
+        (Status.TRIAGED_ADVICE, a_service("mdt"), True),
+        (Status.TRIAGED_ADVICE, a_service("care-navigation"), False),
+    ],
+    ids=lambda value: getattr(value, "code", str(value)),
+)
+def test_every_triage_has_its_routes(*, status: Status, service: Service, is_complex: bool) -> None:
+    assert _route(a_referral(status, is_complex=is_complex), service).state.status is Status.ROUTED
+
+
+@pytest.mark.parametrize(
+    ("status", "service"),
+    [
+        (Status.TRIAGED_ROUTINE, RAPID_CARE),
+        (Status.TRIAGED_ADVICE, RAPID_CARE),
+        (Status.TRIAGED_ADVICE, a_service()),
+        (Status.TRIAGED_URGENT, a_service("care-navigation")),
+    ],
+    ids=lambda value: getattr(value, "code", str(value)),
+)
+def test_other_routes_do_not_fit(status: Status, service: Service) -> None:
+    with pytest.raises(routing.RouteDoesNotFit):
+        _route(a_referral(status), service)
+
+
+def test_a_service_is_reached_by_its_own_route_only() -> None:
+    with pytest.raises(routing.RouteDoesNotFit):
+        _route(a_referral(Status.TRIAGED_URGENT), a_service(), route=Route.RAPID_CARE)
+
+
+def test_the_meeting_takes_what_is_complex() -> None:
+    with pytest.raises(routing.NotComplex):
+        _route(a_referral(Status.TRIAGED_ROUTINE), a_service("mdt"))
+
+
+def test_danger_to_life_is_for_the_ambulance_alone() -> None:
+    referral = a_referral(Status.TRIAGED_URGENT, has_red_flag=True)
+
+    with pytest.raises(routing.LifeInDanger):
+        _route(referral, RAPID_CARE)
+
+    assert _route(referral, a_service("ambulance", serves=Serves.ANYBODY)).state.status is Status.ROUTED
+
+
+def test_somebody_under_65_needs_a_clinicians_reason() -> None:
+    young, referral = a_person(born_on=date(1961, 1, 1)), a_referral(Status.TRIAGED_URGENT)
+
+    with pytest.raises(BelowMinimumAge):
+        _route(referral, RAPID_CARE, person=young)
+
+    overridden = _route(referral, RAPID_CARE, person=young, override_reason="Frail since a stroke")
+    assert overridden.state.override_reason == "Frail since a stroke"
+    assert overridden.events[0].is_eligibility_overridden is True  # type: ignore[attr-defined]
+
+
+def test_a_reason_that_was_not_needed_overrides_nothing() -> None:
+    decision = _route(a_referral(Status.TRIAGED_URGENT), RAPID_CARE, override_reason="To be sure")
+
+    assert decision.events[0].is_eligibility_overridden is False  # type: ignore[attr-defined]
+    assert decision.state.override_reason is None
+
+
+@pytest.mark.acceptance("referrals-4")
+def test_somebody_registered_here_is_eligible_wherever_they_live() -> None:
+    enfield = a_person(residence="ENFIELD")
+
+    assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), person=enfield).state.status is Status.ROUTED
+
+
+@pytest.mark.acceptance("referrals-4")
+def test_a_resident_registered_elsewhere_gets_social_care_but_not_planned_health_care() -> None:
+    referral = a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False)
+
+    with pytest.raises(PracticeNotCovered):
+        _route(referral, a_service(), override_reason="They live next door")
+
+    assert _route(referral, a_service("social-care-direct", serves=Serves.RESIDENT)).state.status is Status.ROUTED
+
+
+def test_urgent_care_does_not_ask_for_registration_when_a_clinician_says_so() -> None:
+    visitor = a_referral(Status.TRIAGED_URGENT, is_practice_covered=False)
+
+    with pytest.raises(PracticeNotCovered):
+        _route(visitor, RAPID_CARE)
+
+    assert _route(visitor, RAPID_CARE, override_reason="Visiting his daughter").state.status is Status.ROUTED
+
+
+@pytest.mark.parametrize(
+    ("service", "person", "refusal"),
+    [
+        (a_service("integrated-locality-team", localities=(Locality.LOCALITY_C,)), a_person(), LocalityNotCovered),
+        (a_service("social-care-direct", serves=Serves.RESIDENT), a_person(residence="ENFIELD"), ResidenceElsewhere),
+    ],
+    ids=["locality", "residence"],
+)
+def test_no_reason_overrides_where_a_service_works(service: Service, person: Person, refusal: type[RuleBroken]) -> None:
+    with pytest.raises(refusal):
+        _route(a_referral(Status.TRIAGED_URGENT), service, person=person, override_reason="All the same")
+
+
+@pytest.mark.parametrize(
+    ("status", "at", "due_at"),
+    [
+        (Status.TRIAGED_URGENT, "2015-03-14T23:00", "2015-03-15T07:15"),
+        (Status.TRIAGED_URGENT, "2015-03-28T23:00", "2015-03-29T07:15"),  # the clocks go forward that night
+        (Status.TRIAGED_URGENT, "2015-10-24T23:00", "2015-10-25T07:15"),  # and back that one
+    ],
+)
+def test_a_closed_service_answers_after_it_opens(status: Status, at: str, due_at: str) -> None:
+    assert _route(a_referral(status), RAPID_CARE, now=_london(at)).state.due_at == _london(due_at)
+
+
+def test_a_routine_receiver_has_two_working_days() -> None:
+    friday = _london("2015-03-13T16:00")
+
+    assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), now=friday).state.due_at == _london("2015-03-17T16:00")
+
+
+@pytest.mark.acceptance("referrals-3")
+def test_advice_is_signposted_to_an_entry_of_the_directory() -> None:
+    decision = routing.signpost(
+        a_referral(Status.TRIAGED_ADVICE), SignpostReferral("befriending"), service=a_service("befriending"), now=LATER, policy=POLICY
+    )
+
+    assert decision.state.status is Status.SIGNPOSTED
+    assert decision.events == [ReferralSignposted(service_code="befriending")]
+    assert decision.state.due_at == LATER + timedelta(days=21)
+
+
+def test_the_receiver_owns_what_it_has_accepted() -> None:
+    decision = routing.accept(a_referral(Status.ROUTED), LATER, POLICY)
+
+    assert decision.events == [ReferralAccepted(service_code="district-nursing", accepted_at=LATER)]
+    assert owner(decision.state) == "district-nursing"
+    assert decision.state.due_at == LATER + timedelta(days=28)
+
+
+@pytest.mark.acceptance("referrals-6")
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
+def test_what_is_returned_is_triaged_anew_under_the_same_reference(status: Status) -> None:
+    before = a_referral(status)
+
+    decision = routing.give_back(before, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY)
+
+    assert decision.events == [ReferralReturned(service_code="district-nursing", reason=ReturnReason.CAPACITY)]
+    assert owner(decision.state) == "community-point-of-access"
+    after = decision.state
+    assert (after.reference, after.received_at, after.clock_starts_at) == (before.reference, before.received_at, before.clock_starts_at)
+
+
+def test_a_return_for_danger_to_life_tells_the_caller() -> None:
+    decision = routing.give_back(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
+
+    assert decision.state.has_red_flag
+
+
+def test_a_receiver_may_accept_while_a_question_is_open() -> None:
+    asked = a_referral(Status.INFORMATION_REQUESTED, asked_in=Status.ROUTED, service_code="district-nursing", route=Route.SERVICE)
+
+    permit(asked, AcceptReferral)
+    assert routing.accept(asked, LATER, POLICY).state.asked_in is None
+
+
+def _route(
+    referral: Referral,
+    service: Service,
+    *,
+    person: Person | None = None,
+    route: Route | None = None,
+    override_reason: str | None = None,
+    now: datetime = LATER,
+) -> Decision[Referral]:
+    command = RouteReferral(route or service.route, service.code, override_reason)
+    return routing.route(referral, command, service=service, person=person or a_person(), now=now, policy=POLICY)
+
+
+def _london(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)

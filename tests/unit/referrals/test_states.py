@@ -1,0 +1,77 @@
+"""The state table of a referral, tried out: every state with every trigger."""
+
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+import pytest
+
+from services.referrals import commands
+from services.referrals.commands import AnswerInformation, ReceiveReferral, RequestInformation
+from services.referrals.domain import Policy
+from services.referrals.domain.referral import ENDED, OPEN, REFERRAL, Due, Referral, Status, live_deadline, owner, possible
+from shared.contracts.referrals import Route
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.transitions import Trigger, name_of
+from tests.builders.referrals import MONDAY, a_referral, moves
+
+MOVES = moves(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
+
+
+#: Every state, and the question that is open in each state in which it may be asked.
+SITUATIONS = [
+    *((status, None) for status in Status if status is not Status.INFORMATION_REQUESTED),
+    *((Status.INFORMATION_REQUESTED, status) for status in Status if status in REFERRAL[RequestInformation].sources),
+]
+
+
+@pytest.mark.parametrize(("status", "asked_in"), SITUATIONS, ids=str)
+@pytest.mark.parametrize("trigger", MOVES, ids=name_of)
+def test_every_state_with_every_trigger_does_what_the_table_says(trigger: Trigger, status: Status, asked_in: Status | None) -> None:
+    referral = _in(status, asked_in)
+
+    if not _is_permitted(trigger, status, asked_in):
+        assert trigger not in possible(referral)
+        with pytest.raises(IllegalTransition):
+            MOVES[trigger](referral)
+        return
+
+    assert trigger in possible(referral)
+    decision = MOVES[trigger](referral)
+    row = REFERRAL[trigger]
+    assert decision.state.status in (row.targets or {status})
+    assert {type(event) for event in decision.events} <= row.emits
+    assert decision.events
+
+
+def test_every_command_and_every_deadline_has_its_row() -> None:
+    named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
+    not_of_a_referral = {commands.Demographics, commands.ReviseRecord}
+
+    assert set(REFERRAL) == (named - not_of_a_referral) | set(Due)
+    assert set(MOVES) == set(REFERRAL) - {ReceiveReferral}
+
+
+def test_a_state_is_open_or_ended_and_an_open_one_has_an_owner_and_a_deadline() -> None:
+    assert set(OPEN) | set(ENDED) == set(Status)
+    for status, asked_in in SITUATIONS:
+        referral = _in(status, asked_in)
+        assert (owner(referral) is not None) is (status in OPEN)
+        assert (live_deadline(referral) is not None) is (status in OPEN)
+
+
+def test_every_open_state_can_be_left_and_no_ended_one_can() -> None:
+    for status in OPEN:
+        assert any(status in row.sources and row.targets - {status} for row in REFERRAL.values())
+    for status in ENDED:
+        assert not any(status in row.sources for row in REFERRAL.values())
+
+
+def _is_permitted(trigger: Trigger, status: Status, asked_in: Status | None) -> bool:
+    sources = REFERRAL[trigger].sources
+    return status in sources and (asked_in is None or trigger is AnswerInformation or asked_in in sources)
+
+
+def _in(status: Status, asked_in: Status | None) -> Referral:
+    referral = a_referral(asked_in or status)
+    with_receiver = {"route": Route.SERVICE, "service_code": "district-nursing"} if asked_in is Status.ROUTED else {}
+    return replace(referral, status=status, asked_in=asked_in, **with_receiver)  # type: ignore[arg-type]

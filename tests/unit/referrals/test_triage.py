@@ -1,0 +1,145 @@
+"""What a clinician decides."""
+
+from datetime import UTC, timedelta
+
+import pytest
+
+from services.referrals.commands import RaiseUrgency, RequestInformation, TriageReferral
+from services.referrals.domain import Policy, triage
+from services.referrals.domain.referral import Due, Referral, Status, live_deadline
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import (
+    ReferralInformationAnswered,
+    ReferralInformationRequested,
+    ReferralTriaged,
+    ReferralUrgencyRaised,
+)
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+from tests.builders.referrals import MONDAY, a_referral
+
+POLICY = Policy()
+LATER = MONDAY.astimezone(UTC) + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "status"),
+    [
+        (Urgency.URGENT, Status.TRIAGED_URGENT),
+        (Urgency.ROUTINE, Status.TRIAGED_ROUTINE),
+        (Urgency.ADVICE, Status.TRIAGED_ADVICE),
+    ],
+)
+def test_a_first_triage_judges_and_keeps_the_clock(urgency: Urgency, status: Status) -> None:
+    before = a_referral()
+
+    decision = _triage(before, urgency)
+
+    assert decision.state.status is status
+    assert decision.state.triaged_by == "clinician-1"
+    assert decision.state.clock_starts_at == before.received_at
+    assert [type(event) for event in decision.events] == [ReferralTriaged]
+
+
+@pytest.mark.acceptance("referrals-8")
+def test_routine_upgraded_to_urgent_gets_a_new_clock_from_the_upgrade() -> None:
+    before = a_referral(Status.TRIAGED_ROUTINE, triaged_at=MONDAY)
+
+    decision = _triage(before, Urgency.URGENT)
+
+    assert decision.state.clock_starts_at == LATER
+    assert decision.state.received_at == before.received_at
+    assert [type(event) for event in decision.events] == [ReferralTriaged, ReferralUrgencyRaised]
+
+
+def test_a_returned_urgent_one_keeps_its_clock() -> None:
+    before = a_referral(Status.RETURNED, urgency=Urgency.URGENT, triaged_at=MONDAY)
+
+    decision = _triage(before, Urgency.URGENT)
+
+    assert decision.state.clock_starts_at == before.received_at
+
+
+def test_triage_and_route_share_one_deadline() -> None:
+    before = a_referral(urgency=Urgency.URGENT)
+
+    decision = _triage(before, Urgency.URGENT)
+
+    assert decision.state.due_at == before.due_at
+    assert not decision.cancels
+    assert not decision.deadlines
+
+
+def test_another_urgency_has_another_deadline() -> None:
+    decision = _triage(a_referral(), Urgency.URGENT)
+
+    assert decision.state.due_at == LATER + timedelta(minutes=15)
+    assert [deadline.kind for deadline in decision.deadlines] == [Due.TRIAGE]
+
+
+def test_danger_to_life_is_urgent() -> None:
+    with pytest.raises(triage.RedFlagIsUrgent):
+        _triage(a_referral(), Urgency.ROUTINE, has_red_flag=True)
+
+
+@pytest.mark.acceptance("referrals-8")
+@pytest.mark.parametrize(
+    "status",
+    [Status.IDENTIFIED, Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED, Status.SIGNPOSTED],
+)
+def test_urgency_is_raised_wherever_it_stands(status: Status) -> None:
+    before = a_referral(status)
+
+    decision = triage.raise_urgency(before, RaiseUrgency("Fever since noon"), raised_by="clinician-1", now=LATER, policy=POLICY)
+
+    assert decision.state.status is Status.TRIAGED_URGENT
+    assert (decision.state.clock_starts_at, decision.state.received_at) == (LATER, before.received_at)
+    assert decision.state.due_at == LATER + timedelta(minutes=15)
+    assert decision.events == [ReferralUrgencyRaised(clock_starts_at=LATER)]
+
+
+def test_what_is_urgent_gets_no_second_clock() -> None:
+    with pytest.raises(triage.AlreadyUrgent):
+        triage.raise_urgency(
+            a_referral(Status.ROUTED, urgency=Urgency.URGENT), RaiseUrgency("Again"), raised_by="", now=LATER, policy=POLICY
+        )
+
+
+@pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_URGENT, Status.ROUTED, Status.RETURNED])
+def test_asking_stops_no_clock_and_no_deadline(status: Status) -> None:
+    before = a_referral(status)
+
+    asked = triage.request_information(before, RequestInformation("Which medicines?"), LATER)
+
+    assert [type(event) for event in asked.events] == [ReferralInformationRequested]
+    assert (asked.state.clock_starts_at, asked.state.due_at) == (before.clock_starts_at, before.due_at)
+    assert live_deadline(asked.state) is live_deadline(before)
+    assert not asked.cancels
+
+
+@pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_URGENT, Status.ROUTED, Status.RETURNED])
+def test_an_answer_leads_back_to_where_it_was_asked(status: Status) -> None:
+    asked = triage.request_information(a_referral(status), RequestInformation("Which medicines?"), LATER).state
+
+    answered = triage.answer_information(asked, LATER)
+
+    assert answered.state.status is status
+    assert answered.events == [ReferralInformationAnswered(answered_at=LATER)]
+
+
+def test_triage_does_not_wait_for_an_answer() -> None:
+    asked = triage.request_information(a_referral(), RequestInformation("Which medicines?"), LATER).state
+
+    assert _triage(asked, Urgency.URGENT).state.status is Status.TRIAGED_URGENT
+
+
+def test_a_question_does_not_permit_what_the_state_before_it_did_not() -> None:
+    asked = triage.request_information(a_referral(Status.ROUTED), RequestInformation("Which medicines?"), LATER).state
+
+    with pytest.raises(IllegalTransition):
+        _triage(asked, Urgency.URGENT)
+
+
+def _triage(referral: Referral, urgency: Urgency, *, has_red_flag: bool = False) -> Decision[Referral]:
+    command = TriageReferral(urgency, is_complex=False, reason="As the GP says", has_red_flag=has_red_flag)
+    return triage.triage(referral, command, triaged_by="clinician-1", now=LATER, policy=POLICY)
