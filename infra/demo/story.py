@@ -79,9 +79,10 @@ async def the_meeting_agrees(world: World) -> list[str]:
     await coordinator.act(f"/mdt/meetings/{case['meeting_id']}", "held", {"attended": _ATTENDED})
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.ids["plan"] = plan["id"]
+    await _navigator_acknowledges(world)
     return [
         "GP, consultant, social worker, mental health and community nurse agree one plan with him: he stays at home with Sally.",
-        "The community nurse is his accountable lead from now on. Three actions go to the navigators.",
+        "The community nurse is his accountable lead from now on. Three actions stand in the navigator's feed, who has seen them.",
     ]
 
 
@@ -92,9 +93,8 @@ async def the_navigator_works(world: World) -> list[str]:
     if len(planned) != len(_ACTIONS):
         raise StoryBroken(f"{len(planned)} tasks came from the plan, not {len(_ACTIONS)}")
     for task, outcome in zip(planned[:2], ("arranged", "advice-given"), strict=True):
-        for verb, body in (("acknowledgement", None), ("beginning", None), ("fulfilment", {"outcome": outcome})):
+        for verb, body in (("beginning", None), ("fulfilment", {"outcome": outcome})):
             await navigator.act(f"/navigation/tasks/{task['id']}", verb, body)
-    await navigator.act(f"/navigation/tasks/{planned[2]['id']}", "acknowledgement")
     await navigator.act(f"/navigation/tasks/{planned[2]['id']}", "block", {"reason": "waiting-list"})
     return [
         "The navigator arranges the social care assessment and advises on a personal budget.",
@@ -153,11 +153,21 @@ async def the_crisis_is_over(world: World) -> list[str]:
     return [f"Stepped down to the locality team. Outcome: admission avoided. Counted benefit: £{closed['benefit_pounds']:,} (scheme 3a)."]
 
 
+async def the_navigator_looks_in(world: World) -> list[str]:
+    navigator = world.caller("clch-navigator-1")
+    tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
+    check = next(task for task in tasks if task["kind"] == "follow-up-check")
+    for verb, body in (("acknowledgement", None), ("beginning", None), ("fulfilment", {"outcome": "checked-well"})):
+        await navigator.act(f"/navigation/tasks/{check['id']}", verb, body)
+    return ["The follow-up check that the step-down put into the feed: he is well, Sally too."]
+
+
 async def the_meeting_reviews(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     case = await coordinator.act(path, "discussion", _revision())
     await coordinator.act(f"/mdt/meetings/{case['meeting_id']}", "held", {"attended": _ATTENDED})
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
+    await _navigator_acknowledges(world)
     return [f"The meeting looks at the plan again: version {plan['plan_version']}, same lead."]
 
 
@@ -168,7 +178,7 @@ async def two_weeks_later(world: World) -> list[str]:
     referral = await world.caller("gp").get(f"/referrals/{world.ids['referral']}")
     world.seen |= {"contact": contact, "timeline": timeline["items"], "referral": referral}
     lines = ["No admission was seen. What everybody who is involved can read on one page:", ""]
-    lines += [f"{_local(each['at'])}  {each['type']}" for each in timeline["items"]]
+    lines += [f"{_local(each['occurred_at'])}  {each['type']}" for each in timeline["items"]]
     lines += ["", f"His one contact: {contact['role']}, {contact['organisation']}, {contact['telephone']}."]
     lines += [f"What his GP sees under {referral['reference']}: {referral['status']}, {referral['outcome']}."]
     lines += [f"Two-hour response: {world.seen['minutes']} minutes, met. Admission avoided, confirmed: £{world.seen['benefit_pounds']:,}."]
@@ -190,6 +200,7 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter(day(14, "21:12"), "At his door", she_is_there),
     Chapter(day(14, "21:50"), "Care at home", care_at_home),
     Chapter(day(18, "15:00"), "Day 18", the_crisis_is_over),
+    Chapter(day(19, "10:00"), "Day 19: the navigator looks in", the_navigator_looks_in),
     Chapter(day(24, "13:30"), "The next weekly meeting", the_meeting_reviews),
     Chapter(day(33, "12:00"), "Two weeks after the crisis was closed", two_weeks_later),
 )
@@ -252,6 +263,14 @@ def _discussion() -> dict[str, Any]:
 def _revision() -> dict[str, Any]:
     follow_up = {"kind": "care-coordination", "owner_role": "care-navigator", "due_on": "2026-10-14"}
     return {**{key: value for key, value in _discussion().items() if key != "lead"}, "actions": [follow_up]}
+
+
+async def _navigator_acknowledges(world: World) -> None:
+    await world.settle()
+    navigator = world.caller("clch-navigator-1")
+    for task in (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]:
+        if task["status"] == "assigned":
+            await navigator.act(f"/navigation/tasks/{task['id']}", "acknowledgement")
 
 
 async def _import_risk(world: World, ratio: str, valid_from: str) -> Any:

@@ -72,7 +72,9 @@ async def test_one_timeline_holds_what_every_service_did(story: Lived) -> None:
     kinds = [entry["type"] for entry in story.world.seen["timeline"]]
 
     assert {kind.partition(".")[0] for kind in kinds} == {"referrals", "rapid-care", "mdt", "navigation"}
-    assert [entry["at"] for entry in story.world.seen["timeline"]] == sorted(entry["at"] for entry in story.world.seen["timeline"])
+    assert [entry["occurred_at"] for entry in story.world.seen["timeline"]] == sorted(
+        entry["occurred_at"] for entry in story.world.seen["timeline"]
+    )
 
 
 @pytest.mark.acceptance("AC7")

@@ -1,0 +1,55 @@
+"""The walk through the API in README.md, carried out as printed: each answer holds what the block after its request shows."""
+
+import asyncio
+import json
+import os
+import re
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.demo.calendar import day
+from infra.product import Product, running
+from infra.serve import CALLERS, token
+
+README = Path(__file__).parents[2] / "README.md"
+_STEPS = re.compile(r"```sh\n(.*?)```\n```json\n(.*?)```", re.DOTALL)
+_ANYTHING = "…"
+
+
+@pytest.fixture
+async def product() -> AsyncIterator[Product]:
+    """As `make up` serves it, on a Monday morning, when Rapid Care is open."""
+    async with running(f"readme-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as served:
+        yield served
+
+
+async def test_the_walk_through_the_api_gives_what_the_readme_shows(product: Product, tmp_path: Path) -> None:
+    steps = _STEPS.findall(README.read_text())
+    exports = "\n".join(f"export TOKEN_{name.upper().replace('-', '_')}={token(product.keys, name)}" for name in CALLERS)
+    preamble = f"set -euo pipefail\nexport CARE={product.url}\n{exports}\ncd {tmp_path}\n"
+
+    known = ""
+    for script, shown in steps:
+        run = await asyncio.create_subprocess_exec("bash", "-c", preamble + known + script, stdout=PIPE, stderr=PIPE)
+        out, err = await run.communicate()
+        assert run.returncode == 0, err.decode()
+        assert _differs(json.loads(shown), json.loads(out)) is None, out.decode()
+        known += "".join(line + "\n" for line in script.splitlines() if re.match(r"[A-Z]+=", line))
+
+    assert len(steps) == 6
+
+
+def _differs(shown: Any, got: Any, where: str = "answer") -> str | None:
+    """The first place where what is shown is not what was answered; fields that are not shown may be anything."""
+    if shown == _ANYTHING:
+        return None if got is not None else where
+    if isinstance(shown, dict):
+        return next((found for key, value in shown.items() if (found := _differs(value, got.get(key), f"{where}.{key}"))), None)
+    if isinstance(shown, list):
+        pairs = zip(shown, got, strict=False)
+        return next((found for value, other in pairs if (found := _differs(value, other, f"{where}[]"))), None)
+    return None if shown == got else f"{where}: {got}"
