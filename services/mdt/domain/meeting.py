@@ -176,6 +176,11 @@ def require_begun(starts_at: datetime, now: datetime) -> None:
         raise MeetingNotBegun("The meeting has not begun.")
 
 
+def require_unrecorded(meeting: Meeting) -> None:
+    """Raises IllegalTransition."""
+    require(meeting.status, Due.ROLL_OVER, MEETING)
+
+
 def missing_roles(attended: Sequence[Role], discussed: Discussed, policy: Policy) -> list[Role]:
     needed = [*policy.quorum, *([Role.MENTAL_HEALTH] if discussed.needs_mental_health else [])]
     return [role for role in needed if role not in attended]

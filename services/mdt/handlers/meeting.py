@@ -2,14 +2,13 @@
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.meeting import MEETING, Due, Meeting
+from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.diary import ensure_meetings, next_place
 from services.mdt.handlers.listing import roll_over
 from services.mdt.store import case as case_store
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
 from shared.kernel.at import At
-from shared.kernel.transitions import require
 from shared.persistence.timers import Timer
 
 
@@ -45,6 +44,6 @@ async def on_roll_over(timer: Timer, *, tx: Tx) -> None:
     """Nobody recorded the meeting: what it did not discuss moves on all the same, so that no case waits for a form."""
     await lock_diary(tx)
     meeting = await meetings.load(tx, timer.subject)
-    require(meeting.status, Due.ROLL_OVER, MEETING)
+    domain.require_unrecorded(meeting)
     await roll_over(tx, meeting, "meeting-not-recorded")
     await ensure_meetings(tx=tx)

@@ -1,0 +1,168 @@
+"""The care plan: offered, agreed or declined, reviewed, revised, used in a crisis."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.mdt.commands import RequestReview
+from services.mdt.domain import care_plan as domain
+from services.mdt.domain.care_plan import ActionUnknown, Due, Occurrence, Status
+from shared.contracts.codes import Locality, RiskLevel
+from shared.contracts.mdt import (
+    CarePlanAgreed,
+    CarePlanDeclined,
+    CarePlanEnacted,
+    CarePlanOffered,
+    CarePlanRecorded,
+    CarePlanReviewDue,
+    CarePlanRevised,
+    ReviewTrigger,
+)
+from shared.kernel.ids import PersonId, new_id
+from shared.kernel.transitions import Trigger
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_plan, a_version, an_agreed_action
+
+TODAY = date(2015, 3, 4)
+
+
+def a_blank_plan() -> domain.CarePlan:
+    return domain.first_plan(plan_id=new_id(), person_id=PersonId(new_id()), correlation_id=new_id(), locality=Locality.WEST)
+
+
+def test_a_first_plan_that_the_person_agrees_to_is_offered_agreed_and_recorded() -> None:
+    version = a_version()
+
+    decision = domain.offer(a_blank_plan(), version, is_agreed_by_person=True, policy=POLICY)
+
+    assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanAgreed, CarePlanRecorded]
+    assert (decision.state.status, decision.state.in_force, decision.state.offered) == (Status.AGREED, version, None)
+    agreed = decision.events[1]
+    assert isinstance(agreed, CarePlanAgreed)
+    assert (agreed.plan_version, agreed.actions, agreed.has_crisis_section) == (1, version.actions, True)
+
+
+def test_a_declined_plan_was_offered_and_is_asked_about_again_at_its_review() -> None:
+    decision = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=False, policy=POLICY)
+
+    assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanDeclined]
+    assert decision.state.status is Status.DECLINED
+    assert [deadline.kind for deadline in decision.deadlines] == [Due.REVIEW]
+
+
+def test_an_offer_waits_for_the_person() -> None:
+    offered = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=None, policy=POLICY).state
+
+    agreed = domain.agree(offered)
+
+    assert (offered.status, offered.in_force) == (Status.OFFERED, None)
+    assert [type(event) for event in agreed.events] == [CarePlanAgreed, CarePlanRecorded]
+    assert agreed.state.in_force == offered.offered
+
+
+def test_a_revision_replaces_what_was_in_force() -> None:
+    plan, second = a_plan(), a_version(2)
+
+    decision = domain.offer(plan, second, is_agreed_by_person=True, policy=POLICY)
+
+    assert [type(event) for event in decision.events] == [CarePlanRevised, CarePlanRecorded]
+    assert (decision.state.in_force, decision.state.plan_version) == (second, 2)
+
+
+@pytest.mark.parametrize("is_agreed_by_person", [None, False])
+def test_what_the_person_agreed_to_stays_in_force_until_they_agree_to_more(*, is_agreed_by_person: bool | None) -> None:
+    plan = a_plan()
+
+    after = domain.offer(plan, a_version(2), is_agreed_by_person=is_agreed_by_person, policy=POLICY).state
+
+    assert after.in_force == plan.in_force
+
+
+def test_the_words_travel_only_in_the_restricted_record() -> None:
+    words = a_joint_plan(what_matters="To stay at home with Sally.")
+    decision = domain.offer(a_blank_plan(), a_version(joint_plan=words), is_agreed_by_person=True, policy=POLICY)
+
+    public = [event.model_dump_json() for event in decision.events if isinstance(event, CarePlanOffered | CarePlanAgreed)]
+    assert not any("Sally" in text for text in public)
+    assert any(isinstance(event, CarePlanRecorded) and "Sally" in event.what_matters for event in decision.events)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "told"),
+    [
+        (RequestReview, ReviewTrigger.PERSON_ASKED),
+        (Due.REVIEW, ReviewTrigger.DUE_DATE),
+        (Occurrence.RAPID_CARE_CLOSED, ReviewTrigger.RAPID_CARE_CLOSED),
+        (Occurrence.RISK_LEVEL_CROSSED, ReviewTrigger.RISK_LEVEL_CROSSED),
+    ],
+)
+def test_a_review_says_what_made_it_due_and_ends_the_other_deadline(trigger: Trigger, told: ReviewTrigger) -> None:
+    decision = domain.request_review(a_plan(), trigger)
+
+    assert decision.events == [CarePlanReviewDue(trigger=told)]
+    assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [Due.REVIEW])
+
+
+def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assigned() -> None:
+    plan, response_id = a_plan(), new_id()
+
+    decision = domain.enact(plan, plan_version=1, response_id=response_id)
+
+    assert decision is not None
+    assert decision.events == [CarePlanEnacted(plan_version=1, response_id=response_id)]
+    assert domain.enact(decision.state, plan_version=1, response_id=response_id) is None
+
+
+@pytest.mark.parametrize(
+    ("level", "is_resident", "review_on"),
+    [
+        (RiskLevel.VERY_HIGH, False, date(2015, 5, 27)),
+        (RiskLevel.VERY_HIGH, True, date(2015, 5, 27)),
+        (RiskLevel.HIGH, False, date(2015, 9, 2)),
+        (RiskLevel.LOW, True, date(2015, 9, 2)),
+        (None, False, date(2015, 9, 2)),
+    ],
+)
+def test_the_review_comes_after_twelve_weeks_at_very_high_risk_and_after_twenty_six_else(
+    *, level: RiskLevel | None, is_resident: bool, review_on: date
+) -> None:
+    assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
+
+
+def test_a_care_home_with_a_shorter_cadence_decides() -> None:
+    fortnightly = replace(POLICY, review_weeks_care_home=2)
+
+    assert domain.review_day(TODAY, RiskLevel.VERY_HIGH, is_care_home_resident=True, policy=fortnightly) == date(2015, 3, 18)
+
+
+def test_the_review_deadline_is_in_the_morning_of_london_in_summer_too() -> None:
+    decision = domain.offer(a_blank_plan(), a_version(review_on=date(2015, 5, 27)), is_agreed_by_person=True, policy=POLICY)
+
+    assert decision.deadlines[0].due_at == datetime(2015, 5, 27, 8, tzinfo=UTC)
+
+
+def test_only_actions_of_the_plan_continue() -> None:
+    plan = a_plan()
+    assert plan.in_force is not None
+    known = plan.in_force.actions[0].action_id
+
+    domain.require_known(plan, [an_agreed_action(action_id=known), an_agreed_action()])
+
+    with pytest.raises(ActionUnknown):
+        domain.require_known(plan, [an_agreed_action(action_id=new_id())])
+    with pytest.raises(ActionUnknown):
+        domain.require_known(None, [an_agreed_action(action_id=known)])
+
+
+@given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=8))
+def test_versions_are_numbered_without_a_gap_and_the_last_agreed_one_is_in_force(answers: list[bool | None]) -> None:
+    plan = a_blank_plan()
+    for answer in answers:
+        version = domain.word(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)
+        plan = domain.offer(plan, version, is_agreed_by_person=answer, policy=POLICY).state
+
+    agreed = [number for number, answer in enumerate(answers, 1) if answer]
+    assert plan.plan_version == len(answers)
+    assert (plan.in_force.number if plan.in_force else None) == (agreed[-1] if agreed else None)

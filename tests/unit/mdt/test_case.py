@@ -1,0 +1,176 @@
+"""A case on its way: screened, listed, moved, discussed, closed."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.mdt.commands import CloseCase, CloseReason, DeferCase, DiscussCase, ScreenCase
+from services.mdt.domain import case as domain
+from services.mdt.domain.case import (
+    ActionDueInPast,
+    ActionMissing,
+    CaseNotDiscussed,
+    DeferredTooOften,
+    DestinationMissing,
+    JointPlanMissing,
+    LeadMissing,
+    Status,
+)
+from services.mdt.domain.meeting import MeetingNotBegun, Slot
+from services.mdt.domain.table_16 import Standing
+from shared.contracts.codes import RiskLevel
+from shared.contracts.mdt import (
+    CaseClosed,
+    CaseDeferred,
+    CaseDiscussed,
+    CaseListed,
+    CaseRedirected,
+    CaseReferred,
+    CaseScreened,
+    Destination,
+    ScreeningOutcome,
+)
+from shared.kernel.errors import DomainError
+from shared.kernel.ids import new_id
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_place, an_agreed_action, what_was_agreed
+
+
+def test_a_referral_brings_its_person_with_the_risk_of_that_day() -> None:
+    case = a_case(Status.REFERRED, referral_ids=(new_id(),), is_urgent=True)
+
+    decision = domain.refer(case, Standing(RiskLevel.VERY_HIGH, is_high_climber=True), screen_by=STARTS_AT)
+
+    expected = CaseReferred(referral_id=case.referral_ids[0], risk_level=RiskLevel.VERY_HIGH, is_high_climber=True, is_urgent=True)
+    assert decision.events == [expected]
+    assert [(deadline.kind, deadline.due_at) for deadline in decision.deadlines] == [(domain.Due.SCREENING, STARTS_AT)]
+
+
+def test_an_eligible_case_takes_a_place_on_an_agenda() -> None:
+    case, place = a_case(Status.REFERRED, referral_ids=(new_id(),)), a_place(slot=Slot.URGENT)
+
+    decision = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent=True, needs_mental_health=True), place)
+
+    listed = CaseListed(referral_id=case.referral_ids[0], meeting_id=place.meeting_id, meeting_starts_at=STARTS_AT, is_urgent=True)
+    assert decision.events == [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), listed]
+    assert (decision.state.status, decision.state.slot, decision.state.needs_mental_health) == (Status.LISTED, Slot.URGENT, True)
+
+
+@pytest.mark.acceptance("mdt-7")
+def test_a_case_that_is_not_eligible_carries_a_destination() -> None:
+    case = a_case(Status.REFERRED, referral_ids=(new_id(),))
+    command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.INTEGRATED_LOCALITY_TEAM)
+
+    decision = domain.redirect(case, command)
+
+    redirected = decision.events[1]
+    assert isinstance(redirected, CaseRedirected)
+    assert (redirected.referral_id, redirected.destination) == (case.referral_ids[0], Destination.INTEGRATED_LOCALITY_TEAM)
+    with pytest.raises(DestinationMissing):
+        domain.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE))
+
+
+@pytest.mark.acceptance("mdt-3")
+@pytest.mark.parametrize(
+    ("command", "refusal"),
+    [
+        (what_was_agreed(joint_plan=None), JointPlanMissing),
+        (what_was_agreed(lead=None), LeadMissing),
+        (what_was_agreed(actions=()), ActionMissing),
+        (what_was_agreed(actions=(an_agreed_action(due_on=STARTS_AT.date() - timedelta(days=1)),)), ActionDueInPast),
+    ],
+)
+def test_no_discussion_without_plan_lead_and_an_action_to_come(command: DiscussCase, refusal: type[DomainError]) -> None:
+    with pytest.raises(refusal):
+        domain.require_agreed(a_case(), command, has_lead=False, now=STARTS_AT, policy=POLICY)
+
+
+def test_a_person_who_has_a_lead_keeps_them_when_nobody_else_is_named() -> None:
+    agreed = domain.require_agreed(a_case(), what_was_agreed(lead=None), has_lead=True, now=STARTS_AT, policy=POLICY)
+
+    assert agreed.lead is None
+
+
+def test_nothing_is_discussed_before_the_meeting_begins() -> None:
+    with pytest.raises(MeetingNotBegun):
+        domain.require_agreed(a_case(), what_was_agreed(), has_lead=False, now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
+
+
+def test_a_discussion_answers_every_referral_that_waited() -> None:
+    waiting = (new_id(), new_id())
+    case = a_case(referral_ids=waiting, deferrals=2, is_deferred=True, is_urgent=True)
+
+    decision = domain.discuss(case, care_plan_id=new_id(), lead_id=new_id(), actions=3)
+
+    answered = [event for event in decision.events if isinstance(event, CaseDiscussed)]
+    assert tuple(event.referral_id for event in answered) == waiting
+    assert {event.actions for event in answered} == {3}
+    after = decision.state
+    assert (after.status, after.referral_ids, after.meeting_id, after.discussed_in) == (Status.ACTIVE, (), None, case.meeting_id)
+    assert (after.deferrals, after.is_deferred, after.is_urgent) == (0, False, False)
+
+
+def test_a_second_referral_joins_the_case_that_waits() -> None:
+    case, second = a_case(referral_ids=(new_id(),)), new_id()
+
+    decision = domain.refer_again(case, second, is_urgent=True, standing=Standing(), place=None)
+
+    assert decision.state.referral_ids == (*case.referral_ids, second)
+    assert decision.state.is_urgent
+    assert decision.state.correlation_id == case.correlation_id
+    kinds: list[type] = [type(event) for event in decision.events]
+    assert kinds == [CaseReferred, CaseListed]
+    assert {getattr(event, "referral_id", None) for event in decision.events} == {second}
+
+
+def test_a_referral_for_somebody_under_a_plan_begins_a_new_chain_and_needs_no_screening() -> None:
+    case, second = a_case(Status.ACTIVE, care_plan_id=new_id()), new_id()
+
+    decision = domain.refer_again(case, second, is_urgent=False, standing=Standing(), place=a_place())
+
+    assert (decision.state.status, decision.state.correlation_id) == (Status.LISTED, second)
+
+
+def test_a_case_is_deferred_only_so_often() -> None:
+    case = a_case()
+    for _ in range(POLICY.most_deferrals):
+        case = domain.defer(case, DeferCase("missing-information"), a_place(), POLICY).state
+
+    with pytest.raises(DeferredTooOften):
+        domain.defer(case, DeferCase("missing-information"), a_place(), POLICY)
+
+
+@pytest.mark.acceptance("mdt-8")
+def test_a_case_that_rolls_over_keeps_what_gives_it_priority() -> None:
+    case, following = a_case(is_urgent=True, deferrals=2), a_place(meeting_id=new_id())
+
+    decision = domain.roll_over(case, "meeting-cancelled", following)
+
+    after = decision.state
+    assert [type(event) for event in decision.events] == [CaseDeferred, CaseListed]
+    assert (after.referred_at, after.is_urgent, after.deferrals) == (case.referred_at, True, 2)
+    assert (after.meeting_id, after.is_deferred) == (following.meeting_id, True)
+
+
+def test_needs_that_were_never_discussed_cannot_be_met() -> None:
+    with pytest.raises(CaseNotDiscussed):
+        domain.close(a_case(), CloseCase(CloseReason.NEEDS_MET))
+
+    assert domain.close(a_case(), CloseCase(CloseReason.DIED)).state.status is Status.CLOSED
+
+
+def test_a_withdrawn_referral_ends_the_case_that_waited_for_it_alone() -> None:
+    referral_id = new_id()
+
+    decision = domain.withdraw(a_case(Status.REFERRED, referral_ids=(referral_id,)), referral_id)
+
+    assert decision is not None
+    assert decision.events == [CaseClosed(referral_id=referral_id, reason="referral-withdrawn")]
+    assert decision.state.status is Status.CLOSED
+
+
+def test_a_withdrawn_referral_ends_no_case_that_another_waits_for_or_that_has_a_plan() -> None:
+    referral_id = new_id()
+
+    assert domain.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id) is None
+    assert domain.withdraw(a_case(referral_ids=(referral_id,), care_plan_id=new_id()), referral_id) is None
+    assert domain.withdraw(a_case(Status.ACTIVE), referral_id) is None

@@ -1,0 +1,180 @@
+"""The diary: exactly one meeting for each ISO week, at the right hour of London, and who fits into it."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import holidays
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.mdt.commands import CancelMeeting, HoldMeeting
+from services.mdt.domain import meeting as domain
+from services.mdt.domain.meeting import Discussed, Due, MeetingNotBegun, QuorumMissing, Slot, Status, Taken
+from services.mdt.domain.policy import Policy
+from shared.clock import LONDON
+from shared.contracts.codes import Role
+from shared.contracts.mdt import MeetingCancelled, MeetingHeld, MeetingScheduled
+from shared.kernel.ids import new_id
+from tests.builders.mdt_states import CUT_OFF_AT, POLICY, STARTS_AT, a_meeting
+
+BANK_HOLIDAYS = frozenset(holidays.country_holidays("GB", subdiv="ENG", years=range(2010, 2042)))
+MONDAYS = [date(2011, 1, 3) + timedelta(weeks=week) for week in range(30 * 52)]
+
+
+def scheduled(week: date, policy: Policy = POLICY) -> domain.Meeting:
+    return domain.schedule(week, holidays=BANK_HOLIDAYS, policy=policy).state
+
+
+@pytest.mark.acceptance("mdt-1")
+def test_thirty_years_have_one_meeting_in_each_iso_week() -> None:
+    meetings = [scheduled(week) for week in MONDAYS]
+
+    weeks = [meeting.starts_at.astimezone(LONDON).isocalendar()[:2] for meeting in meetings]
+    assert weeks == [week.isocalendar()[:2] for week in MONDAYS]
+    assert len({meeting.id for meeting in meetings}) == len(MONDAYS)
+
+
+@given(st.dates(date(2011, 1, 1), date(2040, 12, 31)), st.integers(0, 4))
+def test_a_week_has_its_meeting_whatever_day_of_it_is_asked_and_whatever_weekday_it_meets(day: date, weekday: int) -> None:
+    policy = Policy(meets_on_weekday=weekday)
+    meeting = scheduled(domain.week_of(day), policy)
+
+    local = meeting.starts_at.astimezone(LONDON)
+    assert local.isocalendar()[:2] == day.isocalendar()[:2]
+    assert (local.hour, local.minute) == (13, 0)
+    assert local.date() not in BANK_HOLIDAYS
+    assert meeting.id == scheduled(domain.week_of(day), policy).id
+
+
+@given(st.sampled_from(MONDAYS))
+def test_the_cut_off_is_two_working_days_before_at_the_same_hour(week: date) -> None:
+    meeting = scheduled(week)
+
+    cut_off, start = meeting.cut_off_at.astimezone(LONDON), meeting.starts_at.astimezone(LONDON)
+    between = [cut_off.date() + timedelta(days=days) for days in range(1, (start.date() - cut_off.date()).days + 1)]
+    assert meeting.cut_off_at < meeting.starts_at
+    assert cut_off.time() == start.time()
+    assert sum(day.weekday() < 5 and day not in BANK_HOLIDAYS for day in between) == 2
+
+
+@pytest.mark.acceptance("mdt-1")
+@pytest.mark.parametrize(
+    ("week", "meets_on", "cut_off_on"),
+    [
+        (date(2015, 3, 2), date(2015, 3, 4), date(2015, 3, 2)),
+        (date(2013, 12, 23), date(2013, 12, 27), date(2013, 12, 23)),  # Christmas and Boxing Day: Friday
+        (date(2014, 12, 29), date(2014, 12, 31), date(2014, 12, 29)),
+        (date(2019, 12, 30), date(2020, 1, 2), date(2019, 12, 30)),  # New Year's Day: Thursday
+        (date(2015, 4, 6), date(2015, 4, 8), date(2015, 4, 2)),  # Easter Monday and Good Friday lie before
+    ],
+)
+def test_a_bank_holiday_moves_the_meeting_to_the_next_working_day(week: date, meets_on: date, cut_off_on: date) -> None:
+    meeting = scheduled(week)
+
+    assert meeting.starts_at.astimezone(LONDON).date() == meets_on
+    assert meeting.cut_off_at.astimezone(LONDON).date() == cut_off_on
+
+
+def test_a_week_without_a_later_working_day_meets_on_the_one_before() -> None:
+    fridays = Policy(meets_on_weekday=4)
+
+    meeting = scheduled(date(2015, 3, 30), fridays)  # Good Friday 3 April
+
+    assert meeting.starts_at.astimezone(LONDON).date() == date(2015, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("week", "starts_at"),
+    [
+        (date(2015, 3, 23), datetime(2015, 3, 25, 13, tzinfo=UTC)),
+        (date(2015, 3, 30), datetime(2015, 4, 1, 12, tzinfo=UTC)),  # summer time began on Sunday 29 March
+        (date(2015, 10, 19), datetime(2015, 10, 21, 12, tzinfo=UTC)),
+        (date(2015, 10, 26), datetime(2015, 10, 28, 13, tzinfo=UTC)),  # and ended on Sunday 25 October
+    ],
+)
+def test_the_meeting_stays_at_one_o_clock_across_both_clock_changes(week: date, starts_at: datetime) -> None:
+    assert scheduled(week).starts_at == starts_at
+
+
+def test_a_cut_off_on_the_other_side_of_the_clock_change_is_at_one_o_clock_too() -> None:
+    mondays = Policy(meets_on_weekday=0)
+
+    meeting = scheduled(date(2015, 3, 30), mondays)
+
+    assert (meeting.starts_at, meeting.cut_off_at) == (datetime(2015, 3, 30, 12, tzinfo=UTC), datetime(2015, 3, 26, 13, tzinfo=UTC))
+
+
+def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
+    decision = domain.schedule(date(2015, 3, 2), holidays=BANK_HOLIDAYS, policy=POLICY)
+
+    assert decision.events == [MeetingScheduled(starts_at=STARTS_AT, cut_off_at=CUT_OFF_AT)]
+    assert [(deadline.kind, deadline.due_at.date()) for deadline in decision.deadlines] == [
+        (Due.CUT_OFF, date(2015, 3, 2)),
+        (Due.ROLL_OVER, date(2015, 3, 6)),
+    ]
+
+
+@pytest.mark.acceptance("mdt-2")
+@pytest.mark.parametrize(
+    ("taken", "is_urgent", "at", "slot"),
+    [
+        (Taken(0, 0), False, CUT_OFF_AT, Slot.ORDINARY),
+        (Taken(9, 0), False, CUT_OFF_AT, Slot.ORDINARY),
+        (Taken(10, 0), False, CUT_OFF_AT, None),
+        (Taken(0, 0), False, CUT_OFF_AT + timedelta(seconds=1), None),
+        (Taken(9, 0), True, CUT_OFF_AT, Slot.ORDINARY),
+        (Taken(10, 0), True, CUT_OFF_AT, Slot.URGENT),
+        (Taken(10, 1), True, CUT_OFF_AT + timedelta(days=1), Slot.URGENT),
+        (Taken(10, 2), True, CUT_OFF_AT + timedelta(days=1), None),
+        (Taken(0, 0), True, STARTS_AT, None),
+    ],
+)
+def test_ten_ordinary_places_until_the_cut_off_and_two_urgent_ones_until_the_start(
+    *, taken: Taken, is_urgent: bool, at: datetime, slot: Slot | None
+) -> None:
+    assert domain.free_slot(a_meeting(), taken, is_urgent=is_urgent, now=at, policy=POLICY) is slot
+
+
+@pytest.mark.parametrize("status", [Status.HELD, Status.CANCELLED])
+def test_a_meeting_that_is_over_has_no_places(status: Status) -> None:
+    meeting = a_meeting(status=status)
+
+    assert domain.free_slot(meeting, Taken(), is_urgent=True, now=CUT_OFF_AT, policy=POLICY) is None
+
+
+def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> None:
+    command = HoldMeeting((Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE))
+
+    decision = domain.hold(a_meeting(), command, discussed=Discussed(cases=4), now=STARTS_AT, policy=POLICY)
+
+    assert decision.events == [MeetingHeld(attended=command.attended, discussed=4)]
+    assert set(decision.cancels) == set(Due)
+
+
+@pytest.mark.parametrize("absent", POLICY.quorum)
+def test_without_any_one_of_them_it_was_not_quorate(absent: Role) -> None:
+    command = HoldMeeting(tuple(role for role in Role if role is not absent))
+
+    with pytest.raises(QuorumMissing, match=absent):
+        domain.hold(a_meeting(), command, discussed=Discussed(), now=STARTS_AT, policy=POLICY)
+
+
+def test_a_case_flagged_for_mental_health_needs_mental_health_at_the_meeting() -> None:
+    command, flagged = HoldMeeting(POLICY.quorum), Discussed(cases=1, needs_mental_health=True)
+
+    with pytest.raises(QuorumMissing, match="mental-health"):
+        domain.hold(a_meeting(), command, discussed=flagged, now=STARTS_AT, policy=POLICY)
+
+
+def test_a_meeting_cannot_have_been_held_before_it_began() -> None:
+    with pytest.raises(MeetingNotBegun):
+        domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), discussed=Discussed(), now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
+
+
+def test_a_cancelled_meeting_names_the_next_one() -> None:
+    following = new_id()
+
+    decision = domain.cancel(a_meeting(), CancelMeeting("no-chair"), next_meeting_id=following)
+
+    assert decision.events == [MeetingCancelled(reason="no-chair", next_meeting_id=following)]
+    assert (decision.state.status, decision.state.cancelled_because) == (Status.CANCELLED, "no-chair")

@@ -1,0 +1,130 @@
+"""Every state and everything that can happen to it: refused, or as the table says. The tables are what docs/states prints."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+
+from services.mdt import commands
+from services.mdt.domain import care_plan, case, lead, meeting
+from services.mdt.domain.meeting import Discussed
+from services.mdt.domain.table_16 import Standing
+from shared.contracts.codes import StepDown
+from shared.contracts.mdt import Destination, ScreeningOutcome
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import new_id
+from shared.kernel.transitions import Transitions, Trigger
+from tests.builders.mdt_states import (
+    POLICY,
+    STARTS_AT,
+    a_case,
+    a_lead_of,
+    a_meeting,
+    a_place,
+    a_plan,
+    a_version,
+    what_was_agreed,
+)
+
+Act = Callable[[Any], Decision[Any] | None]
+
+
+def _meeting_held(state: meeting.Meeting) -> Decision[Any]:
+    return meeting.hold(state, commands.HoldMeeting(POLICY.quorum), discussed=Discussed(), now=STARTS_AT, policy=POLICY)
+
+
+def _discuss(state: case.Case) -> Decision[Any]:
+    case.require_agreed(state, what_was_agreed(), has_lead=False, now=STARTS_AT, policy=POLICY)
+    return case.discuss(state, care_plan_id=new_id(), lead_id=new_id(), actions=1)
+
+
+def _referred_again(state: case.Case) -> Decision[Any]:
+    place = a_place() if case.is_managed(state) else None
+    return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), place=place)
+
+
+def _screened(state: case.Case) -> Decision[Any]:
+    not_eligible = commands.ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP)
+    case.redirect(state, not_eligible)
+    return case.list_eligible(state, commands.ScreenCase(ScreeningOutcome.ELIGIBLE), a_place())
+
+
+def _unscreened(state: case.Case) -> None:
+    case.require_unscreened(state)
+
+
+def _handed_over(state: lead.Lead) -> Decision[Any]:
+    lead.require_hand_over(state)
+    return lead.hand_over(state, new_id())
+
+
+MEETING: dict[Trigger, Act] = {
+    commands.HoldMeeting: _meeting_held,
+    commands.CancelMeeting: lambda state: meeting.cancel(state, commands.CancelMeeting("no-chair"), next_meeting_id=new_id()),
+    meeting.Due.CUT_OFF: lambda state: meeting.cut_off(state, listed=3),
+    meeting.Due.ROLL_OVER: meeting.require_unrecorded,
+}
+CASE: dict[Trigger, Act] = {
+    commands.ScreenCase: _screened,
+    commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_place(), POLICY),
+    commands.DiscussCase: _discuss,
+    commands.StepDownCase: lambda state: case.step_down(state, commands.StepDownCase(StepDown.GP)),
+    commands.CloseCase: lambda state: case.close(state, commands.CloseCase(commands.CloseReason.DIED)),
+    case.Due.SCREENING: _unscreened,
+    case.Occurrence.REFERRED_AGAIN: _referred_again,
+    case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
+    case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_place()),
+    case.Occurrence.ROLLED_OVER: lambda state: case.roll_over(state, "not-reached", a_place()),
+}
+CARE_PLAN: dict[Trigger, Act] = {
+    commands.AgreePlan: care_plan.agree,
+    commands.DeclinePlan: care_plan.decline,
+    commands.RequestReview: lambda state: care_plan.request_review(state, commands.RequestReview),
+    care_plan.Due.REVIEW: lambda state: care_plan.request_review(state, care_plan.Due.REVIEW),
+    care_plan.Occurrence.RAPID_CARE_CLOSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RAPID_CARE_CLOSED),
+    care_plan.Occurrence.RISK_LEVEL_CROSSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RISK_LEVEL_CROSSED),
+    care_plan.Occurrence.DISCUSSED: lambda state: care_plan.offer(state, a_version(2), is_agreed_by_person=True, policy=POLICY),
+    care_plan.Occurrence.ENACTED: lambda state: care_plan.enact(state, plan_version=1, response_id=new_id()),
+    care_plan.Occurrence.CASE_CLOSED: lambda state: care_plan.close(state, "died"),
+}
+LEAD: dict[Trigger, Act] = {
+    commands.AcceptLead: lambda state: lead.accept(state, STARTS_AT),
+    commands.DeclineLead: lambda state: lead.decline(state, "caseload"),
+    commands.HandOverLead: _handed_over,
+    lead.Due.ANSWER: lead.expire,
+    lead.Occurrence.SUCCEEDED: lambda state: lead.hand_over(state, new_id()),
+    lead.Occurrence.ENDED: lambda state: lead.end(state, "died"),
+}
+
+MACHINES: list[tuple[Transitions, dict[Trigger, Act], list[Any]]] = [
+    (meeting.MEETING, MEETING, [a_meeting(status=status) for status in meeting.Status]),
+    (case.CASE, CASE, [a_case(status, referral_ids=(new_id(),)) for status in case.Status]),
+    (care_plan.CARE_PLAN, CARE_PLAN, [a_plan(status) for status in care_plan.Status]),
+    (lead.LEAD, LEAD, [a_lead_of(status) for status in lead.Status]),
+]
+EVERYTHING = [(table, state, trigger, acts[trigger]) for table, acts, states in MACHINES for state, trigger in product(states, acts)]
+
+
+@pytest.mark.parametrize(("table", "state", "trigger", "act"), EVERYTHING)
+def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_leads_where_it_says(
+    table: Transitions, state: Any, trigger: Trigger, act: Act
+) -> None:
+    row = table[trigger]
+    if state.status not in row.sources:
+        with pytest.raises(IllegalTransition):
+            act(state)
+        return
+
+    decision = act(state)
+
+    if decision is not None:
+        assert decision.state.status in (row.targets or {state.status})
+        assert decision.events
+        assert {type(event) for event in decision.events} <= row.emits
+
+
+@pytest.mark.parametrize(("table", "acts"), [(table, acts) for table, acts, _ in MACHINES])
+def test_every_row_of_a_table_is_carried_out_here(table: Transitions, acts: dict[Trigger, Act]) -> None:
+    assert set(table) == set(acts)
