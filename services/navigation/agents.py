@@ -13,6 +13,7 @@ from shared.contracts.mdt import (
     LeadActivated,
     LeadEnded,
     RiskLevelCrossed,
+    RiskScreened,
 )
 from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
@@ -31,6 +32,7 @@ WIRING = Wiring(
         CaseRedirected: (arrival.on_case_redirected,),
         CaseSteppedDown: (arrival.on_case_stepped_down,),
         RiskLevelCrossed: (arrival.on_risk_level_crossed,),
+        RiskScreened: (arrival.on_risk_screened,),
         LeadActivated: (arrival.on_lead_activated,),
         LeadEnded: (arrival.on_lead_ended,),
         PersonRecordRecorded: (person.on_person_record_recorded,),

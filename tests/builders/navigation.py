@@ -174,18 +174,26 @@ class Navigation:
 
     context: Running
     sequences: dict[UUID, int] = field(default_factory=dict)
+    callers: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
 
     @property
     def coordinator(self) -> dict[str, str]:
-        return self.context.token("navigation:coordinate", actor="navigation-coordinator", role="navigation-coordinator")
+        return self.caller("navigation:coordinate", "navigation-coordinator")
 
     def navigator(self, code: str = NAVIGATOR, organisation: str = "CLCH") -> dict[str, str]:
-        return self.context.token("navigation:work", actor=code, role="care-navigator", organisation=organisation)
+        return self.caller("navigation:work", code, organisation)
+
+    def caller(self, scope: str, actor: str, organisation: str = "CLCH") -> dict[str, str]:
+        """Signing a token takes longer than most requests, so each is signed once."""
+        known = (scope, actor, organisation)
+        if known not in self.callers:
+            self.callers[known] = self.context.token(scope, actor=actor, organisation=organisation, role="care-navigator")
+        return self.callers[known]
 
     async def register(
         self, *codes: str, locality: Locality = Locality.WEST, role: Role = Role.CARE_NAVIGATOR, organisation: str = "CLCH"
     ) -> None:
-        caller = self.context.token("navigation:coordinate", actor="navigation-coordinator", organisation=organisation)
+        caller = self.caller("navigation:coordinate", "navigation-coordinator", organisation)
         for code in codes:
             answer = await self.context.http.put(
                 f"/navigation/navigators/{code}", headers=caller, json={"locality": locality, "role": role}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import AwareDatetime, model_validator
 
 from services.navigation import commands
-from services.navigation.api.callers import Coordinator, Cursor, Limit, NavigatorCode, Staff, place_of
+from services.navigation.api.callers import Coordinator, Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.task import page
 from services.navigation.api.views import NavigatorView, TaskView
 from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_own
@@ -21,6 +21,7 @@ from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Body, Page, actions, answer, created
+from shared.web.cursors import place
 from shared.web.problems import problems
 from shared.web.request import IfMatch, Unit, if_match
 
@@ -71,7 +72,8 @@ async def register_navigator(
     async with unit.transaction(caller) as tx:
         navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
         view = await _view(navigator.code, tx)
-        return await created(tx, view, request.url.path) if navigator.version == 1 else answer(view)
+        is_new = navigator.version == 1 and tx.has_recorded
+        return await created(tx, view, request.url.path) if is_new else answer(view)
 
 
 @router.get("/navigators")
@@ -117,10 +119,10 @@ async def declare_availability(navigator_id: NavigatorCode, body: Availability, 
 @router.get("/navigators/{navigator_id}/tasks", responses=problems(*_REFUSALS))
 async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
     """What they have in hand, the soonest due first."""
-    place = place_of(after)
+    last = place(after) if after else None
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
-        return page(await tasks.work_list(tx, navigator_id, after=place, most=limit), limit, tx)
+        return page(await tasks.work_list(tx, navigator_id, after=last, most=limit + 1), limit, tx)
 
 
 async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
-from services.navigation.api.callers import Coordinator, Cursor, Limit, Staff, cursor_at, place_of
+from services.navigation.api.callers import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.views import OutcomeCount, StepView, TaskDetail, TaskView
 from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_reader
 from services.navigation.domain.policy import Policy
@@ -15,6 +15,7 @@ from services.navigation.queries import task as queries
 from services.navigation.queries.task import Shown
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Page, actions, answer
+from shared.web.cursors import cursor, place
 from shared.web.problems import problems
 from shared.web.request import Unit
 
@@ -50,10 +51,10 @@ async def task_history(task_id: UUID, caller: Staff, unit: Unit) -> list[StepVie
 @router.get("/tasks/unassigned", responses=problems(OrganisationNotInvolved))
 async def unassigned_tasks(caller: Coordinator, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
     """What waits for somebody, the soonest due first."""
-    place = place_of(after)
+    last = place(after) if after else None
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
-        return page(await queries.unassigned(tx, after=place, most=limit), limit, tx)
+        return page(await queries.unassigned(tx, after=last, most=limit + 1), limit, tx)
 
 
 @router.get("/outcomes", responses=problems(OrganisationNotInvolved))
@@ -67,11 +68,11 @@ async def task_outcomes(
 
 
 def page(found: list[Shown], limit: int, tx: Transaction[Policy]) -> Page[TaskView]:
-    """One page of a list by due time; every task shown is audited, for it shows whom it is for."""
-    for shown in found:
-        tx.audit(shown.task.id)
-    last = found[-1].task if len(found) == limit else None
-    return Page(items=[TaskView.of(shown) for shown in found], next=cursor_at((last.due_at, last.id)) if last else None)
+    """The first `limit` of what was found; every task shown is audited, for it shows whom it is for."""
+    items = [TaskView.of(shown) for shown in found[:limit]]
+    for item in items:
+        tx.audit(item.id)
+    return Page(items=items, next=cursor(items[-1].due_at, items[-1].id) if len(found) > limit else None)
 
 
 async def _readable(task_id: UUID, tx: Transaction[Policy]) -> Shown:

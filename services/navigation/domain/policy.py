@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.contracts.codes import Locality
 from shared.contracts.event import Day
 from shared.kernel.working_days import working_days_later
 
@@ -14,6 +15,8 @@ class Policy:
 
     timezone: str = "Europe/London"
     organisation: str = "CLCH"
+    # Where somebody is looked after of whom nothing was told yet; the west is the only locality that the documents name (G26)
+    locality_without_record: Locality = Locality.WEST
     caseload_cap: int = 50
     acknowledge_within_working_days: int = 1
     due_within_working_days: int = 5

@@ -9,8 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.navigation.domain.policy import Policy
-from shared.contracts.codes import Locality, Role, TaskKind, Urgency
-from shared.contracts.mdt import PlanAction
+from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
+from shared.contracts.mdt import PlanAction, RiskScreened
 from shared.contracts.navigation import TaskSource
 from shared.contracts.referrals import Reason, ReferralRouted
 from shared.kernel.ids import PersonId, derived_id
@@ -91,6 +91,12 @@ def of_case(origin: Origin, locality: Locality, now: datetime, policy: Policy) -
 def of_low_risk(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
     """Level 0: no care plan, but the person may benefit from information (Table 16)."""
     return _due_as_usual(origin, TaskKind.PROVIDE_INFORMATION, locality, now, policy)
+
+
+def of_screening(origin: Origin, screened: RiskScreened, locality: Locality, now: datetime, policy: Policy) -> Work:
+    """Somebody looked at whom case finding pointed out, and named navigation (§5.8)."""
+    kind = TaskKind.PROVIDE_INFORMATION if screened.level is RiskLevel.LOW else TaskKind.CARE_COORDINATION
+    return _due_as_usual(origin, kind, locality, now, policy)
 
 
 def of_change_of_lead(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:

@@ -1,19 +1,24 @@
 """Work that reaches navigation from referrals, rapid care and the weekly meeting, apart from care plans."""
 
-from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from services.navigation.domain import work
-from services.navigation.domain.policy import Policy
-from services.navigation.domain.work import Origin, Work
 from services.navigation.handlers.desk import cancel_all, make_once, origin_of
-from services.navigation.store.copies import drop_lead, keep_lead, lead_of, locality_of
+from services.navigation.store.copies import drop_lead, is_known, keep_lead, lead_of, locality_of
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_from
-from shared.contracts.codes import Locality, RiskLevel, StepDown
+from shared.contracts.codes import RiskLevel, StepDown
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CaseRedirected, CaseSteppedDown, Destination, LeadActivated, LeadEnded, RiskLevelCrossed
+from shared.contracts.mdt import (
+    CaseRedirected,
+    CaseSteppedDown,
+    Destination,
+    FindingDestination,
+    LeadActivated,
+    LeadEnded,
+    RiskLevelCrossed,
+    RiskScreened,
+)
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import ReferralCancelled, ReferralRouted, Route
@@ -42,36 +47,47 @@ async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelop
 async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: Tx) -> None:
     """Only a case that no referral began: a referral comes back by way of the Community Point of Access."""
     if event.destination is Destination.NAVIGATION and event.referral_id is None:
-        await _make_where_they_live(work.of_case, origin_of(envelope, TaskSource.MDT), tx)
+        await _coordinate(envelope, tx)
 
 
 async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
     if event.destination is StepDown.NAVIGATION:
-        await _make_where_they_live(work.of_case, origin_of(envelope, TaskSource.MDT), tx)
+        await _coordinate(envelope, tx)
+
+
+async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
+    if event.destination is FindingDestination.NAVIGATION:
+        await take_turn(tx)
+        origin = origin_of(envelope, TaskSource.RISK)
+        locality = await locality_of(tx, origin.person_id)
+        await make_once(work.of_screening(origin, event, locality, tx.now, tx.policy), tx=tx)
 
 
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
-    """Level 0 is offered information, no care plan (§5.12 navigation 6)."""
-    if event.to_level is RiskLevel.LOW:
-        await _make_where_they_live(work.of_low_risk, origin_of(envelope, TaskSource.RISK), tx)
+    """Level 0 is offered information (§5.12 navigation 6), if the person is known here: a bulk import names many who are not."""
+    origin = origin_of(envelope, TaskSource.RISK)
+    if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):
+        await take_turn(tx)
+        locality = await locality_of(tx, origin.person_id)
+        await make_once(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
     """Person and family are told of a change. The first lead, or the one after the GP's fallback, they met at the meeting."""
+    await take_turn(tx)
     origin = origin_of(envelope, TaskSource.LEAD)
     before = await lead_of(tx, origin.person_id)
     await keep_lead(tx, origin.person_id, origin.source_id, event)
     if before is not None and not before.is_fallback and before.professional_id != event.professional_id:
-        await _make_where_they_live(work.of_change_of_lead, origin, tx)
+        locality = await locality_of(tx, origin.person_id)
+        await make_once(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
     await drop_lead(tx, UUID(envelope.subject))
 
 
-async def _make_where_they_live(make: Callable[[Origin, Locality, datetime, Policy], Work], origin: Origin, tx: Tx) -> None:
-    """For events that name no locality. Nobody here can call a person of whom navigation knows nothing at all."""
+async def _coordinate(envelope: Envelope, tx: Tx) -> None:
     await take_turn(tx)
-    locality = await locality_of(tx, origin.person_id)
-    if locality is not None:
-        await make_once(make(origin, locality, tx.now, tx.policy), tx=tx)
+    origin = origin_of(envelope, TaskSource.MDT)
+    await make_once(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from services.navigation.domain import home_check as domain
 from services.navigation.domain import work
-from services.navigation.domain.access import PersonNotKnown
 from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.work import Origin
 from services.navigation.handlers.desk import cancel_all, make_once
@@ -45,11 +44,8 @@ async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: T
 
 
 async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
-    """Raises PersonNotKnown, DischargeInFuture, HomeCheckPassed."""
-    locality = await locality_of(tx, person_id)
-    if locality is None:
-        raise PersonNotKnown("Nothing is known here of this person.")
-    check = domain.expect(person_id, discharged_on, locality, tx.now, tx.policy)
+    """Raises DischargeInFuture, HomeCheckPassed."""
+    check = domain.expect(person_id, discharged_on, await locality_of(tx, person_id), tx.now, tx.policy)
     await home_check.expect(tx, check)
     return check
 

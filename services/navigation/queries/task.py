@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -20,9 +20,7 @@ from shared.contracts.referrals import PersonRecordRecorded
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
 
-#: The place of a task in a list by due time.
-Place: TypeAlias = tuple[datetime, UUID]
-BEGINNING: Place = (datetime.fromtimestamp(0, UTC), UUID(int=0))
+_BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +106,16 @@ async def about(reader: Reader, person_id: UUID) -> list[Shown]:
     return [_shown(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 
-async def work_list(reader: Reader, navigator_id: str, *, after: Place, most: int) -> list[Shown]:
+async def work_list(reader: Reader, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
     """What a navigator has in hand, the soonest due first."""
-    return [_shown(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=after[0], id=after[1], most=most)]
+    due_at, last = after or _BEGINNING
+    return [_shown(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
 
 
-async def unassigned(reader: Reader, *, after: Place, most: int) -> list[Shown]:
+async def unassigned(reader: Reader, *, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
     """What waits for somebody, the soonest due first."""
-    return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=after[0], id=after[1], most=most)]
+    due_at, last = after or _BEGINNING
+    return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
 
 
 async def history(reader: Reader, task_id: UUID) -> list[Step]:

@@ -62,6 +62,7 @@ _KEEP_PLAN = _upsert(CARE_PLAN, "care_plan_id", "sequence")
 _DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lead_id")))
 _DROP_PLAN = Statement(sa.delete(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("care_plan_id")))
 _LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
+_IS_KNOWN = Statement(sa.select(sa.exists().where(PERSON.c.person_id == sa.bindparam("person_id"))))
 _LEAD_ROW = TypeAdapter(Lead)
 _LOCALITY = Statement(
     sa.select(
@@ -104,7 +105,13 @@ async def lead_of(reader: Reader, person_id: PersonId) -> Lead | None:
     return None if row is None else _LEAD_ROW.validate_python(dict(row))
 
 
-async def locality_of(reader: Reader, person_id: PersonId) -> Locality | None:
-    """Where the person lives, as told; failing that, where their last task was."""
-    found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
-    return None if found is None else Locality(found)
+async def is_known(reader: Reader, person_id: PersonId) -> bool:
+    """Whether anything was told of the person here."""
+    found: bool = await reader.fetch_value(_IS_KNOWN, person_id=person_id)
+    return found
+
+
+async def locality_of(tx: Tx, person_id: PersonId) -> Locality:
+    """Where the person lives, as told; failing that, where their last task was; failing that, the deployment's usual one."""
+    found: str | None = await tx.fetch_value(_LOCALITY, person_id=person_id)
+    return Locality(found) if found else tx.policy.locality_without_record
