@@ -1,6 +1,7 @@
 """From the door to the outcome, and what becomes of it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -28,7 +29,7 @@ from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
 
 
-async def _refused(care: RapidCare, response_id: UUID, verb: str, **body: object) -> tuple[int, str]:
+async def _refused(care: RapidCare, response_id: UUID, verb: str, **body: Any) -> tuple[int, str]:
     """What a refused request is answered, when it changed nothing."""
     before = await care.read(response_id)
     answer = await care.ask(response_id, verb, **body)
@@ -172,8 +173,8 @@ async def test_an_avoided_admission_is_not_confirmed_when_the_person_was_admitte
         await care.context.let_pass(timedelta(days=30))
 
         assert await care.context.published(ResponseAvoidanceConfirmed) == []
-        settled = await care.context.database.pool.fetchrow("SELECT state, reason FROM timer WHERE kind = 'avoidance-confirmation'")
-        assert tuple(settled) == ("refused", "admitted-since")
+        settled = await care.context.database.pool.fetch("SELECT state, reason FROM timer WHERE kind = 'avoidance-confirmation'")
+        assert [tuple(row) for row in settled] == [("refused", "admitted-since")]
 
 
 @pytest.mark.parametrize("status", [Status.REQUESTED, Status.EN_ROUTE, Status.PACKAGE_AGREED])

@@ -1,6 +1,7 @@
 """What the coordinator does: the queue, take, give back, and send somebody who can."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
 
 
-async def _code(care: RapidCare, response_id: UUID, verb: str, **body: object) -> tuple[int, str]:
+async def _code(care: RapidCare, response_id: UUID, verb: str, **body: Any) -> tuple[int, str]:
     """What a refused request is answered, when it changed nothing."""
     before = await care.read(response_id)
     answer = await care.ask(response_id, verb, **body)

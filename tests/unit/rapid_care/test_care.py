@@ -1,0 +1,108 @@
+"""Assessment, package, outcome and what comes of it, as pure rules."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment
+from services.rapid_care.domain.care import agree_package, assess, close, confirm_avoidance
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import AdmittedSince, Due, NeedsUnclear, OutcomeDoesNotFit, Response, Status
+from shared.contracts.rapid_care import (
+    ContactMode,
+    Need,
+    PackageItem,
+    PackageItemKind,
+    ResponseAvoidanceConfirmed,
+    ResponseClosed,
+    ResponseEscalated,
+    ResponseOutcome,
+)
+from shared.kernel.decision import Deadline
+from tests.builders.rapid_care import a_response, at
+
+POLICY = Policy()
+
+
+def _seen(**changes: object) -> Response:
+    fields: dict[str, object] = {"status": Status.ASSESSED, "contacted_at": at("15:00"), "contact_mode": ContactMode.FACE_TO_FACE}
+    return a_response(**(fields | {"health_needs": (Need.INFECTION,), "social_needs": (Need.NONE,)} | changes))
+
+
+@pytest.mark.parametrize(
+    ("health", "social"),
+    [((), (Need.NONE,)), ((Need.INFECTION,), ()), ((Need.NONE, Need.INFECTION), (Need.NONE,)), ((Need.NONE,), (Need.NONE, Need.ISOLATION))],
+)
+def test_needs_that_are_left_out_or_contradict_themselves_are_refused(health: tuple[Need, ...], social: tuple[Need, ...]) -> None:
+    with pytest.raises(NeedsUnclear):
+        assess(a_response(status=Status.CONTACTED), RecordAssessment(health, social))
+
+
+@pytest.mark.acceptance("rapid_care-7")
+def test_a_package_may_begin_after_closing_time() -> None:
+    night = PackageItem(kind=PackageItemKind.NIGHT_SITTING, service_code="night-sitting", starts_at=at("23:00"))
+
+    assert agree_package(_seen(), AgreePackage((night,))).state.package == (night,)
+
+
+@pytest.mark.acceptance("rapid_care-6")
+@pytest.mark.parametrize("outcome", [outcome for outcome in ResponseOutcome if outcome is not ResponseOutcome.NO_ACCESS])
+def test_only_an_avoided_admission_has_a_benefit_and_is_looked_at_again(outcome: ResponseOutcome) -> None:
+    decision = close(_seen(), CloseResponse(outcome), POLICY, at("18:00"))
+
+    is_avoided = outcome is ResponseOutcome.ADMISSION_AVOIDED
+    closed = decision.events[-1]
+    assert isinstance(closed, ResponseClosed)
+    assert (closed.is_admission_avoided, closed.benefit_pounds) == (is_avoided, 2004 if is_avoided else 0)
+    assert decision.deadlines == ([Deadline(Due.AVOIDANCE, at("18:00") + timedelta(days=14))] if is_avoided else [])
+
+
+@pytest.mark.acceptance("rapid_care-8")
+def test_an_admission_is_escalated_first_and_closed_with_it() -> None:
+    decision = close(_seen(), CloseResponse(ResponseOutcome.ADMITTED), POLICY, at("18:00"))
+
+    assert [type(event) for event in decision.events] == [ResponseEscalated, ResponseClosed]
+    assert decision.state.status is Status.ESCALATED
+
+
+_UNSEEN: dict[str, object] = {"contacted_at": None, "contact_mode": None, "health_needs": (), "social_needs": ()}
+_CLOSED_DOOR: dict[str, object] = {"contact_mode": ContactMode.NO_ACCESS, "health_needs": (), "social_needs": ()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "outcome"),
+    [
+        (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.ADMISSION_AVOIDED),
+        (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.NOT_ACUTE),
+        (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.NO_ACCESS),
+        (_CLOSED_DOOR, Status.CONTACTED, ResponseOutcome.ADMISSION_AVOIDED),
+        (_CLOSED_DOOR, Status.CONTACTED, ResponseOutcome.NOT_ACUTE),
+        ({}, Status.ASSESSED, ResponseOutcome.NO_ACCESS),
+        ({"contact_mode": ContactMode.NO_ACCESS}, Status.ASSESSED, ResponseOutcome.NO_ACCESS),
+    ],
+)
+def test_an_outcome_fits_what_was_seen(changes: dict[str, object], status: Status, outcome: ResponseOutcome) -> None:
+    with pytest.raises(OutcomeDoesNotFit):
+        close(_seen(**changes, status=status), CloseResponse(outcome), POLICY, at("15:30"))
+
+
+@pytest.mark.parametrize("outcome", [ResponseOutcome.DECLINED_BY_PERSON, ResponseOutcome.DIED_ELSEWHERE, ResponseOutcome.ADMITTED])
+def test_what_needs_no_visit_may_end_before_one(outcome: ResponseOutcome) -> None:
+    assert close(_seen(**_UNSEEN, status=Status.ACCEPTED), CloseResponse(outcome), POLICY, at("15:30")).state.outcome is outcome
+
+
+def test_a_closed_door_may_be_the_outcome() -> None:
+    closed = close(_seen(**_CLOSED_DOOR, status=Status.CONTACTED), CloseResponse(ResponseOutcome.NO_ACCESS), POLICY, at("15:30"))
+
+    assert closed.state.status is Status.CLOSED
+
+
+def test_what_was_stated_is_confirmed_unless_the_person_was_admitted() -> None:
+    avoided = _seen(status=Status.CLOSED, outcome=ResponseOutcome.ADMISSION_AVOIDED, benefit_pounds=2004)
+
+    confirmed = confirm_avoidance(avoided, is_admitted_since=False, now=at("18:00"))
+
+    assert confirmed.state.avoidance_confirmed_at == at("18:00")
+    assert confirmed.events == [ResponseAvoidanceConfirmed(referral_id=avoided.referral_id, benefit_pounds=2004)]
+    with pytest.raises(AdmittedSince):
+        confirm_avoidance(avoided, is_admitted_since=True, now=at("18:00"))

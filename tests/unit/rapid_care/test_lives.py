@@ -1,0 +1,134 @@
+"""Any life that a response can have, with its deadlines acted on late or not: the clock ends once, and the events agree."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.rapid_care.commands import CloseResponse, DeclineResponse, RecordFirstContact
+from services.rapid_care.domain import care, clock, dispatch
+from services.rapid_care.domain.clock import Clock, clock_of
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import Due, Response
+from shared.contracts.rapid_care import (
+    DeclineReason,
+    ResponseAtRisk,
+    ResponseBreachCleared,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseDeclined,
+    ResponseOutcome,
+)
+from shared.contracts.referrals import ReferralCancelled
+from shared.kernel.decision import Deadline, Decision, Fact
+from shared.kernel.errors import DomainError
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.rapid_care import a_clinician, a_routed_referral, at
+
+POLICY = Policy()
+_ENDS = {ResponseDeclined, ResponseCancelled, ResponseClosed}
+
+Act = Callable[[Response, datetime], Decision[Response]]
+
+ACTS: dict[str, Act] = {
+    "accept": clock.accept,
+    "assign": lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),
+    "leave": dispatch.leave,
+    "contact": lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
+    "contact an hour ago": lambda response, now: clock.record_first_contact(response, RecordFirstContact(now - timedelta(hours=1)), now),
+    "decline": lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),
+    "close": lambda response, now: care.close(response, CloseResponse(ResponseOutcome.DECLINED_BY_PERSON), POLICY, now),
+    "cancel": lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="died", now=now),
+}
+DEADLINES: dict[str, Act] = {
+    Due.OPENING: lambda response, _: clock.open_held(response),
+    Due.AT_RISK: clock.warn,
+    Due.BREACH: clock.judge_deadline,
+}
+
+
+@dataclass
+class Life:
+    """What the store and the timekeeper would keep."""
+
+    response: Response
+    pending: list[Deadline] = field(default_factory=list)
+    told: list[Fact] = field(default_factory=list)
+
+    def take(self, act: Act, now: datetime) -> None:
+        """A refused act changes nothing."""
+        try:
+            decision = act(self.response, now)
+        except DomainError:
+            return
+        self.response = replace(decision.state, version=self.response.version + len(decision.events))
+        self.pending = [each for each in self.pending if each.kind not in decision.cancels] + list(decision.deadlines)
+        self.told += decision.events
+
+    def catch_up(self, now: datetime) -> None:
+        while due := sorted((each for each in self.pending if each.due_at <= now), key=lambda each: each.due_at):
+            first = due[0]
+            self.pending.remove(first)
+            self.take(DEADLINES[first.kind], first.due_at)
+
+    def events(self, kind: type[Fact]) -> list[Fact]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+Step = tuple[int, str, bool]
+
+minutes = st.sampled_from([0, 1, 29, 30, 59, 60, 61, 119, 120, 121, 600])
+steps = st.tuples(minutes, st.sampled_from(sorted(ACTS)), st.booleans())
+beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "assign", "leave"]])
+
+
+def _live(received_at: datetime, acts: Sequence[Step]) -> Life:
+    """`acts`: after so many minutes, what is done, and whether the timekeeper was awake before it."""
+    ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
+    began = clock.request(a_routed_referral(received_at), **ids, policy=POLICY, now=received_at)  # type: ignore[arg-type]
+    life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at
+    for minutes, act, is_awake in acts:
+        now += timedelta(minutes=minutes)
+        if is_awake:
+            life.catch_up(now)
+        life.take(ACTS[act], now)
+    life.catch_up(now + timedelta(days=1))
+    return life
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    """A response that goes well for a while, and then as chance will have it."""
+    well = [(draw(st.integers(0, 40)), act, draw(st.booleans())) for act in draw(beginnings)]
+    return _live(at(draw(st.sampled_from(["06:30", "14:00", "21:30", "22:00"]))), [*well, *draw(st.lists(steps, max_size=4))])
+
+
+@settings(max_examples=200)
+@given(lives())
+def test_a_clock_that_has_ended_is_met_or_breached_or_released_and_the_events_say_the_same(life: Life) -> None:
+    stands = clock_of(life.response, life.response.due_at + timedelta(days=2))
+    breaches, cleared = life.events(ResponseBreached), life.events(ResponseBreachCleared)
+    contacts = [event for event in life.events(ResponseContacted) if isinstance(event, ResponseContacted)]
+
+    assert len(breaches) <= 1
+    assert (len(breaches) - len(cleared) == 1) is (life.response.breached_at is not None) is (stands in {Clock.BREACHED, Clock.OVERDUE})
+    assert [contact.is_met for contact in contacts] == ([stands is Clock.MET] if life.response.contacted_at else [])
+    if stands is Clock.RELEASED:
+        assert life.response.ended_at is not None
+        assert life.response.ended_at <= life.response.due_at
+    assert stands not in {Clock.HELD, Clock.RUNNING}
+
+
+@settings(max_examples=200)
+@given(lives())
+def test_no_warning_and_no_breach_follows_contact_or_the_end(life: Life) -> None:
+    told = [type(event) for event in life.told]
+    over = next((number for number, kind in enumerate(told) if kind in {ResponseContacted, *_ENDS}), len(told))
+
+    assert ResponseAtRisk not in told[over:]
+    assert ResponseBreached not in told[over:]
+    assert told.count(ResponseAtRisk) <= 3

@@ -1,0 +1,97 @@
+"""Who is there, who can go, and who is sent."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.rapid_care.commands import RosterClinician
+from services.rapid_care.domain.dispatch import CrisisPlan, assign
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import RapidCareNotInvolved, Status, require_involved
+from services.rapid_care.domain.roster import ClinicianOffDuty, NobodyAvailable, SkillMissing, choose, enter, fitting_skill
+from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import ResponseAssigned, Skill
+from shared.kernel.ids import new_id
+from tests.builders.rapid_care import a_clinician, a_response
+
+POLICY = Policy()
+
+clinicians = st.builds(
+    a_clinician,
+    id=st.text("abcdef", min_size=1, max_size=3),
+    skills=st.lists(st.sampled_from(Skill), unique=True).map(tuple),
+    is_on_duty=st.booleans(),
+    open_responses=st.integers(0, 5),
+)
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_every_condition_has_somebody_who_can_go(condition: Condition) -> None:
+    assert POLICY.needed_skills[condition]
+
+
+def test_the_best_fitting_skill_is_named() -> None:
+    both = a_clinician(skills=(Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE))
+
+    assert fitting_skill(both, Condition.END_OF_LIFE, POLICY) is Skill.COMMUNITY_NURSE
+    assert fitting_skill(both, Condition.PNEUMONIA, POLICY) is Skill.EMERGENCY_NURSE_PRACTITIONER
+
+
+def test_who_is_off_duty_or_cannot_do_it_is_refused() -> None:
+    with pytest.raises(ClinicianOffDuty):
+        fitting_skill(a_clinician(is_on_duty=False), Condition.FALL, POLICY)
+    with pytest.raises(SkillMissing):
+        fitting_skill(a_clinician(skills=(Skill.SOCIAL_WORKER,)), Condition.FALL, POLICY)
+
+
+@given(st.lists(clinicians, max_size=8), st.sampled_from(Condition))
+def test_whoever_is_chosen_can_go_and_nobody_who_can_has_less_to_do(roster: list[object], condition: Condition) -> None:
+    able = [each for each in roster if each.is_on_duty and set(each.skills) & set(POLICY.needed_skills[condition])]  # type: ignore[attr-defined]
+    if not able:
+        with pytest.raises(NobodyAvailable):
+            choose(roster, condition, POLICY)  # type: ignore[arg-type]
+        return
+
+    chosen = choose(roster, condition, POLICY)  # type: ignore[arg-type]
+
+    assert chosen in able
+    assert chosen.open_responses == min(each.open_responses for each in able)  # type: ignore[attr-defined]
+
+
+@pytest.mark.acceptance("rapid_care-10")
+def test_the_assignment_names_the_crisis_plan_that_is_shown() -> None:
+    plan = CrisisPlan(new_id(), 3)
+
+    event = assign(a_response(status=Status.ACCEPTED), a_clinician(), plan, POLICY).events[0]
+
+    assert isinstance(event, ResponseAssigned)
+    assert (event.care_plan_id, event.care_plan_version, event.skill) == (plan.care_plan_id, 3, Skill.EMERGENCY_NURSE_PRACTITIONER)
+
+
+@pytest.mark.acceptance("rapid_care-4")
+def test_sending_somebody_else_keeps_the_deadline() -> None:
+    response = a_response(status=Status.EN_ROUTE)
+
+    decision = assign(response, a_clinician(id="nurse-2"), None, POLICY)
+
+    assert (decision.state.clinician_id, decision.state.due_at, decision.state.status) == ("nurse-2", response.due_at, Status.ASSIGNED)
+    assert (list(decision.deadlines), list(decision.cancels)) == ([], [])
+
+
+def test_entering_the_roster_again_unchanged_changes_nothing() -> None:
+    known = a_clinician(open_responses=2)
+
+    same = enter(known, known.id, RosterClinician(known.skills, is_on_duty=True))
+    gone = enter(known, known.id, RosterClinician(known.skills, is_on_duty=False))
+
+    assert same == known
+    assert gone == replace(known, is_on_duty=False, version=2)
+    assert enter(None, "nurse-9", RosterClinician((), is_on_duty=True)).version == 1
+
+
+def test_only_the_organisation_that_runs_rapid_care_is_involved() -> None:
+    require_involved("CLCH", POLICY.organisation)
+    with pytest.raises(RapidCareNotInvolved):
+        require_involved("RFL", POLICY.organisation)

@@ -1,0 +1,117 @@
+"""The state table is the whole truth: it permits what the rules do, and the rules do everything that it says."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.rapid_care.agents import WIRING
+from services.rapid_care.commands import (
+    AcceptResponse,
+    AgreePackage,
+    AssignClinician,
+    CloseResponse,
+    DeclineResponse,
+    LeaveForPerson,
+    RecordAssessment,
+    RecordFirstContact,
+    StepDownResponse,
+)
+from services.rapid_care.domain import care, clock, dispatch
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Response, Status
+from shared.contracts.codes import StepDown
+from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
+from shared.contracts.referrals import ReferralCancelled, ReferralRouted
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.transitions import Trigger, permitted
+from tests.builders.rapid_care import a_clinician, a_response, at
+
+POLICY = Policy()
+PACKAGE = (PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=at("20:00")),)
+
+Rule = Callable[[Response, datetime], Decision[Response]]
+
+#: Every trigger, as one or more ways of pulling it.
+RULES: dict[Trigger, tuple[Rule, ...]] = {
+    AcceptResponse: (clock.accept,),
+    DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
+    AssignClinician: (lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),),
+    LeaveForPerson: (dispatch.leave,),
+    RecordFirstContact: (
+        lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
+        lambda response, now: clock.record_first_contact(response, RecordFirstContact(response.received_at), now),
+    ),
+    RecordAssessment: (lambda response, _: care.assess(response, RecordAssessment((Need.INFECTION,), (Need.NONE,))),),
+    AgreePackage: (lambda response, _: care.agree_package(response, AgreePackage(PACKAGE)),),
+    StepDownResponse: (lambda response, _: care.step_down(response, StepDownResponse(StepDown.GP)),),
+    CloseResponse: (
+        lambda response, now: care.close(response, CloseResponse(ResponseOutcome.INAPPROPRIATE), POLICY, now),
+        lambda response, now: care.close(response, CloseResponse(ResponseOutcome.ADMITTED), POLICY, now),
+    ),
+    Due.OPENING: (lambda response, _: clock.open_held(response),),
+    Due.AT_RISK: (clock.warn,),
+    Due.BREACH: (clock.judge_deadline,),
+    Due.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
+    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="died", now=now),),
+    ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralRouted.TYPE, reason="elsewhere", now=now),),
+}
+
+
+def _pulled(trigger: Trigger, status: Status) -> Iterator[Decision[Response]]:
+    """Every way of pulling it: in time, late, and late after the breach was told."""
+    response = a_response(status=status)
+    breached = replace(response, breached_at=response.due_at + timedelta(microseconds=1))
+    for rule in RULES[trigger]:
+        yield rule(response, at("15:00"))
+        yield rule(response, at("17:00"))
+        yield rule(breached, at("17:00"))
+
+
+def test_every_trigger_of_the_table_has_its_rule() -> None:
+    assert set(RULES) == set(RESPONSE)
+
+
+@pytest.mark.parametrize("trigger", RESPONSE, ids=str)
+@pytest.mark.parametrize("status", Status)
+def test_the_table_permits_what_the_rules_do(trigger: Trigger, status: Status) -> None:
+    row = RESPONSE[trigger]
+    if status not in row.sources:
+        with pytest.raises(IllegalTransition):
+            list(_pulled(trigger, status))
+        return
+    for decision in _pulled(trigger, status):
+        assert decision.state.status in (row.targets or {status})
+        assert {type(event) for event in decision.events} <= row.emits
+        assert decision.events
+
+
+@pytest.mark.parametrize("trigger", RESPONSE, ids=str)
+def test_the_rules_do_everything_that_the_table_says(trigger: Trigger) -> None:
+    row = RESPONSE[trigger]
+    decisions = [decision for status in row.sources for decision in _pulled(trigger, Status(status))]
+
+    assert {type(event) for decision in decisions for event in decision.events} == row.emits
+    assert not row.targets or {decision.state.status for decision in decisions} == row.targets
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_state_is_unfinished_or_ended_and_from_the_end_no_command_leads_on(status: Status) -> None:
+    assert (status in UNFINISHED) is not (status in ENDED)
+    assert bool(permitted(status, RESPONSE)) is (status in UNFINISHED)
+
+
+def test_no_rule_moves_the_deadline_or_the_clock() -> None:
+    for trigger, row in RESPONSE.items():
+        for status in row.sources:
+            for decision in _pulled(trigger, Status(status)):
+                state = decision.state
+                assert (state.due_at, state.clock_starts_at, state.received_at) == (at("16:00"), at("14:00"), at("14:00"))
+
+
+def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
+    words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
+
+    assert words == set(WIRING.on_timer) | {ReferralCancelled.TYPE, ReferralRouted.TYPE}
