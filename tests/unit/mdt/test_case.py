@@ -117,8 +117,7 @@ def test_a_second_referral_joins_the_case_that_waits() -> None:
     assert decision.state.referral_ids == (*case.referral_ids, second)
     assert decision.state.is_urgent
     assert decision.state.correlation_id == case.correlation_id
-    kinds: list[type] = [type(event) for event in decision.events]
-    assert kinds == [CaseReferred, CaseListed]
+    assert tuple(map(type, decision.events)) == (CaseReferred, CaseListed)
     assert {getattr(event, "referral_id", None) for event in decision.events} == {second}
 
 

@@ -1,0 +1,236 @@
+"""Cases on the real database: where they come from, that nobody is dropped, and how they end."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from infra.keys import Keys
+from shared.contracts.codes import Urgency
+from shared.contracts.mdt import (
+    CarePlanClosed,
+    CaseClosed,
+    CaseDeferred,
+    CaseDiscussed,
+    CaseListed,
+    CaseRedirected,
+    CaseReferred,
+    CaseSteppedDown,
+    LeadEnded,
+)
+from shared.contracts.referrals import CancelReason, ReferralCancelled, Route
+from shared.kernel.ids import new_id
+from tests.builders.mdt import MONDAY, STAFF, Patient, a_discussion, a_routed_case, act, mdt, read
+from tests.builders.running import repeated
+
+
+async def test_only_a_referral_routed_to_the_meeting_becomes_a_case_and_only_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person_id = new_id()
+        record = await context.deliver(a_routed_case(), key=person_id, subject=new_id())
+        await context.intake.apply(repeated(record, 3))
+        await context.deliver(a_routed_case(route=Route.NAVIGATION), key=new_id(), subject=new_id())
+
+        assert len(await context.published(CaseReferred)) == 1
+        assert [case["person_id"] for case in (await read(context, "/mdt/cases"))["items"]] == [str(person_id)]
+
+
+async def test_the_case_belongs_to_the_chain_of_its_referral(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        chain, referral_id = new_id(), new_id()
+        await context.deliver(a_routed_case(), key=new_id(), subject=referral_id, correlation=chain)
+
+        assert await context.database.pool.fetchval("SELECT correlation_id FROM event WHERE topic = 'mdt.case'") == chain
+
+
+@pytest.mark.acceptance("mdt-7")
+async def test_a_person_whom_the_meeting_does_not_take_goes_somewhere_else(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.referred(context)
+
+        refused = await patient.try_to("screening", {"outcome": "not-eligible"})
+        redirected = await patient.ask("screening", {"outcome": "not-eligible", "destination": "integrated-locality-team"})
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "destination-missing")
+        assert redirected["status"] == "redirected"
+        event = (await context.published(CaseRedirected))[0]
+        assert (event.referral_id, event.destination) == (patient.referral_id, "integrated-locality-team")
+
+
+async def test_two_referrals_of_one_person_are_answered_by_one_discussion(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        first = await Patient.referred(context)
+        second = await Patient.referred(context, first.person_id)
+        await first.ask("screening", {"outcome": "eligible"})
+
+        await first.discuss()
+
+        assert len((await read(context, f"/mdt/cases?person_id={first.person_id}"))["items"]) == 1
+        answered = {event.referral_id for event in await context.published(CaseDiscussed)}
+        assert answered == {first.referral_id, second.referral_id}
+
+
+async def test_a_referral_of_somebody_under_a_plan_stands_on_the_next_agenda_at_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        again = await Patient.referred(context, patient.person_id)
+
+        assert (await again.case())["status"] == "listed"
+        assert [event.referral_id for event in await context.published(CaseListed)] == [patient.referral_id, again.referral_id]
+
+
+async def test_concurrent_referrals_of_one_person_make_one_case(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
+        caller = context.token(*STAFF)
+
+        answers = await asyncio.gather(
+            *(context.http.post("/mdt/cases", json=body, headers=caller | {"Idempotency-Key": str(new_id())}) for _ in range(4))
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"case-already-open"}
+        assert len(await context.published(CaseReferred)) == 1
+
+
+async def test_case_finding_refers_without_a_referral_and_a_repeated_request_is_answered_alike(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west", "is_urgent": True}
+        headers = context.token(*STAFF) | {"Idempotency-Key": "case-finding-1"}
+
+        first = await context.http.post("/mdt/cases", json=body, headers=headers)
+        again = await context.http.post("/mdt/cases", json=body, headers=headers)
+
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.headers["location"] == f"/mdt/cases/{first.json()['id']}"
+        assert again.json() == first.json()
+        assert [event.referral_id for event in await context.published(CaseReferred)] == [None]
+
+
+async def test_a_case_is_deferred_twice_and_then_must_be_discussed(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.listed(context, urgency=Urgency.URGENT)
+        first = (await patient.case())["meeting_id"]
+        second = (await patient.ask("deferral", {"reason": "missing-information"}))["meeting_id"]
+        third = (await patient.ask("deferral", {"reason": "missing-information"}))["meeting_id"]
+
+        refused = await patient.try_to("deferral", {"reason": "missing-information"})
+
+        assert len({first, second, third}) == 3
+        assert (refused.status_code, refused.json()["code"]) == (409, "deferred-too-often")
+        assert [str(event.from_meeting_id) for event in await context.published(CaseDeferred)] == [first, second]
+
+
+@pytest.mark.acceptance("mdt-3")
+@pytest.mark.parametrize(
+    ("left_out", "code"),
+    [({"joint_plan": None}, "joint-plan-missing"), ({"lead": None}, "lead-missing"), ({"actions": []}, "action-missing")],
+)
+async def test_a_discussion_without_plan_lead_or_action_is_refused_and_changes_nothing(
+    owner_url: str, keys: Keys, left_out: dict[str, Any], code: str
+) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.listed(context)
+        await context.let_pass(timedelta(days=2, hours=4))
+        before = await context.log()
+
+        answer = await patient.try_to("discussion", a_discussion(**left_out))
+
+        assert (answer.status_code, answer.json()["code"]) == (409, code)
+        assert await context.log() == before
+        assert await context.database.pool.fetchval("SELECT count(*) FROM care_plan") == 0
+        assert await context.database.pool.fetchval("SELECT count(*) FROM lead") == 0
+
+
+async def test_one_case_is_discussed_once_however_many_record_it(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.listed(context)
+        await context.let_pass(timedelta(days=2, hours=4))
+        case = await patient.case()
+
+        answers = await asyncio.gather(
+            *(act(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion()) for _ in range(4))
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+        assert len(await context.published(CaseDiscussed)) == 1
+
+
+async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        died = ReferralCancelled(reason=CancelReason.DIED)
+
+        await context.deliver(died, key=patient.person_id, subject=patient.referral_id)
+        await context.deliver(died, key=patient.person_id, subject=new_id())
+
+        last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded)]
+        assert [(type(event), event.reason) for event in last] == [(CaseClosed, "died"), (CarePlanClosed, "died"), (LeadEnded, "died")]
+        assert await patient.leads() == []
+        pending = "SELECT count(*) FROM timer WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
+        assert await context.database.pool.fetchval(pending) == 0
+
+
+async def test_a_withdrawn_referral_closes_the_case_that_waited_for_it(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
+        withdrawn = ReferralCancelled(reason=CancelReason.WITHDRAWN)
+
+        await context.deliver(withdrawn, key=waiting.person_id, subject=waiting.referral_id)
+        await context.deliver(withdrawn, key=discussed.person_id, subject=discussed.referral_id)
+
+        assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
+        assert (await discussed.case())["status"] == "active-management"
+
+
+async def test_a_case_steps_down_and_is_closed_when_needs_are_met(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+
+        await patient.ask("step-down", {"destination": "integrated-locality-team"})
+        assert (await patient.plan())["status"] == "agreed"
+        closed = await patient.ask("closure", {"reason": "needs-met"})
+
+        assert closed["status"] == "closed"
+        assert [event.destination for event in await context.published(CaseSteppedDown)] == ["integrated-locality-team"]
+        assert (await patient.plan())["status"] == "closed"
+        assert await patient.leads() == []
+
+
+async def test_somebody_whose_case_was_closed_can_be_referred_anew(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        await patient.ask("closure", {"reason": "needs-met"})
+
+        again = await Patient.listed(context, person_id=patient.person_id)
+        await again.discuss()
+
+        plan = await again.plan()
+        assert (plan["status"], plan["plan_version"]) == ("agreed", 1)
+        assert len(await again.leads()) == 1
+
+
+async def test_the_chair_is_told_of_a_case_that_nobody_screens(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.referred(context)
+
+        await context.let_pass(timedelta(days=2))
+
+        told = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
+        assert [(notice["kind"], notice["subject"]) for notice in told] == [("screening-overdue", (await patient.case())["id"])]
+
+
+async def test_cases_come_in_pages_that_neither_repeat_nor_miss_one(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patients = [await Patient.referred(context) for _ in range(5)]
+        seen: list[UUID] = []
+        page = await read(context, "/mdt/cases?status=referred&limit=2")
+        while True:
+            seen += [UUID(case["person_id"]) for case in page["items"]]
+            if page.get("next") is None:
+                break
+            page = await read(context, f"/mdt/cases?status=referred&limit=2&cursor={page['next']}")
+
+        assert sorted(seen) == sorted(patient.person_id for patient in patients)

@@ -1,0 +1,223 @@
+"""The diary on the real database: it fills itself, closes at its cut-off, and no case stays behind with a meeting that is over."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from infra.keys import Keys
+from services.mdt.handlers.diary import ensure_meetings
+from shared.clock import LONDON
+from shared.contracts.codes import Urgency
+from shared.contracts.mdt import (
+    CaseDeferred,
+    CaseListed,
+    MeetingCancelled,
+    MeetingCutOff,
+    MeetingHeld,
+    MeetingScheduled,
+)
+from shared.contracts.rapid_care import ResponseEscalated
+from shared.kernel.ids import new_id
+from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, act, mdt, meetings, read
+from tests.builders.running import Running
+
+
+async def hold(context: Running, attended: list[str] | None = None, *, which: int = 0) -> None:
+    meeting = (await meetings(context))[which]
+    answer = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": attended or QUORUM})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.acceptance("mdt-1")
+async def test_the_diary_fills_itself_one_meeting_a_week_for_a_year(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        for _ in range(52):
+            await context.let_pass(timedelta(weeks=1))
+
+        scheduled = await context.published(MeetingScheduled)
+        weeks = [event.starts_at.astimezone(LONDON).isocalendar()[:2] for event in scheduled]
+        assert len(weeks) == len(set(weeks)) == 52 + 4
+        assert all(
+            later == earlier + timedelta(weeks=1) for earlier, later in zip(_mondays(scheduled), _mondays(scheduled)[1:], strict=False)
+        )
+        assert len(await context.published(MeetingCutOff)) == 52
+
+
+def _mondays(scheduled: list[MeetingScheduled]) -> list[datetime]:
+    days = [event.starts_at.astimezone(LONDON) for event in scheduled]
+    return [datetime.fromordinal(day.toordinal() - day.weekday()) for day in days]
+
+
+async def test_processes_that_start_together_make_each_meeting_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+
+        async def start() -> None:
+            async with context.database.transaction() as tx:
+                await ensure_meetings(tx=tx)
+
+        context.clock.advance(timedelta(weeks=20))
+        await asyncio.gather(*(start() for _ in range(6)))
+
+        assert len(await context.published(MeetingScheduled)) == 5 + 5
+
+
+@pytest.mark.acceptance("mdt-1")
+async def test_a_bank_holiday_moves_the_meeting(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, datetime(2013, 12, 20, 10, tzinfo=LONDON)) as context:
+        starts_at = [meeting["starts_at"] for meeting in await meetings(context)]
+
+        assert starts_at[:2] == ["2013-12-27T13:00:00Z", "2014-01-02T13:00:00Z"]
+
+
+@pytest.mark.acceptance("mdt-2")
+async def test_a_case_after_the_cut_off_is_for_next_week_and_two_urgent_ones_still_come_in(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        this_week, next_week = [meeting["id"] for meeting in await meetings(context)][:2]
+        early = await (await Patient.listed(context)).case()
+        await context.let_pass(timedelta(hours=3))
+
+        late = await (await Patient.listed(context)).case()
+        urgent = [await (await Patient.listed(context, urgency=Urgency.URGENT)).case() for _ in range(3)]
+
+        assert (early["meeting_id"], late["meeting_id"]) == (this_week, next_week)
+        assert [case["meeting_id"] for case in urgent] == [this_week, this_week, next_week]
+        assert [event.listed for event in await context.published(MeetingCutOff)] == [1]
+
+
+@pytest.mark.acceptance("mdt-2")
+async def test_the_eleventh_case_is_for_next_week_however_many_are_screened_at_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patients = [await Patient.referred(context) for _ in range(12)]
+
+        await asyncio.gather(*(patient.ask("screening", {"outcome": "eligible"}) for patient in patients))
+
+        this_week, next_week = [UUID(meeting["id"]) for meeting in await meetings(context)][:2]
+        listed = [event.meeting_id for event in await context.published(CaseListed)]
+        assert (listed.count(this_week), listed.count(next_week)) == (10, 2)
+
+
+async def test_a_meeting_is_held_with_what_it_discussed_and_the_rest_moves_on(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        reached, missed = await Patient.listed(context), await Patient.listed(context)
+        await reached.discuss()
+
+        await hold(context)
+
+        next_week = (await meetings(context))[1]
+        assert [event.discussed for event in await context.published(MeetingHeld)] == [1]
+        assert [event.reason for event in await context.published(CaseDeferred)] == ["not-reached"]
+        assert (await missed.case())["meeting_id"] == next_week["id"]
+
+
+async def test_a_meeting_without_a_quorum_is_refused_and_nothing_moves(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.listed(context)
+        await context.let_pass(WEDNESDAY - MONDAY)
+        meeting = (await meetings(context))[0]
+
+        answer = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": ["gp", "social-worker"]})
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "quorum-missing")
+        assert (await meetings(context))[0] == meeting
+        assert (await patient.case())["meeting_id"] == meeting["id"]
+
+
+async def test_a_discussed_case_flagged_for_mental_health_needs_them_in_the_quorum(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.referred(context)
+        await patient.ask("screening", {"outcome": "eligible", "needs_mental_health": True})
+        await patient.discuss()
+        meeting = (await meetings(context))[0]
+
+        refused = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
+        await hold(context, [*QUORUM, "mental-health"])
+
+        assert refused.json()["code"] == "quorum-missing"
+
+
+@pytest.mark.acceptance("mdt-8")
+async def test_a_cancelled_meeting_gives_all_its_cases_to_the_next_one_in_their_order(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY - timedelta(days=4)) as context:
+        cancelled, following = (await meetings(context))[:2]
+        patients = []
+        for number in range(10):
+            context.clock.advance(timedelta(minutes=number))
+            patients.append(await Patient.listed(context))
+        before = await agenda(context, cancelled["id"])
+        resident = await Patient.listed(context)  # the eleventh: listed for the following meeting already
+
+        answer = await act(context, f"/mdt/meetings/{cancelled['id']}/cancellation", cancelled["version"], {"reason": "no-chair"})
+
+        assert answer.status_code == 200, answer.text
+        after = await agenda(context, following["id"])
+        assert after[:-1] == before == [str(patient.person_id) for patient in patients]
+        assert after[-1] == str(resident.person_id)
+        assert [event.next_meeting_id for event in await context.published(MeetingCancelled)] == [UUID(following["id"])]
+        assert (
+            await context.database.pool.fetchval(
+                "SELECT count(*) FROM timer WHERE subject = $1 AND state = 'pending'", UUID(cancelled["id"])
+            )
+        ) == 0
+
+
+async def test_a_new_case_goes_to_the_meeting_after_one_that_rolled_over_cases_filled(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        for _ in range(10):
+            await Patient.listed(context)
+        cancelled, _, third = (await meetings(context))[:3]
+        await act(context, f"/mdt/meetings/{cancelled['id']}/cancellation", cancelled["version"], {"reason": "no-chair"})
+
+        newcomer = await Patient.listed(context)
+
+        assert (await newcomer.case())["meeting_id"] == third["id"]
+
+
+async def test_cases_of_a_meeting_that_nobody_recorded_move_on_by_themselves(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.listed(context)
+
+        await context.let_pass(timedelta(days=4, hours=4))
+
+        case = await patient.case()
+        assert [event.reason for event in await context.published(CaseDeferred)] == ["meeting-not-recorded"]
+        assert (case["status"], case["is_deferred"], case["deferrals"]) == ("listed", True, 0)
+        assert case["meeting_starts_at"] == "2015-03-11T13:00:00Z"
+
+
+async def test_a_case_is_never_lost_between_meetings_that_nobody_records(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.listed(context)
+
+        await context.let_pass(timedelta(weeks=6))
+
+        case = await patient.case()
+        assert case["status"] == "listed"
+        assert datetime.fromisoformat(case["meeting_starts_at"]) > context.clock.at
+
+
+async def test_the_agenda_shows_who_is_in_most_danger_first(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        calm, in_crisis = await Patient.listed(context), await Patient.listed(context)
+        await context.deliver(ResponseEscalated(referral_id=new_id()), key=in_crisis.person_id, subject=new_id())
+
+        order = await agenda(context, (await calm.case())["meeting_id"])
+
+        assert order == [str(in_crisis.person_id), str(calm.person_id)]
+
+
+async def test_what_is_decided_is_recorded_from_the_start_of_the_meeting_on(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.listed(context)
+
+        answer = await patient.try_to("discussion", a_discussion())
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "meeting-not-begun")
+        assert (await patient.case())["status"] == "listed"
+
+
+async def agenda(context: Running, meeting_id: str) -> list[str]:
+    items = (await read(context, f"/mdt/meetings/{meeting_id}/agenda"))["items"]
+    assert [item["position"] for item in items] == list(range(1, len(items) + 1))
+    return [item["case"]["person_id"] for item in items]
