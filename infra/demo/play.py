@@ -62,7 +62,7 @@ async def _chapter(out: Console, world: World, observer: Observer, chapter: Chap
         _tell_event(out, each, "by itself, ")
     out.print(f"\n[bold]{chapter.at:%a %d %b %Y %H:%M}[/]  {chapter.title}")
     for line in await chapter.act(world):
-        out.print(f"  {line}", highlight=False)
+        out.print(f"  {line}", highlight=False, soft_wrap=True)
     await world.settle()
     flowed = await observer.look()
     for each in flowed:
@@ -73,7 +73,7 @@ async def _chapter(out: Console, world: World, observer: Observer, chapter: Chap
 def _tell_event(out: Console, event: Flowed, how: str = "") -> None:
     when = f"{how}{event.occurred_at.astimezone(LONDON):%a %d %b %H:%M}: " if how else ""
     applied = ", ".join(f"{context} {milliseconds:.0f} ms" for context, milliseconds in event.applied) or "for subscribers"
-    out.print(f"    [cyan]{when}{event.type}[/] [dim]→ {applied}[/]", highlight=False)
+    out.print(f"    [cyan]{when}{event.type}[/] [dim]→ {applied}[/]", highlight=False, soft_wrap=True)
 
 
 def _judge(events: Counter[str]) -> None:
