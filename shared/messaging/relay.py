@@ -6,6 +6,7 @@ Kafka cluster it sent to: on another cluster the log is sent again from the rete
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -19,10 +20,14 @@ from aiokafka.errors import KafkaError
 
 from shared.contracts.envelope import Envelope, to_headers
 from shared.persistence.database import Database
+from shared.persistence.failures import INFRASTRUCTURE
 from shared.persistence.statements import Connection
 from shared.telemetry import metrics
 
 log = structlog.get_logger()
+
+#: The relay begins anew after these: a row that remains in the outbox is sent again.
+_TROUBLE = (KafkaError, asyncpg.PostgresError, *INFRASTRUCTURE)
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
@@ -63,7 +68,7 @@ class Relay:
             try:
                 async with self._database.pool.acquire() as connection:
                     await self._when_leading(connection)
-            except (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            except _TROUBLE as problem:
                 metrics.RELAY_TROUBLE.labels(self._context).inc()
                 log.warning("relay.trouble", context_name=self._context, problem=type(problem).__name__)
             await asyncio.sleep(self._pace.trouble)
@@ -74,29 +79,33 @@ class Relay:
         try:
             await self._lead(connection)
         finally:
-            if not connection.is_closed():
+            with suppress(*_TROUBLE):  # what is raised while tidying up would take the place of a cancellation
                 await connection.execute(_STEP_DOWN)
 
     async def _lead(self, connection: Connection) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=0, request_timeout_ms=10_000
         )
-        await self._know_cluster(connection)
-        await producer.start()
         try:
+            await admin.start()
+            await self._know_cluster(connection, admin)
+            await producer.start()
             while True:
                 await self._send_for_a_while(connection, producer)
-                await self._know_cluster(connection)
+                await self._know_cluster(connection, admin)
         finally:
-            await producer.stop()
+            with suppress(*_TROUBLE):
+                await producer.stop()
+                await admin.close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
         until = monotonic() + self._pace.look_at_cluster
         while monotonic() < until:
             await self._pause(await self._send_some(connection, producer))
 
-    async def _know_cluster(self, connection: Connection) -> None:
-        cluster = await cluster_id(self._bootstrap)
+    async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+        cluster = str((await admin.describe_cluster())["cluster_id"])
         last = await connection.fetchval(_LAST_CLUSTER)
         if cluster == last:
             return
@@ -126,11 +135,9 @@ class Relay:
     async def _pause(self, sent: int) -> None:
         if sent == self._pace.batch:
             return
-        wait = self._pace.busy if sent else self._pace.idle
-        try:
-            await asyncio.wait_for(self._database.committed.wait(), wait)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
+            async with asyncio.timeout(self._pace.busy if sent else self._pace.idle):
+                await self._database.committed.wait()
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:
@@ -150,13 +157,3 @@ def envelope_of(row: asyncpg.Record, source: str) -> Envelope:
         actor_role=row["actor_role"],
         traceparent=row["traceparent"],
     )
-
-
-async def cluster_id(bootstrap: str) -> str:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
-    await admin.start()
-    try:
-        description: dict[str, Any] = await admin.describe_cluster()
-        return str(description["cluster_id"])
-    finally:
-        await admin.close()

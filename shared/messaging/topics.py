@@ -29,8 +29,8 @@ class Layout:
 async def create(bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout) -> list[str]:
     """Creates what is absent and says which those were; what exists is left alone. Raises KafkaError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         wanted = [_topic(declaration, layout) for declaration in declarations]
         answer = await admin.create_topics(wanted)
         codes = {name: code for name, code, *_ in answer.topic_errors}

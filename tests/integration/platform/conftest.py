@@ -11,8 +11,8 @@ from infra.local.stack import StackAddresses
 from infra.migrate import CONTEXTS
 from shared.kernel.ids import new_id
 from shared.messaging import topics
+from shared.messaging.address import Kafka
 from shared.messaging.topics import Layout, TopicDeclaration
-from shared.messaging.worker import Kafka
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post, make_tables, opened
 

@@ -76,18 +76,33 @@ class Post:
     @asynccontextmanager
     async def raising(self, table: str, code: str, *, times: int = 1_000_000, at_commit: bool = False) -> AsyncIterator[None]:
         """Meanwhile the first `times` writes to `table` fail with the SQLSTATE `code`, at once or only when they are committed."""
+        await self.owner.execute("CREATE SEQUENCE fault_count")
+        fault = f"IF nextval('fault_count') <= {times} THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{code}'; END IF;"
+        async with self._trigger(table, fault, at_commit=at_commit):
+            yield
+        await self.owner.execute("DROP SEQUENCE fault_count")
+
+    @asynccontextmanager
+    async def slow_commits(self, table: str, when: str) -> AsyncIterator[None]:
+        """Transactions that wrote a row of `table` for which `when` holds commit only when the block ends."""
+        async with self._trigger(table, f"IF {when} THEN PERFORM pg_advisory_xact_lock(1); END IF;", at_commit=True):
+            await self.owner.execute("SELECT pg_advisory_lock(1)")
+            try:
+                yield
+            finally:
+                await self.owner.execute("SELECT pg_advisory_unlock(1)")
+
+    @asynccontextmanager
+    async def _trigger(self, table: str, body: str, *, at_commit: bool) -> AsyncIterator[None]:
         kind, moment = ("CONSTRAINT ", "DEFERRABLE INITIALLY DEFERRED ") if at_commit else ("", "")
         await self.owner.execute(f"""
-            CREATE SEQUENCE fault_count;
-            CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
-                IF nextval('fault_count') <= {times} THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{code}'; END IF;
-                RETURN NEW;
-            END $$;
+            CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
+                $$ BEGIN {body} RETURN NEW; END $$;
             CREATE {kind}TRIGGER fault AFTER INSERT OR UPDATE ON {table} {moment}FOR EACH ROW EXECUTE FUNCTION fault()""")
         try:
             yield
         finally:
-            await self.owner.execute(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault; DROP SEQUENCE fault_count")
+            await self.owner.execute(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
 
     async def count(self, table: str, where: str = "true") -> int:
         found: int = await self.owner.fetchval(f"SELECT count(*) FROM {table} WHERE {where}")  # noqa: S608  names from the tests

@@ -1,0 +1,186 @@
+"""The way through real Kafka and faust: over HTTP in, relayed, consumed in batches, applied once, acknowledged after the commit."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from shared.contracts.codes import Condition
+from shared.contracts.envelope import Record
+from shared.kernel.ids import new_id
+from shared.messaging import consumer
+from shared.messaging.address import Kafka
+from shared.messaging.consumer import BATCH, Consumer, ConsumerStopped
+from shared.messaging.intake import Intake
+from shared.persistence import parked
+from tests.integration.platform.parcels import TOPIC
+from tests.integration.platform.post import Post
+from tests.integration.platform.receiving import RECEIVING
+from tests.integration.platform.test_relay import relaying
+
+GROUP = "navigation"
+
+
+class Noting(Intake):
+    """Remembers which batches it was given; refuses them while `broken` says with what."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post.receiver.database, RECEIVING)
+        self.batches: list[list[Record]] = []
+        self.broken: Exception | None = None
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        self.batches.append(list(records))
+        if self.broken:
+            raise self.broken
+        await super().apply(records)
+
+
+@dataclass
+class Consuming:
+    intake: Noting
+    task: asyncio.Task[None] = field(init=False)
+
+
+@asynccontextmanager
+async def consuming(post: Post, kafka: Kafka, instance: str = "0", broken: Exception | None = None) -> AsyncIterator[Consuming]:
+    running = Consuming(Noting(post))
+    running.intake.broken = broken
+    made = Consumer(running.intake, GROUP, [TOPIC], kafka.bootstrap, prefix=kafka.prefix, instance=instance)
+    running.task = asyncio.create_task(made.run())
+    try:
+        yield running
+    finally:
+        running.task.cancel()
+        await asyncio.wait([running.task])
+
+
+async def until_applied(post: Post, count: int) -> None:
+    async with asyncio.timeout(40):
+        while await post.count("navigation.effect") < count:
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_sent_over_http_takes_effect_in_the_other_context(post: Post, kafka: Kafka) -> None:
+    async with relaying(post, kafka), consuming(post, kafka):
+        parcel = (await post.post()).json()
+        await post.accept(parcel["id"], 1)
+        await until_applied(post, 2)
+
+    assert [(str(row["subject"]), row["sequence"]) for row in await post.effects()] == [(parcel["id"], 1), (parcel["id"], 2)]
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_a_backlog_is_applied_in_batches_and_in_the_order_of_each_person(post: Post, kafka: Kafka) -> None:
+    people = [new_id() for _ in range(10)]
+    sent = [await post.send(people[number % 10]) for number in range(250)]
+    async with relaying(post, kafka), consuming(post, kafka) as running:
+        await until_applied(post, 250)
+
+    sizes = [len(batch) for batch in running.intake.batches]
+    assert 1 < max(sizes) <= BATCH
+    assert len(sizes) < 125
+    for person in people:
+        assert [row["subject"] for row in await post.effects() if row["person_id"] == person] == [
+            parcel.id for parcel in sent if parcel.person_id == person
+        ]
+
+
+async def test_a_consumer_ends_when_it_is_told_to_and_the_next_goes_on_where_it_stopped(post: Post, kafka: Kafka) -> None:
+    threads = set(threading.enumerate())
+    async with relaying(post, kafka), consuming(post, kafka) as first:
+        await post.send()
+        await until_applied(post, 1)
+        first.task.cancel()
+        await asyncio.wait([first.task], timeout=10)
+        assert first.task.cancelled()
+        assert set(threading.enumerate()) <= threads | {threading.main_thread()}
+
+        await post.send()
+        async with consuming(post, kafka) as second:
+            await until_applied(post, 2)
+
+    assert [len(batch) for batch in second.intake.batches] == [1]
+
+
+async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_acknowledged(post: Post, kafka: Kafka) -> None:
+    for _ in range(3):
+        await post.send()
+    async with relaying(post, kafka):
+        async with consuming(post, kafka, broken=OSError("the database is away")) as first:
+            with pytest.raises(ConsumerStopped) as stopped:
+                await asyncio.wait_for(first.task, 40)
+        assert isinstance(stopped.value.__cause__, OSError)
+        assert await post.effects() == []
+
+        async with consuming(post, kafka):
+            await until_applied(post, 3)
+
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_two_instances_share_the_partitions_and_one_carries_on_alone(
+    post: Post, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_SESSION_SECONDS", 6.0)  # the shortest that a broker allows
+    async with relaying(post, kafka), consuming(post, kafka) as first:
+        await _send_to_all(post, 30)
+        await until_applied(post, 30)
+        async with consuming(post, kafka, instance="1") as second:
+            async with asyncio.timeout(40):
+                while not second.intake.batches:
+                    await _send_to_all(post, 10)
+                    await asyncio.sleep(0.2)
+        await _send_to_all(post, 30)
+        await until_applied(post, await post.count("rapid_care.event"))
+
+    partitions = {record.partition for batch in second.intake.batches for record in batch}
+    assert 0 < len(partitions) < 3
+    assert {record.partition for batch in first.intake.batches for record in batch} == {0, 1, 2}
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: Post, kafka: Kafka) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        await producer.send_and_wait(kafka.prefix + TOPIC, b"\x00 no event", key=b"\xff")
+        await producer.send_and_wait(kafka.prefix + TOPIC, None, key=b"somebody", headers=[("ce_type", None), ("x", b"\x00")])
+        await producer.send_and_wait(kafka.prefix + TOPIC, b"")
+    async with relaying(post, kafka), consuming(post, kafka):
+        await post.send()
+        await until_applied(post, 1)
+        async with asyncio.timeout(20):
+            while await post.count("navigation.parked") < 3:
+                await asyncio.sleep(0.02)
+
+    async with post.receiver.database.reading() as reader:
+        assert {each.record.key for each in await parked.waiting(reader)} == {b"\xff", b"somebody", None}
+
+
+async def test_a_poisonous_event_does_not_stop_the_consumer(post: Post, kafka: Kafka) -> None:
+    post.behaviour.failing.add(Condition.FALL)
+    async with relaying(post, kafka), consuming(post, kafka) as running:
+        await post.send(condition=Condition.FALL)
+        for _ in range(5):
+            await post.send()
+        await until_applied(post, 5)
+        assert not running.task.done()
+        async with asyncio.timeout(20):
+            while not await post.count("navigation.parked"):
+                await asyncio.sleep(0.02)
+
+
+async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: Post, kafka: Kafka) -> None:
+    elsewhere = Kafka(kafka.bootstrap, f"{new_id().hex}.")
+    async with consuming(post, Kafka("127.0.0.1:9")) as nowhere, consuming(post, elsewhere) as topicless:
+        await asyncio.sleep(1.5)
+        assert not nowhere.task.done()
+        assert not topicless.task.done()
+
+
+async def _send_to_all(post: Post, count: int) -> None:
+    for _ in range(count):
+        await post.send()

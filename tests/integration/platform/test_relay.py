@@ -1,0 +1,219 @@
+"""What was committed reaches Kafka: all of it, in the order of each aggregate, by one relay at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from shared.contracts.codes import Condition
+from shared.contracts.envelope import Record, decode, read_envelope
+from shared.contracts.rapid_care import ResponseRequested
+from shared.kernel.ids import new_id
+from shared.messaging.address import Kafka
+from shared.messaging.relay import AnotherCluster, Pace, Relay
+from tests.integration.platform.parcels import TOPIC
+from tests.integration.platform.post import Post
+
+_LEADER = """
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_END_LEADER = f"SELECT pg_terminate_backend(pid) FROM ({_LEADER}) AS leader"  # noqa: S608  the query above
+QUICK = Pace(standby=0.05, trouble=0.05, look_at_cluster=0.1)
+
+
+@asynccontextmanager
+async def relaying(post: Post, kafka: Kafka, pace: Pace = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+    relay = Relay(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=pace)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until_sent(post: Post) -> None:
+    async with asyncio.timeout(20):
+        while await post.count("rapid_care.outbox"):
+            await asyncio.sleep(0.01)
+
+
+async def on_kafka(kafka: Kafka, topic: str = TOPIC) -> list[Record]:
+    """Everything that the topic holds, partition by partition."""
+    async with AIOKafkaConsumer(kafka.prefix + topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+        records = []
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                found = await consumer.getone(partition)
+                records.append(Record(topic, found.partition, found.offset, found.key, found.value, tuple(found.headers)))
+        return records
+
+
+async def test_an_event_travels_as_cloudevents_with_the_person_as_its_key(post: Post, kafka: Kafka) -> None:
+    person = new_id()
+    parcel = await post.send(person)
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    (record,) = await on_kafka(kafka)
+    envelope = read_envelope(record)
+    assert record.key == str(person).encode()
+    assert dict(record.headers)["ce_specversion"] == b"1.0"
+    assert (envelope.subject, envelope.sequence, envelope.source) == (str(parcel.id), 1, "/care/rapid-care")
+    assert (envelope.correlation_id, envelope.actor_org) == (parcel.correlation_id, "CARE")
+    assert isinstance(decode(envelope, record.value, post.sender.database.secrets.key_ring), ResponseRequested)
+
+
+async def test_events_of_an_aggregate_arrive_in_their_sequence(post: Post, kafka: Kafka) -> None:
+    sent = [await post.send() for _ in range(30)]
+    async with relaying(post, kafka, replace(QUICK, batch=7)):
+        for parcel in sent:
+            await post.accept(parcel.id, 1)
+        await until_sent(post)
+
+    sequences: dict[str, list[int]] = {}
+    for envelope in map(read_envelope, await on_kafka(kafka)):
+        sequences.setdefault(envelope.subject, []).append(envelope.sequence)
+    assert sequences == {str(parcel.id): [1, 2] for parcel in sent}
+
+
+async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_all_the_same(post: Post, kafka: Kafka) -> None:
+    """The visibility trap: a cursor over the numbers would have passed it (reliability.md §2.1)."""
+    async with relaying(post, kafka):
+        async with post.slow_commits("rapid_care.parcel", "NEW.condition = 'fall'"):
+            slow = asyncio.create_task(post.send(condition=Condition.FALL))
+            await asyncio.sleep(0.3)  # by now it has its number and waits in its commit
+            quick = await post.send()
+            await asyncio.sleep(0.3)
+            assert not slow.done()
+            assert [read_envelope(record).subject for record in await on_kafka(kafka)] == [str(quick.id)]
+        late = await slow
+        await until_sent(post)
+
+    numbers = {row["subject"]: row["seq"] for row in await post.owner.fetch("SELECT subject, seq FROM rapid_care.event")}
+    assert numbers[late.id] < numbers[quick.id]
+    assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(quick.id), str(late.id)}
+
+
+async def test_of_two_relays_one_is_active_and_the_other_takes_over_when_it_dies(post: Post, kafka: Kafka) -> None:
+    async with relaying(post, kafka, replace(QUICK, trouble=60)):
+        await post.send()
+        await until_sent(post)
+        before = await post.owner.fetch(_LEADER)
+        async with relaying(post, kafka):
+            for _ in range(5):
+                await post.send()
+            await until_sent(post)
+            assert await post.owner.fetch(_LEADER) == before
+            await post.owner.execute(_END_LEADER)
+            await post.send()
+            await until_sent(post)
+            after = await post.owner.fetch(_LEADER)
+
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert len(await on_kafka(kafka)) == 7
+
+
+async def test_a_relay_that_loses_its_connection_leads_again(post: Post, kafka: Kafka) -> None:
+    sent = []
+    async with relaying(post, kafka):
+        for _ in range(3):
+            sent.append(await post.send())
+            await until_sent(post)
+            await post.owner.execute(_END_LEADER)
+        sent.append(await post.send())
+        await until_sent(post)
+
+    assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(parcel.id) for parcel in sent}
+
+
+async def test_a_relay_ends_when_it_is_told_to_while_it_wakes_up(post: Post, kafka: Kafka) -> None:
+    async with relaying(post, kafka, replace(QUICK, idle=60, busy=60)) as relay:
+        await post.send()
+        await until_sent(post)
+        post.sender.database.committed.set()
+        relay.cancel()
+        await asyncio.wait([relay], timeout=5)
+
+        assert relay.cancelled()
+
+
+async def test_a_relay_ends_when_it_is_told_to_though_its_connection_is_gone(post: Post, kafka: Kafka) -> None:
+    async with relaying(post, kafka, replace(QUICK, idle=60, busy=60)) as relay:
+        await post.send()
+        await until_sent(post)
+        await post.owner.execute(_END_LEADER)
+        relay.cancel()
+        await asyncio.wait([relay], timeout=5)
+
+        assert relay.cancelled()
+
+
+async def test_a_first_cluster_is_remembered_without_sending_anything_again(post: Post, kafka: Kafka) -> None:
+    await post.send()
+    async with relaying(post, kafka):
+        await until_sent(post)
+        await asyncio.sleep(0.3)  # it looked at the cluster again meanwhile
+
+    assert len(await on_kafka(kafka)) == 1
+    assert await post.count("rapid_care.relay_state") == 1
+
+
+async def test_on_another_cluster_the_log_is_sent_again_and_the_process_begins_anew(post: Post, kafka: Kafka) -> None:
+    sent = [await post.send() for _ in range(3)]
+    async with relaying(post, kafka) as relay:
+        await until_sent(post)
+        await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
+        await asyncio.wait([relay], timeout=20)
+        assert isinstance(relay.exception(), AnotherCluster)
+    assert await post.count("rapid_care.outbox") == 3
+
+    async with relaying(post, kafka):
+        await until_sent(post)
+    subjects = [read_envelope(record).subject for record in await on_kafka(kafka)]
+    assert sorted(subjects) == sorted([str(parcel.id) for parcel in sent] * 2)
+
+
+async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(post: Post, kafka: Kafka) -> None:
+    await post.send()
+    async with relaying(post, kafka):
+        await until_sent(post)
+    await post.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one in between')")
+
+    async with relaying(post, kafka) as relay:
+        await asyncio.wait([relay], timeout=20)
+        assert isinstance(relay.exception(), AnotherCluster)
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    assert len(await on_kafka(kafka)) == 2
+
+
+async def test_events_older_than_the_horizon_are_not_sent_again(post: Post, kafka: Kafka) -> None:
+    old, young = await post.send(), await post.send()
+    async with relaying(post, kafka):
+        await until_sent(post)
+    await post.owner.execute("UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days' WHERE subject = $1", old.id)
+    await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
+
+    async with relaying(post, kafka, replace(QUICK, horizon=timedelta(days=1))) as relay:
+        await asyncio.wait([relay], timeout=20)
+
+    rows = await post.owner.fetch("SELECT subject FROM rapid_care.outbox JOIN rapid_care.event USING (seq)")
+    assert [row["subject"] for row in rows] == [young.id]
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+async def test_a_backlog_is_sent_whole_whatever_the_batch(post: Post, kafka: Kafka, batch: int) -> None:
+    for _ in range(12):
+        await post.send()
+    async with relaying(post, kafka, replace(QUICK, batch=batch)):
+        await until_sent(post)
+
+    assert len(await on_kafka(kafka)) == 12
