@@ -145,9 +145,9 @@ def test_no_reason_overrides_where_a_service_works(service: Service, person: Per
 @pytest.mark.parametrize(
     ("status", "at", "due_at"),
     [
-        (Status.TRIAGED_URGENT, "2015-03-14T23:00", "2015-03-15T07:15"),
-        (Status.TRIAGED_URGENT, "2015-03-28T23:00", "2015-03-29T07:15"),  # the clocks go forward that night
-        (Status.TRIAGED_URGENT, "2015-10-24T23:00", "2015-10-25T07:15"),  # and back that one
+        (Status.TRIAGED_URGENT, "2015-03-14T23:00", "2015-03-15T07:45"),
+        (Status.TRIAGED_URGENT, "2015-03-28T23:00", "2015-03-29T07:45"),  # the clocks go forward that night
+        (Status.TRIAGED_URGENT, "2015-10-24T23:00", "2015-10-25T07:45"),  # and back that one
     ],
 )
 def test_a_closed_service_answers_after_it_opens(status: Status, at: str, due_at: str) -> None:
