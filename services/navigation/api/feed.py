@@ -14,6 +14,7 @@ from services.navigation.api.streams import Streams
 from services.navigation.api.views import FeedEntryView
 from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
+from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import Entry, FeedCursorAhead
 from shared.web.answers import Page
@@ -22,8 +23,9 @@ from shared.web.request import Unit
 
 router = APIRouter(tags=["feeds"])
 
-_HEARTBEAT_SECONDS = 15
 _RETRY_MILLISECONDS = 2_000
+#: How long a stream has to end by itself when the process is asked to end.
+_GRACE_SECONDS = 2.0
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed, FeedCursorAhead)
 
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of the last entry that the caller has seen")]
@@ -58,8 +60,15 @@ async def follow_feed(
     async with unit.viewing(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, seen)
-    entries = _streams(request).follow(navigator_id, after=seen)
-    return EventSourceResponse(_events(entries), ping=_HEARTBEAT_SECONDS, sep="\n")
+        policy: Policy = tx.policy
+    streams = _streams(request)
+    return EventSourceResponse(
+        _events(streams.follow(navigator_id, after=seen, lasts=policy.stream_lasts)),
+        ping=policy.stream_heartbeat.total_seconds(),
+        sep="\n",
+        shutdown_event=streams.ending,
+        shutdown_grace_period=_GRACE_SECONDS,
+    )
 
 
 async def _events(entries: AsyncGenerator[Entry]) -> AsyncIterator[ServerSentEvent]:

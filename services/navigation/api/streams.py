@@ -7,8 +7,10 @@ however wake-ups and entries fall together.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
+import anyio
 import structlog
 
 from services.navigation.queries import feed
@@ -21,27 +23,29 @@ log = structlog.get_logger()
 _BEAT_SECONDS = 0.075
 _TROUBLE_SECONDS = 1.0
 _AT_ONCE = 200
-#: A stream ends after this long; the client resumes, and its token is looked at again.
-_LONGEST_SECONDS = 3600.0
 
 
 class Streams:
-    """The streams that this process has open, by navigator."""
+    """The streams that this process has open, by navigator. They end when `ending` is set."""
 
     def __init__(self, database: Database[Any]) -> None:
+        self.ending = anyio.Event()
         self._database = database
         self._open: dict[str, set[asyncio.Event]] = {}
         self._poller: asyncio.Task[None] | None = None
 
-    async def follow(self, navigator_id: str, *, after: int) -> AsyncGenerator[Entry]:
-        """Every entry after `after`, now and as they come. Ends when the database is away, or when it is time to authorise anew."""
-        end = asyncio.get_running_loop().time() + _LONGEST_SECONDS
+    async def follow(self, navigator_id: str, *, after: int, lasts: timedelta) -> AsyncGenerator[Entry]:
+        """Every entry after `after`, now and as they come.
+
+        Ends after `lasts`, with the process, or when the database is away; the reader comes again and resumes.
+        """
+        end = asyncio.get_running_loop().time() + lasts.total_seconds()
         with self._opened(navigator_id) as woken:
             while (entries := await self._entries(navigator_id, after)) is not None:
                 for entry in entries:
                     yield entry
                     after = entry.sequence
-                if len(entries) < _AT_ONCE and not await _woken_by(woken, end):
+                if len(entries) < _AT_ONCE and not await self._goes_on(woken, end):
                     return
 
     @contextmanager
@@ -65,6 +69,15 @@ class Streams:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
+    async def _goes_on(self, woken: asyncio.Event, end: float) -> bool:
+        """Waits for new entries; False when it is time to end."""
+        try:
+            await asyncio.wait_for(woken.wait(), end - asyncio.get_running_loop().time())
+        except TimeoutError:
+            return False
+        woken.clear()
+        return not self.ending.is_set()
+
     async def _poll(self) -> None:
         told: dict[str, int] = {}
         while self._open:
@@ -73,9 +86,9 @@ class Streams:
             except Exception as problem:  # whatever it was, streams must not sleep on it for ever
                 log.warning("streams.trouble", problem=type(problem).__name__)
                 await asyncio.sleep(_TROUBLE_SECONDS)
-                continue
-            for navigator_id, sequence in newest.items():
-                if told.get(navigator_id) != sequence:
+                newest = told
+            for navigator_id in list(self._open):
+                if self.ending.is_set() or told.get(navigator_id) != newest.get(navigator_id):
                     self._wake(navigator_id)
             told = newest
             await asyncio.sleep(_BEAT_SECONDS)
@@ -87,13 +100,3 @@ class Streams:
     def _wake(self, navigator_id: str) -> None:
         for woken in self._open.get(navigator_id, ()):
             woken.set()
-
-
-async def _woken_by(woken: asyncio.Event, end: float) -> bool:
-    """Waits for new entries; False when the stream has lasted long enough."""
-    try:
-        await asyncio.wait_for(woken.wait(), end - asyncio.get_running_loop().time())
-    except TimeoutError:
-        return False
-    woken.clear()
-    return True

@@ -22,6 +22,9 @@ class Policy:
     due_within_working_days: int = 5
     home_check_after_days: int = 91
     working_day_ends: time = time(17)
+    # Streams of feeds: a silent one is kept open by its heartbeat; each ends after a while, so that its reader is authorised anew
+    stream_heartbeat: timedelta = timedelta(seconds=15)
+    stream_lasts: timedelta = timedelta(hours=1)
 
     def acknowledge_by(self, now: datetime) -> datetime:
         return working_days_later(now, self.acknowledge_within_working_days, ZoneInfo(self.timezone))

@@ -1,0 +1,94 @@
+"""The navigation API as it is served in production, in a process of its own, and a client of its streams."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from infra.environment import environment
+from infra.keys import Keys
+from infra.local.ports import HOST, accepts, free_ports
+from infra.local.stack import StackAddresses
+
+_STARTS_WITHIN = 30
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event, as a browser would see it."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running API process."""
+
+    url: str
+    process: Process
+
+    @asynccontextmanager
+    async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of a feed's stream, while the block lasts; then the client is gone."""
+        async with (
+            httpx.AsyncClient(base_url=self.url, timeout=10) as http,
+            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers, params=query) as answer,
+        ):
+            assert answer.status_code == 200, await answer.aread()
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            yield answer.aiter_lines()
+
+    async def end(self) -> str:
+        """Asks it to end as a supervisor does; gives what it had to say."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            _, said = await self.process.communicate()
+        return said.decode()
+
+
+async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
+    """The next so many events; comments and hints are left out."""
+    found: list[Event] = []
+    fields: dict[str, str] = {}
+    async with asyncio.timeout(5):
+        async for line in lines:
+            name, _, value = line.partition(": ")
+            if line and name:
+                fields[name] = value
+            elif "data" in fields:
+                found.append(Event(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+                fields = {}
+            if len(found) == most:
+                break
+    return found
+
+
+@asynccontextmanager
+async def served(owner_url: str, addresses: StackAddresses, keys: Keys, **policy: Any) -> AsyncIterator[Served]:
+    """Real uvicorn on a free port, ended with the block."""
+    port = free_ports(1)[0]
+    variables = environment(owner_url, addresses.kafka_bootstrap, keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
+    program = [sys.executable, "-m", "uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port)]
+    process = await asyncio.create_subprocess_exec(
+        *program, env=os.environ | variables, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    found = Served(f"http://{HOST}:{port}", process)
+    try:
+        async with asyncio.timeout(_STARTS_WITHIN):
+            while not await accepts(HOST, port):
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+        yield found
+    finally:
+        await found.end()
