@@ -3,13 +3,14 @@
 from services.rapid_care import handlers
 from services.rapid_care.domain.response import Due
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.messaging.handling import Wiring
 
 WIRING = Wiring(
     context="rapid_care",
     on_event={
         ReferralRouted: (handlers.on_referral_routed,),
+        ReferralReturned: (handlers.on_referral_returned,),
         ReferralCancelled: (handlers.on_referral_cancelled,),
         PersonRecordRecorded: (handlers.on_person_record_recorded,),
         CarePlanRecorded: (handlers.on_care_plan_recorded,),

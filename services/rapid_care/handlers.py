@@ -23,14 +23,16 @@ from services.rapid_care.store.responses import is_admitted_since, responses, un
 from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
+from shared.contracts.event import Event
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted, Route
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted, Route
 from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, derived_id, new_id
 from shared.persistence.timers import Timer
 
-ROUTED_ELSEWHERE = "routed-elsewhere"
+#: Why a response is cancelled whose referral is no longer with Rapid Care.
+TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
 
 
 async def accept_response(at: At, *, tx: Tx) -> Response:
@@ -118,6 +120,14 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
     await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event, event.reason, tx=tx)
 
 
+async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """The Community Point of Access took it back unanswered; after our own decline there is nothing left to end.
+
+    Raises IllegalTransition when somebody here has accepted it.
+    """
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event, TAKEN_BACK, tx=tx)
+
+
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
     await copies.copy_person(tx, envelope, event)
 
@@ -167,7 +177,7 @@ async def _who_goes(response: Response, command: AssignClinician, tx: Tx) -> Cli
     return roster.choose(others, response.condition, tx.policy)
 
 
-async def _cancel(unfinished: Response | None, told_by: ReferralCancelled | ReferralRouted, reason: str, *, tx: Tx) -> None:
+async def _cancel(unfinished: Response | None, told_by: Event, reason: str, *, tx: Tx) -> None:
     """What has ended, or never was here, needs no cancelling."""
     if unfinished:
         await responses.save(tx, clock.cancel(unfinished, told_by=told_by.TYPE, reason=reason, now=tx.now))

@@ -1,7 +1,7 @@
 """Cursors of pages: the place of the last item, as a text that callers hand back unread."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from uuid import UUID
 
@@ -12,21 +12,37 @@ Place = tuple[datetime, UUID]
 
 
 def cursor(instant: datetime, last: UUID) -> str:
-    return urlsafe_b64encode(f"{instant.isoformat()} {last}".encode()).decode().rstrip("=")
+    return wrap(instant.isoformat(), last)
 
 
 def place(text: str) -> Place:
     """Raises HttpRefusal 400 cursor-malformed."""
+    instant, last = unwrap(text)
     try:
-        instant, last = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
-        found = datetime.fromisoformat(instant), UUID(last)
+        found = datetime.fromisoformat(instant)
+        if found.tzinfo is None:
+            raise malformed()
+        return found.astimezone(UTC), UUID(last)
+    except (ValueError, OverflowError) as problem:
+        raise malformed() from problem
+
+
+def wrap(*parts: object) -> str:
+    """A cursor of a list that is ordered by something else than time."""
+    return urlsafe_b64encode(" ".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def unwrap(text: str, parts: int = 2) -> list[str]:
+    """What was wrapped. Raises HttpRefusal 400 cursor-malformed."""
+    try:
+        found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
     except ValueError as problem:
-        raise _malformed() from problem
-    if found[0].tzinfo is None:
-        raise _malformed()
+        raise malformed() from problem
+    if len(found) != parts:
+        raise malformed()
     return found
 
 
-def _malformed() -> HttpRefusal:
+def malformed() -> HttpRefusal:
     advice = "Send `next` of the page before, unchanged, or nothing for the first page."
     return HttpRefusal(HTTPStatus.BAD_REQUEST, "cursor-malformed", "This is no cursor of this list.", advice)

@@ -38,8 +38,8 @@ class FirstContact(Body):
 class Assessment(Body):
     """Both sides; `none`, alone, where there is no need."""
 
-    health_needs: tuple[Need, ...]
-    social_needs: tuple[Need, ...]
+    health_needs: tuple[Need, ...] = Field(max_length=len(Need))
+    social_needs: tuple[Need, ...] = Field(max_length=len(Need))
 
     def command(self) -> commands.RecordAssessment:
         return commands.RecordAssessment(self.health_needs, self.social_needs)
@@ -69,7 +69,7 @@ class Closure(Body):
 
 
 class RosterEntry(Body):
-    skills: tuple[Skill, ...]
+    skills: tuple[Skill, ...] = Field(max_length=len(Skill))
     is_on_duty: bool
 
     def command(self) -> commands.RosterClinician:

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from services.rapid_care.domain.response import RapidCareNotInvolved, require_involved
+from services.rapid_care.domain.access import OrganisationNotInvolved, require_involved
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
 from shared.web.request import requires
 
 #: What every command may be refused with, besides its own rules.
-REFUSALS: tuple[type[DomainError], ...] = (RapidCareNotInvolved, IllegalTransition, VersionConflict)
+REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTransition, VersionConflict)
 
 
 def _of_rapid_care(*scopes: str) -> Any:

@@ -8,7 +8,7 @@ from fastapi import Response as HttpResponse
 from services.rapid_care import handlers
 from services.rapid_care.api.bodies import RosterEntry
 from services.rapid_care.api.callers import Coordinator, Staff
-from services.rapid_care.domain.response import RapidCareNotInvolved
+from services.rapid_care.domain.access import OrganisationNotInvolved
 from services.rapid_care.domain.roster import ClinicianNotFound
 from services.rapid_care.queries import roster
 from shared.contracts.rapid_care import Skill
@@ -37,21 +37,21 @@ class ClinicianView(VersionedView):
     open_responses: int
 
 
-@router.get("", responses=problems(RapidCareNotInvolved))
+@router.get("", responses=problems(OrganisationNotInvolved))
 async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:  # noqa: ARG001  the scope counts
     """Everybody on the roster, on duty or not."""
     async with unit.reading() as reader:
         return [ClinicianView.model_validate(each) for each in await roster.clinicians(reader)]
 
 
-@router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, RapidCareNotInvolved))
+@router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, OrganisationNotInvolved))
 async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     async with unit.reading() as reader:
         return answer(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
 
 
 @router.put(
-    "/{clinician_id}", name="RosterClinician", response_model=ClinicianView, responses=problems(RapidCareNotInvolved, VersionConflict)
+    "/{clinician_id}", name="RosterClinician", response_model=ClinicianView, responses=problems(OrganisationNotInvolved, VersionConflict)
 )
 async def roster_clinician(
     clinician_id: ClinicianId, body: RosterEntry, caller: Coordinator, version: KnownVersion, unit: Unit

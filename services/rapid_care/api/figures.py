@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.rapid_care.api.callers import Staff
+from services.rapid_care.domain.access import OrganisationNotInvolved
 from services.rapid_care.domain.figures import Figures
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import RapidCareNotInvolved
 from services.rapid_care.queries import figures as queries
 from shared.web.answers import View
 from shared.web.problems import problems
@@ -51,8 +51,8 @@ class FiguresView(View):
         return cls(month=month, **counted, **numbers)
 
 
-@router.get("", responses=problems(RapidCareNotInvolved))
-async def read_figures(month: Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit) -> FiguresView:
+@router.get("", responses=problems(OrganisationNotInvolved))
+async def read_figures(month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit) -> FiguresView:
     """Within two hours, capacity, avoided admissions, given back: of one month, such as `2015-03`."""
     async with unit.transaction(caller) as tx:
         counted = await queries.figures(tx, date.fromisoformat(f"{month}-01"), tx.policy)

@@ -10,7 +10,8 @@ from services.rapid_care import handlers
 from services.rapid_care.api.bodies import Assignment, Decline
 from services.rapid_care.api.callers import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.views import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.response import RESPONSE, RapidCareNotInvolved, ResponseNotFound
+from services.rapid_care.domain.access import OrganisationNotInvolved, StoryWithheld
+from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NobodyAvailable, SkillMissing
 from services.rapid_care.queries import responses as queries
 from services.rapid_care.queries.briefing import StoryNotFound, briefing, record
@@ -26,7 +27,7 @@ router = APIRouter()
 _MOST = 100
 
 
-@router.get("/responses", responses=problems(RapidCareNotInvolved))
+@router.get("/responses", responses=problems(OrganisationNotInvolved))
 async def list_responses(
     caller: Staff,
     unit: Unit,
@@ -45,7 +46,7 @@ async def list_responses(
     return Page(items=items, next=following)
 
 
-@router.get("/responses/{response_id:uuid}", response_model=ResponseView, responses=problems(ResponseNotFound, RapidCareNotInvolved))
+@router.get("/responses/{response_id:uuid}", response_model=ResponseView, responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpResponse:
     """One response with its clock."""
     async with unit.viewing(caller, response_id) as tx:
@@ -53,7 +54,7 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
     return answer(ResponseView.of(response, tx.policy, tx.now))
 
 
-@router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, RapidCareNotInvolved))
+@router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
     async with unit.reading() as reader:
@@ -61,7 +62,7 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
     return actions(request, response.status, [RESPONSE], response_id=response_id)
 
 
-@router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, RapidCareNotInvolved))
+@router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> BriefingView:
     """What whoever goes is told, as it is known now."""
     async with unit.viewing(caller, response_id) as tx:
@@ -69,7 +70,7 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
         return BriefingView.of(await briefing(tx, response.person_id))
 
 
-@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, RapidCareNotInvolved))
+@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, StoryWithheld, OrganisationNotInvolved))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
     """What the person told once, from our own copy: nobody asks them again (AC1)."""
     async with unit.viewing(caller, person_id) as tx:

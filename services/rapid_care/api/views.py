@@ -11,7 +11,7 @@ from services.rapid_care.queries.briefing import Briefing
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
 from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Story
 from shared.web.answers import VersionedView, View
 
 
@@ -68,28 +68,18 @@ class PersonView(View):
     address: str
     telephone: str | None
     practice_code: str
+    locality: Locality
 
 
-class StoryView(View):
-    """What the person told once."""
-
-    narrative: str
-    history: tuple[str, ...]
-    what_matters: str | None
-    communication_needs: tuple[str, ...]
-    preferred_visit_times: str | None
-    contacts: tuple[FamilyContact, ...]
-
-
-class PersonStoryView(StoryView):
-    """The story on our own screen, from our own copy."""
+class PersonStoryView(PersonView):
+    """The story on our own screen, from our own copy, so that nobody asks for it again (AC1)."""
 
     person_id: UUID
-    person: PersonView
+    story: Story
 
     @classmethod
     def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
-        return cls(person_id=person_id, person=PersonView.model_validate(record), **dict(record.story))
+        return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
 
 
 class CrisisPlanView(View):
@@ -115,7 +105,7 @@ class BriefingView(View):
     """Told to whoever goes. A part that nobody has told yet is absent."""
 
     person: PersonView | None
-    story: StoryView | None
+    story: Story | None
     contacts: tuple[FamilyContact, ...]
     preferred_visit_times: str | None
     what_matters: str | None
@@ -125,14 +115,13 @@ class BriefingView(View):
 
     @classmethod
     def of(cls, briefing: Briefing) -> "BriefingView":
-        person, plan = briefing.person, briefing.plan
-        story = person.story if person else None
+        person, story, plan = briefing.person, briefing.story, briefing.plan
         return cls(
             person=PersonView.model_validate(person) if person else None,
-            story=StoryView.model_validate(story) if story else None,
+            story=story,
             contacts=story.contacts if story else (),
             preferred_visit_times=story.preferred_visit_times if story else None,
-            what_matters=_what_matters(person, plan),
+            what_matters=_what_matters(story, plan),
             preferred_place_of_care=plan.preferred_place_of_care if plan else None,
             crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
             lead=_lead(briefing.lead) if briefing.lead else None,
@@ -159,11 +148,11 @@ def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, obje
     }
 
 
-def _what_matters(person: PersonRecordRecorded | None, plan: CarePlanRecorded | None) -> str | None:
+def _what_matters(story: Story | None, plan: CarePlanRecorded | None) -> str | None:
     """As agreed in the plan; without one, as told."""
     if plan:
         return plan.what_matters
-    return person.story.what_matters if person else None
+    return story.what_matters if story else None
 
 
 def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:

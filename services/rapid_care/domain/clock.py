@@ -111,10 +111,10 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
 
 
 def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> Decision[Response]:
-    """Nobody needs to go (any more): the referral was withdrawn, the person died or moved, or another service was asked.
+    """Nobody needs to go (any more): the referral was withdrawn, the person died or moved, or the referral was taken back.
 
     `told_by` is the type of the event that said so: a cancelled referral ends the response wherever it stands (G39); one
-    that was routed elsewhere ends it only while nobody here has accepted it.
+    that was taken back or routed elsewhere ends it only while nobody here has accepted it.
     """
     require(response.status, told_by, RESPONSE)
     judged, breach = untold_breach(response, now)

@@ -43,8 +43,8 @@ from shared.contracts.rapid_care import (
     ResponseRequested,
     ResponseSteppedDown,
 )
-from shared.contracts.referrals import ReferralCancelled, ReferralRouted
-from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
+from shared.kernel.errors import Conflict, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, transition
 
@@ -121,11 +121,6 @@ class AlreadyResponding(Conflict):
     advice = "The referral has a response that has not ended; continue that one."
 
 
-class RapidCareNotInvolved(NotAllowed):
-    code = "organisation-not-involved"
-    advice = "Ask the organisation that runs Rapid Care; it is the one that sees these people."
-
-
 class ContactInFuture(RuleBroken):
     code = "contact-in-future"
     advice = "State the time at which the person was reached; it cannot lie ahead."
@@ -178,11 +173,6 @@ RESPONSE: Transitions = {
     Due.BREACH: transition(WAITING, (), ResponseBreached),
     Due.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
     ReferralCancelled.TYPE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+    ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
 }
-
-
-def require_involved(organisation: str, ours: str) -> None:
-    """Who runs Rapid Care sees its people, nobody else does (promise 5). Raises RapidCareNotInvolved."""
-    if organisation != ours:
-        raise RapidCareNotInvolved("Your organisation does not run Rapid Care.")

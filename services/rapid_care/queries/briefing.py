@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.rapid_care.domain.access import StoryWithheld, may_see_story
 from services.rapid_care.store import copies
+from services.rapid_care.store.responses import is_in_crisis
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.referrals import PersonRecordRecorded, Story
 from shared.kernel.errors import NotFound
 from shared.persistence.statements import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """Each part is absent when nobody has told it yet."""
+    """Each part is absent when nobody has told it; the story also when it is withheld and the crisis over."""
 
     person: PersonRecordRecorded | None
+    story: Story | None
     plan: CarePlanRecorded | None
     lead: LeadActivated | None
 
@@ -25,14 +28,21 @@ class StoryNotFound(NotFound):
 
 
 async def briefing(reader: Reader, person_id: UUID) -> Briefing:
+    person = await copies.person(reader, person_id)
+    may_see = person is not None and may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id))
     return Briefing(
-        person=await copies.person(reader, person_id), plan=await copies.plan(reader, person_id), lead=await copies.lead(reader, person_id)
+        person=person,
+        story=person.story if person and may_see else None,
+        plan=await copies.plan(reader, person_id),
+        lead=await copies.lead(reader, person_id),
     )
 
 
 async def record(reader: Reader, person_id: UUID) -> PersonRecordRecorded:
-    """What the person told once, from our own copy. Raises StoryNotFound."""
+    """What the person told once, from our own copy. Raises StoryNotFound, StoryWithheld."""
     found = await copies.person(reader, person_id)
     if found is None:
         raise StoryNotFound("Nothing was told here about this person.")
+    if not may_see_story(found.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
+        raise StoryWithheld("The person does not want their story to be seen.")
     return found

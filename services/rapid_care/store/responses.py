@@ -8,7 +8,7 @@ from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNo
 from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
 from shared.persistence.aggregates import Aggregates
 from shared.persistence.platform import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Reader, Statement
 
 responses = Aggregates(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)
 
@@ -26,6 +26,9 @@ _ADMITTED = Statement(
         )
     )
 )
+_IN_CRISIS = Statement(
+    sa.select(sa.exists().where(RESPONSE.c.person_id == sa.bindparam("person_id"), is_one_of(RESPONSE.c.status, UNFINISHED)))
+)
 
 
 async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
@@ -37,4 +40,10 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
 async def is_admitted_since(tx: Tx, response: Response) -> bool:
     """Whether another response to the same person has ended in hospital since this one ended."""
     found: bool = await tx.fetch_value(_ADMITTED, person_id=response.person_id, since=response.ended_at)
+    return found
+
+
+async def is_in_crisis(reader: Reader, person_id: UUID) -> bool:
+    """Whether a response to the person has not ended."""
+    found: bool = await reader.fetch_value(_IN_CRISIS, person_id=person_id)
     return found

@@ -11,7 +11,7 @@ from shared.contracts.codes import Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import CarePlanClosed, LeadEnded, LeadHandedOver
 from shared.contracts.rapid_care import ResponseAssigned
-from shared.contracts.referrals import Story
+from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_care_plan, a_lead, at, mr_dale, rapid_care
 
@@ -68,7 +68,7 @@ async def test_the_story_is_read_from_our_own_copy_and_the_newest_stays(owner_ur
 
         story = await care.get(f"people/{person_id}/story")
 
-        assert (story["person_id"], story["narrative"], story["person"]["given_name"]) == (str(person_id), "Sally has died.", "Colin")
+        assert (story["person_id"], story["story"]["narrative"], story["given_name"]) == (str(person_id), "Sally has died.", "Colin")
 
 
 async def test_every_look_at_a_person_is_audited(owner_url: str, keys: Keys) -> None:
@@ -125,3 +125,19 @@ async def test_the_lead_of_today_is_named_after_a_handover_and_nobody_after_the_
 
         assert (lead["professional_id"], lead["is_fallback"]) == ("gp-W07", True)
         assert (await care.get(f"responses/{response_id}/briefing"))["lead"] is None
+
+
+async def test_a_withheld_story_is_shown_while_somebody_is_in_crisis_and_not_after(owner_url: str, keys: Keys) -> None:
+    async with rapid_care(owner_url, keys, at("14:00")) as care:
+        person_id = new_id()
+        await _tell(care, person_id, mr_dale(sharing=SharingPreference.WITHHELD))
+        response_id = await care.routed(person_id=person_id)
+        during = await care.get(f"people/{person_id}/story"), await care.get(f"responses/{response_id}/briefing")
+        await care.do(response_id, "decline", reason="ineligible")
+
+        after = await care.context.http.get(f"/rapid-care/people/{person_id}/story", headers=care.staff)
+        briefing = await care.get(f"responses/{response_id}/briefing")
+
+        assert [told["story"]["narrative"] for told in during] == [mr_dale().story.narrative] * 2
+        assert (after.status_code, after.json()["code"]) == (403, "story-withheld")
+        assert (briefing["story"], briefing["contacts"], briefing["what_matters"]) == (None, [], None)

@@ -9,6 +9,7 @@ import pytest
 from infra.keys import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import StepDown
+from shared.contracts.event import Event
 from shared.contracts.rapid_care import (
     Need,
     PackageItemKind,
@@ -24,7 +25,7 @@ from shared.contracts.rapid_care import (
     ResponsePackageAgreed,
     ResponseSteppedDown,
 )
-from shared.contracts.referrals import ReferralCancelled, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
 
@@ -205,18 +206,39 @@ async def test_a_cancelled_referral_that_has_ended_here_changes_nothing(owner_ur
         assert await care.read(response_id) == closed
 
 
-async def test_routed_elsewhere_ends_a_response_that_nobody_has_accepted_and_no_other(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(
+    ("taken_back", "reason"),
+    [
+        (ReferralReturned(service_code="rapid-care", reason=ReturnReason.OTHER), "taken-back"),
+        (a_routed_referral(at("14:00"), route=Route.SERVICE, service_code="district-nursing"), "routed-elsewhere"),
+    ],
+)
+async def test_a_referral_that_is_taken_back_ends_a_response_that_nobody_has_accepted_and_no_other(
+    owner_url: str, keys: Keys, taken_back: Event, reason: str
+) -> None:
     async with rapid_care(owner_url, keys, at("14:00")) as care:
         untouched, accepted = new_id(), new_id()
         ids = {referral_id: await care.routed(referral_id=referral_id) for referral_id in (untouched, accepted)}
         await care.do(ids[accepted], "acceptance")
 
         for referral_id in ids:
-            elsewhere = a_routed_referral(at("14:00"), route=Route.SERVICE, service_code="district-nursing")
-            await care.context.deliver(elsewhere, key=new_id(), subject=referral_id)
+            await care.context.deliver(taken_back, key=new_id(), subject=referral_id)
 
-        assert (await care.read(ids[untouched]))["cancel_reason"] == "routed-elsewhere"
+        ended = await care.read(ids[untouched])
+        assert (ended["status"], ended["cancel_reason"], ended["clock"]) == ("cancelled", reason, "released")
         assert (await care.read(ids[accepted]))["status"] == "accepted"
+
+
+async def test_the_return_that_follows_our_own_decline_changes_nothing(owner_url: str, keys: Keys) -> None:
+    async with rapid_care(owner_url, keys, at("14:00")) as care:
+        referral_id = new_id()
+        response_id = await care.routed(referral_id=referral_id)
+        declined = await care.do(response_id, "decline", reason="capacity")
+
+        returned = ReferralReturned(service_code="rapid-care", reason=ReturnReason.CAPACITY)
+        await care.context.deliver(returned, key=new_id(), subject=referral_id)
+
+        assert await care.read(response_id) == declined
 
 
 async def test_what_ends_overdue_before_its_deadline_was_acted_on_tells_its_breach(owner_url: str, keys: Keys) -> None:

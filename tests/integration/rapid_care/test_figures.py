@@ -104,8 +104,9 @@ async def test_a_month_without_referrals_has_no_rates(owner_url: str, keys: Keys
         figures = await care.get("figures", month="2015-02")
 
         assert (figures["referrals"], figures["met_rate"], figures["avoided_rate"]) == (0, None, None)
-        wrong = await care.context.http.get("/rapid-care/figures", headers=care.staff, params={"month": "2015-13"})
-        assert (wrong.status_code, wrong.json()["code"]) == (422, "validation-failed")
+        for month in ("2015-13", "0000-01", "9999-12", "march"):
+            wrong = await care.context.http.get("/rapid-care/figures", headers=care.staff, params={"month": month})
+            assert (wrong.status_code, wrong.json()["code"]) == (422, "validation-failed")
 
 
 async def test_running_and_breached_clocks_are_gauges(owner_url: str, keys: Keys) -> None:

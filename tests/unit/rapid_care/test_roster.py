@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.rapid_care.commands import RosterClinician
 from services.rapid_care.domain.dispatch import CrisisPlan, assign
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import RapidCareNotInvolved, Status, require_involved
+from services.rapid_care.domain.response import Status
 from services.rapid_care.domain.roster import ClinicianOffDuty, NobodyAvailable, SkillMissing, choose, enter, fitting_skill
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import ResponseAssigned, Skill
@@ -89,9 +89,3 @@ def test_entering_the_roster_again_unchanged_changes_nothing() -> None:
     assert same == known
     assert gone == replace(known, is_on_duty=False, version=2)
     assert enter(None, "nurse-9", RosterClinician((), is_on_duty=True)).version == 1
-
-
-def test_only_the_organisation_that_runs_rapid_care_is_involved() -> None:
-    require_involved("CLCH", POLICY.organisation)
-    with pytest.raises(RapidCareNotInvolved):
-        require_involved("RFL", POLICY.organisation)

@@ -23,7 +23,7 @@ from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Response, Status
 from shared.contracts.codes import StepDown
 from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
-from shared.contracts.referrals import ReferralCancelled, ReferralRouted
+from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.transitions import Trigger, permitted
@@ -56,6 +56,7 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     Due.BREACH: (clock.judge_deadline,),
     Due.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
     ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="died", now=now),),
+    ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralReturned.TYPE, reason="back", now=now),),
     ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralRouted.TYPE, reason="elsewhere", now=now),),
 }
 
@@ -114,4 +115,4 @@ def test_no_rule_moves_the_deadline_or_the_clock() -> None:
 def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
     words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert words == set(WIRING.on_timer) | {ReferralCancelled.TYPE, ReferralRouted.TYPE}
+    assert words == set(WIRING.on_timer) | {event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)}
