@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +29,9 @@ QUORUM = ["gp", "social-worker", "community-nurse"]
 
 @asynccontextmanager
 async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[Running]:
+    """The clock stands in UTC, so that time passes evenly across a clock change."""
     async with running(
-        owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy or Policy(), now=now
+        owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy or Policy(), now=now.astimezone(UTC)
     ) as context:
         async with context.database.transaction() as tx:
             await ensure_meetings(tx=tx)

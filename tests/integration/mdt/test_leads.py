@@ -1,0 +1,287 @@
+"""Accountable leads on the real database: exactly one at every moment, answers, hand-overs, and what a lead is told."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from infra.keys import Keys
+from services.mdt.domain import lead as domain
+from services.mdt.domain.lead import LeadAlreadyActive
+from services.mdt.domain.policy import Policy
+from services.mdt.store.lead import save_leads
+from shared.contracts.codes import TaskKind
+from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
+from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.mdt import MONDAY, Patient, a_lead, act, mdt, read
+from tests.builders.mdt_states import a_lead_of
+from tests.builders.running import Running
+
+NURSE, OTHER = "clch-community-nurse-1", "clch-community-nurse-2"
+NURSES = [{"professional_id": name, "role": "community-nurse", "organisation": "CLCH"} for name in (NURSE, OTHER)]
+
+
+async def active(patient: Patient) -> dict[str, Any]:
+    leads = [lead for lead in await patient.leads() if lead["status"] == "active"]
+    assert len(leads) == 1
+    return leads[0]
+
+
+async def proposed(patient: Patient) -> list[dict[str, Any]]:
+    return [lead for lead in await patient.leads() if lead["status"] == "proposed"]
+
+
+async def hand_over(context: Running, lead: dict[str, Any], to: dict[str, Any] | None) -> dict[str, Any]:
+    answer = await act(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_until_the_proposed_lead_says_yes_the_gp_is_lead(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+        fallback = await active(patient)
+        asked = (await proposed(patient))[0]
+        assert (fallback["professional_id"], fallback["organisation"], fallback["is_fallback"]) == ("gp-W07", "W07", True)
+
+        answer = await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=NURSE)
+
+        assert answer.status_code == 200, answer.text
+        assert (await active(patient))["professional_id"] == NURSE
+        assert [event.is_fallback for event in await context.published(LeadActivated)] == [True, False]
+        assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [asked["id"]]
+
+
+@pytest.mark.acceptance("mdt-6")
+async def test_when_one_declines_the_next_is_asked_and_the_gp_carries_on(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
+        asked = (await proposed(patient))[0]
+
+        answer = await act(context, f"/mdt/leads/{asked['id']}/decline", asked["version"], {"reason": "caseload"}, actor=NURSE)
+
+        assert (answer.status_code, answer.json()["status"]) == (200, "declined")
+        assert [lead["professional_id"] for lead in await proposed(patient)] == [OTHER]
+        assert (await active(patient))["professional_id"] == "gp-W07"
+
+
+@pytest.mark.acceptance("mdt-6")
+async def test_two_working_days_without_an_answer_leave_the_gp_and_the_chair_learns_of_it(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+        asked = (await proposed(patient))[0]
+        assert asked["answer_by"] == "2015-03-06T13:00:00Z"
+
+        await context.let_pass(timedelta(days=2))
+
+        assert [event.reason for event in await context.published(LeadDeclined)] == ["no-answer"]
+        assert (await active(patient))["professional_id"] == "gp-W07"
+        told = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
+        assert [(notice["kind"], notice["subject"]) for notice in told] == [("no-lead-found", asked["id"])]
+        late = await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"] + 1, actor=NURSE)
+        assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_a_lead_hands_over_without_a_gap(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        lead = await active(patient)
+
+        asked = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
+        assert (asked["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
+        await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=OTHER)
+        assert (await active(patient))["professional_id"] == OTHER
+        gp = await hand_over(context, await active(patient), None)
+
+        assert (gp["professional_id"], gp["status"], (await active(patient))["id"]) == ("gp-W07", "active", gp["id"])
+        rows = await context.database.pool.fetch("SELECT occurred_at, type FROM event WHERE topic = 'mdt.lead' ORDER BY seq")
+        ends = [row["occurred_at"] for row in rows if row["type"] == LeadHandedOver.TYPE]
+        begins = [row["occurred_at"] for row in rows if row["type"] == LeadActivated.TYPE]
+        assert ends == begins[1:]
+
+
+@pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"}), ("handover", {})])
+async def test_a_professional_answers_for_nobody_else(owner_url: str, keys: Keys, verb: str, body: Any) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=verb == "handover"))
+        lead = next(lead for lead in await patient.leads() if lead["professional_id"] == NURSE)
+        before = await context.log()
+
+        answer = await act(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-your-lead")
+        assert await context.log() == before
+
+
+async def _two_asked(context: Running) -> tuple[Patient, dict[str, Any], dict[str, Any]]:
+    """The meeting asked one nurse; the GP, who is lead meanwhile, asked the other."""
+    patient = await Patient.discussed(context, lead=a_lead(NURSE, has_accepted=False))
+    first = (await proposed(patient))[0]
+    second = await hand_over(context, await active(patient), a_lead(OTHER, has_accepted=False))
+    return patient, first, second
+
+
+@pytest.mark.acceptance("mdt-5")
+async def test_of_two_who_accept_at_once_exactly_one_wins_and_the_other_gets_409(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        for _ in range(3):
+            patient, first, second = await _two_asked(context)
+
+            answers = await asyncio.gather(
+                act(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
+                act(context, f"/mdt/leads/{second['id']}/acceptance", second["version"], actor=OTHER),
+            )
+
+            assert sorted(answer.status_code for answer in answers) == [200, 409]
+            refused = next(answer for answer in answers if answer.status_code == 409)
+            assert refused.json()["code"] == "lead-already-active"
+            winner = next(answer.json() for answer in answers if answer.status_code == 200)
+            assert (await active(patient))["id"] == winner["id"]
+            assert await proposed(patient) == []
+
+
+@pytest.mark.acceptance("mdt-5")
+async def test_the_database_itself_refuses_a_second_active_lead(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person_id = PersonId(new_id())
+
+        async def activate(professional_id: str) -> None:
+            lead = a_lead_of(domain.Status.PROPOSED, professional_id, person_id=person_id, version=0)
+            async with context.database.transaction() as tx:
+                await save_leads(tx, [domain.propose_accepted(lead, tx.now)])
+
+        results = await asyncio.gather(*(activate(f"nurse-{number}") for number in range(6)), return_exceptions=True)
+
+        assert [type(result) for result in results if result is not None] == [LeadAlreadyActive] * 5
+        assert len(await context.published(LeadActivated)) == 1
+
+
+@pytest.mark.acceptance("mdt-5")
+async def test_whatever_happens_at_once_a_person_under_a_plan_has_one_lead(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient, first, second = await _two_asked(context)
+        gp = await active(patient)
+
+        await asyncio.gather(
+            act(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
+            act(context, f"/mdt/leads/{second['id']}/decline", second["version"], {"reason": "caseload"}, actor=OTHER),
+            act(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-3")}, actor="gp-W07"),
+            act(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-4")}, actor="gp-W07"),
+            context.let_pass(timedelta(days=3)),
+        )
+
+        await active(patient)
+        log = await context.log()
+        begun = sum(isinstance(event, LeadActivated) for event in log)
+        gone = sum(isinstance(event, LeadHandedOver) for event in log)
+        assert begun == gone + 1
+
+
+@pytest.mark.acceptance("mdt-4")
+async def test_where_table_16_says_gp_the_meeting_cannot_name_somebody_else(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.listed(context)
+        await _score(context, patient, level=2)
+
+        with pytest.raises(AssertionError, match="lead-not-allowed"):
+            await patient.discuss()
+        gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
+        await patient.discuss(lead={"candidate": gp})
+
+        assert (await patient.case())["allocation"]["lead"] == "gp"
+        assert ((await active(patient))["professional_id"], (await active(patient))["is_fallback"]) == ("gp-W07", False)
+        assert [type(event) for event in await context.log() if type(event).__name__.startswith("Lead")] == [
+            LeadProposed,
+            LeadAccepted,
+            LeadActivated,
+        ]
+
+
+async def _score(context: Running, patient: Patient, level: int) -> None:
+    insert = "INSERT INTO risk_score (person_id, practice_code, ratio, level, valid_from, import_number) VALUES ($1, 'W07', 6, $2, $3, 1)"
+    await context.database.pool.execute(insert, patient.person_id, level, MONDAY.date())
+
+
+async def test_a_second_meeting_that_wants_somebody_else_asks_them_and_the_first_question_lapses(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, policy=Policy(lead_answers_within_working_days=20)) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+        await Patient.referred(context, patient.person_id)
+
+        await patient.discuss(lead=a_lead(OTHER))
+
+        assert (await active(patient))["professional_id"] == OTHER
+        assert await proposed(patient) == []
+        assert [event.reason for event in await context.published(LeadEnded)] == ["superseded"]
+
+
+async def test_a_lead_is_told_what_happens_to_their_people_and_nobody_elses(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient, now = await Patient.discussed(context), context.clock.at
+        other = await Patient.discussed(context, lead=a_lead(OTHER))
+        told = {
+            "task-fulfilled": TaskFulfilled(
+                kind=TaskKind.SIGNPOST, source=TaskSource.CARE_PLAN, source_id=new_id(), outcome=TaskOutcome.SIGNPOSTED
+            ),
+            "task-blocked": TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST),
+            "task-escalated": TaskEscalated(kind=TaskKind.SIGNPOST, reason="blocked"),
+            "task-overdue": TaskOverdue(kind=TaskKind.SIGNPOST, due_at=now),
+            "response-contacted": ResponseContacted(contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE),
+            "response-breached": ResponseBreached(due_at=now),
+        }
+        for event in told.values():
+            await context.deliver(event, key=patient.person_id, subject=new_id())
+        await context.deliver(told["task-blocked"], key=new_id(), subject=new_id())
+
+        page = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&limit=4", actor=NURSE)
+        rest = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&after={page['next']}", actor=NURSE)
+
+        assert [notice["kind"] for notice in page["items"] + rest["items"]] == list(told)
+        assert (await read(context, f"/mdt/leads/notices?professional_id={OTHER}", actor=OTHER))["items"] == []
+        people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
+        assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
+
+
+async def test_a_lead_acknowledges_their_own_notice_once_and_for_all(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
+        notice = (await read(context, f"/mdt/leads/notices?professional_id={NURSE}", actor=NURSE))["items"][0]
+        path, mine = f"/mdt/leads/notices/{notice['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
+
+        theirs = await context.http.put(path, headers=context.token("mdt:lead", actor=OTHER))
+        first = await context.http.put(path, headers=mine)
+        context.clock.advance(timedelta(minutes=5))
+        again = await context.http.put(path, headers=mine)
+        unknown = await context.http.put("/mdt/leads/notices/999999/acknowledgement", headers=mine)
+
+        assert (theirs.status_code, theirs.json()["code"]) == (403, "not-your-feed")
+        assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "notice-not-found")
+
+
+async def test_a_lead_sees_their_people_with_what_comes_next(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+
+        person = (await read(context, f"/mdt/leads/people?professional_id={NURSE}", actor=NURSE))[0]
+        foreign = await context.http.get(f"/mdt/leads/people?professional_id={NURSE}", headers=context.token("mdt:lead", actor=OTHER))
+
+        assert person["lead"]["person_id"] == str(patient.person_id)
+        assert [step["owner_role"] for step in person["next_steps"]] == ["care-navigator"]
+        assert person["review_on"] == "2015-09-02"
+        assert (foreign.status_code, foreign.json()["code"]) == (403, "not-your-feed")
+
+
+async def test_what_a_lead_may_do_is_said_by_the_state(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+        asked = (await proposed(patient))[0]
+
+        actions = await read(context, f"/mdt/leads/{asked['id']}/actions", actor=NURSE)
+
+        assert [action["name"] for action in actions] == ["AcceptLead", "DeclineLead"]
+        assert actions[0]["href"] == f"/mdt/leads/{asked['id']}/acceptance"
+        assert {action["method"] for action in actions} == {"POST"}

@@ -1,0 +1,193 @@
+"""Care plans on the real database: the person's answer, versions, reviews and what makes them due."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from infra.keys import Keys
+from shared.contracts.codes import RiskLevel
+from shared.contracts.mdt import (
+    CarePlanAgreed,
+    CarePlanDeclined,
+    CarePlanEnacted,
+    CarePlanOffered,
+    CarePlanRecorded,
+    CarePlanReviewDue,
+    CarePlanRevised,
+    CaseListed,
+    ReviewTrigger,
+    RiskLevelCrossed,
+)
+from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
+from shared.kernel.ids import new_id
+from tests.builders.mdt import Patient, a_discussion, act, an_action, mdt
+from tests.builders.running import repeated
+
+CLOSED = ResponseClosed(referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004)
+
+
+def crossed(from_level: int | None, to_level: int) -> RiskLevelCrossed:
+    return RiskLevelCrossed(
+        from_level=None if from_level is None else RiskLevel(from_level),
+        to_level=RiskLevel(to_level),
+        practice_code="W07",
+        valid_from=date(2015, 3, 10),
+        rule_version="1",
+    )
+
+
+async def test_a_person_who_has_not_answered_yet_agrees_later(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, is_agreed_by_person=None)
+        offered = await patient.plan()
+        assert (offered["status"], offered["in_force"]) == ("offered", None)
+        assert await context.published(CarePlanAgreed) == []
+
+        answer = await act(context, f"/mdt/care-plans/{offered['id']}/agreement", offered["version"])
+
+        assert answer.status_code == 200, answer.text
+        assert [type(event) for event in await context.log() if type(event).__name__.startswith("CarePlan")] == [
+            CarePlanOffered,
+            CarePlanAgreed,
+            CarePlanRecorded,
+        ]
+        assert [version["is_agreed_by_person"] for version in (await patient.plan())["versions"]] == [True]
+
+
+async def test_a_person_who_says_no_has_a_lead_all_the_same_and_is_asked_again_at_the_review(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, is_agreed_by_person=False)
+
+        assert (await patient.plan())["status"] == "declined"
+        assert len(await context.published(CarePlanDeclined)) == 1
+        assert [lead["status"] for lead in await patient.leads()] == ["active"]
+
+        await context.let_pass(timedelta(weeks=26))
+
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.DUE_DATE]
+        assert (await patient.case())["status"] == "listed"
+
+
+async def test_every_version_stays_readable_with_its_answer(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        await request_review(patient)
+        await patient.discuss(
+            is_agreed_by_person=False, joint_plan={"what_matters": "Less of everything.", "preferred_place_of_care": "hospice"}
+        )
+
+        plan = await patient.plan()
+
+        assert [version["is_agreed_by_person"] for version in plan["versions"]] == [True, False]
+        assert [version["joint_plan"]["preferred_place_of_care"] for version in plan["versions"]] == ["home", "hospice"]
+        assert (plan["plan_version"], plan["in_force"]["number"], plan["status"]) == (2, 1, "agreed")
+        assert await context.published(CarePlanRevised) == []
+
+
+async def test_an_action_that_continues_keeps_its_id_and_an_unknown_one_is_refused(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        first = (await patient.plan())["in_force"]["actions"][0]
+        await request_review(patient)
+        await context.let_pass(timedelta(weeks=1))
+        today = context.clock.at.date()
+
+        unknown = await patient.try_to("discussion", _discussion([an_action(today, action_id=str(new_id()))]))
+        await patient.ask("discussion", _discussion([an_action(today, action_id=first["action_id"]), an_action(today, kind="signpost")]))
+
+        assert (unknown.status_code, unknown.json()["code"]) == (409, "action-unknown")
+        revised = (await context.published(CarePlanRevised))[0]
+        assert [str(action.action_id) == first["action_id"] for action in revised.actions] == [True, False]
+
+
+async def test_the_person_asks_for_a_review_and_it_stands_on_the_next_agenda(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+
+        await request_review(patient)
+
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.PERSON_ASKED]
+        case = await patient.case()
+        assert (case["status"], case["meeting_starts_at"]) == ("listed", "2015-03-11T13:00:00Z")
+
+
+async def test_a_closed_rapid_response_makes_one_review_due_however_often_it_is_told(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient, stranger = await Patient.discussed(context), new_id()
+
+        record = await context.deliver(CLOSED, key=patient.person_id, subject=new_id())
+        await context.intake.apply(repeated(record, 2))
+        await context.deliver(CLOSED, key=patient.person_id, subject=new_id())
+        await context.deliver(CLOSED, key=stranger, subject=new_id())
+
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RAPID_CARE_CLOSED]
+        assert len(await context.published(CaseListed)) == 2
+
+
+async def test_a_crossed_risk_level_makes_a_review_due_but_a_first_score_does_not(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+
+        await context.deliver(crossed(None, 3), key=patient.person_id, subject=new_id())
+        assert await context.published(CarePlanReviewDue) == []
+        await context.deliver(crossed(3, 2), key=patient.person_id, subject=new_id())
+
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RISK_LEVEL_CROSSED]
+
+
+async def test_the_review_date_makes_it_due_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        assert (await patient.plan())["in_force"]["review_on"] == "2015-09-02"
+
+        await context.let_pass(timedelta(weeks=26) + timedelta(days=1))
+
+        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.DUE_DATE]
+
+
+async def test_a_rapid_response_that_was_shown_the_crisis_plan_enacts_it_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient, response_id = await Patient.discussed(context), new_id()
+        plan = await patient.plan()
+        shown = ResponseAssigned(clinician_id="clch-enp-1", skill=Skill.COMMUNITY_NURSE, care_plan_id=UUID(plan["id"]), care_plan_version=1)
+
+        await context.deliver(shown, key=patient.person_id, subject=response_id)
+        await context.deliver(shown.model_copy(update={"clinician_id": "clch-enp-2"}), key=patient.person_id, subject=response_id)
+        without = shown.model_copy(update={"care_plan_id": None, "care_plan_version": None})
+        await context.deliver(without, key=patient.person_id, subject=new_id())
+
+        assert [(event.response_id, event.plan_version) for event in await context.published(CarePlanEnacted)] == [(response_id, 1)]
+
+
+async def test_the_words_of_a_plan_are_in_no_public_event(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        await Patient.discussed(context)
+
+        rows = await context.database.pool.fetch("SELECT type, convert_from(data, 'UTF8') AS data FROM event")
+        assert not any("To stay at home" in row["data"] or "Treat at home" in row["data"] for row in rows)
+        assert [event.what_matters for event in await context.published(CarePlanRecorded)] == ["To stay at home."]
+
+
+@pytest.mark.parametrize("scope", ["mdt:read", "mdt:coordinate"])
+async def test_only_who_decides_for_the_meeting_records_an_answer(owner_url: str, keys: Keys, scope: str) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context, is_agreed_by_person=None)
+        plan = await patient.plan()
+
+        answer = await context.http.post(
+            f"/mdt/care-plans/{plan['id']}/agreement", headers=context.token(scope) | {"If-Match": f'W/"{plan["version"]}"'}
+        )
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+        assert (await patient.plan())["status"] == "offered"
+
+
+async def request_review(patient: Patient) -> None:
+    plan = await patient.plan()
+    answer = await act(patient.context, f"/mdt/care-plans/{plan['id']}/review", plan["version"])
+    assert answer.status_code == 200, answer.text
+
+
+def _discussion(actions: list[dict[str, object]]) -> dict[str, object]:
+    return a_discussion(actions=actions, lead=None)
