@@ -4,7 +4,8 @@ from services.mdt.domain.care_plan import Due as PlanDue
 from services.mdt.domain.case import Due as CaseDue
 from services.mdt.domain.lead import Due as LeadDue
 from services.mdt.domain.meeting import Due as MeetingDue
-from services.mdt.handlers import care_plan, case, lead, meeting, notice, person
+from services.mdt.domain.risk import Due as RiskDue
+from services.mdt.handlers import care_plan, case, lead, meeting, notice, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.rapid_care import ResponseAssigned, ResponseBreached, ResponseClosed, ResponseContacted, ResponseEscalated
@@ -34,5 +35,6 @@ WIRING = Wiring(
         CaseDue.SCREENING: case.on_screening_due,
         PlanDue.REVIEW: care_plan.on_review_due,
         LeadDue.ANSWER: lead.on_answer_due,
+        RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
     },
 )

@@ -37,10 +37,14 @@ class ReferCase:
 
 @dataclass(frozen=True, slots=True)
 class ScreenFinding:
-    """Somebody looked at a person whom case finding pointed out: who goes on? `reason` is a code."""
+    """Somebody looked at a person whom case finding pointed out: who goes on? `reason` is a code.
+
+    `locality` is needed for a case before the meeting when nobody has recorded the person here yet.
+    """
 
     destination: FindingDestination
     reason: str
+    locality: Locality | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,4 +21,5 @@ def create_app() -> FastAPI:
         router=api.router,
         open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
         tokens=deployment.tokens(),
+        unlimited=api.UNLIMITED,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
@@ -17,7 +18,7 @@ from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
 from shared.kernel.decision import Decision
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, require, transition
 
@@ -35,11 +36,17 @@ class Occurrence(StrEnum):
     FELL = "fell"
 
 
+class Due(StrEnum):
+    """Deadlines of imports."""
+
+    SCORES_EXPIRED = "risk-scores-expired"
+
+
 @dataclass(frozen=True, slots=True)
 class Risk:
     """Where a person stands since a score last moved them. `correlation_id` is the case-finding id: each rise begins a new chain.
 
-    `climbed_on` is the day of the score that made them a high climber, the last time that happened.
+    `climbed_on` is the day of the score that last made them a high climber; they count as one until the window has passed.
     """
 
     id: UUID
@@ -51,6 +58,7 @@ class Risk:
     ratio: Decimal
     valid_from: date
     climbed_on: date | None = None
+    climber_until: date | None = None
     destination: FindingDestination | None = None
     reason: str | None = None
     version: int = 0
@@ -91,6 +99,11 @@ class RiskNotFound(NotFound):
     advice = "Read the case-finding list of the practice; only people found there can be screened."
 
 
+class LocalityMissing(RuleBroken):
+    code = "locality-missing"
+    advice = "Nobody has recorded this person here yet: say the locality of their practice."
+
+
 _LISTED = (Status.FOUND, Status.SCREENED)
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
@@ -106,6 +119,7 @@ def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:
     return RiskLevel(bisect_right(policy.risk_bands, ratio))
 
 
+@cache
 def rule_version(policy: Policy) -> str:
     """The numbers that judged a score, so that an event says by which rule it was made (G08)."""
     bands = "-".join(map(str, policy.risk_bands))
@@ -134,7 +148,7 @@ def assess(finding: Finding, policy: Policy, *, risk_id: UUID, case_finding_id: 
 
     A rise begins a new chain and asks for another look; a fall belongs to the chain that the rise began.
     """
-    score, earlier, known = finding.score, finding.earlier, finding.known
+    score, earlier = finding.score, finding.earlier
     if earlier.newest_on is not None and earlier.newest_on > score.valid_from:
         return None
     previous = _previous_level(finding)
@@ -142,11 +156,9 @@ def assess(finding: Finding, policy: Policy, *, risk_id: UUID, case_finding_id: 
     if not has_crossed and not has_climbed:
         return None
     events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, policy)
-    risk = known or _unknown(score, risk_id, case_finding_id)
-    moved = replace(risk, practice_code=score.practice_code, level=score.level, ratio=score.ratio, valid_from=score.valid_from)
     if has_climbed or score.level > (RiskLevel.LOW if previous is None else previous):
-        return Decision(_rise(moved, case_finding_id, score.valid_from if has_climbed else risk.climbed_on), events)
-    return Decision(_fall(moved), events)
+        return Decision(_rise(finding, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id), events)
+    return Decision(_fall(finding), events)
 
 
 def screen(risk: Risk, command: ScreenFinding) -> Decision[Risk]:
@@ -161,9 +173,14 @@ def _previous_level(finding: Finding) -> RiskLevel | None:
     return finding.earlier.level if finding.earlier.level is not None or known is None else known.level
 
 
-def _unknown(score: Score, risk_id: UUID, case_finding_id: UUID) -> Risk:
+def _rise(finding: Finding, policy: Policy, *, has_climbed: bool, risk_id: UUID, case_finding_id: UUID) -> Risk:
+    score, known = finding.score, finding.known
+    if known:
+        require(known.status, Occurrence.ROSE, RISK)
+    earlier_climb = known.climbed_on if known else None
+    climbed_on = score.valid_from if has_climbed else earlier_climb
     return Risk(
-        id=risk_id,
+        id=known.id if known else risk_id,
         person_id=score.person_id,
         correlation_id=case_finding_id,
         status=Status.FOUND,
@@ -171,18 +188,26 @@ def _unknown(score: Score, risk_id: UUID, case_finding_id: UUID) -> Risk:
         level=score.level,
         ratio=score.ratio,
         valid_from=score.valid_from,
+        climbed_on=climbed_on,
+        climber_until=None if climbed_on is None else climbed_on + policy.climber_window,
+        version=known.version if known else 0,
     )
 
 
-def _rise(risk: Risk, case_finding_id: UUID, climbed_on: date | None) -> Risk:
-    require(risk.status, Occurrence.ROSE, RISK)
-    found = replace(risk, status=Status.FOUND, correlation_id=case_finding_id, climbed_on=climbed_on)
-    return replace(found, destination=None, reason=None)
-
-
-def _fall(risk: Risk) -> Risk:
-    require(risk.status, Occurrence.FELL, RISK)
-    return replace(risk, status=risk.status if risk.level >= RiskLevel.HIGH else Status.BELOW)
+def _fall(finding: Finding) -> Risk:
+    """Only somebody who stood at level 2 or 3, and so is known, can fall out of it."""
+    score, known = finding.score, finding.known
+    if known is None:
+        raise RiskNotFound("Somebody at a high level was never found.")
+    require(known.status, Occurrence.FELL, RISK)
+    return replace(
+        known,
+        status=known.status if score.level >= RiskLevel.HIGH else Status.BELOW,
+        practice_code=score.practice_code,
+        level=score.level,
+        ratio=score.ratio,
+        valid_from=score.valid_from,
+    )
 
 
 def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, policy: Policy) -> list[Event]:

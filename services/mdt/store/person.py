@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.mdt.store.tables import METADATA, Tx
+from shared.contracts.codes import Locality
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import Statement
@@ -25,6 +26,15 @@ _COPY_PERSON = Statement(
         where=PERSON.c.sequence < _COPY.excluded.sequence,
     )
 )
+
+
+_LOCALITY = "SELECT record ->> 'locality' FROM person WHERE person_id = $1"
+
+
+async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
+    """Where the person's practice is, if anybody recorded them."""
+    found: str | None = await tx.connection.fetchval(_LOCALITY, person_id)
+    return None if found is None else Locality(found)
 
 
 async def copy_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:

@@ -1,0 +1,138 @@
+"""Case finding over HTTP: whom the risk scores of a practice point out, and who goes on with each."""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Response as HttpResponse
+
+from services.mdt import commands
+from services.mdt.api.callers import REFUSALS, Coordinator, Cursor, Limit, Reader
+from services.mdt.domain import risk as domain
+from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.domain.case import CaseAlreadyOpen
+from services.mdt.domain.working_days import local_day
+from services.mdt.handlers import case_finding as handlers
+from services.mdt.queries import risk as queries
+from services.mdt.queries.risk import Newest, Rank
+from shared.contracts.codes import Locality, RiskLevel
+from shared.contracts.event import Code
+from shared.contracts.mdt import FindingDestination
+from shared.kernel.at import At
+from shared.web.answers import Action, Body, Page, VersionedView, actions, answer
+from shared.web.cursors import malformed, unwrap, wrap
+from shared.web.problems import problems
+from shared.web.request import IfMatch, Unit
+
+router = APIRouter(tags=["case-finding"])
+
+
+class Screening(Body):
+    """Who goes on with this person. `locality` is needed for the meeting when nobody has recorded the person here yet."""
+
+    destination: FindingDestination
+    reason: Code
+    locality: Locality | None = None
+
+    def command(self) -> commands.ScreenFinding:
+        return commands.ScreenFinding(self.destination, self.reason, self.locality)
+
+
+class FindingView(VersionedView):
+    """A person whom the scores point out. Level and ratio are of the newest score, `valid_from`; `since` is when they last moved."""
+
+    person_id: UUID
+    case_finding_id: UUID
+    practice_code: str
+    status: domain.Status
+    level: RiskLevel
+    ratio: float
+    valid_from: date
+    since: date
+    is_high_climber: bool
+    climbed_on: date | None
+    destination: FindingDestination | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, risk: domain.Risk, newest: Newest | None, today: date) -> "FindingView":
+        score = newest or Newest(risk.level, risk.ratio, risk.valid_from)
+        same = ("person_id", "practice_code", "status", "climbed_on", "destination", "reason", "version")
+        return cls(
+            case_finding_id=risk.correlation_id,
+            level=score.level,
+            ratio=float(score.ratio),
+            valid_from=score.valid_from,
+            since=risk.valid_from,
+            is_high_climber=risk.climber_until is not None and risk.climber_until >= today,
+            **{name: getattr(risk, name) for name in same},
+        )
+
+
+@router.get("/case-finding", responses=problems(NotOfTheMeeting))
+async def list_findings(
+    practice: Annotated[Code, Query(description="The practice's code")],
+    caller: Reader,
+    unit: Unit,
+    *,
+    after: Annotated[Cursor, Query(alias="cursor")] = None,
+    limit: Limit = 50,
+) -> Page[FindingView]:
+    """The people of a practice at level 2 or 3 and its high climbers; first those whom nobody has looked at yet."""
+    last = _rank(after) if after else None
+    async with unit.transaction(caller) as tx:
+        require_member(caller, tx.policy, practice)
+        today = local_day(tx.now, tx.policy.timezone)
+        found = await queries.found(tx, practice, today=today, after=last, most=limit + 1)
+        newest = await queries.newest_scores(tx, [risk.person_id for risk in found[:limit]])
+        for risk in found[:limit]:
+            tx.audit(risk.person_id)
+    items = [FindingView.of(risk, newest.get(risk.person_id), today) for risk in found[:limit]]
+    return Page(items=items, next=_cursor(found[limit - 1]) if len(found) > limit else None)
+
+
+@router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotOfTheMeeting))
+async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+    """One person whom case finding pointed out."""
+    async with unit.viewing(caller, person_id) as tx:
+        risk = await queries.risk_of(tx, person_id)
+        require_member(caller, tx.policy, risk.practice_code)
+        newest = await queries.newest_scores(tx, [person_id])
+        return answer(FindingView.of(risk, newest.get(person_id), local_day(tx.now, tx.policy.timezone)))
+
+
+@router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotOfTheMeeting))
+async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
+    """What may be done with it now."""
+    async with unit.reading() as reader:
+        risk = await queries.risk_of(reader, person_id)
+    return actions(request, risk.status, [domain.RISK], person_id=person_id)
+
+
+@router.post(
+    "/case-finding/{person_id:uuid}/screening",
+    name="ScreenFinding",
+    response_model=FindingView,
+    responses=problems(domain.RiskNotFound, domain.LocalityMissing, CaseAlreadyOpen, *REFUSALS),
+)
+async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Somebody looked: the meeting (which gets a case), the integrated locality team, navigation, the GP, or a watching brief."""
+    async with unit.transaction(caller) as tx:
+        risk = await handlers.screen_finding(At(person_id, version), body.command(), tx=tx)
+        newest = await queries.newest_scores(tx, [person_id])
+        return answer(FindingView.of(risk, newest.get(person_id), local_day(tx.now, tx.policy.timezone)))
+
+
+def _cursor(risk: domain.Risk) -> str:
+    rank = Rank.of(risk)
+    return wrap(int(rank.is_screened), int(rank.level), rank.ratio, rank.id)
+
+
+def _rank(text: str) -> Rank:
+    is_screened, level, ratio, last = unwrap(text, parts=4)
+    try:
+        return Rank(is_screened == "1", int(level), Decimal(ratio), UUID(last))
+    except (ValueError, InvalidOperation) as problem:
+        raise malformed() from problem

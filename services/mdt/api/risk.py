@@ -1,0 +1,96 @@
+"""Risk scores over HTTP: a file of the whole registered population comes in, its report is read again."""
+
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi import Response as HttpResponse
+
+from services.mdt.domain.risk_file import COLUMNS, NotARiskFile, Reason
+from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
+from services.mdt.handlers import risk as handlers
+from services.mdt.queries import risk as queries
+from shared.contracts.codes import RiskLevel
+from shared.kernel.actor import Actor
+from shared.web.answers import View, answer, created
+from shared.web.problems import HttpRefusal, problems
+from shared.web.request import IdempotencyKey, Unit, requires
+
+router = APIRouter(tags=["risk"])
+
+Importer = Annotated[Actor, requires("mdt:import-risk")]
+
+#: About two million people; a file is held in memory while it is imported.
+_MOST_BYTES = 64 * 1024 * 1024
+_MEDIA_TYPE = "text/csv"
+_CSV = {"content": {_MEDIA_TYPE: {"schema": {"type": "string", "description": ",".join(COLUMNS)}}}, "required": True}
+
+
+class BadRowView(View):
+    """The header is line 1."""
+
+    line: int
+    reason: Reason
+
+
+class RiskImportView(View):
+    """What an import did. `bad_rows` lists the first thousand lines that were refused, `refused` counts all of them."""
+
+    id: UUID
+    summary: str
+    repeats: UUID | None
+    imported_at: datetime
+    rule_version: str
+    rows: int
+    accepted: int
+    levels: dict[RiskLevel, int]
+    mismatched: int
+    first_valid_from: date | None
+    last_valid_from: date | None
+    events: int
+    crossings: int
+    climbers: int
+    refused: dict[Reason, int]
+    bad_rows: list[BadRowView]
+
+    @classmethod
+    def of(cls, report: RiskImport) -> "RiskImportView":
+        own = {name: getattr(report, name) for name in cls.model_fields if hasattr(report, name)}
+        levels = {RiskLevel(level): count for level, count in enumerate(report.levels)}
+        bad_rows = [BadRowView.model_validate(row) for row in report.bad_rows]
+        return cls(**own | {"levels": levels, "bad_rows": bad_rows})
+
+
+def csv_only(request: Request) -> None:
+    """The dependency of a route that takes CSV and nothing else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
+        advice = f"Send the file itself as the body, with Content-Type: {_MEDIA_TYPE}."
+        raise HttpRefusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "A risk file is sent as CSV.", advice)
+
+
+@router.post(
+    "/risk/imports",
+    name="ImportRisk",
+    status_code=201,
+    response_model=RiskImportView,
+    responses=problems(NotARiskFile, ImportRunning),
+    openapi_extra={"requestBody": _CSV},
+    max_body_size=_MOST_BYTES,
+)
+async def import_risk(
+    caller: Importer, _: Annotated[None, Depends(csv_only)], once: IdempotencyKey, unit: Unit, request: Request
+) -> HttpResponse:
+    """Import the scores of the whole registered population. The same file again changes nothing, and its report says so."""
+    content = await request.body()  # whole, before the transaction begins: a slow sender must not hold a connection
+    async with unit.transaction(caller, once) as tx:
+        report = await handlers.import_scores(content, tx=tx)
+        return await created(tx, RiskImportView.of(report), f"/mdt/risk/imports/{report.id}")
+
+
+@router.get("/risk/imports/{import_id:uuid}", response_model=RiskImportView, responses=problems(ImportNotFound))
+async def read_import(import_id: UUID, caller: Importer, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
+    """What an import did."""
+    async with unit.reading() as reader:
+        return answer(RiskImportView.of(await queries.import_report(reader, import_id)))

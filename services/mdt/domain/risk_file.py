@@ -1,0 +1,216 @@
+"""The file of the risk stratification tool: one line for each registered person; what is wrong with a line stops no other.
+
+A line that is refused is known by its number and a reason, never by what stood in it. Sources: domain.md §2.3, G07, S07.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from operator import ne
+from typing import Generic, NamedTuple, TypeVar
+
+from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk import level_of
+from shared.contracts.codes import RiskLevel
+from shared.kernel.errors import RuleBroken
+from shared.kernel.nhs_number import InvalidNhsNumber, are_plainly_valid, parse_nhs_number
+
+COLUMNS = ("nhs_number", "practice", "ratio", "level", "valid_from")
+_PRACTICE = re.compile(r"[A-Z][0-9]{2,5}")
+_RATIO = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LEVELS = {"0", "1", "2", "3", ""}
+_MOST_LISTED = 1000
+_BLOCK_BYTES = 1 << 17
+V = TypeVar("V")
+
+
+class Reason(StrEnum):
+    """Why a line was refused."""
+
+    COLUMN_COUNT = "column-count"
+    NHS_NUMBER = "nhs-number-invalid"
+    PRACTICE = "practice-unknown-form"
+    RATIO = "ratio-not-a-number"
+    LEVEL = "level-not-0-to-3"
+    VALID_FROM = "valid-from-not-a-date"
+    DUPLICATE = "nhs-number-twice"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Line 1 is the header."""
+
+    line: int
+    reason: Reason
+
+
+class NotARiskFile(RuleBroken):
+    code = "not-a-risk-file"
+    advice = f"Send comma-separated UTF-8 text whose first line is {','.join(COLUMNS)}; level may be absent."
+
+
+class Columns(NamedTuple):
+    """Good lines, column by column. `person_ids` are hexadecimal, the other texts as they stood in the file."""
+
+    person_ids: Sequence[str]
+    practices: Sequence[str]
+    ratios: Sequence[str]
+    levels: Sequence[int]
+    days: Sequence[str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read so far. Only the first thousand refused lines are listed; all are counted by their reason."""
+
+    rows: int = 0
+    levels: list[int] = field(default_factory=lambda: [0] * len(RiskLevel))
+    mismatched: int = 0
+    days: set[str] = field(default_factory=set)
+    refused: dict[Reason, int] = field(default_factory=dict)
+    bad_rows: list[BadRow] = field(default_factory=list)
+
+    def accept(self, columns: Columns, bands: Sequence[int]) -> None:
+        self.rows += len(columns.levels)
+        self.levels = [count + columns.levels.count(level) for level, count in enumerate(self.levels)]
+        self.mismatched += sum(map(ne, columns.levels, bands))
+        self.days |= set(columns.days)
+
+    def refuse(self, line: int, reason: Reason) -> None:
+        self.rows += 1
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        if len(self.bad_rows) < _MOST_LISTED:
+            self.bad_rows.append(BadRow(line, reason))
+
+
+class Readings(dict[str, V | None], Generic[V]):
+    """What each text was read as, so that it is read once: a file says the same few things very often. None is unreadable."""
+
+    def __init__(self, read: Callable[[str], V | None]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> V | None:
+        found = self[text] = self._read(text)
+        return found
+
+
+class RiskFile:
+    """Reads a file once. `pseudonyms` gives the person ids of valid NHS numbers, in hexadecimal."""
+
+    def __init__(self, content: bytes, policy: Policy, pseudonyms: Callable[[Sequence[str]], list[str]]) -> None:
+        header, _, self._body = content.partition(b"\n")
+        self._names = [name.strip().lower() for name in _split([header.decode("utf-8-sig", "replace")])[0]]
+        if sorted(self._names) not in (sorted(COLUMNS), sorted(set(COLUMNS) - {"level"})):
+            raise NotARiskFile("The first line does not name the columns of a risk file.")
+        self.tally = Tally()
+        self.bytes_read = 0
+        self._pseudonyms = pseudonyms
+        self._seen: set[str] = set()
+        self._practices = Readings(_PRACTICE.fullmatch)
+        self._bands = Readings(lambda text: int(level_of(Decimal(text), policy)) if _RATIO.fullmatch(text) else None)
+        self._days = Readings(_day)
+
+    def blocks(self) -> Iterator[Columns]:
+        """The good lines, some thousands at a time."""
+        line = 2
+        for block in _blocks(self._body):
+            lines = block.decode(errors="replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
+            self.bytes_read += len(block)
+            yield from self._read(lines, line)
+            line += len(lines)
+
+    def _read(self, lines: Sequence[str], first_line: int) -> Iterator[Columns]:
+        """Judges whole columns at once. Where something is unusual, the lines are halved until it stands alone."""
+        named = self._named(lines)
+        if named and are_plainly_valid(named["nhs_number"]) and self._reason(named) is None:
+            yield self._accept(named)
+        elif len(lines) == 1:
+            yield from self._alone(lines[0], first_line)
+        else:
+            half = len(lines) // 2
+            yield from self._read(lines[:half], first_line)
+            yield from self._read(lines[half:], first_line + half)
+
+    def _alone(self, text: str, line: int) -> Iterator[Columns]:
+        """One line that is bad, or blank, or has an NHS number that is valid though not plainly so."""
+        if not text.strip():
+            return
+        named = self._named([text])
+        digits = _digits(named["nhs_number"][0]) if named else None
+        if named is None or digits is None:
+            self.tally.refuse(line, Reason.NHS_NUMBER if named else Reason.COLUMN_COUNT)
+            return
+        plain = {**named, "nhs_number": [digits]}
+        reason = self._reason(plain)
+        if reason:
+            self.tally.refuse(line, reason)
+        else:
+            yield self._accept(plain)
+
+    def _named(self, lines: Sequence[str]) -> Mapping[str, Sequence[str]] | None:
+        """The fields of these lines by column; None when one has too few or too many."""
+        rows = _split(lines)
+        if len(rows) != len(lines) or set(map(len, rows)) != {len(self._names)}:
+            return None
+        return {"level": [""] * len(rows), **dict(zip(self._names, zip(*rows, strict=True), strict=True))}
+
+    def _reason(self, named: Mapping[str, Sequence[str]]) -> Reason | None:
+        """The first thing that is wrong with any of these lines, whose NHS numbers are valid; in the order of the columns."""
+        if None in map(self._practices.__getitem__, set(named["practice"])):
+            return Reason.PRACTICE
+        if None in map(self._bands.__getitem__, set(named["ratio"])):
+            return Reason.RATIO
+        if not _LEVELS.issuperset(named["level"]):
+            return Reason.LEVEL
+        if None in map(self._days.__getitem__, set(named["valid_from"])):
+            return Reason.VALID_FROM
+        numbers = set(named["nhs_number"])
+        return None if len(numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(numbers) else Reason.DUPLICATE
+
+    def _accept(self, named: Mapping[str, Sequence[str]]) -> Columns:
+        """A level that the tool gave wins over the band of its ratio, and the difference is counted (G07)."""
+        numbers, given = named["nhs_number"], named["level"]
+        self._seen.update(numbers)
+        bands = [self._bands[ratio] or 0 for ratio in named["ratio"]]
+        levels = [int(level) if level else band for level, band in zip(given, bands, strict=True)] if any(given) else bands
+        columns = Columns(self._pseudonyms(numbers), named["practice"], named["ratio"], levels, named["valid_from"])
+        self.tally.accept(columns, bands)
+        return columns
+
+
+def _blocks(body: bytes) -> Iterator[bytes]:
+    """Whole lines, about so many bytes of them at a time."""
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start + _BLOCK_BYTES) + 1 or len(body)
+        yield body[start:end]
+        start = end
+
+
+def _split(lines: Sequence[str]) -> list[list[str]]:
+    if '"' not in "".join(lines):
+        return [line.split(",") for line in lines]
+    try:
+        return list(csv.reader(lines))
+    except csv.Error:
+        return []
+
+
+def _digits(text: str) -> str | None:
+    try:
+        return parse_nhs_number(text)
+    except InvalidNhsNumber:
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

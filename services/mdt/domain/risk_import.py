@@ -1,0 +1,94 @@
+"""What an import of risk scores did: the report that whoever sent the file reads, now and later.
+
+The same content a second time does nothing, and says so. Sources: domain.md S07, G07.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk import Risk, rule_version
+from services.mdt.domain.risk_file import BadRow, Reason, Tally
+from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
+from shared.kernel.decision import Decision
+from shared.kernel.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class RiskImport:
+    """`number` orders the imports. `repeats` is the import that read the same content before; this one then changed nothing.
+
+    `levels` counts the people at each level from 0 to 3, `mismatched` those whose given level is not the band of their ratio.
+    """
+
+    id: UUID
+    number: int
+    digest: bytes
+    imported_at: datetime
+    rule_version: str
+    rows: int = 0
+    levels: tuple[int, ...] = (0, 0, 0, 0)
+    mismatched: int = 0
+    first_valid_from: date | None = None
+    last_valid_from: date | None = None
+    crossings: int = 0
+    climbers: int = 0
+    refused: Mapping[Reason, int] = field(default_factory=dict)
+    bad_rows: tuple[BadRow, ...] = ()
+    repeats: UUID | None = None
+
+    @property
+    def accepted(self) -> int:
+        return sum(self.levels)
+
+    @property
+    def events(self) -> int:
+        return self.crossings + self.climbers
+
+    @property
+    def summary(self) -> str:
+        if self.repeats:
+            return "This file was imported before: nothing was changed and nothing was published."
+        return (
+            f"{self.accepted} of {self.rows} lines were imported: {self.crossings} people crossed into or out of the levels 2 and 3, "
+            f"{self.climbers} are high climbers; {self.rows - self.accepted} lines were refused."
+        )
+
+
+class ImportNotFound(NotFound):
+    code = "risk-import-not-found"
+
+
+class ImportRunning(Conflict):
+    code = "risk-import-running"
+    advice = "Wait until the import that is running has ended, then send the file again."
+
+
+def begin(import_id: UUID, number: int, digest: bytes, *, now: datetime, policy: Policy) -> RiskImport:
+    return RiskImport(import_id, number, digest, now, rule_version(policy))
+
+
+def repeat(begun: RiskImport, earlier: RiskImport) -> RiskImport:
+    """The content was imported before: what it says is known, and nobody moves."""
+    same = replace(earlier, id=begun.id, number=begun.number, imported_at=begun.imported_at)
+    return replace(same, crossings=0, climbers=0, repeats=earlier.repeats or earlier.id)
+
+
+def conclude(begun: RiskImport, tally: Tally, moves: Iterable[Decision[Risk]]) -> RiskImport:
+    """What was read and what it changed."""
+    days = sorted(map(date.fromisoformat, tally.days))
+    events = [type(event) for decision in moves for event in decision.events]
+    return replace(
+        begun,
+        rows=tally.rows,
+        levels=tuple(tally.levels),
+        mismatched=tally.mismatched,
+        first_valid_from=days[0] if days else None,
+        last_valid_from=days[-1] if days else None,
+        crossings=events.count(RiskLevelCrossed),
+        climbers=events.count(RiskHighClimberFound),
+        refused=tally.refused,
+        bad_rows=tuple(tally.bad_rows),
+    )

@@ -1,0 +1,91 @@
+"""Reports of imports, and whom case finding points out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.mdt.domain.risk import Risk, RiskNotFound, Status
+from services.mdt.domain.risk_import import RiskImport
+from services.mdt.store import risk_import
+from services.mdt.store.risk import RISK, risks
+from shared.contracts.codes import RiskLevel
+from shared.persistence.statements import Reader, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A place in the list: not yet screened before screened, then the highest level, then the highest ratio."""
+
+    is_screened: bool
+    level: int
+    ratio: Decimal
+    id: UUID
+
+    @classmethod
+    def of(cls, risk: Risk) -> "Rank":
+        return cls(risk.status is not Status.FOUND, risk.level, risk.ratio, risk.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """A person's newest score; that of the last move may be older."""
+
+    level: RiskLevel
+    ratio: Decimal
+    valid_from: date
+
+
+_FIRST = Rank(is_screened=False, level=RiskLevel.VERY_HIGH + 1, ratio=Decimal(0), id=UUID(int=0))
+_PLACE = sa.tuple_(RISK.c.status != Status.FOUND.value, -RISK.c.level, -RISK.c.ratio, RISK.c.id)
+_AFTER = sa.tuple_(
+    sa.bindparam("is_screened", type_=sa.Boolean),
+    -sa.bindparam("level", type_=sa.Integer),
+    -sa.bindparam("ratio", type_=sa.Numeric),
+    sa.bindparam("id", type_=sa.Uuid),
+)
+_FOUND = Statement(
+    sa.select(RISK)
+    .where(RISK.c.practice_code == sa.bindparam("practice"), RISK.c.status != Status.BELOW.value, _PLACE > _AFTER)
+    .where(
+        sa.or_(
+            RISK.c.status == Status.FOUND.value,
+            RISK.c.level >= RiskLevel.HIGH.value,
+            RISK.c.climber_until >= sa.bindparam("today", type_=sa.Date),
+        )
+    )
+    .order_by(*_PLACE)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_OF_PERSON = Statement(sa.select(RISK).where(RISK.c.person_id == sa.bindparam("person_id")))
+_NEWEST = """
+SELECT DISTINCT ON (person_id) person_id, level, ratio, valid_from FROM risk_score WHERE person_id = ANY($1::uuid[])
+ORDER BY person_id, valid_from DESC, import_number DESC"""
+
+
+async def import_report(reader: Reader, import_id: UUID) -> RiskImport:
+    """Raises ImportNotFound."""
+    return await risk_import.load(reader, import_id)
+
+
+async def found(reader: Reader, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
+    """The people of a practice at level 2 or 3, and its high climbers; those whom nobody has looked at yet first."""
+    last = after or _FIRST
+    values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
+    return [risks.of(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, most=most, **values)]
+
+
+async def risk_of(reader: Reader, person_id: UUID) -> Risk:
+    """Raises RiskNotFound."""
+    row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
+    if row is None:
+        raise RiskNotFound("Case finding never pointed this person out.")
+    return risks.of(row)
+
+
+async def newest_scores(reader: Reader, people: Sequence[UUID]) -> Mapping[UUID, Newest]:
+    rows = await reader.connection.fetch(_NEWEST, people)
+    return {row["person_id"]: Newest(RiskLevel(row["level"]), row["ratio"], row["valid_from"]) for row in rows}

@@ -1,0 +1,182 @@
+"""Risk: where each found person stands, every score of the last months, and the imports that brought them.
+
+Scores are written once, by COPY, and never changed. Of a person and a day the score of the newest import counts.
+"""
+
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import fields, replace
+from datetime import date
+from operator import attrgetter
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from services.mdt.domain.risk import Earlier, Finding, Risk, RiskNotFound, Score
+from services.mdt.domain.risk_file import Columns
+from services.mdt.store.tables import METADATA, Tx
+from shared.contracts.codes import RiskLevel
+from shared.contracts.event import Event
+from shared.kernel.decision import Decision
+from shared.persistence.aggregates import Aggregates
+from shared.persistence.transaction import Subject
+
+RISK = sa.Table(
+    "risk",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("correlation_id", sa.Uuid, nullable=False, comment="the case-finding id: each rise begins a new chain"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False, index=True),
+    sa.Column("level", sa.SmallInteger, nullable=False),
+    sa.Column("ratio", sa.Numeric, nullable=False),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("climbed_on", sa.Date),
+    sa.Column("climber_until", sa.Date),
+    sa.Column("destination", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    comment="who was ever at level 2 or 3 or climbed steeply; nobody else",
+)
+
+RISK_SCORE = sa.Table(
+    "risk_score",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("import_number", sa.Integer, nullable=False),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("level", sa.SmallInteger, nullable=False),
+    sa.Column("ratio", sa.Numeric, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False),
+    sa.Index("ix_risk_score_person_id", "person_id", postgresql_using="hash"),
+    sa.Index("ix_risk_score_import_number", "import_number", postgresql_using="brin"),
+    comment="every registered person's score in every import that the window needs; written by COPY",
+)
+
+risks = Aggregates(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
+
+#: A whole population takes seconds, on a slow machine minutes; the pool's own limits are meant for single commands.
+_PATIENCE_SECONDS = 600
+#: Whole populations are joined; of rows written a moment ago the planner has no statistics and would guess that they are few.
+_PREPARE = f"""
+SET LOCAL statement_timeout = '{_PATIENCE_SECONDS}s';
+SET LOCAL work_mem = '64MB';
+SET LOCAL enable_nestloop = off"""
+#: Whoever screens waits the moment that the comparison takes, so that no sequence of a person is given twice.
+_HOLD_STILL = "LOCK TABLE risk IN SHARE ROW EXCLUSIVE MODE"
+
+#: Who may have crossed or climbed. It lets through a few too many: the domain decides.
+_FINDINGS = """
+WITH scored AS MATERIALIZED (
+    SELECT score.*, risk.level AS known_level, greatest(score.valid_from - $2::integer, risk.climbed_on) AS since
+    FROM risk_score AS score LEFT JOIN risk USING (person_id)
+    WHERE score.import_number = $1 AND (score.level >= 2 OR risk.level >= 2 OR score.ratio >= $3)),
+earlier AS (
+    SELECT person_id, max(ARRAY[before.valid_from - DATE 'epoch', before.import_number, before.level]) AS newest,
+        min(before.ratio) FILTER (WHERE before.valid_from >= since AND before.valid_from < scored.valid_from) AS lowest_ratio,
+        min(before.level) FILTER (WHERE before.valid_from >= since AND before.valid_from < scored.valid_from) AS lowest_level
+    FROM scored JOIN risk_score AS before USING (person_id)
+    WHERE before.import_number <> $1
+    GROUP BY person_id),
+compared AS (
+    SELECT scored.*, lowest_ratio, lowest_level, DATE 'epoch' + newest[1] AS newest_on, newest[3] AS newest_level,
+        coalesce(newest[3], known_level) AS previous_level
+    FROM scored LEFT JOIN earlier USING (person_id))
+SELECT * FROM compared
+WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
+    OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
+_ID_OF_PERSON = "SELECT id FROM risk WHERE person_id = $1"
+_KNOWN = "SELECT * FROM risk WHERE person_id = ANY($1::uuid[])"
+
+#: The same day again: the newer import counts.
+_REPLACE = """
+DELETE FROM risk_score AS old USING risk_score AS new
+WHERE new.import_number = $1 AND old.import_number < $1 AND old.person_id = new.person_id AND old.valid_from = new.valid_from"""
+#: Somebody's newest score stays, however old.
+_FORGET = """
+DELETE FROM risk_score AS old WHERE old.valid_from < $1 AND EXISTS (
+    SELECT FROM risk_score AS newer WHERE newer.person_id = old.person_id AND newer.valid_from > old.valid_from)"""
+
+
+def _save_many() -> str:
+    names, dialect = RISK.columns.keys(), postgresql.dialect()  # type: ignore[no-untyped-call]
+    arrays = ", ".join(f"${place}::{column.type.compile(dialect)}[]" for place, column in enumerate(RISK.columns, 1))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
+    return f"INSERT INTO risk ({', '.join(names)}) SELECT * FROM unnest({arrays}) ON CONFLICT (id) DO UPDATE SET {changes}"  # noqa: S608  names of columns
+
+
+_SAVE_MANY = _save_many()
+_values = attrgetter(*(field.name for field in fields(Risk)))
+
+
+async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
+    """Locked. Raises RiskNotFound, VersionConflict."""
+    risk_id: UUID | None = await tx.connection.fetchval(_ID_OF_PERSON, person_id)
+    if risk_id is None:
+        raise RiskNotFound("Case finding never pointed this person out.")
+    return await risks.load(tx, risk_id, if_version=if_version)
+
+
+async def prepare(tx: Tx) -> None:
+    """For the length of this transaction statements are planned for a population, and may take as long as one needs."""
+    await tx.connection.execute(_PREPARE)
+
+
+async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]) -> None:
+    async def lines() -> AsyncIterable[bytes]:
+        async for block in blocks:
+            rows = zip(*block, strict=True)
+            text = [f"{person}\t{import_number}\t{day}\t{level}\t{ratio}\t{practice}\n" for person, practice, ratio, level, day in rows]
+            yield "".join(text).encode()
+
+    await tx.connection.copy_to_table("risk_score", source=lines(), columns=RISK_SCORE.columns.keys(), timeout=_PATIENCE_SECONDS)
+
+
+async def findings(tx: Tx, import_number: int) -> list[Finding]:
+    """Whoever may have crossed or climbed by this import, with what was known of them. Nobody else changes risks until the end."""
+    await tx.connection.execute(_HOLD_STILL)
+    window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
+    rows = await tx.connection.fetch(_FINDINGS, import_number, window, rise, timeout=_PATIENCE_SECONDS)
+    known = {row["person_id"]: risks.of(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
+    return [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
+
+
+async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
+    """As `risks.save` does for one, for very many in one statement; `findings` has locked them."""
+    states = []
+    for decision in decisions:
+        before = decision.state.version
+        events = [event for event in decision.events if isinstance(event, Event)]
+        state = replace(decision.state, version=before + len(events))
+        about = Subject(state.id, state.person_id, state.correlation_id)
+        for sequence, event in enumerate(events, before + 1):
+            tx.record(about, event, sequence)
+        tx.audit(state.id, state.version)
+        states.append(_values(state))
+    if states:
+        await tx.connection.execute(_SAVE_MANY, *map(list, zip(*states, strict=True)), timeout=_PATIENCE_SECONDS)
+
+
+async def replace_same_day(tx: Tx, import_number: int) -> None:
+    """Removes what earlier imports said of the same people for the same days."""
+    await tx.connection.execute(_REPLACE, import_number, timeout=_PATIENCE_SECONDS)
+
+
+async def forget(tx: Tx, before: date) -> None:
+    """Removes scores valid from before a day that a newer one of the same person follows."""
+    await prepare(tx)
+    await tx.connection.execute(_FORGET, before, timeout=_PATIENCE_SECONDS)
+
+
+def _score(row: asyncpg.Record) -> Score:
+    return Score(row["person_id"], row["practice_code"], row["ratio"], RiskLevel(row["level"]), row["valid_from"])
+
+
+def _earlier(row: asyncpg.Record) -> Earlier:
+    return Earlier(row["newest_on"], _level(row["newest_level"]), row["lowest_ratio"], _level(row["lowest_level"]))
+
+
+def _level(stored: int | None) -> RiskLevel | None:
+    return None if stored is None else RiskLevel(stored)

@@ -1,0 +1,95 @@
+"""The reports of risk imports, and the rule that one import runs at a time."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+
+from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
+from services.mdt.store.tables import METADATA, Tx
+from shared.persistence.platform import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+RISK_IMPORT = sa.Table(
+    "risk_import",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("digest", BYTEA, nullable=False, comment="SHA-256 of the file"),
+    sa.Column("imported_at", INSTANT, nullable=False),
+    sa.Column("rule_version", sa.Text, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("levels", JSONB, nullable=False, comment="people at the levels 0 to 3"),
+    sa.Column("mismatched", sa.Integer, nullable=False),
+    sa.Column("first_valid_from", sa.Date),
+    sa.Column("last_valid_from", sa.Date),
+    sa.Column("crossings", sa.Integer, nullable=False),
+    sa.Column("climbers", sa.Integer, nullable=False),
+    sa.Column("refused", JSONB, nullable=False, comment="how many lines for each reason"),
+    sa.Column("bad_rows", JSONB, nullable=False, comment="line and reason of the first thousand; never what stood in them"),
+    sa.Column("repeats", sa.Uuid, comment="the import that read the same content before"),
+    sa.Index("uq_risk_import_digest", "digest", unique=True, postgresql_where=sa.text("repeats IS NULL")),
+)
+
+_ADAPTER = TypeAdapter(RiskImport)
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('risk import ' || current_schema()))"
+_NEXT = "SELECT coalesce(max(number), 0) + 1 FROM risk_import"
+_BY_ID = Statement(sa.select(RISK_IMPORT).where(RISK_IMPORT.c.id == sa.bindparam("id")))
+_BY_DIGEST = Statement(sa.select(RISK_IMPORT).where(RISK_IMPORT.c.digest == sa.bindparam("digest"), RISK_IMPORT.c.repeats.is_(None)))
+_INSERT = Statement(sa.insert(RISK_IMPORT).values({column.name: sa.bindparam(column.name) for column in RISK_IMPORT.columns}))
+_NEWEST_DAY = "SELECT max(last_valid_from) FROM risk_import"
+_HAS_EXPIRED = "SELECT coalesce(min(first_valid_from) < max(last_valid_from) - $1::integer, FALSE) FROM risk_import"
+_HAS_DAYS = """
+SELECT EXISTS (SELECT FROM risk_import WHERE repeats IS NULL AND number <> $1 AND first_valid_from <= $3 AND last_valid_from >= $2)"""
+
+
+async def take_turn(tx: Tx) -> int:
+    """The number of this import; until the transaction ends there can be no other. Raises ImportRunning."""
+    if not await tx.connection.fetchval(_LOCK):
+        raise ImportRunning("Another import of risk scores is running.")
+    number: int = await tx.connection.fetchval(_NEXT)
+    return number
+
+
+async def same_content(tx: Tx, digest: bytes) -> RiskImport | None:
+    row = await tx.fetch_one(_BY_DIGEST, digest=digest)
+    return None if row is None else _of(row)
+
+
+async def save(tx: Tx, report: RiskImport) -> RiskImport:
+    refused = {reason.value: count for reason, count in report.refused.items()}
+    await tx.execute(_INSERT, **_ADAPTER.dump_python(report) | {"refused": refused})
+    tx.audit(report.id)
+    return report
+
+
+async def load(reader: Reader, import_id: UUID) -> RiskImport:
+    """Raises ImportNotFound."""
+    row = await reader.fetch_one(_BY_ID, id=import_id)
+    if row is None:
+        raise ImportNotFound(f"There is no import {import_id}.")
+    return _of(row)
+
+
+async def shares_days(tx: Tx, report: RiskImport) -> bool:
+    """Whether an earlier import may hold scores for the same days."""
+    shares: bool = await tx.connection.fetchval(_HAS_DAYS, report.number, report.first_valid_from, report.last_valid_from)
+    return shares
+
+
+async def has_expired(tx: Tx, window: timedelta) -> bool:
+    """Whether an import holds scores that no window reaches any more."""
+    expired: bool = await tx.connection.fetchval(_HAS_EXPIRED, window.days)
+    return expired
+
+
+async def newest_day(tx: Tx) -> date | None:
+    day: date | None = await tx.connection.fetchval(_NEWEST_DAY)
+    return day
+
+
+def _of(row: asyncpg.Record) -> RiskImport:
+    return _ADAPTER.validate_python(dict(row))

@@ -1,0 +1,124 @@
+"""A synthetic registered population, with exactly the counts of Table 14 (domain.md §2.3), and risk files written of it.
+
+Every NHS number lies in the range 999, which is given to nobody. The same seed makes the same people and the same changes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from random import Random
+
+#: Level to the number of people.
+TABLE_14 = {3: 1_975, 2: 17_463, 1: 77_463, 0: 297_226}
+#: Level to the lowest, highest and average ratio, in thousandths; the overlap and the gap as printed are mended as G07 says.
+_RATIOS = {3: (25_925, 40_226, 32_230), 2: (4_785, 25_914, 10_216), 1: (783, 4_784, 1_806), 0: (50, 782, 304)}
+PRACTICES = tuple(f"{locality}{number:02}" for locality, most in (("W", 20), ("B", 24), ("C", 23)) for number in range(1, most + 1))
+HEADER = "nhs_number,practice,ratio,level,valid_from"
+
+#: Each is wrong in one way, and stands beside the reason that the report must give.
+BAD_LINES = (
+    ("9990548600,W07,1.000,,{day}", "nhs-number-invalid"),
+    ("9999999999,W07,1.000,,{day}", "nhs-number-invalid"),
+    ("9990548609,north,1.000,,{day}", "practice-unknown-form"),
+    ("9990548609,W07,-1.000,,{day}", "ratio-not-a-number"),
+    ("9990548609,W07,nan,,{day}", "ratio-not-a-number"),
+    ("9990548609,W07,1.000,4,{day}", "level-not-0-to-3"),
+    ("9990548609,W07,1.000,,2015-02-30", "valid-from-not-a-date"),
+    ("9990548609,W07,1.000,{day}", "column-count"),
+)
+
+
+_SUM_OF_999 = 9 * (10 + 9 + 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """One registered person; `thousandths` is the risk ratio times a thousand."""
+
+    nhs_number: str
+    practice: str
+    level: int
+    thousandths: int
+
+
+@dataclass(slots=True)
+class Later:
+    """The same population at a later day: who climbed from level 0 to 3, and who dropped from level 2 to 1. All others vary a little."""
+
+    residents: list[Resident]
+    climbed: list[Resident] = field(default_factory=list)
+    dropped: list[Resident] = field(default_factory=list)
+
+
+def population(seed: int = 14, counts: Mapping[int, int] | None = None) -> list[Resident]:
+    """Everybody, in no order. With `counts` another number of people at each level."""
+    random = Random(seed)  # noqa: S311  synthetic people need no secrecy
+    levels = [level for level, count in (counts or TABLE_14).items() for _ in range(count)]
+    random.shuffle(levels)
+    numbers, practices = _nhs_numbers(random, len(levels)), random.choices(PRACTICES, k=len(levels))
+    people = zip(numbers, practices, levels, strict=True)
+    return [Resident(number, practice, level, _ratio(random, level)) for number, practice, level in people]
+
+
+def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 15) -> Later:
+    """So many people climb and drop; everybody else keeps their level, with another ratio."""
+    random, found = Random(seed), Later([])  # noqa: S311  synthetic people need no secrecy
+    for resident in residents:
+        is_climber = resident.level == 0 and len(found.climbed) < climb
+        is_dropper = resident.level == 2 and len(found.dropped) < drop
+        level = 3 if is_climber else 1 if is_dropper else resident.level
+        moved = Resident(
+            resident.nhs_number, resident.practice, level, _ratio(random, level) if level != resident.level else _near(random, resident)
+        )
+        found.residents.append(moved)
+        (found.climbed if is_climber else found.dropped if is_dropper else []).append(moved)
+    return found
+
+
+def write(path: Path, residents: Iterable[Resident], valid_from: date, *, bad_lines: int = 0) -> list[tuple[int, str]]:
+    """A risk file, the given number of bad lines spread over it; gives the line number and reason of each."""
+    people, bad = list(residents), [BAD_LINES[number % len(BAD_LINES)] for number in range(bad_lines)]
+    every, refused = max(1, len(people) // (bad_lines + 1)), []
+    with path.open("w") as file:
+        file.write(f"{HEADER}\n")
+        line = 1
+        for number, resident in enumerate(people, 1):
+            file.write(_line(resident, valid_from))
+            line += 1
+            if bad and number % every == 0:
+                text, reason = bad.pop(0)
+                file.write(text.format(day=valid_from) + "\n")
+                line += 1
+                refused.append((line, reason))
+    return refused
+
+
+def _line(resident: Resident, valid_from: date) -> str:
+    whole, thousandths = divmod(resident.thousandths, 1000)
+    return f"{resident.nhs_number},{resident.practice},{whole}.{thousandths:03},,{valid_from}\n"
+
+
+def _nhs_numbers(random: Random, count: int) -> list[str]:
+    """Different valid numbers from 999 000 000 on. One in eleven sets of nine digits has no check digit, hence some to spare."""
+    endings = random.sample(range(999_999), count * 9 // 8 + 20)
+    sums = {tens: _weighted(tens, 7, 6, 5) for tens in range(1000)}, {tens: _weighted(tens, 4, 3, 2) for tens in range(1000)}
+    checked = ((ending, -(_SUM_OF_999 + sums[0][ending // 1000] + sums[1][ending % 1000]) % 11) for ending in endings)
+    return [f"999{ending:06}{check}" for ending, check in checked if check < 10][:count]
+
+
+def _weighted(digits: int, *weights: int) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(f"{digits:03}", weights, strict=True))
+
+
+def _ratio(random: Random, level: int) -> int:
+    """Somewhere in the band of the level, so that many together have about its average."""
+    lowest, highest, average = _RATIOS[level]
+    share: float = random.random() ** ((highest - lowest) / (average - lowest) - 1)
+    return min(highest, lowest + round((highest - lowest) * share))
+
+
+def _near(random: Random, resident: Resident) -> int:
+    """A ratio of the same band, too near to the old one to be a climb."""
+    lowest, highest, _ = _RATIOS[resident.level]
+    return max(lowest, min(highest, round(resident.thousandths * random.uniform(0.9, 1.1))))
