@@ -76,13 +76,13 @@ async def register_navigator(
         return await created(tx, view, request.url.path) if is_new else answer(view)
 
 
-@router.get("/navigators")
-async def read_roster(caller: Coordinator, unit: Unit) -> list[NavigatorView]:
+@router.get("/navigators", responses=problems())
+async def read_roster(caller: Coordinator, unit: Unit) -> Page[NavigatorView]:
     """Everybody of the caller's organisation, by locality, with the number of tasks each has in hand."""
     async with unit.reading() as reader:
         roster = await queries.roster(reader, caller.organisation)
         newest = await feeds.newest(reader, [candidate.navigator.code for candidate in roster])
-    return [NavigatorView.of(candidate, newest.get(candidate.navigator.code, 0)) for candidate in roster]
+    return Page(items=[NavigatorView.of(candidate, newest.get(candidate.navigator.code, 0)) for candidate in roster])
 
 
 @router.get("/navigators/{navigator_id}", response_model=NavigatorView, responses=problems(*_REFUSALS))

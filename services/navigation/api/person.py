@@ -24,7 +24,7 @@ from services.navigation.queries import task as tasks
 from services.navigation.queries.person import Told
 from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Body, created
+from shared.web.answers import Body, Page, created
 from shared.web.problems import problems
 from shared.web.request import IdempotencyKey, Unit
 
@@ -48,11 +48,11 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
 
 
 @router.get("/people/{person_id:uuid}/tasks", responses=problems(*_RELATED))
-async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> list[TaskView]:
+async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskView]:
     """Every task there ever was for the person, oldest first (AC6)."""
     async with unit.viewing(caller, person_id) as tx:
         await _told(person_id, tx)
-        return [TaskView.of(shown) for shown in await tasks.about(tx, person_id)]
+        return Page(items=[TaskView.of(shown) for shown in await tasks.about(tx, person_id)])
 
 
 @router.post(

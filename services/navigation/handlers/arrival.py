@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from services.navigation.domain import work
+from services.navigation.domain.work import Origin
 from services.navigation.handlers.desk import cancel_all, make_once, origin_of
 from services.navigation.store.copies import drop_lead, is_known, keep_lead, lead_of, locality_of
 from services.navigation.store.tables import Tx, take_turn
@@ -26,17 +27,16 @@ from shared.contracts.referrals import ReferralCancelled, ReferralRouted, Route
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
     """Routed here it becomes a task; routed elsewhere after all, its task ends."""
-    await take_turn(tx)
     origin = origin_of(envelope, TaskSource.REFERRAL)
     if event.route is Route.NAVIGATION:
+        await take_turn(tx)
         await make_once(work.of_referral(origin, event, tx.now, tx.policy), tx=tx)
     else:
-        await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), CancelReason.REFERRAL_REROUTED, tx=tx)
+        await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
 
 
 async def on_referral_cancelled(_: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    await take_turn(tx)
-    await cancel_all(await open_tasks_from(tx, TaskSource.REFERRAL, UUID(envelope.subject)), CancelReason.REFERRAL_CANCELLED, tx=tx)
+    await _end(origin_of(envelope, TaskSource.REFERRAL), CancelReason.REFERRAL_CANCELLED, tx)
 
 
 async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
@@ -91,3 +91,10 @@ async def _coordinate(envelope: Envelope, tx: Tx) -> None:
     await take_turn(tx)
     origin = origin_of(envelope, TaskSource.MDT)
     await make_once(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+
+
+async def _end(origin: Origin, reason: CancelReason, tx: Tx) -> None:
+    """Most referrals never have a task here: only those that do take the turn."""
+    if await open_tasks_from(tx, origin.source, origin.source_id):
+        await take_turn(tx)
+        await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), reason, tx=tx)

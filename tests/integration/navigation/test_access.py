@@ -104,7 +104,7 @@ async def test_the_lead_follows_what_is_done_for_the_person_and_changes_nothing(
         lead = desk.caller("navigation:work", LEAD, "RFL")
 
         assert (await desk.read(f"tasks/{task['id']}", lead))["narrative"].startswith("Lives alone")
-        assert [entry["id"] for entry in await desk.read(f"people/{person_id}/tasks", lead)] == [task["id"]]
+        assert [entry["id"] for entry in (await desk.read(f"people/{person_id}/tasks", lead))["items"]] == [task["id"]]
         answer = await desk.ask(task["id"], "acknowledgement", lead, version=task["version"])
         assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
 

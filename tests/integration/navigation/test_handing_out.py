@@ -27,7 +27,7 @@ async def test_tasks_go_to_the_locality_and_the_role_and_are_spread_evenly(owner
 
         had = Counter(event.navigator_id for event in await desk.context.published(TaskAssigned))
         assert had == {NAVIGATOR: 4, OTHER: 3, "clch-case-manager-1": 1, FAR: 1}
-        assert {entry["code"]: entry["open_tasks"] for entry in await desk.read("navigators")} == dict(had)
+        assert {entry["code"]: entry["open_tasks"] for entry in (await desk.read("navigators"))["items"]} == dict(had)
 
 
 async def test_what_nobody_can_take_waits_is_escalated_once_and_assigned_as_soon_as_somebody_is_there(owner_url: str, keys: Keys) -> None:
