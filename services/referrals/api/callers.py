@@ -1,19 +1,13 @@
-"""Who may call which routes, and the form of what they send: text without surprises, cursors of pages."""
+"""Who may call which routes, and the form of what they send: text without surprises."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from fastapi import Query
-from pydantic import AfterValidator, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, StringConstraints
 
 from services.referrals.domain.access import RECEIVE, REFER, TRIAGE
 from shared.contracts.referrals import Story
 from shared.kernel.actor import Actor
-from shared.web.problems import HttpRefusal
 from shared.web.request import requires
-
-P = TypeVar("P")
 
 #: Works at the Community Point of Access.
 Triager = Annotated[Actor, requires(TRIAGE)]
@@ -43,10 +37,6 @@ Staff = Annotated[
 #: The Community Point of Access, or a lead who looks at their own people.
 TriagerOrLead = Annotated[Actor, requires(TRIAGE, "mdt:lead")]
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-LongLimit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=200)]
-
 
 def _printable(text: str) -> str:
     if "\x00" in text:
@@ -70,16 +60,3 @@ def _told(story: Story) -> Story:
 
 
 ToldStory = Annotated[Story, AfterValidator(_told)]
-
-
-def cursor_of(adapter: TypeAdapter[P], place: P) -> str:
-    return urlsafe_b64encode(adapter.dump_json(place)).decode()
-
-
-def place_of(adapter: TypeAdapter[P], cursor: str | None, first: P) -> P:
-    """Raises HttpRefusal 400 with the code cursor-malformed."""
-    try:
-        return first if cursor is None else adapter.validate_json(urlsafe_b64decode(cursor))
-    except ValueError as problem:
-        advice = "Send `next` of the page before, unchanged; leave it out for the first page."
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "cursor-malformed", "This is no cursor of this list.", advice) from problem

@@ -1,16 +1,14 @@
 """The collection of referrals: sending one, one's own, and the work list of the Community Point of Access."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
-from pydantic import AwareDatetime, TypeAdapter
 
-from services.referrals.api import bodies
-from services.referrals.api.callers import Cursor, Limit, Referrer, Triager, cursor_of, place_of
+from services.referrals.api import bodies, pages
+from services.referrals.api.callers import Referrer, Triager
 from services.referrals.api.following import followed
+from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.views import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.domain import person
 from services.referrals.domain.access import OrganisationNotInvolved, require_referrer
@@ -26,12 +24,6 @@ from shared.web.problems import problems
 from shared.web.request import IdempotencyKey, Unit
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
-
-_SENT = TypeAdapter(UUID)
-_WORK = TypeAdapter(tuple[int, AwareDatetime, UUID])
-_NEWEST = UUID(int=2**128 - 1)
-#: Before everything.
-FIRST = (0, datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 
 @router.post(
@@ -73,19 +65,17 @@ async def own_referrals(
     if reference is not None:
         return await _by_reference(reference, caller, unit)
     async with unit.transaction(caller) as tx:
-        before = place_of(_SENT, cursor, _NEWEST)
+        before = pages.newest_first(cursor)
         found = await referrals.sent_by(tx, caller.organisation, is_open=state == "open", before=before, most=limit)
-        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
-    return Page[ReferralView](items=items, next=cursor_of(_SENT, found[-1].id) if len(found) == limit else None)
+        return pages.of_newest(found, limit, tx.policy, tx.now)
 
 
 @router.get("/work")
 async def work_list(caller: Triager, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
     """What waits here for triage or a route, what came back, and what is overdue anywhere: urgent first, then by deadline."""
     async with unit.transaction(caller) as tx:
-        found = await referrals.work(tx, after=place_of(_WORK, cursor, FIRST), most=limit)
-        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
-    return Page[ReferralView](items=items, next=cursor_of(_WORK, referrals.place_of(found[-1])) if len(found) == limit else None)
+        found = await referrals.work(tx, after=pages.most_urgent_first(cursor), most=limit)
+        return pages.of_most_urgent(found, limit, tx.policy, tx.now)
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:

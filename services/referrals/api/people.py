@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.referrals.api import bodies
-from services.referrals.api.callers import Cursor, LongLimit, Staff, Triager, TriagerOrLead, place_of
-from services.referrals.api.referral import BEGINNING, PLACE, EntryView, page_of
+from services.referrals.api import bodies, pages
+from services.referrals.api.callers import Staff, Triager, TriagerOrLead
+from services.referrals.api.pages import Cursor, LongLimit
+from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.views import ReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import NothingToRevise, Person, PersonNotFound
@@ -126,7 +127,7 @@ async def person_timeline(
         if not access.is_triager(caller):
             lead = await people.contact(tx, person_id, on=today(tx), policy=tx.policy)
             access.require_lead(lead.professional_id, caller)
-        entries = await timeline.of_person(tx, person_id, after=place_of(PLACE, cursor, BEGINNING), most=limit)
+        entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), most=limit)
     return page_of(entries, limit)
 
 

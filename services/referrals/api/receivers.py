@@ -4,11 +4,10 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
-from pydantic import AwareDatetime, TypeAdapter
 
-from services.referrals.api import bodies
-from services.referrals.api.callers import Cursor, Limit, Receiver, cursor_of, place_of
-from services.referrals.api.intake import FIRST
+from services.referrals.api import bodies, pages
+from services.referrals.api.callers import Receiver
+from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.views import ReferralView
 from services.referrals.domain.access import OrganisationNotInvolved, ReceiverAnswersItself
 from services.referrals.domain.referral import ReferralNotFound
@@ -22,7 +21,6 @@ from shared.web.request import IfMatch, Unit
 
 router = APIRouter()
 
-_PLACE = TypeAdapter(tuple[int, AwareDatetime, UUID])
 _ANY = (ReferralNotFound, OrganisationNotInvolved, ReceiverAnswersItself, IllegalTransition, VersionConflict)
 
 
@@ -30,9 +28,8 @@ _ANY = (ReferralNotFound, OrganisationNotInvolved, ReceiverAnswersItself, Illega
 async def arrivals(caller: Receiver, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
     """What was routed to the services of one's own organisation: urgent first, then by deadline."""
     async with unit.transaction(caller) as tx:
-        found = await referrals.arrivals(tx, caller.organisation, after=place_of(_PLACE, cursor, FIRST), most=limit)
-        items = [ReferralView.of(each, tx.policy, tx.now) for each in found]
-    return Page[ReferralView](items=items, next=cursor_of(_PLACE, referrals.place_of(found[-1])) if len(found) == limit else None)
+        found = await referrals.arrivals(tx, caller.organisation, after=pages.most_urgent_first(cursor), most=limit)
+        return pages.of_most_urgent(found, limit, tx.policy, tx.now)
 
 
 @router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=ReferralView, responses=problems(*_ANY))

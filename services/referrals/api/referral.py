@@ -1,16 +1,17 @@
 """One referral: how it stands, what may be done with it, what has happened, and what the person told."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
-from pydantic import AwareDatetime, TypeAdapter
 
 from services.referrals import commands
-from services.referrals.api.callers import Cursor, Involved, LongLimit, Receiver, cursor_of, place_of
+from services.referrals.api import pages
+from services.referrals.api.callers import Involved, Receiver
 from services.referrals.api.following import followed
+from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.views import FollowedReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import Person, PersonNotFound
@@ -20,14 +21,12 @@ from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.actor import Actor
 from shared.kernel.transitions import Transitions
+from shared.web import cursors
 from shared.web.answers import Action, Page, View, actions, answer
 from shared.web.problems import problems
 from shared.web.request import Unit
 
 router = APIRouter()
-
-PLACE = TypeAdapter(tuple[AwareDatetime, UUID])
-BEGINNING = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 _BY_REFERRER: frozenset[type] = frozenset({commands.AnswerInformation, commands.CancelReferral})
 _BY_RECEIVER: frozenset[type] = frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral})
@@ -96,7 +95,7 @@ async def referral_timeline(
     async with unit.viewing(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         access.require_involved(found, caller)
-        entries = await timeline.of_chain(tx, found.correlation_id, after=place_of(PLACE, cursor, BEGINNING), most=limit)
+        entries = await timeline.of_chain(tx, found.correlation_id, after=pages.oldest_first(cursor), most=limit)
     return page_of(entries, limit)
 
 
@@ -118,7 +117,7 @@ async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> Ht
 
 
 def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
-    more = cursor_of(PLACE, (entries[-1].occurred_at, entries[-1].id)) if len(entries) == limit else None
+    more = cursors.cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
     return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
 
 

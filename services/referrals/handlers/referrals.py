@@ -5,7 +5,7 @@ from services.referrals.domain import access, ending, person, routing, triage
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.intake import today
 from services.referrals.store import directory
-from services.referrals.store.people import persons
+from services.referrals.store.people import persons, seen
 from services.referrals.store.referrals import has_joined, person_of, referrals
 from services.referrals.store.tables import Tx
 from shared.kernel.at import At
@@ -39,7 +39,7 @@ async def answer_information(at: At, command: commands.AnswerInformation, *, tx:
 async def route_referral(at: At, command: commands.RouteReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     service = await directory.active_service(tx, command.service_code, today(tx))
-    known = await persons.load(tx, referral.person_id)
+    known = await seen(tx, referral.person_id)
     return await referrals.save(tx, routing.route(referral, command, service=service, person=known, now=tx.now, policy=tx.policy))
 
 

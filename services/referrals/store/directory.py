@@ -69,7 +69,7 @@ async def active_service(reader: Reader, code: str, on: date) -> Service:
     """Raises ServiceNotInDirectory."""
     row = await reader.fetch_one(_SERVICE, code=code, on=on)
     if row is None:
-        raise ServiceNotInDirectory(f"No service {code} is active on {on}.")
+        raise ServiceNotInDirectory(f"No service of this code is active on {on}.")
     return _SERVICES.validate_python(dict(row))
 
 

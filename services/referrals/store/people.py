@@ -33,6 +33,17 @@ persons = Aggregates(Person, PERSON, topic="referrals.person-record", key=lambda
 _QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
+async def seen(tx: Tx, person_id: UUID) -> Person:
+    """Without a lock: intake locks a person before their referrals, so whoever holds a referral must not wait for its person.
+
+    Raises PersonNotFound.
+    """
+    found = await persons.find(tx, person_id)
+    if found is None:
+        raise PersonNotFound("Nobody is known by this id.")
+    return found
+
+
 async def queue_for(tx: Tx, person_id: UUID) -> None:
     """Until the transaction ends, nobody else refers this person: two first referrals at once must not miss each other."""
     await tx.connection.execute(_QUEUE, f"person {person_id}")

@@ -34,6 +34,19 @@ async def test_of_two_triages_at_once_one_wins_and_the_other_reads_again(owner_u
         assert len(await desk.context.published(ReferralTriaged)) == 1
 
 
+async def test_referring_and_deciding_at_once_never_block_each_other(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent()
+        await desk.done(sent["id"], "triage", ROUTINE)
+
+        for _ in range(4):
+            merging = [desk.send(story={"narrative": f"Told by caller {number}"}) for number in range(3)]
+            answers = await asyncio.gather(*merging, desk.act(sent["id"], "route", TO_NURSES))
+            assert [answer.status_code for answer in answers] == [201, 201, 201, 200]
+            await desk.done(sent["id"], "return", {"reason": "capacity"})
+            await desk.done(sent["id"], "triage", ROUTINE)
+
+
 async def test_a_change_needs_the_version_that_it_is_based_on(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         sent = await desk.sent()

@@ -61,8 +61,17 @@ async def test_own_referrals_come_page_by_page(owner_url: str, keys: Keys) -> No
 
         assert await _all_pages(desk, "", desk.gp(), limit=2) == [sent[4], sent[3], sent[1], sent[0]]
         assert await _all_pages(desk, "", desk.gp(), limit=2, state="ended") == [cancelled["id"]]
-        malformed = await desk.get("", desk.gp(), cursor="nonsense")
-        assert (malformed.status_code, malformed.json()["code"]) == (400, "cursor-malformed")
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "", "eA", "MiAyIDM", "MCB4IHk", "MCAyMDE1LTAzLTE2VDEwOjA1IHg"])
+async def test_a_cursor_of_another_list_is_refused(owner_url: str, keys: Keys, cursor: str) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent()
+
+        for path in ("", "/work", "/arrivals", f"/{sent['id']}/timeline", f"/people/{sent['person_id']}/timeline"):
+            caller = desk.gp() if path == "" else desk.triager
+            answer = await desk.get(path, caller, cursor=cursor)
+            assert (answer.status_code, answer.json()["code"]) == (400, "cursor-malformed"), path
 
 
 async def test_a_merged_referral_is_open_as_long_as_the_one_it_joined(owner_url: str, keys: Keys) -> None:

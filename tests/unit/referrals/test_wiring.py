@@ -1,0 +1,35 @@
+"""What is listened to, and what a deployment may set."""
+
+from datetime import time, timedelta
+
+from pydantic import TypeAdapter
+
+from services.referrals import agents
+from services.referrals.domain import Policy
+from services.referrals.domain.referral import Due
+from services.referrals.handlers import copies
+from shared.contracts.registry import registry
+
+
+def test_every_event_about_a_person_elsewhere_is_noted_before_anything_is_done() -> None:
+    noted = {event for event in registry().values() if event.TOPIC in agents.NOTED_TOPICS}
+
+    assert set(agents.WIRING.on_event) == noted
+    assert set(agents.REACTIONS) <= noted
+    assert all(handlers[0] is copies.on_any for handlers in agents.WIRING.on_event.values())
+
+
+def test_nothing_restricted_and_nothing_of_our_own_is_noted() -> None:
+    for event in agents.WIRING.on_event:
+        assert not event.RESTRICTED
+        assert not event.TOPIC.startswith("referrals.")
+
+
+def test_every_deadline_is_kept() -> None:
+    assert set(agents.WIRING.on_timer) == set(Due)
+
+
+def test_a_deployment_may_set_other_numbers() -> None:
+    policy = TypeAdapter(Policy).validate_python({"opens": "08:00", "acknowledge_urgent": "PT30M", "triage_routine_working_days": 2})
+
+    assert policy == Policy(opens=time(8), acknowledge_urgent=timedelta(minutes=30), triage_routine_working_days=2)
