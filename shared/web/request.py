@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,17 +23,23 @@ _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 _BEARER = HTTPBearer(auto_error=False, description="A JWT; `care token` issues one for development.")
 
 
-def requires(*scopes: str) -> Any:
-    """The dependency of a route that only callers with this scope, or with any one of these, may use."""
+@dataclass(frozen=True)
+class ScopeCheck:
+    """Reads who calls, and refuses callers that have none of `scopes`. docs/states names them."""
 
-    def caller(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
+    scopes: tuple[str, ...]
+
+    def __call__(self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
-        if actor.scopes.isdisjoint(scopes):
+        if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask whoever administers access for a token with this scope."
-            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(scopes)} is needed.", advice)
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(self.scopes)} is needed.", advice)
         return actor
 
-    return Depends(caller)
+
+def requires(*scopes: str) -> Any:
+    """The dependency of a route that only callers with this scope, or with any one of these, may use."""
+    return Depends(ScopeCheck(scopes))
 
 
 def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:

@@ -1,0 +1,42 @@
+"""The tables that the code knows are the tables that the migrations make."""
+
+import importlib
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import MetaData
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from infra.migrate import CONTEXTS
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_migrations_make_what_the_metadata_says(context: str, owner_url: str) -> None:
+    metadata = _metadata(context)
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(f'SET search_path = "{context}"')
+            differences = await connection.run_sync(_differences, metadata)
+    finally:
+        await engine.dispose()
+
+    assert differences == []
+
+
+def _differences(connection: Connection, metadata: MetaData) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"version_table": "schema_version", "compare_type": True})
+    return [each for each in compare_metadata(context, metadata) if not _is_comment(each)]
+
+
+def _is_comment(difference: object) -> bool:
+    return isinstance(difference, tuple) and "comment" in str(difference[0])
+
+
+def _metadata(context: str) -> MetaData:
+    store = importlib.import_module(f"services.{context}.store")
+    found = getattr(store, "METADATA", None) or importlib.import_module(f"services.{context}.store.tables").METADATA
+    assert isinstance(found, MetaData)
+    return found
