@@ -181,7 +181,7 @@ class RapidCare:
 
     async def ask(self, response_id: UUID, verb: str, *, version: int | None = None, **body: Any) -> httpx.Response:
         """POSTs on the version that is stored, unless another is named."""
-        version = version or (await self.read(response_id))["version"]
+        version = version or await self._stored("version", response_id)
         headers = self.staff | {"If-Match": f'W/"{version}"'}
         return await self.context.http.post(f"/rapid-care/responses/{response_id}/{verb}", headers=headers, json=body)
 
@@ -194,14 +194,17 @@ class RapidCare:
     async def bring(self, response_id: UUID, to: Status, **contact: Any) -> dict[str, Any]:
         """Takes every step from where it is to `to`; contact is made now, unless `contact` says otherwise."""
         await self.roster(NURSE, "emergency-nurse-practitioner")
-        now = (await self.read(response_id))["status"]
-        steps = list(STEPS)
+        now, steps = await self._stored("status", response_id), list(STEPS)
         first = steps.index(Status(now)) + 1 if now in steps else 0
         for status in steps[first : steps.index(to) + 1]:
             verb, body = STEPS[status]
             more = {"contacted_at": self.context.clock.at.isoformat(), **contact} if status is Status.CONTACTED else {}
             await self.do(response_id, verb, **body, **more)
         return await self.read(response_id)
+
+    async def _stored(self, column: str, response_id: UUID) -> Any:
+        """Asked of the table itself: a look over HTTP is audited, and takes the time of a commit."""
+        return await self.context.database.pool.fetchval(f"SELECT {column} FROM response WHERE id = $1", response_id)  # noqa: S608  our own names
 
 
 @asynccontextmanager
