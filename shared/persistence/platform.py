@@ -13,6 +13,26 @@ REAL_TIME = sa.text("clock_timestamp()")
 
 def platform_tables(metadata: sa.MetaData) -> None:
     """Adds the platform's tables to a context's metadata."""
+    _event_log(metadata)
+    _arrivals(metadata)
+    _deadlines(metadata)
+    _requests(metadata)
+
+
+def metadata() -> sa.MetaData:
+    """Empty metadata with the naming convention of constraints, set once for every context."""
+    return sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def _event_log(metadata: sa.MetaData) -> None:
     sa.Table(
         "event",
         metadata,
@@ -37,6 +57,15 @@ def platform_tables(metadata: sa.MetaData) -> None:
     )
     sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, sa.ForeignKey("event.seq"), primary_key=True))
     sa.Table(
+        "relay_state",
+        metadata,
+        sa.Column("cluster_id", sa.Text, primary_key=True),
+        sa.Column("seen_at", INSTANT, nullable=False, server_default=REAL_TIME),
+    )
+
+
+def _arrivals(metadata: sa.MetaData) -> None:
+    sa.Table(
         "inbox",
         metadata,
         sa.Column("event_id", sa.Uuid, primary_key=True),
@@ -59,6 +88,9 @@ def platform_tables(metadata: sa.MetaData) -> None:
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.Index("ix_parked_key", "key"),
     )
+
+
+def _deadlines(metadata: sa.MetaData) -> None:
     sa.Table(
         "timer",
         metadata,
@@ -74,6 +106,10 @@ def platform_tables(metadata: sa.MetaData) -> None:
         sa.UniqueConstraint("subject", "kind", "due_at"),
         sa.Index("ix_timer_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
     )
+    sa.Table("clock_shift", metadata, sa.Column("shift", sa.Interval, nullable=False, primary_key=True))
+
+
+def _requests(metadata: sa.MetaData) -> None:
     sa.Table(
         "idempotency",
         metadata,
@@ -98,24 +134,4 @@ def platform_tables(metadata: sa.MetaData) -> None:
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
         sa.Index("ix_audit_subject", "subject"),
-    )
-    sa.Table(
-        "relay_state",
-        metadata,
-        sa.Column("cluster_id", sa.Text, primary_key=True),
-        sa.Column("seen_at", INSTANT, nullable=False, server_default=REAL_TIME),
-    )
-    sa.Table("clock_shift", metadata, sa.Column("shift", sa.Interval, nullable=False, primary_key=True))
-
-
-def metadata() -> sa.MetaData:
-    """Empty metadata with the naming convention of constraints, set once for every context."""
-    return sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
     )

@@ -1,0 +1,155 @@
+"""The house rules that no linter knows."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from importlib import metadata
+from types import ModuleType
+
+import pytest
+
+from infra.generating.states import scopes, tables
+from infra.wiring import WIRINGS
+from shared.kernel.errors import DomainError
+from shared.kernel.transitions import name_of
+from tests.architecture.sources import CONTEXTS, ROOT, production, written_tests
+
+MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
+_ENDS_TRANSACTION = re.compile(r"\.(commit|rollback|transaction)\(\)")
+#: Where a transaction may be opened: the door to the database, and what works as the owner from outside.
+_DOORS = {"shared/persistence/database.py", "infra/time_travel.py"}
+
+
+def test_only_the_door_to_the_database_begins_and_ends_transactions() -> None:
+    inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]
+    found = [source.name for source in inside if re.search(r"\bcommit\(|\brollback\(|connection\.transaction\(", source.text)]
+
+    assert set(found) <= _DOORS
+
+
+def test_no_file_grows_over_four_hundred_lines() -> None:
+    long = [source.name for source in production() if len(source.text.splitlines()) > MOST_LINES]
+    long += [source.name for source in written_tests() if len(source.text.splitlines()) > MOST_TEST_LINES]
+
+    assert long == []
+
+
+def test_no_function_grows_over_fifty_lines() -> None:
+    code = [source for source in production() if "migrations" not in source.name]  # a migration is a list, read once
+    long = [f"{source.name}:{each.name}" for source in code for each in source.functions() if _lines(each) > MOST_FUNCTION_LINES]
+
+    assert long == []
+
+
+def test_every_function_is_annotated() -> None:
+    bare = [f"{source.name}:{each.name}" for source in production() for each in source.functions() if each.returns is None]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str) -> None:
+    wired = {handler.__name__ for handlers in WIRINGS[context].on_event.values() for handler in handlers}
+    wired |= {handler.__name__ for handler in WIRINGS[context].on_timer.values()}
+    elsewhere = "\n".join(source.text for source in production() if source.name.startswith((f"services/{context}/", "infra/")))
+
+    idle = [name for name in _handlers(context) if name not in wired and len(re.findall(rf"\b{name}\b", elsewhere)) < 2]
+
+    assert idle == []
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
+    deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__ == "Due"}
+
+    assert deadlines <= {str(kind) for kind in WIRINGS[context].on_timer}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_command_of_a_state_table_has_a_route_of_its_name(context: str) -> None:
+    commands = {name_of(trigger) for table in tables(context).values() for trigger in table if isinstance(trigger, type)}
+
+    assert commands <= set(scopes(context))
+
+
+def test_a_code_means_one_refusal_in_its_context() -> None:
+    for context in CONTEXTS:
+        codes = [error.code for error in _refusals() if error.__module__.startswith(f"services.{context}.")]
+        assert sorted(codes) == sorted(set(codes))
+
+
+def test_every_refusal_is_named_by_a_test() -> None:
+    told = "\n".join(source.text for source in written_tests())
+    untold = [error.code for error in _refusals() if error.code not in told and not re.search(rf"\b{error.__name__}\b", told)]
+
+    assert untold == []
+
+
+def test_every_refusal_says_what_to_do() -> None:
+    assert [error.code for error in _refusals() if not error.advice.endswith(".")] == []
+
+
+@pytest.mark.parametrize("package", ["services", "shared", "infra"])
+def test_a_package_comes_from_this_checkout_and_no_other_distribution_owns_its_name(package: str) -> None:
+    module = importlib.import_module(package)
+
+    assert str(module.__file__).startswith(str(ROOT))
+    assert set(metadata.packages_distributions().get(package, ["care-coordination"])) == {"care-coordination"}
+
+
+def test_nothing_of_ours_is_mocked() -> None:
+    mocked = [
+        source.name
+        for source in written_tests()
+        if re.search(r"\b(Magic|Async)?Mock\(|mocker\.|monkeypatch\.setattr\(|\bpatch\(", source.text)
+    ]
+
+    assert [name for name in mocked if name != "tests/architecture/test_house.py"] == []
+
+
+def test_no_test_is_switched_off() -> None:
+    off = [source.name for source in written_tests() if re.search(r"mark\.(skip|xfail)\b|pytest\.(skip|xfail)\(", source.text)]
+
+    assert [name for name in off if name != "tests/architecture/test_house.py"] == []
+
+
+def test_nothing_is_left_to_do() -> None:
+    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
+
+    assert [source.name for source in production() if marks.search(source.text)] == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def _handlers(context: str) -> list[str]:
+    """Public coroutine functions of the context's handlers."""
+    modules = _modules(f"services.{context}.handlers")
+    found = {name for module in modules for name, value in vars(module).items() if _is_own_coroutine(value, module)}
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def _is_own_coroutine(value: object, module: ModuleType) -> bool:
+    return inspect.iscoroutinefunction(value) and value.__module__ == module.__name__
+
+
+def _modules(name: str) -> list[ModuleType]:
+    package = importlib.import_module(name)
+    below = pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}.")
+    return [package, *(importlib.import_module(each.name) for each in below)]
+
+
+def _refusals() -> list[type[DomainError]]:
+    """Every refusal that the product can raise; the families themselves are never raised."""
+    for context in CONTEXTS:
+        _modules(f"services.{context}.domain")
+    return sorted(_below(DomainError), key=lambda error: (error.__module__, error.__name__))
+
+
+def _below(family: type[DomainError]) -> set[type[DomainError]]:
+    found = set(family.__subclasses__())
+    deeper = {error for each in found for error in _below(each)}
+    return {error for error in found | deeper if "code" in vars(error) and not error.__subclasses__()}
