@@ -8,7 +8,14 @@ from services.mdt.domain.risk import Due as RiskDue
 from services.mdt.handlers import care_plan, case, lead, meeting, notice, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
-from shared.contracts.rapid_care import ResponseAssigned, ResponseBreached, ResponseClosed, ResponseContacted, ResponseEscalated
+from shared.contracts.rapid_care import (
+    ResponseAssigned,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseEscalated,
+)
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
 from shared.messaging.handling import Wiring
 
@@ -23,6 +30,7 @@ WIRING = Wiring(
         ResponseBreached: (notice.on_news,),
         ResponseEscalated: (care_plan.on_response_escalated, notice.on_news),
         ResponseClosed: (care_plan.on_response_closed, notice.on_news),
+        ResponseCancelled: (notice.on_news,),
         TaskFulfilled: (notice.on_news,),
         TaskBlocked: (notice.on_news,),
         TaskEscalated: (notice.on_news,),

@@ -77,7 +77,7 @@ async def list_cases(
     async with unit.transaction(caller) as tx:
         last = place(after) if after else None
         found = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
-        views = [CaseView.of(case, await queries.standing_of(tx, case.person_id)) for case in found[:limit]]
+        views = [CaseView.of(case, standing) for case, standing in await queries.with_standing(tx, found[:limit])]
     following = cursor(views[-1].referred_at, views[-1].id) if len(found) > limit else None
     return Page(items=views, next=following)
 

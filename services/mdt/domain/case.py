@@ -176,7 +176,8 @@ def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Ca
 def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: Place | None) -> Decision[Case]:
     """Another referral for a person whose case is open joins it; both are answered by the same discussion.
 
-    A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs.
+    A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs,
+    or takes an earlier `place` when the new referral is urgent.
     """
     require(case.status, Occurrence.REFERRED_AGAIN, CASE)
     chain = case.correlation_id if case.referral_ids else referral_id
@@ -185,7 +186,7 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
     if place is not None:
         joined = _with_place(joined, place)
     if joined.status is Status.LISTED:
-        events += _listed(joined, (referral_id,))
+        events += _listed(joined, joined.referral_ids if place else (referral_id,))
     return Decision(joined, events)
 
 
@@ -262,9 +263,11 @@ def list_for_review(case: Case, place: Place) -> Decision[Case]:
     return Decision(listed, _listed(listed, case.referral_ids))
 
 
-def is_managed(case: Case) -> bool:
-    """It was discussed before, and its plan goes on."""
-    return case.status in _MANAGED
+def takes(case: Case, place: Place, *, is_urgent: bool) -> bool:
+    """Another referral brings it onto an agenda: when it was on none and has a plan, or sooner when it is urgent."""
+    if case.status in _MANAGED:
+        return True
+    return is_urgent and case.meeting_starts_at is not None and place.starts_at < case.meeting_starts_at
 
 
 def require_unscreened(case: Case) -> None:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     RESPONSE_BREACHED = "response-breached"
     RESPONSE_ESCALATED = "response-escalated"
     RESPONSE_CLOSED = "response-closed"
+    RESPONSE_CANCELLED = "response-cancelled"
     TASK_FULFILLED = "task-fulfilled"
     TASK_BLOCKED = "task-blocked"
     TASK_ESCALATED = "task-escalated"

@@ -50,9 +50,11 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    if event.route is not Route.MDT:
-        return
+    """Routed here it becomes a case, or joins the person's; routed elsewhere, a case that waited for it need not wait."""
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
+    if event.route is not Route.MDT:
+        await _withdraw(await open_case(tx, person_id), referral_id, tx)
+        return
     await lock_diary(tx)
     case = await open_case(tx, person_id)
     if case:
@@ -80,9 +82,7 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
     if event.reason in _GONE:
         await _close(case, CloseCase(CloseReason(event.reason)), tx)
         return
-    decision = domain.withdraw(case, UUID(envelope.subject))
-    if decision:
-        await cases.save(tx, decision)
+    await _withdraw(case, UUID(envelope.subject), tx)
 
 
 async def screen_case(at: At, command: ScreenCase, *, tx: Tx) -> Case:
@@ -122,10 +122,19 @@ async def _refer(case: Case, tx: Tx) -> Case:
     return await cases.save(tx, domain.refer(case, standing, screen_by=_screen_by(tx)))
 
 
+async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx) -> None:
+    decision = domain.withdraw(case, referral_id) if case else None
+    if decision:
+        await cases.save(tx, decision)
+
+
 async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx) -> Case:
+    if referral_id in case.referral_ids:
+        return case
     standing = await standing_of(tx, case.person_id)
-    place = await find_place(tx, is_urgent=is_urgent) if domain.is_managed(case) else None
-    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, place=place)
+    place = await find_place(tx, is_urgent=is_urgent)
+    taken = place if domain.takes(case, place, is_urgent=is_urgent) else None
+    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, place=taken)
     return await cases.save(tx, decision)
 
 

@@ -15,6 +15,7 @@ from shared.persistence.timers import Timer
 async def hold_meeting(at: At, command: HoldMeeting, *, tx: Tx) -> Meeting:
     await lock_diary(tx)
     meeting = await meetings.load(tx, at.id, if_version=at.version)
+    await case_store.listed_cases(tx, meeting.id)  # waits for a discussion that is being recorded, so that it is counted
     discussed = await case_store.discussed(tx, meeting.id)
     held = await meetings.save(tx, domain.hold(meeting, command, discussed=discussed, now=tx.now, policy=tx.policy))
     await roll_over(tx, held, "not-reached")

@@ -12,7 +12,14 @@ from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
 from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
-from shared.contracts.rapid_care import ResponseAssigned, ResponseBreached, ResponseClosed, ResponseContacted, ResponseEscalated
+from shared.contracts.rapid_care import (
+    ResponseAssigned,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseEscalated,
+)
 from shared.kernel.ids import PersonId
 
 #: What a lead is told about, and under which heading.
@@ -22,6 +29,7 @@ TOLD: Mapping[type[Event], Kind] = {
     ResponseBreached: Kind.RESPONSE_BREACHED,
     ResponseEscalated: Kind.RESPONSE_ESCALATED,
     ResponseClosed: Kind.RESPONSE_CLOSED,
+    ResponseCancelled: Kind.RESPONSE_CANCELLED,
     TaskFulfilled: Kind.TASK_FULFILLED,
     TaskBlocked: Kind.TASK_BLOCKED,
     TaskEscalated: Kind.TASK_ESCALATED,

@@ -1,5 +1,6 @@
 """One case, and those that wait in a state."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -39,6 +40,12 @@ async def cases_where(
     referred_at, last = after or _BEGINNING
     values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "most": most}
     return [cases.of(row) for row in await reader.fetch(_WHERE, **values)]
+
+
+async def with_standing(reader: Reader, found: Sequence[Case]) -> list[tuple[Case, Standing]]:
+    """Each case with its person's risk."""
+    levels = await standing.standings(reader, [case.person_id for case in found])
+    return [(case, levels.get(case.person_id, Standing())) for case in found]
 
 
 async def standing_of(reader: Reader, person_id: UUID) -> Standing:

@@ -22,7 +22,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.referrals import CancelReason, ReferralCancelled, Route
 from shared.kernel.ids import new_id
-from tests.builders.mdt import MONDAY, STAFF, Patient, a_discussion, a_routed_case, act, mdt, read
+from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, act, mdt, read
 from tests.builders.running import repeated
 
 
@@ -79,6 +79,32 @@ async def test_a_referral_of_somebody_under_a_plan_stands_on_the_next_agenda_at_
 
         assert (await again.case())["status"] == "listed"
         assert [event.referral_id for event in await context.published(CaseListed)] == [patient.referral_id, again.referral_id]
+
+
+async def test_an_urgent_second_referral_brings_the_case_forward(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, WEDNESDAY - timedelta(hours=20)) as context:
+        patient = await Patient.listed(context)
+        assert (await patient.case())["meeting_starts_at"] == "2015-03-11T13:00:00Z"
+
+        urgent = await Patient.referred(context, patient.person_id, urgency=Urgency.URGENT)
+
+        assert (await patient.case())["meeting_starts_at"] == "2015-03-04T13:00:00Z"
+        told = [event.referral_id for event in await context.published(CaseListed)]
+        assert told == [patient.referral_id, patient.referral_id, urgent.referral_id]
+
+
+async def test_a_referral_that_is_routed_elsewhere_or_twice_leaves_no_case_waiting_for_it(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.referred(context)
+        await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
+        assert len(await context.published(CaseReferred)) == 1
+
+        elsewhere = a_routed_case(route=Route.SERVICE, service_code="district-nursing")
+        await context.deliver(elsewhere, key=patient.person_id, subject=patient.referral_id)
+
+        assert [event.referral_id for event in await context.published(CaseClosed)] == [patient.referral_id]
+        await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
+        assert (await patient.case())["status"] == "referred"
 
 
 async def test_concurrent_referrals_of_one_person_make_one_case(owner_url: str, keys: Keys) -> None:
@@ -158,6 +184,7 @@ async def test_one_case_is_discussed_once_however_many_record_it(owner_url: str,
         assert len(await context.published(CaseDiscussed)) == 1
 
 
+@pytest.mark.acceptance("mdt-10")
 async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys) as context:
         patient = await Patient.discussed(context)

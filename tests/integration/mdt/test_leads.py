@@ -9,8 +9,10 @@ import pytest
 from infra.keys import Keys
 from services.mdt.domain import lead as domain
 from services.mdt.domain.lead import LeadAlreadyActive
+from services.mdt.domain.notice import Kind
 from services.mdt.domain.policy import Policy
 from services.mdt.store.lead import save_leads
+from services.mdt.store.notice import tell
 from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
@@ -242,6 +244,26 @@ async def test_a_lead_is_told_what_happens_to_their_people_and_nobody_elses(owne
         assert (await read(context, f"/mdt/leads/notices?professional_id={OTHER}", actor=OTHER))["items"] == []
         people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
         assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
+
+
+async def test_a_cursor_misses_no_notice_however_they_are_written_at_once(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person_id, seen, after = PersonId(new_id()), list[int](), 0
+
+        async def write() -> None:
+            async with context.database.transaction() as tx:
+                await tell(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
+                await asyncio.sleep(0.01)
+
+        writing = asyncio.gather(*(write() for _ in range(20)))
+        while not writing.done() or len(seen) < 20:
+            page = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&after={after}", actor=NURSE)
+            seen += [notice["id"] for notice in page["items"]]
+            after = max([after, *seen])
+        await writing
+
+        written = await context.database.pool.fetch("SELECT id FROM notice ORDER BY id")
+        assert seen == [row["id"] for row in written]
 
 
 async def test_a_lead_acknowledges_their_own_notice_once_and_for_all(owner_url: str, keys: Keys) -> None:

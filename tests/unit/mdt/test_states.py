@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from services.mdt import commands
-from services.mdt.domain import care_plan, case, lead, meeting
+from services.mdt.domain import care_plan, case, lead, meeting, risk
 from services.mdt.domain.meeting import Discussed
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import StepDown
-from shared.contracts.mdt import Destination, ScreeningOutcome
+from shared.contracts.mdt import Destination, FindingDestination, ScreeningOutcome
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
@@ -27,6 +27,7 @@ from tests.builders.mdt_states import (
     a_version,
     what_was_agreed,
 )
+from tests.builders.risk import a_risk, a_score, assessed, scored_before
 
 Act = Callable[[Any], Decision[Any] | None]
 
@@ -41,7 +42,7 @@ def _discuss(state: case.Case) -> Decision[Any]:
 
 
 def _referred_again(state: case.Case) -> Decision[Any]:
-    place = a_place() if case.is_managed(state) else None
+    place = a_place() if case.takes(state, a_place(), is_urgent=False) else None
     return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), place=place)
 
 
@@ -97,12 +98,18 @@ LEAD: dict[Trigger, Act] = {
     lead.Occurrence.SUCCEEDED: lambda state: lead.hand_over(state, new_id()),
     lead.Occurrence.ENDED: lambda state: lead.end(state, "died"),
 }
+RISK: dict[Trigger, Act] = {
+    commands.ScreenFinding: lambda state: risk.screen(state, commands.ScreenFinding(FindingDestination.GP, "known-to-gp")),
+    risk.Occurrence.ROSE: lambda state: assessed(a_score("27.10"), scored_before("9.80"), state),
+    risk.Occurrence.FELL: lambda state: assessed(a_score("1.00"), scored_before("9.80"), state),
+}
 
 MACHINES: list[tuple[Transitions, dict[Trigger, Act], list[Any]]] = [
     (meeting.MEETING, MEETING, [a_meeting(status=status) for status in meeting.Status]),
     (case.CASE, CASE, [a_case(status, referral_ids=(new_id(),)) for status in case.Status]),
     (care_plan.CARE_PLAN, CARE_PLAN, [a_plan(status) for status in care_plan.Status]),
     (lead.LEAD, LEAD, [a_lead_of(status) for status in lead.Status]),
+    (risk.RISK, RISK, [a_risk(status=status) for status in risk.Status]),
 ]
 EVERYTHING = [(table, state, trigger, acts[trigger]) for table, acts, states in MACHINES for state, trigger in product(states, acts)]
 
