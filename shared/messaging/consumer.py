@@ -92,17 +92,18 @@ class Consumer:
 
     async def _wait_for_broker(self) -> None:
         """Faust does not start without a broker; deadlines must not wait for one, so this does."""
-        while True:
-            probe = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
-            try:
-                await probe.start()
-            except (KafkaError, OSError):
-                log.warning("consumer.no-broker", context_name=self._context)
-                await asyncio.sleep(1)
-            else:
-                if set(self._topics) <= await probe.topics():
-                    return
-                log.warning("consumer.no-topics", context_name=self._context)
-                await asyncio.sleep(1)
-            finally:
-                await probe.stop()
+        while problem := await self._missing():
+            log.warning("consumer.waiting", context_name=self._context, problem=problem)
+            await asyncio.sleep(1)
+
+    async def _missing(self) -> str | None:
+        probe = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+        try:
+            await probe.start()
+            absent = set(self._topics) - await probe.topics()
+        except (KafkaError, OSError) as problem:
+            return type(problem).__name__
+        else:
+            return f"topics are absent: {', '.join(sorted(absent))}" if absent else None
+        finally:
+            await probe.stop()

@@ -5,6 +5,7 @@ it starts it anew.
 """
 
 import asyncio
+import os
 import signal
 from typing import Any
 
@@ -20,6 +21,8 @@ from shared.messaging.timekeeper import Timekeeper
 from shared.persistence.database import Database
 
 log = structlog.get_logger()
+
+_PATIENCE_SECONDS = 10.0
 
 
 class Worker:
@@ -53,7 +56,10 @@ class Worker:
             log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task.exception()))
         for task in [*tasks, stopping]:
             task.cancel()
-        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        _, stuck = await asyncio.wait([*tasks, stopping], timeout=_PATIENCE_SECONDS)
+        if stuck:  # a process that cannot end would not be started anew
+            log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in stuck])
+            os._exit(1)
         return 1 if failed else 0
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 
 from infra.keys import Keys
 from infra.local.stack import StackAddresses
-from infra.migrate import CONTEXTS
+from infra.contexts import CONTEXTS
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.address import Kafka

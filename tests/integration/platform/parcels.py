@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from shared.contracts.codes import Condition, Locality
+from shared.contracts.envelope import Envelope
 from shared.contracts.rapid_care import ResponseAccepted, ResponseAtRisk, ResponseRequested
 from shared.kernel.at import At
 from shared.kernel.decision import Deadline, Decision
@@ -123,4 +124,8 @@ async def on_ring(timer: Timer, *, tx: Tx) -> None:
     await parcels.save(tx, Decision(parcel, [ResponseAtRisk(minutes_elapsed=120, due_at=parcel.due_at)]))
 
 
-SENDING = Wiring(context="rapid_care", on_event={}, on_timer={RING: on_ring})
+async def on_rung(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
+    """A worker listens to something, so the sender hears itself."""
+
+
+SENDING = Wiring(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_timer={RING: on_ring})

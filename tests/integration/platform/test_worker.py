@@ -1,0 +1,154 @@
+"""Worker processes that are killed at the worst moments lose nothing and do nothing twice."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.environment import environment
+from infra.keys import Keys
+from infra.time_travel import jump
+from shared.clock import wall_clock
+from shared.messaging.address import Kafka
+from tests.integration.platform.parcels import PATIENCE
+from tests.integration.platform.post import Post
+from tests.integration.platform.test_consumer import consuming
+from tests.integration.platform.test_relay import on_kafka, relaying
+from tests.integration.platform.workers import KILLED, Workers, end_of, working
+
+_ROOT = Path(__file__).parents[3]
+_DEAF = """
+import asyncio, os, signal
+from types import SimpleNamespace
+from shared.messaging import worker
+
+class Deaf:
+    async def run(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+worker._PATIENCE_SECONDS = 0.1
+deaf = object.__new__(worker.Worker)
+deaf._context, deaf._metrics_port, deaf._parts = "test", None, {"deaf": Deaf()}
+asyncio.run(deaf.run())
+"""
+
+
+@pytest.fixture
+async def workers(post: Post, kafka: Kafka, keys: Keys, tmp_path: Path) -> AsyncIterator[Workers]:
+    post.sender.clock.at = wall_clock()
+    variables = environment(post.owner_url, kafka.bootstrap, keys, topic_prefix=kafka.prefix, allow_time_travel=True)
+    async with working(variables, tmp_path / "workers.log") as workers:
+        yield workers
+    await jump(post.owner, wall_clock())
+
+
+async def until(holds: Callable[[], Awaitable[object]], within: float = 60) -> None:
+    async with asyncio.timeout(within):
+        while not await holds():
+            await asyncio.sleep(0.05)
+
+
+async def all_delivered(post: Post) -> bool:
+    return not await post.count("rapid_care.outbox") and not await post.events_without_their_one_effect()
+
+
+async def send_until_it_dies(post: Post, dying: asyncio.Task[int]) -> None:
+    while not dying.done():
+        await post.send()
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("fault", ["before-commit-on", "after-commit-on"])
+async def test_a_consumer_killed_around_its_commit_loses_nothing_and_does_nothing_twice(
+    post: Post, kafka: Kafka, workers: Workers, fault: str
+) -> None:
+    async with relaying(post, kafka):
+        death = asyncio.create_task(end_of(await workers.start("receiver", fault, "3")))
+        await send_until_it_dies(post, death)
+        assert await death == KILLED
+        await workers.start("receiver")
+        await until(lambda: all_delivered(post))
+
+    assert await post.count("navigation.effect") == await post.count("rapid_care.event")
+
+
+async def test_a_relay_killed_after_sending_sends_again_and_nothing_is_done_twice(post: Post, kafka: Kafka, workers: Workers) -> None:
+    async with consuming(post, kafka):
+        death = asyncio.create_task(end_of(await workers.start("sender", "after-send", "3")))
+        await send_until_it_dies(post, death)
+        assert await death == KILLED
+        await workers.start("sender")
+        await until(lambda: all_delivered(post))
+
+    assert len(await on_kafka(kafka)) > await post.count("rapid_care.event")
+    assert await post.count("navigation.effect") == await post.count("rapid_care.event")
+
+
+@pytest.mark.parametrize("fault", ["before-commit-deadline", "after-commit-deadline"])
+async def test_a_worker_killed_while_it_acts_on_deadlines_acts_on_each_once(post: Post, workers: Workers, fault: str) -> None:
+    for _ in range(20):
+        await post.send()
+    await jump(post.owner, wall_clock() + PATIENCE + timedelta(hours=1))
+
+    assert await end_of(await workers.start("sender", fault, "1")) == KILLED
+    await workers.start("sender")
+    await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
+
+    assert await post.count("rapid_care.event", "type = 'rapid-care.response.at-risk.v1'") == 20
+    assert await post.count("rapid_care.timer", "state = 'fired' AND late_by_ms >= 3600000") == 20
+
+
+async def test_a_second_worker_takes_over_the_relay_when_the_first_is_killed(post: Post, workers: Workers) -> None:
+    first = await workers.start("sender")
+    await post.send()
+    await until(lambda: _none(post, "rapid_care.outbox"))
+    await workers.start("sender", instance="1")
+    await first.kill()
+
+    await post.send()
+    await until(lambda: _none(post, "rapid_care.outbox"))
+
+
+async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_does_not(post: Post, workers: Workers) -> None:
+    await post.send()
+    await jump(post.owner, wall_clock() + PATIENCE + timedelta(minutes=1))
+
+    forbidden = await workers.start("sender", CARE_ALLOW_TIME_TRAVEL="false")
+    await until(lambda: _none(post, "rapid_care.outbox"))
+    await asyncio.sleep(0.5)
+    assert await post.count("rapid_care.timer", "state = 'pending'") == 1
+    await forbidden.stop()
+
+    await workers.start("sender")
+    await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
+
+
+async def test_a_worker_that_is_asked_to_end_ends_well(post: Post, workers: Workers) -> None:
+    worker = await workers.start("sender")
+    await post.send()
+    await until(lambda: _none(post, "rapid_care.outbox"))
+
+    await worker.stop(signal.SIGTERM, patience=20)
+
+    assert worker.process.returncode == 0
+
+
+async def test_a_worker_whose_part_does_not_end_ends_all_the_same() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _DEAF, cwd=_ROOT, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"worker.stuck" in output
+
+
+async def _none(post: Post, table: str, where: str = "true") -> bool:
+    return not await post.count(table, where)
