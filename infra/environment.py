@@ -2,8 +2,9 @@
 
 import json
 
+from infra.contexts import CONTEXTS
 from infra.keys import Keys
-from infra.migrate import CONTEXTS, context_url
+from infra.migrate import context_url
 
 
 def environment(

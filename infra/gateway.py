@@ -4,23 +4,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from services.mdt.main import create_app as mdt
-from services.navigation.main import create_app as navigation
-from services.referrals.main import create_app as referrals
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.contexts import CONTEXTS, prefix
+from services.mdt.main import create_app as mdt
+from services.navigation.main import create_app as navigation
 from services.rapid_care.main import create_app as rapid_care
+from services.referrals.main import create_app as referrals
 
-FACTORIES: Mapping[str, Callable[[], FastAPI]] = {
-    "/referrals": referrals,
-    "/rapid-care": rapid_care,
-    "/mdt": mdt,
-    "/navigation": navigation,
-}
+_FACTORIES: Mapping[str, Callable[[], FastAPI]] = {"referrals": referrals, "rapid_care": rapid_care, "mdt": mdt, "navigation": navigation}
 
 
 class Gateway:
@@ -50,7 +46,7 @@ class Gateway:
 
 def create_gateway() -> Gateway:
     """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
-    return Gateway({prefix: factory() for prefix, factory in FACTORIES.items()})
+    return Gateway({prefix(context): _FACTORIES[context]() for context in CONTEXTS})
 
 
 async def _live(_: Request) -> JSONResponse:

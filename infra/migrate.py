@@ -8,7 +8,8 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-CONTEXTS = ("referrals", "rapid_care", "mdt", "navigation")
+from infra.contexts import CONTEXTS
+
 _HERE = Path(__file__).parent / "migrations"
 #: What nobody changes after the fact, not even the context that wrote it.
 _APPEND_ONLY = ("event", "audit")

@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from infra.contexts import CONTEXTS, prefix
 from infra.environment import environment
-from infra.gateway import FACTORIES
 from infra.keys import Keys, load_or_make
 from infra.local.errors import StackError
 from infra.local.home import stack_folders
@@ -21,9 +21,9 @@ from infra.local.ports import HOST, free_ports
 from infra.local.progress import Progress, Silent, timed
 from infra.local.stack import Stack, StackAddresses
 from infra.local.supervisor import Program, Supervisor
-from infra.migrate import CONTEXTS, migrate
+from infra.migrate import migrate
 from infra.running import Whereabouts, announced
-from infra.time_travel import jump
+from infra.shifted_clock import jump
 from infra.topics import declarations
 from shared.messaging import topics
 from shared.messaging.topics import Layout
@@ -109,10 +109,10 @@ def _programs(url: str, variables: dict[str, str]) -> list[Program]:
 
 async def _until_ready(url: str, supervisor: Supervisor) -> None:
     async with httpx.AsyncClient(base_url=url) as http:
-        for prefix in FACTORIES:
+        for context in CONTEXTS:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await _until_answered(http, f"{prefix}/readyz")
+                    await _until_answered(http, f"{prefix(context)}/readyz")
             except TimeoutError:
                 raise StackError(
                     f"The API did not become ready in {_PATIENCE_SECONDS} s; its log ends: {_end(supervisor.log('api'))}"

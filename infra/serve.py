@@ -6,7 +6,7 @@ import signal
 from rich.console import Console
 from rich.table import Table
 
-from infra.gateway import FACTORIES
+from infra.contexts import CONTEXTS, prefix
 from infra.keys import Keys
 from infra.local.progress import StatusLines
 from infra.local.upkeep import keep_running
@@ -51,8 +51,8 @@ def token(keys: Keys, caller: str) -> str:
 def _tell(out: Console, product: Product) -> None:
     addresses = product.addresses
     out.print(f"\nServing at [bold]{product.url}[/] on PostgreSQL {addresses.postgres_version} and Kafka {addresses.kafka_version}.")
-    for prefix in FACTORIES:
-        out.print(f"  {product.url}{prefix}/docs")
+    for context in CONTEXTS:
+        out.print(f"  {product.url}{prefix(context)}/docs")
     table = Table("caller", "organisation", "scopes", title="Development tokens: `care token` prints more", title_justify="left")
     for caller, (organisation, _, scopes) in CALLERS.items():
         table.add_row(caller, organisation, " ".join(scopes))

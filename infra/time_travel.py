@@ -1,19 +1,14 @@
-"""Moves the clock of care for all processes at once, from deadline to deadline, so that each is acted on at its own time."""
+"""Lives through time: from deadline to deadline, so that each is acted on at its own time, by all processes at once."""
 
 from datetime import datetime
 
 import asyncpg
 
-from infra.migrate import CONTEXTS
+from infra.contexts import CONTEXTS
 from infra.quiet import settle
+from infra.shifted_clock import jump
 
 _NEXT = "SELECT min(due_at) FROM {context}.timer WHERE state = 'pending'"
-_JUMP = "UPDATE {context}.clock_shift SET shift = $1 - clock_timestamp()"
-
-
-async def now(owner: "asyncpg.Connection[asyncpg.Record]") -> datetime:
-    instant: datetime = await owner.fetchval("SELECT clock_timestamp() + shift FROM referrals.clock_shift")
-    return instant
 
 
 async def travel(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
@@ -26,10 +21,3 @@ async def travel(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime)
         await jump(owner, min(due))
         await settle(owner)
     await jump(owner, instant)
-
-
-async def jump(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
-    """Sets the clock of every context in one transaction; it goes on from there."""
-    async with owner.transaction():
-        for context in CONTEXTS:
-            await owner.execute(_JUMP.format(context=context), instant)

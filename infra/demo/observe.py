@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from infra.migrate import CONTEXTS
+from infra.contexts import CONTEXTS
 
 #: Both instants are PostgreSQL's own commit times of the two transactions (track_commit_timestamp).
 _SINCE = """

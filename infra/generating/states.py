@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from infra.migrate import CONTEXTS
+from infra.contexts import CONTEXTS
 from shared.kernel.transitions import Transition, Transitions, Trigger, name_of
 from shared.web.request import ScopeCheck
 

@@ -19,7 +19,7 @@ from tests.architecture.sources import CONTEXTS, ROOT, production, written_tests
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
 _ENDS_TRANSACTION = re.compile(r"\.(commit|rollback|transaction)\(\)")
 #: Where a transaction may be opened: the door to the database, and what works as the owner from outside.
-_DOORS = {"shared/persistence/database.py", "infra/time_travel.py"}
+_DOORS = {"shared/persistence/database.py", "infra/shifted_clock.py"}
 
 
 def test_only_the_door_to_the_database_begins_and_ends_transactions() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from infra.migrate import CONTEXTS
+from infra.contexts import CONTEXTS
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
+from infra.contexts import CONTEXTS
 from infra.keys import Keys
 from infra.local.stack import StackAddresses
-from infra.contexts import CONTEXTS
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.address import Kafka
