@@ -105,7 +105,7 @@ def replay(
 @app.command("import-risk")
 def import_risk(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], name: Name = "default") -> None:
     """Import the risk scores of the whole registered population from a CSV file."""
-    from infra.operate import import_risk_file
+    from infra.risk import import_risk_file
 
     sys.stdout.write(json.dumps(_run(import_risk_file(file, out, name))) + "\n")
 

@@ -11,7 +11,7 @@ import pytest
 
 from infra.environment import environment
 from infra.keys import Keys
-from infra.time_travel import jump
+from infra.shifted_clock import jump
 from shared.clock import wall_clock
 from shared.messaging.address import Kafka
 from tests.integration.platform.parcels import PATIENCE
