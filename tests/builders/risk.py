@@ -1,0 +1,52 @@
+"""Scores, and what was known before them."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk import Earlier, Finding, Risk, Score, Status, assess, level_of
+from shared.contracts.codes import RiskLevel
+from shared.kernel.decision import Decision
+from shared.kernel.ids import PersonId, new_id
+
+POLICY = Policy()
+TODAY = date(2015, 3, 2)
+
+
+def a_score(ratio: str = "9.80", **changes: Any) -> Score:
+    """Of the level that its ratio has."""
+    fields: dict[str, Any] = {
+        "person_id": PersonId(new_id()),
+        "practice_code": "W07",
+        "ratio": Decimal(ratio),
+        "level": level_of(Decimal(ratio), POLICY),
+        "valid_from": TODAY,
+    }
+    return Score(**(fields | changes))
+
+
+def scored_before(ratio: str, **changes: Any) -> Earlier:
+    """One earlier score, inside the window."""
+    level = level_of(Decimal(ratio), POLICY)
+    fields: dict[str, Any] = {"newest_on": date(2015, 2, 1), "level": level, "lowest_ratio": Decimal(ratio), "lowest_level": level}
+    return Earlier(**(fields | changes))
+
+
+def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "person_id": PersonId(new_id()),
+        "correlation_id": new_id(),
+        "status": Status.FOUND,
+        "practice_code": "W07",
+        "level": level,
+        "ratio": Decimal("9.80"),
+        "valid_from": date(2015, 2, 1),
+        "version": 1,
+    }
+    return Risk(**(fields | changes))
+
+
+def assessed(score: Score, earlier: Earlier | None = None, known: Risk | None = None) -> Decision[Risk] | None:
+    return assess(Finding(score, earlier or Earlier(), known), POLICY, risk_id=new_id(), case_finding_id=new_id())

@@ -1,0 +1,50 @@
+"""The NHS number: read one by one, and judged by the population; always the same rule."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.kernel.nhs_number import InvalidNhsNumber, are_plainly_valid, parse_nhs_number
+
+#: Ten characters, most of them digits, many of them valid numbers.
+_BODIES = st.integers(min_value=0, max_value=999_999_999).map("{:09}".format)
+_HIGH_BODIES = st.integers(min_value=400_000_000, max_value=999_999_999).map(str)
+_TEXTS = st.one_of(st.text(alphabet="0123456789 -٣x", min_size=8, max_size=12), _BODIES.map(lambda body: body + _check_digit(body)))
+
+
+def _check_digit(body: str) -> str:
+    check = -sum(int(digit) * weight for digit, weight in zip(body, range(10, 1, -1), strict=True)) % 11
+    return str(check % 10)
+
+
+def _parsed(text: str) -> str | None:
+    try:
+        return parse_nhs_number(text)
+    except InvalidNhsNumber:
+        return None
+
+
+@pytest.mark.parametrize("text", ["9990548609", "999 054 8609", "999-054-8609", "9434765919"])
+def test_a_number_may_be_written_with_spaces_or_hyphens(text: str) -> None:
+    assert parse_nhs_number(text) == text.replace(" ", "").replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["9990548600", "999054860", "99905486099", "9999999999", "4444444444", "", "nine", "٩٩٩٠٥٤٨٦٠٩", "9990548609\n", "\t9990548609"]
+)
+def test_a_wrong_check_digit_ten_times_the_same_or_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(InvalidNhsNumber) as refusal:
+        parse_nhs_number(text)
+
+    assert not text or text not in refusal.value.detail
+
+
+@given(st.lists(_TEXTS, min_size=1, max_size=6))
+def test_many_numbers_are_plainly_valid_only_if_each_is_read_as_it_stands(texts: list[str]) -> None:
+    if are_plainly_valid(texts):
+        assert [_parsed(text) for text in texts] == texts
+
+
+@given(st.lists(_HIGH_BODIES.map(lambda body: body + _check_digit(body)), min_size=1, max_size=20))
+def test_whatever_is_read_as_it_stands_is_plainly_valid_from_four_on(texts: list[str]) -> None:
+    assert are_plainly_valid(texts) == (None not in map(_parsed, texts))

@@ -1,0 +1,131 @@
+"""The risk file: what is read of each line, and what of it is refused (S07, G07)."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.mdt.domain.risk_file import BadRow, Columns, NotARiskFile, Reason, RiskFile, Tally
+from shared.kernel.ids import pseudonymiser
+from tests.builders.population import BAD_LINES, Resident, population
+from tests.builders.risk import POLICY
+
+_HEADER = "nhs_number,practice,ratio,level,valid_from"
+_DALE = "9990548609,W07,9.80,,2015-03-02"
+_pseudonyms = pseudonymiser(b"secret")
+
+
+def _read(text: str | bytes) -> tuple[Columns, Tally]:
+    file = RiskFile(text.encode() if isinstance(text, str) else text, POLICY, _pseudonyms)
+    rows = [row for block in file.blocks() for row in zip(*block, strict=True)]
+    columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [[]] * len(Columns._fields)
+    return Columns(*map(list, columns)), file.tally  # type: ignore[arg-type]
+
+
+def test_a_line_is_a_person_with_a_practice_a_ratio_a_level_and_a_day() -> None:
+    columns, tally = _read(f"{_HEADER}\n{_DALE}\n")
+
+    assert columns == Columns(_pseudonyms(["9990548609"]), ["W07"], ["9.80"], [2], ["2015-03-02"])
+    assert (tally.rows, tally.levels, tally.mismatched, tally.bad_rows) == (1, [0, 0, 1, 0], 0, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeff{_HEADER}\r\n{_DALE}\r\n",
+        f"{_HEADER.upper()}\n{_DALE}",
+        f"{_HEADER}\n\n{_DALE}\n\n",
+        f'{_HEADER}\n"9990548609","W07","9.80","","2015-03-02"\n',
+        f"{_HEADER}\n999 054 8609,W07,9.80,,2015-03-02\n",
+        f"{_HEADER}\n999-054-8609,W07,9.80,2,2015-03-02\n",
+        "nhs_number,practice,ratio,valid_from\n9990548609,W07,9.80,2015-03-02\n",
+        "valid_from,level,practice,ratio,nhs_number\n2015-03-02,,W07,9.80,9990548609\n",
+    ],
+)
+def test_the_ways_in_which_spreadsheets_write_the_same_line(text: str) -> None:
+    columns, tally = _read(text)
+
+    assert columns == Columns(_pseudonyms(["9990548609"]), ["W07"], ["9.80"], [2], ["2015-03-02"])
+    assert (tally.rows, tally.bad_rows) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "header", ["", "nhs_number;practice;ratio;level;valid_from", "nhs,practice,ratio,level,valid_from", f"{_HEADER},x"]
+)
+def test_a_file_without_the_named_columns_is_no_risk_file(header: str) -> None:
+    with pytest.raises(NotARiskFile):
+        _read(f"{header}\n{_DALE}\n")
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES)
+def test_a_bad_line_is_refused_with_its_number_and_reason_and_stops_no_other(line: str, reason: str) -> None:
+    before, after = population(counts={0: 5}), population(seed=3, counts={1: 5})
+    text = "\n".join([_HEADER, *map(_line, before), line.format(day="2015-03-02"), *map(_line, after)])
+
+    columns, tally = _read(text)
+
+    assert columns.person_ids == _pseudonyms([resident.nhs_number for resident in (*before, *after)])
+    assert (tally.rows, tally.bad_rows, tally.refused) == (11, [BadRow(7, Reason(reason))], {reason: 1})
+
+
+@pytest.mark.parametrize("ratio", ["", "1,5", "1.5e3", " 1.5", "+1", "١.٥", "inf", "1_000", "0x1", "1.", ".5", "1234567"])
+def test_a_ratio_is_digits_and_at_most_one_point(ratio: str) -> None:
+    _, tally = _read(f'{_HEADER}\n9990548609,W07,"{ratio}",,2015-03-02\n')
+
+    assert tally.bad_rows == [BadRow(2, Reason.RATIO)]
+
+
+def test_of_two_lines_for_one_person_the_first_counts_however_it_is_written() -> None:
+    columns, tally = _read(f"{_HEADER}\n{_DALE}\n999 054 8609,W07,27.10,,2015-03-02\n")
+
+    assert columns.ratios == ["9.80"]
+    assert tally.bad_rows == [BadRow(3, Reason.DUPLICATE)]
+
+
+def test_a_level_that_the_tool_gave_wins_and_the_difference_is_counted() -> None:
+    columns, tally = _read(f"{_HEADER}\n9990548609,W07,9.80,3,2015-03-02\n9000000009,W07,9.80,2,2015-03-02\n")
+
+    assert columns.levels == [3, 2]
+    assert (tally.mismatched, tally.levels) == (1, [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("junk", ['"', '9990548609,"W07', "\x00", "\udcff", '"' + "x" * 200_000])
+def test_nothing_that_stands_in_a_line_can_stop_the_others(junk: str) -> None:
+    columns, tally = _read(f"{_HEADER}\n{junk}\n{_DALE}\n".encode("utf-8", "surrogateescape"))
+
+    assert (columns.ratios, [row.line for row in tally.bad_rows]) == (["9.80"], [2])
+
+
+def test_only_the_first_thousand_bad_lines_are_listed_and_all_are_counted() -> None:
+    _, tally = _read("\n".join([_HEADER, *["nobody"] * 1500]))
+
+    assert (len(tally.bad_rows), tally.refused) == (1000, {Reason.COLUMN_COUNT: 1500})
+
+
+@given(st.lists(st.sampled_from([_DALE, "9000000009,W07,0.30,1,2015-03-02", "", *(line for line, _ in BAD_LINES)]), max_size=12))
+def test_lines_are_judged_alike_alone_and_together(lines: list[str]) -> None:
+    texts = [line.format(day="2015-03-02") for line in lines]
+
+    together, tally = _read("\n".join([_HEADER, *texts]))
+
+    seen: list[str] = []
+    bad = [_alone(number, text, seen) for number, text in enumerate(texts, 2)]
+    assert tally.bad_rows == [row for row in bad if row]
+    assert together.person_ids == _pseudonyms(seen)
+
+
+def _alone(number: int, text: str, seen: list[str]) -> BadRow | None:
+    """What is wrong with a line by itself, or because its person was seen before."""
+    _, tally = _read(f"{_HEADER}\n{text}")
+    if tally.bad_rows:
+        return BadRow(number, tally.bad_rows[0].reason)
+    if text and text[:10] in seen:
+        return BadRow(number, Reason.DUPLICATE)
+    if text:
+        seen.append(text[:10])
+    return None
+
+
+def _line(resident: Resident) -> str:
+    return f"{resident.nhs_number},{resident.practice},{resident.thousandths / 1000:.3f},,2015-03-02"
