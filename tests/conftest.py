@@ -1,8 +1,10 @@
 """The servers of the whole test run, and a database of its own for every test that asks for one."""
 
 import os
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import pytest
@@ -36,12 +38,23 @@ class Common:
     tables: list[str]
 
 
+_VERSIONS = pytest.StashKey[str]()
+
+
 @pytest.fixture(scope="session")
-async def servers() -> AsyncIterator[Servers]:
+async def servers(pytestconfig: pytest.Config) -> AsyncIterator[Servers]:
     """Real PostgreSQL and real Apache Kafka, for this run only."""
     stack = Stack(name=f"test-{os.getpid()}", ephemeral=True)
     async with stack as addresses:
+        pytestconfig.stash[_VERSIONS] = f"PostgreSQL {addresses.postgres_version} and Apache Kafka {addresses.kafka_version}"
         yield Servers(stack, addresses)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says on which servers the tests ran."""
+    ran = sum(len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
+    servers = config.stash.get(_VERSIONS, "no server")
+    terminalreporter.write_line(f"{ran} tests on {servers}")
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +122,18 @@ async def _administer(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def only_loopback() -> Iterator[None]:
+    """A test that talks to anything but this machine fails. Servers' programs are fetched before, by the session's fixtures."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and str(address[0]) not in {"127.0.0.1", "::1", "localhost"}:
+            raise PermissionError(f"a test may not connect to {address[0]}")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]

@@ -8,6 +8,8 @@ import pytest
 
 from infra.local.abandoned import throw_away
 from infra.local.home import stack_folders
+from infra.local.jar_download import Listener
+from infra.local.jars import verified_jars
 from infra.local.stack import Stack
 
 _FROM_OUTSIDE = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "CARE_KAFKA", "CARE_MAVEN_REPOSITORY")
@@ -19,6 +21,7 @@ def nothing_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         for name in _FROM_OUTSIDE:
             environment.delenv(name, raising=False)
+        verified_jars(Listener(tell=str))  # before any test, because a test reaches nothing but this machine
         yield
 
 
