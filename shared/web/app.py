@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shared.persistence.database import Database
 from shared.web import health, problems
-from shared.web.middleware import Observed, Timed
+from shared.web.middleware import Observed, Sized, Timed
 from shared.web.tokens import Tokens
 
 #: The largest body; a route that takes more (an upload) says so itself.
@@ -47,6 +47,7 @@ def create_app(
     app.include_router(router)
     app.include_router(health.router(prefix, context, gauges))
     problems.install(app)
+    app.add_middleware(Sized)
     app.add_middleware(Timed, unlimited=unlimited)
     app.add_middleware(Observed, context=context)
     return app

@@ -1,11 +1,13 @@
 """Around every request: its trace, its log line, its time limit. Plain ASGI, so that streams stay streams."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
 import structlog
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
@@ -64,6 +66,28 @@ class Timed:
         except TimeoutError:
             late = problem_response(503, "temporarily-unavailable", "This took too long.", "Repeat the request unchanged.")
             await late(scope, receive, send)
+
+
+class Sized:
+    """The framework answers a body that is too large in plain text; here that is a problem like every other."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_too_large = False
+
+        async def unless_too_large(message: Message) -> None:
+            nonlocal is_too_large
+            if message["type"] == "http.response.start":
+                is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            if not is_too_large:
+                await send(message)
+
+        await self._app(scope, receive, unless_too_large)
+        if is_too_large:
+            refusal = problem_response(413, "body-too-large", "The body is larger than is taken here.", "Send less at once.")
+            await RequestBodyLimitMiddleware(refusal, sys.maxsize)(scope, receive, send)  # else it would write over this answer too
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
