@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from mode import CrashingSupervisor
 
 from shared.contracts.envelope import Record
+from shared.messaging.address import Kafka
 from shared.messaging.intake import Intake
 from shared.telemetry import metrics
 
@@ -21,8 +22,8 @@ log = structlog.get_logger()
 
 BATCH = 100
 WITHIN_SECONDS = 0.02
+SESSION_SECONDS = 15.0
 _COMMIT_EVERY_SECONDS = 0.5
-_SESSION_SECONDS = 15.0
 
 
 class ConsumerStopped(Exception):
@@ -30,14 +31,13 @@ class ConsumerStopped(Exception):
 
 
 class Consumer:
-    """Feeds the records of `topics` to the intake, in batches."""
+    """Feeds the records of `topics` to the intake, in batches. After `session` seconds of silence its partitions go to another instance."""
 
-    def __init__(self, intake: Intake, context: str, topics: list[str], bootstrap: str, *, prefix: str = "", instance: str = "0") -> None:
-        self._intake, self._context, self._bootstrap = intake, context, bootstrap
-        self._topics = [prefix + topic for topic in topics]
-        self._prefix = prefix
-        self._group = f"{prefix}{context.replace('_', '-')}"
-        self._instance = f"{self._group}-{instance}"
+    def __init__(self, intake: Intake, context: str, topics: list[str], kafka: Kafka, *, session: float = SESSION_SECONDS) -> None:
+        self._intake, self._context, self._bootstrap, self._prefix = intake, context, kafka.bootstrap, kafka.prefix
+        self._topics = [kafka.prefix + topic for topic in topics]
+        self._group = f"{kafka.prefix}{context.replace('_', '-')}"
+        self._instance, self._session = f"{self._group}-{kafka.instance}", session
         self._app: faust.App | None = None
 
     async def run(self) -> None:
@@ -57,7 +57,7 @@ class Consumer:
             broker=f"kafka://{self._bootstrap}",
             agent_supervisor=CrashingSupervisor,
             broker_commit_interval=_COMMIT_EVERY_SECONDS,
-            broker_session_timeout=_SESSION_SECONDS,
+            broker_session_timeout=self._session,
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=self._instance,
             topic_allow_declare=False,

@@ -32,7 +32,7 @@ class Worker:
         self._parts: dict[str, Relay | Timekeeper | Consumer] = {
             "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
             "timekeeper": Timekeeper(database, wiring),
-            "consumer": Consumer(intake, wiring.context, wiring.topics, kafka.bootstrap, prefix=kafka.prefix, instance=kafka.instance),
+            "consumer": Consumer(intake, wiring.context, wiring.topics, kafka),
         }
 
     async def run(self) -> int:

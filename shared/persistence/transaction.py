@@ -9,11 +9,15 @@ from shared.contracts.envelope import encode
 from shared.contracts.event import Event
 from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline
+from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
 from shared.persistence.secrets import Secrets
 from shared.persistence.statements import Connection, Reader
 
 P = TypeVar("P")
+
+#: Kafka takes a megabyte; this leaves room for the key and the headers.
+_MOST_BYTES = 1_000_000
 
 _RECORD_EVENTS = """
 WITH recorded AS (
@@ -37,6 +41,13 @@ _SET_TIMERS = """
 INSERT INTO timer (subject, kind, due_at, correlation_id)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
 ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', settled_at = NULL WHERE timer.state = 'cancelled'"""
+
+
+class EventTooLarge(RuleBroken):
+    """Kafka would never take it, and it would hold up every event behind it. HTTP 413."""
+
+    code = "event-too-large"
+    advice = "Shorten the text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +93,10 @@ class Transaction(Reader, Generic[P]):
         self._cancelled: list[tuple[UUID, str]] = []
 
     def record(self, about: Subject, event: Event, sequence: int) -> None:
-        """Appends one event to the log, and to the outbox, when the transaction ends."""
+        """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
         data = encode(event, self.secrets.key_ring)
+        if len(data) > _MOST_BYTES:
+            raise EventTooLarge("This is more than can be passed on at once.")
         actor, cause = self.actor, self.cause
         self._events.append(
             (new_id(), event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,

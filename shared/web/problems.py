@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -18,6 +19,7 @@ from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, Ru
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.failures import CONTENTION, INFRASTRUCTURE
 from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
+from shared.persistence.transaction import EventTooLarge
 from shared.telemetry.logs import frames
 
 log = structlog.get_logger()
@@ -28,6 +30,7 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    EventTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is a fault of the request's form (acceptance referrals-5)
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,
@@ -111,6 +114,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for trouble in (*INFRASTRUCTURE, *CONTENTION):
         app.add_exception_handler(trouble, _unavailable)
+    app.add_exception_handler(asyncpg.DataError, _unstorable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -149,6 +153,12 @@ async def _unavailable(request: Request, trouble: Exception) -> Response:
     log.error("request.unavailable", route=_route(request), problem=type(trouble).__name__)
     advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
     return problem_response(503, "temporarily-unavailable", "The service cannot answer now.", advice, headers={"Retry-After": "1"})
+
+
+async def _unstorable(request: Request, problem: Exception) -> Response:
+    log.warning("request.unstorable", route=_route(request), problem=type(problem).__name__)
+    detail, advice = "A value cannot be stored.", "Send text without NUL characters, and numbers of a usual size."
+    return problem_response(422, "validation-failed", detail, advice)
 
 
 async def _unexpected(request: Request, fault: Exception) -> Response:

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -12,9 +12,8 @@ from aiokafka import AIOKafkaProducer
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.messaging import consumer
 from shared.messaging.address import Kafka
-from shared.messaging.consumer import BATCH, Consumer, ConsumerStopped
+from shared.messaging.consumer import BATCH, SESSION_SECONDS, Consumer, ConsumerStopped
 from shared.messaging.intake import Intake
 from shared.persistence import parked
 from tests.integration.platform.parcels import TOPIC
@@ -47,10 +46,12 @@ class Consuming:
 
 
 @asynccontextmanager
-async def consuming(post: Post, kafka: Kafka, instance: str = "0", broken: Exception | None = None) -> AsyncIterator[Consuming]:
+async def consuming(
+    post: Post, kafka: Kafka, broken: Exception | None = None, session: float = SESSION_SECONDS
+) -> AsyncIterator[Consuming]:
     running = Consuming(Noting(post))
     running.intake.broken = broken
-    made = Consumer(running.intake, GROUP, [TOPIC], kafka.bootstrap, prefix=kafka.prefix, instance=instance)
+    made = Consumer(running.intake, GROUP, [TOPIC], kafka, session=session)
     running.task = asyncio.create_task(made.run())
     try:
         yield running
@@ -123,14 +124,12 @@ async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_two_instances_share_the_partitions_and_one_carries_on_alone(
-    post: Post, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumer, "_SESSION_SECONDS", 6.0)  # the shortest that a broker allows
-    async with relaying(post, kafka), consuming(post, kafka) as first:
+async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: Post, kafka: Kafka) -> None:
+    session = 6.0  # the shortest that a broker allows
+    async with relaying(post, kafka), consuming(post, kafka, session=session) as first:
         await _send_to_all(post, 30)
         await until_applied(post, 30)
-        async with consuming(post, kafka, instance="1") as second:
+        async with consuming(post, replace(kafka, instance="1"), session=session) as second:
             async with asyncio.timeout(40):
                 while not second.intake.batches:
                     await _send_to_all(post, 10)

@@ -1,0 +1,117 @@
+"""Kafka goes away, and comes back with or without its data: nothing that was acknowledged is lost, nothing is done twice.
+
+These proofs have a broker of their own, so that no other test feels what they do to it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.environment import environment
+from infra.keys import Keys
+from infra.local.kafka import LocalKafka
+from infra.local.stack import Stack, StackAddresses
+from infra.local.supervisor import Program, Supervisor
+from shared.clock import wall_clock
+from shared.messaging import topics
+from shared.messaging.topics import Layout
+from tests.integration.platform.conftest import TOPICS
+from tests.integration.platform.post import Post
+from tests.integration.platform.test_worker import all_delivered, until
+
+AWAY_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+async def broker(addresses: StackAddresses) -> AsyncIterator[LocalKafka]:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("DATABASE_URL", addresses.database_url)  # of PostgreSQL there is one
+        changed.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        stack = Stack(name=f"test-{os.getpid()}-faults", ephemeral=True)
+        await stack.start()
+        assert isinstance(stack.kafka, LocalKafka)
+        yield stack.kafka
+        await stack.stop()
+
+
+async def make_topics(broker: LocalKafka) -> None:
+    await topics.create(broker.bootstrap, TOPICS, Layout(partitions=3))
+
+
+@asynccontextmanager
+async def working(post: Post, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
+    """A worker for each end, started anew whenever it ends."""
+    post.sender.clock.at = wall_clock()
+    await make_topics(broker)
+    variables = {**os.environ, **environment(post.owner_url, broker.bootstrap, keys)}
+    command = [sys.executable, "-m", "tests.integration.platform.worker"]
+    async with Supervisor([Program(end, [*command, end], variables) for end in ends], folder) as supervisor:
+        yield supervisor
+
+
+async def test_while_the_broker_is_down_every_request_is_answered_and_everything_is_delivered_afterwards(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
+        await post.post()
+        await until(lambda: all_delivered(post))
+
+        await broker.kill()
+        answers = []
+        async with asyncio.timeout(AWAY_SECONDS * 2):
+            until_back = asyncio.create_task(asyncio.sleep(AWAY_SECONDS))
+            while not until_back.done():
+                sent = await post.post()
+                answers += [sent, await post.accept(sent.json()["id"], 1)]
+                await asyncio.sleep(0.2)
+        assert await post.count("navigation.effect") == 1
+        await broker.start()
+        await until(lambda: all_delivered(post), within=90)
+
+    assert {answer.status_code for answer in answers} == {200, 201}
+    assert await post.count("navigation.effect") == 1 + len(answers)
+
+
+async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_twice(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender", "receiver") as supervisor:
+        for _ in range(30):
+            await post.post()
+        await until(lambda: all_delivered(post))
+        await post.post()  # may be lost in Kafka before it was consumed
+
+        await broker.wipe()
+        await make_topics(broker)
+        for _ in range(10):
+            await post.post()
+        await until(lambda: all_delivered(post), within=90)
+        assert "AnotherCluster" in supervisor.log("sender").read_text()
+
+    assert await post.count("navigation.effect") == 41
+    assert await post.count("rapid_care.relay_state") == 2
+
+
+async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender"):
+        for _ in range(20):
+            await post.post()
+        await until(lambda: _sent(post))
+    assert await post.effects() == []
+
+    await broker.wipe()
+    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
+        await until(lambda: all_delivered(post), within=90)
+
+    assert await post.count("navigation.effect") == 20
+
+
+async def _sent(post: Post) -> bool:
+    return not await post.count("rapid_care.outbox")
