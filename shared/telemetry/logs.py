@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 import traceback
 from collections.abc import MutableMapping
 from typing import Any
@@ -11,12 +12,13 @@ import structlog
 REDACTED = "[redacted]"
 _PRIVATE = re.compile(r"name|narrative|story|nhs|address|telephone|born|contact|token|authorization|secret|password|dsn", re.IGNORECASE)
 _NHS_NUMBER = re.compile(r"\b\d{3}[ -]?\d{3}[ -]?\d{4}\b")
+_MOST_SENTENCES = 1000
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 
 def configure(level: str = "INFO") -> None:
     """Called once by each process; also tames the logs of libraries."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[Libraries()])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -31,6 +33,30 @@ def configure(level: str = "INFO") -> None:
     )
 
 
+class Libraries(logging.Handler):
+    """What libraries say, as our own log lines: each sentence once in a while, exceptions without their texts."""
+
+    def __init__(self, every: float = 10.0) -> None:
+        super().__init__()
+        self._every, self._said = every, dict[tuple[str, str], float]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._is_news(record):
+            problem = record.exc_info[1] if record.exc_info else None
+            more = {} if problem is None else {"problem": type(problem).__name__, "at": frames(problem)}
+            structlog.get_logger().log(record.levelno, "library.said", logger_name=record.name, sentence=_sentence(record), **more)
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        """A client that has lost its broker repeats itself sixty times a second."""
+        sentence, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._said.get(sentence, -self._every) < self._every:
+            return False
+        if len(self._said) >= _MOST_SENTENCES:
+            self._said.clear()
+        self._said[sentence] = now
+        return True
+
+
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hides values under telling keys, and anything that looks like an NHS number wherever it stands."""
     return {key: _clean(key, value) for key, value in event.items()}
@@ -39,6 +65,18 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 def frames(problem: BaseException) -> list[str]:
     """Where it happened, without the exception's text, which may quote what somebody wrote."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(problem.__traceback__)[-6:]]
+
+
+def _sentence(record: logging.LogRecord) -> str:
+    """An exception in it stands for itself by its kind."""
+    if isinstance(record.msg, BaseException):
+        return type(record.msg).__name__
+    told = record.args if isinstance(record.args, tuple) else ()
+    told = tuple(type(each).__name__ if isinstance(each, BaseException) else each for each in told)
+    try:
+        return str(record.msg) % told if told else str(record.msg)
+    except (TypeError, ValueError):
+        return str(record.msg)
 
 
 def _clean(key: str, value: Any) -> Any:

@@ -1,0 +1,107 @@
+"""No log line holds a name, an NHS number or what somebody said."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.telemetry.logs import REDACTED, Libraries, configure, frames, redact
+
+SECRET = "Mr Dale fell in his kitchen"
+Lines = Callable[[], list[dict[str, object]]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    """What was logged since, as JSON."""
+    before = structlog.get_config()
+    configure()
+    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    structlog.configure(**before)
+
+
+def cleaned(**event: object) -> dict[str, object]:
+    return dict(redact(None, "info", event))
+
+
+@pytest.mark.parametrize(
+    "key", ["given_name", "family_name", "narrative", "story", "nhs_number", "address", "telephone", "born_on", "authorization", "password"]
+)
+def test_a_value_under_a_telling_key_is_hidden(key: str) -> None:
+    assert cleaned(**{key: SECRET}) == {key: REDACTED}
+
+
+@pytest.mark.parametrize("written", ["9990548609", "999 054 8609", "999-054-8609"])
+def test_what_looks_like_an_nhs_number_is_hidden_wherever_it_stands(written: str) -> None:
+    found = cleaned(event=f"seen {written}.", at=[written], inner={"a": (written, {"b": written})})
+
+    assert written not in json.dumps(found)
+    assert found["event"] == f"seen {REDACTED}."
+
+
+def test_a_telling_key_is_seen_at_any_depth() -> None:
+    assert cleaned(answer={"person": [{"given_name": "Colin"}]}) == {"answer": {"person": [{"given_name": REDACTED}]}}
+
+
+def test_what_an_operator_needs_stays() -> None:
+    event = {"event": "worker.stopped", "context_name": "mdt", "status": 503, "route": "/mdt/cases/{case_id}", "milliseconds": 1.5}
+
+    assert cleaned(**event) == event
+
+
+@given(st.from_regex(r"\A[0-9]{3} ?[0-9]{3} ?[0-9]{4}\Z"))
+def test_no_ten_digits_pass(digits: str) -> None:
+    assert digits not in str(cleaned(event=f"x {digits} y"))
+
+
+def test_frames_say_where_and_never_what() -> None:
+    try:
+        raise ValueError(SECRET)
+    except ValueError as problem:
+        found = frames(problem)
+
+    assert "test_logs.py" in found[-1]
+    assert SECRET not in str(found)
+
+
+def test_a_line_is_one_json_object(lines: Lines) -> None:
+    structlog.get_logger().info("referral.routed", referral_id="1", note="two\nlines")
+
+    (line,) = lines()
+    assert (line["event"], line["referral_id"], line["level"]) == ("referral.routed", "1", "info")
+
+
+def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines: Lines) -> None:
+    said = logging.getLogger("a.library")
+    said.propagate = False
+    said.addHandler(Libraries())
+    try:
+        raise ValueError(SECRET)
+    except ValueError as problem:
+        said.exception("Crashed reason=%r after %d", problem, 3)
+
+    (line,) = lines()
+    assert (line["event"], line["logger_name"], line["problem"]) == ("library.said", "a.library", "ValueError")
+    assert line["sentence"] == "Crashed reason='ValueError' after 3"
+    assert SECRET not in json.dumps(line)
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) -> None:
+    patient, impatient = Libraries(every=60), Libraries(every=0)
+    for handler in (patient, impatient):
+        for node in range(5):
+            handler.emit(logging.LogRecord("aiokafka", logging.ERROR, __file__, 1, "Unable to connect to %s", (node,), None))
+
+    assert [line["sentence"] for line in lines()] == ["Unable to connect to 0", *(f"Unable to connect to {node}" for node in range(5))]
+
+
+@pytest.mark.parametrize(("message", "args"), [("100 % sure", ()), (ValueError(SECRET), ()), ("%(a)s", ({"a": 1},))])
+def test_whatever_a_library_says_is_a_line(lines: Lines, message: object, args: tuple[object, ...]) -> None:
+    Libraries().emit(logging.LogRecord("x", logging.ERROR, __file__, 1, message, args, None))
+
+    (line,) = lines()
+    assert SECRET not in json.dumps(line)
