@@ -47,6 +47,6 @@ $(READY): infra/requirements.lock pyproject.toml
 	@echo "Preparing .venv (first use, or the dependencies changed) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --require-hashes -r infra/requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --compile-bytecode --require-hashes -r infra/requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --no-deps -e .
 	@touch $@
