@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
+_NHS_DIGITS = 10
+
 
 def _utc(instant: datetime) -> datetime:
     try:
@@ -14,12 +16,18 @@ def _utc(instant: datetime) -> datetime:
         raise ValueError("lies outside the calendar") from problem
 
 
+def _no_nhs_number(code: str) -> str:
+    if len(code) == _NHS_DIGITS and code.isdigit():
+        raise ValueError("ten digits are no code")
+    return code
+
+
 #: A point in time, in UTC.
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 #: A calendar day in Europe/London.
 Day = date
-#: A code of a code list, or of an organisation: capitals, digits and hyphens; never prose.
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+#: A code of a code list, or of an organisation: capitals, digits and hyphens; never prose, never an NHS number.
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_no_nhs_number)]
 
 
 class Value(BaseModel):

@@ -24,6 +24,10 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     structlog.configure(**before)
 
 
+def fail() -> None:
+    raise ValueError(SECRET)
+
+
 def cleaned(**event: object) -> dict[str, object]:
     return dict(redact(None, "info", event))
 
@@ -60,7 +64,7 @@ def test_no_ten_digits_pass(digits: str) -> None:
 
 def test_frames_say_where_and_never_what() -> None:
     try:
-        raise ValueError(SECRET)
+        fail()
     except ValueError as problem:
         found = frames(problem)
 
@@ -80,7 +84,7 @@ def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines
     said.propagate = False
     said.addHandler(Libraries())
     try:
-        raise ValueError(SECRET)
+        fail()
     except ValueError as problem:
         said.exception("Crashed reason=%r after %d", problem, 3)
 

@@ -1,0 +1,124 @@
+"""An event arrives as it was sent, whatever its envelope says; what is no event is told apart."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.envelope import Envelope, Record, Undecodable, decode, encode, read_envelope, to_headers
+from shared.contracts.event import Event
+from shared.contracts.registry import registry
+from shared.contracts.sealing import KeyRing
+from shared.kernel.ids import new_id
+
+RING = KeyRing({"one": bytes(range(32))}, "one")
+EXAMPLES = Path("shared/contracts/examples")
+HEADERS = ("specversion", "id", "type", "source", "subject", "time", "sequence", "correlationid", "actororg", "actorrole", "recordedtime")
+
+every_event = pytest.mark.parametrize("event", registry().values(), ids=lambda event: event.TYPE)
+_instants = st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1))  # noqa: DTZ001  hypothesis wants naive bounds
+_words = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+envelopes = st.builds(
+    Envelope,
+    id=st.uuids(),
+    type=_words,
+    source=_words,
+    subject=st.uuids().map(str),
+    key=st.uuids().map(str),
+    sequence=st.integers(1, 2**31 - 1),
+    time=_instants,
+    recorded_time=_instants,
+    correlation_id=st.uuids(),
+    causation_id=st.none() | st.uuids(),
+    actor_org=_words,
+    actor_role=_words,
+    traceparent=st.none() | _words,
+)
+
+
+def example(event: type[Event]) -> Event:
+    return event.model_validate_json((EXAMPLES / f"{event.TYPE}.json").read_text())
+
+
+def record_of(envelope: Envelope, value: bytes | None = b"{}") -> Record:
+    return Record("topic", 0, 0, envelope.key.encode(), value, tuple(to_headers(envelope)))
+
+
+def an_envelope(type_: str) -> Envelope:
+    now = datetime(2015, 3, 1, 9, tzinfo=UTC)
+    ids: tuple[UUID, UUID] = (new_id(), new_id())
+    return Envelope(ids[0], type_, "/care/test", "s", "k", 1, now, now, ids[1], None, "CLCH", "nurse", None)
+
+
+@given(envelopes)
+def test_an_envelope_arrives_as_it_was_sent(envelope: Envelope) -> None:
+    assert read_envelope(record_of(envelope)) == envelope
+
+
+@every_event
+def test_an_event_arrives_as_it_was_sent(event: type[Event]) -> None:
+    sent = example(event)
+
+    assert decode(an_envelope(event.TYPE), encode(sent, RING), RING) == sent
+
+
+@every_event
+def test_a_restricted_event_is_sealed_and_a_public_one_is_plain_json(event: type[Event]) -> None:
+    sent = example(event)
+    plain = sent.model_dump_json().encode()
+
+    assert (encode(sent, RING) == plain) is not event.RESTRICTED
+    assert (plain in encode(sent, RING)) is not event.RESTRICTED
+
+
+@pytest.mark.parametrize("absent", HEADERS)
+def test_an_envelope_without_one_of_its_attributes_is_no_event(absent: str) -> None:
+    whole = record_of(an_envelope("x"))
+    record = Record("topic", 0, 0, b"k", b"{}", tuple(each for each in whole.headers if each[0] != f"ce_{absent}"))
+
+    if absent == "specversion":
+        assert read_envelope(record).type == "x"
+    else:
+        with pytest.raises(Undecodable, match=absent):
+            read_envelope(record)
+
+
+@given(st.lists(st.tuples(st.sampled_from([f"ce_{name}" for name in HEADERS]), st.none() | st.binary(max_size=40)), max_size=12))
+def test_whatever_stands_in_the_headers_is_an_envelope_or_no_event(headers: list[tuple[str, bytes | None]]) -> None:
+    reason = ""
+    try:
+        read_envelope(Record("topic", 0, 0, None, None, tuple(headers)))
+    except Undecodable as problem:
+        reason = str(problem)
+
+    assert len(reason) <= 300
+    assert reason.isprintable()
+
+
+@given(st.sampled_from(list(registry().values())), st.none() | st.binary(max_size=200))
+def test_whatever_stands_in_the_value_is_an_event_or_none(event: type[Event], value: bytes | None) -> None:
+    with suppress(Undecodable):
+        assert isinstance(decode(an_envelope(event.TYPE), value, RING), event)
+
+
+def test_a_reason_names_the_fields_and_quotes_nothing() -> None:
+    with pytest.raises(Undecodable) as found:
+        decode(an_envelope("rapid-care.response.breached.v1"), b'{"due_at": "Mr Dale fell"}', RING)
+
+    assert "due_at" in str(found.value)
+    assert "Dale" not in str(found.value)
+
+
+def test_a_later_field_is_ignored_by_an_earlier_reader() -> None:
+    sent = b'{"due_at": "2015-03-15T21:30:00Z", "added_later": 1}'
+
+    assert decode(an_envelope("rapid-care.response.breached.v1"), sent, RING).model_fields_set == {"due_at"}
+
+
+def test_a_code_is_never_an_nhs_number() -> None:
+    with pytest.raises(Undecodable, match="clinician_id"):
+        decode(an_envelope("rapid-care.response.en-route.v1"), b'{"clinician_id": "9990548609", "left_at": "2015-03-15T21:30:00Z"}', RING)

@@ -1,0 +1,43 @@
+"""A refusal keeps its status and its code wherever it is raised."""
+
+import pytest
+
+from shared.kernel.errors import Conflict, DomainError, IllegalTransition, NotAllowed, NotFound, RuleBroken, VersionConflict
+from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.persistence.transaction import EventTooLarge
+from shared.web.problems import problems, status_of
+
+
+class OwnNotFound(NotFound):
+    code = "own-not-found"
+
+
+class OwnRule(RuleBroken):
+    code = "own-rule"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (NotFound, 404),
+        (OwnNotFound, 404),
+        (NotAllowed, 403),
+        (RuleBroken, 409),
+        (OwnRule, 409),
+        (IllegalTransition, 409),
+        (Conflict, 409),
+        (VersionConflict, 412),
+        (IdempotencyKeyReused, 422),
+        (EventTooLarge, 413),
+    ],
+)
+def test_the_family_of_a_refusal_decides_its_status(refusal: type[DomainError], status: int) -> None:
+    assert status_of(refusal) == status
+
+
+def test_a_route_lists_its_refusals_beside_those_that_every_route_has() -> None:
+    listed = problems(OwnNotFound, OwnRule, VersionConflict)
+
+    assert {400, 401, 403, 404, 409, 412, 413, 422, 503} == set(listed)
+    assert (listed[404]["description"], listed[409]["description"]) == ("own-not-found", "own-rule")
+    assert all("application/problem+json" in each["content"] for each in listed.values())
