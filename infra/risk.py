@@ -58,6 +58,6 @@ def _bars(out: Console) -> Iterator[Tell]:
 
         def tell(step: Step, done: int, total: int) -> None:
             progress.start_task(tasks[step])
-            progress.update(tasks[step], completed=done or (not total), total=total or 1)
+            progress.update(tasks[step], completed=done, total=total or None)
 
         yield tell

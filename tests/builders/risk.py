@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.risk import Earlier, Finding, Risk, Score, Status, assess, level_of
+from services.mdt.domain.risk import Earlier, Finding, Risk, Score, Status, assess, level_of, rule_version
 from shared.contracts.codes import RiskLevel
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
@@ -49,4 +49,5 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
 
 
 def assessed(score: Score, earlier: Earlier | None = None, known: Risk | None = None) -> Decision[Risk] | None:
-    return assess(Finding(score, earlier or Earlier(), known), POLICY, risk_id=new_id(), case_finding_id=new_id())
+    finding = Finding(score, earlier or Earlier(), known)
+    return assess(finding, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
@@ -119,7 +118,6 @@ def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:
     return RiskLevel(bisect_right(policy.risk_bands, ratio))
 
 
-@cache
 def rule_version(policy: Policy) -> str:
     """The numbers that judged a score, so that an event says by which rule it was made (G08)."""
     bands = "-".join(map(str, policy.risk_bands))
@@ -143,8 +141,8 @@ def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
     return previous != level and max(previous or RiskLevel.LOW, level) >= RiskLevel.HIGH
 
 
-def assess(finding: Finding, policy: Policy, *, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
-    """What a score changes; None when it moves nobody, or is older than what is known.
+def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
+    """What a score changes; None when it moves nobody, or is older than what is known. `rule` is the policy's `rule_version`.
 
     A rise begins a new chain and asks for another look; a fall belongs to the chain that the rise began.
     """
@@ -155,7 +153,7 @@ def assess(finding: Finding, policy: Policy, *, risk_id: UUID, case_finding_id: 
     has_crossed, has_climbed = crosses(previous, score.level), is_high_climber(score, earlier, policy)
     if not has_crossed and not has_climbed:
         return None
-    events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, policy)
+    events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, rule)
     if has_climbed or score.level > (RiskLevel.LOW if previous is None else previous):
         return Decision(_rise(finding, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id), events)
     return Decision(_fall(finding), events)
@@ -210,9 +208,8 @@ def _fall(finding: Finding) -> Risk:
     )
 
 
-def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, policy: Policy) -> list[Event]:
+def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, rule: str) -> list[Event]:
     """The crossing, unless `from_level` is where the score stands, and the climb, if there is a level that it was from."""
-    version = rule_version(policy)
     events: list[Event] = []
     if from_level != score.level:
         events.append(
@@ -221,7 +218,7 @@ def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel 
                 to_level=score.level,
                 practice_code=score.practice_code,
                 valid_from=score.valid_from,
-                rule_version=version,
+                rule_version=rule,
             )
         )
     if climbed_from is not None:
@@ -231,7 +228,7 @@ def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel 
                 previous_level=climbed_from,
                 practice_code=score.practice_code,
                 valid_from=score.valid_from,
-                rule_version=version,
+                rule_version=rule,
             )
         )
     return events

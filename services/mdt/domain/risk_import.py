@@ -3,16 +3,15 @@
 The same content a second time does nothing, and says so. Sources: domain.md S07, G07.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.risk import Risk, rule_version
+from services.mdt.domain.risk import rule_version
 from services.mdt.domain.risk_file import BadRow, Reason, Tally
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
-from shared.kernel.decision import Decision
 from shared.kernel.errors import Conflict, NotFound
 
 
@@ -76,10 +75,9 @@ def repeat(begun: RiskImport, earlier: RiskImport) -> RiskImport:
     return replace(same, crossings=0, climbers=0, repeats=earlier.repeats or earlier.id)
 
 
-def conclude(begun: RiskImport, tally: Tally, moves: Iterable[Decision[Risk]]) -> RiskImport:
-    """What was read and what it changed."""
+def conclude(begun: RiskImport, tally: Tally, moved: Mapping[str, int]) -> RiskImport:
+    """What was read, and how many events of each type it published."""
     days = sorted(map(date.fromisoformat, tally.days))
-    events = [type(event) for decision in moves for event in decision.events]
     return replace(
         begun,
         rows=tally.rows,
@@ -87,8 +85,8 @@ def conclude(begun: RiskImport, tally: Tally, moves: Iterable[Decision[Risk]]) -
         mismatched=tally.mismatched,
         first_valid_from=days[0] if days else None,
         last_valid_from=days[-1] if days else None,
-        crossings=events.count(RiskLevelCrossed),
-        climbers=events.count(RiskHighClimberFound),
+        crossings=moved.get(RiskLevelCrossed.TYPE, 0),
+        climbers=moved.get(RiskHighClimberFound.TYPE, 0),
         refused=tally.refused,
         bad_rows=tuple(tally.bad_rows),
     )

@@ -1,13 +1,14 @@
 """Risk scores come in by the population; whom they move is found, published, and kept. Everything of an import, or nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from hashlib import sha256
 
 from services.mdt.domain import risk as domain
 from services.mdt.domain import risk_import
-from services.mdt.domain.risk import Risk
+from services.mdt.domain.risk import Finding, Risk
 from services.mdt.domain.risk_file import Columns, RiskFile
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import risk as store
@@ -23,11 +24,10 @@ class Step(StrEnum):
     """What an import is doing."""
 
     READ = "reading scores"
-    COMPARE = "comparing with earlier scores"
-    PUBLISH = "publishing crossings and climbers"
+    FIND = "finding who crossed or climbed"
 
 
-#: Hears how far a step has come: so much done, of so much.
+#: Hears how far a step has come: so much done, of so much; a total of 0 is not known yet.
 Tell = Callable[[Step, int, int], None]
 
 
@@ -44,8 +44,8 @@ async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> Risk
     file = RiskFile(content, tx.policy, pseudonymiser(tx.secrets.person_id_secret))
     await store.prepare(tx)
     await store.copy_scores(tx, begun.number, _read(file, len(content), tell))
-    moves = await _move(tx, begun.number, tell)
-    report = await imports.save(tx, risk_import.conclude(begun, file.tally, moves))
+    moved = await _move(tx, begun, tell)
+    report = await imports.save(tx, risk_import.conclude(begun, file.tally, moved))
     await _tidy(tx, report)
     return report
 
@@ -64,16 +64,21 @@ async def _read(file: RiskFile, total: int, tell: Tell) -> AsyncIterator[Columns
     tell(Step.READ, total, total)
 
 
-async def _move(tx: Tx, import_number: int, tell: Tell) -> list[Decision[Risk]]:
-    tell(Step.COMPARE, 0, 1)
-    found = await store.findings(tx, import_number)
-    tell(Step.COMPARE, 1, 1)
-    assessed = [domain.assess(finding, tx.policy, risk_id=new_id(), case_finding_id=new_id()) for finding in found]
-    moves = [decision for decision in assessed if decision]
-    tell(Step.PUBLISH, 0, len(moves))
-    await store.save_all(tx, moves)
-    tell(Step.PUBLISH, len(moves), len(moves))
-    return moves
+async def _move(tx: Tx, begun: RiskImport, tell: Tell) -> Counter[str]:
+    """Publishes who crossed and who climbed; how many events of each type that were."""
+    moved: Counter[str] = Counter()
+    tell(Step.FIND, 0, 0)
+    async for found in store.findings(tx, begun.number):
+        decisions = [decision for decision in (_assess(finding, tx, begun) for finding in found) if decision]
+        await store.save_all(tx, decisions)
+        moved.update(event.TYPE for decision in decisions for event in decision.events)
+        tell(Step.FIND, moved.total(), 0)
+    tell(Step.FIND, moved.total(), moved.total())
+    return moved
+
+
+def _assess(finding: Finding, tx: Tx, begun: RiskImport) -> Decision[Risk] | None:
+    return domain.assess(finding, tx.policy, rule=begun.rule_version, risk_id=new_id(), case_finding_id=new_id())
 
 
 async def _tidy(tx: Tx, report: RiskImport) -> None:

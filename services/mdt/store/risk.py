@@ -3,8 +3,8 @@
 Scores are written once, by COPY, and never changed. Of a person and a day the score of the newest import counts.
 """
 
-from collections.abc import AsyncIterable, Iterable
-from dataclasses import fields, replace
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from dataclasses import fields
 from datetime import date
 from operator import attrgetter
 from uuid import UUID
@@ -59,6 +59,7 @@ risks = Aggregates(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id
 
 #: A whole population takes seconds, on a slow machine minutes; the pool's own limits are meant for single commands.
 _PATIENCE_SECONDS = 600
+_BATCH = 1000
 #: Whole populations are joined; of rows written a moment ago the planner has no statistics and would guess that they are few.
 _PREPARE = f"""
 SET LOCAL statement_timeout = '{_PATIENCE_SECONDS}s';
@@ -108,7 +109,7 @@ def _save_many() -> str:
 
 
 _SAVE_MANY = _save_many()
-_values = attrgetter(*(field.name for field in fields(Risk)))
+_all_but_version = attrgetter(*(field.name for field in fields(Risk) if field.name != "version"))
 
 
 async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
@@ -134,27 +135,31 @@ async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]
     await tx.connection.copy_to_table("risk_score", source=lines(), columns=RISK_SCORE.columns.keys(), timeout=_PATIENCE_SECONDS)
 
 
-async def findings(tx: Tx, import_number: int) -> list[Finding]:
-    """Whoever may have crossed or climbed by this import, with what was known of them. Nobody else changes risks until the end."""
+async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
+    """Whoever may have crossed or climbed by this import, with what was known of them, some at a time.
+
+    Until the transaction ends nobody else changes risks.
+    """
     await tx.connection.execute(_HOLD_STILL)
     window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
-    rows = await tx.connection.fetch(_FINDINGS, import_number, window, rise, timeout=_PATIENCE_SECONDS)
-    known = {row["person_id"]: risks.of(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
-    return [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
+    cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_PATIENCE_SECONDS)
+    while rows := await cursor.fetch(_BATCH, timeout=_PATIENCE_SECONDS):
+        known = {row["person_id"]: risks.of(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
+        yield [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
     """As `risks.save` does for one, for very many in one statement; `findings` has locked them."""
     states = []
     for decision in decisions:
-        before = decision.state.version
-        events = [event for event in decision.events if isinstance(event, Event)]
-        state = replace(decision.state, version=before + len(events))
+        state, version = decision.state, decision.state.version
         about = Subject(state.id, state.person_id, state.correlation_id)
-        for sequence, event in enumerate(events, before + 1):
-            tx.record(about, event, sequence)
-        tx.audit(state.id, state.version)
-        states.append(_values(state))
+        for event in decision.events:
+            if isinstance(event, Event):
+                version += 1
+                tx.record(about, event, version)
+        tx.audit(state.id, version)
+        states.append((*_all_but_version(state), version))
     if states:
         await tx.connection.execute(_SAVE_MANY, *map(list, zip(*states, strict=True)), timeout=_PATIENCE_SECONDS)
 
