@@ -5,13 +5,12 @@ from typing import Any
 
 import services.mdt.domain.policy
 import services.navigation.domain
+import services.rapid_care.domain
 import services.referrals.domain
 from services.mdt import agents as mdt
 from services.navigation import agents as navigation
-from services.referrals import agents as referrals
-
-import services.rapid_care.domain
 from services.rapid_care import agents as rapid_care
+from services.referrals import agents as referrals
 from shared.messaging.handling import Wiring
 
 WIRINGS: Mapping[str, Wiring] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}

@@ -11,7 +11,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
-from shared.web.problems import problem_response
+from shared.web.problems import MEDIA_TYPE, problem_response
 
 log = structlog.get_logger()
 
@@ -51,19 +51,28 @@ class Observed:
 
 
 class Timed:
-    """Ends requests that take over thirty seconds; paths ending in one of `unlimited` (streams, uploads) take what they need."""
+    """Ends requests that take over `within` seconds; paths ending in one of `unlimited` (streams, uploads) take what they need."""
 
-    def __init__(self, app: ASGIApp, unlimited: Sequence[str] = ()) -> None:
-        self._app, self._unlimited = app, tuple(unlimited)
+    def __init__(self, app: ASGIApp, unlimited: Sequence[str] = (), within: float = _TIMEOUT_SECONDS) -> None:
+        self._app, self._unlimited, self._within = app, tuple(unlimited), within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].endswith(self._unlimited):
             await self._app(scope, receive, send)
             return
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                await self._app(scope, receive, send)
+            async with asyncio.timeout(self._within):
+                await self._app(scope, receive, noting)
         except TimeoutError:
+            if has_begun:  # half an answer cannot be taken back
+                raise
             late = problem_response(503, "temporarily-unavailable", "This took too long.", "Repeat the request unchanged.")
             await late(scope, receive, send)
 
@@ -80,7 +89,7 @@ class Sized:
         async def unless_too_large(message: Message) -> None:
             nonlocal is_too_large
             if message["type"] == "http.response.start":
-                is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not _is_problem(message)
             if not is_too_large:
                 await send(message)
 
@@ -88,6 +97,10 @@ class Sized:
         if is_too_large:
             refusal = problem_response(413, "body-too-large", "The body is larger than is taken here.", "Send less at once.")
             await RequestBodyLimitMiddleware(refusal, sys.maxsize)(scope, receive, send)  # else it would write over this answer too
+
+
+def _is_problem(message: Message) -> bool:
+    return (b"content-type", MEDIA_TYPE.encode()) in message["headers"]
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
