@@ -23,8 +23,8 @@ test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka
 check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
 
 lint: $(READY) ## everything of `check` but the tests
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --no-cache --check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m infra.generate --check
@@ -38,6 +38,12 @@ generate: $(READY) ## write the generated files anew: schemas, docs/events.md, d
 
 lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
+
+bench: $(READY) ## measure: risk import against a bare COPY of the same file
+	@$(BIN)/python -m tests.bench.risk_import
+
+chaos: $(READY) ## live the story and the broker's faults with processes killed and data wiped
+	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
