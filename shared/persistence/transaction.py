@@ -44,7 +44,7 @@ ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', settled_at 
 
 
 class EventTooLarge(RuleBroken):
-    """Kafka would never take it, and it would hold up every event behind it. HTTP 413."""
+    """Kafka would never take it, and it would hold up every event behind it. HTTP 422."""
 
     code = "event-too-large"
     advice = "Shorten the text."

@@ -11,7 +11,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
-from shared.web.problems import MEDIA_TYPE, problem_response
+from shared.web.problems import problem_response
 
 log = structlog.get_logger()
 
@@ -78,29 +78,27 @@ class Timed:
 
 
 class Sized:
-    """The framework answers a body that is too large in plain text; here that is a problem like every other."""
+    """The framework would write plain text over every answer to a body that is too large; here the problem itself is the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_too_large = False
+        refusal: list[Message] = []
 
-        async def unless_too_large(message: Message) -> None:
-            nonlocal is_too_large
-            if message["type"] == "http.response.start":
-                is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not _is_problem(message)
-            if not is_too_large:
+        async def holding_back(message: Message) -> None:
+            if refusal or message.get("status") == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                refusal.append(message)
+            else:
                 await send(message)
 
-        await self._app(scope, receive, unless_too_large)
-        if is_too_large:
-            refusal = problem_response(413, "body-too-large", "The body is larger than is taken here.", "Send less at once.")
-            await RequestBodyLimitMiddleware(refusal, sys.maxsize)(scope, receive, send)  # else it would write over this answer too
+        async def refuse(_: Scope, __: Receive, send: Send) -> None:
+            for message in refusal:
+                await send(message)
 
-
-def _is_problem(message: Message) -> bool:
-    return (b"content-type", MEDIA_TYPE.encode()) in message["headers"]
+        await self._app(scope, receive, holding_back)
+        if refusal:
+            await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -30,7 +30,7 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    EventTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    EventTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is a fault of the request's form (acceptance referrals-5)
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,

@@ -28,7 +28,7 @@ class OwnRule(RuleBroken):
         (Conflict, 409),
         (VersionConflict, 412),
         (IdempotencyKeyReused, 422),
-        (EventTooLarge, 413),
+        (EventTooLarge, 422),
     ],
 )
 def test_the_family_of_a_refusal_decides_its_status(refusal: type[DomainError], status: int) -> None:
