@@ -107,7 +107,7 @@ def import_risk(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False
     """Import the risk scores of the whole registered population from a CSV file."""
     from infra.risk import import_risk_file
 
-    sys.stdout.write(json.dumps(_run(import_risk_file(file, out, name))) + "\n")
+    sys.stdout.write(json.dumps(_run(import_risk_file(file, Console(stderr=True), name))) + "\n")
 
 
 def main() -> None:
