@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.contracts.envelope import Envelope, to_headers
+from shared.contracts.registry import topics
 from shared.persistence.database import Database
 from shared.persistence.failures import INFRASTRUCTURE
 from shared.persistence.statements import Connection
@@ -36,7 +37,8 @@ _SENT = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 _SEND_AGAIN = """
 WITH seen AS (INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp())
-INSERT INTO outbox (seq) SELECT seq FROM event WHERE recorded_at > clock_timestamp() - $2::interval ON CONFLICT DO NOTHING"""
+INSERT INTO outbox (seq) SELECT seq FROM event
+WHERE recorded_at > clock_timestamp() - $2::interval OR topic = ANY($3::text[]) ON CONFLICT DO NOTHING"""
 
 
 class AnotherCluster(Exception):
@@ -53,7 +55,7 @@ class Pace:
     trouble: float = 0.5
     batch: int = 500
     look_at_cluster: float = 10.0
-    horizon: timedelta = timedelta(days=7)
+    horizon: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
 
 
 class Relay:
@@ -109,7 +111,7 @@ class Relay:
         last = await connection.fetchval(_LAST_CLUSTER)
         if cluster == last:
             return
-        again = await connection.execute(_SEND_AGAIN, cluster, self._pace.horizon)
+        again = await connection.execute(_SEND_AGAIN, cluster, self._pace.horizon, _records())
         if last is not None:
             log.warning("relay.another-cluster", context_name=self._context, sent_again=int(again.split()[-1]))
             raise AnotherCluster(cluster)
@@ -138,6 +140,11 @@ class Relay:
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._pace.busy if sent else self._pace.idle):
                 await self._database.committed.wait()
+
+
+def _records() -> list[str]:
+    """Topics that hold what is known of a person now: of those the log is sent again whole, however old."""
+    return [topic for topic, events in topics().items() if any(event.RESTRICTED for event in events)]
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:

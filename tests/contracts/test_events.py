@@ -3,20 +3,23 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nhs_number
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from infra.generate import stale
 from infra.generating.catalogue import consumers
-from infra.topics import declarations
+from infra.topics import FILE, declarations
 from shared.contracts.event import Event, producer
 from shared.contracts.registry import MODULES, registry, topics
 
 #: Words that say nothing of the field (standards.md B6).
 BANNED = {"completed", "finished", "updated", "changed", "processed", "handled", "status", "started", "failed"}
 GRAMMAR = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.v[1-9][0-9]*")
+PERSONAL = re.compile(r"name|narrative|story|nhs|address|telephone|email|birth|born|note|comment|text|words|description")
 EXAMPLES = Path("shared/contracts/examples")
 
 every_event = pytest.mark.parametrize("event", registry().values(), ids=lambda event: event.TYPE)
@@ -68,6 +71,22 @@ def test_no_field_of_a_public_event_takes_free_text(event: type[Event]) -> None:
     assert event.RESTRICTED or _free_text(event) == []
 
 
+@every_event
+def test_no_field_of_a_public_event_is_named_like_something_personal(event: type[Event]) -> None:
+    telling = [name for name, field in _fields(event) if PERSONAL.search(name) and field.get("type") != "boolean"]
+
+    assert event.RESTRICTED or telling == []
+
+
+def test_a_declared_topic_names_its_owner_its_access_and_how_long_it_lasts() -> None:
+    declared = yaml.safe_load(FILE.read_text())["topics"]
+
+    for name, events in topics().items():
+        assert {producer(event) for event in events} == {declared[name]["owner"]}
+        assert declared[name]["access"] == ("restricted" if events[0].RESTRICTED else "public")
+        assert declared[name]["cleanup"] == ("compact" if events[0].RESTRICTED else "delete")
+
+
 def test_every_topic_is_declared_and_every_declaration_is_used() -> None:
     assert {declaration.name for declaration in declarations()} == set(topics())
 
@@ -91,21 +110,26 @@ def test_generated_files_are_current() -> None:
 
 
 def _free_text(model: type[BaseModel]) -> list[str]:
+    return [name for name, field in _fields(model) if _takes_prose(field)]
+
+
+def _fields(model: type[BaseModel]) -> list[tuple[str, dict[str, Any]]]:
+    """Name and schema of every field, also of the values inside."""
     schema = model.model_json_schema()
     parts = [schema, *schema.get("$defs", {}).values()]
-    fields = [(name, field) for part in parts for name, field in part.get("properties", {}).items()]
-    return [name for name, field in fields if any(_is_prose(kind) for kind in _kinds(field))]
+    return [field for part in parts for field in part.get("properties", {}).items()]
 
 
-def _kinds(field: dict[str, object]) -> list[dict[str, object]]:
-    alternatives = field.get("anyOf")
-    items = field.get("items")
-    inner = [*alternatives] if isinstance(alternatives, list) else [items] if isinstance(items, dict) else [field]
-    return [kind for kind in inner if isinstance(kind, dict)]
-
-
-def _is_prose(kind: dict[str, object]) -> bool:
-    return kind.get("type") == "string" and not {"pattern", "format", "enum", "const"} & kind.keys()
+def _takes_prose(kind: dict[str, Any]) -> bool:
+    """Also inside alternatives, lists and mappings; what says nothing of its type may be anything."""
+    inner = [
+        *kind.get("anyOf", ()),
+        *kind.get("prefixItems", ()),
+        *(kind[name] for name in ("items", "additionalProperties") if kind.get(name)),
+    ]
+    if inner or "$ref" in kind:
+        return any(each is True or _takes_prose(each) for each in inner)
+    return kind.get("type") in {None, "string"} and not {"pattern", "format", "enum", "const"} & kind.keys()
 
 
 def _is_event(candidate: object) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from infra.topics import declarations
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, decode, read_envelope
 from shared.contracts.rapid_care import ResponseRequested
@@ -195,18 +196,24 @@ async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(pos
     assert len(await on_kafka(kafka)) == 2
 
 
-async def test_events_older_than_the_horizon_are_not_sent_again(post: Post, kafka: Kafka) -> None:
-    old, young = await post.send(), await post.send()
+async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_known_of_a_person_is(post: Post, kafka: Kafka) -> None:
+    old, young, record = await post.send(), await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
-    await post.owner.execute("UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days' WHERE subject = $1", old.id)
+    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', topic = $2 WHERE subject = $1"
+    await post.owner.execute(age, old.id, TOPIC)
+    await post.owner.execute(age, record.id, "referrals.person-record")
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 
     async with relaying(post, kafka, replace(QUICK, horizon=timedelta(days=1))) as relay:
         await asyncio.wait([relay], timeout=20)
 
     rows = await post.owner.fetch("SELECT subject FROM rapid_care.outbox JOIN rapid_care.event USING (seq)")
-    assert [row["subject"] for row in rows] == [young.id]
+    assert {row["subject"] for row in rows} == {young.id, record.id}
+
+
+def test_whatever_kafka_still_kept_of_an_ordinary_topic_is_sent_again() -> None:
+    assert Pace().horizon >= timedelta(days=max(declaration.retention_days for declaration in declarations()))
 
 
 @pytest.mark.parametrize("batch", [1, 500])
