@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -31,15 +32,29 @@ async def create(bootstrap: str, declarations: Sequence[TopicDeclaration], layou
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        wanted = [_topic(declaration, layout) for declaration in declarations]
-        answer = await admin.create_topics(wanted)
-        codes = {name: code for name, code, *_ in answer.topic_errors}
-        for name, code in codes.items():
-            if code not in {0, _ALREADY_THERE}:
-                raise for_code(code)(f"topic {name}")
-        return [name for name, code in codes.items() if code == 0]
+        cluster = await admin.describe_cluster()
+        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+            return await _ask_for(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
+        return await _create(admin, [_topic(declaration, layout) for declaration in declarations])
     finally:
         await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic]) -> list[str]:
+    answer = await admin.create_topics(wanted)
+    codes = {name: code for name, code, *_ in answer.topic_errors}
+    for name, code in codes.items():
+        if code not in {0, _ALREADY_THERE}:
+            raise for_code(code)(f"topic {name}")
+    return [name for name, code in codes.items() if code == 0]
+
+
+async def _ask_for(bootstrap: str, names: Sequence[str]) -> list[str]:
+    """The in-memory fallback broker has no controller; there a topic appears when somebody asks for it."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for name in names:
+            await producer.partitions_for(name)
+    return list(names)
 
 
 def _topic(declaration: TopicDeclaration, layout: Layout) -> NewTopic:
