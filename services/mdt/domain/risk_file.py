@@ -57,12 +57,12 @@ class NotARiskFile(RuleBroken):
 
 
 class Columns(NamedTuple):
-    """Good lines, column by column. `person_ids` are hexadecimal, the other texts as they stood in the file."""
+    """Good lines, column by column. `person_ids` are hexadecimal, `levels` the levels that count, the rest as in the file."""
 
     person_ids: Sequence[str]
     practices: Sequence[str]
     ratios: Sequence[str]
-    levels: Sequence[int]
+    levels: Sequence[str]
     days: Sequence[str]
 
 
@@ -77,9 +77,9 @@ class Tally:
     refused: dict[Reason, int] = field(default_factory=dict)
     bad_rows: list[BadRow] = field(default_factory=list)
 
-    def accept(self, columns: Columns, bands: Sequence[int]) -> None:
+    def accept(self, columns: Columns, bands: Sequence[str]) -> None:
         self.rows += len(columns.levels)
-        self.levels = [count + columns.levels.count(level) for level, count in enumerate(self.levels)]
+        self.levels = [count + columns.levels.count(str(level)) for level, count in enumerate(self.levels)]
         self.mismatched += sum(map(ne, columns.levels, bands))
         self.days |= set(columns.days)
 
@@ -116,7 +116,7 @@ class RiskFile:
         self._pseudonyms = pseudonyms
         self._seen: set[str] = set()
         self._practices = Readings(_PRACTICE.fullmatch)
-        self._bands = Readings(lambda text: int(level_of(Decimal(text), policy)) if _RATIO.fullmatch(text) else None)
+        self._bands = Readings(lambda text: str(level_of(Decimal(text), policy).value) if _RATIO.fullmatch(text) else None)
         self._days = Readings(_day)
 
     def blocks(self) -> Iterator[Columns]:
@@ -181,8 +181,8 @@ class RiskFile:
         """A level that the tool gave wins over the band of its ratio, and the difference is counted (G07)."""
         numbers, given = named["nhs_number"], named["level"]
         self._seen.update(numbers)
-        bands = [self._bands[ratio] or 0 for ratio in named["ratio"]]
-        levels = [int(level) if level else band for level, band in zip(given, bands, strict=True)] if any(given) else bands
+        bands = [self._bands[ratio] or "" for ratio in named["ratio"]]
+        levels = [level or band for level, band in zip(given, bands, strict=True)]
         columns = Columns(self._pseudonyms(numbers), named["practice"], named["ratio"], levels, named["valid_from"])
         self.tally.accept(columns, bands)
         return columns

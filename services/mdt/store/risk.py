@@ -6,6 +6,7 @@ Scores are written once, by COPY, and never changed. Of a person and a day the s
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import fields
 from datetime import date
+from itertools import repeat
 from operator import attrgetter
 from uuid import UUID
 
@@ -109,6 +110,8 @@ def _save_many() -> str:
 
 
 _SAVE_MANY = _save_many()
+#: In the order of `risk_file.Columns`.
+_COPIED = ("person_id", "practice_code", "ratio", "level", "valid_from", "import_number")
 _all_but_version = attrgetter(*(field.name for field in fields(Risk) if field.name != "version"))
 
 
@@ -128,11 +131,9 @@ async def prepare(tx: Tx) -> None:
 async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]) -> None:
     async def lines() -> AsyncIterable[bytes]:
         async for block in blocks:
-            rows = zip(*block, strict=True)
-            text = [f"{person}\t{import_number}\t{day}\t{level}\t{ratio}\t{practice}\n" for person, practice, ratio, level, day in rows]
-            yield "".join(text).encode()
+            yield ("\n".join(map("\t".join, zip(*block, repeat(str(import_number))))) + "\n").encode()
 
-    await tx.connection.copy_to_table("risk_score", source=lines(), columns=RISK_SCORE.columns.keys(), timeout=_PATIENCE_SECONDS)
+    await tx.connection.copy_to_table("risk_score", source=lines(), columns=_COPIED, timeout=_PATIENCE_SECONDS)
 
 
 async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
