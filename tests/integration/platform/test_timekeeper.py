@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import ResponseAtRisk
 from shared.kernel.at import At
 from shared.kernel.decision import Deadline
 from shared.messaging.timekeeper import Beat, Timekeeper
@@ -141,6 +142,22 @@ async def test_a_deadline_and_a_command_that_cancels_it_wait_for_each_other_with
         acting = asyncio.create_task(timekeeper(post).act())
         await asyncio.sleep(0.2)  # by now it waits for the parcel that this transaction holds
     await acting
+
+    assert [state for state, _, _ in await settled(post)] == ["cancelled"]
+    assert await rings(post) == 0
+
+
+async def test_what_a_handler_did_is_undone_when_its_deadline_was_cancelled_meanwhile(post: Post) -> None:
+    """Also when the handler looks at no state that would tell it."""
+    parcel = await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+
+    async def careless(timer: Timer, *, tx: Tx) -> None:
+        async with post.sender.database.transaction() as other:
+            other.cancel_deadlines(timer.subject, timer.kind)
+        tx.record(Subject(parcel.id, parcel.person_id, parcel.correlation_id), ResponseAtRisk(minutes_elapsed=1, due_at=parcel.due_at), 2)
+
+    await Timekeeper(post.sender.database, replace(SENDING, on_timer={RING: careless})).act()
 
     assert [state for state, _, _ in await settled(post)] == ["cancelled"]
     assert await rings(post) == 0
