@@ -39,8 +39,9 @@ generate: $(READY) ## write the generated files anew: schemas, docs/events.md, d
 lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
 
-bench: $(READY) ## measure: risk import against a bare COPY of the same file
+bench: $(READY) ## measure: risk import against a bare COPY of the same file, and the way of an event
 	@$(BIN)/python -m tests.bench.risk_import
+	@$(BIN)/python -m tests.bench.path
 
 chaos: $(READY) ## live the story and the broker's faults with processes killed and data wiped
 	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -47,6 +48,11 @@ class Gateway:
 def create_gateway() -> Gateway:
     """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
     return Gateway({prefix(context): _FACTORIES[context]() for context in CONTEXTS})
+
+
+def main(host: str, port: str) -> None:
+    """Serve until SIGTERM."""
+    uvicorn.run(create_gateway, factory=True, host=host, port=int(port), access_log=False, log_level="warning", timeout_graceful_shutdown=5)
 
 
 async def _live(_: Request) -> JSONResponse:

@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import asyncpg
 import httpx
@@ -15,8 +13,10 @@ import httpx
 from infra.contexts import CONTEXTS, prefix
 from infra.environment import environment
 from infra.keys import Keys, load_or_make
+from infra.local import nursery
 from infra.local.errors import StackError
 from infra.local.home import stack_folders
+from infra.local.logs import last_words
 from infra.local.ports import HOST, free_ports
 from infra.local.progress import Progress, Silent, timed
 from infra.local.stack import Stack, StackAddresses
@@ -29,7 +29,6 @@ from shared.messaging import topics
 from shared.messaging.topics import Layout
 
 _PATIENCE_SECONDS = 60
-_LAST_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ async def running(
     With `clock_at` time travel is allowed, and the clock of care stands there when the processes start.
     """
     progress = progress or Silent()
+    nursery.prepare(["infra.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress)
     async with stack as addresses:
         keys = load_or_make(stack_folders(name).root)
@@ -68,7 +68,7 @@ async def running(
             await _set_clock(addresses, clock_at)
         url = f"http://{HOST}:{port or free_ports(1)[0]}"
         variables = environment(addresses.database_url, addresses.kafka_bootstrap, keys, allow_time_travel=clock_at is not None)
-        async with Supervisor(_programs(url, variables), stack_folders(name).root / "logs") as supervisor:
+        async with Supervisor(_programs(url, variables), stack_folders(name).root / "logs", nursery.start) as supervisor:
             with timed(progress, "Services"):
                 await _until_ready(url, supervisor)
             with announced(name, Whereabouts(url, addresses.database_url, addresses.kafka_bootstrap)):
@@ -100,11 +100,9 @@ async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
 
 
 def _programs(url: str, variables: dict[str, str]) -> list[Program]:
-    whole = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
-    api = [sys.executable, "-m", "uvicorn", "--factory", "infra.gateway:create_gateway", "--host", HOST, "--port", url.rpartition(":")[2]]
-    api += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
-    workers = [Program(context, [sys.executable, "-m", f"services.{context}.worker"], whole) for context in CONTEXTS]
-    return [Program("api", api, whole), *workers]
+    whole = os.environ | variables
+    workers = [Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS]
+    return [Program("api", ["infra.gateway:main", HOST, url.rpartition(":")[2]], whole), *workers]
 
 
 async def _until_ready(url: str, supervisor: Supervisor) -> None:
@@ -114,13 +112,7 @@ async def _until_ready(url: str, supervisor: Supervisor) -> None:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await _until_answered(http, f"{prefix(context)}/readyz")
             except TimeoutError:
-                raise StackError(
-                    f"The API did not become ready in {_PATIENCE_SECONDS} s; its log ends: {_end(supervisor.log('api'))}"
-                ) from None
-
-
-def _end(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+                raise StackError(f"The API did not become ready in {_PATIENCE_SECONDS} s. {last_words(supervisor.log('api'))}") from None
 
 
 async def _until_answered(http: httpx.AsyncClient, path: str) -> None:

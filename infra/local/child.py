@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import IO, Protocol
 
 from infra.local import leash
 from infra.local.errors import StackError
+from infra.local.logs import last_words
 
 _PAUSE = 0.03
 _LONGEST_START = 300  # a large log to recover from takes its time
@@ -32,11 +33,22 @@ class Identity:
 _OURSELVES = Identity(-1, -1)
 
 
+class Process(Protocol):
+    """What is asked of a process, however it was started."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    async def wait(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """A started process. `stop` and `kill` may be called again and again."""
 
-    process: asyncio.subprocess.Process
+    process: Process
+    output: asyncio.StreamReader | None = None  # when it was started with a pipe
 
     @property
     def pid(self) -> int:
@@ -86,7 +98,7 @@ async def start_child(
         cwd=folder,
         start_new_session=True,  # Ctrl-C in a terminal is for the owner, who then stops its children in order
     )
-    return Child(process)
+    return Child(process, process.stdout)
 
 
 async def run_child(
@@ -105,9 +117,9 @@ async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], *, 
     deadline = monotonic() + _LONGEST_START
     while not await is_ready():
         if not child.is_running:
-            raise StackError(f"{name} did not start; {log} says why.")
+            raise StackError(f"{name} did not start. {last_words(log)}")
         if monotonic() > deadline:
-            raise StackError(f"{name} has not become ready in {_LONGEST_START} s; {log} may say why.")
+            raise StackError(f"{name} has not become ready in {_LONGEST_START} s. {last_words(log)}")
         await asyncio.sleep(_PAUSE)
 
 

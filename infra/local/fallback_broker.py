@@ -52,8 +52,7 @@ class FallbackBroker:
 
 
 async def _first_line(child: Child) -> str:
-    output = child.process.stdout
-    line = await output.readline() if output else b""
+    line = await child.output.readline() if child.output else b""
     if not line.startswith(b"127.0.0.1:"):
         raise StackError("The in-memory fallback broker did not start.")
     return line.decode().strip()

@@ -20,7 +20,7 @@ from infra.local.jars import KAFKA_VERSION
 from infra.local.java import java_command
 from infra.local.kafka_ready import answers
 from infra.local.kafka_settings import settings_text
-from infra.local.logs import open_log
+from infra.local.logs import last_words, open_log
 from infra.local.ports import HOST, free_ports
 
 
@@ -95,7 +95,7 @@ class LocalKafka:
         call = ("kafka.tools.StorageTool", "format", "--cluster-id", _new_cluster_id(), "--config", settings)
         with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
-                raise StackError(f"Kafka could not make its data folder; {self.log} says why.")
+                raise StackError(f"Kafka could not make its data folder. {last_words(self.log)}")
         fresh.rename(self._data)
 
     def _write_settings(self, data: Path) -> Path:

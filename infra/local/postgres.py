@@ -19,7 +19,7 @@ from infra.local.child import Child, run_child, start_child, until_ready
 from infra.local.errors import StackError
 from infra.local.home import make_folder
 from infra.local.leftovers import end_leftovers
-from infra.local.logs import open_log
+from infra.local.logs import last_words, open_log
 from infra.local.postgres_programs import Programs, installed_programs
 
 _SETTINGS = {
@@ -108,7 +108,7 @@ class LocalPostgres:
         command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", *_INITDB]
         with open_log(self.log) as log:
             if not await run_child(command, output=log.fileno(), identity=programs.identity, folder=fresh):
-                raise StackError(f"PostgreSQL could not make its data folder; {self.log} says why.")
+                raise StackError(f"PostgreSQL could not make its data folder. {last_words(self.log)}")
         fresh.rename(self._data)
 
     async def _run(self, programs: Programs) -> Child:

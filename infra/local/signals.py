@@ -25,4 +25,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell script starts in the background
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)

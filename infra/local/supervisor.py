@@ -5,7 +5,7 @@ Invariant: between `start` and `stop` every program runs or is about to; after `
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,11 +24,17 @@ _ALIVE_FOR_GOOD = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: an absolute path and its arguments, in an environment (None: ours)."""
+    """What to run, in an environment (None: ours)."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] | None = None
+
+
+async def start_command(program: Program, log: Path) -> Child:
+    """`program.command` is an absolute path and its arguments."""
+    with open_log(log) as output:
+        return await start_child(program.command, output=output.fileno(), environment=program.environment)
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Supervisor:
 
     programs: Sequence[Program]
     logs: Path
+    begin: Callable[[Program, Path], Awaitable[Child]] = start_command
     tell: Callable[[str, str], None] | None = None
     patience: float = 10
     _children: dict[str, Child] = field(default_factory=dict, init=False)
@@ -79,9 +86,7 @@ class Supervisor:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _run(self, program: Program) -> None:
-        with open_log(self.log(program.name)) as log:
-            child = await start_child(program.command, output=log.fileno(), environment=program.environment)
-        self._children[program.name] = child
+        self._children[program.name] = await self.begin(program, self.log(program.name))
 
     def _follow(self, program: Program) -> None:
         if self.tell:

@@ -20,5 +20,9 @@ async def run() -> int:
     return await Worker(database, agents.WIRING, deployment.kafka(), settings.metrics_port).run()
 
 
-if __name__ == "__main__":
+def main() -> None:
     sys.exit(asyncio.run(run()))
+
+
+if __name__ == "__main__":
+    main()

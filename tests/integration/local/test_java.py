@@ -1,5 +1,6 @@
 """Java is called the same way every time, with the class cache once it has been made."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,15 @@ def test_the_class_cache_is_used_once_it_is_there() -> None:
 
 def test_other_jars_need_another_class_cache() -> None:
     assert cache_file(_JARS) != cache_file(_JARS[:1])
+
+
+def test_java_ignores_a_class_cache_that_a_power_cut_damaged(tmp_path: Path) -> None:
+    cache = cache_file([tmp_path])
+    subprocess.run([*java_command([tmp_path], flags=[f"-XX:AOTCacheOutput={cache}"]), "-version"], check=True, capture_output=True)
+    size = cache.stat().st_size
+    with cache.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(bytes(size // 2))
+    command = java_command([tmp_path], "-version")
+    assert f"-XX:AOTCache={cache}" in command
+    assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path).returncode == 0  # Java writes of a crash where it is

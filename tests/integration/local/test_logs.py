@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from infra.local.follow import Follower
-from infra.local.logs import open_log
+from infra.local.logs import last_words, open_log
 
 
 def test_a_large_log_is_set_aside_before_the_next_start(tmp_path: Path) -> None:
@@ -31,3 +31,10 @@ def test_lines_are_told_whole_and_once_across_a_log_that_was_set_aside(tmp_path:
     log.write_text("3\n")
     follower.catch_up()
     assert heard == ["one", "two", "3"]
+
+
+def test_the_last_words_of_a_log_are_its_last_lines_that_say_something(tmp_path: Path) -> None:
+    log = tmp_path / "program.log"
+    assert last_words(log) == f"{log} ends:"
+    log.write_text("".join(f"{number}\n\n" for number in range(20)))
+    assert last_words(log).splitlines() == [f"{log} ends:", *map(str, range(12, 20))]
