@@ -1,9 +1,10 @@
-"""A program that owns a stack, for the tests that end it: `python -m tests.integration.local.owner NAME`.
+"""A program that owns a stack, for the tests that end it: `python -m tests.integration.local.owner NAME PLACE`.
 
-It puts one word into each server, and then says the pids of both.
+It puts one word into each server, and then says the pids of both. A shell lets what it starts in the background ignore Ctrl-C.
 """
 
 import asyncio
+import signal
 import sys
 
 from infra.local.kafka import LocalKafka
@@ -26,4 +27,5 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[2] == "background" else signal.default_int_handler)
     asyncio.run(main(sys.argv[1]))

@@ -22,9 +22,9 @@ _ROOT = Path(__file__).parents[3]
 
 
 @asynccontextmanager
-async def _owner(name: str, *before: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
-    """A process that owns a stack, and the pids of its servers; `before` is what runs it."""
-    command = [*before, sys.executable, "-W", "error", "-m", "tests.integration.local.owner", name]
+async def _owner(name: str, *, place: str = "terminal") -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
+    """A process that owns a stack, and the pids of its servers; in the `background` of a script it ignores Ctrl-C."""
+    command = [sys.executable, "-W", "error", "-m", "tests.integration.local.owner", name, place]
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=pipe, stderr=nowhere)
     assert process.stdout
@@ -69,9 +69,8 @@ async def test_an_owner_that_is_asked_to_end_ends_its_servers_first(
 
 
 async def test_an_owner_in_the_background_of_a_script_ends_its_servers_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell lets its background jobs ignore Ctrl-C."""
     monkeypatch.setenv("CARE_KAFKA", "fallback")
-    async with _owner(name, "/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh") as (owner, servers):
+    async with _owner(name, place="background") as (owner, servers):
         assert len(servers) == 2
         owner.send_signal(signal.SIGTERM)
     assert not any(map(psutil.pid_exists, servers))
