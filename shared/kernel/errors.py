@@ -3,6 +3,8 @@
 DomainError
  ├─ NotFound      there is no such thing                      HTTP 404
  ├─ NotAllowed    there is, but not for this caller           HTTP 403
+ │   ├─ OrganisationNotInvolved
+ │   └─ StoryWithheld
  ├─ RuleBroken    a rule of care forbids it now               HTTP 409
  │   └─ IllegalTransition
  └─ Conflict      somebody else was first                     HTTP 409
@@ -33,6 +35,20 @@ class NotFound(DomainError):
 class NotAllowed(DomainError):
     code = "not-allowed"
     advice = "Ask the organisation that is responsible for the person."
+
+
+class OrganisationNotInvolved(NotAllowed):
+    """Only those who take part in somebody's care see it (IG8)."""
+
+    code = "organisation-not-involved"
+    advice = "Ask the person's accountable lead professional, or the Community Point of Access, to involve your organisation."
+
+
+class StoryWithheld(NotAllowed):
+    """The person's own wish (G12)."""
+
+    code = "story-withheld"
+    advice = "The person wants nobody to see their story but whoever comes in a crisis; ask them, or their accountable lead professional."
 
 
 class RuleBroken(DomainError):

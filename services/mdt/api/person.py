@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.mdt.api.callers import Reader
-from services.mdt.domain.access import NotOfTheMeeting, StoryWithheld, require_shared
+from services.mdt.domain.access import NotOfTheMeeting, require_shared
 from services.mdt.queries import person as queries
 from services.mdt.queries.person import StoryNotFound, require_involved
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.kernel.errors import StoryWithheld
 from shared.web.answers import View
 from shared.web.problems import problems
 from shared.web.request import Unit

@@ -3,17 +3,12 @@
 from services.mdt.domain.policy import Policy
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed
+from shared.kernel.errors import NotAllowed, StoryWithheld
 
 
 class NotOfTheMeeting(NotAllowed):
     code = "not-of-the-meeting"
     advice = "Ask the person's accountable lead professional; only those at the meeting and the person's practice see this."
-
-
-class StoryWithheld(NotAllowed):
-    code = "story-withheld"
-    advice = "Ask the person; they want nobody to see their story but whoever comes in a crisis."
 
 
 def require_member(actor: Actor, policy: Policy, practice_code: str | None = None) -> None:

@@ -12,11 +12,12 @@ from services.navigation.api.callers import Limit, NavigatorCode, Staff
 from services.navigation.api.navigator import readable
 from services.navigation.api.streams import Streams
 from services.navigation.api.views import FeedEntryView
-from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved
+from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import Entry, FeedCursorAhead
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.answers import Page
 from shared.web.problems import HttpRefusal, problems
 from shared.web.request import Unit

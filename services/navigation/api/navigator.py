@@ -9,7 +9,7 @@ from services.navigation import commands
 from services.navigation.api.callers import Coordinator, Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.task import page
 from services.navigation.api.views import NavigatorView, TaskView
-from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_own
+from services.navigation.domain.access import NotOwnFeed, require_involved, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import navigator as handlers
@@ -18,7 +18,7 @@ from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
 from shared.kernel.at import At
-from shared.kernel.errors import VersionConflict
+from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Body, Page, actions, answer, created
 from shared.web.cursors import place

@@ -7,21 +7,14 @@ from fastapi import APIRouter, Response
 
 from services.navigation.api.callers import Staff
 from services.navigation.api.views import HomeCheckView, StoryView, TaskView
-from services.navigation.domain.access import (
-    NotOwnFeed,
-    OrganisationNotInvolved,
-    PersonNotKnown,
-    StoryWithheld,
-    is_shared,
-    require_involved,
-    require_reader,
-)
+from services.navigation.domain.access import NotOwnFeed, PersonNotKnown, is_shared, require_involved, require_reader
 from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import person as handlers
 from services.navigation.queries import person as queries
 from services.navigation.queries import task as tasks
 from services.navigation.queries.person import Told
+from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
 from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Body, Page, created

@@ -8,11 +8,12 @@ from pydantic import AwareDatetime
 
 from services.navigation.api.callers import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.views import OutcomeCount, StepView, TaskDetail, TaskView
-from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved, require_involved, require_reader
+from services.navigation.domain.access import NotOwnFeed, require_involved, require_reader
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
 from services.navigation.queries.task import Shown
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Page, actions, answer
 from shared.web.cursors import cursor, place

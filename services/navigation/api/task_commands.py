@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from services.navigation import commands
 from services.navigation.api.callers import Coordinator, NavigatorName, Staff
 from services.navigation.api.views import TaskDetail
-from services.navigation.domain.access import NotOwnFeed, OrganisationNotInvolved
+from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
 from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.policy import Policy
@@ -17,7 +17,7 @@ from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.at import At
-from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Body, answer
 from shared.web.problems import problems

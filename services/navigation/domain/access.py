@@ -9,24 +9,14 @@ from dataclasses import dataclass
 from shared.contracts.codes import Role
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed, NotFound
+from shared.kernel.errors import NotAllowed, NotFound, OrganisationNotInvolved
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
-
-
-class OrganisationNotInvolved(NotAllowed):
-    code = "organisation-not-involved"
-    advice = "Ask the person's accountable lead professional to involve your organisation."
 
 
 class NotOwnFeed(NotAllowed):
     code = "not-own-feed"
     advice = "Read your own feed and tasks; a coordinator may see those of others."
-
-
-class StoryWithheld(NotAllowed):
-    code = "story-withheld"
-    advice = "The person does not want it shared; ask them, or the accountable lead professional."
 
 
 class PersonNotKnown(NotFound):

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from services.rapid_care.domain.access import OrganisationNotInvolved, require_involved
+from services.rapid_care.domain.access import require_involved
 from shared.kernel.actor import Actor
-from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
+from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.request import requires
 
 #: What every command may be refused with, besides its own rules.

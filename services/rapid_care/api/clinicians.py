@@ -8,11 +8,10 @@ from fastapi import Response as HttpResponse
 from services.rapid_care import handlers
 from services.rapid_care.api.bodies import RosterEntry
 from services.rapid_care.api.callers import Coordinator, Staff
-from services.rapid_care.domain.access import OrganisationNotInvolved
 from services.rapid_care.domain.roster import ClinicianNotFound
 from services.rapid_care.queries import roster
 from shared.contracts.rapid_care import Skill
-from shared.kernel.errors import VersionConflict
+from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.answers import VersionedView, answer
 from shared.web.problems import problems
 from shared.web.request import Unit, if_match

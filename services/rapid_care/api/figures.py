@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.rapid_care.api.callers import Staff
-from services.rapid_care.domain.access import OrganisationNotInvolved
 from services.rapid_care.domain.figures import Figures
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.queries import figures as queries
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.answers import View
 from shared.web.problems import problems
 from shared.web.request import Unit

@@ -10,13 +10,13 @@ from services.rapid_care import handlers
 from services.rapid_care.api.bodies import Assignment, Decline
 from services.rapid_care.api.callers import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.views import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.access import OrganisationNotInvolved, StoryWithheld
 from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NobodyAvailable, SkillMissing
 from services.rapid_care.queries import responses as queries
 from services.rapid_care.queries.briefing import StoryNotFound, briefing, record
 from services.rapid_care.queries.responses import Shelf
 from shared.kernel.at import At
+from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
 from shared.web.answers import Action, Page, actions, answer
 from shared.web.cursors import cursor, place
 from shared.web.problems import problems

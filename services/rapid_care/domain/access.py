@@ -1,17 +1,7 @@
 """Who sees whom: the organisation that runs Rapid Care sees its people, nobody else does (promise 5)."""
 
 from shared.contracts.referrals import SharingPreference
-from shared.kernel.errors import NotAllowed
-
-
-class OrganisationNotInvolved(NotAllowed):
-    code = "organisation-not-involved"
-    advice = "Ask the organisation that runs Rapid Care; it is the one that sees these people."
-
-
-class StoryWithheld(NotAllowed):
-    code = "story-withheld"
-    advice = "The person wants nobody to see their story but whoever comes in a crisis; it is shown while a response has not ended."
+from shared.kernel.errors import OrganisationNotInvolved
 
 
 def require_involved(organisation: str, ours: str) -> None:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.rapid_care.domain.access import StoryWithheld, may_see_story
+from services.rapid_care.domain.access import may_see_story
 from services.rapid_care.store import copies
 from services.rapid_care.store.responses import is_in_crisis
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded, Story
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import NotFound, StoryWithheld
 from shared.persistence.statements import Reader
 
 

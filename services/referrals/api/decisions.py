@@ -9,11 +9,10 @@ from services.referrals.api import bodies
 from services.referrals.api.callers import Referrer, Triager
 from services.referrals.api.views import ReferralView
 from services.referrals.domain import directory, ending, routing, triage
-from services.referrals.domain.access import OrganisationNotInvolved
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.at import At
-from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.answers import answer
 from shared.web.problems import problems
 from shared.web.request import IfMatch, Unit

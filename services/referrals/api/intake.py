@@ -11,12 +11,13 @@ from services.referrals.api.following import followed
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.views import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.domain import person
-from services.referrals.domain.access import OrganisationNotInvolved, require_referrer
+from services.referrals.domain.access import require_referrer
 from services.referrals.domain.receiving import turn_to_now
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.intake import receive_referral, today
 from services.referrals.queries import directory, referrals
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.answers import Page, created

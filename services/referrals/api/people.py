@@ -20,7 +20,7 @@ from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.at import At
-from shared.kernel.errors import VersionConflict
+from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Page, VersionedView, View, answer
@@ -118,7 +118,7 @@ async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactVie
         return ContactView.model_validate(await people.contact(tx, person_id, on=today(tx), policy=tx.policy))
 
 
-@router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, access.OrganisationNotInvolved))
+@router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
 async def person_timeline(
     person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:

@@ -9,12 +9,12 @@ from services.referrals.api import bodies, pages
 from services.referrals.api.callers import Receiver
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.views import ReferralView
-from services.referrals.domain.access import OrganisationNotInvolved, ReceiverAnswersItself
+from services.referrals.domain.access import ReceiverAnswersItself
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
 from shared.kernel.at import At
-from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.answers import Page, answer
 from shared.web.problems import problems
 from shared.web.request import IfMatch, Unit

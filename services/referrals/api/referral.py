@@ -20,6 +20,7 @@ from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.actor import Actor
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.transitions import Transitions
 from shared.web import cursors
 from shared.web.answers import Action, Page, View, actions, answer
@@ -68,7 +69,7 @@ class RecordView(View):
 @router.get(
     "/{referral_id:uuid}",
     response_model=FollowedReferralView,
-    responses=problems(ReferralNotFound, access.OrganisationNotInvolved),
+    responses=problems(ReferralNotFound, OrganisationNotInvolved),
 )
 async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> HttpResponse:
     """How it stands, whose turn it is, and what has happened so far."""
@@ -78,7 +79,7 @@ async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> Http
         return answer(await followed(tx, found))
 
 
-@router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, access.OrganisationNotInvolved))
+@router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
     """What this caller may do with it now."""
     async with unit.reading() as reader:
@@ -87,7 +88,7 @@ async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, requ
     return actions(request, found.status, [_open_to(found, caller)], referral_id=referral_id)
 
 
-@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, access.OrganisationNotInvolved))
+@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_timeline(
     referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
@@ -102,14 +103,14 @@ async def referral_timeline(
 @router.get(
     "/{referral_id:uuid}/record",
     response_model=RecordView,
-    responses=problems(ReferralNotFound, PersonNotFound, access.OrganisationNotInvolved),
+    responses=problems(ReferralNotFound, PersonNotFound, OrganisationNotInvolved),
 )
 async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> HttpResponse:
     """What the person told once, for the service that the referral is with: nobody asks them again (AC1)."""
     async with unit.viewing(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         if not (access.is_triager(caller) or access.is_receiver(found, caller)):
-            raise access.OrganisationNotInvolved("This referral is not with your organisation.")
+            raise OrganisationNotInvolved("This referral is not with your organisation.")
         person = await people.person(tx, found.person_id)
         is_shown = access.is_triager(caller) or person.sharing is not SharingPreference.WITHHELD
         tx.audit(person.id)

@@ -3,15 +3,10 @@
 from services.referrals.domain.referral import Referral
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed, RuleBroken
+from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
 
 #: Scopes of the routes.
 TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:receive"
-
-
-class OrganisationNotInvolved(NotAllowed):
-    code = "organisation-not-involved"
-    advice = "Only the organisation that referred the person, the one that received the referral and the Community Point of Access see it."
 
 
 class ReceiverAnswersItself(RuleBroken):

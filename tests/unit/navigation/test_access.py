@@ -2,20 +2,11 @@
 
 import pytest
 
-from services.navigation.domain.access import (
-    COORDINATE,
-    WORK,
-    Lead,
-    NotOwnFeed,
-    OrganisationNotInvolved,
-    is_shared,
-    require_involved,
-    require_own,
-    require_reader,
-)
+from services.navigation.domain.access import COORDINATE, WORK, Lead, NotOwnFeed, is_shared, require_involved, require_own, require_reader
 from shared.contracts.codes import Role
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
+from shared.kernel.errors import OrganisationNotInvolved
 from tests.builders.navigation import LEAD, NAVIGATOR, OTHER
 
 GP_LEAD = Lead("gp-W07", Role.GP, "W07", is_fallback=True)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.rapid_care.domain.access import OrganisationNotInvolved, may_see_story, require_involved
+from services.rapid_care.domain.access import may_see_story, require_involved
 from services.rapid_care.domain.policy import Policy
 from shared.contracts.referrals import SharingPreference
+from shared.kernel.errors import OrganisationNotInvolved
 
 
 def test_only_the_organisation_that_runs_rapid_care_is_involved() -> None:

@@ -6,6 +6,7 @@ from services.referrals.domain import access
 from services.referrals.domain.referral import Status
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
+from shared.kernel.errors import OrganisationNotInvolved
 from tests.builders.referrals import MONDAY, a_referral
 
 REFERRAL = a_referral(Status.ROUTED)
@@ -21,14 +22,14 @@ def test_each_sees_what_concerns_them() -> None:
     ("organisation", "scope"), [("W08", access.REFER), ("LBB", access.RECEIVE), ("W07", access.RECEIVE), ("CLCH", access.REFER)]
 )
 def test_nobody_else_does(organisation: str, scope: str) -> None:
-    with pytest.raises(access.OrganisationNotInvolved):
+    with pytest.raises(OrganisationNotInvolved):
         access.require_involved(REFERRAL, _actor(organisation, scope))
 
 
 def test_only_the_receiver_or_the_point_of_access_answers() -> None:
     access.require_receiver(REFERRAL, _actor("CLCH", access.RECEIVE))
     access.require_receiver(REFERRAL, TRIAGER)
-    with pytest.raises(access.OrganisationNotInvolved):
+    with pytest.raises(OrganisationNotInvolved):
         access.require_receiver(REFERRAL, _actor("W07", access.REFER))
 
 
@@ -47,7 +48,7 @@ def test_a_lead_sees_their_own_people() -> None:
     nurse = Actor("clch-community-nurse-1", "CLCH", "community-nurse", frozenset({"mdt:lead"}))
 
     access.require_lead("clch-community-nurse-1", nurse)
-    with pytest.raises(access.OrganisationNotInvolved):
+    with pytest.raises(OrganisationNotInvolved):
         access.require_lead("gp-W07", nurse)
 
 
