@@ -57,11 +57,13 @@ def token(
 def migrate(
     database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="The address of the database for its owner.")],
     password: Annotated[str, typer.Option(envvar="CARE_DATABASE_PASSWORD", help="The password of the contexts' own roles.")],
+    roles: Annotated[str, typer.Option(envvar="CARE_DATABASE_ROLES", help="What the names of those roles begin with.")] = "care",
 ) -> None:
     """Bring every schema to its newest version, and make the contexts' roles."""
     from infra.migrate import migrate as bring_up
+    from infra.roles import Roles
 
-    _run(bring_up(database_url, password))
+    _run(bring_up(database_url, Roles(roles, password)))
     out.print("Every schema is at its newest version.")
 
 

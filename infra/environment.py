@@ -4,14 +4,13 @@ import json
 
 from infra.contexts import CONTEXTS
 from infra.keys import Keys
-from infra.migrate import context_url
 
 
 def environment(
     database_url: str, bootstrap: str, keys: Keys, *, allow_time_travel: bool = False, topic_prefix: str = ""
 ) -> dict[str, str]:
     """Variable to value; see shared/deployment.py and the settings of each context."""
-    urls = {f"{context.upper()}_DATABASE_URL": context_url(database_url, context, keys.database_password) for context in CONTEXTS}
+    urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
     return urls | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "CARE_PERSON_ID_SECRET": keys.person_id_secret,

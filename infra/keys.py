@@ -1,9 +1,14 @@
-"""The secrets of a local stack: made once, kept in a file that only its owner reads. A deployment brings its own."""
+"""The secrets of a local stack: made once, kept in a file that only its owner reads. A deployment brings its own.
+
+Invariant: the file is whole or absent, and what it holds is never replaced: without it the data of the stack cannot be read.
+"""
 
 import json
 import os
 import secrets
+import tempfile
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +17,8 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from infra.local.errors import StackError
+from infra.roles import Roles
 from shared.clock import wall_clock
 
 ISSUER = AUDIENCE = "care-coordination"
@@ -24,8 +31,13 @@ class Keys:
     person_id_secret: str
     record_key: str
     record_secret: str
+    database_roles: str
     database_password: str
     signing_key: dict[str, str]
+
+    @property
+    def roles(self) -> Roles:
+        return Roles(self.database_roles, self.database_password)
 
     def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = timedelta(hours=12)) -> str:
         """A development token. Its key is this stack's own, so it opens nothing elsewhere."""
@@ -41,15 +53,26 @@ class Keys:
         return json.dumps({"keys": [key.as_dict(private=False)]})
 
 
-def load_or_make(folder: Path) -> Keys:
+def load(folder: Path) -> Keys | None:
+    """None when there are none. Raises StackError when the file is not what was written."""
     path = folder / _FILE
-    if path.exists():
+    try:
         return Keys(**json.loads(path.read_text()))
-    keys = make()
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as damage:
+        advice = "Restore it from a copy; or delete the stack's folder, and with it its data, to begin anew."
+        raise StackError(f"{path} does not hold the secrets that were written there. {advice}") from damage
+
+
+def load_or_make(folder: Path) -> Keys:
+    """Raises StackError."""
+    if keys := load(folder):
+        return keys
     folder.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(asdict(keys), file)
-    return keys
+    with suppress(FileExistsError):  # somebody else made them meanwhile
+        _write(make(), folder / _FILE)
+    return load_or_make(folder)
 
 
 def make() -> Keys:
@@ -58,6 +81,16 @@ def make() -> Keys:
         person_id_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
         record_key=f"record-{secrets.token_hex(4)}",
         record_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+        database_roles=f"care_{secrets.token_hex(4)}",
         database_password=secrets.token_urlsafe(24),
         signing_key=signing.as_dict(private=True),  # type: ignore[arg-type]
     )
+
+
+def _write(keys: Keys, path: Path) -> None:
+    """The whole file under its name, or nothing. Raises FileExistsError."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # only its owner reads it
+        json.dump(asdict(keys), file)
+        file.flush()
+        os.fsync(file.fileno())
+        path.hardlink_to(file.name)

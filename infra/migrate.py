@@ -1,38 +1,45 @@
 """Schemas, roles and tables. Run by the owner of the database; a context's own role can use its schema and no other."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.contexts import CONTEXTS
+from infra.roles import Roles
 
 _HERE = Path(__file__).parent / "migrations"
 #: What nobody changes after the fact, not even the context that wrote it.
 _APPEND_ONLY = ("event", "audit")
 
 
-def role(context: str) -> str:
-    return f"care_{context}"
-
-
-def context_url(owner_url: str, context: str, password: str) -> str:
-    """The address of the same database for a context's own role."""
-    return make_url(owner_url).set(username=role(context), password=password).render_as_string(hide_password=False)
-
-
-async def migrate(owner_url: str, password: str) -> None:
+async def migrate(owner_url: str, roles: Roles) -> None:
     """Brings every schema to its newest version; safe to repeat. Raises sqlalchemy.exc.SQLAlchemyError."""
-    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
-    try:
+    async with _opened(owner_url) as engine:
         for context in CONTEXTS:
             async with engine.begin() as connection:
-                await connection.run_sync(_prepare, context, password)
+                await connection.run_sync(_prepare, context, roles)
                 await connection.run_sync(_upgrade, context)
-                await connection.run_sync(_grant, context)
+                await connection.run_sync(_grant, context, roles.of(context))
+
+
+async def drop_roles(owner_url: str, roles: Roles) -> None:
+    """For a deployment whose databases are gone."""
+    async with _opened(owner_url) as engine, engine.begin() as connection:
+        for context in CONTEXTS:
+            await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{roles.of(context)}"')
+
+
+@asynccontextmanager
+async def _opened(owner_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    try:
+        yield engine
     finally:
         await engine.dispose()
 
@@ -47,13 +54,13 @@ def configuration(connection: Connection, context: str, metadata: sa.MetaData | 
     return config
 
 
-def _prepare(connection: Connection, context: str, password: str) -> None:
-    user = role(context)
+def _prepare(connection: Connection, context: str, roles: Roles) -> None:
+    user = roles.of(context)
     # Roles belong to the whole server: another database's migration may be making the same one.
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
     if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
         connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')
-    quoted = password.replace("'", "''")
+    quoted = roles.password.replace("'", "''")
     connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
     connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
     connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
@@ -65,8 +72,7 @@ def _upgrade(connection: Connection, context: str) -> None:
     command.upgrade(configuration(connection, context), "head")
 
 
-def _grant(connection: Connection, context: str) -> None:
-    user = role(context)
+def _grant(connection: Connection, context: str, user: str) -> None:
     connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{context}" TO "{user}"')
     connection.exec_driver_sql(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{context}" TO "{user}"')
     connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')

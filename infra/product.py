@@ -86,7 +86,7 @@ _LAYOUT = {"partitions": "12", "replication": "1", "min_in_sync": "1"}
 
 async def _prepare(addresses: StackAddresses, keys: Keys, progress: Progress) -> None:
     with timed(progress, "Schemas"):
-        await migrate(addresses.database_url, keys.database_password)
+        await migrate(addresses.database_url, keys.roles)
     with timed(progress, "Topics"):
         await topics.create(addresses.kafka_bootstrap, declarations(), layout_of_environment())
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from infra.keys import Keys, make
 from infra.local.stack import Stack, StackAddresses
-from infra.migrate import migrate
+from infra.migrate import drop_roles, migrate
 from shared.kernel.ids import new_id
 
 #: Named for this run: the server may be a given one, which other runs use too.
@@ -71,9 +71,10 @@ def keys() -> Keys:
 async def template(addresses: StackAddresses, keys: Keys) -> AsyncIterator[str]:
     """A migrated database that others are copied from."""
     await _administer(addresses.database_url, f"CREATE DATABASE {_TEMPLATE}")
-    await migrate(_database(addresses.database_url, _TEMPLATE), keys.database_password)
+    await migrate(_database(addresses.database_url, _TEMPLATE), keys.roles)
     yield _TEMPLATE
     await _administer(addresses.database_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
+    await drop_roles(addresses.database_url, keys.roles)
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,8 @@ FROM rapid_care.event JOIN navigation.effect ON event_id = event.id WHERE record
 async def run(progress: StatusLines) -> dict[str, float]:
     async with Stack(name=f"bench-{os.getpid()}", ephemeral=True, progress=progress) as addresses:
         keys = make()
-        await migrate(addresses.database_url, keys.database_password)
-        await make_tables(addresses.database_url)
+        await migrate(addresses.database_url, keys.roles)
+        await make_tables(addresses.database_url, keys.roles)
         await topics.create(addresses.kafka_bootstrap, [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)], Layout())
         async with opened(addresses.database_url, keys) as post:
             post.sender.clock.at = wall_clock()

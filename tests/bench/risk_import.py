@@ -27,7 +27,7 @@ from sqlalchemy.engine import make_url
 from infra.keys import make
 from infra.local.progress import StatusLines
 from infra.local.stack import Stack
-from infra.migrate import context_url, migrate
+from infra.migrate import migrate
 from infra.risk import import_risk
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk_import import RiskImport
@@ -93,8 +93,8 @@ async def _fresh(url: str) -> AsyncIterator[Database[Policy]]:
     try:
         await owner.execute(f"CREATE DATABASE {name}")
         own = make_url(url).set(database=name).render_as_string(hide_password=False)
-        await migrate(own, keys.database_password)
-        mdt = context_url(own, "mdt", keys.database_password)
+        await migrate(own, keys.roles)
+        mdt = keys.roles.url(own, "mdt")
         database = await connect(mdt, clock=SystemClock(), policy=Policy(), secrets=secrets_of(keys), size=2)
         yield database
         await database.close()

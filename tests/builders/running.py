@@ -15,7 +15,6 @@ from fastapi import APIRouter
 from joserfc.jwk import KeySet
 
 from infra.keys import AUDIENCE, ISSUER, Keys
-from infra.migrate import context_url
 from shared.clock import FrozenClock
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
@@ -123,7 +122,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
     clock = FrozenClock(now)
-    url = context_url(owner_url, wiring.context, keys.database_password)
+    url = keys.roles.url(owner_url, wiring.context)
     database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8)
 
     async def opened() -> Database[Any]:

@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 
 from infra.keys import Keys
-from infra.migrate import context_url
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.domain.table_16 import Standing
 from services.mdt.handlers.risk import Step, import_scores
@@ -165,7 +164,7 @@ async def test_an_import_whose_process_is_killed_leaves_nothing_behind(owner_url
         before = await context.database.pool.fetchrow(_STATE)
         write(tmp_path / "risk.csv", population(counts={0: 9000, 2: 900}), FIRST)
 
-        died = await _killed(step, tmp_path / "risk.csv", context_url(owner_url, "mdt", keys.database_password))
+        died = await _killed(step, tmp_path / "risk.csv", keys.roles.url(owner_url, "mdt"))
 
         assert died == -signal.SIGKILL
         assert await context.database.pool.fetchrow(_STATE) == before

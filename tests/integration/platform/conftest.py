@@ -22,12 +22,12 @@ _FILLED = [f"{schema}.{table}" for schema in CONTEXTS for table in _PLATFORM] + 
 
 
 @pytest.fixture(scope="session")
-async def platform_url(addresses: StackAddresses, template: str) -> AsyncIterator[str]:
+async def platform_url(addresses: StackAddresses, template: str, keys: Keys) -> AsyncIterator[str]:
     """A database of these proofs' own, with the parcel's tables beside the platform's."""
     name = f"platform_{new_id().hex}"
     await _run(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     url = make_url(addresses.database_url).set(database=name).render_as_string(hide_password=False)
-    await make_tables(url)
+    await make_tables(url, keys.roles)
     yield url
     await _run(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 

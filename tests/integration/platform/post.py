@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateTable
 
 from infra.keys import Keys
-from infra.migrate import role
+from infra.roles import Roles
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, to_headers
 from shared.kernel.ids import new_id
@@ -129,11 +129,11 @@ async def _end(owner_url: str, keys: Keys, wiring: Wiring, router: APIRouter, be
         yield context
 
 
-async def make_tables(owner_url: str) -> None:
+async def make_tables(owner_url: str, roles: Roles) -> None:
     owner = await asyncpg.connect(owner_url)
     try:
         for table, context in ((parcels.TABLE, "rapid_care"), (receiving.TABLE, "navigation")):
             await owner.execute(str(CreateTable(table).compile(dialect=_DIALECT)))
-            await owner.execute(f"GRANT SELECT, INSERT, UPDATE ON {context}.{table.name} TO {role(context)}")
+            await owner.execute(f"GRANT SELECT, INSERT, UPDATE ON {context}.{table.name} TO {roles.of(context)}")
     finally:
         await owner.close()

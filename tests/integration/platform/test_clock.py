@@ -10,7 +10,6 @@ import pytest
 
 from infra.contexts import CONTEXTS
 from infra.keys import Keys
-from infra.migrate import context_url
 from infra.shifted_clock import jump
 from shared.clock import clock, wall_clock
 from shared.persistence.database import Database, connect
@@ -23,7 +22,7 @@ MOMENT = timedelta(seconds=30)
 
 @asynccontextmanager
 async def opened(post: Post, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
-    url = context_url(post.owner_url, context, keys.database_password)
+    url = keys.roles.url(post.owner_url, context)
     database = await connect(url, clock=clock(allow_time_travel=allow_time_travel), policy=None, secrets=secrets_of(keys), size=1)
     try:
         yield database
