@@ -29,14 +29,13 @@ class MeetingCutOff(Event):
 
 
 class MeetingHeld(Event):
-    """The meeting took place."""
+    """The meeting takes place with a quorum; from now on it can decide. What it decides names it: see the case's discussed event."""
 
     TYPE = "mdt.meeting.held.v1"
     TOPIC = "mdt.meeting"
     PUBLIC = True
 
     attended: tuple[Role, ...]
-    discussed: int
 
 
 class MeetingCancelled(Event):
@@ -95,6 +94,7 @@ class CaseRedirected(Event):
     referral_id: UUID | None
     destination: Destination
     reason: Code
+    locality: Locality | None = None
 
 
 class CaseListed(Event):
@@ -120,7 +120,7 @@ class CaseDeferred(Event):
 
 
 class CaseDiscussed(Event):
-    """The meeting agreed a joint plan, a lead and at least one action."""
+    """The meeting agreed a joint plan, a lead and at least one action. The person's answer is the plan's own event."""
 
     TYPE = "mdt.case.discussed.v1"
     TOPIC = "mdt.case"
@@ -141,6 +141,16 @@ class CaseSteppedDown(Event):
     destination: StepDown
 
 
+class CaseCloseReason(StrEnum):
+    """Why a case ended."""
+
+    DIED = "died"
+    MOVED_AWAY = "moved-away"
+    DECLINED_BY_PERSON = "declined-by-person"
+    NEEDS_MET = "needs-met"
+    REFERRAL_WITHDRAWN = "referral-withdrawn"
+
+
 class CaseClosed(Event):
     """The case ended."""
 
@@ -148,7 +158,7 @@ class CaseClosed(Event):
     TOPIC = "mdt.case"
 
     referral_id: UUID | None
-    reason: Code
+    reason: CaseCloseReason
 
 
 class PlanAction(Value):
@@ -170,15 +180,16 @@ class CarePlanOffered(Event):
 
 
 class CarePlanDeclined(Event):
-    """The person said no; asked again at the next review."""
+    """The person said no; asked again at the next review. `referral_ids` are the referrals that this answers."""
 
     TYPE = "mdt.care-plan.declined.v1"
     TOPIC = "mdt.care-plan"
-    PUBLIC = True
+
+    referral_ids: tuple[UUID, ...] = ()
 
 
 class CarePlanAgreed(Event):
-    """The person and the professionals agreed the plan; it is active."""
+    """The person and the professionals agreed the plan; it is active. `referral_ids` are the referrals that this answers."""
 
     TYPE = "mdt.care-plan.agreed.v1"
     TOPIC = "mdt.care-plan"
@@ -189,10 +200,14 @@ class CarePlanAgreed(Event):
     review_on: Day
     locality: Locality
     actions: tuple[PlanAction, ...]
+    referral_ids: tuple[UUID, ...] = ()
 
 
 class CarePlanRevised(Event):
-    """A new version replaced the one before, which is kept. Its actions are the whole current list."""
+    """A new version replaced the one before, which is kept. Its actions are the whole current list.
+
+    `referral_ids` are the referrals that this answers.
+    """
 
     TYPE = "mdt.care-plan.revised.v1"
     TOPIC = "mdt.care-plan"
@@ -203,6 +218,7 @@ class CarePlanRevised(Event):
     review_on: Day
     locality: Locality
     actions: tuple[PlanAction, ...]
+    referral_ids: tuple[UUID, ...] = ()
 
 
 class ReviewTrigger(StrEnum):
@@ -232,13 +248,24 @@ class CarePlanEnacted(Event):
     response_id: UUID
 
 
+class CarePlanActionFulfilled(Event):
+    """One of its actions was done: by a navigator, whose task says how, or by anybody else, as the lead recorded."""
+
+    TYPE = "mdt.care-plan.action-fulfilled.v1"
+    TOPIC = "mdt.care-plan"
+    PUBLIC = True
+
+    action_id: UUID
+
+
 class CarePlanClosed(Event):
-    """The plan ended; its open tasks end with it."""
+    """The plan ended; its open tasks end with it. `referral_ids` are referrals that still waited for the person's answer."""
 
     TYPE = "mdt.care-plan.closed.v1"
     TOPIC = "mdt.care-plan"
 
     reason: Code
+    referral_ids: tuple[UUID, ...] = ()
 
 
 class CrisisSection(Value):
@@ -261,6 +288,7 @@ class CarePlanRecorded(Event):
     preferred_place_of_care: PlaceOfCare
     what_matters: str
     crisis: CrisisSection | None
+    preferred_place_of_death: PlaceOfCare | None = None
 
 
 class LeadProposed(Event):
@@ -295,7 +323,7 @@ class LeadDeclined(Event):
 
 
 class LeadActivated(Event):
-    """From now on this professional is the person's single contact."""
+    """From now on this professional is the person's single contact. `is_from_meeting`: settled by the discussion that agreed the plan."""
 
     TYPE = "mdt.lead.activated.v1"
     TOPIC = "mdt.lead"
@@ -305,15 +333,17 @@ class LeadActivated(Event):
     organisation: Code
     is_fallback: bool
     activated_at: Instant
+    is_from_meeting: bool = False
 
 
 class LeadHandedOver(Event):
-    """Another lead took over in the same instant."""
+    """Another lead took over in the same instant. `reason` is given where the meeting's coordinator replaced a lead who was absent."""
 
     TYPE = "mdt.lead.handed-over.v1"
     TOPIC = "mdt.lead"
 
     to_lead_id: UUID
+    reason: Code | None = None
 
 
 class LeadEnded(Event):
@@ -362,7 +392,7 @@ class FindingDestination(StrEnum):
 
 
 class RiskScreened(Event):
-    """Somebody looked at a person whom case finding pointed out, and said who goes on."""
+    """Somebody looked at a person whom case finding pointed out, and said who goes on. `locality` is that of the practice."""
 
     TYPE = "mdt.risk.screened.v1"
     TOPIC = "mdt.risk"
@@ -370,5 +400,17 @@ class RiskScreened(Event):
 
     destination: FindingDestination
     reason: Code
+    level: RiskLevel
+    practice_code: Code
+    locality: Locality | None = None
+
+
+class RiskWatchEnded(Event):
+    """A watching brief is over: the person stands on the case-finding list again, to be looked at."""
+
+    TYPE = "mdt.risk.watch-ended.v1"
+    TOPIC = "mdt.risk"
+    PUBLIC = True
+
     level: RiskLevel
     practice_code: Code

@@ -102,16 +102,16 @@ def propose(lead: Lead) -> Decision[Lead]:
     return Decision(lead, [_proposed(lead)], deadlines)
 
 
-def propose_accepted(lead: Lead, now: datetime) -> Decision[Lead]:
+def propose_accepted(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
     """Asks a professional who says yes at once."""
     active = replace(lead, status=Status.ACTIVE, activated_at=now)
-    return Decision(active, [_proposed(lead), LeadAccepted(), _activated(active, now)])
+    return Decision(active, [_proposed(lead), LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)])
 
 
-def accept(lead: Lead, now: datetime) -> Decision[Lead]:
+def accept(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
     require(lead.status, AcceptLead, LEAD)
     active = replace(lead, status=Status.ACTIVE, activated_at=now)
-    return Decision(active, [LeadAccepted(), _activated(active, now)], cancels=[Due.ANSWER])
+    return Decision(active, [LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)], cancels=[Due.ANSWER])
 
 
 def decline(lead: Lead, reason: str) -> Decision[Lead]:
@@ -125,10 +125,10 @@ def expire(lead: Lead) -> Decision[Lead]:
     return Decision(replace(lead, status=Status.EXPIRED), [LeadDeclined(reason="no-answer")])
 
 
-def fall_back(lead: Lead, now: datetime) -> Decision[Lead]:
+def fall_back(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
     """The GP becomes the lead without being asked."""
     active = replace(lead, status=Status.ACTIVE, is_fallback=True, activated_at=now)
-    return Decision(active, [_activated(active, now)])
+    return Decision(active, [_activated(active, now, is_from_meeting=is_from_meeting)])
 
 
 def hand_over(lead: Lead, to_lead_id: UUID) -> Decision[Lead]:
@@ -166,11 +166,12 @@ def _proposed(lead: Lead) -> Event:
     )
 
 
-def _activated(lead: Lead, now: datetime) -> LeadActivated:
+def _activated(lead: Lead, now: datetime, *, is_from_meeting: bool) -> LeadActivated:
     return LeadActivated(
         professional_id=lead.professional_id,
         role=lead.role,
         organisation=lead.organisation,
         is_fallback=lead.is_fallback,
         activated_at=now,
+        is_from_meeting=is_from_meeting,
     )

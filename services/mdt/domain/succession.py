@@ -30,12 +30,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What a rule may not fetch itself: the time, when an answer is due, and ids for whoever comes."""
+    """What a rule may not fetch itself: the time, whether the meeting speaks, when an answer is due, and ids for whoever comes."""
 
     at: datetime
     answer_by: datetime
     lead_id: UUID
     fallback_id: UUID
+    is_meeting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,10 @@ def _ask(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> De
         return []
     asked = next((lead for lead in current.proposed if lead.professional_id == wanted.professional_id), None)
     if asked:
-        return _succeed(current, leads.accept(asked, now.at)) if proposal.has_accepted else []
+        return _succeed(current, leads.accept(asked, now.at, is_from_meeting=now.is_meeting)) if proposal.has_accepted else []
     lead = _new(person, now.lead_id, wanted, proposal.alternatives, now)
     if proposal.has_accepted or wanted == leads.gp(person.practice_code):
-        return _succeed(current, leads.propose_accepted(lead, now.at))
+        return _succeed(current, leads.propose_accepted(lead, now.at, is_from_meeting=now.is_meeting))
     return [leads.propose(lead), *_fallback(person, current.active, now)]
 
 
@@ -132,7 +133,7 @@ def _ask_next(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions
 def _fallback(person: Person, active: Lead | None, now: Now) -> Decisions:
     if active is not None:
         return []
-    return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at)]
+    return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at, is_from_meeting=now.is_meeting)]
 
 
 def _succeed(current: Leads, coming: Decision[Lead]) -> Decisions:

@@ -55,7 +55,7 @@ async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx)
         require_allowed(candidate.role, standing)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
-    saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx)))
+    saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx, is_meeting=True)))
     return succession.Leads.of([*saved, *([current.active] if current.active else [])]).require_active()
 
 
@@ -92,9 +92,9 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
     return saved
 
 
-def _now(tx: Tx) -> Now:
+def _now(tx: Tx, *, is_meeting: bool = False) -> Now:
     answer_by = working_days_later(tx.now, tx.policy.lead_answers_within_working_days, ZoneInfo(tx.policy.timezone))
-    return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id())
+    return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
 
 
 def _person(lead: Lead) -> Person:

@@ -53,7 +53,10 @@ async def test_until_the_proposed_lead_says_yes_the_gp_is_lead(owner_url: str, k
 
         assert answer.status_code == 200, answer.text
         assert (await active(patient))["professional_id"] == NURSE
-        assert [event.is_fallback for event in await context.published(LeadActivated)] == [True, False]
+        assert [(event.is_fallback, event.is_from_meeting) for event in await context.published(LeadActivated)] == [
+            (True, True),
+            (False, False),
+        ]
         assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [asked["id"]]
 
 
