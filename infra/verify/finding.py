@@ -1,0 +1,33 @@
+"""What a check found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`invariant` is I1 to I10; `contradictions` is how many of the `checked` break it, `examples` the first of them."""
+
+    invariant: str
+    sentence: str
+    checked: int
+    contradictions: int
+    examples: Sequence[str] = ()
+
+    @property
+    def holds(self) -> bool:
+        return not self.contradictions
+
+
+def found(invariant: str, sentence: str, checked: int, broken: Sequence[str]) -> Finding:
+    return Finding(invariant, sentence, checked, len(broken), tuple(broken[:_SHOWN]))
+
+
+def together(findings: Sequence[Finding]) -> Finding:
+    """Findings of one sentence in several contexts, as one."""
+    first = findings[0]
+    examples = [example for each in findings for example in each.examples]
+    sums = sum(each.checked for each in findings), sum(each.contradictions for each in findings)
+    return Finding(first.invariant, first.sentence, *sums, tuple(examples[:_SHOWN]))
