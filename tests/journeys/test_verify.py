@@ -11,8 +11,9 @@ from infra.keys import Keys
 from infra.verify import broker
 from infra.verify.report import verify
 from infra.verify.statements import CHECKS, judge
+from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Record
-from shared.contracts.navigation import TaskKind, TaskOverdue
+from shared.contracts.navigation import TaskOverdue
 from shared.kernel.ids import new_id
 from tests.builders.running import arrived, secrets_of
 from tests.journeys.living import Lived, lived
