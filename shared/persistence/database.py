@@ -58,8 +58,8 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:
-        """A connection for queries; each statement sees what was committed when it began."""
-        async with self.pool.acquire() as connection:
+        """For queries: PostgreSQL itself refuses to change anything here. Each statement sees what was committed when it began."""
+        async with self.pool.acquire() as connection, connection.transaction(readonly=True):
             yield Reader(connection)
 
     async def close(self) -> None:
