@@ -12,11 +12,12 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     LeadActivated,
     LeadEnded,
+    RiskHighClimberFound,
     RiskLevelCrossed,
     RiskScreened,
 )
 from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
 from shared.messaging.handling import Wiring
 
 WIRING = Wiring(
@@ -26,12 +27,15 @@ WIRING = Wiring(
         CarePlanRevised: (plan.on_care_plan_revised,),
         CarePlanClosed: (person.on_end_of_care, plan.on_care_plan_closed),
         ReferralRouted: (arrival.on_referral_routed,),
-        ReferralCancelled: (person.on_end_of_care, arrival.on_referral_cancelled),
+        ReferralCancelled: (person.on_end_of_care, arrival.on_referral_ended),
+        ReferralClosed: (person.on_outcome, arrival.on_referral_ended),
+        ReferralReturned: (arrival.on_referral_ended,),
         ResponseSteppedDown: (arrival.on_response_stepped_down,),
-        ResponseClosed: (person.on_response_closed,),
+        ResponseClosed: (person.on_outcome,),
         CaseRedirected: (arrival.on_case_redirected,),
         CaseSteppedDown: (arrival.on_case_stepped_down,),
         RiskLevelCrossed: (arrival.on_risk_level_crossed,),
+        RiskHighClimberFound: (arrival.on_high_climber_found,),
         RiskScreened: (arrival.on_risk_screened,),
         LeadActivated: (arrival.on_lead_activated,),
         LeadEnded: (arrival.on_lead_ended,),
@@ -40,6 +44,7 @@ WIRING = Wiring(
     on_timer={
         tasks.Due.ACKNOWLEDGEMENT: task.on_acknowledgement,
         tasks.Due.OVERDUE: task.on_overdue,
+        tasks.Due.LONG_OVERDUE: task.on_long_overdue,
         navigators.Due.RETURN: navigator.on_return,
         home_check.DUE: person.on_home_check,
     },

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.contracts.codes import Locality, Role
-from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ class BlockTask:
     """It cannot go on; the reason goes to the accountable lead professional."""
 
     reason: BlockReason
+
+
+@dataclass(frozen=True, slots=True)
+class EscalateTask:
+    """Work goes on, but the accountable lead professional must know now."""
+
+    reason: EscalationReason
 
 
 @dataclass(frozen=True, slots=True)

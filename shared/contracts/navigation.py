@@ -44,10 +44,17 @@ class BlockReason(StrEnum):
 
 
 class EscalationReason(StrEnum):
-    """Why a task is put before the lead without being blocked; a blocked one carries its BlockReason."""
+    """Why a task is put before the lead without being blocked; a blocked one carries its BlockReason.
+
+    The last three are a navigator's own judgement.
+    """
 
     NOBODY_AVAILABLE = "nobody-available"
     NOT_ACKNOWLEDGED = "not-acknowledged"
+    LONG_OVERDUE = "long-overdue"
+    SAFETY_CONCERN = "safety-concern"
+    PERSON_DETERIORATING = "person-deteriorating"
+    CARER_STRAIN = "carer-strain"
 
 
 class ReassignReason(StrEnum):
@@ -75,13 +82,18 @@ class CancelReason(StrEnum):
     CARE_PLAN_REVISED = "care-plan-revised"
     REFERRAL_CANCELLED = "referral-cancelled"
     REFERRAL_REROUTED = "referral-rerouted"
+    REFERRAL_RETURNED = "referral-returned"
+    REFERRAL_CLOSED = "referral-closed"
     PERSON_DIED = "person-died"
     PERSON_MOVED_AWAY = "person-moved-away"
     CREATED_IN_ERROR = "created-in-error"
 
 
 class TaskCreated(Event):
-    """There is something to be done for a person. `source_id` is the plan, referral, response, lead or case it came from."""
+    """There is something to be done for a person. `source_id` is the plan, referral, response, lead, case or finding it came from.
+
+    `service_code` is the service or destination to be arranged. Without a `locality` a coordinator hands it out.
+    """
 
     TYPE = "navigation.task.created.v1"
     TOPIC = "navigation.task"
@@ -90,9 +102,10 @@ class TaskCreated(Event):
     source: TaskSource
     source_id: UUID
     role: Role
-    locality: Locality
+    locality: Locality | None
     due_at: Instant
     action_id: UUID | None = None
+    service_code: Code | None = None
 
 
 class TaskAssigned(Event):
@@ -163,7 +176,7 @@ class TaskReassigned(Event):
 
 
 class TaskEscalated(Event):
-    """It was put before the accountable lead professional."""
+    """It was put before the accountable lead professional, with an EscalationReason or, when it is blocked, its BlockReason."""
 
     TYPE = "navigation.task.escalated.v1"
     TOPIC = "navigation.task"

@@ -81,7 +81,7 @@ def a_navigator(code: str = NAVIGATOR, **changes: Any) -> Navigator:
 
 
 def a_candidate(code: str = NAVIGATOR, open_tasks: int = 0, **changes: Any) -> Candidate:
-    return Candidate(a_navigator(code, **changes), open_tasks)
+    return Candidate(a_navigator(code, **changes), open_tasks, load=open_tasks)
 
 
 def an_action(**changes: Any) -> PlanAction:
@@ -135,13 +135,14 @@ def a_step_down(**changes: Any) -> ResponseSteppedDown:
 
 
 def an_activated_lead(activated_at: datetime, **changes: Any) -> LeadActivated:
-    """Mr Dale's community nurse."""
+    """Mr Dale's community nurse, whom the meeting settled on."""
     fields: dict[str, Any] = {
         "professional_id": LEAD,
         "role": Role.COMMUNITY_NURSE,
         "organisation": "CLCH",
         "is_fallback": False,
         "activated_at": activated_at,
+        "is_from_meeting": True,
     }
     return LeadActivated(**(fields | changes))
 

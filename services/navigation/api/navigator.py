@@ -79,9 +79,9 @@ async def register_navigator(
 @router.get("/navigators", responses=problems())
 async def read_roster(caller: Coordinator, unit: Unit) -> Page[NavigatorView]:
     """Everybody of the caller's organisation, by locality, with the number of tasks each has in hand."""
-    async with unit.reading() as reader:
-        roster = await queries.roster(reader, caller.organisation)
-        newest = await feeds.newest(reader, [candidate.navigator.code for candidate in roster])
+    async with unit.transaction(caller) as tx:
+        roster = await queries.roster(tx, caller.organisation)
+        newest = await feeds.newest(tx, [candidate.navigator.code for candidate in roster])
     return Page(items=[NavigatorView.of(candidate, newest.get(candidate.navigator.code, 0)) for candidate in roster])
 
 

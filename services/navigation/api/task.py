@@ -1,4 +1,4 @@
-"""Tasks as they are read: one with everything around it, its history, the queue, and how tasks ended."""
+"""Tasks as they are read: one with everything around it, its history, what waits, what needs attention, and how tasks ended."""
 
 from typing import Annotated
 from uuid import UUID
@@ -13,6 +13,7 @@ from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
 from services.navigation.queries.task import Shown
+from shared.contracts.codes import Locality
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Page, actions, answer
@@ -56,6 +57,17 @@ async def unassigned_tasks(caller: Coordinator, unit: Unit, after: Cursor = None
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
         return page(await queries.unassigned(tx, after=last, most=limit + 1), limit, tx)
+
+
+@router.get("/tasks/attention", responses=problems(OrganisationNotInvolved))
+async def tasks_needing_attention(
+    caller: Coordinator, unit: Unit, locality: Locality | None = None, after: Cursor = None, limit: Limit = 50
+) -> Page[TaskView]:
+    """What is blocked, before the accountable lead professional, or overdue; in one locality or anywhere, the soonest due first."""
+    last = place(after) if after else None
+    async with unit.transaction(caller) as tx:
+        require_involved(caller, tx.policy.organisation)
+        return page(await queries.needing_attention(tx, locality=locality, after=last, most=limit + 1), limit, tx)
 
 
 @router.get("/outcomes", responses=problems(OrganisationNotInvolved))

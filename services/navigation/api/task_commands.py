@@ -1,5 +1,6 @@
 """What may be done with a task: by whoever has it, or by a coordinator."""
 
+from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -12,10 +13,10 @@ from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
 from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import AlreadyTheirs, DueTimePassed, DueTimeUnchanged, TaskNotFound
+from services.navigation.domain.task import AlreadyTheirs, DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
-from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.persistence.transaction import Transaction
@@ -41,6 +42,13 @@ class Block(Body):
 
     def command(self) -> commands.BlockTask:
         return commands.BlockTask(self.reason)
+
+
+class Escalation(Body):
+    reason: Literal[EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN]
+
+    def command(self) -> commands.EscalateTask:
+        return commands.EscalateTask(self.reason)
 
 
 class DueTime(Body):
@@ -118,6 +126,15 @@ async def block_task(task_id: UUID, body: Block, caller: Staff, version: IfMatch
     return answer(detail)
 
 
+@router.post("/tasks/{task_id:uuid}/escalation", name="EscalateTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def escalate_task(task_id: UUID, body: Escalation, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """Work goes on, but the accountable lead professional must know now."""
+    async with unit.transaction(caller) as tx:
+        await handlers.escalate_task(At(task_id, version), body.command(), tx=tx)
+        detail = await _detail(task_id, tx)
+    return answer(detail)
+
+
 @router.post("/tasks/{task_id:uuid}/resumption", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """What was in its way is gone."""
@@ -145,10 +162,10 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
     "/tasks/{task_id:uuid}/due",
     name="RescheduleTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged),
+    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged, DueTimeNotTheirs),
 )
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """It is due at another time; if it was overdue, it no longer is."""
+    """It is due at another time; if it was overdue, it no longer is. Beyond a few times or days a coordinator decides."""
     async with unit.transaction(caller) as tx:
         await handlers.reschedule_task(At(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)

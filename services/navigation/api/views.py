@@ -12,7 +12,7 @@ from services.navigation.domain.task import Status
 from services.navigation.queries.person import Told
 from services.navigation.queries.task import Shown
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
-from shared.contracts.navigation import BlockReason, TaskOutcome, TaskSource
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
 from shared.contracts.referrals import FamilyContact, Story
 from shared.web.answers import VersionedView, View
 
@@ -47,16 +47,18 @@ class TaskView(VersionedView):
     action_id: UUID | None
     service_code: str | None
     role: Role
-    locality: Locality
+    locality: Locality | None
     status: Status
     created_at: datetime
     due_at: datetime
     acknowledge_by: datetime
     navigator_id: str | None
     escalated_at: datetime | None
+    escalation: EscalationReason | BlockReason | None
     overdue_at: datetime | None
     block_reason: BlockReason | None
     outcome: TaskOutcome | None
+    cancel_reason: CancelReason | None
     ended_at: datetime | None
     person: PersonCard | None
     preferred_place_of_care: PlaceOfCare | None
@@ -106,7 +108,7 @@ class OutcomeCount(View):
 
 
 class NavigatorView(VersionedView):
-    """`feed_sequence` is where to follow the feed from after reading the work list."""
+    """`feed_sequence` is where to follow the feed from after reading the work list; `load` is what decides who gets the next task."""
 
     code: str
     organisation: str
@@ -115,13 +117,14 @@ class NavigatorView(VersionedView):
     presence: Presence
     away_until: datetime | None
     open_tasks: int
+    load: int
     feed_sequence: int
 
     @classmethod
     def of(cls, candidate: Candidate, feed_sequence: int) -> "NavigatorView":
         navigator = candidate.navigator
         own = {name: getattr(navigator, name) for name in cls.model_fields if hasattr(navigator, name)}
-        return cls(**own, open_tasks=candidate.open_tasks, feed_sequence=feed_sequence)
+        return cls(**own, open_tasks=candidate.open_tasks, load=candidate.load, feed_sequence=feed_sequence)
 
 
 class FeedEntryView(View):

@@ -1,6 +1,7 @@
-"""Who gets a task: the right role, there, in the person's locality if possible, and with the fewest open tasks (G25).
+"""Who gets a task: the right role, there, in the person's locality if possible, and with the least to do (G25).
 
-No caseload grows beyond the cap; when nobody fits, the task waits in the queue.
+Nobody is given more than the cap allows; when nobody fits, or it is not known where the person lives, the task waits in
+the queue for a coordinator.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ from shared.kernel.errors import RuleBroken
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A navigator with the number of tasks in their hands."""
+    """A navigator with the number of tasks in their hands, and their load: what each weighs that is not blocked (G25)."""
 
     navigator: Navigator
     open_tasks: int
+    load: int
 
 
 class NavigatorAway(RuleBroken):
@@ -36,10 +38,12 @@ class CaseloadFull(RuleBroken):
 
 
 def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candidate | None:
-    """The one in the person's locality with the fewest open tasks; failing that, the one elsewhere; None when nobody fits.
+    """The one in the person's locality with the least load; failing that, the one elsewhere; None when nobody fits.
 
     Whoever has the task now is not chosen again. Equals are told apart by their code, so that the choice can be explained.
     """
+    if task.locality is None:
+        return None
     fitting = [candidate for candidate in candidates if _fits(task, candidate, policy)]
     return min(fitting, key=lambda candidate: _preference(task, candidate), default=None)
 
@@ -51,15 +55,19 @@ def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
         raise RoleDoesNotFit(f"The task asks for a {task.role}, the navigator is a {navigator.role}.")
     if navigator.presence is not Presence.AVAILABLE:
         raise NavigatorAway("The navigator is away.")
-    if candidate.open_tasks >= policy.caseload_cap:
-        raise CaseloadFull(f"The navigator has {candidate.open_tasks} open tasks already.")
+    if not _has_room(task, candidate, policy):
+        raise CaseloadFull(f"The navigator's caseload is {candidate.load} of {policy.caseload_cap} already.")
 
 
 def _fits(task: Task, candidate: Candidate, policy: Policy) -> bool:
     navigator = candidate.navigator
-    is_free = navigator.presence is Presence.AVAILABLE and candidate.open_tasks < policy.caseload_cap
+    is_free = navigator.presence is Presence.AVAILABLE and _has_room(task, candidate, policy)
     return is_free and navigator.role is task.role and navigator.code != task.navigator_id
 
 
+def _has_room(task: Task, candidate: Candidate, policy: Policy) -> bool:
+    return candidate.load + policy.weight_of(task.kind) <= policy.caseload_cap
+
+
 def _preference(task: Task, candidate: Candidate) -> tuple[bool, int, str]:
-    return candidate.navigator.locality is not task.locality, candidate.open_tasks, candidate.navigator.code
+    return candidate.navigator.locality is not task.locality, candidate.load, candidate.navigator.code

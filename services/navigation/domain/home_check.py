@@ -9,7 +9,6 @@ from datetime import datetime
 from uuid import UUID
 
 from services.navigation.domain.policy import Policy
-from shared.contracts.codes import Locality
 from shared.contracts.event import Day
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
@@ -25,7 +24,6 @@ class HomeCheck:
 
     id: UUID
     person_id: PersonId
-    locality: Locality
     discharged_on: Day
     looks_at: datetime
 
@@ -44,11 +42,11 @@ class HomeCheckPassed(RuleBroken):
     advice = "The day of the check is gone; look now, if it still helps."
 
 
-def expect(person_id: PersonId, discharged_on: Day, locality: Locality, now: datetime, policy: Policy) -> HomeCheck:
+def expect(person_id: PersonId, discharged_on: Day, now: datetime, policy: Policy) -> HomeCheck:
     """Raises DischargeInFuture, HomeCheckPassed."""
     if discharged_on > policy.day_of(now):
         raise DischargeInFuture("The day of discharge lies ahead.")
     looks_at = policy.home_check_at(discharged_on)
     if looks_at <= now:
         raise HomeCheckPassed("The day of the check has passed.")
-    return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, locality, discharged_on, looks_at)
+    return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, discharged_on, looks_at)

@@ -1,25 +1,35 @@
 """The numbers of care navigation, each from domain.md §2.13; a deployment may set others."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.contracts.codes import Locality
+from shared.contracts.codes import TaskKind
 from shared.contracts.event import Day
 from shared.kernel.working_days import working_days_later
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`working_day_ends` is ours: a task that is due on a day is due when the offices close."""
+    """`working_day_ends` is ours: a task that is due on a day is due when the offices close.
+
+    A task weighs 1 in a caseload unless `task_weights` says otherwise (G25).
+    """
 
     timezone: str = "Europe/London"
     organisation: str = "CLCH"
-    # Where somebody is looked after of whom nothing was told yet; the west is the only locality that the documents name (G26)
-    locality_without_record: Locality = Locality.WEST
     caseload_cap: int = 50
+    task_weights: Mapping[TaskKind, int] = field(default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2})
     acknowledge_within_working_days: int = 1
     due_within_working_days: int = 5
+    # Somebody whom the meeting or a screening sends to Rapid Care waits no longer for the call than for the answer to it (T2)
+    rapid_care_within: timedelta = timedelta(hours=2)
+    # What is still not done so long after its due time is put before the lead
+    escalate_overdue_after_working_days: int = 2
+    # A navigator may move a due time of their own so often, and so far ahead of today; beyond that a coordinator decides
+    own_moves: int = 2
+    own_move_within_days: int = 14
     home_check_after_days: int = 91
     working_day_ends: time = time(17)
     # Streams of feeds: a silent one is kept open by its heartbeat; each ends after a while, so that its reader is authorised anew
@@ -32,6 +42,12 @@ class Policy:
     def due_from(self, now: datetime) -> datetime:
         """When a task is due whose source names no day."""
         return working_days_later(now, self.due_within_working_days, ZoneInfo(self.timezone))
+
+    def escalate_overdue_at(self, due_at: datetime) -> datetime:
+        return working_days_later(due_at, self.escalate_overdue_after_working_days, ZoneInfo(self.timezone))
+
+    def weight_of(self, kind: TaskKind) -> int:
+        return self.task_weights.get(kind, 1)
 
     def due_on(self, day: Day) -> datetime:
         return datetime.combine(day, self.working_day_ends, ZoneInfo(self.timezone)).astimezone(UTC)

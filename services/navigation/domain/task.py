@@ -14,6 +14,7 @@ from services.navigation.commands import (
     BeginTask,
     BlockTask,
     CancelTask,
+    EscalateTask,
     FulfilTask,
     ReassignTask,
     RescheduleTask,
@@ -24,6 +25,7 @@ from services.navigation.domain.work import Work
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.navigation import (
     BlockReason,
+    CancelReason,
     EscalationReason,
     ReassignReason,
     TaskAcknowledged,
@@ -66,11 +68,16 @@ class Due(StrEnum):
 
     ACKNOWLEDGEMENT = "acknowledgement"
     OVERDUE = "overdue"
+    LONG_OVERDUE = "long-overdue"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`navigator_id` is the code of whoever has it; nobody while it is unassigned."""
+    """`navigator_id` is the code of whoever has it; nobody while it is unassigned. Without a `locality` only a coordinator hands it out.
+
+    `escalation` says why it is before the lead now; None when what was in its way is gone. `own_moves` counts how often its
+    navigator moved the due time.
+    """
 
     id: UUID
     person_id: PersonId
@@ -81,16 +88,19 @@ class Task:
     action_id: UUID | None
     service_code: str | None
     role: Role
-    locality: Locality
+    locality: Locality | None
     status: Status
     created_at: datetime
     due_at: datetime
     acknowledge_by: datetime
     navigator_id: str | None = None
     escalated_at: datetime | None = None
+    escalation: EscalationReason | BlockReason | None = None
     overdue_at: datetime | None = None
     block_reason: BlockReason | None = None
+    own_moves: int = 0
     outcome: TaskOutcome | None = None
+    cancel_reason: CancelReason | None = None
     ended_at: datetime | None = None
     version: int = 0
 
@@ -109,6 +119,11 @@ class DueTimeUnchanged(RuleBroken):
     advice = "It is already due at that time; nothing needs to be done."
 
 
+class DueTimeNotTheirs(RuleBroken):
+    code = "due-time-not-theirs"
+    advice = "Ask a coordinator to move it: a navigator may do so a few times, and by a few days."
+
+
 class AlreadyTheirs(RuleBroken):
     code = "already-theirs"
     advice = "Name another navigator; this one has the task already."
@@ -121,13 +136,18 @@ TASK: Transitions = {
     BeginTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
     FulfilTask: transition(Status.BEGUN, Status.FULFILLED, TaskFulfilled),
     BlockTask: transition((Status.ACKNOWLEDGED, Status.BEGUN), Status.BLOCKED, TaskBlocked, TaskEscalated),
+    EscalateTask: transition(OPEN, (), TaskEscalated),
     ResumeTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
     ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
     RescheduleTask: transition(OPEN, (), TaskRescheduled),
     CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
     Due.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
     Due.OVERDUE: transition(OPEN, (), TaskOverdue),
+    Due.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
 }
+
+#: What a navigator may put before the lead. It stays there although the work goes on; anything else is settled when it does.
+WORRIES = (EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN)
 
 
 def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
@@ -146,7 +166,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
         status=Status.UNASSIGNED,
         created_at=now,
         due_at=work.due_at,
-        acknowledge_by=policy.acknowledge_by(now),
+        acknowledge_by=_acknowledge_by(work.due_at, now, policy),
     )
     event = TaskCreated(
         kind=task.kind,
@@ -156,6 +176,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
         locality=task.locality,
         due_at=task.due_at,
         action_id=task.action_id,
+        service_code=task.service_code,
     )
     return Decision(task, [event], [_acknowledgement(task), _overdue(task)])
 
@@ -171,7 +192,7 @@ def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> De
 def acknowledge(task: Task) -> Decision[Task]:
     require(task.status, AcknowledgeTask, TASK)
     event = TaskAcknowledged(navigator_id=_holder(task), source=task.source, source_id=task.source_id)
-    return Decision(replace(task, status=Status.ACKNOWLEDGED), [event], cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(_settled(replace(task, status=Status.ACKNOWLEDGED)), [event], cancels=[Due.ACKNOWLEDGEMENT])
 
 
 def begin(task: Task) -> Decision[Task]:
@@ -181,7 +202,7 @@ def begin(task: Task) -> Decision[Task]:
 
 def resume(task: Task) -> Decision[Task]:
     require(task.status, ResumeTask, TASK)
-    return Decision(replace(task, status=Status.BEGUN, block_reason=None), [TaskBegun(navigator_id=_holder(task))])
+    return Decision(_settled(replace(task, status=Status.BEGUN, block_reason=None)), [TaskBegun(navigator_id=_holder(task))])
 
 
 def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
@@ -195,9 +216,15 @@ def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
 def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
     """It cannot go on, and is put before the lead with the reason (§5.12 navigation 4). Its due time stands."""
     require(task.status, BlockTask, TASK)
-    blocked = replace(task, status=Status.BLOCKED, block_reason=command.reason, escalated_at=now)
+    blocked = _before_lead(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
     events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
     return Decision(blocked, events, cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
+    """Put before the lead, while the work goes on (§5.7)."""
+    require(task.status, EscalateTask, TASK)
+    return _escalated(task, command.reason, now)
 
 
 def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
@@ -216,9 +243,23 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
 def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
     """Whoever had it is away and nobody else fits: back to the queue, with a deadline that escalates."""
     require(task.status, ReassignTask, TASK)
-    waiting = replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=policy.acknowledge_by(now))
+    by = _acknowledge_by(task.due_at, now, policy)
+    waiting = _settled(replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=by))
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=None, reason=reason.value)
     return Decision(waiting, [event], [_acknowledgement(waiting)], cancels=[Due.ACKNOWLEDGEMENT])
+
+
+def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
+    """A navigator moves the due time of what is theirs: a few times, and by a few days.
+
+    Raises as `reschedule` does, and DueTimeNotTheirs.
+    """
+    moved = reschedule(replace(task, own_moves=task.own_moves + 1), command, now)
+    if task.own_moves >= policy.own_moves:
+        raise DueTimeNotTheirs(f"Its navigator has moved it {task.own_moves} times already.")
+    if command.due_at > now + timedelta(days=policy.own_move_within_days):
+        raise DueTimeNotTheirs(f"That is more than {policy.own_move_within_days} days ahead.")
+    return moved
 
 
 def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
@@ -232,32 +273,61 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
     if command.due_at == task.due_at:
         raise DueTimeUnchanged("The task is due at that time already.")
     moved = replace(task, due_at=command.due_at, overdue_at=None)
+    if task.escalation is EscalationReason.LONG_OVERDUE:
+        moved = replace(moved, escalation=None, escalated_at=None)
     event = TaskRescheduled(from_due_at=task.due_at, due_at=command.due_at, reason=command.reason.value)
-    return Decision(moved, [event], [_overdue(moved)], cancels=[Due.OVERDUE])
+    return Decision(moved, [event], [_overdue(moved)], cancels=[Due.OVERDUE, Due.LONG_OVERDUE])
 
 
 def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
     require(task.status, CancelTask, TASK)
-    cancelled = replace(task, status=Status.CANCELLED, ended_at=now)
+    cancelled = replace(task, status=Status.CANCELLED, cancel_reason=command.reason, ended_at=now)
     return Decision(cancelled, [TaskCancelled(reason=command.reason.value)], cancels=list(Due))
 
 
-def escalate(task: Task, now: datetime) -> Decision[Task]:
+def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
     """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
     require(task.status, Due.ACKNOWLEDGEMENT, TASK)
     reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
-    return Decision(replace(task, escalated_at=now), [TaskEscalated(kind=task.kind, reason=reason.value)])
+    return _escalated(task, reason, now)
 
 
-def mark_overdue(task: Task, due_at: datetime) -> Decision[Task]:
-    """The first instant after its due time came; a flag, once for each due time."""
+def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
+    """The first instant after its due time came; a flag, once for each due time. If it stays so, the lead is asked."""
     require(task.status, Due.OVERDUE, TASK)
-    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)])
+    deadline = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_at(task.due_at))
+    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)], [deadline])
+
+
+def escalate_long_overdue(task: Task, now: datetime) -> Decision[Task]:
+    """It stayed overdue."""
+    require(task.status, Due.LONG_OVERDUE, TASK)
+    return _escalated(task, EscalationReason.LONG_OVERDUE, now)
+
+
+def _escalated(task: Task, reason: EscalationReason, now: datetime) -> Decision[Task]:
+    return Decision(_before_lead(task, reason, now), [TaskEscalated(kind=task.kind, reason=reason.value)])
+
+
+def _before_lead(task: Task, reason: EscalationReason | BlockReason, now: datetime) -> Task:
+    """A worry is not hidden by what comes after it."""
+    return task if task.escalation in WORRIES else replace(task, escalation=reason, escalated_at=now)
+
+
+def _settled(task: Task) -> Task:
+    """The work goes on: what kept it from doing so need not be before the lead any more."""
+    return task if task.escalation in WORRIES else replace(task, escalation=None, escalated_at=None)
 
 
 def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:
+    by = _acknowledge_by(task.due_at, now, policy)
+    return _settled(replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by))
+
+
+def _acknowledge_by(due_at: datetime, now: datetime, policy: Policy) -> datetime:
+    """Within a working day (§2.13), and before it is due."""
     by = policy.acknowledge_by(now)
-    return replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by)
+    return due_at if now < due_at < by else by
 
 
 def _acknowledgement(task: Task) -> Deadline:

@@ -4,13 +4,13 @@ The id of a task is derived from what it came from, so that nothing is made twic
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from services.navigation.domain.policy import Policy
 from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
-from shared.contracts.mdt import PlanAction, RiskScreened
+from shared.contracts.mdt import Destination, FindingDestination, PlanAction
 from shared.contracts.navigation import TaskSource
 from shared.contracts.referrals import Reason, ReferralRouted
 from shared.kernel.ids import PersonId, derived_id
@@ -44,17 +44,20 @@ class Work:
     source: TaskSource
     source_id: UUID
     role: Role
-    locality: Locality
+    locality: Locality | None
     due_at: datetime
     action_id: UUID | None = None
     service_code: str | None = None
 
 
 def of_plan(origin: Origin, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
-    """The actions of a care plan that navigators and case managers own (§5.1, 001:10022-10023)."""
+    """The actions of a care plan that navigators and case managers own (§5.1, 001:10022-10023).
+
+    The same action for another role, of another kind or with another service is other work.
+    """
     return [
         Work(
-            task_id=derived_id(origin.source_id, action.action_id),
+            task_id=derived_id(origin.source_id, action.action_id, action.kind, action.owner_role, action.service_code),
             person_id=origin.person_id,
             correlation_id=origin.correlation_id,
             kind=action.kind,
@@ -71,45 +74,54 @@ def of_plan(origin: Origin, actions: Sequence[PlanAction], locality: Locality, p
     ]
 
 
-def of_referral(origin: Origin, routed: ReferralRouted, now: datetime, policy: Policy) -> Work:
-    """A referral routed here: information where that is all that is asked for, otherwise coordination (§5.11 rows 11 and 18)."""
-    asks_for_information = routed.reason is Reason.INFORMATION or routed.urgency is Urgency.ADVICE
+def of_referral(origin: Origin, routed: ReferralRouted, level: RiskLevel | None, now: datetime, policy: Policy) -> Work:
+    """A referral routed here: information where that is all that is asked for, otherwise coordination (§5.11 rows 11 and 18).
+
+    Level 0 is given information only (§5.12 navigation 6), unless a clinician found it urgent (G34).
+    """
+    is_low = level is RiskLevel.LOW and routed.urgency is not Urgency.URGENT
+    asks_for_information = is_low or routed.reason is Reason.INFORMATION or routed.urgency is Urgency.ADVICE
     kind = TaskKind.PROVIDE_INFORMATION if asks_for_information else TaskKind.CARE_COORDINATION
     return _due_as_usual(origin, kind, routed.locality, now, policy)
 
 
-def of_step_down(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+def of_step_down(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """The crisis is over; somebody checks that the person is well (§5.1 step 7)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
-def of_case(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
-    """The meeting hands a person to navigation: no wrong door (E11)."""
+def of_case(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+    """The meeting hands a person to navigation."""
     return _due_as_usual(origin, TaskKind.CARE_COORDINATION, locality, now, policy)
 
 
-def of_low_risk(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+def of_destination(
+    origin: Origin, destination: Destination | FindingDestination, locality: Locality | None, now: datetime, policy: Policy
+) -> Work:
+    """Nobody referred the person, so somebody arranges where they go: no wrong door (E11). `service_code` says where."""
+    work = of_case(origin, locality, now, policy)
+    if destination.value == Destination.NAVIGATION.value:
+        return work
+    due_at = now + policy.rapid_care_within if destination is Destination.RAPID_CARE else work.due_at
+    return replace(work, service_code=destination.value, due_at=due_at)
+
+
+def of_low_risk(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Level 0: no care plan, but the person may benefit from information (Table 16)."""
     return _due_as_usual(origin, TaskKind.PROVIDE_INFORMATION, locality, now, policy)
 
 
-def of_screening(origin: Origin, screened: RiskScreened, locality: Locality, now: datetime, policy: Policy) -> Work:
-    """Somebody looked at whom case finding pointed out, and named navigation (§5.8)."""
-    kind = TaskKind.PROVIDE_INFORMATION if screened.level is RiskLevel.LOW else TaskKind.CARE_COORDINATION
-    return _due_as_usual(origin, kind, locality, now, policy)
-
-
-def of_change_of_lead(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+def of_change_of_lead(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Another professional is accountable now: person and family are told who (AC2, AC12)."""
     return _due_as_usual(origin, TaskKind.INFORM_PERSON_AND_FAMILY, locality, now, policy)
 
 
-def of_home_check(origin: Origin, locality: Locality, now: datetime, policy: Policy) -> Work:
+def of_home_check(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Somebody looks whether the person is still at home, 91 days after leaving hospital (T11)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
-def _due_as_usual(origin: Origin, kind: TaskKind, locality: Locality, now: datetime, policy: Policy) -> Work:
+def _due_as_usual(origin: Origin, kind: TaskKind, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     return Work(
         task_id=derived_id(origin.source, origin.source_id, kind, origin.occasion),
         person_id=origin.person_id,

@@ -17,7 +17,7 @@ from shared.contracts.mdt import CarePlanClosed
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason as Withdrawn
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled
+from shared.contracts.referrals import Outcome, PersonRecordRecorded, ReferralCancelled, ReferralClosed
 from shared.kernel.ids import PersonId
 from shared.persistence.timers import Timer
 
@@ -25,6 +25,7 @@ from shared.persistence.timers import Timer
 _GONE: dict[str, CancelReason] = {
     Withdrawn.DIED: CancelReason.PERSON_DIED,
     Withdrawn.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+    Outcome.DIED: CancelReason.PERSON_DIED,
     ResponseOutcome.DIED_IN_PREFERRED_PLACE: CancelReason.PERSON_DIED,
     ResponseOutcome.DIED_ELSEWHERE: CancelReason.PERSON_DIED,
 }
@@ -39,13 +40,13 @@ async def on_end_of_care(event: ReferralCancelled | CarePlanClosed, envelope: En
     await _let_go(_GONE.get(event.reason), PersonId(UUID(envelope.key)), tx)
 
 
-async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+async def on_outcome(event: ResponseClosed | ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
     await _let_go(_GONE.get(event.outcome), PersonId(UUID(envelope.key)), tx)
 
 
 async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
     """Raises DischargeInFuture, HomeCheckPassed."""
-    check = domain.expect(person_id, discharged_on, await locality_of(tx, person_id), tx.now, tx.policy)
+    check = domain.expect(person_id, discharged_on, tx.now, tx.policy)
     await home_check.expect(tx, check)
     return check
 
@@ -55,7 +56,8 @@ async def on_home_check(timer: Timer, *, tx: Tx) -> None:
     check = await home_check.take(tx, timer.subject)
     if check is not None:
         origin = Origin(check.person_id, timer.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, occasion=1)
-        await make_once(work.of_home_check(origin, check.locality, tx.now, tx.policy), tx=tx)
+        locality = await locality_of(tx, check.person_id)
+        await make_once(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def _let_go(reason: CancelReason | None, person_id: PersonId, tx: Tx) -> None:

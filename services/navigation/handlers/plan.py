@@ -1,18 +1,20 @@
 """Care plans: their actions become tasks, follow their revisions, and end with them."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from services.navigation.commands import RescheduleTask
 from services.navigation.domain import task as domain
 from services.navigation.domain.task import Task
-from services.navigation.domain.work import Work, of_plan
+from services.navigation.domain.work import Origin, Work, of_plan
 from services.navigation.handlers.desk import cancel_all, keep, make_once, origin_of
 from services.navigation.store.copies import drop_plan, keep_plan
 from services.navigation.store.tables import Tx, take_turn
-from services.navigation.store.task import open_tasks_from
+from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanRevised
 from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
+from shared.kernel.ids import derived_id
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
@@ -20,15 +22,15 @@ async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope:
     await take_turn(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     await keep_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
-    for work in of_plan(origin, event.actions, event.locality, tx.policy):
+    for work in await _wanted(origin, event, tx):
         await make_once(work, tx=tx)
 
 
 async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
-    """Tasks whose action is gone end, those whose action is due on another day move, new actions become tasks."""
+    """Tasks whose action is gone or has become other work end, those due on another day move, what is new becomes a task."""
     await take_turn(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
-    wanted = {work.task_id: work for work in of_plan(origin, event.actions, event.locality, tx.policy)}
+    wanted = {work.task_id: work for work in await _wanted(origin, event, tx)}
     open_tasks = await open_tasks_from(tx, TaskSource.CARE_PLAN, origin.source_id)
     for task in open_tasks:
         if task.id in wanted:
@@ -42,6 +44,19 @@ async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) 
     care_plan_id = UUID(envelope.subject)
     await drop_plan(tx, care_plan_id)
     await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), CancelReason.CARE_PLAN_CLOSED, tx=tx)
+
+
+async def _wanted(origin: Origin, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
+    return [await _anew(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
+
+
+async def _anew(work: Work, tx: Tx) -> Work:
+    """What an earlier revision ended and this one wants again is a task of its own."""
+    known = await tasks.find(tx, work.task_id)
+    while known is not None and known.cancel_reason is CancelReason.CARE_PLAN_REVISED:
+        work = replace(work, task_id=derived_id(work.task_id, "again"))
+        known = await tasks.find(tx, work.task_id)
+    return work
 
 
 async def _follow(task: Task, work: Work, tx: Tx) -> None:

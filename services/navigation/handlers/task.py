@@ -1,8 +1,8 @@
 """What is done with a task, by its navigator or by a coordinator."""
 
-from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import task as domain
-from services.navigation.domain.access import require_involved, require_own
+from services.navigation.domain.access import COORDINATE, require_involved, require_own
 from services.navigation.domain.assignment import require_fit
 from services.navigation.domain.navigator import id_of
 from services.navigation.domain.task import Task
@@ -37,7 +37,14 @@ async def resume_task(at: At, *, tx: Tx) -> Task:
 
 async def block_task(at: At, command: BlockTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    return await keep(task, domain.block(task, command, tx.now), tx=tx)
+    blocked = await keep(task, domain.block(task, command, tx.now), tx=tx)
+    await hand_out_waiting(tx=tx)
+    return blocked
+
+
+async def escalate_task(at: At, command: EscalateTask, *, tx: Tx) -> Task:
+    task = await _take_up(at, tx)
+    return await keep(task, domain.escalate(task, command, tx.now), tx=tx)
 
 
 async def fulfil_task(at: At, command: FulfilTask, *, tx: Tx) -> Task:
@@ -57,8 +64,11 @@ async def reassign_task(at: At, command: ReassignTask, *, tx: Tx) -> Task:
 
 
 async def reschedule_task(at: At, command: RescheduleTask, *, tx: Tx) -> Task:
+    """A coordinator as far as the work needs; a navigator within the limits of the policy."""
     task = await _take_up(at, tx)
-    return await keep(task, domain.reschedule(task, command, tx.now), tx=tx)
+    is_coordinator = COORDINATE in tx.actor.scopes
+    decision = domain.reschedule(task, command, tx.now) if is_coordinator else domain.move(task, command, tx.now, tx.policy)
+    return await keep(task, decision, tx=tx)
 
 
 async def cancel_task(at: At, command: CancelTask, *, tx: Tx) -> Task:
@@ -71,13 +81,21 @@ async def cancel_task(at: At, command: CancelTask, *, tx: Tx) -> Task:
 async def on_acknowledgement(timer: Timer, *, tx: Tx) -> None:
     await take_turn(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, domain.escalate(task, tx.now), tx=tx)
+    await keep(task, domain.escalate_unacknowledged(task, tx.now), tx=tx)
 
 
 async def on_overdue(timer: Timer, *, tx: Tx) -> None:
     await take_turn(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, domain.mark_overdue(task, timer.due_at), tx=tx)
+    await keep(task, domain.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
+
+
+async def on_long_overdue(timer: Timer, *, tx: Tx) -> None:
+    """What is before the lead already needs not be put there again."""
+    await take_turn(tx)
+    task = await tasks.load(tx, timer.subject)
+    if task.escalation is None:
+        await keep(task, domain.escalate_long_overdue(task, tx.now), tx=tx)
 
 
 async def _take_up(at: At, tx: Tx) -> Task:

@@ -14,8 +14,8 @@ from services.navigation.domain.access import Lead
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.store.copies import CARE_PLAN, LEAD, PERSON
 from services.navigation.store.navigator import NAVIGATOR
-from services.navigation.store.task import TASK, TOPIC, tasks
-from shared.contracts.codes import PlaceOfCare
+from services.navigation.store.task import ATTENTION, TASK, TOPIC, tasks
+from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
@@ -78,8 +78,10 @@ _PAGE = (
     .order_by(TASK.c.due_at, TASK.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_ANYWHERE = sa.bindparam("locality", type_=sa.Text).is_(None)
 _WORK_LIST = Statement(_PAGE.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
 _UNASSIGNED = Statement(_PAGE.where(sa.text("task.status = 'unassigned'")))
+_ATTENTION = Statement(_PAGE.where(sa.text(ATTENTION), sa.or_(_ANYWHERE, TASK.c.locality == sa.bindparam("locality"))))
 _HISTORY = "SELECT sequence, type, occurred_at, actor_org, actor_role, data FROM event WHERE subject = $1 AND topic = $2 ORDER BY sequence"
 _OUTCOMES = Statement(
     sa.select(TASK.c.kind, TASK.c.outcome, sa.func.count().label("tasks"))
@@ -116,6 +118,12 @@ async def unassigned(reader: Reader, *, after: tuple[datetime, UUID] | None, mos
     """What waits for somebody, the soonest due first."""
     due_at, last = after or _BEGINNING
     return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
+
+
+async def needing_attention(reader: Reader, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
+    """What is blocked, before the lead or overdue, in a locality or anywhere, the soonest due first."""
+    due_at, last = after or _BEGINNING
+    return [_shown(row) for row in await reader.fetch(_ATTENTION, locality=locality, due_at=due_at, id=last, most=most)]
 
 
 async def history(reader: Reader, task_id: UUID) -> list[Step]:

@@ -1,4 +1,4 @@
-"""What navigation knows of the other contexts: what the person told once, who leads, where the person wants to be cared for."""
+"""What navigation knows of the other contexts: what the person told once, who leads, their risk, where they want to be cared for."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.navigation.domain.access import Lead
 from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
-from shared.contracts.codes import Locality, PlaceOfCare
+from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
@@ -38,6 +38,15 @@ LEAD = sa.Table(
     comment="the copy of who leads",
 )
 
+RISK = sa.Table(
+    "risk",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("level", sa.SmallInteger, nullable=False),
+    comment="the copy of the risk level last told",
+)
+
 CARE_PLAN = sa.Table(
     "care_plan",
     METADATA,
@@ -58,10 +67,12 @@ def _upsert(table: sa.Table, key: str, newer: str) -> Statement:
 
 _KEEP_PERSON = _upsert(PERSON, "person_id", "sequence")
 _KEEP_LEAD = _upsert(LEAD, "person_id", "activated_at")
+_KEEP_LEVEL = _upsert(RISK, "person_id", "sequence")
 _KEEP_PLAN = _upsert(CARE_PLAN, "care_plan_id", "sequence")
 _DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lead_id")))
 _DROP_PLAN = Statement(sa.delete(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("care_plan_id")))
 _LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
+_LEVEL_OF = Statement(sa.select(RISK.c.level).where(RISK.c.person_id == sa.bindparam("person_id")))
 _IS_KNOWN = Statement(sa.select(sa.exists().where(PERSON.c.person_id == sa.bindparam("person_id"))))
 _LEAD_ROW = TypeAdapter(Lead)
 _LOCALITY = Statement(
@@ -69,7 +80,7 @@ _LOCALITY = Statement(
         sa.func.coalesce(
             sa.select(PERSON.c.record["locality"].astext).where(PERSON.c.person_id == sa.bindparam("person_id")).scalar_subquery(),
             sa.select(TASK.c.locality)
-            .where(TASK.c.person_id == sa.bindparam("person_id"))
+            .where(TASK.c.person_id == sa.bindparam("person_id"), TASK.c.locality.is_not(None))
             .order_by(TASK.c.created_at.desc())
             .limit(1)
             .scalar_subquery(),
@@ -111,7 +122,17 @@ async def is_known(reader: Reader, person_id: PersonId) -> bool:
     return found
 
 
-async def locality_of(tx: Tx, person_id: PersonId) -> Locality:
-    """Where the person lives, as told; failing that, where their last task was; failing that, the deployment's usual one."""
-    found: str | None = await tx.fetch_value(_LOCALITY, person_id=person_id)
-    return Locality(found) if found else tx.policy.locality_without_record
+async def keep_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
+    await tx.execute(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
+
+
+async def level_of(reader: Reader, person_id: PersonId) -> RiskLevel | None:
+    """The level last told; nobody tells of those who never left the two lowest."""
+    found: int | None = await reader.fetch_value(_LEVEL_OF, person_id=person_id)
+    return None if found is None else RiskLevel(found)
+
+
+async def locality_of(reader: Reader, person_id: PersonId) -> Locality | None:
+    """Where the person lives, as told; failing that, where their last task was. None when nobody knows: nothing is guessed."""
+    found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
+    return Locality(found) if found else None

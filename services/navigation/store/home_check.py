@@ -19,7 +19,6 @@ HOME_CHECK = sa.Table(
     METADATA,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
-    sa.Column("locality", sa.Text, nullable=False),
     sa.Column("discharged_on", sa.Date, nullable=False),
     sa.Column("looks_at", INSTANT, nullable=False),
 )

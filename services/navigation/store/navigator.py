@@ -1,15 +1,18 @@
-"""Navigators and case managers, with what each has in hand."""
+"""Navigators and case managers, with what each has in hand and how much it weighs (G25)."""
 
+import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.navigator import Navigator, NavigatorNotFound, id_of
+from services.navigation.domain.policy import Policy
 from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
 from shared.persistence.aggregates import Aggregates
 from shared.persistence.platform import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import Statement
 
 NAVIGATOR = sa.Table(
     "navigator",
@@ -27,24 +30,38 @@ NAVIGATOR = sa.Table(
 
 navigators = Aggregates(Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound)
 
-OPEN_TASKS = (
-    sa.select(sa.func.count())
-    .where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
-    .scalar_subquery()
-    .label("open_tasks")
+_WEIGHT = sa.func.coalesce(sa.cast(sa.bindparam("weights", type_=JSONB).op("->>")(TASK.c.kind), sa.Integer), 1)
+_HELD = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
+_LOAD = _HELD.with_only_columns(sa.func.coalesce(sa.func.sum(_WEIGHT), 0)).where(sa.text("task.status <> 'blocked'"))
+_CANDIDATES = sa.select(NAVIGATOR, _HELD.scalar_subquery().label("open_tasks"), _LOAD.scalar_subquery().label("load"))
+_OF_ROLE = Statement(_CANDIDATES.where(NAVIGATOR.c.role == sa.bindparam("role")))
+_OF_ORGANISATION = Statement(
+    _CANDIDATES.where(NAVIGATOR.c.organisation == sa.bindparam("organisation")).order_by(NAVIGATOR.c.locality, NAVIGATOR.c.code)
 )
-_OF_ROLE = Statement(sa.select(NAVIGATOR, OPEN_TASKS).where(NAVIGATOR.c.role == sa.bindparam("role")))
-_ONE = Statement(sa.select(NAVIGATOR, OPEN_TASKS).where(NAVIGATOR.c.id == sa.bindparam("id")))
+_ONE = Statement(_CANDIDATES.where(NAVIGATOR.c.id == sa.bindparam("id")))
 
 
 async def candidates(tx: Tx, role: Role) -> list[Candidate]:
     """Everybody of a role, there or away."""
-    return [Candidate(navigators.of(row), row["open_tasks"]) for row in await tx.fetch(_OF_ROLE, role=role)]
+    return [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
 
 
-async def candidate(reader: Reader, code: str) -> Candidate:
+async def roster(tx: Tx, organisation: str) -> list[Candidate]:
+    """Everybody of an organisation, by locality."""
+    return [_candidate(row) for row in await tx.fetch(_OF_ORGANISATION, organisation=organisation, weights=_weights(tx.policy))]
+
+
+async def candidate(tx: Tx, code: str) -> Candidate:
     """One navigator by staff code. Raises NavigatorNotFound."""
-    row = await reader.fetch_one(_ONE, id=id_of(code))
+    row = await tx.fetch_one(_ONE, id=id_of(code), weights=_weights(tx.policy))
     if row is None:
         raise NavigatorNotFound("There is no navigator with this code.")
-    return Candidate(navigators.of(row), row["open_tasks"])
+    return _candidate(row)
+
+
+def _weights(policy: Policy) -> dict[str, int]:
+    return {str(kind): weight for kind, weight in policy.task_weights.items()}
+
+
+def _candidate(row: asyncpg.Record) -> Candidate:
+    return Candidate(navigators.of(row), row["open_tasks"], row["load"])

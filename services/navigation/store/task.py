@@ -15,6 +15,9 @@ from shared.persistence.statements import Statement
 
 TOPIC = "navigation.task"
 
+#: What a coordinator must look at: blocked, before the lead, or overdue.
+ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
+
 TASK = sa.Table(
     "task",
     METADATA,
@@ -27,20 +30,24 @@ TASK = sa.Table(
     sa.Column("action_id", sa.Uuid),
     sa.Column("service_code", sa.Text),
     sa.Column("role", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
     sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("acknowledge_by", INSTANT, nullable=False),
     sa.Column("navigator_id", sa.Text),
     sa.Column("escalated_at", INSTANT),
+    sa.Column("escalation", sa.Text),
     sa.Column("overdue_at", INSTANT),
     sa.Column("block_reason", sa.Text),
+    sa.Column("own_moves", sa.Integer, nullable=False),
     sa.Column("outcome", sa.Text),
+    sa.Column("cancel_reason", sa.Text),
     sa.Column("ended_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_task_held", "navigator_id", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
     sa.Index("ix_task_waiting", "due_at", "id", postgresql_where=sa.text("status = 'unassigned'")),
+    sa.Index("ix_task_attention", "due_at", "id", postgresql_where=sa.text(ATTENTION)),
     sa.Index("ix_task_ended_at", "ended_at", postgresql_where=sa.text("outcome IS NOT NULL")),
 )
 
@@ -50,7 +57,9 @@ _OPEN = sa.select(TASK).where(TASK.c.ended_at.is_(None)).order_by(TASK.c.due_at,
 _OF_SOURCE = Statement(_OPEN.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))
 _OF_PERSON = Statement(_OPEN.where(TASK.c.person_id == sa.bindparam("person_id")))
 _OF_NAVIGATOR = Statement(_OPEN.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
-_WAITING = Statement(_OPEN.where(sa.text("status = 'unassigned'"), TASK.c.role == sa.bindparam("role")).limit(1))
+_WAITING = Statement(
+    _OPEN.where(sa.text("status = 'unassigned'"), TASK.c.locality.is_not(None), TASK.c.role == sa.bindparam("role")).limit(1)
+)
 
 
 async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[Task]:
@@ -68,6 +77,6 @@ async def open_tasks_of(tx: Tx, navigator_id: str) -> list[Task]:
 
 
 async def first_waiting(tx: Tx, role: Role) -> Task | None:
-    """The soonest due task that waits for somebody of this role."""
+    """The soonest due task that waits for somebody of this role; without a locality it waits for a coordinator."""
     row = await tx.fetch_one(_WAITING, role=role)
     return None if row is None else tasks.of(row)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.codes import RiskLevel, StepDown, TaskKind
+from shared.contracts.codes import Locality, RiskLevel, StepDown, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanClosed,
@@ -16,16 +16,18 @@ from shared.contracts.mdt import (
     Destination,
     FindingDestination,
     LeadEnded,
+    RiskHighClimberFound,
     RiskLevelCrossed,
     RiskScreened,
 )
 from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskCreated, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
-from shared.contracts.referrals import Reason, ReferralCancelled, Route
+from shared.contracts.referrals import Outcome, Reason, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (
     LEAD,
     NAVIGATOR,
+    OTHER,
     WEDNESDAY,
     Navigation,
     a_routed_referral,
@@ -45,6 +47,10 @@ def a_crossing(to_level: RiskLevel) -> RiskLevelCrossed:
 
 def a_screening(destination: FindingDestination, level: RiskLevel) -> RiskScreened:
     return RiskScreened(destination=destination, reason="watched", level=level, practice_code="W07")
+
+
+def a_redirection(destination: Destination, locality: Locality | None = None) -> CaseRedirected:
+    return CaseRedirected(referral_id=None, destination=destination, reason="social", locality=locality)
 
 
 def a_closed_response(outcome: ResponseOutcome) -> ResponseClosed:
@@ -88,15 +94,40 @@ async def test_a_referral_routed_elsewhere_after_all_ends_its_task_and_may_come_
         assert [event.reason for event in await desk.context.published(TaskCancelled)] == ["referral-rerouted"]
 
 
-async def test_a_cancelled_referral_ends_its_task_and_no_other(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (ReferralCancelled(reason="withdrawn"), "referral-cancelled"),
+        (ReferralClosed(outcome=Outcome.NEED_MET, closed_at=at("15:00")), "referral-closed"),
+        (ReferralReturned(service_code="care-navigation", reason=ReturnReason.OTHER), "referral-returned"),
+    ],
+)
+async def test_a_referral_that_ends_or_is_taken_back_ends_its_task_and_no_other(
+    owner_url: str, keys: Keys, event: Event, reason: str
+) -> None:
     async with navigation(owner_url, keys) as desk:
         person_id, referral_id = new_id(), new_id()
         await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
         await desk.tell(a_step_down(), person=person_id, subject=new_id())
 
-        await desk.tell(ReferralCancelled(reason="withdrawn"), person=person_id, subject=referral_id)
+        await desk.tell(event, person=person_id, subject=referral_id)
 
         assert [task["kind"] for task in await desk.unassigned()] == ["follow-up-check"]
+        assert [event.reason for event in await desk.context.published(TaskCancelled)] == [reason]
+
+
+async def test_a_referral_closed_because_its_task_was_fulfilled_changes_nothing_more(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        person_id, referral_id = new_id(), new_id()
+        await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+        [task] = await desk.tasks()
+        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.ask(task["id"], "fulfilment", outcome="arranged")
+
+        await desk.tell(ReferralClosed(outcome=Outcome.NEED_MET, closed_at=at("15:00")), person=person_id, subject=referral_id)
+
+        assert (await desk.read(f"tasks/{task['id']}"))["status"] == "fulfilled"
 
 
 async def test_a_response_that_steps_down_is_followed_up_by_a_navigator(owner_url: str, keys: Keys) -> None:
@@ -110,7 +141,36 @@ async def test_a_response_that_steps_down_is_followed_up_by_a_navigator(owner_ur
 
 
 @pytest.mark.acceptance("navigation-6")
-async def test_level_0_is_offered_information_and_no_care_plan(owner_url: str, keys: Keys) -> None:
+async def test_a_referral_of_a_level_0_person_gives_information_and_no_care_plan(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        low, risen, unknown = new_id(), new_id(), new_id()
+        await desk.tell(a_crossing(RiskLevel.LOW), person=low, subject=low)
+        await desk.tell(a_crossing(RiskLevel.LOW), person=risen, subject=risen)
+        await desk.tell(a_crossing(RiskLevel.VERY_HIGH), person=risen, subject=risen)
+        assert await desk.unassigned() == []
+
+        for person_id in (low, risen, unknown):
+            await desk.tell(a_routed_referral(at("13:00"), reason=Reason.COMPLEX_NEEDS), person=person_id, subject=new_id())
+
+        kinds = {task["person_id"]: task["kind"] for task in await desk.unassigned()}
+        assert kinds == {str(low): "provide-information", str(risen): "care-coordination", str(unknown): "care-coordination"}
+
+
+async def test_an_older_level_does_not_replace_a_newer_one(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        person_id, risk_id = new_id(), new_id()
+        climbed = RiskHighClimberFound(
+            level=RiskLevel.MEDIUM, previous_level=RiskLevel.LOW, practice_code="W07", valid_from=WEDNESDAY, rule_version="2014-12"
+        )
+        await desk.context.deliver(climbed, key=person_id, subject=risk_id, sequence=2)
+        await desk.context.deliver(a_crossing(RiskLevel.LOW), key=person_id, subject=risk_id, sequence=1)
+
+        await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=new_id())
+
+        assert [task["kind"] for task in await desk.unassigned()] == ["care-coordination"]
+
+
+async def test_whoever_falls_to_level_0_is_offered_information_if_they_are_known_here(owner_url: str, keys: Keys) -> None:
     async with navigation(owner_url, keys) as desk:
         person_id, unknown = new_id(), new_id()
         await desk.tell(mr_dales_record(), person=person_id, subject=person_id)
@@ -118,53 +178,101 @@ async def test_level_0_is_offered_information_and_no_care_plan(owner_url: str, k
         await desk.tell(a_crossing(RiskLevel.LOW), person=person_id, subject=person_id)
         await desk.tell(a_crossing(RiskLevel.MEDIUM), person=person_id, subject=person_id)
         await desk.tell(a_crossing(RiskLevel.LOW), person=unknown, subject=unknown)
-        await desk.tell(a_routed_referral(at("13:00"), reason=Reason.INFORMATION), person=new_id(), subject=new_id())
 
         created = await desk.context.published(TaskCreated)
-        assert [(event.kind, event.source) for event in created] == [
-            (TaskKind.PROVIDE_INFORMATION, TaskSource.RISK),
-            (TaskKind.PROVIDE_INFORMATION, TaskSource.REFERRAL),
-        ]
+        assert [(event.kind, event.source) for event in created] == [(TaskKind.PROVIDE_INFORMATION, TaskSource.RISK)]
 
 
 @pytest.mark.parametrize(
-    ("event", "kinds"),
+    ("event", "wanted"),
     [
-        (CaseRedirected(referral_id=None, destination=Destination.NAVIGATION, reason="social"), ["care-coordination"]),
-        (CaseRedirected(referral_id=new_id(), destination=Destination.NAVIGATION, reason="social"), []),
-        (CaseRedirected(referral_id=None, destination=Destination.GP, reason="social"), []),
-        (CaseSteppedDown(destination=StepDown.NAVIGATION), ["care-coordination"]),
-        (CaseSteppedDown(destination=StepDown.GP), []),
-        (a_screening(FindingDestination.NAVIGATION, RiskLevel.HIGH), ["care-coordination"]),
-        (a_screening(FindingDestination.NAVIGATION, RiskLevel.LOW), ["provide-information"]),
-        (a_screening(FindingDestination.GP, RiskLevel.HIGH), []),
+        *(
+            (a_redirection(destination), ("care-coordination", destination.value))
+            for destination in Destination
+            if destination is not Destination.NAVIGATION
+        ),
+        (a_redirection(Destination.NAVIGATION), ("care-coordination", None)),
+        (CaseSteppedDown(destination=StepDown.NAVIGATION), ("care-coordination", None)),
+        (a_screening(FindingDestination.NAVIGATION, RiskLevel.HIGH), ("care-coordination", None)),
+        (a_screening(FindingDestination.NAVIGATION, RiskLevel.LOW), ("provide-information", None)),
+        (a_screening(FindingDestination.GP, RiskLevel.HIGH), ("care-coordination", "gp")),
+        (a_screening(FindingDestination.INTEGRATED_LOCALITY_TEAM, RiskLevel.HIGH), ("care-coordination", "integrated-locality-team")),
     ],
 )
-async def test_whom_the_meeting_hands_to_navigation_has_a_task(owner_url: str, keys: Keys, event: Event, kinds: list[str]) -> None:
+async def test_whoever_the_meeting_does_not_take_is_led_to_where_they_go(
+    owner_url: str, keys: Keys, event: Event, wanted: tuple[str, str | None]
+) -> None:
     async with navigation(owner_url, keys) as desk:
         await desk.tell(event, person=new_id(), subject=new_id())
 
-        assert [task["kind"] for task in await desk.unassigned()] == kinds
+        assert [(task["kind"], task["service_code"]) for task in await desk.unassigned()] == [wanted]
+        assert [event.service_code for event in await desk.context.published(TaskCreated)] == [wanted[1]]
 
 
-async def test_person_and_family_are_told_when_another_professional_leads(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        CaseRedirected(referral_id=new_id(), destination=Destination.GP, reason="social"),
+        CaseSteppedDown(destination=StepDown.GP),
+        a_screening(FindingDestination.MDT, RiskLevel.HIGH),
+        a_screening(FindingDestination.WATCHING_BRIEF, RiskLevel.HIGH),
+    ],
+)
+async def test_whoever_somebody_else_has_in_hand_makes_no_task(owner_url: str, keys: Keys, event: Event) -> None:
+    """A referral goes back to the Community Point of Access; a lead, the meeting or its watching brief goes on with the others."""
+    async with navigation(owner_url, keys) as desk:
+        await desk.tell(event, person=new_id(), subject=new_id())
+
+        assert await desk.context.published(TaskCreated) == []
+
+
+async def test_a_person_whose_locality_nobody_knows_waits_for_a_coordinator(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        known, unknown = new_id(), new_id()
+        await desk.tell(a_redirection(Destination.GP), person=unknown, subject=new_id())
+        await desk.tell(a_redirection(Destination.GP, Locality.LOCALITY_B), person=known, subject=new_id())
+
+        await desk.register(NAVIGATOR, locality=Locality.LOCALITY_B)
+        await desk.register(OTHER)
+
+        assert [task["person_id"] for task in await desk.tasks()] == [str(known)]
+        [waiting] = await desk.unassigned()
+        assert (waiting["person_id"], waiting["locality"]) == (str(unknown), None)
+        assigned = await desk.ask(waiting["id"], "assignment", desk.coordinator, navigator_id=OTHER)
+        assert (assigned.status_code, assigned.json()["navigator_id"]) == (200, OTHER)
+
+
+GP = {"professional_id": "gp-W07", "is_fallback": True}
+NURSE = {"professional_id": LEAD}
+SOCIAL_WORKER = {"professional_id": "lbb-social-worker-1", "organisation": "LBB"}
+LATER = {"is_from_meeting": False}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        (None, NURSE, False),
+        (GP, NURSE, False),
+        (GP, NURSE | LATER, True),
+        (NURSE, SOCIAL_WORKER | LATER, True),
+        (NURSE, GP | LATER, True),
+        (NURSE, NURSE | LATER, False),
+        (None, NURSE | LATER, True),
+    ],
+    ids=["first, at the meeting", "at the meeting", "after the fallback", "handed over", "to the GP", "the same", "first, later"],
+)
+async def test_person_and_family_are_told_who_leads_unless_the_meeting_settled_it_with_them(
+    owner_url: str, keys: Keys, before: dict[str, Any] | None, after: dict[str, Any], *, is_told: bool
+) -> None:
     async with navigation(owner_url, keys) as desk:
         person_id = new_id()
-        fallback = an_activated_lead(at("10:00"), professional_id="gp-W07", is_fallback=True)
-        successor = an_activated_lead(at("14:00"), professional_id="lbb-social-worker-1", organisation="LBB")
-        await desk.tell(fallback, person=person_id, subject=new_id())
-        await desk.tell(an_activated_lead(at("13:40")), person=person_id, subject=new_id())
-        await desk.tell(an_activated_lead(at("13:50")), person=person_id, subject=new_id())
-        assert await desk.unassigned() == []
+        if before:
+            await desk.tell(an_activated_lead(at("13:00"), **before), person=person_id, subject=new_id())
 
-        await desk.tell(successor, person=person_id, subject=new_id())
+        await desk.tell(an_activated_lead(at("14:00"), **after), person=person_id, subject=new_id())
 
-        [task] = await desk.unassigned()
-        assert (task["kind"], task["source"], task["lead"]["professional_id"]) == (
-            "inform-person-and-family",
-            "lead",
-            "lbb-social-worker-1",
-        )
+        told = [(task["kind"], task["source"], task["lead"]["professional_id"]) for task in await desk.unassigned()]
+        assert told == ([("inform-person-and-family", "lead", after["professional_id"])] if is_told else [])
 
 
 async def test_a_lead_who_has_ended_leads_no_more_unless_somebody_followed(owner_url: str, keys: Keys) -> None:
@@ -204,6 +312,7 @@ async def test_ninety_one_days_after_discharge_somebody_looks_whether_the_person
     [
         (ReferralCancelled(reason="died"), "person-died"),
         (ReferralCancelled(reason="moved-away"), "person-moved-away"),
+        (ReferralClosed(outcome=Outcome.DIED, closed_at=at("15:00")), "person-died"),
         (CarePlanClosed(reason="died"), "person-died"),
         (a_closed_response(ResponseOutcome.DIED_IN_PREFERRED_PLACE), "person-died"),
         (a_closed_response(ResponseOutcome.DIED_ELSEWHERE), "person-died"),

@@ -102,6 +102,83 @@ async def test_a_due_time_that_makes_no_sense_is_refused(owner_url: str, keys: K
         assert (await desk.tasks())[0] == task
 
 
+async def test_a_navigator_moves_a_due_time_within_limits_and_a_coordinator_beyond_them(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan(an_action())
+        [task] = await desk.tasks()
+
+        async def move(days: int, caller: dict[str, str]) -> tuple[int, str | None]:
+            due_at = (at("12:00") + timedelta(days=days)).isoformat()
+            answer = await desk.ask(task["id"], "due", caller, due_at=due_at, reason="person-asked")
+            return answer.status_code, answer.json().get("code")
+
+        own, coordinator = desk.navigator(), desk.coordinator
+        assert await move(30, own) == (409, "due-time-not-theirs")
+        assert [await move(days, own) for days in (8, 9, 10)] == [(200, None), (200, None), (409, "due-time-not-theirs")]
+        assert await move(30, coordinator) == (200, None)
+        assert len(await desk.context.published(TaskRescheduled)) == 3
+
+
+async def test_what_stays_overdue_is_put_before_the_lead_once_unless_it_is_there_already(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan(an_action(due_on=date(2015, 3, 5)), an_action(due_on=date(2015, 3, 5)))
+        going, stuck = await desk.tasks()
+        for task in (going, stuck):
+            await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.ask(stuck["id"], "block", reason="funding")
+
+        await desk.context.let_pass(timedelta(days=5, hours=2))
+        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["funding"]
+        await desk.context.let_pass(timedelta(days=30))
+
+        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["funding", "long-overdue"]
+        found = await desk.read(f"tasks/{going['id']}")
+        assert (found["status"], found["escalation"], found["escalated_at"]) == ("begun", "long-overdue", "2015-03-09T17:00:00Z")
+
+
+async def test_what_is_done_or_moved_in_the_meantime_is_not_put_before_the_lead(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan(an_action(due_on=date(2015, 3, 5)), an_action(due_on=date(2015, 3, 5)))
+        done, moved = await desk.tasks()
+        for task in (done, moved):
+            await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.context.let_pass(timedelta(days=2))
+
+        await desk.ask(done["id"], "fulfilment", outcome="arranged")
+        await desk.ask(moved["id"], "due", due_at=at("12:00", date(2015, 3, 12)).isoformat(), reason="service-date")
+        await desk.context.let_pass(timedelta(days=5))
+
+        assert await desk.context.published(TaskEscalated) == []
+
+
+async def test_a_navigator_puts_a_worry_before_the_lead_and_works_on(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR, OTHER)
+        await desk.plan(an_action())
+        [task] = [*await desk.tasks(), *await desk.tasks(OTHER)]
+        holder, colleague = (desk.navigator(code) for code in sorted((NAVIGATOR, OTHER), key=lambda code: code != task["navigator_id"]))
+        await desk.bring(task["id"], "acknowledgement", caller=holder)
+
+        refused = [
+            await desk.ask(task["id"], "escalation", colleague, version=3, reason="safety-concern"),
+            await desk.ask(task["id"], "escalation", holder, reason="nobody-available"),
+        ]
+        escalated = await desk.ask(task["id"], "escalation", holder, reason="safety-concern")
+
+        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "not-own-feed"), (422, "validation-failed")]
+        assert (escalated.status_code, escalated.json()["status"], escalated.json()["escalation"]) == (
+            200,
+            "acknowledged",
+            "safety-concern",
+        )
+        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["safety-concern"]
+        begun = await desk.ask(task["id"], "beginning", holder)
+        assert begun.json()["escalation"] == "safety-concern"
+
+
 async def test_a_late_timekeeper_acts_all_the_same(owner_url: str, keys: Keys) -> None:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)

@@ -81,7 +81,12 @@ async def test_a_cursor_that_is_none_is_refused(owner_url: str, keys: Keys, path
 
 @pytest.mark.parametrize(
     ("last_event_id", "status", "code"),
-    [("yesterday", 400, "last-event-id-malformed"), ("-1", 400, "last-event-id-malformed"), ("7", 409, "feed-cursor-ahead")],
+    [
+        ("yesterday", 400, "last-event-id-malformed"),
+        ("-1", 400, "last-event-id-malformed"),
+        ("1" * 5_000, 400, "last-event-id-malformed"),
+        ("7", 409, "feed-cursor-ahead"),
+    ],
 )
 async def test_a_stream_resumes_only_where_it_has_been(owner_url: str, keys: Keys, last_event_id: str, status: int, code: str) -> None:
     async with navigation(owner_url, keys) as desk:

@@ -8,10 +8,10 @@ import pytest
 
 from infra.keys import Keys
 from services.navigation.domain.policy import Policy
-from shared.contracts.codes import Locality, Role
+from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.navigation import NavigatorAvailabilityDeclared, TaskAssigned, TaskEscalated, TaskReassigned
 from shared.kernel.ids import new_id
-from tests.builders.navigation import NAVIGATOR, OTHER, a_routed_referral, a_step_down, an_action, at, navigation
+from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_routed_referral, a_step_down, an_action, at, navigation
 
 FAR = "clch-navigator-9"
 
@@ -58,6 +58,27 @@ async def test_no_caseload_grows_beyond_the_cap_and_room_is_filled_at_once(owner
 
         assert await desk.unassigned() == []
         assert waiting["id"] in [task["id"] for task in await desk.tasks()]
+
+
+async def test_what_is_blocked_weighs_nothing_and_what_is_more_work_weighs_more(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys, policy=Policy(caseload_cap=4)) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan(an_action(), *(an_action(kind=TaskKind.CARE_COORDINATION) for _ in range(2)))
+        [waiting] = await desk.unassigned()
+        assert await weighed(desk) == (2, 3)
+        light = next(task for task in await desk.tasks() if task["kind"] != "care-coordination")
+
+        await desk.bring(light["id"], "acknowledgement")
+        await desk.ask(light["id"], "block", reason="waiting-list")
+
+        assert waiting["id"] in [task["id"] for task in await desk.tasks()]
+        assert await weighed(desk) == (3, 4)
+
+
+async def weighed(desk: Navigation) -> tuple[int, int]:
+    """How many tasks the navigator has, and their load."""
+    found = await desk.read(f"navigators/{NAVIGATOR}")
+    return found["open_tasks"], found["load"]
 
 
 @pytest.mark.acceptance("navigation-3")

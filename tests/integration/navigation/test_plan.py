@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.codes import TaskKind
+from shared.contracts.codes import Role, TaskKind
 from shared.contracts.mdt import CarePlanClosed
 from shared.contracts.navigation import (
     TaskAcknowledged,
@@ -19,7 +19,7 @@ from shared.contracts.navigation import (
     TaskFulfilled,
     TaskRescheduled,
 )
-from shared.kernel.ids import derived_id, new_id
+from shared.kernel.ids import new_id
 from tests.builders.navigation import (
     LEAD,
     NAVIGATOR,
@@ -46,9 +46,10 @@ async def test_three_actions_for_the_navigator_are_three_tasks_however_often_the
         await desk.context.intake.apply(repeated(record, 3))
         await desk.context.deliver(an_agreed_plan(actions), key=person_id, subject=plan_id)
 
-        expected = [str(derived_id(plan_id, action.action_id)) for action in actions[:3]]
+        listed = [task for code in (NAVIGATOR, "clch-case-manager-1") for task in await desk.tasks(code)]
         told = [entry["task_id"] for code in (NAVIGATOR, "clch-case-manager-1") for entry in await desk.feed(code)]
-        assert sorted(told) == sorted(expected)
+        assert sorted(task["action_id"] for task in listed) == sorted(str(action.action_id) for action in actions[:3])
+        assert sorted(told) == sorted(task["id"] for task in listed)
         assert len(await desk.context.published(TaskCreated)) == 3
         assert len(await desk.context.published(TaskAssigned)) == 3
 
@@ -137,6 +138,43 @@ async def test_a_revised_plan_ends_what_it_drops_moves_what_it_moves_and_adds_wh
         assert [event.reason for event in await desk.context.published(TaskCancelled)] == ["care-plan-revised"]
         assert len(await desk.context.published(TaskRescheduled)) == 1
         assert len(await desk.context.published(TaskCreated)) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": TaskKind.SIGNPOST}, {"owner_role": Role.CASE_MANAGER}, {"service_code": "befriending"}],
+    ids=["kind", "role", "service"],
+)
+async def test_an_action_that_continues_as_other_work_is_another_task(owner_url: str, keys: Keys, change: dict[str, Any]) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.register("clch-case-manager-1", role=Role.CASE_MANAGER)
+        before = an_action()
+        after = before.model_copy(update=change)
+        person_id, plan_id = await desk.plan(before)
+
+        for version, action in enumerate((after, before, after), 2):
+            await desk.tell(a_revised_plan([action], version), person=person_id, subject=plan_id)
+            found = [task for code in (NAVIGATOR, "clch-case-manager-1") for task in await desk.tasks(code)]
+
+            asked = (str(action.action_id), action.kind, action.owner_role, action.service_code)
+            assert [(task["action_id"], task["kind"], task["role"], task["service_code"]) for task in found] == [asked]
+
+        assert [event.reason for event in await desk.context.published(TaskCancelled)] == ["care-plan-revised"] * 3
+
+
+async def test_what_a_coordinator_cancelled_no_revision_brings_back(owner_url: str, keys: Keys) -> None:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        action = an_action()
+        person_id, plan_id = await desk.plan(action)
+        [task] = await desk.tasks()
+        cancelled = await desk.ask(task["id"], "cancellation", desk.coordinator, reason="created-in-error")
+
+        await desk.tell(a_revised_plan([action]), person=person_id, subject=plan_id)
+
+        assert cancelled.json()["cancel_reason"] == "created-in-error"
+        assert await desk.tasks() == []
 
 
 async def test_a_revision_leaves_alone_what_is_fulfilled(owner_url: str, keys: Keys) -> None:
@@ -229,7 +267,7 @@ async def test_what_a_state_does_not_permit_is_refused_and_its_actions_say_what_
 
         assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
         actions = {action["name"]: action["href"] for action in await desk.read(f"tasks/{task['id']}/actions")}
-        assert sorted(actions) == ["AcknowledgeTask", "CancelTask", "ReassignTask", "RescheduleTask"]
+        assert sorted(actions) == ["AcknowledgeTask", "CancelTask", "EscalateTask", "ReassignTask", "RescheduleTask"]
         assert actions["AcknowledgeTask"] == f"/navigation/tasks/{task['id']}/acknowledgement"
         assert await desk.context.published(TaskAcknowledged) == []
 

@@ -3,14 +3,14 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.navigation.domain.assignment import Candidate, CaseloadFull, NavigatorAway, RoleDoesNotFit, choose, require_fit
 from services.navigation.domain.navigator import Presence
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
-from shared.contracts.codes import Locality, Role
+from shared.contracts.codes import Locality, Role, TaskKind
 from shared.kernel.errors import RuleBroken
 from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_candidate, a_task
 
@@ -67,7 +67,6 @@ def test_a_coordinator_cannot_choose_somebody_unfit_either(unfit: Candidate, ref
 codes = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
 
 
-@pytest.mark.acceptance("navigation-10")
 @given(codes, st.integers(1, 200), st.integers(1, 50))
 def test_caseloads_of_a_locality_stay_within_one_of_each_other_and_under_the_cap(codes: list[str], arrivals: int, cap: int) -> None:
     policy, caseload = Policy(caseload_cap=cap), Counter(dict.fromkeys(codes, 0))
@@ -97,20 +96,14 @@ def test_nobody_better_is_passed_over(roster: list[tuple[Locality, Presence, int
         assert found.open_tasks == min(candidate.open_tasks for candidate in (near or free))
 
 
-@pytest.mark.acceptance("navigation-10")
-@pytest.mark.parametrize("step_downs", [120, 180, 200])
-@settings(max_examples=10)
-@given(st.lists(st.floats(1, 7), min_size=20, max_size=20))
-def test_two_navigators_carry_the_step_downs_and_plan_actions_of_a_month_within_the_cap(step_downs: int, days: list[float]) -> None:
-    """4.5 discussions a week with three actions each (§2.5); a task takes some days of its usual week (`days`)."""
-    a_month = round(step_downs + 4.5 * 3 * 30 / 7)
-    ends: dict[str, list[float]] = {NAVIGATOR: [], OTHER: []}
+def test_nobody_is_guessed_for_a_person_whose_locality_is_not_known() -> None:
+    assert chosen(a_candidate(), task=a_task(status=Status.UNASSIGNED, locality=None)) is None
+    require_fit(a_task(status=Status.UNASSIGNED, locality=None), a_candidate(), POLICY)
 
-    for number in range(2 * a_month):
-        now = number * 30 / a_month
-        ends = {code: [end for end in of if end > now] for code, of in ends.items()}
-        code = chosen(*(a_candidate(code, len(of)) for code, of in ends.items()))
-        assert code is not None
-        ends[code].append(now + days[number % len(days)])
 
-    assert all(len(of) < POLICY.caseload_cap for of in ends.values())
+def test_what_weighs_more_needs_more_room() -> None:
+    heavy = a_task(status=Status.UNASSIGNED, kind=TaskKind.CARE_COORDINATION)
+
+    assert chosen(a_candidate(open_tasks=49), task=heavy) is None
+    assert chosen(a_candidate(open_tasks=48), task=heavy) == NAVIGATOR
+    assert chosen(a_candidate(open_tasks=49), task=heavy, policy=Policy(task_weights={})) == NAVIGATOR

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import task as tasks
 from services.navigation.domain.feed import Change, Line, lines
 from services.navigation.domain.task import OPEN, Status, Task
-from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
 from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_task, at
@@ -39,8 +39,10 @@ def acts() -> st.SearchStrategy[Act]:
                 lambda task: tasks.block(task, BlockTask(BlockReason.FUNDING), NOW),
                 lambda task: tasks.put_back(task, ReassignReason.ABSENCE, NOW, POLICY),
                 lambda task: tasks.cancel(task, CancelTask(CancelReason.CARE_PLAN_CLOSED), NOW),
-                lambda task: tasks.escalate(task, NOW),
-                lambda task: tasks.mark_overdue(task, NOW),
+                lambda task: tasks.escalate(task, EscalateTask(EscalationReason.CARER_STRAIN), NOW),
+                lambda task: tasks.escalate_unacknowledged(task, NOW),
+                lambda task: tasks.mark_overdue(task, NOW, POLICY),
+                lambda task: tasks.escalate_long_overdue(task, NOW),
             ]
         ),
     )

@@ -15,6 +15,7 @@ from services.navigation.commands import (
     BlockTask,
     CancelTask,
     DeclareAvailability,
+    EscalateTask,
     FulfilTask,
     ReassignTask,
     RegisterNavigator,
@@ -26,7 +27,7 @@ from services.navigation.domain import task as tasks
 from services.navigation.domain.navigator import NAVIGATOR, Presence
 from services.navigation.domain.task import TASK, Status
 from shared.contracts.codes import Locality, Role
-from shared.contracts.navigation import BlockReason, CancelReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.transitions import Transitions, Trigger, name_of
@@ -41,12 +42,14 @@ TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     BeginTask: tasks.begin,
     FulfilTask: lambda task: tasks.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
     BlockTask: lambda task: tasks.block(task, BlockTask(BlockReason.WAITING_LIST), NOW),
+    EscalateTask: lambda task: tasks.escalate(task, EscalateTask(EscalationReason.SAFETY_CONCERN), NOW),
     ResumeTask: tasks.resume,
     ReassignTask: lambda task: tasks.reassign(task, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY),
     RescheduleTask: lambda task: tasks.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
     CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),
-    tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate(task, NOW),
-    tasks.Due.OVERDUE: lambda task: tasks.mark_overdue(task, NOW),
+    tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate_unacknowledged(task, NOW),
+    tasks.Due.OVERDUE: lambda task: tasks.mark_overdue(task, NOW, POLICY),
+    tasks.Due.LONG_OVERDUE: lambda task: tasks.escalate_long_overdue(task, NOW),
 }
 NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),

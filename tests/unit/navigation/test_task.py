@@ -5,15 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.navigation.commands import AssignTask, BlockTask, CancelTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import task as tasks
-from services.navigation.domain.task import AlreadyTheirs, Due, DueTimePassed, DueTimeUnchanged, Status
+from services.navigation.domain.task import WORRIES, AlreadyTheirs, Due, DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged, Status
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.navigation import (
     BlockReason,
     CancelReason,
+    EscalationReason,
     ReassignReason,
     RescheduleReason,
     TaskBlocked,
@@ -159,10 +160,71 @@ def test_a_task_that_nobody_else_can_take_waits_with_a_deadline_that_escalates()
 def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, reason: str) -> None:
     task = a_task(status=status)
 
-    decision = tasks.escalate(task, at("15:00"))
+    decision = tasks.escalate_unacknowledged(task, at("15:00"))
 
-    assert decision.state == replace(task, escalated_at=at("15:00"))
+    assert decision.state == replace(task, escalated_at=at("15:00"), escalation=EscalationReason(reason))
     assert decision.events == [TaskEscalated(kind=task.kind, reason=reason)]
+
+
+@pytest.mark.parametrize("worry", WORRIES)
+def test_a_worry_reaches_the_lead_and_stays_before_them_whatever_happens_to_the_task(worry: EscalationReason) -> None:
+    task = a_task(status=Status.BEGUN)
+
+    decision = tasks.escalate(task, EscalateTask(worry), at("15:00"))
+    blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00")).state
+    resumed = tasks.resume(blocked).state
+    moved = tasks.reschedule(resumed, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
+
+    assert decision.state == replace(task, escalation=worry, escalated_at=at("15:00"))
+    assert decision.events == [TaskEscalated(kind=task.kind, reason=worry.value)]
+    assert {(each.escalation, each.escalated_at) for each in (blocked, resumed, moved)} == {(worry, at("15:00"))}
+
+
+def test_what_was_escalated_for_want_of_hands_or_by_a_block_is_settled_when_work_goes_on() -> None:
+    late = tasks.escalate_unacknowledged(a_task(), at("15:00")).state
+    blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).state
+
+    settled = [
+        tasks.acknowledge(late).state,
+        tasks.reassign(late, ReassignTask(OTHER, ReassignReason.WORKLOAD), at("16:00"), POLICY).state,
+        tasks.resume(blocked).state,
+    ]
+
+    assert {(task.escalation, task.escalated_at) for task in settled} == {(None, None)}
+
+
+def test_what_is_overdue_has_a_deadline_that_escalates_two_working_days_later() -> None:
+    friday = at("17:00", date(2015, 3, 6))
+
+    decision = tasks.mark_overdue(a_task(due_at=friday), friday + MICROSECOND, POLICY)
+
+    assert list(decision.deadlines) == [Deadline(Due.LONG_OVERDUE, at("17:00", date(2015, 3, 10)))]
+
+
+def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
+    command = RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.SERVICE_DATE)
+    overdue = tasks.escalate_long_overdue(a_task(), at("15:00")).state
+    blocked = a_task(status=Status.BLOCKED, escalation=BlockReason.FUNDING, escalated_at=at("15:00"))
+
+    assert tasks.reschedule(overdue, command, at("15:00")).state.escalated_at is None
+    assert tasks.reschedule(blocked, command, at("15:00")).state.escalation is BlockReason.FUNDING
+
+
+@pytest.mark.parametrize(("moves", "days"), [(2, 1), (0, 15)], ids=["too often", "too far"])
+def test_a_navigator_moves_a_due_time_only_a_few_times_and_a_few_days(moves: int, days: int) -> None:
+    command = RescheduleTask(at("15:00") + timedelta(days=days), RescheduleReason.PERSON_ASKED)
+
+    with pytest.raises(DueTimeNotTheirs):
+        tasks.move(a_task(own_moves=moves), command, at("15:00"), POLICY)
+
+
+def test_what_is_due_within_hours_is_acknowledged_within_hours() -> None:
+    urgent = replace(some_work(), due_at=at("16:00"))
+    task = tasks.create(urgent, at("14:00"), POLICY).state
+
+    assert task.acknowledge_by == at("16:00")
+    assert tasks.assign(task, AssignTask(OTHER), at("14:01"), POLICY).state.acknowledge_by == at("16:00")
+    assert tasks.assign(task, AssignTask(OTHER), at("16:01"), POLICY).state.acknowledge_by == POLICY.acknowledge_by(at("16:01"))
 
 
 @pytest.mark.acceptance("navigation-8")
@@ -173,7 +235,10 @@ def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
     decision = tasks.reschedule(task, RescheduleTask(friday, RescheduleReason.SERVICE_DATE), at("15:00"))
 
     assert (decision.state.due_at, decision.state.overdue_at) == (friday, None)
-    assert (list(decision.cancels), list(decision.deadlines)) == ([Due.OVERDUE], [Deadline(Due.OVERDUE, friday + MICROSECOND)])
+    assert (list(decision.cancels), list(decision.deadlines)) == (
+        [Due.OVERDUE, Due.LONG_OVERDUE],
+        [Deadline(Due.OVERDUE, friday + MICROSECOND)],
+    )
     assert decision.events == [TaskRescheduled(from_due_at=task.due_at, due_at=friday, reason="service-date")]
 
 

@@ -7,7 +7,8 @@ import pytest
 from services.navigation.domain import work
 from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed, expect
 from services.navigation.domain.work import Origin
-from shared.contracts.codes import Locality, Role, TaskKind, Urgency
+from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
+from shared.contracts.mdt import Destination
 from shared.contracts.navigation import TaskSource
 from shared.contracts.referrals import Reason
 from shared.kernel.errors import RuleBroken
@@ -30,7 +31,8 @@ def test_only_the_actions_of_navigators_and_case_managers_become_tasks() -> None
 
     ours = [action for action in actions if action.owner_role in {Role.CARE_NAVIGATOR, Role.CASE_MANAGER}]
     assert [(each.task_id, each.role, each.action_id) for each in found] == [
-        (derived_id(origin.source_id, action.action_id), action.owner_role, action.action_id) for action in ours
+        (derived_id(origin.source_id, action.action_id, action.kind, action.owner_role, None), action.owner_role, action.action_id)
+        for action in ours
     ]
 
 
@@ -47,10 +49,33 @@ def test_only_the_actions_of_navigators_and_case_managers_become_tasks() -> None
 def test_a_referral_is_coordination_unless_it_asks_for_information_only(reason: Reason, urgency: Urgency, kind: TaskKind) -> None:
     routed = a_routed_referral(at("10:00"), reason=reason, urgency=urgency, locality=Locality.LOCALITY_B)
 
-    found = work.of_referral(an_origin(TaskSource.REFERRAL), routed, at("14:00"), POLICY)
+    found = work.of_referral(an_origin(TaskSource.REFERRAL), routed, None, at("14:00"), POLICY)
 
     assert (found.kind, found.locality, found.role) == (kind, Locality.LOCALITY_B, Role.CARE_NAVIGATOR)
     assert found.due_at == POLICY.due_from(at("14:00"))
+
+
+@pytest.mark.acceptance("navigation-6")
+@pytest.mark.parametrize(
+    ("level", "urgency", "kind"),
+    [
+        (RiskLevel.LOW, Urgency.ROUTINE, TaskKind.PROVIDE_INFORMATION),
+        (RiskLevel.LOW, Urgency.URGENT, TaskKind.CARE_COORDINATION),
+        (RiskLevel.MEDIUM, Urgency.ROUTINE, TaskKind.CARE_COORDINATION),
+    ],
+)
+def test_level_0_is_given_information_only_unless_a_clinician_found_it_urgent(level: RiskLevel, urgency: Urgency, kind: TaskKind) -> None:
+    routed = a_routed_referral(at("10:00"), reason=Reason.COMPLEX_NEEDS, urgency=urgency)
+
+    assert work.of_referral(an_origin(TaskSource.REFERRAL), routed, level, at("14:00"), POLICY).kind is kind
+
+
+@pytest.mark.parametrize("destination", Destination)
+def test_whoever_nobody_referred_is_led_to_any_destination_and_to_rapid_care_at_once(destination: Destination) -> None:
+    found = work.of_destination(an_origin(TaskSource.MDT), destination, None, at("14:00"), POLICY)
+
+    assert found.service_code == (None if destination is Destination.NAVIGATION else destination.value)
+    assert found.due_at == (at("16:00") if destination is Destination.RAPID_CARE else POLICY.due_from(at("14:00")))
 
 
 def test_a_referral_that_comes_back_is_new_work() -> None:
@@ -58,7 +83,7 @@ def test_a_referral_that_comes_back_is_new_work() -> None:
     again = Origin(PERSON, first.correlation_id, first.source, first.source_id, 7)
     routed = a_routed_referral(at("10:00"))
 
-    ids = {work.of_referral(origin, routed, at("14:00"), POLICY).task_id for origin in (first, again, first)}
+    ids = {work.of_referral(origin, routed, None, at("14:00"), POLICY).task_id for origin in (first, again, first)}
 
     assert len(ids) == 2
 
@@ -72,13 +97,13 @@ def test_a_referral_that_comes_back_is_new_work() -> None:
     ],
 )
 def test_the_check_comes_ninety_one_days_after_the_discharge(discharged_on: date, looks_at: object) -> None:
-    check = expect(PERSON, discharged_on, Locality.WEST, at("14:00"), POLICY)
+    check = expect(PERSON, discharged_on, at("14:00"), POLICY)
 
     assert check.looks_at == looks_at
-    assert check.id == expect(PERSON, discharged_on, Locality.WEST, at("15:00"), POLICY).id
+    assert check.id == expect(PERSON, discharged_on, at("15:00"), POLICY).id
 
 
 @pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckPassed)])
 def test_a_check_that_makes_no_sense_is_refused(discharged_on: date, refusal: type[RuleBroken]) -> None:
     with pytest.raises(refusal):
-        expect(PERSON, discharged_on, Locality.WEST, at("14:00"), POLICY)
+        expect(PERSON, discharged_on, at("14:00"), POLICY)

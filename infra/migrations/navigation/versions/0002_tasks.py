@@ -8,6 +8,7 @@ revision = "0002"
 down_revision = "0001"
 
 INSTANT = sa.DateTime(timezone=True)
+ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
 
 
 def upgrade() -> None:
@@ -30,16 +31,19 @@ def _tasks() -> None:
         sa.Column("action_id", sa.Uuid),
         sa.Column("service_code", sa.Text),
         sa.Column("role", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("acknowledge_by", INSTANT, nullable=False),
         sa.Column("navigator_id", sa.Text),
         sa.Column("escalated_at", INSTANT),
+        sa.Column("escalation", sa.Text),
         sa.Column("overdue_at", INSTANT),
         sa.Column("block_reason", sa.Text),
+        sa.Column("own_moves", sa.Integer, nullable=False),
         sa.Column("outcome", sa.Text),
+        sa.Column("cancel_reason", sa.Text),
         sa.Column("ended_at", INSTANT),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_task"),
@@ -48,6 +52,7 @@ def _tasks() -> None:
     op.create_index("ix_task_source_id", "task", ["source_id"])
     op.create_index("ix_task_held", "task", ["navigator_id", "due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
     op.create_index("ix_task_waiting", "task", ["due_at", "id"], postgresql_where=sa.text("status = 'unassigned'"))
+    op.create_index("ix_task_attention", "task", ["due_at", "id"], postgresql_where=sa.text(ATTENTION))
     op.create_index("ix_task_ended_at", "task", ["ended_at"], postgresql_where=sa.text("outcome IS NOT NULL"))
 
 
@@ -95,7 +100,6 @@ def _home_checks() -> None:
         "home_check",
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
         sa.Column("discharged_on", sa.Date, nullable=False),
         sa.Column("looks_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_home_check"),
@@ -123,6 +127,14 @@ def _copies() -> None:
         sa.Column("activated_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_lead"),
         comment="the copy of who leads",
+    )
+    op.create_table(
+        "risk",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("level", sa.SmallInteger, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_risk"),
+        comment="the copy of the risk level last told",
     )
     op.create_table(
         "care_plan",
