@@ -11,9 +11,10 @@ from services.navigation.api.callers import Coordinator, NavigatorName, Staff
 from services.navigation.api.views import TaskDetail
 from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
+from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
 from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import AlreadyTheirs, DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged, TaskNotFound
+from services.navigation.domain.task import AlreadyTheirs, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome

@@ -109,21 +109,6 @@ class TaskNotFound(NotFound):
     code = "task-not-found"
 
 
-class DueTimePassed(RuleBroken):
-    code = "due-time-passed"
-    advice = "Name a time that lies ahead."
-
-
-class DueTimeUnchanged(RuleBroken):
-    code = "due-time-unchanged"
-    advice = "It is already due at that time; nothing needs to be done."
-
-
-class DueTimeNotTheirs(RuleBroken):
-    code = "due-time-not-theirs"
-    advice = "Ask a coordinator to move it: a navigator may do so a few times, and by a few days."
-
-
 class AlreadyTheirs(RuleBroken):
     code = "already-theirs"
     advice = "Name another navigator; this one has the task already."
@@ -178,7 +163,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
         action_id=task.action_id,
         service_code=task.service_code,
     )
-    return Decision(task, [event], [_acknowledgement(task), _overdue(task)])
+    return Decision(task, [event], [_acknowledgement(task), overdue_deadline(task)])
 
 
 def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
@@ -224,7 +209,7 @@ def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
 def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
     """Put before the lead, while the work goes on (§5.7)."""
     require(task.status, EscalateTask, TASK)
-    return _escalated(task, command.reason, now)
+    return escalated(task, command.reason, now)
 
 
 def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
@@ -249,36 +234,6 @@ def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) 
     return Decision(waiting, [event], [_acknowledgement(waiting)], cancels=[Due.ACKNOWLEDGEMENT])
 
 
-def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """A navigator moves the due time of what is theirs: a few times, and by a few days.
-
-    Raises as `reschedule` does, and DueTimeNotTheirs.
-    """
-    moved = reschedule(replace(task, own_moves=task.own_moves + 1), command, now)
-    if task.own_moves >= policy.own_moves:
-        raise DueTimeNotTheirs(f"Its navigator has moved it {task.own_moves} times already.")
-    if command.due_at > now + timedelta(days=policy.own_move_within_days):
-        raise DueTimeNotTheirs(f"That is more than {policy.own_move_within_days} days ahead.")
-    return moved
-
-
-def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
-    """The due time is moved, and with it the one moment at which the task becomes overdue (§5.12 navigation 8).
-
-    Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
-    """
-    require(task.status, RescheduleTask, TASK)
-    if command.due_at <= now:
-        raise DueTimePassed("The new due time does not lie ahead.")
-    if command.due_at == task.due_at:
-        raise DueTimeUnchanged("The task is due at that time already.")
-    moved = replace(task, due_at=command.due_at, overdue_at=None)
-    if task.escalation is EscalationReason.LONG_OVERDUE:
-        moved = replace(moved, escalation=None, escalated_at=None)
-    event = TaskRescheduled(from_due_at=task.due_at, due_at=command.due_at, reason=command.reason.value)
-    return Decision(moved, [event], [_overdue(moved)], cancels=[Due.OVERDUE, Due.LONG_OVERDUE])
-
-
 def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
     require(task.status, CancelTask, TASK)
     cancelled = replace(task, status=Status.CANCELLED, cancel_reason=command.reason, ended_at=now)
@@ -289,23 +244,11 @@ def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
     """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
     require(task.status, Due.ACKNOWLEDGEMENT, TASK)
     reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
-    return _escalated(task, reason, now)
+    return escalated(task, reason, now)
 
 
-def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
-    """The first instant after its due time came; a flag, once for each due time. If it stays so, the lead is asked."""
-    require(task.status, Due.OVERDUE, TASK)
-    deadline = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_at(task.due_at))
-    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)], [deadline])
-
-
-def escalate_long_overdue(task: Task, now: datetime) -> Decision[Task]:
-    """It stayed overdue."""
-    require(task.status, Due.LONG_OVERDUE, TASK)
-    return _escalated(task, EscalationReason.LONG_OVERDUE, now)
-
-
-def _escalated(task: Task, reason: EscalationReason, now: datetime) -> Decision[Task]:
+def escalated(task: Task, reason: EscalationReason, now: datetime) -> Decision[Task]:
+    """Put before the lead; its state stays."""
     return Decision(_before_lead(task, reason, now), [TaskEscalated(kind=task.kind, reason=reason.value)])
 
 
@@ -334,7 +277,7 @@ def _acknowledgement(task: Task) -> Deadline:
     return Deadline(Due.ACKNOWLEDGEMENT, task.acknowledge_by)
 
 
-def _overdue(task: Task) -> Deadline:
+def overdue_deadline(task: Task) -> Deadline:
     return Deadline(Due.OVERDUE, task.due_at + timedelta(microseconds=1))
 
 

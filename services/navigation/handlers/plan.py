@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.navigation.commands import RescheduleTask
-from services.navigation.domain import task as domain
+from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Origin, Work, of_plan
 from services.navigation.handlers.desk import cancel_all, keep, make_once, origin_of
@@ -63,4 +63,4 @@ async def _follow(task: Task, work: Work, tx: Tx) -> None:
     """The plan decides when its tasks are due; a day that has passed already changes nothing."""
     if task.due_at != work.due_at and work.due_at > tx.now:
         command = RescheduleTask(work.due_at, RescheduleReason.CARE_PLAN_REVISED)
-        await keep(task, domain.reschedule(task, command, tx.now), tx=tx)
+        await keep(task, due_time.reschedule(task, command, tx.now), tx=tx)

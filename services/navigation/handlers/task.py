@@ -1,6 +1,7 @@
 """What is done with a task, by its navigator or by a coordinator."""
 
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import due_time
 from services.navigation.domain import task as domain
 from services.navigation.domain.access import COORDINATE, require_involved, require_own
 from services.navigation.domain.assignment import require_fit
@@ -67,7 +68,7 @@ async def reschedule_task(at: At, command: RescheduleTask, *, tx: Tx) -> Task:
     """A coordinator as far as the work needs; a navigator within the limits of the policy."""
     task = await _take_up(at, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
-    decision = domain.reschedule(task, command, tx.now) if is_coordinator else domain.move(task, command, tx.now, tx.policy)
+    decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
     return await keep(task, decision, tx=tx)
 
 
@@ -87,7 +88,7 @@ async def on_acknowledgement(timer: Timer, *, tx: Tx) -> None:
 async def on_overdue(timer: Timer, *, tx: Tx) -> None:
     await take_turn(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, domain.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
+    await keep(task, due_time.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
 
 
 async def on_long_overdue(timer: Timer, *, tx: Tx) -> None:
@@ -95,7 +96,7 @@ async def on_long_overdue(timer: Timer, *, tx: Tx) -> None:
     await take_turn(tx)
     task = await tasks.load(tx, timer.subject)
     if task.escalation is None:
-        await keep(task, domain.escalate_long_overdue(task, tx.now), tx=tx)
+        await keep(task, due_time.escalate_long_overdue(task, tx.now), tx=tx)
 
 
 async def _take_up(at: At, tx: Tx) -> Task:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import due_time
 from services.navigation.domain import task as tasks
 from services.navigation.domain.feed import Change, Line, lines
 from services.navigation.domain.task import OPEN, Status, Task
@@ -29,7 +30,7 @@ def acts() -> st.SearchStrategy[Act]:
     return st.one_of(
         code.map(lambda code: lambda task: tasks.assign(task, AssignTask(code), NOW, POLICY)),
         code.map(lambda code: lambda task: tasks.reassign(task, ReassignTask(code, ReassignReason.WORKLOAD), NOW, POLICY)),
-        days.map(lambda due_at: lambda task: tasks.reschedule(task, RescheduleTask(due_at, RescheduleReason.PERSON_ASKED), NOW)),
+        days.map(lambda due_at: lambda task: due_time.reschedule(task, RescheduleTask(due_at, RescheduleReason.PERSON_ASKED), NOW)),
         st.sampled_from(
             [
                 tasks.acknowledge,
@@ -41,8 +42,8 @@ def acts() -> st.SearchStrategy[Act]:
                 lambda task: tasks.cancel(task, CancelTask(CancelReason.CARE_PLAN_CLOSED), NOW),
                 lambda task: tasks.escalate(task, EscalateTask(EscalationReason.CARER_STRAIN), NOW),
                 lambda task: tasks.escalate_unacknowledged(task, NOW),
-                lambda task: tasks.mark_overdue(task, NOW, POLICY),
-                lambda task: tasks.escalate_long_overdue(task, NOW),
+                lambda task: due_time.mark_overdue(task, NOW, POLICY),
+                lambda task: due_time.escalate_long_overdue(task, NOW),
             ]
         ),
     )

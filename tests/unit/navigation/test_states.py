@@ -22,6 +22,7 @@ from services.navigation.commands import (
     RescheduleTask,
     ResumeTask,
 )
+from services.navigation.domain import due_time
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
 from services.navigation.domain.navigator import NAVIGATOR, Presence
@@ -45,11 +46,11 @@ TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     EscalateTask: lambda task: tasks.escalate(task, EscalateTask(EscalationReason.SAFETY_CONCERN), NOW),
     ResumeTask: tasks.resume,
     ReassignTask: lambda task: tasks.reassign(task, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY),
-    RescheduleTask: lambda task: tasks.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
+    RescheduleTask: lambda task: due_time.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
     CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),
     tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate_unacknowledged(task, NOW),
-    tasks.Due.OVERDUE: lambda task: tasks.mark_overdue(task, NOW, POLICY),
-    tasks.Due.LONG_OVERDUE: lambda task: tasks.escalate_long_overdue(task, NOW),
+    tasks.Due.OVERDUE: lambda task: due_time.mark_overdue(task, NOW, POLICY),
+    tasks.Due.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW),
 }
 NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),

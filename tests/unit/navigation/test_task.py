@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
+from services.navigation.domain import due_time
 from services.navigation.domain import task as tasks
-from services.navigation.domain.task import WORRIES, AlreadyTheirs, Due, DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged, Status
+from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
+from services.navigation.domain.task import WORRIES, AlreadyTheirs, Due, Status
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Role, TaskKind
@@ -173,7 +175,7 @@ def test_a_worry_reaches_the_lead_and_stays_before_them_whatever_happens_to_the_
     decision = tasks.escalate(task, EscalateTask(worry), at("15:00"))
     blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00")).state
     resumed = tasks.resume(blocked).state
-    moved = tasks.reschedule(resumed, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
+    moved = due_time.reschedule(resumed, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
 
     assert decision.state == replace(task, escalation=worry, escalated_at=at("15:00"))
     assert decision.events == [TaskEscalated(kind=task.kind, reason=worry.value)]
@@ -196,18 +198,18 @@ def test_what_was_escalated_for_want_of_hands_or_by_a_block_is_settled_when_work
 def test_what_is_overdue_has_a_deadline_that_escalates_two_working_days_later() -> None:
     friday = at("17:00", date(2015, 3, 6))
 
-    decision = tasks.mark_overdue(a_task(due_at=friday), friday + MICROSECOND, POLICY)
+    decision = due_time.mark_overdue(a_task(due_at=friday), friday + MICROSECOND, POLICY)
 
     assert list(decision.deadlines) == [Deadline(Due.LONG_OVERDUE, at("17:00", date(2015, 3, 10)))]
 
 
 def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
     command = RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.SERVICE_DATE)
-    overdue = tasks.escalate_long_overdue(a_task(), at("15:00")).state
+    overdue = due_time.escalate_long_overdue(a_task(), at("15:00")).state
     blocked = a_task(status=Status.BLOCKED, escalation=BlockReason.FUNDING, escalated_at=at("15:00"))
 
-    assert tasks.reschedule(overdue, command, at("15:00")).state.escalated_at is None
-    assert tasks.reschedule(blocked, command, at("15:00")).state.escalation is BlockReason.FUNDING
+    assert due_time.reschedule(overdue, command, at("15:00")).state.escalated_at is None
+    assert due_time.reschedule(blocked, command, at("15:00")).state.escalation is BlockReason.FUNDING
 
 
 @pytest.mark.parametrize(("moves", "days"), [(2, 1), (0, 15)], ids=["too often", "too far"])
@@ -215,7 +217,7 @@ def test_a_navigator_moves_a_due_time_only_a_few_times_and_a_few_days(moves: int
     command = RescheduleTask(at("15:00") + timedelta(days=days), RescheduleReason.PERSON_ASKED)
 
     with pytest.raises(DueTimeNotTheirs):
-        tasks.move(a_task(own_moves=moves), command, at("15:00"), POLICY)
+        due_time.move(a_task(own_moves=moves), command, at("15:00"), POLICY)
 
 
 def test_what_is_due_within_hours_is_acknowledged_within_hours() -> None:
@@ -232,7 +234,7 @@ def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
     task = a_task(overdue_at=at("13:00"))
     friday = at("12:00", date(2015, 3, 6))
 
-    decision = tasks.reschedule(task, RescheduleTask(friday, RescheduleReason.SERVICE_DATE), at("15:00"))
+    decision = due_time.reschedule(task, RescheduleTask(friday, RescheduleReason.SERVICE_DATE), at("15:00"))
 
     assert (decision.state.due_at, decision.state.overdue_at) == (friday, None)
     assert (list(decision.cancels), list(decision.deadlines)) == (
@@ -245,14 +247,14 @@ def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
 @pytest.mark.parametrize("due_at", [at("15:00"), at("14:59")])
 def test_a_due_time_cannot_lie_behind(due_at: datetime) -> None:
     with pytest.raises(DueTimePassed):
-        tasks.reschedule(a_task(), RescheduleTask(due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
+        due_time.reschedule(a_task(), RescheduleTask(due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
 
 
 def test_a_due_time_that_is_not_moved_is_refused() -> None:
     task = a_task()
 
     with pytest.raises(DueTimeUnchanged):
-        tasks.reschedule(task, RescheduleTask(task.due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
+        due_time.reschedule(task, RescheduleTask(task.due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
 
 
 def test_a_cancelled_task_keeps_no_deadline() -> None:

@@ -1,0 +1,73 @@
+"""When a task is due: moved by its navigator, a coordinator or the plan; overdue once for each due time; long overdue.
+
+Pure: values in, a Decision out. Sources: domain.md §5.7, §2.13, §5.12 navigation 8.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.navigation.commands import RescheduleTask
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import TASK, Due, Task, escalated, overdue_deadline
+from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import RuleBroken
+from shared.kernel.transitions import require
+
+
+class DueTimePassed(RuleBroken):
+    code = "due-time-passed"
+    advice = "Name a time that lies ahead."
+
+
+class DueTimeUnchanged(RuleBroken):
+    code = "due-time-unchanged"
+    advice = "It is already due at that time; nothing needs to be done."
+
+
+class DueTimeNotTheirs(RuleBroken):
+    code = "due-time-not-theirs"
+    advice = "Ask a coordinator to move it: a navigator may do so a few times, and by a few days."
+
+
+def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
+    """A navigator moves the due time of what is theirs: a few times, and by a few days.
+
+    Raises as `reschedule` does, and DueTimeNotTheirs.
+    """
+    moved = reschedule(replace(task, own_moves=task.own_moves + 1), command, now)
+    if task.own_moves >= policy.own_moves:
+        raise DueTimeNotTheirs(f"Its navigator has moved it {task.own_moves} times already.")
+    if command.due_at > now + timedelta(days=policy.own_move_within_days):
+        raise DueTimeNotTheirs(f"That is more than {policy.own_move_within_days} days ahead.")
+    return moved
+
+
+def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
+    """The due time is moved, and with it the one moment at which the task becomes overdue (§5.12 navigation 8).
+
+    Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
+    """
+    require(task.status, RescheduleTask, TASK)
+    if command.due_at <= now:
+        raise DueTimePassed("The new due time does not lie ahead.")
+    if command.due_at == task.due_at:
+        raise DueTimeUnchanged("The task is due at that time already.")
+    moved = replace(task, due_at=command.due_at, overdue_at=None)
+    if task.escalation is EscalationReason.LONG_OVERDUE:
+        moved = replace(moved, escalation=None, escalated_at=None)
+    event = TaskRescheduled(from_due_at=task.due_at, due_at=command.due_at, reason=command.reason.value)
+    return Decision(moved, [event], [overdue_deadline(moved)], cancels=[Due.OVERDUE, Due.LONG_OVERDUE])
+
+
+def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
+    """The first instant after its due time came; a flag, once for each due time. If it stays so, the lead is asked."""
+    require(task.status, Due.OVERDUE, TASK)
+    deadline = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_at(task.due_at))
+    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)], [deadline])
+
+
+def escalate_long_overdue(task: Task, now: datetime) -> Decision[Task]:
+    """It stayed overdue."""
+    require(task.status, Due.LONG_OVERDUE, TASK)
+    return escalated(task, EscalationReason.LONG_OVERDUE, now)
