@@ -1,4 +1,12 @@
-"""How often each event happens in the story (domain.md §3.4). What is not named here may happen as often as it likes."""
+"""The story as domain.md §3.4 fixes it: how often each event happens, when, and what the API answers.
+
+What is not named here may happen as often as it likes.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from infra.demo.calendar import day
 
 EXPECTED: dict[str, int] = {
     # Two risk runs: into level 2, then into level 3 as a high climber.
@@ -19,6 +27,7 @@ EXPECTED: dict[str, int] = {
     "mdt.case.screened.v1": 1,
     "mdt.case.listed.v1": 2,
     "mdt.case.discussed.v1": 2,
+    "mdt.meeting.held.v1": 2,
     "mdt.care-plan.offered.v1": 1,
     "mdt.care-plan.agreed.v1": 1,
     "mdt.care-plan.enacted.v1": 1,
@@ -29,12 +38,19 @@ EXPECTED: dict[str, int] = {
     "mdt.lead.accepted.v1": 1,
     "mdt.lead.activated.v1": 1,
     "mdt.lead.ended.v1": 0,
-    # The navigator's tasks: two done, one blocked and put before the lead.
+    # The navigator's tasks: three of the plan, one that looks in after the crisis, one of the revised plan. Two of the plan and the
+    # look are done; one of the plan is blocked, put before the lead and, with nobody to befriend him, overdue.
+    "navigation.task.created.v1": 5,
+    "navigation.task.assigned.v1": 5,
+    "navigation.task.fulfilled.v1": 3,
+    "navigation.task.overdue.v1": 1,
     "navigation.task.blocked.v1": 1,
     "navigation.task.escalated.v1": 1,
     # The crisis: 102 minutes, warned at 60 and 90, no breach.
     "rapid-care.response.requested.v1": 1,
     "rapid-care.response.accepted.v1": 1,
+    "rapid-care.response.declined.v1": 0,
+    "rapid-care.response.escalated.v1": 0,
     "rapid-care.response.assigned.v1": 1,
     "rapid-care.response.en-route.v1": 1,
     "rapid-care.response.at-risk.v1": 2,
@@ -45,4 +61,28 @@ EXPECTED: dict[str, int] = {
     "rapid-care.response.stepped-down.v1": 1,
     "rapid-care.response.closed.v1": 1,
     "rapid-care.response.avoidance-confirmed.v1": 1,
+}
+
+#: London times, to the minute.
+TIMES: dict[str, Sequence[datetime]] = {
+    "rapid-care.response.requested.v1": [day(14, "19:30")],
+    "rapid-care.response.at-risk.v1": [day(14, "20:30"), day(14, "21:00")],
+    "rapid-care.response.contacted.v1": [day(14, "21:12")],
+}
+
+#: From the end of the response to the day on which no admission had been seen.
+CONFIRMED_AFTER = timedelta(days=14)
+
+#: What the API said on the way, by the names under which the story noted it.
+ANSWERS: dict[str, object] = {
+    "contact thirty days before": "gp-W07",
+    "contact after the meeting": "clch-community-nurse-1",
+    "contact at the end": "clch-community-nurse-1",
+    "story_known": True,
+    "clock": "met",
+    "minutes": 102,
+    "benefit_pounds": 2004,
+    "is_confirmed": True,
+    "plan_version": 2,
+    "outcome for his GP": "care-plan-agreed",
 }

@@ -33,20 +33,32 @@ async def everybody_is_there(world: World) -> list[str]:
 
 async def risk_is_level_two(world: World) -> list[str]:
     report = await _import_risk(world, "9.80", "2026-08-08")
-    return [f"The practices' risk scores are imported: {report['rows']} person, ratio 9.80 is level 2. The GP is the contact."]
+    await world.settle()
+    found = await _finding(world)
+    world.ids["person"] = found["person_id"]
+    contact = await _contact(world, "thirty days before")
+    return [
+        f"The practices' risk scores are imported: {report['rows']} person, ratio {found['ratio']:.2f} is level {found['level']}.",
+        f"His one contact from now on: {contact}.",
+    ]
 
 
 async def risk_climbs(world: World) -> list[str]:
     await _import_risk(world, "27.10", "2026-09-06")
-    found = await world.caller("mdt-coordinator").get("/mdt/case-finding", practice=PRACTICE)
-    if not found["items"]:
-        raise StoryBroken("Mr Dale does not stand on his practice's case-finding list")
-    return ["Two admissions later the ratio is 27.10: level 3, and a high climber. His practice's case-finding list shows him."]
+    found = await _finding(world)
+    if not found["is_high_climber"]:
+        raise StoryBroken("Mr Dale is not shown as a high climber")
+    return [
+        f"Two admissions later the ratio is {found['ratio']:.2f}: level {found['level']}, and a high climber.",
+        "His practice's case-finding list shows him.",
+    ]
 
 
 async def his_gp_refers(world: World) -> list[str]:
     receipt = await world.caller("gp").create("/referrals", _first_referral(), key="mr-dale-complex")
-    world.ids |= {"referral": receipt["id"], "person": receipt["person_id"]}
+    if receipt["person_id"] != world.ids["person"]:
+        raise StoryBroken("the person referred is not the one whose score was imported")
+    world.ids["referral"] = receipt["id"]
     world.seen["reference"] = receipt["reference"]
     return [f"His GP tells his story once, and refers. The receipt: {receipt['reference']}."]
 
@@ -75,14 +87,16 @@ async def the_case_is_screened(world: World) -> list[str]:
 
 async def the_meeting_agrees(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
-    case = await coordinator.act(path, "discussion", _discussion())
-    await coordinator.act(f"/mdt/meetings/{case['meeting_id']}", "held", {"attended": _ATTENDED})
+    meeting = (await coordinator.get(path))["meeting_id"]
+    await coordinator.act(f"/mdt/meetings/{meeting}", "held", {"attended": _ATTENDED})
+    await coordinator.act(path, "discussion", _discussion())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.ids["plan"] = plan["id"]
-    await _navigator_acknowledges(world)
+    seen = await _navigator_acknowledges(world)
+    contact = await _contact(world, "after the meeting")
     return [
-        "GP, consultant, social worker, mental health and community nurse agree one plan with him: he stays at home with Sally.",
-        "The community nurse is his accountable lead from now on. Three actions stand in the navigator's feed, who has seen them.",
+        f"GP, consultant, social worker, mental health and community nurse agree one plan with him: {_matters(plan)}",
+        f"His accountable lead from now on: {contact}. {seen} actions stand in the navigator's feed, who has seen them.",
     ]
 
 
@@ -112,8 +126,9 @@ async def louise_calls(world: World) -> list[str]:
     await access.act(path, "triage", {"urgency": "urgent", "is_complex": False, "reason": "New confusion and fever, likely infection."})
     await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
     return [
-        "Louise calls: her father is confused and hot. Nobody asks for his story again, it is on the screen.",
-        f"{receipt['reference']} is urgent and goes to Rapid Care in the same minute. Somebody must be there by 21:30.",
+        "Louise calls: her father is confused and hot. "
+        + ("Nobody asks for his story again, it is on the screen." if known["story"] else "Nobody knows his story."),
+        f"{receipt['reference']} is urgent and goes to Rapid Care in the same minute.",
     ]
 
 
@@ -127,30 +142,39 @@ async def a_nurse_takes_it(world: World) -> list[str]:
     briefing = await rapid.get(f"{path}/briefing")
     await rapid.act(path, "departure")
     world.seen["crisis"] = briefing["crisis_plan"]["what_to_do"]
-    return [f"Accepted, assigned, on the way. The crisis plan is on her screen: “{world.seen['crisis']}”"]
+    due = f"{datetime.fromisoformat(queue['items'][0]['due_at']).astimezone(LONDON):%H:%M}"
+    return [
+        f"Somebody must be there by {due}. Accepted, assigned, on the way.",
+        f"The crisis plan is on her screen: “{world.seen['crisis']}”",
+    ]
 
 
 async def she_is_there(world: World) -> list[str]:
     rapid, path = world.caller("rapid-care"), f"/rapid-care/responses/{world.ids['response']}"
     response = await rapid.act(path, "first-contact", {"contacted_at": day(14, "21:12").isoformat(), "mode": "face-to-face"})
     received, contacted = (datetime.fromisoformat(response[name]) for name in ("received_at", "contacted_at"))
-    world.seen["minutes"] = round((contacted - received).total_seconds() / 60)
-    return [f"First contact, face to face, {world.seen['minutes']} minutes after the call. The clock has stopped, in time."]
+    world.seen |= {"minutes": round((contacted - received).total_seconds() / 60), "clock": response["clock"]}
+    return [f"First contact, {response['contact_mode']}, {world.seen['minutes']} minutes after the call. The clock: {response['clock']}."]
 
 
 async def care_at_home(world: World) -> list[str]:
     rapid, path = world.caller("rapid-care"), f"/rapid-care/responses/{world.ids['response']}"
     await rapid.act(path, "assessment", {"health_needs": ["infection", "confusion"], "social_needs": ["personal-care"]})
-    await rapid.act(path, "package", {"items": _PACKAGE})
-    return ["Assessed for health and social need together: IV antibiotics now, night sitting tonight, enablement from Monday."]
+    agreed = await rapid.act(path, "package", {"items": _PACKAGE})
+    return ["Assessed for health and social need together:"] + [
+        f"  {each['kind']} from {_local(each['starts_at'])}" for each in agreed["package"]
+    ]
 
 
 async def the_crisis_is_over(world: World) -> list[str]:
     rapid, path = world.caller("rapid-care"), f"/rapid-care/responses/{world.ids['response']}"
-    await rapid.act(path, "step-down", {"destination": "integrated-locality-team"})
+    stepped = await rapid.act(path, "step-down", {"destination": "integrated-locality-team"})
     closed = await rapid.act(path, "closure", {"outcome": "admission-avoided"})
     world.seen["benefit_pounds"] = closed["benefit_pounds"]
-    return [f"Stepped down to the locality team. Outcome: admission avoided. Counted benefit: £{closed['benefit_pounds']:,} (scheme 3a)."]
+    return [
+        f"Stepped down to: {stepped['stepped_down_to']}. Outcome: {closed['outcome']}.",
+        f"Counted benefit: £{closed['benefit_pounds']:,} (scheme 3a).",
+    ]
 
 
 async def the_navigator_looks_in(world: World) -> list[str]:
@@ -158,30 +182,36 @@ async def the_navigator_looks_in(world: World) -> list[str]:
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
     check = next(task for task in tasks if task["kind"] == "follow-up-check")
     for verb, body in (("acknowledgement", None), ("beginning", None), ("fulfilment", {"outcome": "checked-well"})):
-        await navigator.act(f"/navigation/tasks/{check['id']}", verb, body)
-    return ["The follow-up check that the step-down put into the feed: he is well, Sally too."]
+        done = await navigator.act(f"/navigation/tasks/{check['id']}", verb, body)
+    return [f"The step-down put a {check['kind']} into the feed. It is {done['status']}: {done['outcome']}."]
 
 
 async def the_meeting_reviews(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
-    case = await coordinator.act(path, "discussion", _revision())
-    await coordinator.act(f"/mdt/meetings/{case['meeting_id']}", "held", {"attended": _ATTENDED})
+    meeting = (await coordinator.get(path))["meeting_id"]
+    await coordinator.act(f"/mdt/meetings/{meeting}", "held", {"attended": _ATTENDED})
+    await coordinator.act(path, "discussion", _revision())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
+    world.seen["plan_version"] = plan["plan_version"]
     await _navigator_acknowledges(world)
-    return [f"The meeting looks at the plan again: version {plan['plan_version']}, same lead."]
+    return [f"The meeting looks at the plan again: version {plan['plan_version']}."]
 
 
 async def two_weeks_later(world: World) -> list[str]:
     access = world.caller("point-of-access")
     timeline = await access.get(f"/referrals/people/{world.ids['person']}/timeline")
-    contact = await access.get(f"/referrals/people/{world.ids['person']}/contact")
+    contact = await _contact(world, "at the end")
     referral = await world.caller("gp").get(f"/referrals/{world.ids['referral']}")
-    world.seen |= {"contact": contact, "timeline": timeline["items"], "referral": referral}
-    lines = ["No admission was seen. What everybody who is involved can read on one page:", ""]
+    response = await world.caller("rapid-care").get(f"/rapid-care/responses/{world.ids['response']}")
+    confirmed = response["avoidance_confirmed_at"]
+    world.seen |= {"timeline": timeline["items"], "referral": referral, "is_confirmed": confirmed is not None}
+    world.seen["outcome for his GP"] = referral["outcome"]
+    lines = ["What everybody who is involved can read on one page:", ""]
     lines += [f"{_local(each['occurred_at'])}  {each['type']}" for each in timeline["items"]]
-    lines += ["", f"His one contact: {contact['role']}, {contact['organisation']}, {contact['telephone']}."]
+    lines += ["", f"His one contact: {contact}."]
     lines += [f"What his GP sees under {referral['reference']}: {referral['status']}, {referral['outcome']}."]
-    lines += [f"Two-hour response: {world.seen['minutes']} minutes, met. Admission avoided, confirmed: £{world.seen['benefit_pounds']:,}."]
+    lines += [f"Two-hour response: {world.seen['minutes']} minutes, {world.seen['clock']}."]
+    lines += [f"{response['outcome']}, confirmed {_local(confirmed) if confirmed else 'not yet'}: £{response['benefit_pounds']:,}."]
     return lines
 
 
@@ -265,12 +295,33 @@ def _revision() -> dict[str, Any]:
     return {**{key: value for key, value in _discussion().items() if key != "lead"}, "actions": [follow_up]}
 
 
-async def _navigator_acknowledges(world: World) -> None:
+async def _finding(world: World) -> Any:
+    found = await world.caller("mdt-coordinator").get("/mdt/case-finding", practice=PRACTICE)
+    if not found["items"]:
+        raise StoryBroken("Mr Dale does not stand on his practice's case-finding list")
+    return found["items"][0]
+
+
+async def _contact(world: World, when: str) -> str:
+    """The one professional who is responsible for him now, in words."""
+    contact = await world.caller("point-of-access").get(f"/referrals/people/{world.ids['person']}/contact")
+    world.seen[f"contact {when}"] = contact["professional_id"]
+    return f"{contact['role']} of {contact['organisation']}, {contact['telephone']}"
+
+
+def _matters(plan: Any) -> str:
+    return f"“{plan['in_force']['joint_plan']['what_matters']}”"
+
+
+async def _navigator_acknowledges(world: World) -> int:
+    """Says how many tasks were new in the feed."""
     await world.settle()
     navigator = world.caller("clch-navigator-1")
-    for task in (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]:
-        if task["status"] == "assigned":
-            await navigator.act(f"/navigation/tasks/{task['id']}", "acknowledgement")
+    tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
+    new = [task for task in tasks if task["status"] == "assigned"]
+    for task in new:
+        await navigator.act(f"/navigation/tasks/{task['id']}", "acknowledgement")
+    return len(new)
 
 
 async def _import_risk(world: World, ratio: str, valid_from: str) -> Any:

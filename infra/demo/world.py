@@ -15,6 +15,15 @@ from infra.time_travel import travel
 from shared.kernel.ids import new_id
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asked what of the API."""
+
+    caller: str
+    method: str
+    path: str
+
+
 class StoryBroken(Exception):
     """The product did not answer as the story needs; the text says who asked what and what came back."""
 
@@ -26,6 +35,7 @@ class Caller:
     name: str
     http: httpx.AsyncClient
     bearer: str
+    calls: list[Call] = field(default_factory=list)
 
     async def get(self, path: str, **query: Any) -> Any:
         return (await self._ask("GET", path, params=query)).json()
@@ -44,6 +54,7 @@ class Caller:
         return (await self._ask("PUT", path, json=body)).json()
 
     async def _ask(self, method: str, path: str, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
+        self.calls.append(Call(self.name, method, path))
         response = await self.http.request(method, path, headers={"Authorization": f"Bearer {self.bearer}", **(headers or {})}, **request)
         if not response.is_success:
             raise StoryBroken(f"{self.name} asked {method} {path} and got {response.status_code}: {response.text}")
@@ -52,16 +63,17 @@ class Caller:
 
 @dataclass
 class World:
-    """The running product, the clock of care, and what the story has learnt so far (`ids`, `seen`)."""
+    """The running product, the clock of care, and what the story has learnt so far (`ids`, `seen`, `calls`)."""
 
     product: Product
     http: httpx.AsyncClient
     owner: "asyncpg.Connection[asyncpg.Record]"
     ids: dict[str, UUID | str] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
 
     def caller(self, name: str) -> Caller:
-        return Caller(name, self.http, token(self.product.keys, name))
+        return Caller(name, self.http, token(self.product.keys, name), self.calls)
 
     async def travel(self, instant: datetime) -> None:
         await travel(self.owner, instant)
@@ -70,4 +82,4 @@ class World:
         await settle(self.owner)
 
 
-__all__ = ["CALLERS", "Caller", "StoryBroken", "World"]
+__all__ = ["CALLERS", "Call", "Caller", "StoryBroken", "World"]

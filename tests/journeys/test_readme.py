@@ -43,13 +43,25 @@ async def test_the_walk_through_the_api_gives_what_the_readme_shows(product: Pro
     assert len(steps) == 6
 
 
+@pytest.mark.parametrize("answer", [[], [{"name": "AcceptResponse"}], [{"name": "AcceptResponse"}] * 3, [{"name": "Other"}] * 2, {}, None])
+def test_an_answer_with_less_more_or_something_else_is_not_what_the_readme_shows(answer: Any) -> None:
+    assert _differs([{"name": "AcceptResponse"}] * 2, answer) is not None
+
+
+def test_what_the_walk_writes_is_not_taken_for_part_of_the_repository() -> None:
+    written = re.findall(r"\| tee (\S+)", README.read_text())
+
+    assert written
+    assert {f"/{name}" for name in written} <= set((README.parent / ".gitignore").read_text().splitlines())
+
+
 def _differs(shown: Any, got: Any, where: str = "answer") -> str | None:
     """The first place where what is shown is not what was answered; fields that are not shown may be anything."""
     if shown == _ANYTHING:
         return None if got is not None else where
-    if isinstance(shown, dict):
+    if isinstance(shown, dict) and isinstance(got, dict):
         return next((found for key, value in shown.items() if (found := _differs(value, got.get(key), f"{where}.{key}"))), None)
-    if isinstance(shown, list):
-        pairs = zip(shown, got, strict=False)
+    if isinstance(shown, list) and isinstance(got, list) and len(shown) == len(got):
+        pairs = zip(shown, got, strict=True)
         return next((found for value, other in pairs if (found := _differs(value, other, f"{where}[]"))), None)
     return None if shown == got else f"{where}: {got}"
