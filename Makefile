@@ -44,16 +44,17 @@ bench: $(READY) ## measure: risk import against a bare COPY of the same file, an
 	@$(BIN)/python -m tests.bench.path
 
 chaos: $(READY) ## live the story and the broker's faults with processes killed and data wiped
-	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py
+	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py tests/integration/platform/test_worker.py
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): infra/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "Preparing .venv (first use, or the dependencies changed) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --compile-bytecode --require-hashes -r infra/requirements.lock
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --no-deps -e .
-	@touch $@
+	@echo "Preparing .venv from infra/requirements.lock (first use, or the dependencies changed): some 400 MB, a minute or two ..."
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' 2> /dev/null || $(PYTHON) -m venv --clear .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
+	@began=$$(date +%s) && \
+	{ $(BIN)/uv --version 2> /dev/null | grep -qF " $(UV_VERSION)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); } && \
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --system-certs --compile-bytecode --require-hashes infra/requirements.lock && \
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --system-certs --no-deps -e . && \
+	touch $@ && echo "Ready in $$(($$(date +%s) - began)) s."

@@ -36,7 +36,7 @@ async def check_database(url: str) -> Server:
     try:
         connection = await asyncpg.connect(url, timeout=_PATIENCE)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
-        raise StackError(f"DATABASE_URL is set, but no PostgreSQL answers there ({type(trouble).__name__}).") from None
+        raise StackError(f"DATABASE_URL is set, but no PostgreSQL lets us in there ({type(trouble).__name__}).") from None
     try:
         return Server(url, str(await connection.fetchval("SHOW server_version")))
     finally:
@@ -48,5 +48,5 @@ async def check_kafka(bootstrap: str) -> Server:
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
         if port.isdigit() and await accepts(host, int(port)):
-            return Server(bootstrap, "given")
+            return Server(bootstrap, "of KAFKA_BOOTSTRAP_SERVERS")
     raise StackError("KAFKA_BOOTSTRAP_SERVERS is set, but no broker accepts a connection there.")

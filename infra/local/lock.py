@@ -24,6 +24,18 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
+def is_taken(path: Path) -> bool:
+    """Whether somebody holds the lock now."""
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def take(path: Path, name: str) -> IO[str]:
     """Hold the lock of the stack `name` until the returned file is closed, or refuse at once."""
     make_folder(path.parent)

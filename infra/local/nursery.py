@@ -3,7 +3,8 @@
 Importing the product takes a process seconds; those started here share one import, and its memory until they write to it. The server
 is multiprocessing's own: one per process that asks, started with `prepare` or at the first `start`.
 
-Invariant: a program started here ends when the process that asked for it does.
+Invariant: a program started here ends when the process that asked for it does, and a program that counts as ended has ended: when the
+server is killed, nobody can say any more how its programs do, so they are ended too.
 """
 
 import asyncio
@@ -13,10 +14,13 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Thread
+
+import psutil
 
 from infra.local.child import Child
 from infra.local.errors import StackError
@@ -46,7 +50,7 @@ class Forked:
     """A started process, seen as asyncio's own are."""
 
     def __init__(self, process: ForkServerProcess) -> None:
-        self._process, self._ended = process, asyncio.Event()
+        self._process, self._ended, self._itself = process, asyncio.Event(), _seen(process)
         asyncio.get_running_loop().add_reader(process.sentinel, self._note)
 
     @property
@@ -64,7 +68,17 @@ class Forked:
     def _note(self) -> None:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._process.join()
+        with suppress(psutil.Error):
+            if self._itself:
+                self._itself.kill()
         self._ended.set()
+
+
+def _seen(process: ForkServerProcess) -> psutil.Process | None:
+    """The process and no other that may have its pid later; None when it has ended already."""
+    with suppress(psutil.Error):
+        return psutil.Process(process.ident)
+    return None
 
 
 def _live(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:

@@ -9,6 +9,8 @@ import secrets
 import socket
 from contextlib import suppress
 
+from infra.local.errors import StackError
+
 HOST = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
 _PATIENCE = 10
@@ -23,8 +25,16 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
+def require_free(port: int) -> int:
+    """Raises StackError."""
+    if not _is_free(port):
+        raise StackError(f"Port {port} cannot be served: somebody else does, or it is not ours to take. Name another with --port.")
+    return port
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier server may still be fading
         try:
             probe.bind((HOST, port))
         except OSError:

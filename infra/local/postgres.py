@@ -46,7 +46,6 @@ class LocalPostgres:
     """One PostgreSQL server on the data in `folder`."""
 
     title: ClassVar = "PostgreSQL"
-    version: ClassVar = "18.4"
 
     folder: Path
     _child: Child | None = field(default=None, init=False)

@@ -58,6 +58,10 @@ class StatusLines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """No more steps; warnings are still told."""
         self._bars.stop()
 
     def began(self, step: str) -> None:

@@ -65,8 +65,7 @@ class Stack:
 
     async def _start(self) -> StackAddresses:
         folders = stack_folders(_checked(self.name))
-        if not (given_database_url() and given_kafka_bootstrap()):
-            await self._claim(folders)
+        await self._claim(folders)
         async with asyncio.TaskGroup() as both:
             database = both.create_task(self._database(folders))
             broker = both.create_task(self._broker(folders))
@@ -80,27 +79,31 @@ class Stack:
     async def _claim(self, folders: StackFolders) -> None:
         """From here until `stop` the folders are ours alone."""
         self._undo.enter_context(sigterm_as_interrupt())
-        self._undo.enter_context(take(folders.lock, self.name))
-        if self.ephemeral:
-            folders.ephemeral_mark.touch()
-            self._undo.callback(throw_away, folders)
-        await asyncio.to_thread(end_leftovers, [folders.root, folders.postgres])
-        await asyncio.to_thread(throw_away_abandoned)
+        with timed(self.progress, f"Claiming the stack “{self.name}” and ending what a crashed run left"):
+            self._undo.enter_context(take(folders.lock, self.name))
+            if self.ephemeral:
+                folders.ephemeral_mark.touch()
+                self._undo.callback(throw_away, folders)
+            await asyncio.to_thread(end_leftovers, [folders.root, folders.postgres])
+            await asyncio.to_thread(throw_away_abandoned)
 
     async def _database(self, folders: StackFolders) -> Server:
         if url := given_database_url():
-            return await check_database(url)
+            with timed(self.progress, "Asking the PostgreSQL of DATABASE_URL"):
+                return await check_database(url)
         self.postgres = LocalPostgres(folders.postgres)
         self._undo.push_async_callback(self.postgres.stop)
-        with timed(self.progress, self.postgres.title):
+        with timed(self.progress, f"Starting {self.postgres.title}"):
             await self.postgres.start()
-        return Server(self.postgres.dsn, self.postgres.version)
+        return await check_database(self.postgres.dsn)
 
     async def _broker(self, folders: StackFolders) -> Server:
         if bootstrap := given_kafka_bootstrap():
-            return await check_kafka(bootstrap)
-        with timed(self.progress, LocalKafka.title):
-            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, LocalKafka.title))
+            with timed(self.progress, "Asking the Kafka of KAFKA_BOOTSTRAP_SERVERS"):
+                return await check_kafka(bootstrap)
+        step = f"Starting {LocalKafka.title}"
+        with timed(self.progress, step):
+            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, step))
             self._undo.push_async_callback(self.kafka.stop)
             await self.kafka.start()
         await self._learn(self.kafka)

@@ -8,14 +8,12 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from infra.local.child import Child, start_child
-from infra.local.follow import Follower
 from infra.local.logs import open_log
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
@@ -39,16 +37,15 @@ async def start_command(program: Program, log: Path) -> Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs `programs`, each with its log in `logs`; `tell(name, line)`, if given, hears their output and every restart."""
+    """Runs `programs`, each with its log in `logs`; `tell` hears a sentence about every death."""
 
     programs: Sequence[Program]
     logs: Path
     begin: Callable[[Program, Path], Awaitable[Child]] = start_command
-    tell: Callable[[str, str], None] | None = None
+    tell: Callable[[str], None] = field(default=lambda _: None)
     patience: float = 10
     _children: dict[str, Child] = field(default_factory=dict, init=False)
     _keepers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
-    _followers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     def pid(self, name: str) -> int | None:
         """The pid of a program, or None while it is down."""
@@ -62,7 +59,6 @@ class Supervisor:
         """Start all programs. What starts can still die at once: that is for their own readiness checks."""
         self.logs.mkdir(parents=True, exist_ok=True)
         for program in self.programs:
-            self._follow(program)
             await self._run(program)
             self._keepers.append(asyncio.create_task(self._keep(program)))
 
@@ -70,7 +66,6 @@ class Supervisor:
         """End all programs at the same time: politely, after `patience` seconds not."""
         await _cancel(self._keepers)
         await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
-        await _cancel(self._followers)
 
     async def _keep(self, program: Program) -> None:
         pause = _FIRST_PAUSE
@@ -81,19 +76,21 @@ class Supervisor:
                 pause = _FIRST_PAUSE
             self._note(program.name, f"{program.name} ended ({_reason(code)}) and starts again in {pause:g} s")
             await asyncio.sleep(pause)
-            with suppress(OSError):  # no room for another process: the dead one is found dead again, and it waits longer
-                await self._run(program)
+            await self._try(program)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _try(self, program: Program) -> None:
+        """A keeper outlives every fault: after one, the dead program is found dead again, and it waits longer."""
+        try:
+            await self._run(program)
+        except Exception as fault:
+            self._note(program.name, f"{program.name} could not be started ({type(fault).__name__}: {fault})")
 
     async def _run(self, program: Program) -> None:
         self._children[program.name] = await self.begin(program, self.log(program.name))
 
-    def _follow(self, program: Program) -> None:
-        if self.tell:
-            follower = Follower(self.log(program.name), partial(self.tell, program.name))
-            self._followers.append(asyncio.create_task(follower.run()))
-
     def _note(self, name: str, sentence: str) -> None:
+        self.tell(sentence)
         with suppress(OSError), self.log(name).open("a") as log:  # a full disk stops notes, not restarts
             log.write(f"{sentence}\n")
 

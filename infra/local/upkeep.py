@@ -5,7 +5,6 @@ Invariant: a server that was stopped on purpose before this was cancelled is sta
 
 import asyncio
 
-from infra.local.errors import StackError
 from infra.local.fallback_broker import FallbackBroker
 from infra.local.kafka import LocalKafka
 from infra.local.postgres import LocalPostgres
@@ -29,6 +28,6 @@ async def _keep(server: LocalPostgres | LocalKafka, progress: Progress) -> None:
         progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")
         try:
             await server.start()
-        except StackError as trouble:
-            progress.warned(f"{trouble} Next try in {_PAUSE} s.")
+        except Exception as trouble:  # whatever it is, nobody else would start the server again
+            progress.warned(f"{server.title} could not be started ({type(trouble).__name__}: {trouble}). Next try in {_PAUSE} s.")
             await asyncio.sleep(_PAUSE)

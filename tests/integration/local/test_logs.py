@@ -1,9 +1,8 @@
-"""Logs do not grow for ever, and who follows one hears the next as well."""
+"""Logs do not grow for ever, and are quoted."""
 
 import os
 from pathlib import Path
 
-from infra.local.follow import Follower
 from infra.local.logs import last_words, open_log
 
 
@@ -15,22 +14,6 @@ def test_a_large_log_is_set_aside_before_the_next_start(tmp_path: Path) -> None:
         file.write(b"begun anew\n")
     assert log.read_bytes() == b"begun anew\n"
     assert (tmp_path / "program.log.1").exists()
-
-
-def test_lines_are_told_whole_and_once_across_a_log_that_was_set_aside(tmp_path: Path) -> None:
-    log = tmp_path / "program.log"
-    log.write_text("old\n")
-    heard: list[str] = []
-    follower = Follower(log, heard.append)
-    with log.open("a") as file:
-        file.write("one\ntw")
-    follower.catch_up()
-    with log.open("a") as file:
-        file.write("o\n")
-    follower.catch_up()
-    log.write_text("3\n")
-    follower.catch_up()
-    assert heard == ["one", "two", "3"]
 
 
 def test_the_last_words_of_a_log_are_its_last_lines_that_say_something(tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
     assert "speaker ended (SIGKILL) and starts again in 0.25 s" in supervisor.log("speaker").read_text()
 
 
+async def test_when_the_forking_process_is_killed_everything_comes_back_once(tmp_path: Path) -> None:
+    names = ("one", "two")
+    programs = [Program(name, [f"{_HERE}:speak", name]) for name in names]
+    async with Supervisor(programs, tmp_path, nursery.start) as supervisor:
+        await _until(lambda: all(f"{name} None" in supervisor.log(name).read_text() for name in names))
+        first = [pid for name in names if (pid := supervisor.pid(name))]
+        server = psutil.Process(first[0]).ppid()
+        assert server != os.getpid()
+        os.kill(server, signal.SIGKILL)
+        await _until(lambda: not any(map(psutil.pid_exists, first)))
+        await _until(lambda: all(supervisor.log(name).read_text().count(f"{name} None") == 2 for name in names))
+        assert all(supervisor.pid(name) for name in names)
+
+
 async def test_a_program_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", _HERE, str(tmp_path / "log")]
     owner = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=asyncio.subprocess.PIPE)

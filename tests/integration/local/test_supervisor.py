@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.supervisor import Program, Supervisor
+from infra.local.child import Child
+from infra.local.errors import StackError
+from infra.local.supervisor import Program, Supervisor, start_command
 
 _PYTHON = [sys.executable, "-I", "-u", "-c"]
 _SPEAKS = [*_PYTHON, "import time; print('hello'); time.sleep(600)"]
@@ -57,15 +59,22 @@ async def test_a_program_deaf_to_sigterm_is_killed_when_patience_ends(tmp_path: 
     assert not psutil.pid_exists(pid)
 
 
-async def test_output_is_told_with_the_name_of_its_program(tmp_path: Path) -> None:
-    heard: list[tuple[str, str]] = []
-    programs = [
-        Program("one", _SPEAKS),
-        Program("two", [*_PYTHON, "import os, time; print(os.environ['WORD']); time.sleep(600)"], {"WORD": "w"}),
-    ]
-    async with Supervisor(programs, tmp_path, tell=lambda name, line: heard.append((name, line))):
-        await _until(lambda: len(heard) == 2)
-    assert sorted(heard) == [("one", "hello"), ("two", "w")]
+async def test_a_keeper_outlives_whatever_keeps_a_program_from_starting(tmp_path: Path) -> None:
+    heard: list[str] = []
+    faults = [StackError("no code"), RuntimeError("no thread")]
+
+    async def begin(program: Program, log: Path) -> Child:
+        if heard and faults:
+            raise faults.pop(0)
+        return await start_command(program, log)
+
+    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, tell=heard.append) as supervisor:
+        first = _pid(supervisor, "speaker")
+        os.kill(first, signal.SIGKILL)
+        await _until(lambda: supervisor.pid("speaker") not in {None, first})
+
+    assert "speaker could not be started (StackError: no code)" in heard
+    assert "speaker could not be started (RuntimeError: no thread)" in heard
 
 
 async def test_a_program_that_does_not_exist_says_so_in_its_log(tmp_path: Path) -> None:
