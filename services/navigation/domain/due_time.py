@@ -67,7 +67,8 @@ def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]
     return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)], [deadline])
 
 
-def escalate_long_overdue(task: Task, now: datetime) -> Decision[Task]:
-    """It stayed overdue."""
+def escalate_long_overdue(task: Task, now: datetime, policy: Policy) -> Decision[Task]:
+    """It stayed overdue: before the lead, and again until it is done or due at another time."""
     require(task.status, Due.LONG_OVERDUE, TASK)
-    return escalated(task, EscalationReason.LONG_OVERDUE, now)
+    again = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_again_at(now))
+    return replace(escalated(task, EscalationReason.LONG_OVERDUE, now), deadlines=[again])

@@ -25,8 +25,9 @@ class Policy:
     due_within_working_days: int = 5
     # Somebody whom the meeting or a screening sends to Rapid Care waits no longer for the call than for the answer to it (T2)
     rapid_care_within: timedelta = timedelta(hours=2)
-    # What is still not done so long after its due time is put before the lead
+    # What is still not done so long after its due time is put before the lead, and again so often: no open task is without a deadline
     escalate_overdue_after_working_days: int = 2
+    escalate_overdue_again_after_working_days: int = 5
     # A navigator may move a due time of their own so often, and so far ahead of today; beyond that a coordinator decides
     own_moves: int = 2
     own_move_within_days: int = 14
@@ -45,6 +46,9 @@ class Policy:
 
     def escalate_overdue_at(self, due_at: datetime) -> datetime:
         return working_days_later(due_at, self.escalate_overdue_after_working_days, ZoneInfo(self.timezone))
+
+    def escalate_overdue_again_at(self, now: datetime) -> datetime:
+        return working_days_later(now, self.escalate_overdue_again_after_working_days, ZoneInfo(self.timezone))
 
     def weight_of(self, kind: TaskKind) -> int:
         return self.task_weights.get(kind, 1)

@@ -92,11 +92,9 @@ async def on_overdue(timer: Timer, *, tx: Tx) -> None:
 
 
 async def on_long_overdue(timer: Timer, *, tx: Tx) -> None:
-    """What is before the lead already needs not be put there again."""
     await take_turn(tx)
     task = await tasks.load(tx, timer.subject)
-    if task.escalation is None:
-        await keep(task, due_time.escalate_long_overdue(task, tx.now), tx=tx)
+    await keep(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
 
 
 async def _take_up(at: At, tx: Tx) -> Task:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from infra.keys import Keys
+from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskEscalated, TaskOverdue, TaskRescheduled
 from tests.builders.navigation import NAVIGATOR, OTHER, an_action, at, navigation
 
@@ -120,22 +121,38 @@ async def test_a_navigator_moves_a_due_time_within_limits_and_a_coordinator_beyo
         assert len(await desk.context.published(TaskRescheduled)) == 3
 
 
-async def test_what_stays_overdue_is_put_before_the_lead_once_unless_it_is_there_already(owner_url: str, keys: Keys) -> None:
+async def test_what_stays_overdue_is_put_before_the_lead_and_again_each_week(owner_url: str, keys: Keys) -> None:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
-        await desk.plan(an_action(due_on=date(2015, 3, 5)), an_action(due_on=date(2015, 3, 5)))
-        going, stuck = await desk.tasks()
-        for task in (going, stuck):
-            await desk.bring(task["id"], "acknowledgement", "beginning")
-        await desk.ask(stuck["id"], "block", reason="funding")
+        await desk.plan(an_action(due_on=date(2015, 3, 5)))
+        [task] = await desk.tasks()
+        await desk.bring(task["id"], "acknowledgement", "beginning")
 
         await desk.context.let_pass(timedelta(days=5, hours=2))
-        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["funding"]
-        await desk.context.let_pass(timedelta(days=30))
-
-        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["funding", "long-overdue"]
-        found = await desk.read(f"tasks/{going['id']}")
+        assert await desk.context.published(TaskEscalated) == []
+        await desk.context.let_pass(timedelta(hours=2))
+        found = await desk.read(f"tasks/{task['id']}")
         assert (found["status"], found["escalation"], found["escalated_at"]) == ("begun", "long-overdue", "2015-03-09T17:00:00Z")
+        await desk.context.let_pass(timedelta(days=14))
+
+        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["long-overdue"] * 3
+
+
+async def test_no_open_task_is_ever_without_a_deadline(owner_url: str, keys: Keys) -> None:
+    """Promise 2 of the README: whatever state it is in, and however long nobody does anything."""
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan(*(an_action(due_on=date(2015, 3, 5)) for _ in range(3)), an_action(owner_role=Role.CASE_MANAGER))
+        acknowledged, blocked, _ = await desk.tasks()
+        for task in (acknowledged, blocked):
+            await desk.bring(task["id"], "acknowledgement")
+        await desk.ask(blocked["id"], "block", reason="funding")
+
+        for _ in range(30):
+            await desk.context.let_pass(timedelta(days=1))
+            lost = "SELECT count(*) FROM task WHERE id NOT IN (SELECT subject FROM timer WHERE state = 'pending')"
+            assert await desk.context.database.pool.fetchval(lost) == 0
+        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM task WHERE ended_at IS NULL") == 4
 
 
 async def test_what_is_done_or_moved_in_the_meantime_is_not_put_before_the_lead(owner_url: str, keys: Keys) -> None:
@@ -188,5 +205,5 @@ async def test_a_late_timekeeper_acts_all_the_same(owner_url: str, keys: Keys) -
         await desk.context.timekeeper.act()
         await desk.context.timekeeper.act()
 
-        assert len(await desk.context.published(TaskEscalated)) == 1
+        assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["not-acknowledged", "long-overdue"]
         assert len(await desk.context.published(TaskOverdue)) == 1

@@ -43,7 +43,7 @@ def acts() -> st.SearchStrategy[Act]:
                 lambda task: tasks.escalate(task, EscalateTask(EscalationReason.CARER_STRAIN), NOW),
                 lambda task: tasks.escalate_unacknowledged(task, NOW),
                 lambda task: due_time.mark_overdue(task, NOW, POLICY),
-                lambda task: due_time.escalate_long_overdue(task, NOW),
+                lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
             ]
         ),
     )

@@ -50,7 +50,7 @@ TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),
     tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate_unacknowledged(task, NOW),
     tasks.Due.OVERDUE: lambda task: due_time.mark_overdue(task, NOW, POLICY),
-    tasks.Due.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW),
+    tasks.Due.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
 }
 NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),

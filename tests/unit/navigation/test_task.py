@@ -205,7 +205,7 @@ def test_what_is_overdue_has_a_deadline_that_escalates_two_working_days_later() 
 
 def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
     command = RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.SERVICE_DATE)
-    overdue = due_time.escalate_long_overdue(a_task(), at("15:00")).state
+    overdue = due_time.escalate_long_overdue(a_task(), at("15:00"), POLICY).state
     blocked = a_task(status=Status.BLOCKED, escalation=BlockReason.FUNDING, escalated_at=at("15:00"))
 
     assert due_time.reschedule(overdue, command, at("15:00")).state.escalated_at is None
