@@ -1,7 +1,7 @@
 """Time is an input. Every process asks a Clock, and every rule is handed the instant.
 
-The shiftable clock obeys a row in PostgreSQL, so that a demonstration or a simulation moves all processes together.
-It is refused unless CARE_ALLOW_TIME_TRAVEL is true.
+There is one source of time: the database, whatever the hosts of the processes believe. Where CARE_ALLOW_TIME_TRAVEL is
+true, a row in it moves all processes together, for a demonstration or a simulation; elsewhere nobody looks at that row.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,11 +21,6 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    async def now(self, connection: Row) -> datetime:  # noqa: ARG002  the machine knows without asking the database
-        return datetime.now(UTC)
-
-
 class FrozenClock:
     """Stands still until a test moves it."""
 
@@ -39,16 +34,15 @@ class FrozenClock:
         self.at += by
 
 
-class ShiftableClock:
-    """The database's clock plus the offset of the schema's `clock_shift` row."""
+class DatabaseClock:
+    """The database's own time; with permission to travel, plus the offset of the schema's `clock_shift` row."""
+
+    def __init__(self, *, allow_time_travel: bool = False) -> None:
+        self._query = "SELECT clock_timestamp() + shift FROM clock_shift" if allow_time_travel else "SELECT clock_timestamp()"
 
     async def now(self, connection: Row) -> datetime:
-        shifted: datetime = await connection.fetchval("SELECT clock_timestamp() + shift FROM clock_shift")
-        return shifted
-
-
-def clock(*, allow_time_travel: bool) -> Clock:
-    return ShiftableClock() if allow_time_travel else SystemClock()
+        instant: datetime = await connection.fetchval(self._query)
+        return instant
 
 
 def wall_clock() -> datetime:

@@ -64,6 +64,7 @@ def _arrivals() -> None:
         sa.Column("refused_code", sa.Text),
         sa.PrimaryKeyConstraint("event_id", name="pk_inbox"),
     )
+    op.create_index("ix_inbox_applied_at", "inbox", ["applied_at"])
     op.create_table(
         "parked",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
@@ -76,6 +77,7 @@ def _arrivals() -> None:
         sa.Column("digest", BYTEA, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("is_alarming", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_parked"),
         sa.UniqueConstraint("digest", name="uq_parked_digest"),
     )
@@ -98,6 +100,7 @@ def _deadlines() -> None:
         sa.UniqueConstraint("subject", "kind", "due_at", name="uq_timer_subject_kind_due_at"),
     )
     op.create_index("ix_timer_due", "timer", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
+    op.create_index("ix_timer_parked", "timer", ["due_at"], postgresql_where=sa.text("state = 'parked'"))
 
 
 def _requests() -> None:

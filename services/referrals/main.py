@@ -1,24 +1,13 @@
 """Composition root of the HTTP application: `uvicorn --factory services.referrals.main:create_app`."""
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
 
 from services.referrals import api
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment import Deployment
-from shared.web.app import create_app as assemble
+from shared.deployment.api import compose
 
 
 def create_app() -> FastAPI:
-    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
-    settings, deployment = Settings(), Deployment()
-    policy = TypeAdapter(Policy).validate_python(settings.policy)
-    deployment.observe()
-    return assemble(
-        context="referrals",
-        title="Community Point of Access",
-        router=api.router,
-        open_database=lambda: deployment.database(settings.database_url.get_secret_value(), policy),
-        tokens=deployment.tokens(),
-    )
+    """Ends the process with a sentence that names the variable when the environment is wrong."""
+    return compose(Settings, Policy, context="referrals", title="Community Point of Access", router=api.router)

@@ -1,27 +1,13 @@
 """Composition root of the process beside the API: `python -m services.referrals.worker`."""
 
-import asyncio
-import sys
-
-from pydantic import TypeAdapter
-
 from services.referrals import agents
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment import Deployment
-from shared.messaging.worker import Worker
-
-
-async def run() -> int:
-    settings, deployment = Settings(), Deployment()
-    policy = TypeAdapter(Policy).validate_python(settings.policy)
-    deployment.observe()
-    database = await deployment.database(settings.database_url.get_secret_value(), policy)
-    return await Worker(database, agents.WIRING, deployment.kafka(), settings.metrics_port).run()
+from shared.deployment.work import live
 
 
 def main() -> None:
-    sys.exit(asyncio.run(run()))
+    live(Settings, Policy, agents.WIRING)
 
 
 if __name__ == "__main__":

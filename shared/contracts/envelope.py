@@ -1,8 +1,10 @@
 """The envelope of an event: CloudEvents 1.0 in Kafka's binary mode, `ce_*` headers beside a JSON value."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from shared.contracts.event import Event
@@ -11,7 +13,8 @@ from shared.contracts.sealing import KeyRing
 
 SPEC_VERSION = "1.0"
 _SEQUENCE_DIGITS = 20
-_LONGEST_REASON = 300
+_TYPE = re.compile(r"[a-z]+([.-][a-z]+){0,12}\.v[0-9]{1,3}")
+T = TypeVar("T")
 
 
 class Undecodable(Exception):
@@ -70,28 +73,25 @@ def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
 
 
 def read_envelope(record: Record) -> Envelope:
-    """Raises Undecodable when a header is absent or malformed."""
+    """Raises Undecodable when a header is absent or malformed; its text names the header and quotes nothing of it."""
     attributes = {
         name[3:]: value.decode(errors="replace") for name, value in record.headers if name.startswith("ce_") and value is not None
     }
-    try:
-        return Envelope(
-            id=UUID(attributes["id"]),
-            type=attributes["type"],
-            source=attributes["source"],
-            subject=attributes["subject"],
-            key=(record.key or b"").decode(),
-            sequence=int(attributes["sequence"]),
-            time=_instant(attributes["time"]),
-            recorded_time=_instant(attributes["recordedtime"]),
-            correlation_id=UUID(attributes["correlationid"]),
-            causation_id=UUID(attributes["causationid"]) if "causationid" in attributes else None,
-            actor_org=attributes["actororg"],
-            actor_role=attributes["actorrole"],
-            traceparent=attributes.get("traceparent"),
-        )
-    except (KeyError, ValueError) as problem:
-        raise Undecodable(f"envelope: {problem!r}"[:_LONGEST_REASON]) from problem
+    return Envelope(
+        id=_read(attributes, "id", UUID),
+        type=_read(attributes, "type", str),
+        source=_read(attributes, "source", str),
+        subject=_read(attributes, "subject", str),
+        key=_key(record),
+        sequence=_read(attributes, "sequence", int),
+        time=_read(attributes, "time", _instant),
+        recorded_time=_read(attributes, "recordedtime", _instant),
+        correlation_id=_read(attributes, "correlationid", UUID),
+        causation_id=_read(attributes, "causationid", UUID) if "causationid" in attributes else None,
+        actor_org=_read(attributes, "actororg", str),
+        actor_role=_read(attributes, "actorrole", str),
+        traceparent=attributes.get("traceparent"),
+    )
 
 
 def encode(event: Event, key_ring: KeyRing) -> bytes:
@@ -104,12 +104,33 @@ def decode(envelope: Envelope, value: bytes | None, key_ring: KeyRing) -> Event:
     """Fields that this version does not know are ignored. Raises Undecodable; its text quotes nothing of the value."""
     contract = event_type(envelope.type)
     if contract is None or value is None:
-        raise Undecodable(f"no contract reads {envelope.type!r}"[:_LONGEST_REASON] if value is not None else "the record has no value")
+        raise Undecodable(f"no contract reads {_named(envelope.type)}" if value is not None else "the record has no value")
     try:
         plain = key_ring.open(value) if contract.RESTRICTED else value
         return contract.model_validate_json(plain, extra="ignore")
     except ValueError as problem:
         raise Undecodable(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
+
+
+def _read(attributes: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
+    if name not in attributes:
+        raise Undecodable(f"envelope: ce_{name} is absent")
+    try:
+        return parse(attributes[name])
+    except ValueError:
+        raise Undecodable(f"envelope: ce_{name} is malformed") from None
+
+
+def _key(record: Record) -> str:
+    try:
+        return (record.key or b"").decode()
+    except UnicodeDecodeError:
+        raise Undecodable("envelope: the key is malformed") from None
+
+
+def _named(kind: str) -> str:
+    """A type in the grammar of types may be told; anything else may hold anything."""
+    return kind if _TYPE.fullmatch(kind) else "its type"
 
 
 def _instant(text: str) -> datetime:

@@ -5,11 +5,12 @@ supervisor that crashes, acknowledgement after the commit, at least once. Duplic
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import faust
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import CrashingSupervisor
 
@@ -24,6 +25,15 @@ BATCH = 100
 WITHIN_SECONDS = 0.02
 SESSION_SECONDS = 15.0
 _COMMIT_EVERY_SECONDS = 0.5
+_LOOK_AT_LAG_SECONDS = 5.0
+_ASK_OPERATOR_SECONDS = 2.0
+
+
+class _App(faust.App):
+    """Without faust's own tables there is nothing to keep in folders."""
+
+    def _create_directories(self) -> None:
+        """Makes none."""
 
 
 class ConsumerStopped(Exception):
@@ -37,22 +47,32 @@ class Consumer:
         self._intake, self._context, self._bootstrap, self._prefix = intake, context, kafka.bootstrap, kafka.prefix
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
-        self._instance, self._session = f"{self._group}-{kafka.instance}", session
-        self._app: faust.App | None = None
+        self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
+        self.is_assigned = False  # whether this process has its part of the work, which may be none
 
     async def run(self) -> None:
         """Runs until cancelled. Raises ConsumerStopped, with what stopped it as its cause."""
         await self._wait_for_broker()
-        app = self._app = self._build()
+        watching = asyncio.create_task(self._watch_lag())
+        try:
+            await self._wait_for_operator()
+            await self._run_app()
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def _run_app(self) -> None:
+        app = self._build()
         try:
             await app.start()
             await app.wait_until_stopped()
         finally:
+            self.is_assigned = False
             await app.stop()
         raise ConsumerStopped(self._context) from app.crash_reason
 
     def _build(self) -> faust.App:
-        app = faust.App(
+        app = _App(
             self._group,
             broker=f"kafka://{self._bootstrap}",
             agent_supervisor=CrashingSupervisor,
@@ -68,14 +88,21 @@ class Consumer:
         )
         channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=self._group, concurrency=1)(self._consume)
+        app.on_partitions_assigned.connect(self._note_assignment, weak=False)
+        app.on_partitions_revoked.connect(self._note_revocation, weak=False)
         return app
+
+    async def _note_assignment(self, *_: Any, **__: Any) -> None:
+        self.is_assigned = True
+
+    async def _note_revocation(self, *_: Any, **__: Any) -> None:
+        self.is_assigned = False
 
     async def _consume(self, stream: Any) -> None:
         async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
             await self._intake.apply([self._record(event) for event in events])
             for event in events:
                 event.ack()
-            self._note_lag(events)
 
     def _record(self, event: Any) -> Record:
         message = event.message
@@ -83,12 +110,33 @@ class Consumer:
         headers = message.headers.items() if isinstance(message.headers, dict) else message.headers or ()
         return Record(topic, message.partition, message.offset, message.key, message.value, tuple(headers))
 
-    def _note_lag(self, events: list[Any]) -> None:
-        consumer = self._app.consumer if self._app else None
-        for partition, offset in {event.message.tp: event.message.offset for event in events}.items():
-            end = consumer.highwater(partition) if consumer else None
-            if end is not None:
-                metrics.CONSUMER_LAG.labels(self._context, partition.topic, partition.partition).set(max(end - offset - 1, 0))
+    async def _watch_lag(self) -> None:
+        """Of the whole group, by a client of its own: right also while this process is stuck, waits, or has no partition."""
+        while True:
+            with suppress(KafkaError, OSError):
+                async with AIOKafkaConsumer(
+                    bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False, request_timeout_ms=5_000
+                ) as client:
+                    while True:
+                        await self._note_lag(client)
+                        await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+            await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+
+    async def _note_lag(self, client: AIOKafkaConsumer) -> None:
+        await client.topics()
+        partitions = [TopicPartition(topic, number) for topic in self._topics for number in client.partitions_for_topic(topic) or ()]
+        first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+        for partition in partitions:
+            done = await client.committed(partition)
+            lag = end[partition] - max(done or 0, first[partition])
+            topic = partition.topic.removeprefix(self._prefix)
+            metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(lag, 0))
+
+    async def _wait_for_operator(self) -> None:
+        """A process that was started anew after too many were parked would only park more."""
+        while not await self._intake.may_go_on():
+            log.error("consumer.stopped", context_name=self._context, advice="replay or acknowledge what is parked: docs/runbook.md")
+            await asyncio.sleep(_ASK_OPERATOR_SECONDS)
 
     async def _wait_for_broker(self) -> None:
         """Faust does not start without a broker; deadlines must not wait for one, so this does."""

@@ -2,13 +2,16 @@
 
 A batch is one transaction. When anything in it raises, it is rolled back and done again record by record: a rule that
 says no settles the event as refused; what cannot be read, or fails again and again, is parked, and later records of
-its key behind it; trouble of the machinery is raised, so that nothing is acknowledged.
+its key behind it; trouble of the machinery is raised, so that nothing is acknowledged. When nothing but parking is left
+to do, the version is at fault: the intake stops, also after a restart, until an operator replays or acknowledges.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -16,7 +19,7 @@ from shared.contracts.envelope import Envelope, Record, Undecodable, decode, rea
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
 from shared.kernel.actor import SYSTEM
-from shared.kernel.errors import DomainError
+from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.handling import Wiring
 from shared.persistence import inbox, parked
 from shared.persistence.database import Database
@@ -34,11 +37,15 @@ class TooManyParked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How patient the intake is: attempts in place with growing pauses, and how many parked in a row stop it."""
+    """How patient the intake is: attempts in place with growing pauses in seconds, and how many parked in a row stop it."""
 
     attempts: int = 4
     first_pause: float = 0.05
+    longest_pause: float = 2.0
     most_parked_in_a_row: int = 100
+
+    def pause(self, attempt: int) -> float:
+        return min(self.first_pause * 2.0 ** min(attempt, 30), self.longest_pause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Intake:
 
     def __init__(self, database: Database[Any], wiring: Wiring, retries: Retries = Retries()) -> None:
         self._database, self._wiring, self._retries = database, wiring, retries
-        self._parked_in_a_row = 0
+        self._has_parked = False
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Raises the machinery's errors and TooManyParked; then nothing may be acknowledged."""
@@ -65,6 +72,12 @@ class Intake:
             log.warning("intake.one-by-one", context_name=self._wiring.context, records=len(records), problem=type(problem).__name__)
             for record in records:
                 await self._alone(record)
+        await self._stop_when_too_many()
+
+    async def may_go_on(self) -> bool:
+        """Whether less than too many were parked since the last record that could be settled, by whichever process."""
+        async with self._database.reading() as reader:
+            return await parked.in_a_row(reader) < self._retries.most_parked_in_a_row
 
     async def replay(self, waiting: parked.Parked) -> None:
         """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
@@ -92,6 +105,7 @@ class Intake:
     async def _set_aside(self, records: Sequence[Record], tx: Transaction[Any]) -> list[Arrived]:
         """Parks what cannot be read and what waits behind it; gives the rest, decoded."""
         blocked = await parked.blocked_keys(tx, [record.key for record in records if record.key])
+        settled = await self._settled(records, tx) if blocked else set()
         free = []
         for record in records:
             try:
@@ -100,11 +114,21 @@ class Intake:
                 await self._park(record, str(problem), tx)
                 blocked.add(record.key or b"")
                 continue
-            if arrived is not None and record.key in blocked:
+            if arrived is None or arrived.envelope.id in settled:
+                continue
+            if record.key in blocked:
                 await self._park(record, parked.BEHIND, tx)
-            elif arrived is not None:
+            else:
                 free.append(arrived)
         return free
+
+    async def _settled(self, records: Sequence[Record], tx: Transaction[Any]) -> set[UUID]:
+        """What was settled before needs not wait behind anything."""
+        ids = []
+        for record in records:
+            with suppress(Undecodable):
+                ids.append(read_envelope(record).id)
+        return await inbox.known(tx, ids)
 
     def _read(self, record: Record) -> Arrived | None:
         """None for an event that this context does not listen to. Raises Undecodable."""
@@ -124,36 +148,49 @@ class Intake:
 
     async def _alone(self, record: Record) -> None:
         problem = await self._attempts(record)
-        if problem is None:
-            self._parked_in_a_row = 0
-            return
-        async with self._database.transaction(SYSTEM) as tx:
-            await self._park(record, f"{type(problem).__name__} in its handler", tx)
-        self._parked_in_a_row += 1
-        if self._parked_in_a_row >= self._retries.most_parked_in_a_row:
-            raise TooManyParked(f"{self._parked_in_a_row} records in a row could not be applied") from problem
+        if isinstance(problem, DomainError):
+            await self._refuse(record, problem)
+        elif problem is not None:
+            async with self._database.transaction(SYSTEM) as tx:
+                await self._park(record, f"{type(problem).__name__} in its handler", tx)
+            await self._stop_when_too_many(problem)
+
+    async def _stop_when_too_many(self, problem: Exception | None = None) -> None:
+        """Asks only when something was parked since it was asked last."""
+        if self._has_parked and not await self.may_go_on():
+            raise TooManyParked("one record after another could not be applied") from problem
+        self._has_parked = False
 
     async def _attempts(self, record: Record) -> Exception | None:
-        """None when the record is settled; otherwise the problem that remained after the last attempt."""
-        attempt = 0
-        while True:
-            try:
-                await self._together([record])
-            except DomainError as refusal:
-                await self._refuse(record, refusal)
-            except INFRASTRUCTURE:
-                raise
-            except CONTENTION:
-                await asyncio.sleep(self._retries.first_pause)
+        """None when the record is settled; otherwise the problem that remains. A lost race may be won the next time."""
+        failures = clashes = 0
+        while (problem := await self._attempt(record)) is not None:
+            if isinstance(problem, CONTENTION):
+                clashes += 1
+                await self._pause(problem, clashes)
                 continue
-            except Exception as problem:
-                attempt += 1
+            failures += 1
+            if failures >= self._retries.attempts or (isinstance(problem, DomainError) and not isinstance(problem, Conflict)):
+                return problem
+            await self._pause(problem, failures)
+        return None
+
+    async def _attempt(self, record: Record) -> Exception | None:
+        try:
+            await self._together([record])
+        except INFRASTRUCTURE:
+            raise
+        except Exception as problem:
+            if not isinstance(problem, (*CONTENTION, DomainError)):
                 log.error("intake.failed", context_name=self._wiring.context, problem=type(problem).__name__, at=frames(problem))
-                if attempt >= self._retries.attempts:
-                    return problem
-                await asyncio.sleep(self._retries.first_pause * 2**attempt)
-                continue
-            return None
+            return problem
+        return None
+
+    async def _pause(self, problem: Exception, attempt: int) -> None:
+        if isinstance(problem, (*CONTENTION, Conflict)):
+            metrics.CONTENTION.labels(self._wiring.context, "intake").inc()
+            log.warning("intake.contention", context_name=self._wiring.context, problem=type(problem).__name__, attempt=attempt)
+        await asyncio.sleep(self._retries.pause(attempt))
 
     async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
         envelope = read_envelope(record)
@@ -166,5 +203,6 @@ class Intake:
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
         await parked.park(tx, record, reason)
+        self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._wiring.context).inc()
         log.error("intake.parked", context_name=self._wiring.context, topic=record.topic, offset=record.offset, reason=reason)

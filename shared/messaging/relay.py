@@ -1,11 +1,13 @@
 """Outbox to Kafka: sends what was committed, in order, and forgets a row only after the broker's acknowledgement.
 
 One relay per context is active, the one that holds the advisory lock; it dies with its connection. It remembers which
-Kafka cluster it sent to: on another cluster the log is sent again from the retention horizon.
+Kafka cluster it sent to: on another cluster the log is sent again from the retention horizon. What Kafka will not take
+is held back with the later events of its key on that topic, and tried again at every look at the cluster; all others flow.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +18,14 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from shared.contracts.envelope import Envelope, to_headers
 from shared.contracts.registry import topics
@@ -32,13 +41,23 @@ _TROUBLE = (KafkaError, asyncpg.PostgresError, *INFRASTRUCTURE)
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
-_PENDING = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT $1"
-_SENT = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
+_PENDING = """
+SELECT event.* FROM outbox JOIN event USING (seq)
+WHERE topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) ORDER BY seq LIMIT $1"""
+_NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
+_SENT = "WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[])) SELECT clock_timestamp()"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 _SEND_AGAIN = """
-WITH seen AS (INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp())
-INSERT INTO outbox (seq) SELECT seq FROM event
-WHERE recorded_at > clock_timestamp() - $2::interval OR topic = ANY($3::text[]) ON CONFLICT DO NOTHING"""
+WITH portion AS (
+    SELECT seq FROM event WHERE seq > $1 AND (recorded_at > clock_timestamp() - $2::interval OR topic = ANY($3::text[]))
+    ORDER BY seq LIMIT $4),
+again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
+SELECT count(*) AS events, max(seq) AS last FROM portion"""
+_KNOW = "INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp()"
+_PORTION = 10_000  # so that no statement takes long, however much is sent again
+
+#: Kafka will not take this record, or nothing on its topic from us. Everything else begins anew.
+_UNDELIVERABLE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError, PolicyViolationError)
 
 
 class AnotherCluster(Exception):
@@ -63,6 +82,9 @@ class Relay:
 
     def __init__(self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", pace: Pace = Pace()) -> None:
         self._database, self._context, self._bootstrap, self._prefix, self._pace = database, context, bootstrap, prefix, pace
+        self._topics: list[str] = []
+        self._held: set[str] = set()
+        self.is_leading: bool | None = None  # None while that is not known
 
     async def run(self) -> None:
         """Runs until cancelled. Raises AnotherCluster when the broker was replaced while it ran."""
@@ -71,12 +93,14 @@ class Relay:
                 async with self._database.pool.acquire() as connection:
                     await self._when_leading(connection)
             except _TROUBLE as problem:
+                self.is_leading = None
                 metrics.RELAY_TROUBLE.labels(self._context).inc()
                 log.warning("relay.trouble", context_name=self._context, problem=type(problem).__name__)
             await asyncio.sleep(self._pace.trouble)
 
     async def _when_leading(self, connection: Connection) -> None:
         while not await connection.fetchval(_LEAD):
+            self.is_leading = False
             await asyncio.sleep(self._pace.standby)
         try:
             await self._lead(connection)
@@ -93,7 +117,9 @@ class Relay:
             await admin.start()
             await self._know_cluster(connection, admin)
             await producer.start()
+            self.is_leading = True
             while True:
+                await self._know_topics(connection, admin)
                 await self._send_for_a_while(connection, producer)
                 await self._know_cluster(connection, admin)
         finally:
@@ -111,28 +137,81 @@ class Relay:
         last = await connection.fetchval(_LAST_CLUSTER)
         if cluster == last:
             return
-        again = await connection.execute(_SEND_AGAIN, cluster, self._pace.horizon, _records())
+        again = await self._send_again(connection) if last is not None else 0
+        await connection.execute(_KNOW, cluster)
         if last is not None:
-            log.warning("relay.another-cluster", context_name=self._context, sent_again=int(again.split()[-1]))
+            log.warning("relay.another-cluster", context_name=self._context, sent_again=again)
             raise AnotherCluster(cluster)
+
+    async def _send_again(self, connection: Connection) -> int:
+        """Says how many; what is in the outbox already stays there once. Dying in between, it begins anew."""
+        total = 0
+        last: int | None = 0
+        while last is not None:
+            row = await connection.fetchrow(_SEND_AGAIN, last, self._pace.horizon, _records(), _PORTION)
+            events, last = row or (0, None)
+            total += events
+        return total
+
+    async def _know_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+        """To ask for a topic that is absent would take seconds, and others wait meanwhile."""
+        self._held.clear()
+        self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
+        for row in await connection.fetch(_NOWHERE, self._topics):
+            self._hold(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         self._database.committed.clear()
-        rows = await connection.fetch(_PENDING, self._pace.batch)
-        if rows:
-            await self._send(producer, rows)
-            await connection.execute(_SENT, [row["seq"] for row in rows])
-            metrics.EVENTS_RELAYED.labels(self._context).inc(len(rows))
-        return len(rows)
+        rows = await connection.fetch(_PENDING, self._pace.batch, self._topics, list(self._held))
+        sent: list[asyncpg.Record] = []
+        try:
+            if rows:
+                await self._send(producer, rows, sent)
+        except Exception:
+            await self._forget(connection, sent)
+            raise
+        await self._forget(connection, sent)
+        return len(sent)
 
-    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
-        """All of them, in order, or an error. The producer keeps the order of a partition."""
-        source = f"/care/{self._context.replace('_', '-')}"
-        futures = []
-        for row in rows:
-            headers = to_headers(envelope_of(row, source))
-            futures.append(await producer.send(self._prefix + row["topic"], row["data"], str(row["key"]).encode(), headers=headers))
-        await asyncio.gather(*futures)
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
+        """All of them, in order; those that are acknowledged are added to `sent`. Raises what is no fault of the events themselves."""
+        for together in _rounds(rows):
+            free = [row for row in together if _place(row) not in self._held]
+            outcomes = await asyncio.gather(*[await self._hand_over(producer, row) for row in free], return_exceptions=True)
+            trouble: BaseException | None = None
+            for row, outcome in zip(free, outcomes, strict=True):
+                if not isinstance(outcome, BaseException):
+                    sent.append(row)
+                elif isinstance(outcome, _UNDELIVERABLE):
+                    self._held.add(_place(row))
+                    self._hold(row["topic"], type(outcome).__name__)
+                else:
+                    trouble = trouble or outcome
+            if trouble:
+                raise trouble
+
+    async def _hand_over(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> Awaitable[object]:
+        """To the producer, which keeps the order of a partition; gives what becomes of it."""
+        headers = to_headers(envelope_of(row, f"/care/{self._context.replace('_', '-')}"))
+        try:
+            future: Awaitable[object] = await producer.send(
+                self._prefix + row["topic"], row["data"], str(row["key"]).encode(), headers=headers
+            )
+        except _UNDELIVERABLE as problem:
+            return _failed(problem)
+        return future
+
+    def _hold(self, topic: str, problem: str) -> None:
+        metrics.RELAY_HELD.labels(self._context, topic).inc()
+        log.error("relay.held-back", context_name=self._context, topic=topic, problem=problem)
+
+    async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
+        if not sent:
+            return
+        now = await connection.fetchval(_SENT, [row["seq"] for row in sent])
+        metrics.EVENTS_RELAYED.labels(self._context).inc(len(sent))
+        for row in sent:
+            metrics.RELAY_DELAY.labels(self._context).observe((now - row["recorded_at"]).total_seconds())
 
     async def _pause(self, sent: int) -> None:
         if sent == self._pace.batch:
@@ -140,6 +219,28 @@ class Relay:
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._pace.busy if sent else self._pace.idle):
                 await self._database.committed.wait()
+
+
+def _place(row: asyncpg.Record) -> str:
+    """Within it order is kept."""
+    return f"{row['topic']} {row['key']}"
+
+
+def _rounds(rows: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
+    """An event goes out only when the one before it on its topic and key is acknowledged; others go together."""
+    rounds: list[list[asyncpg.Record]] = []
+    count: Counter[str] = Counter()
+    for row in rows:
+        number = count[_place(row)]
+        count[_place(row)] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(row)
+    return rounds
+
+
+async def _failed(problem: Exception) -> None:
+    raise problem
 
 
 def _records() -> list[str]:

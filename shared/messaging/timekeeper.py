@@ -1,18 +1,20 @@
 """Acts on deadlines that have come: the handler's change and the settlement are one transaction.
 
-A batch is done together; when anything in it raises, one by one. A rule that says no settles the deadline as refused;
-one that fails again and again is parked for an operator. No deadline is ever skipped, and none acts twice.
+A batch is done together; when anything in it raises, one by one. A rule that says no settles the deadline as refused.
+One that fails stays pending, and so late, and is tried again after growing pauses that hold up no other; after a minute
+of them it is parked for an operator. No deadline is ever skipped, and none acts twice.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import structlog
 
-from shared.kernel.errors import DomainError
+from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.handling import Wiring
 from shared.persistence import timers
 from shared.persistence.database import Database
@@ -24,8 +26,7 @@ from shared.telemetry.logs import frames
 
 log = structlog.get_logger()
 
-#: Not the deadline's fault: everything stays pending and is tried again.
-TROUBLE = INFRASTRUCTURE + CONTENTION
+_FORGOTTEN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,34 @@ class Beat:
     idle: float = 0.05
     trouble: float = 0.5
     batch: int = 500
-    attempts: int = 3
+    attempts: int = 8
+    first_pause: float = 0.5
+    longest_pause: float = 32.0
+
+    def pause(self, attempt: int) -> float:
+        return min(self.first_pause * 2.0 ** min(attempt - 1, 30), self.longest_pause)
+
+
+@dataclass(slots=True)
+class Trial:
+    """A deadline that did not succeed: how often its handler failed, how often others were in its way, and when it is its turn again."""
+
+    failures: int = 0
+    clashes: int = 0
+    again_at: float = 0.0
 
 
 class Timekeeper:
     def __init__(self, database: Database[Any], wiring: Wiring, beat: Beat = Beat()) -> None:
         self._database, self._wiring, self._beat = database, wiring, beat
-        self._failures: dict[int, int] = {}
+        self._trials: dict[int, Trial] = {}
 
     async def run(self) -> None:
         """Runs until cancelled; a database that is away is waited for."""
         while True:
             try:
                 settled = await self.act()
-            except TROUBLE as problem:
+            except INFRASTRUCTURE as problem:
                 log.warning("timekeeper.trouble", context_name=self._wiring.context, problem=type(problem).__name__)
                 settled = 0
                 await asyncio.sleep(self._beat.trouble)
@@ -59,7 +74,7 @@ class Timekeeper:
         """Settles what is due now; says how many deadlines that were."""
         try:
             return await self._together()
-        except TROUBLE:
+        except INFRASTRUCTURE:
             raise
         except Exception as problem:
             log.warning("timekeeper.one-by-one", context_name=self._wiring.context, problem=type(problem).__name__)
@@ -68,7 +83,7 @@ class Timekeeper:
     async def _together(self) -> int:
         fired = []
         async with self._database.transaction() as tx:
-            due = await timers.due(tx, self._beat.batch)
+            due = await timers.due(tx, self._beat.batch, self._waiting())
             for timer in due:
                 if not tx.cancels(timer.subject, timer.kind):  # by one that came before it in this batch
                     await self._fire(timer, tx)
@@ -81,7 +96,7 @@ class Timekeeper:
     async def _one_by_one(self) -> int:
         """Each once, so that one that fails keeps none of the others waiting."""
         async with self._database.transaction() as tx:
-            due = await timers.due(tx, self._beat.batch)
+            due = await timers.due(tx, self._beat.batch, self._waiting())
         for timer in due:
             with suppress(timers.CancelledMeanwhile):
                 await self._alone(timer)
@@ -90,31 +105,51 @@ class Timekeeper:
     async def _alone(self, timer: Timer) -> None:
         try:
             await self._settle(timer, "fired")
+        except INFRASTRUCTURE:
+            raise
+        except CONTENTION as problem:
+            self._wait_for_others(timer, problem)
+        except Conflict as lost:  # a lost race may be won the next time
+            await self._note(timer, lost, "refused", lost.code)
         except DomainError as refusal:
             await self._settle(timer, "refused", refusal.code)
-        except TROUBLE:
-            raise
         except Exception as problem:
-            await self._note(timer, problem)
+            await self._note(timer, problem, "parked", type(problem).__name__)
 
-    async def _note(self, timer: Timer, problem: Exception) -> None:
-        failures = self._failures[timer.id] = self._failures.get(timer.id, 0) + 1
+    async def _note(self, timer: Timer, problem: Exception, in_the_end: str, reason: str) -> None:
+        trial = self._trials.setdefault(timer.id, Trial())
+        trial.failures += 1
         log.error(
             "timekeeper.failed", context_name=self._wiring.context, kind=timer.kind, problem=type(problem).__name__, at=frames(problem)
         )
-        if failures >= self._beat.attempts:
-            await self._settle(timer, "parked", type(problem).__name__)
+        if trial.failures >= self._beat.attempts:
+            await self._settle(timer, in_the_end, reason)
+        else:
+            trial.again_at = monotonic() + self._beat.pause(trial.failures)
+
+    def _wait_for_others(self, timer: Timer, problem: Exception) -> None:
+        trial = self._trials.setdefault(timer.id, Trial())
+        trial.clashes += 1
+        trial.again_at = monotonic() + self._beat.pause(trial.clashes)
+        metrics.CONTENTION.labels(self._wiring.context, "timekeeper").inc()
+        log.warning("timekeeper.contention", context_name=self._wiring.context, kind=timer.kind, problem=type(problem).__name__)
+
+    def _waiting(self) -> list[int]:
+        """Those whose turn has not come. What was cancelled while it waited is forgotten."""
+        now = monotonic()
+        self._trials = {timer: trial for timer, trial in self._trials.items() if trial.again_at > now - _FORGOTTEN_SECONDS}
+        return [timer for timer, trial in self._trials.items() if trial.again_at > now]
 
     async def _settle(self, timer: Timer, state: str, reason: str | None = None) -> None:
         """Does nothing when somebody else settled it before."""
         async with self._database.transaction() as tx:
-            if not await timers.is_pending(tx, timer):
-                return
-            if state == "fired":
+            settled = [timer] if await timers.is_pending(tx, timer) else []
+            if settled and state == "fired":
                 await self._fire(timer, tx)
-            await timers.settle(tx, [timer], state, reason)
-        self._count([timer], state)
-        self._failures.pop(timer.id, None)
+            if settled:
+                await timers.settle(tx, settled, state, reason)
+        self._count(settled, state)
+        self._trials.pop(timer.id, None)
 
     async def _fire(self, timer: Timer, tx: Transaction[Any]) -> None:
         with tracing.span(f"{self._wiring.context} {timer.kind}") as traceparent:

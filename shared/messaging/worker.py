@@ -1,4 +1,4 @@
-"""The process beside a context's API: relay, timekeeper and consumer in one event loop.
+"""The process beside a context's API: relay, timekeeper, consumer and housekeeper in one event loop.
 
 Deadlines keep being acted on while Kafka is away. What cannot be mended in place ends the process; whoever supervises
 it starts it anew.
@@ -7,44 +7,67 @@ it starts it anew.
 import asyncio
 import os
 import signal
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
-from prometheus_client import start_http_server
 
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Wiring
+from shared.messaging.health import Health
+from shared.messaging.housekeeper import Housekeeper
 from shared.messaging.intake import Intake
 from shared.messaging.relay import Relay
 from shared.messaging.timekeeper import Timekeeper
 from shared.persistence.database import Database
+from shared.persistence.keeping import KEEP, Keep
 
 log = structlog.get_logger()
 
 _PATIENCE_SECONDS = 10.0
 
 
+class Part(Protocol):
+    """What runs in a worker until it is cancelled, or cannot go on."""
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Where a worker says how it is doing; without a port, nowhere."""
+
+    port: int | None = None
+    host: str = "127.0.0.1"
+
+
 class Worker:
-    def __init__(self, database: Database[Any], wiring: Wiring, kafka: Kafka, metrics_port: int | None = None) -> None:
-        self._database, self._context, self._metrics_port = database, wiring.context, metrics_port
-        intake = Intake(database, wiring)
-        self._parts: dict[str, Relay | Timekeeper | Consumer] = {
-            "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
+    def __init__(self, database: Database[Any], wiring: Wiring, kafka: Kafka, watch: Watch = Watch(), keep: Keep = KEEP) -> None:
+        self._database, self._context, self._watch = database, wiring.context, watch
+        relay = Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix)
+        consumer = Consumer(Intake(database, wiring), wiring.context, wiring.topics, kafka)
+        self._parts: dict[str, Part] = {
+            "relay": relay,
             "timekeeper": Timekeeper(database, wiring),
-            "consumer": Consumer(intake, wiring.context, wiring.topics, kafka),
+            "consumer": consumer,
+            "housekeeper": Housekeeper(database, wiring.context, keep),
         }
+        self._health = Health(
+            database, wiring.context, {"relay": lambda: relay.is_leading is not None, "consumer": lambda: consumer.is_assigned}
+        )
 
     async def run(self) -> int:
-        """The exit code: 0 after SIGTERM or SIGINT, 1 when a part could not go on."""
+        """The exit code: 0 after SIGTERM or SIGINT, 1 when a part could not go on. Raises OSError when its port is taken."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if self._metrics_port is not None:
-            start_http_server(self._metrics_port, addr="127.0.0.1")
+        watched = await self._health.serve(self._watch.host, self._watch.port) if self._watch.port is not None else None
         tasks = [asyncio.create_task(part.run(), name=name) for name, part in self._parts.items()]
         log.info("worker.running", context_name=self._context)
         code = await self._until_the_first_ends(tasks, stop)
+        if watched is not None:
+            watched.close()
         await self._database.close()
         return code
 

@@ -1,4 +1,4 @@
-"""A request that is sent twice is done once: the answer is stored in the transaction that it reports."""
+"""A request that is sent twice is done once: the answer is stored, sealed, in the transaction that it reports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +44,11 @@ async def claim(tx: Transaction[Any], once: Once) -> None:
     earlier = await tx.connection.fetchrow(_EARLIER, tx.actor.id, once.key)
     if earlier is None or earlier["fingerprint"] != once.fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key was used for another request.")
-    raise AlreadyAnswered(Answer(earlier["status"], earlier["headers"], earlier["body"]))
+    raise AlreadyAnswered(Answer(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))
 
 
 async def remember(tx: Transaction[Any], answer: Answer) -> None:
     """Keeps the answer for repetitions of the request that this transaction claimed."""
     if tx.once is not None:
-        await tx.connection.execute(_REMEMBER, tx.actor.id, tx.once.key, answer.status, answer.headers, answer.body)
+        sealed = tx.secrets.key_ring.seal(answer.body)  # it may hold what a person told
+        await tx.connection.execute(_REMEMBER, tx.actor.id, tx.once.key, answer.status, answer.headers, sealed)

@@ -10,6 +10,7 @@ from shared.persistence.transaction import Transaction
 _CLAIM = """
 INSERT INTO inbox (event_id, type) SELECT * FROM unnest($1::uuid[], $2::text[])
 ON CONFLICT DO NOTHING RETURNING event_id"""
+_KNOWN = "SELECT event_id FROM inbox WHERE event_id = ANY($1::uuid[])"
 _REFUSE = "INSERT INTO inbox (event_id, type, refused_code) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 
@@ -18,6 +19,11 @@ async def claim(tx: Transaction[Any], envelopes: Sequence[Envelope]) -> set[UUID
     unique = {envelope.id: envelope.type for envelope in envelopes}
     rows = await tx.connection.fetch(_CLAIM, list(unique), list(unique.values()))
     return {row["event_id"] for row in rows}
+
+
+async def known(tx: Transaction[Any], ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these were settled before."""
+    return {row["event_id"] for row in await tx.connection.fetch(_KNOWN, ids)}
 
 
 async def refuse(tx: Transaction[Any], envelope: Envelope, code: str) -> None:

@@ -17,10 +17,16 @@ from shared.persistence.transaction import Transaction
 BEHIND = "behind an earlier parked record of the same key"
 
 _PARK = """
-INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT DO NOTHING"""
-_BLOCKED = "SELECT DISTINCT key FROM parked WHERE key = ANY($1::bytea[])"
-_WAITING = "SELECT * FROM parked WHERE $1::bigint IS NULL OR key = (SELECT key FROM parked WHERE id = $1) OR id = $1 ORDER BY id"
+INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, is_alarming)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
+#: The newest of each key, which is replayed last: while it is being replayed, who asks waits; while somebody parks behind it, it stays.
+_BLOCKED = """
+SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) GROUP BY key) ORDER BY id FOR SHARE"""
+_IN_A_ROW = """
+SELECT count(*) FROM parked WHERE is_alarming AND parked_at > coalesce((SELECT max(applied_at) FROM inbox), '-infinity')"""
+_ACKNOWLEDGE = "UPDATE parked SET is_alarming = false WHERE is_alarming"
+_WAITING = "SELECT * FROM parked ORDER BY id"
+_OF_KEY = "SELECT * FROM parked WHERE key = $1 ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,35 @@ class Parked:
 async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
     headers = _headers(record)
     where = (record.topic, record.partition, record.offset)
-    await tx.connection.execute(_PARK, *where, record.key, record.value, headers, _digest(record, headers), reason)
+    digest, is_alarming = _digest(record, headers), reason != BEHIND
+    await tx.connection.execute(_PARK, *where, record.key, record.value, headers, digest, reason, is_alarming)
+
+
+async def in_a_row(reader: Reader) -> int:
+    """How many were parked since the last record that could be settled, by whichever process; those behind another do not count."""
+    found: int = await reader.connection.fetchval(_IN_A_ROW)
+    return found
+
+
+async def acknowledge(tx: Transaction[Any]) -> None:
+    """An operator has looked at all that is parked: it stays parked, and the consumer goes on."""
+    await tx.connection.execute(_ACKNOWLEDGE)
 
 
 async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes]:
+    """Nobody can replay the last of such a key before this transaction ends. Waits for a replay that is under way."""
     rows = await tx.connection.fetch(_BLOCKED, list(set(keys)))
     return {row["key"] for row in rows}
 
 
-async def waiting(reader: Reader, first: int | None = None) -> list[Parked]:
-    """All parked records, or with `first` that one and those of its key, oldest first."""
-    return [_parked(row) for row in await reader.connection.fetch(_WAITING, first)]
+async def waiting(reader: Reader) -> list[Parked]:
+    """All parked records, oldest first."""
+    return [_parked(row) for row in await reader.connection.fetch(_WAITING)]
+
+
+async def of_key(reader: Reader, key: bytes) -> list[Parked]:
+    """What waits of this key, oldest first."""
+    return [_parked(row) for row in await reader.connection.fetch(_OF_KEY, key)]
 
 
 async def remove(tx: Transaction[Any], parked: Parked) -> None:

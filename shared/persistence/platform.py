@@ -72,6 +72,7 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("applied_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.Column("refused_code", sa.Text, comment="the rule that said no; null when applied"),
+        sa.Index("ix_inbox_applied_at", "applied_at"),
     )
     sa.Table(
         "parked",
@@ -86,6 +87,7 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("digest", BYTEA, nullable=False, unique=True, comment="the same record parks once, at whatever offset it comes"),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("is_alarming", sa.Boolean, nullable=False, comment="not behind another, and no operator has acknowledged it"),
         sa.Index("ix_parked_key", "key"),
     )
 
@@ -105,6 +107,7 @@ def _deadlines(metadata: sa.MetaData) -> None:
         sa.Column("reason", sa.Text),
         sa.UniqueConstraint("subject", "kind", "due_at"),
         sa.Index("ix_timer_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
+        sa.Index("ix_timer_parked", "due_at", postgresql_where=sa.text("state = 'parked'")),
     )
     sa.Table("clock_shift", metadata, sa.Column("shift", sa.Interval, nullable=False, primary_key=True))
 
@@ -118,7 +121,7 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("fingerprint", BYTEA, nullable=False),
         sa.Column("status", sa.Integer),
         sa.Column("headers", JSONB),
-        sa.Column("body", BYTEA),
+        sa.Column("body", BYTEA, comment="the JWE of the answer, which may hold what a person told"),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
     )
     sa.Table(

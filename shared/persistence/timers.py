@@ -4,7 +4,7 @@ Whoever acts takes the aggregate's lock first and the deadline's at the end, as 
 that the two wait for each other and never deadlock. Timekeepers of one context take turns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,12 +18,16 @@ _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
 _TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
 _DUE = """
 SELECT id, subject, kind, due_at, correlation_id FROM timer
-WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT $2"""
+WHERE state = 'pending' AND due_at <= $1 AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
 _IS_PENDING = "SELECT EXISTS (SELECT FROM timer WHERE id = $1 AND state = 'pending')"
 _SETTLE = """
 UPDATE timer SET state = $2, settled_at = $3, reason = $4,
     late_by_ms = (extract(epoch FROM $3 - due_at) * 1000)::bigint
 WHERE id = ANY($1::bigint[]) AND state = 'pending'"""
+_PARKED = "SELECT id, subject, kind, due_at, correlation_id, reason FROM timer WHERE state = 'parked' ORDER BY due_at, id"
+_REPLAY = """
+UPDATE timer SET state = 'pending', settled_at = NULL, late_by_ms = NULL, reason = NULL
+WHERE state = 'parked' AND (id = $1 OR $1::bigint IS NULL)"""
 _NEXT = "SELECT min(due_at) FROM timer WHERE state = 'pending'"
 
 
@@ -39,15 +43,27 @@ class Timer:
     late_by: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedTimer:
+    """A deadline that waits for an operator: `reason` is the kind of problem that its handler had."""
+
+    id: int
+    subject: UUID
+    kind: str
+    due_at: datetime
+    correlation_id: UUID
+    reason: str
+
+
 class CancelledMeanwhile(Exception):
     """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int) -> list[Timer]:
-    """The deadlines that have come, oldest first; none while another timekeeper is at it."""
+async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[Timer]:
+    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
     if not await tx.connection.fetchval(_TRY_TURN):
         return []
-    rows = await tx.connection.fetch(_DUE, tx.now, most)
+    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides))
     return [Timer(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
@@ -63,6 +79,17 @@ async def settle(tx: Transaction[Any], timers: Sequence[Timer], state: str = "fi
     done = await tx.connection.execute(_SETTLE, [timer.id for timer in timers], state, tx.now, reason)
     if done != f"UPDATE {len(timers)}":
         raise CancelledMeanwhile
+
+
+async def parked(reader: Reader) -> list[ParkedTimer]:
+    """All that wait for an operator, oldest first."""
+    return [ParkedTimer(**row) for row in await reader.connection.fetch(_PARKED)]
+
+
+async def replay(tx: Transaction[Any], timer_id: int | None = None) -> int:
+    """Makes a parked deadline pending again, or without an id all of them; says how many. The worker acts on them at once."""
+    done = await tx.connection.execute(_REPLAY, timer_id)
+    return int(done.removeprefix("UPDATE "))
 
 
 async def next_due(reader: Reader) -> datetime | None:

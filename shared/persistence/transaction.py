@@ -35,7 +35,7 @@ SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::uuid[], $7::int[], $8::text
 _CANCEL_TIMERS = """
 UPDATE timer SET state = 'cancelled', settled_at = $1
 FROM unnest($2::uuid[], $3::text[]) AS gone (subject, kind)
-WHERE timer.subject = gone.subject AND timer.kind = gone.kind AND timer.state = 'pending'"""
+WHERE timer.subject = gone.subject AND timer.kind = gone.kind AND timer.state IN ('pending', 'parked')"""
 
 _SET_TIMERS = """
 INSERT INTO timer (subject, kind, due_at, correlation_id)

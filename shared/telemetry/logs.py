@@ -5,20 +5,35 @@ import re
 import time
 import traceback
 from collections.abc import MutableMapping
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import structlog
 
 REDACTED = "[redacted]"
 _PRIVATE = re.compile(r"name|narrative|story|nhs|address|telephone|born|contact|token|authorization|secret|password|dsn", re.IGNORECASE)
-_NHS_NUMBER = re.compile(r"\b\d{3}[ -]?\d{3}[ -]?\d{4}\b")
+#: Ids of events, things and traces are told from ten digits that may be a person's number, whatever stands around those.
+_ID_OR_NUMBER = re.compile(
+    r"(?P<id>(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|00-[0-9a-f]{32}-[0-9a-f]{16}|[0-9a-f]{32})(?![0-9a-f]))"
+    r"|(?<!\d)\d{3}[\s._/-]{0,2}\d{3}[\s._/-]{0,2}\d{4}(?!\d)",
+    re.IGNORECASE,
+)
+_HARMLESS = (bool, float, UUID, date, type(None))
 _MOST_SENTENCES = 1000
+#: What uvicorn sets up for itself, also when it was started by its own command line: texts of exceptions, and addresses with queries.
+_SERVER_LOGS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 
 def configure(level: str = "INFO") -> None:
-    """Called once by each process; also tames the logs of libraries."""
+    """Called once by each process; also tames the logs of libraries, and of the server that the process may run in."""
     logging.basicConfig(level=logging.WARNING, handlers=[Libraries()])
+    for name in _SERVER_LOGS:
+        server = logging.getLogger(name)
+        server.handlers.clear()
+        server.propagate = True
+        server.setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -31,6 +46,13 @@ def configure(level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
+
+
+def level(name: str) -> str:
+    """Raises ValueError when there is no such level."""
+    if name not in logging.getLevelNamesMapping():
+        raise ValueError(f"there is no such level; there are {', '.join(logging.getLevelNamesMapping())}")
+    return name
 
 
 class Libraries(logging.Handler):
@@ -68,26 +90,42 @@ def frames(problem: BaseException) -> list[str]:
 
 
 def _sentence(record: logging.LogRecord) -> str:
-    """An exception in it stands for itself by its kind."""
+    """Its first line; an exception in it stands for itself by its kind. What asyncio says goes on with the exception's text."""
     if isinstance(record.msg, BaseException):
         return type(record.msg).__name__
     told = record.args if isinstance(record.args, tuple) else ()
     told = tuple(type(each).__name__ if isinstance(each, BaseException) else each for each in told)
     try:
-        return str(record.msg) % told if told else str(record.msg)
+        sentence = str(record.msg) % told if told else str(record.msg)
     except (TypeError, ValueError):
-        return str(record.msg)
+        sentence = str(record.msg)
+    problem = record.exc_info[1] if record.exc_info else None
+    if problem is not None and str(problem):
+        sentence = sentence.replace(repr(problem), type(problem).__name__).replace(str(problem), type(problem).__name__)
+    ends = r"[\n(<]" if record.name == "asyncio" else r"\n"
+    return re.split(ends, sentence, maxsplit=1)[0]
 
 
 def _clean(key: str, value: Any) -> Any:
     if key not in _OWN_KEYS and _PRIVATE.search(key):
         return REDACTED
     match value:
-        case str():
-            return _NHS_NUMBER.sub(REDACTED, value)
         case dict():
-            return {inner: _clean(str(inner), each) for inner, each in value.items()}
+            return {_plain(str(inner)): _clean(str(inner), each) for inner, each in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_clean("", each) for each in value]
+        case BaseException():
+            return type(value).__name__
+        case bytes() | bytearray():
+            return _plain(value.decode(errors="replace"))
         case _:
-            return value
+            return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON cannot hold is told as Python shows it."""
+    if isinstance(value, _HARMLESS):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    told = _ID_OR_NUMBER.sub(lambda found: found["id"] or REDACTED, text)
+    return value if told == text and isinstance(value, int) else told

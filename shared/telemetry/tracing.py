@@ -3,6 +3,7 @@
 A deployment that wants the spans adds an exporter to PROVIDER in its composition root.
 """
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,10 +18,10 @@ _TRACER = PROVIDER.get_tracer("care")
 
 @contextmanager
 def span(name: str, parent: str | None = None) -> Iterator[str]:
-    """A span below `parent`, which may be absent; gives its own traceparent."""
+    """A span below `parent`, which may be absent; gives its own traceparent, also where spans are switched off."""
     context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
     # The text of an exception may quote what a person said, so spans never record exceptions.
     with _TRACER.start_as_current_span(name, context=context, record_exception=False, set_status_on_exception=False):
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
-        yield carrier["traceparent"]
+        yield carrier.get("traceparent") or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

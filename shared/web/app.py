@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared.persistence.database import Database
-from shared.web import health, problems
+from shared.web import health, openapi, problems
 from shared.web.middleware import Observed, Sized, Timed
 from shared.web.tokens import Tokens
 
@@ -47,6 +47,7 @@ def create_app(
     app.include_router(router)
     app.include_router(health.router(prefix, context, gauges))
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(Sized)
     app.add_middleware(Timed, unlimited=unlimited)
     app.add_middleware(Observed, context=context)

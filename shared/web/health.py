@@ -6,18 +6,12 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.gauges import read_gauges
 from shared.persistence.statements import Reader
-from shared.telemetry import metrics
 from shared.web.problems import problem_response
 
 #: Sets gauges of its own from the context's database when /metrics is asked.
 Gauges = Callable[[Reader], Awaitable[None]]
-
-_STATE = """
-SELECT (SELECT count(*) FROM outbox) AS depth,
-       (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0) FROM outbox JOIN event USING (seq)) AS age,
-       (SELECT count(*) FROM parked) AS parked,
-       (SELECT min(due_at) FROM timer WHERE state = 'pending') AS next_due"""
 
 
 def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRouter:
@@ -39,12 +33,7 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
     @health.get("/metrics")
     async def measure(request: Request) -> Response:
         async with request.app.state.database.transaction() as tx:
-            row = await tx.connection.fetchrow(_STATE)
-            metrics.OUTBOX_DEPTH.labels(context).set(row["depth"])
-            metrics.OUTBOX_AGE.labels(context).set(row["age"])
-            metrics.PARKED.labels(context).set(row["parked"])
-            late = (tx.now - row["next_due"]).total_seconds() if row["next_due"] else 0
-            metrics.TIMERS_LATE_BY.labels(context).set(max(late, 0))
+            await read_gauges(tx, context)
             for gauge in gauges:
                 await gauge(tx)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

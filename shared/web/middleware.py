@@ -11,7 +11,8 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
-from shared.web.problems import problem_response
+from shared.telemetry.logs import frames
+from shared.web.problems import internal_error, problem_response
 
 log = structlog.get_logger()
 
@@ -19,7 +20,10 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class Observed:
-    """Continues the caller's trace or begins one; every answer carries it, every log line names it."""
+    """Continues the caller's trace or begins one; every answer carries it, every log line names it.
+
+    No exception leaves it: whoever stands outside would log its text, which may quote what a person told.
+    """
 
     def __init__(self, app: ASGIApp, context: str) -> None:
         self._app, self._context = app, context
@@ -28,7 +32,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), HTTPStatus.INTERNAL_SERVER_ERROR.value
+        began, status = time.perf_counter(), 0
         with tracing.span(scope["method"], _header(scope, b"traceparent")) as traceparent:
 
             async def noting(message: Message) -> None:
@@ -41,13 +45,17 @@ class Observed:
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
                 try:
                     await self._app(scope, receive, noting)
+                except Exception as fault:
+                    log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
+                    if not status:  # half an answer cannot be taken back; the server ends its connection
+                        await internal_error()(scope, receive, noting)
                 finally:
                     self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unknown")
-        metrics.REQUESTS.labels(self._context, route, status).observe(seconds)
-        log.info("request.answered", method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 1))
+        """Status 0 is a request that ended without an answer."""
+        metrics.REQUESTS.labels(self._context, _route(scope), status).observe(seconds)
+        log.info("request.answered", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
 
 
 class Timed:
@@ -99,6 +107,10 @@ class Sized:
         await self._app(scope, receive, holding_back)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unknown")
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

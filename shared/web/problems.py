@@ -20,7 +20,6 @@ from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.failures import CONTENTION, INFRASTRUCTURE
 from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
-from shared.telemetry.logs import frames
 
 log = structlog.get_logger()
 
@@ -80,14 +79,11 @@ def status_of(refusal: type[Exception]) -> HTTPStatus:
 
 
 def problems(*refusals: type[DomainError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: each refusal under its status, beside those that every route has."""
-    texts: dict[int, list[str]] = {400: ["malformed-request"], 401: ["token-missing, token-invalid, token-expired"], 403: ["scope-missing"]}
-    texts |= {413: ["body-too-large"], 422: ["validation-failed"], 503: ["temporarily-unavailable"]}
+    """The `responses=` of a route: each rule that may say no, under its status. What every route may refuse, the application adds."""
+    texts: dict[int, list[str]] = {}
     for refusal in refusals:
         texts.setdefault(int(status_of(refusal)), []).append(refusal.code)
-    return {
-        status: {"model": Problem, "description": ", ".join(codes), "content": {MEDIA_TYPE: {}}} for status, codes in sorted(texts.items())
-    }
+    return {status: {"description": ", ".join(codes)} for status, codes in sorted(texts.items())}
 
 
 def problem_response(
@@ -115,7 +111,6 @@ def install(app: FastAPI) -> None:
     for trouble in (*INFRASTRUCTURE, *CONTENTION):
         app.add_exception_handler(trouble, _unavailable)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _domain(_: Request, refusal: Exception) -> Response:
@@ -161,8 +156,8 @@ async def _unstorable(request: Request, problem: Exception) -> Response:
     return problem_response(422, "validation-failed", detail, advice)
 
 
-async def _unexpected(request: Request, fault: Exception) -> Response:
-    log.error("request.failed", route=_route(request), problem=type(fault).__name__, at=frames(fault))
+def internal_error() -> Response:
+    """The answer to a fault of ours."""
     return problem_response(
         500, "internal-error", "Something went wrong on our side.", "Report the instance; repeat the request unchanged."
     )

@@ -59,7 +59,7 @@ async def once(
     if not idempotency_key:
         advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
         raise HttpRefusal(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
-    asked = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + await request.body())
+    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body())
     return Once(idempotency_key, asked.digest())
 
 

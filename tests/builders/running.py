@@ -23,7 +23,7 @@ from shared.kernel.ids import new_id
 from shared.messaging.handling import Wiring
 from shared.messaging.intake import Intake
 from shared.messaging.relay import envelope_of
-from shared.messaging.timekeeper import Timekeeper
+from shared.messaging.timekeeper import Beat, Timekeeper
 from shared.persistence.database import Database, connect
 from shared.persistence.secrets import Secrets
 from shared.web.app import create_app as assemble
@@ -138,10 +138,10 @@ async def running(
         gauges=gauges,
     )
     app.state.database = database
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://care.test") as http:
-            yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring), keys)
+            yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring, Beat(attempts=1)), keys)
     finally:
         await database.close()
 

@@ -11,7 +11,7 @@ import pytest
 from infra.contexts import CONTEXTS
 from infra.keys import Keys
 from infra.shifted_clock import jump
-from shared.clock import clock, wall_clock
+from shared.clock import DatabaseClock, wall_clock
 from shared.persistence.database import Database, connect
 from tests.builders.running import secrets_of
 from tests.integration.platform.post import Post
@@ -23,7 +23,7 @@ MOMENT = timedelta(seconds=30)
 @asynccontextmanager
 async def opened(post: Post, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
     url = keys.roles.url(post.owner_url, context)
-    database = await connect(url, clock=clock(allow_time_travel=allow_time_travel), policy=None, secrets=secrets_of(keys), size=1)
+    database = await connect(url, clock=DatabaseClock(allow_time_travel=allow_time_travel), policy=None, secrets=secrets_of(keys), size=1)
     try:
         yield database
     finally:

@@ -32,6 +32,24 @@ async def test_another_request_under_a_used_key_is_refused(post: Post) -> None:
     assert await post.count("rapid_care.parcel") == 1
 
 
+async def test_the_same_body_with_another_query_is_another_request(post: Post) -> None:
+    headers = post.sender.token("parcels:send") | KEY
+    await post.sender.http.post("/parcels", json=body(), headers=headers)
+
+    other = await post.sender.http.post("/parcels?for=another", json=body(), headers=headers)
+
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+async def test_a_stored_answer_is_ciphertext(post: Post) -> None:
+    answer = await post.post(body(), **KEY)
+
+    row = await post.owner.fetchrow("SELECT * FROM rapid_care.idempotency")
+    assert row is not None
+    assert answer.json()["id"] not in row["body"].decode()
+    assert post.sender.database.secrets.key_ring.open(row["body"]) == answer.content
+
+
 async def test_the_same_request_at_once_has_one_effect_and_one_answer(post: Post) -> None:
     answers = await asyncio.gather(*(post.post(body(), **KEY) for _ in range(6)))
 

@@ -7,16 +7,21 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from shared.contracts.codes import Condition
-from shared.contracts.envelope import Record
+from shared.contracts.envelope import Envelope, Record
+from shared.contracts.rapid_care import ResponseRequested
+from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
 from shared.messaging.intake import Intake, Retries, TooManyParked
 from shared.persistence import parked
+from tests.integration.platform.parcels import Tx
 from tests.integration.platform.post import Post
-from tests.integration.platform.receiving import RECEIVING
+from tests.integration.platform.receiving import RECEIVING, on_requested
 
 POISON = Condition.FALL
+CONTENTION = {"context": "navigation", "part": "intake"}
 IMPATIENT = Retries(attempts=2, first_pause=0.001)
 
 
@@ -28,6 +33,16 @@ async def waiting(post: Post) -> list[tuple[int, str]]:
     """Offset and reason of what is parked."""
     async with post.receiver.database.reading() as reader:
         return [(each.record.offset, each.reason) for each in await parked.waiting(reader)]
+
+
+async def bad(post: Post, count: int, kind: str) -> list[Record]:
+    """Records that cannot be applied, of people of their own: because a handler fails, or because they are no events."""
+    if kind == "junk":
+        return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
+    post.behaviour.failing.add(POISON)
+    for _ in range(count):
+        await post.send(condition=POISON)
+    return (await post.records())[-count:]
 
 
 async def subjects(post: Post) -> list[UUID]:
@@ -217,10 +232,10 @@ async def test_a_record_that_is_no_event_is_parked_whole(post: Post, stranger: R
 @pytest.mark.parametrize(
     ("header", "value", "reason"),
     [
-        ("ce_type", b"rapid-care.response.requested.v9", "no contract reads 'rapid-care.response.requested.v9'"),
-        ("ce_type", b"\x00", "no contract reads '\\x00'"),
-        ("ce_id", b"7", "envelope: ValueError('badly formed hexadecimal UUID string')"),
-        ("ce_time", b"2015-03-16T09:00:00", "envelope: ValueError('a time without a zone')"),
+        ("ce_type", b"rapid-care.response.requested.v9", "no contract reads rapid-care.response.requested.v9"),
+        ("ce_type", b"\x00", "no contract reads its type"),
+        ("ce_id", b"7", "envelope: ce_id is malformed"),
+        ("ce_time", b"2015-03-16T09:00:00", "envelope: ce_time is malformed"),
     ],
 )
 async def test_an_envelope_that_this_version_cannot_read_is_parked_with_the_reason(
@@ -255,24 +270,113 @@ async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: P
     assert "Dale" not in reason
 
 
-async def test_many_parked_in_a_row_stop_the_intake(post: Post) -> None:
-    post.behaviour.failing.add(POISON)
-    for _ in range(3):
-        await post.send(condition=POISON)
-
+@pytest.mark.parametrize("kind", ["poison", "junk"])
+async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them(post: Post, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, most_parked_in_a_row=3).apply(await post.records())
+        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
+
+    assert len(await waiting(post)) == 3
+
+
+@pytest.mark.parametrize("kind", ["poison", "junk"])
+async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_has_looked(post: Post, kind: str) -> None:
+    with pytest.raises(TooManyParked):
+        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
+    anew = impatient(post, most_parked_in_a_row=3)
+    assert not await anew.may_go_on()
+
+    async with post.receiver.database.transaction() as tx:
+        await parked.acknowledge(tx)
+
+    assert await anew.may_go_on()
+    assert len(await waiting(post)) == 3
+
+
+async def test_a_replay_that_succeeds_lets_the_intake_go_on(post: Post) -> None:
+    with pytest.raises(TooManyParked):
+        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, "poison"))
+    post.behaviour.failing.clear()
+    async with post.receiver.database.reading() as reader:
+        first, *_ = await parked.waiting(reader)
+
+    await impatient(post).replay(first)
+
+    assert await impatient(post, most_parked_in_a_row=3).may_go_on()
+
+
+@pytest.mark.parametrize("kind", ["poison", "junk"])
+async def test_a_record_that_can_be_settled_ends_the_row(post: Post, kind: str) -> None:
+    intake = impatient(post, most_parked_in_a_row=3)
+    for _ in range(3):
+        await intake.apply(await bad(post, 2, kind))
+        await post.send()
+        await intake.apply([(await post.records())[-1]])
+
+    assert len(await waiting(post)) == 6
+
+
+async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: Post) -> None:
+    post.behaviour.failing.add(POISON)
+    person = new_id()
+    await post.send(person, POISON)
+    for _ in range(5):
+        await post.send(person)
+
+    await impatient(post, most_parked_in_a_row=2).apply(await post.records())
+
+    assert len(await waiting(post)) == 6
+
+
+async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post: Post) -> None:
+    person = new_id()
+    await post.send(person)
+    (applied,) = await post.records()
+    await impatient(post).apply([applied])
+    post.behaviour.failing.add(POISON)
+    await post.send(person, POISON)
+    await impatient(post).apply((await post.records())[1:])
+
+    await impatient(post).apply(again([applied]))
+
+    assert len(await waiting(post)) == 1
+
+
+@pytest.mark.parametrize(("losses", "refused"), [(2, None), (99, "version-conflict")])
+async def test_a_lost_race_is_run_again_and_a_refusal_only_in_the_end(post: Post, losses: int, refused: str | None) -> None:
+    await post.send()
+    tries: list[UUID] = []
+
+    async def loses(event: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
+        tries.append(envelope.id)
+        if len(tries) <= losses:
+            raise VersionConflict(envelope.subject, 1, 2)
+        await on_requested(event, envelope, tx=tx)
+
+    wiring = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
+    await Intake(post.receiver.database, wiring, replace(IMPATIENT, attempts=3)).apply(await post.records())
+
+    assert await post.owner.fetchval("SELECT refused_code FROM navigation.inbox") == refused
+    assert len(await post.effects()) == (0 if refused else 1)
 
 
 async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(post: Post) -> None:
     for _ in range(3):
         await post.send()
 
+    before = REGISTRY.get_sample_value("care_contention_total", CONTENTION) or 0
     async with post.raising("navigation.effect", "40001", times=10):
         await impatient(post).apply(await post.records())
 
+    assert (REGISTRY.get_sample_value("care_contention_total", CONTENTION) or 0) >= before + 9
     assert await post.events_without_their_one_effect() == []
     assert await waiting(post) == []
+
+
+def test_pauses_grow_to_a_limit() -> None:
+    pauses = [Retries().pause(attempt) for attempt in range(1, 2000)]
+
+    assert pauses == sorted(pauses)
+    assert max(pauses) == Retries().longest_pause
 
 
 async def test_trouble_of_the_machinery_is_raised_and_nothing_is_settled(post: Post) -> None:

@@ -3,22 +3,36 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from prometheus_client import REGISTRY
 
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import ResponseAtRisk
 from shared.kernel.at import At
 from shared.kernel.decision import Deadline
+from shared.kernel.errors import VersionConflict
 from shared.messaging.timekeeper import Beat, Timekeeper
+from shared.persistence import timers
 from shared.persistence.timers import Timer
 from shared.persistence.transaction import Subject
-from tests.integration.platform.parcels import PATIENCE, RING, SENDING, Tx, accept
+from tests.integration.platform.parcels import PATIENCE, RING, SENDING, Tx, accept, on_ring
 from tests.integration.platform.post import NOW, Post
+from tests.integration.platform.test_observing import gauges
 
 FAILING = Condition.FALL
 
 
-def timekeeper(post: Post, **changes: int) -> Timekeeper:
-    return Timekeeper(post.sender.database, SENDING, replace(Beat(), **changes))
+def timekeeper(post: Post, **changes: Any) -> Timekeeper:
+    return Timekeeper(post.sender.database, SENDING, replace(Beat(first_pause=0.001, longest_pause=0.001), **changes))
+
+
+async def act_for(keeper: Timekeeper, times: int) -> None:
+    """So often, with time for a pause between."""
+    for _ in range(times):
+        await keeper.act()
+        await asyncio.sleep(0.005)
 
 
 async def settled(post: Post) -> list[tuple[str, int | None, str | None]]:
@@ -72,8 +86,8 @@ async def test_two_timekeepers_at_once_settle_each_deadline_by_its_own_fate(post
     post.sender.clock.at = NOW + PATIENCE
 
     keepers = [timekeeper(post, batch=5, attempts=2) for _ in range(3)]
-    while any(await asyncio.gather(*(keeper.act() for keeper in keepers))):
-        pass
+    while await post.count("rapid_care.timer", "state = 'pending'"):
+        await asyncio.gather(*(keeper.act() for keeper in keepers))
 
     states = [state for state, _, _ in await settled(post)]
     assert states == [{0: "parked", 1: "refused"}.get(number % 10, "fired") for number in range(30)]
@@ -90,10 +104,104 @@ async def test_a_deadline_whose_handler_keeps_failing_is_parked_and_holds_up_no_
 
     await keeper.act()
     assert await rings(post) == 3
-    for _ in range(3):
-        await keeper.act()
+    await act_for(keeper, 3)
 
     assert await settled(post) == [("parked", 0, "ArithmeticError"), *[("fired", 0, None)] * 3]
+
+
+async def test_a_deadline_whose_handler_fails_stays_pending_and_late_through_growing_pauses(post: Post) -> None:
+    await post.send(condition=FAILING)
+    post.behaviour.failing.add(FAILING)
+    post.sender.clock.at = NOW + PATIENCE + timedelta(minutes=1)
+    keeper = timekeeper(post, first_pause=60.0, longest_pause=60.0, attempts=2)
+
+    assert [await keeper.act() for _ in range(5)] == [1, 0, 0, 0, 0]
+
+    assert await settled(post) == [("pending", None, None)]
+    assert (await gauges(post))["care_timers_late_by_seconds"] == 60
+
+
+def test_a_deadline_is_parked_only_after_a_minute_of_pauses() -> None:
+    pauses = [Beat().pause(attempt) for attempt in range(1, Beat().attempts)]
+
+    assert pauses == sorted(pauses)
+    assert 60 <= sum(pauses) <= 120
+
+
+async def test_a_parked_deadline_counts_as_parked_and_late_and_is_acted_on_when_an_operator_replays_it(post: Post) -> None:
+    parcel = await post.send(condition=FAILING)
+    post.behaviour.failing.add(FAILING)
+    post.sender.clock.at = NOW + PATIENCE + timedelta(minutes=1)
+    await timekeeper(post, attempts=1).act()
+    found = await gauges(post)
+    async with post.sender.database.reading() as reader:
+        (waiting,) = await timers.parked(reader)
+
+    assert (waiting.subject, waiting.kind, waiting.reason) == (parcel.id, RING, "ArithmeticError")
+    assert (found["care_parked"], found["care_timers_late_by_seconds"]) == (1, 60)
+
+    post.behaviour.failing.clear()
+    async with post.sender.database.transaction() as tx:
+        assert await timers.replay(tx, waiting.id) == 1
+    await timekeeper(post).act()
+    assert await settled(post) == [("fired", 60_000, None)]
+    assert (await gauges(post))["care_parked"] == 0
+
+
+async def test_a_parked_deadline_that_became_pointless_is_cancelled(post: Post) -> None:
+    parcel = await post.send(condition=FAILING)
+    post.behaviour.failing.add(FAILING)
+    post.sender.clock.at = NOW + PATIENCE
+    await timekeeper(post, attempts=1).act()
+
+    await post.accept(parcel.id, 1)
+
+    assert [state for state, _, _ in await settled(post)] == ["cancelled"]
+
+
+async def test_a_race_that_a_deadline_lost_is_run_again(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+    lost: list[Timer] = []
+
+    async def loses_once(timer: Timer, *, tx: Tx) -> None:
+        lost.append(timer)
+        if len(lost) <= 2:  # in the batch, and alone
+            raise VersionConflict(timer.subject, 1, 2)
+        await on_ring(timer, tx=tx)
+
+    await act_for(Timekeeper(post.sender.database, replace(SENDING, on_timer={RING: loses_once}), Beat(first_pause=0.001)), 3)
+
+    assert await settled(post) == [("fired", 0, None)]
+    assert await rings(post) == 1
+
+
+async def test_a_race_that_is_lost_again_and_again_is_a_refusal_in_the_end(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+
+    async def loses(timer: Timer, *, tx: Tx) -> None:
+        raise VersionConflict(timer.subject, 1, tx.now.year)
+
+    await act_for(Timekeeper(post.sender.database, replace(SENDING, on_timer={RING: loses}), Beat(first_pause=0.001, attempts=3)), 4)
+
+    assert await settled(post) == [("refused", 0, "version-conflict")]
+
+
+async def test_a_deadline_that_others_are_in_the_way_of_holds_up_no_other_and_is_counted(post: Post) -> None:
+    held, _ = await post.send(), await post.send()
+    post.sender.clock.at = NOW + PATIENCE
+    before = REGISTRY.get_sample_value("care_contention_total", {"context": "rapid_care", "part": "timekeeper"}) or 0
+
+    async def waits_for(timer: Timer, *, tx: Tx) -> None:
+        if timer.subject == held.id:
+            raise asyncpg.LockNotAvailableError
+        await on_ring(timer, tx=tx)
+
+    await act_for(Timekeeper(post.sender.database, replace(SENDING, on_timer={RING: waits_for}), Beat(first_pause=0.001, attempts=2)), 6)
+
+    assert sorted(await settled(post)) == [("fired", 0, None), ("pending", None, None)]
+    assert (REGISTRY.get_sample_value("care_contention_total", {"context": "rapid_care", "part": "timekeeper"}) or 0) >= before + 3
 
 
 async def test_a_rule_that_says_no_settles_the_deadline_as_refused(post: Post) -> None:

@@ -37,7 +37,7 @@ class Deaf:
 
 worker._PATIENCE_SECONDS = 0.1
 deaf = object.__new__(worker.Worker)
-deaf._context, deaf._metrics_port, deaf._parts = "test", None, {"deaf": Deaf()}
+deaf._context, deaf._watch, deaf._parts = "test", worker.Watch(), {"deaf": Deaf()}
 asyncio.run(deaf.run())
 """
 

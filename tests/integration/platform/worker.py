@@ -62,8 +62,8 @@ class FatalRelay(Relay):
 
     fate: Fate
 
-    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
-        await super()._send(producer, rows)
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
+        await super()._send(producer, rows, sent)
         self.fate.reaches("after-send")
 
 

@@ -1,6 +1,7 @@
 """An event arrives as it was sent, whatever its envelope says; what is no event is told apart."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -110,6 +111,18 @@ def test_a_reason_names_the_fields_and_quotes_nothing() -> None:
         decode(an_envelope("rapid-care.response.breached.v1"), b'{"due_at": "Mr Dale fell"}', RING)
 
     assert "due_at" in str(found.value)
+    assert "Dale" not in str(found.value)
+
+
+@pytest.mark.parametrize("name", [*HEADERS, "key"])
+def test_a_reason_quotes_nothing_of_a_header_or_a_key(name: str) -> None:
+    whole = record_of(an_envelope("mdt.case.closed.v1"))
+    headers = tuple((each, b"Mr Dale fell" if each == f"ce_{name}" else value) for each, value in whole.headers)
+    record = replace(whole, headers=headers, key=b"\xff Dale" if name == "key" else whole.key)
+
+    with pytest.raises(Undecodable) as found:  # it has no value either, so that there is always a reason
+        decode(read_envelope(record), None if name != "type" else b"{}", RING)
+
     assert "Dale" not in str(found.value)
 
 

@@ -2,12 +2,16 @@
 
 import json
 import logging
+import logging.config
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.config import LOGGING_CONFIG
 
 from shared.telemetry.logs import REDACTED, Libraries, configure, frames, redact
 
@@ -39,12 +43,52 @@ def test_a_value_under_a_telling_key_is_hidden(key: str) -> None:
     assert cleaned(**{key: SECRET}) == {key: REDACTED}
 
 
-@pytest.mark.parametrize("written", ["9990548609", "999 054 8609", "999-054-8609"])
+@pytest.mark.parametrize(
+    "written", ["9990548609", "999 054 8609", "999-054-8609", "999.054.8609", "999_054_8609", "999/054/8609", "999  054  8609"]
+)
 def test_what_looks_like_an_nhs_number_is_hidden_wherever_it_stands(written: str) -> None:
     found = cleaned(event=f"seen {written}.", at=[written], inner={"a": (written, {"b": written})})
 
     assert written not in json.dumps(found)
     assert found["event"] == f"seen {REDACTED}."
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        9990548609,
+        -9990548609,
+        b"9990548609",
+        "nhs9990548609",
+        "9990548609x",
+        "id_9990548609_",
+        {"9990548609": 1},
+        {9990548609: 1},
+        {9990548609},
+    ],
+)
+def test_a_number_is_hidden_whatever_it_is_held_in(value: object) -> None:
+    assert "9990548609" not in json.dumps(cleaned(note=value))
+
+
+def test_an_exception_stands_for_itself_by_its_kind() -> None:
+    assert cleaned(note=ValueError(SECRET), more=[KeyError("9990548609")]) == {"note": "ValueError", "more": ["KeyError"]}
+
+
+@dataclass
+class Held:
+    number: str = "9990548609"
+
+
+def test_what_has_no_form_in_json_is_searched_too() -> None:
+    assert cleaned(note=Held()) == {"note": f"Held(number='{REDACTED}')"}
+
+
+@given(st.uuids(), st.from_regex(r"\A00-[0-9a-f]{32}-[0-9a-f]{16}-01\Z"), st.from_regex(r"\A[0-9a-f]{32}\Z"))
+def test_ids_and_traces_stay_whole_whatever_digits_they_have(identity: UUID, traceparent: str, trace: str) -> None:
+    event = {"subject": str(identity), "traceparent": traceparent, "trace_id": trace, "offset": 123456, "is_late": True, "ratio": 0.5}
+
+    assert cleaned(**event, event=f"{identity} in {trace}") == {**event, "event": f"{identity} in {trace}"}
 
 
 def test_a_telling_key_is_seen_at_any_depth() -> None:
@@ -92,6 +136,31 @@ def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines
     assert (line["event"], line["logger_name"], line["problem"]) == ("library.said", "a.library", "ValueError")
     assert line["sentence"] == "Crashed reason='ValueError' after 3"
     assert SECRET not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"Task exception was never retrieved\nfuture: <Task finished exception=ValueError('{SECRET}')>",
+        f"Exception in callback note('{SECRET}')",
+        f"Task was destroyed but it is pending!\ntask: <Task note={SECRET}>",
+    ],
+)
+def test_what_asyncio_says_loses_what_it_quotes(lines: Lines, message: str) -> None:
+    Libraries().emit(logging.LogRecord("asyncio", logging.ERROR, __file__, 1, message, None, None))
+
+    (line,) = lines()
+    assert SECRET not in json.dumps(line)
+    assert str(line["sentence"]).startswith(("Task", "Exception in callback"))
+
+
+def test_the_server_speaks_through_our_lines_only(lines: Lines) -> None:
+    logging.config.dictConfig(LOGGING_CONFIG)
+    configure()
+
+    assert [each.handlers for each in map(logging.getLogger, LOGGING_CONFIG["loggers"])] == [[], [], []]
+    assert [each.propagate for each in map(logging.getLogger, LOGGING_CONFIG["loggers"])] == [True, True, True]
+    assert lines() == []
 
 
 def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) -> None:

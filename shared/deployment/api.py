@@ -1,0 +1,39 @@
+"""Composes the HTTP application of a context."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.deployment.settings import ContextSettings, Deployment, Misconfigured, read
+from shared.web.app import create_app
+from shared.web.health import Gauges
+
+
+def compose(
+    settings: type[ContextSettings],
+    policy: type[Any],
+    *,
+    context: str,
+    title: str,
+    router: APIRouter,
+    gauges: Sequence[Gauges] = (),
+    unlimited: Sequence[str] = (),
+) -> FastAPI:
+    """Ends the process with a sentence when the environment is wrong."""
+    try:
+        own, deployment = read(settings), read(Deployment)
+        numbers, tokens = own.numbers(policy), deployment.tokens()
+    except Misconfigured as problem:
+        sys.exit(f"{context} cannot start. {problem}")
+    deployment.observe()
+    return create_app(
+        context=context,
+        title=title,
+        router=router,
+        open_database=lambda: deployment.database(own.database_url.get_secret_value(), numbers),
+        tokens=tokens,
+        gauges=gauges,
+        unlimited=unlimited,
+    )

@@ -1,0 +1,177 @@
+"""The environment of the processes. What is wrong in it is refused before anything starts, in a sentence that names the variable."""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import AfterValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from shared.clock import DatabaseClock
+from shared.contracts.sealing import KeyRing
+from shared.messaging.address import Kafka
+from shared.persistence.database import Database, connect
+from shared.persistence.keeping import KEEP, Keep
+from shared.persistence.secrets import Secrets
+from shared.telemetry import logs
+
+if TYPE_CHECKING:
+    from shared.web.tokens import Tokens
+
+P = TypeVar("P")
+S = TypeVar("S", bound=BaseSettings)
+
+_KEY_BYTES = 32
+#: Longer than anything is sent again of itself, or it would be applied a second time.
+_LEAST_KEPT = timedelta(days=15)
+
+
+class Misconfigured(Exception):
+    """The environment is wrong. The text is a sentence for whoever set it, and quotes no secret."""
+
+
+def read(settings: type[S]) -> S:
+    """Raises Misconfigured."""
+    prefix = settings.model_config.get("env_prefix", "")
+    try:
+        return settings()
+    except SettingsError as problem:
+        field = re.search(r'field "(\w+)"', str(problem))
+        raise Misconfigured(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
+    except ValidationError as problem:
+        raise Misconfigured(_sentences(problem, lambda loc: _variable(prefix, loc))) from None
+
+
+def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
+    """A context's numbers with those of `variable` in place of the defaults. Raises Misconfigured, also for a name that does not exist."""
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise Misconfigured(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as problem:
+        raise Misconfigured(_sentences(problem, lambda loc: f"{variable}: {loc}")) from None
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    try:
+        found = b64decode(secret.get_secret_value(), validate=True)
+    except ValueError:
+        raise ValueError("it is not base64") from None
+    if len(found) != _KEY_BYTES:
+        raise ValueError(f"it holds {len(found)} bytes, not {_KEY_BYTES}")
+    return secret
+
+
+#: 256 bits in base64.
+Key = Annotated[SecretStr, AfterValidator(_key)]
+
+
+class Deployment(BaseSettings):
+    """Environment variables with the prefix CARE_, and Kafka's own KAFKA_BOOTSTRAP_SERVERS. docs/runbook.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    person_id_secret: Key
+    record_keys: Annotated[dict[str, Key], Field(min_length=1, description="kid to key: the ring of the restricted topics")]
+    record_key: Annotated[str, Field(description="the kid that seals")]
+    jwks: Json[dict[str, Any]]
+    issuer: str = "care-coordination"
+    audience: str = "care-coordination"
+    allow_time_travel: bool = False
+    log_level: str = "INFO"
+    kafka_bootstrap_servers: Annotated[str, Field(min_length=1, validation_alias="KAFKA_BOOTSTRAP_SERVERS")]
+    topic_prefix: str = ""
+    instance: Annotated[str | None, Field(description="a name of this worker's own, for a member that keeps its partitions")] = None
+    metrics_host: Annotated[str, Field(description="where a worker answers /metrics, /livez and /readyz")] = "127.0.0.1"
+    keep_answers: timedelta = KEEP.answers
+    keep_applied: Annotated[timedelta, Field(ge=_LEAST_KEPT)] = KEEP.applied
+    keep_settled: timedelta = KEEP.settled
+
+    @field_validator("record_key")
+    @classmethod
+    def _is_in_the_ring(cls, key: str, others: ValidationInfo) -> str:
+        if key not in others.data.get("record_keys", {key: None}):
+            raise ValueError("CARE_RECORD_KEYS holds no key of this name")
+        return key
+
+    @field_validator("jwks")
+    @classmethod
+    def _is_a_key_set(cls, jwks: dict[str, Any]) -> dict[str, Any]:
+        if jwks == {"keys": []}:  # whoever answers no caller needs none
+            return jwks
+        try:
+            KeySet.import_key_set(jwks)  # type: ignore[arg-type]
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError("it is not a JSON Web Key Set") from None
+        return jwks
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, level: str) -> str:
+        return logs.level(level)
+
+    def observe(self) -> None:
+        """Sets up the logs of this process."""
+        logs.configure(self.log_level)
+
+    def secrets(self) -> Secrets:
+        keys = {kid: _bytes(key) for kid, key in self.record_keys.items()}
+        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.record_key))
+
+    def tokens(self) -> "Tokens":
+        """Raises Misconfigured when no caller could ever be known."""
+        from shared.web.tokens import Tokens  # a worker serves no HTTP and must not load what serves it
+
+        if not self.jwks.get("keys"):
+            raise Misconfigured("CARE_JWKS holds no key.")
+        return Tokens(KeySet.import_key_set(self.jwks), issuer=self.issuer, audience=self.audience)  # type: ignore[arg-type]
+
+    def kafka(self) -> Kafka:
+        return Kafka(self.kafka_bootstrap_servers, self.topic_prefix, self.instance or None)
+
+    def keep(self) -> Keep:
+        return Keep(self.keep_answers, self.keep_applied, self.keep_settled)
+
+    async def database(self, dsn: str, policy: P, size: int = 10) -> Database[P]:
+        clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
+        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size)
+
+
+class ContextSettings(BaseSettings):
+    """What every context is told of its own, under its own prefix. `policy` overrides numbers of its Policy by name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: SecretStr
+    policy: dict[str, Any] = Field(default_factory=dict)
+    metrics_port: int | None = None
+
+    def numbers(self, kind: type[P]) -> P:
+        """Raises Misconfigured."""
+        return policy(kind, self.policy, _variable(self.model_config.get("env_prefix", ""), "policy"))
+
+
+def _bytes(key: SecretStr) -> bytes:
+    return b64decode(key.get_secret_value())
+
+
+def _variable(prefix: str, field: str) -> str:
+    """An alias is a variable's whole name already."""
+    return field if field.isupper() else f"{prefix}{field}".upper()
+
+
+def _sentences(problem: ValidationError, named: Callable[[str], str]) -> str:
+    return " ".join(
+        _sentence(named(str(error["loc"][0]) if error["loc"] else ""), error["type"], error["msg"]) for error in problem.errors()
+    )
+
+
+def _sentence(name: str, kind: str, problem: str) -> str:
+    return f"{name} is not set." if kind == "missing" else f"{name}: {problem.removeprefix('Value error, ')}."

@@ -1,0 +1,77 @@
+"""How a worker is doing, over HTTP: `/livez`, `/readyz`, `/metrics`. Answered by its own event loop, so a stuck one does not answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.persistence.database import Database
+from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.gauges import read_gauges
+
+_LONGEST_WAIT_SECONDS = 10.0
+
+#: Status, media type, body.
+Answer = tuple[HTTPStatus, str, bytes]
+
+
+class Health:
+    """`parts` says of each part of the worker whether it does its work, or stands by to."""
+
+    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Callable[[], bool]]) -> None:
+        self._database, self._context, self._parts = database, context, parts
+        self._answers: Mapping[str, Callable[[], Awaitable[Answer]]] = {
+            "/livez": self._live,
+            "/readyz": self._ready,
+            "/metrics": self._measure,
+        }
+
+    async def serve(self, host: str, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._answer, host, port)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, ValueError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
+                status, media_type, body = await self._of(request.split(b" ", 2)[1].decode("latin-1"))
+                head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
+                writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+                await writer.drain()
+        writer.close()
+
+    async def _of(self, path: str) -> Answer:
+        answer = self._answers.get(path.partition("?")[0])
+        return await answer() if answer else (HTTPStatus.NOT_FOUND, "text/plain", b"/livez, /readyz, /metrics\n")
+
+    async def _live(self) -> Answer:
+        return _json(HTTPStatus.OK, {"status": "alive"})
+
+    async def _ready(self) -> Answer:
+        waits = sorted(name for name, is_working in self._parts.items() if not is_working())
+        if not await self._database_answers():
+            waits.append("database")
+        if waits:
+            return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not-ready", "waits_for": waits})
+        return _json(HTTPStatus.OK, {"status": "ready"})
+
+    async def _measure(self) -> Answer:
+        with suppress(*INFRASTRUCTURE):  # what needs no database is told all the same
+            async with self._database.transaction() as tx:
+                await read_gauges(tx, self._context)
+        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with self._database.reading() as reader:
+                await reader.connection.fetchval("SELECT 1")
+        except INFRASTRUCTURE:
+            return False
+        return True
+
+
+def _json(status: HTTPStatus, content: Mapping[str, object]) -> Answer:
+    return status, "application/json", orjson.dumps(content)

@@ -1,0 +1,32 @@
+"""Removes what the platform keeps only for a while, once an hour."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import structlog
+
+from shared.persistence.database import Database
+from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.keeping import Keep, remove_expired
+
+log = structlog.get_logger()
+
+_TROUBLE: tuple[type[Exception], ...] = (asyncpg.PostgresError, *INFRASTRUCTURE)
+_EVERY_SECONDS = 3600.0
+
+
+class Housekeeper:
+    def __init__(self, database: Database[Any], context: str, keep: Keep) -> None:
+        self._database, self._context, self._keep = database, context, keep
+
+    async def run(self) -> None:
+        """Runs until cancelled; trouble is the next hour's business, and stops nothing else."""
+        while True:
+            try:
+                removed = await remove_expired(self._database, self._keep)
+            except _TROUBLE as problem:
+                log.warning("housekeeper.trouble", context_name=self._context, problem=type(problem).__name__)
+            else:
+                log.info("housekeeper.removed", context_name=self._context, rows=removed)
+            await asyncio.sleep(_EVERY_SECONDS)

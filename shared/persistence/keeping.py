@@ -1,0 +1,56 @@
+"""What the platform's tables keep only for a while, and its removal in portions that hold up nobody.
+
+Never removed here: the event log, the audit, what waits (outbox, parked, pending deadlines), and of the inbox the events that
+travel on restricted topics, which are sent again however old.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.contracts.registry import registry
+from shared.persistence.database import Database
+
+_PORTION = 5_000
+
+_ANSWERS = """
+DELETE FROM idempotency WHERE ctid IN (SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2)"""
+_APPLIED = """
+DELETE FROM inbox WHERE event_id IN (
+    SELECT event_id FROM inbox WHERE applied_at < clock_timestamp() - $1::interval AND type <> ALL($3::text[])
+    ORDER BY applied_at LIMIT $2)"""
+_SETTLED = """
+DELETE FROM timer WHERE id IN (
+    SELECT id FROM timer WHERE state IN ('fired', 'cancelled', 'refused') AND settled_at < $3::timestamptz - $1::interval LIMIT $2)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how long. `applied` must be longer than anything may be sent again, or it would be applied again."""
+
+    answers: timedelta = timedelta(days=7)
+    applied: timedelta = timedelta(days=400)
+    settled: timedelta = timedelta(days=90)
+
+
+KEEP = Keep()
+
+
+async def remove_expired(database: Database[Any], keep: Keep) -> int:
+    """Says how many rows that were."""
+    restricted = [event.TYPE for event in registry().values() if event.RESTRICTED]
+    async with database.transaction() as tx:
+        now = tx.now
+    removed = await _remove(database, _ANSWERS, keep.answers)
+    removed += await _remove(database, _APPLIED, keep.applied, restricted)
+    return removed + await _remove(database, _SETTLED, keep.settled, now)
+
+
+async def _remove(database: Database[Any], statement: str, older: timedelta, *more: Any) -> int:
+    removed, last = 0, _PORTION
+    while last == _PORTION:
+        async with database.transaction() as tx:
+            done = await tx.connection.execute(statement, older, _PORTION, *more)
+        last = int(done.removeprefix("DELETE "))
+        removed += last
+    return removed
