@@ -2,22 +2,25 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
-from collections.abc import Coroutine
-from datetime import timedelta
+from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from infra.local.errors import StackError
 
 app = typer.Typer(help="Care coordination: nobody who was referred is lost.", no_args_is_help=True, add_completion=False)
 out = Console()
 Port = Annotated[int, typer.Option(help="The port of the four services.")]
+Context = Annotated[str, typer.Argument(help="referrals, rapid_care, mdt or navigation")]
 Name = Annotated[str, typer.Option(help="Which local stack.")]
 
 
@@ -47,10 +50,15 @@ def token(
     name: Name = "default",
 ) -> None:
     """Issue a development token for a local stack."""
-    from infra.keys import load_or_make
+    from infra.keys import load
     from infra.local.home import stack_folders
 
-    sys.stdout.write(load_or_make(stack_folders(name).root).token(actor, organisation, role, scope, timedelta(hours=hours)) + "\n")
+    if os.environ.get("CARE_JWKS"):
+        raise StackError("CARE_JWKS is given: whoever holds its keys issues the tokens.")
+    keys = load(stack_folders(name).root)
+    if keys is None:
+        raise StackError(f"The stack “{name}” has no keys yet: start it with `care up`.")
+    sys.stdout.write(keys.token(actor, organisation, role, scope, timedelta(hours=hours)) + "\n")
 
 
 @app.command()
@@ -70,8 +78,7 @@ def migrate(
 @app.command()
 def topics(bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS")]) -> None:
     """Create the declared topics that are absent."""
-    from infra.product import layout_of_environment
-    from infra.topics import declarations
+    from infra.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
     made = _run(create(bootstrap, declarations(), layout_of_environment()))
@@ -79,29 +86,46 @@ def topics(bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVER
 
 
 @app.command()
-def parked(context: str, name: Name = "default") -> None:
-    """List the records that a context could not apply."""
-    from infra.operate import list_parked
+def parked(
+    context: Context,
+    name: Name = "default",
+    *,
+    seen: Annotated[bool, typer.Option("--seen", help="Say that you have seen them: a consumer that stopped at them goes on.")] = False,
+) -> None:
+    """List the records and the deadlines that a context could not apply."""
+    from infra.operate import acknowledge, list_parked
 
-    waiting = _run(list_parked(context, name))
-    table = Table("id", "topic", "parked at", "key", "reason", title=f"{context}: {len(waiting)} parked")
-    for each in waiting:
-        table.add_row(
-            str(each.id), each.record.topic, f"{each.parked_at:%Y-%m-%d %H:%M:%S}", (each.record.key or b"").decode(), each.reason
-        )
-    out.print(table)
+    records, deadlines = _run(list_parked(context, name))
+    rows = [(each.id, each.record.topic, each.parked_at, _text(each.record.key), each.reason) for each in records]
+    _print_table(f"{context}: {len(records)} parked", ("id", "topic", "parked at", "key", "reason"), rows)
+    rows = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
+    _print_table(f"{context}: {len(deadlines)} parked deadlines", ("id", "kind", "due at", "subject", "reason"), rows)
+    if seen:
+        _run(acknowledge(context, name))
 
 
 @app.command()
 def replay(
-    context: str,
-    first: Annotated[int, typer.Argument(help="The id of the oldest record to replay; those of its key follow.")],
+    context: Context,
+    record: Annotated[int | None, typer.Argument(help="The id of a parked record; all of its key are replayed, oldest first.")] = None,
+    topic: Annotated[str | None, typer.Option(help="All parked records of this topic, each with those of its key.")] = None,
+    deadline: Annotated[int | None, typer.Option(help="The id of a parked deadline.")] = None,
     name: Name = "default",
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is parked, deadlines too.")] = False,
 ) -> None:
-    """Apply a parked record and those that wait behind it."""
-    from infra.operate import replay_parked
+    """Apply parked records and those that wait behind them; let parked deadlines be acted on."""
+    from infra.operate import Replayed, replay_deadlines, replay_records
 
-    out.print(f"Applied: {_run(replay_parked(context, first, name))}")
+    if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
+        raise StackError("Say what to replay: the id of a record, or one of --topic, --deadline, --all.")
+    if deadline is not None or everything:
+        out.print(f"Deadlines that are acted on again: {_run(replay_deadlines(context, name, deadline))}")
+    if deadline is None:
+        done: Replayed = _run(replay_records(context, name, record=record, topic=topic))
+        out.print(f"Applied: {done.applied}")
+        if done.failed:
+            raise StackError(" ".join([*done.failed, "Those behind them still wait."]))
 
 
 @app.command("import-risk")
@@ -113,16 +137,32 @@ def import_risk(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False
 
 
 def main() -> None:
-    """Runs a command; a fault that a person can mend is a sentence on standard error and exit code 1."""
+    """Runs a command; what goes wrong is a sentence on standard error and exit code 1."""
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    app()
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it warns of is told as a sentence
+    try:
+        app()
+    except Exception as problem:
+        from infra.faults import sentence
+
+        Console(stderr=True).print(Text(sentence(problem), style="bold red"), soft_wrap=True)
+        sys.exit(1)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     try:
         return asyncio.run(work)
-    except StackError as problem:
-        Console(stderr=True).print(f"[bold red]{problem}[/]")
-        raise typer.Exit(1) from problem
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """What strangers sent is text and no markup."""
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(Text(f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else str(cell)) for cell in row))
+    out.print(table)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="backslashreplace")

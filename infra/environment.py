@@ -19,4 +19,5 @@ def environment(
         "CARE_JWKS": keys.public(),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,
+        "CARE_INSTANCE": "0",  # one worker for each context: one that was killed is back in its group at once
     }

@@ -1,5 +1,6 @@
 """The four applications behind one port, told apart by their prefix. Each is the same application that runs alone in production."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -56,4 +57,5 @@ def main(host: str, port: str) -> None:
 
 
 async def _live(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "alive"})
+    """Says who answers, so that whoever started this process can tell it from another one on its port."""
+    return JSONResponse({"status": "alive", "process": os.getpid()})

@@ -1,34 +1,32 @@
 """The whole product on one machine: servers, schemas, topics, one API process and a worker per context, supervised."""
 
-import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
-import httpx
 
-from infra.contexts import CONTEXTS, prefix
+from infra.contexts import CONTEXTS
 from infra.environment import environment
+from infra.given_secrets import given_secrets
+from infra.guest import mark, own_database, own_topics
 from infra.keys import Keys, load_or_make
 from infra.local import nursery
-from infra.local.errors import StackError
+from infra.local.given import given_database_url, given_kafka_bootstrap
 from infra.local.home import stack_folders
-from infra.local.logs import last_words
-from infra.local.ports import HOST, free_ports
+from infra.local.ports import HOST, free_ports, require_free
 from infra.local.progress import Progress, Silent, timed
 from infra.local.stack import Stack, StackAddresses
 from infra.local.supervisor import Program, Supervisor
 from infra.migrate import migrate
+from infra.readiness import until_ready
 from infra.running import Whereabouts, announced
 from infra.shifted_clock import jump
-from infra.topics import declarations
+from infra.topics import declarations, layout_of_environment
 from shared.messaging import topics
 from shared.messaging.topics import Layout
-
-_PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,11 @@ class Product:
     keys: Keys
     stack: Stack
     addresses: StackAddresses
+    layout: Layout
     supervisor: Supervisor
 
-    async def create_topics(self, layout: Layout | None = None) -> list[str]:
-        return await topics.create(self.addresses.kafka_bootstrap, declarations(), layout or layout_of_environment())
+    async def create_topics(self) -> list[str]:
+        return await topics.create(self.addresses.kafka_bootstrap, declarations(), self.layout)
 
 
 @asynccontextmanager
@@ -56,39 +55,49 @@ async def running(
 ) -> AsyncIterator[Product]:
     """Starts everything, gives it when it is ready, stops everything. Raises StackError with a sentence.
 
-    With `clock_at` time travel is allowed, and the clock of care stands there when the processes start.
+    With `clock_at` time travel is allowed, and the clock of care stands there when the processes start. An ephemeral product leaves
+    nothing, on given servers as little as on its own, and is made with secrets of its own.
     """
     progress = progress or Silent()
+    port = require_free(port) if port else free_ports(1)[0]
+    layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
     nursery.prepare(["infra.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress)
-    async with stack as addresses:
+    async with AsyncExitStack() as exits:
+        addresses = await exits.enter_async_context(stack)
         keys = load_or_make(stack_folders(name).root)
-        await _prepare(addresses, keys, progress)
+        if ephemeral:
+            addresses, layout = await _own_place(exits, mark(name), addresses, layout, keys)
+        await _prepare(addresses, keys, layout, progress)
         if clock_at:
             await _set_clock(addresses, clock_at)
-        url = f"http://{HOST}:{port or free_ports(1)[0]}"
-        variables = environment(addresses.database_url, addresses.kafka_bootstrap, keys, allow_time_travel=clock_at is not None)
-        async with Supervisor(_programs(url, variables), stack_folders(name).root / "logs", nursery.start) as supervisor:
-            with timed(progress, "Services"):
-                await _until_ready(url, supervisor)
-            with announced(name, Whereabouts(url, addresses.database_url, addresses.kafka_bootstrap)):
-                yield Product(url, keys, stack, addresses, supervisor)
+        url = f"http://{HOST}:{port}"
+        variables = environment(
+            addresses.database_url, addresses.kafka_bootstrap, keys, allow_time_travel=clock_at is not None, topic_prefix=layout.prefix
+        )
+        supervisor = await _serve(exits, url, name, variables | secrets, progress)
+        exits.enter_context(announced(name, Whereabouts(url, addresses.database_url, addresses.kafka_bootstrap)))
+        yield Product(url, keys, stack, addresses, layout, supervisor)
 
 
-def layout_of_environment() -> Layout:
-    """How topics are laid out here: CARE_TOPIC_PREFIX, CARE_TOPIC_PARTITIONS, CARE_TOPIC_REPLICATION, CARE_TOPIC_MIN_IN_SYNC."""
-    numbers = {name: int(os.environ.get(f"CARE_TOPIC_{name.upper()}", default)) for name, default in _LAYOUT.items()}
-    return Layout(prefix=os.environ.get("CARE_TOPIC_PREFIX", ""), **numbers)
+async def _own_place(
+    exits: AsyncExitStack, mark: str, addresses: StackAddresses, layout: Layout, keys: Keys
+) -> tuple[StackAddresses, Layout]:
+    """On given servers what is ephemeral keeps to a place of its own; servers that were started here are thrown away whole."""
+    if given_database_url():
+        database = await exits.enter_async_context(own_database(addresses.database_url, mark, keys.roles))
+        addresses = replace(addresses, database_url=database)
+    if given_kafka_bootstrap():
+        layout = replace(layout, prefix=f"{layout.prefix}{mark}.")
+        await exits.enter_async_context(own_topics(addresses.kafka_bootstrap, layout.prefix))
+    return addresses, layout
 
 
-_LAYOUT = {"partitions": "12", "replication": "1", "min_in_sync": "1"}
-
-
-async def _prepare(addresses: StackAddresses, keys: Keys, progress: Progress) -> None:
-    with timed(progress, "Schemas"):
+async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progress: Progress) -> None:
+    with timed(progress, "Bringing the schemas to their newest version"):
         await migrate(addresses.database_url, keys.roles)
-    with timed(progress, "Topics"):
-        await topics.create(addresses.kafka_bootstrap, declarations(), layout_of_environment())
+    with timed(progress, "Creating the topics that are absent"):
+        await topics.create(addresses.kafka_bootstrap, declarations(), layout)
 
 
 async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
@@ -99,27 +108,16 @@ async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
         await owner.close()
 
 
-def _programs(url: str, variables: dict[str, str]) -> list[Program]:
-    whole = os.environ | variables
-    workers = [Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS]
-    return [Program("api", ["infra.gateway:main", HOST, url.rpartition(":")[2]], whole), *workers]
-
-
-async def _until_ready(url: str, supervisor: Supervisor) -> None:
-    async with httpx.AsyncClient(base_url=url) as http:
-        for context in CONTEXTS:
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await _until_answered(http, f"{prefix(context)}/readyz")
-            except TimeoutError:
-                raise StackError(f"The API did not become ready in {_PATIENCE_SECONDS} s. {last_words(supervisor.log('api'))}") from None
-
-
-async def _until_answered(http: httpx.AsyncClient, path: str) -> None:
-    while True:
-        try:
-            if (await http.get(path)).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.05)
+async def _serve(exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], progress: Progress) -> Supervisor:
+    """Gives the supervisor of the API and the workers when all of them are ready."""
+    ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
+    whole = {**os.environ, **variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
+    programs = [
+        Program("api", ["infra.gateway:main", HOST, url.rpartition(":")[2]], whole),
+        *(Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS),
+    ]
+    supervisor = Supervisor(programs, stack_folders(name).root / "logs", nursery.start, tell=progress.warned)
+    await exits.enter_async_context(supervisor)
+    with timed(progress, "Starting the four services and their workers"):
+        await until_ready(url, {context: f"http://{HOST}:{port}" for context, port in ports.items()}, supervisor)
+    return supervisor

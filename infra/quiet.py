@@ -13,6 +13,7 @@ _NOT_APPLIED = """
 SELECT count(*) FROM {producer}.event AS event
 WHERE event.type = ANY($1::text[]) AND NOT EXISTS (SELECT FROM {consumer}.inbox WHERE inbox.event_id = event.id)"""
 _PARKED = "SELECT count(*) FROM {context}.parked"
+_PARKED_DEADLINES = "SELECT count(*) FROM {context}.timer WHERE state = 'parked'"
 _OVERDUE = "SELECT count(*) FROM {context}.timer, {context}.clock_shift WHERE state = 'pending' AND due_at <= clock_timestamp() + shift"
 
 
@@ -22,6 +23,7 @@ async def open_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, in
     for producer in WIRINGS:
         counts[f"{producer} unsent"] = await owner.fetchval(_UNSENT.format(producer=producer))
         counts[f"{producer} parked"] = await owner.fetchval(_PARKED.format(context=producer))
+        counts[f"{producer} parked deadlines"] = await owner.fetchval(_PARKED_DEADLINES.format(context=producer))
         counts[f"{producer} overdue"] = await owner.fetchval(_OVERDUE.format(context=producer))
         for consumer, types in _listeners(producer).items():
             query = _NOT_APPLIED.format(producer=producer, consumer=consumer)

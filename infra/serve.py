@@ -1,7 +1,10 @@
 """`care up`: the product served until it is interrupted."""
 
 import asyncio
+import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -27,20 +30,25 @@ CALLERS: dict[str, tuple[str, str, list[str]]] = {
 async def serve(out: Console, *, name: str, port: int) -> None:
     """Raises StackError with a sentence when it cannot start."""
     stop = asyncio.Event()
-    with StatusLines(out) as progress:
-        product = running(name, port=port, progress=progress)
-        ready = await product.__aenter__()
-    upkeep = asyncio.create_task(keep_running(ready.stack))
+    progress = StatusLines(out)
+    with progress:
+        async with running(name, port=port, progress=progress) as product, _kept_running(product):
+            progress.finish()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            _tell(out, product)
+            await stop.wait()
+            out.print("Stopping ...")
+
+
+@asynccontextmanager
+async def _kept_running(product: Product) -> AsyncIterator[None]:
+    upkeep = asyncio.create_task(keep_running(product.stack))
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        _tell(out, ready)
-        await stop.wait()
-        out.print("Stopping ...")
+        yield
     finally:
         upkeep.cancel()
         await asyncio.gather(upkeep, return_exceptions=True)
-        await product.__aexit__(None, None, None)
 
 
 def token(keys: Keys, caller: str) -> str:
@@ -49,14 +57,20 @@ def token(keys: Keys, caller: str) -> str:
 
 
 def _tell(out: Console, product: Product) -> None:
-    addresses = product.addresses
-    out.print(f"\nServing at [bold]{product.url}[/] on PostgreSQL {addresses.postgres_version} and Kafka {addresses.kafka_version}.")
+    out.print(f"\nServing at [bold]{product.url}[/] on {product.addresses}.")
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
+    if os.environ.get("CARE_JWKS"):
+        out.print("Whoever holds the keys of CARE_JWKS issues the tokens.")
+    else:
+        _tell_tokens(out, product.keys)
+    out.print("\nCtrl-C stops.")
+
+
+def _tell_tokens(out: Console, keys: Keys) -> None:
     table = Table("caller", "organisation", "scopes", title="Development tokens: `care token` prints more", title_justify="left")
     for caller, (organisation, _, scopes) in CALLERS.items():
         table.add_row(caller, organisation, " ".join(scopes))
     out.print(table)
     for caller in CALLERS:
-        out.print(f"export TOKEN_{caller.upper().replace('-', '_')}={token(product.keys, caller)}", soft_wrap=True, highlight=False)
-    out.print("\nCtrl-C stops.")
+        out.print(f"export TOKEN_{caller.upper().replace('-', '_')}={token(keys, caller)}", soft_wrap=True, highlight=False)

@@ -1,10 +1,12 @@
-"""The declared topics, read from infra/kafka/topics.yaml."""
+"""The declared topics, read from infra/kafka/topics.yaml, and how they are laid out here."""
 
+import os
 from pathlib import Path
 
 import yaml
 
-from shared.messaging.topics import TopicDeclaration
+from infra.local.errors import StackError
+from shared.messaging.topics import Layout, TopicDeclaration
 
 FILE = Path(__file__).parent / "kafka" / "topics.yaml"
 
@@ -14,3 +16,20 @@ def declarations() -> list[TopicDeclaration]:
         TopicDeclaration(name, is_compacted=topic["cleanup"] == "compact", retention_days=topic["retention_days"])
         for name, topic in yaml.safe_load(FILE.read_text())["topics"].items()
     ]
+
+
+def layout_of_environment() -> Layout:
+    """CARE_TOPIC_PREFIX, CARE_TOPIC_PARTITIONS, CARE_TOPIC_REPLICATION, CARE_TOPIC_MIN_IN_SYNC. Raises StackError."""
+    return Layout(
+        prefix=os.environ.get("CARE_TOPIC_PREFIX", ""),
+        partitions=_number("CARE_TOPIC_PARTITIONS", 12),
+        replication=_number("CARE_TOPIC_REPLICATION", 1),
+        min_in_sync=_number("CARE_TOPIC_MIN_IN_SYNC", 1),
+    )
+
+
+def _number(variable: str, default: int) -> int:
+    given = os.environ.get(variable) or str(default)
+    if not given.isdecimal() or not int(given):
+        raise StackError(f"{variable} must be a whole number above zero, not “{given}”.")
+    return int(given)

@@ -46,7 +46,7 @@ async def servers(pytestconfig: pytest.Config) -> AsyncIterator[Servers]:
     """Real PostgreSQL and real Apache Kafka, for this run only."""
     stack = Stack(name=f"test-{os.getpid()}", ephemeral=True)
     async with stack as addresses:
-        pytestconfig.stash[_VERSIONS] = f"PostgreSQL {addresses.postgres_version} and Apache Kafka {addresses.kafka_version}"
+        pytestconfig.stash[_VERSIONS] = str(addresses)
         yield Servers(stack, addresses)
 
 

@@ -48,5 +48,5 @@ async def check_kafka(bootstrap: str) -> Server:
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
         if port.isdigit() and await accepts(host, int(port)):
-            return Server(bootstrap, "of KAFKA_BOOTSTRAP_SERVERS")
+            return Server(bootstrap, "given")
     raise StackError("KAFKA_BOOTSTRAP_SERVERS is set, but no broker accepts a connection there.")

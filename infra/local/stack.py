@@ -34,6 +34,11 @@ class StackAddresses:
     postgres_version: str
     kafka_version: str
 
+    def __str__(self) -> str:
+        is_ours = self.kafka_version[:1].isdigit()
+        broker = f"Apache Kafka {self.kafka_version}" if is_ours else f"the {self.kafka_version} broker"
+        return f"PostgreSQL {self.postgres_version} and {broker}"
+
 
 @dataclass(slots=True)
 class Stack:

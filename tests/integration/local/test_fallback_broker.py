@@ -17,6 +17,7 @@ async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
         await send(addresses.kafka_bootstrap, "fallback", "one", "two")
         assert sorted(await receive(addresses.kafka_bootstrap, "fallback", 2)) == ["one", "two"]
         assert addresses.kafka_version == "in-memory fallback"
+        assert str(addresses).endswith("and the in-memory fallback broker")
         assert stack.kafka
         pid = stack.kafka.pid
         with pytest.raises(StackError, match="cannot be wiped"):

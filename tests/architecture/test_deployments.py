@@ -1,0 +1,106 @@
+"""infra/compose.yaml, infra/k8s and the runbook agree with the code that they start and describe."""
+
+import pkgutil
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from infra.cli import app
+from infra.contexts import CONTEXTS, prefix
+from infra.local.jars import KAFKA_VERSION
+from infra.local.postgres_programs import installed_programs
+from shared.deployment import ContextSettings, Deployment
+from tests.architecture.sources import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"]
+MANIFESTS = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml"))}
+PRODUCT = {name: service for name, service in COMPOSE.items() if service["image"] == "care-coordination"}
+#: What the command line reads for itself.
+_COMMANDS = {"DATABASE_URL", "CARE_DATABASE_PASSWORD", "CARE_DATABASE_ROLES", "CARE_TOPIC_PARTITIONS"}
+_COMMANDS |= {"CARE_TOPIC_REPLICATION", "CARE_TOPIC_MIN_IN_SYNC"}
+
+
+def _variables(settings: type[BaseSettings], prefix: str, *, required: bool = False) -> set[str]:
+    fields = settings.model_fields.items()
+    return {str(field.validation_alias or prefix + name.upper()) for name, field in fields if field.is_required() or not required}
+
+
+def _all(*, required: bool = False) -> set[str]:
+    own = (_variables(ContextSettings, f"{context.upper()}_", required=required) for context in CONTEXTS)
+    return _variables(Deployment, "CARE_", required=required).union(*own)
+
+
+def _containers() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, documents in MANIFESTS.items():
+        for each in documents:
+            for container in each["spec"].get("template", {}).get("spec", {}).get("containers", []):
+                yield f"{name} {container['name']}", container
+
+
+def _commands() -> list[Any]:
+    composed = [pytest.param(service["command"], id=f"compose {name}") for name, service in PRODUCT.items()]
+    return composed + [pytest.param(container["command"], id=name) for name, container in _containers()]
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_what_a_container_runs_exists(command: list[str]) -> None:
+    match command:
+        case ["python", "-m", module]:
+            assert callable(import_module(module).main)
+        case ["uvicorn", "--factory", factory, *_]:
+            assert callable(pkgutil.resolve_name(factory))
+        case ["python", "-c", code]:
+            compile(code, "command", "exec")
+            assert callable(import_module("infra.gateway").main)
+        case ["sh", "-c", steps]:
+            known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+            assert set(re.findall(r"care ([a-z-]+)", steps)) <= known
+        case _:
+            pytest.fail(f"nobody knows {command}")
+
+
+@pytest.mark.parametrize("name", PRODUCT)
+def test_a_composed_container_is_told_what_the_settings_read_and_all_they_need(name: str) -> None:
+    told = set(PRODUCT[name]["environment"])
+
+    assert told <= _all() | _COMMANDS
+    assert name == "prepare" or told >= _all(required=True)
+
+
+def test_a_manifest_names_only_variables_that_are_read() -> None:
+    for name, container in _containers():
+        assert {each["name"] for each in container.get("env", [])} <= _all() | _COMMANDS, name
+    for path in (ROOT / "infra" / "k8s").glob("*.yaml"):
+        assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", path.read_text())) <= _all() | _COMMANDS, path.name
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_each_context_is_composed_and_has_manifests_that_are_probed_where_it_answers(context: str) -> None:
+    name = prefix(context).removeprefix("/")
+    api, _, worker = MANIFESTS[name]
+    (serving,), (working,) = (each["spec"]["template"]["spec"]["containers"] for each in (api, worker))
+
+    assert COMPOSE[name]["command"][-1] == f"services.{context}.worker"
+    assert serving["readinessProbe"]["httpGet"]["path"] == f"{prefix(context)}/readyz"
+    assert working["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert f"{context.upper()}_METRICS_PORT" in {each["name"] for each in working["env"]}
+
+
+def test_the_servers_are_those_of_the_tests() -> None:
+    version = subprocess.run([installed_programs().path("postgres"), "--version"], check=True, capture_output=True, text=True).stdout
+
+    assert version.split()[-1] == COMPOSE["postgres"]["image"].partition(":")[2]
+    assert COMPOSE["kafka"]["image"].partition(":")[2] == KAFKA_VERSION
+
+
+def test_the_runbook_lists_every_variable_of_a_deployment() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    own = _variables(ContextSettings, "<CONTEXT>_")
+
+    assert [name for name in sorted(_variables(Deployment, "CARE_") | own | _COMMANDS) if f"`{name}`" not in runbook] == []
