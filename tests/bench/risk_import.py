@@ -27,12 +27,12 @@ from sqlalchemy.engine import make_url
 from infra.keys import make
 from infra.local.progress import StatusLines
 from infra.local.stack import Stack
-from infra.migrate import migrate
+from infra.migrate import drop_roles, migrate
 from infra.risk import import_risk
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.handlers.risk import Step
-from shared.clock import SystemClock
+from shared.clock import DatabaseClock
 from shared.kernel.ids import new_id
 from shared.persistence.database import Database, connect
 from tests.builders.population import TABLE_14, Resident, later, population, write
@@ -95,10 +95,11 @@ async def _fresh(url: str) -> AsyncIterator[Database[Policy]]:
         own = make_url(url).set(database=name).render_as_string(hide_password=False)
         await migrate(own, keys.roles)
         mdt = keys.roles.url(own, "mdt")
-        database = await connect(mdt, clock=SystemClock(), policy=Policy(), secrets=secrets_of(keys), size=2)
+        database = await connect(mdt, clock=DatabaseClock(), policy=Policy(), secrets=secrets_of(keys), size=2)
         yield database
         await database.close()
         await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_roles(url, keys.roles)
         await owner.execute("CHECKPOINT")  # what one round wrote is no burden of the next
     finally:
         await owner.close()
