@@ -61,10 +61,15 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
 
 
 def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
-    """The first instant after its due time came; a flag, once for each due time. If it stays so, the lead is asked."""
+    """The first instant after its due time came; a flag, once for each due time.
+
+    If it stays so, it is put before the lead; later, if it is there already.
+    """
     require(task.status, Due.OVERDUE, TASK)
-    deadline = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_at(task.due_at))
-    return Decision(replace(task, overdue_at=due_at), [TaskOverdue(kind=task.kind, due_at=task.due_at)], [deadline])
+    is_new = task.escalation is None
+    long_at = policy.escalate_overdue_at(task.due_at) if is_new else policy.escalate_overdue_again_at(task.due_at)
+    event = TaskOverdue(kind=task.kind, due_at=task.due_at)
+    return Decision(replace(task, overdue_at=due_at), [event], [Deadline(Due.LONG_OVERDUE, long_at)])
 
 
 def escalate_long_overdue(task: Task, now: datetime, policy: Policy) -> Decision[Task]:

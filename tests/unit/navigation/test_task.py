@@ -195,12 +195,15 @@ def test_what_was_escalated_for_want_of_hands_or_by_a_block_is_settled_when_work
     assert {(task.escalation, task.escalated_at) for task in settled} == {(None, None)}
 
 
-def test_what_is_overdue_has_a_deadline_that_escalates_two_working_days_later() -> None:
+@pytest.mark.parametrize(("escalation", "day"), [(None, 10), (BlockReason.FUNDING, 13)])
+def test_what_is_overdue_is_escalated_two_working_days_later_or_after_a_week_if_it_is_before_the_lead_already(
+    escalation: BlockReason | None, day: int
+) -> None:
     friday = at("17:00", date(2015, 3, 6))
 
-    decision = due_time.mark_overdue(a_task(due_at=friday), friday + MICROSECOND, POLICY)
+    decision = due_time.mark_overdue(a_task(due_at=friday, escalation=escalation), friday + MICROSECOND, POLICY)
 
-    assert list(decision.deadlines) == [Deadline(Due.LONG_OVERDUE, at("17:00", date(2015, 3, 10)))]
+    assert list(decision.deadlines) == [Deadline(Due.LONG_OVERDUE, at("17:00", date(2015, 3, day)))]
 
 
 def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
