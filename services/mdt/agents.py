@@ -5,7 +5,7 @@ from services.mdt.domain.case import Due as CaseDue
 from services.mdt.domain.lead import Due as LeadDue
 from services.mdt.domain.meeting import Due as MeetingDue
 from services.mdt.domain.risk import Due as RiskDue
-from services.mdt.handlers import care_plan, case, lead, meeting, notice, person, risk
+from services.mdt.handlers import care_plan, case, case_finding, lead, meeting, notice, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.rapid_care import (
@@ -16,22 +16,24 @@ from shared.contracts.rapid_care import (
     ResponseContacted,
     ResponseEscalated,
 )
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralRouted
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
 from shared.messaging.handling import Wiring
 
 WIRING = Wiring(
     context="mdt",
     on_event={
         ReferralRouted: (case.on_referral_routed,),
+        ReferralReturned: (case.on_referral_returned,),
+        ReferralClosed: (case.on_referral_closed,),
         ReferralCancelled: (case.on_referral_cancelled,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
         ResponseAssigned: (care_plan.on_response_assigned, notice.on_news),
         ResponseContacted: (notice.on_news,),
         ResponseBreached: (notice.on_news,),
         ResponseEscalated: (care_plan.on_response_escalated, notice.on_news),
-        ResponseClosed: (care_plan.on_response_closed, notice.on_news),
+        ResponseClosed: (notice.on_news, care_plan.on_response_closed),  # the lead hears it even when it ends their part
         ResponseCancelled: (notice.on_news,),
-        TaskFulfilled: (notice.on_news,),
+        TaskFulfilled: (care_plan.on_task_fulfilled, notice.on_news),
         TaskBlocked: (notice.on_news,),
         TaskEscalated: (notice.on_news,),
         TaskOverdue: (notice.on_news,),
@@ -42,7 +44,10 @@ WIRING = Wiring(
         MeetingDue.ROLL_OVER: meeting.on_roll_over,
         CaseDue.SCREENING: case.on_screening_due,
         PlanDue.REVIEW: care_plan.on_review_due,
+        PlanDue.ANSWER: care_plan.on_answer_due,
+        PlanDue.ACTION: care_plan.on_action_due,
         LeadDue.ANSWER: lead.on_answer_due,
+        RiskDue.WATCH: case_finding.on_watch_over,
         RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
     },
 )

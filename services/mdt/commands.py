@@ -12,7 +12,7 @@ from shared.kernel.ids import PersonId
 
 @dataclass(frozen=True, slots=True)
 class HoldMeeting:
-    """The meeting took place; these roles were there."""
+    """The meeting takes place; these roles are there."""
 
     attended: tuple[Role, ...]
 
@@ -80,6 +80,7 @@ class JointPlan:
 
     what_matters: str
     preferred_place_of_care: PlaceOfCare
+    preferred_place_of_death: PlaceOfCare | None = None
     problems: tuple[str, ...] = ()
     crisis: CrisisSection | None = None
     carer: Carer | None = None
@@ -117,12 +118,16 @@ class LeadProposal:
 
 @dataclass(frozen=True, slots=True)
 class DiscussCase:
-    """What the meeting agreed. `is_agreed_by_person` is None while the person has not answered yet."""
+    """What the meeting agreed. `is_agreed_by_person` is None while the person has not answered yet.
+
+    `meeting_id` is the meeting that discussed it, where that was recorded only after the case had moved on to the next one.
+    """
 
     joint_plan: JointPlan | None = None
     actions: tuple[ActionAgreed, ...] = ()
     lead: LeadProposal | None = None
     is_agreed_by_person: bool | None = None
+    meeting_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,13 @@ class RequestReview:
 
 
 @dataclass(frozen=True, slots=True)
+class FulfilAction:
+    """An action of the plan that no navigator has in their feed was done; the lead says so."""
+
+    action_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptLead:
     """The professional says yes."""
 
@@ -175,6 +187,10 @@ class DeclineLead:
 
 @dataclass(frozen=True, slots=True)
 class HandOverLead:
-    """The lead asks somebody else to take over; without a name the GP does."""
+    """The lead asks somebody else to take over; without a name the GP does.
+
+    For a lead who is absent the meeting's coordinator does so, with a `reason`, which is a code.
+    """
 
     to: LeadProposal | None = None
+    reason: str | None = None

@@ -1,6 +1,6 @@
 """The weekly meeting, running and filled."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -122,12 +122,16 @@ class Patient:
         await patient.discuss(**discussion)
         return patient
 
-    async def discuss(self, **changes: Any) -> dict[str, Any]:
-        """Waits for the meeting that the case is listed for, and discusses it there."""
-        case = await self.case()
-        starts_at = datetime.fromisoformat(case["meeting_starts_at"])
+    async def meet(self) -> None:
+        """Waits for the meeting that the case is listed for, which then is held."""
+        starts_at = datetime.fromisoformat((await self.case())["meeting_starts_at"])
         if self.context.clock.at < starts_at:
             await self.context.let_pass(starts_at - self.context.clock.at)
+        await hold(self.context, (await self.case())["meeting_id"])
+
+    async def discuss(self, **changes: Any) -> dict[str, Any]:
+        """At the meeting that the case is listed for."""
+        await self.meet()
         return await self.ask("discussion", a_discussion(self.context.clock.at.date(), **changes))
 
     async def ask(self, verb: str, body: Any) -> dict[str, Any]:
@@ -169,3 +173,9 @@ async def read(context: Running, path: str, *, actor: str | None = None) -> Any:
 
 async def meetings(context: Running) -> list[dict[str, Any]]:
     return list((await read(context, "/mdt/meetings"))["items"])
+
+
+async def hold(context: Running, meeting_id: str, attended: Sequence[str] = QUORUM) -> None:
+    meeting = await read(context, f"/mdt/meetings/{meeting_id}")
+    answer = await act(context, f"/mdt/meetings/{meeting_id}/held", meeting["version"], {"attended": list(attended)})
+    assert answer.status_code == 200, answer.text

@@ -25,6 +25,8 @@ BAD_LINES = (
     ("9990548609,W07,nan,,{day}", "ratio-not-a-number"),
     ("9990548609,W07,1.000,4,{day}", "level-not-0-to-3"),
     ("9990548609,W07,1.000,,2015-02-30", "valid-from-not-a-date"),
+    ("9990548609,W07,1.000,,2062-03-02", "valid-from-in-the-future"),
+    ("9990548609,W07,1.000,,9999-12-31", "valid-from-in-the-future"),
     ("9990548609,W07,1.000,{day}", "column-count"),
 )
 

@@ -26,6 +26,7 @@ class JointPlanBody(Body):
 
     what_matters: str
     preferred_place_of_care: PlaceOfCare
+    preferred_place_of_death: PlaceOfCare | None = None
     problems: tuple[str, ...] = ()
     crisis: CrisisSection | None = None
     carer: CarerBody | None = None
@@ -35,6 +36,7 @@ class JointPlanBody(Body):
         return commands.JointPlan(
             what_matters=self.what_matters,
             preferred_place_of_care=self.preferred_place_of_care,
+            preferred_place_of_death=self.preferred_place_of_death,
             problems=self.problems,
             crisis=self.crisis,
             carer=self.carer.value() if self.carer else None,
@@ -78,13 +80,15 @@ class LeadBody(Body):
 class Discussion(Body):
     """Plan, lead and actions are all needed; a person who has a lead keeps them when `lead` is left out.
 
-    `is_agreed_by_person` is what the person said to the plan; left out while they have not answered.
+    `is_agreed_by_person` is what the person said to the plan; left out while they have not answered. `meeting_id` is needed only
+    where a discussion is recorded after the case had moved on: it names the meeting that discussed it.
     """
 
     joint_plan: JointPlanBody | None = None
     actions: tuple[ActionBody, ...] = ()
     lead: LeadBody | None = None
     is_agreed_by_person: bool | None = None
+    meeting_id: UUID | None = None
 
     def command(self) -> commands.DiscussCase:
         return commands.DiscussCase(
@@ -92,6 +96,7 @@ class Discussion(Body):
             actions=tuple(action.value() for action in self.actions),
             lead=self.lead.value() if self.lead else None,
             is_agreed_by_person=self.is_agreed_by_person,
+            meeting_id=self.meeting_id,
         )
 
 
@@ -100,9 +105,10 @@ class Decline(Body):
 
 
 class HandOver(Body):
-    """Whom the lead asks to take over; left out, the GP takes over at once."""
+    """Whom the lead asks to take over; left out, the GP takes over at once. `reason`: why the coordinator does so for an absent lead."""
 
     to: LeadBody | None = None
+    reason: Code | None = None
 
     def command(self) -> commands.HandOverLead:
-        return commands.HandOverLead(self.to.value() if self.to else None)
+        return commands.HandOverLead(self.to.value() if self.to else None, self.reason)

@@ -5,15 +5,18 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
-from services.mdt.api.callers import REFUSALS, Decider, Member, Reader
+from services.mdt import commands
+from services.mdt.api.callers import REFUSALS, Decider, Member, Professional, Reader
 from services.mdt.api.views import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.domain.lead import NotYourLead
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
 from services.mdt.queries.person import require_involved
 from shared.kernel.at import At
-from shared.web.answers import Action, actions, answer
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.web.answers import Action, Body, actions, answer
 from shared.web.problems import problems
 from shared.web.request import IfMatch, Unit
 
@@ -21,6 +24,12 @@ router = APIRouter(tags=["care plans"])
 
 _READ = problems(domain.CarePlanNotFound, NotOfTheMeeting)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
+
+
+class Fulfilment(Body):
+    """Which action was done."""
+
+    action_id: UUID
 
 
 class AnsweredView(PlanVersionView):
@@ -90,4 +99,19 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
     """The person asks to look at the plan again: it stands on the next agenda."""
     async with unit.transaction(caller) as tx:
         plan = await handlers.request_review(At(care_plan_id, version), tx=tx)
+    return answer(CarePlanView.model_validate(plan))
+
+
+@router.post(
+    "/care-plans/{care_plan_id:uuid}/action-fulfilment",
+    name="FulfilAction",
+    response_model=CarePlanView,
+    responses=problems(
+        domain.CarePlanNotFound, NotYourLead, domain.ActionUnknown, domain.ActionOfNavigator, IllegalTransition, VersionConflict
+    ),
+)
+async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person's lead records that an action was done which is no navigator's task; safe to repeat."""
+    async with unit.transaction(caller) as tx:
+        plan = await handlers.fulfil_action(At(care_plan_id, version), commands.FulfilAction(body.action_id), tx=tx)
     return answer(CarePlanView.model_validate(plan))

@@ -13,7 +13,6 @@ from services.mdt.api.callers import REFUSALS, Coordinator, Cursor, Limit, Reade
 from services.mdt.domain import risk as domain
 from services.mdt.domain.access import NotOfTheMeeting, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
-from services.mdt.domain.working_days import local_day
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
 from services.mdt.queries.risk import Newest, Rank
@@ -84,7 +83,7 @@ async def list_findings(
     last = _rank(after) if after else None
     async with unit.transaction(caller) as tx:
         require_member(caller, tx.policy, practice)
-        today = local_day(tx.now, tx.policy.timezone)
+        today = tx.policy.day_of(tx.now)
         found = await queries.found(tx, practice, today=today, after=last, most=limit + 1)
         newest = await queries.newest_scores(tx, [risk.person_id for risk in found[:limit]])
         for risk in found[:limit]:
@@ -100,7 +99,7 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
         risk = await queries.risk_of(tx, person_id)
         require_member(caller, tx.policy, risk.practice_code)
         newest = await queries.newest_scores(tx, [person_id])
-        return answer(FindingView.of(risk, newest.get(person_id), local_day(tx.now, tx.policy.timezone)))
+        return answer(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
 
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotOfTheMeeting))
@@ -122,7 +121,7 @@ async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, 
     async with unit.transaction(caller) as tx:
         risk = await handlers.screen_finding(At(person_id, version), body.command(), tx=tx)
         newest = await queries.newest_scores(tx, [person_id])
-        return answer(FindingView.of(risk, newest.get(person_id), local_day(tx.now, tx.policy.timezone)))
+        return answer(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
 
 
 def _cursor(risk: domain.Risk) -> str:

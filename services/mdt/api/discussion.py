@@ -9,9 +9,9 @@ from services.mdt.api.bodies import Discussion
 from services.mdt.api.callers import REFUSALS, Decider
 from services.mdt.api.views import CaseView
 from services.mdt.domain.care_plan import ActionUnknown
-from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, JointPlanMissing, LeadMissing
+from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, JointPlanMissing, LeadMissing, NotOnItsAgenda
 from services.mdt.domain.lead import LeadAlreadyActive
-from services.mdt.domain.meeting import MeetingNotBegun
+from services.mdt.domain.meeting import MeetingNotBegun, MeetingNotFound, QuorumMissing
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
 from services.mdt.queries import case as queries
@@ -22,17 +22,21 @@ from shared.web.request import IfMatch, Unit
 
 router = APIRouter(tags=["cases"])
 
-_RULES = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, MeetingNotBegun, LeadNotAllowed, LeadAlreadyActive)
+_WHEN = (MeetingNotFound, MeetingNotBegun, QuorumMissing, NotOnItsAgenda)
+_WHAT = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, LeadNotAllowed, LeadAlreadyActive)
 
 
 @router.post(
     "/cases/{case_id:uuid}/discussion",
     name="DiscussCase",
     response_model=CaseView,
-    responses=problems(CaseNotFound, *_RULES, *REFUSALS),
+    responses=problems(CaseNotFound, *_WHEN, *_WHAT, *REFUSALS),
 )
 async def discuss(case_id: UUID, body: Discussion, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A joint plan, an accountable lead and at least one action; a second discussion makes the plan's next version."""
+    """A joint plan, an accountable lead and at least one action, once the meeting's attendance is recorded.
+
+    A second discussion makes the plan's next version.
+    """
     async with unit.transaction(caller) as tx:
         case = await discuss_case(At(case_id, version), body.command(), tx=tx)
         return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))

@@ -11,6 +11,7 @@ from services.mdt import commands
 from services.mdt.api.bodies import Decline, HandOver
 from services.mdt.api.callers import Limit, Professional, ProfessionalCode, Reader
 from services.mdt.api.views import LeadView
+from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
 from services.mdt.domain.access import NotOfTheMeeting
 from services.mdt.domain.notice import Kind, NoticeNotFound, NotYourFeed, require_own_feed
@@ -33,7 +34,7 @@ router = APIRouter(tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
 
-#: A professional, or whoever stands in for the chair.
+#: A professional, or whoever stands in for the chair or an absent lead.
 FeedReader = Annotated[Actor, requires("mdt:lead", "mdt:coordinate")]
 
 
@@ -48,13 +49,23 @@ class NoticeView(View):
     acknowledged_at: datetime | None
 
 
+class NextStepView(PlanAction):
+    """`is_leads_own`: no navigator has it in their feed, so the lead sees to it and records when it is done."""
+
+    is_leads_own: bool
+
+    @classmethod
+    def of(cls, action: PlanAction) -> "NextStepView":
+        return cls(**action.model_dump(), is_leads_own=action.owner_role not in plan_domain.NAVIGATORS)
+
+
 class OwnPersonView(View):
-    """One of the professional's people and what comes next: actions by due day, the review, the meeting."""
+    """One of the professional's people and what comes next: actions not yet done by due day, the review, the meeting."""
 
     lead: LeadView
     care_plan_id: UUID | None
     review_on: date | None
-    next_steps: list[PlanAction]
+    next_steps: list[NextStepView]
     meeting_id: UUID | None
     meeting_starts_at: datetime | None
 
@@ -65,7 +76,7 @@ class OwnPersonView(View):
             lead=LeadView.model_validate(own.lead),
             care_plan_id=own.plan.id if own.plan else None,
             review_on=in_force.review_on if in_force else None,
-            next_steps=sorted(in_force.actions, key=lambda action: action.due_on) if in_force else [],
+            next_steps=[NextStepView.of(action) for action in plan_domain.next_steps(own.plan)] if own.plan else [],
             meeting_id=own.meeting_id,
             meeting_starts_at=own.meeting_starts_at,
         )
@@ -153,10 +164,15 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
     "/leads/{lead_id:uuid}/handover",
     name="HandOverLead",
     response_model=LeadView,
-    responses=problems(domain.LeadUnchanged, LeadNotAllowed, domain.LeadAlreadyActive, *_REFUSALS),
+    responses=problems(
+        domain.LeadUnchanged, domain.StandInReasonMissing, LeadNotAllowed, domain.LeadAlreadyActive, NotOfTheMeeting, *_REFUSALS
+    ),
 )
-async def hand_over_lead(lead_id: UUID, body: HandOver, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Somebody else takes over, without a gap: at once when they said yes, else as soon as they do. Answers whoever was asked."""
+async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Somebody else takes over, without a gap: at once when they said yes, else as soon as they do. Answers whoever was asked.
+
+    For an absent lead the meeting's coordinator hands over, with a reason: the GP takes over until whoever was asked says yes.
+    """
     async with unit.transaction(caller) as tx:
         lead = await handlers.hand_over_lead(At(lead_id, version), body.command(), tx=tx)
     return answer(LeadView.model_validate(lead))

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from services.mdt import commands
 from services.mdt.api.callers import REFUSALS, Coordinator, Limit, Member
-from services.mdt.api.views import CaseView
+from services.mdt.api.views import CaseView, PlanVersionView
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.access import NotOfTheMeeting
 from services.mdt.domain.agenda import AgendaItem
@@ -70,6 +70,16 @@ class AgendaView(View):
     items: list[AgendaItemView]
 
 
+class DiscussedView(View):
+    """What the meeting agreed about one person, and what they said to it; null while they have not answered."""
+
+    person_id: UUID
+    case_id: UUID
+    care_plan_id: UUID
+    version: PlanVersionView
+    is_agreed_by_person: bool | None
+
+
 @router.get("/meetings", responses=problems(NotOfTheMeeting))
 async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None = None, limit: Limit = 20) -> Page[MeetingView]:
     """The diary from yesterday on, or after an instant (`next` of the page before)."""
@@ -96,6 +106,14 @@ async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaVie
     return AgendaView(meeting=MeetingView.model_validate(meeting), items=views)
 
 
+@router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list[DiscussedView]:
+    """What the meeting agreed: its minutes, in the order in which they were recorded."""
+    async with unit.viewing(caller, meeting_id) as tx:
+        await queries.meeting(tx, meeting_id)
+        return [DiscussedView.model_validate(each) for each in await queries.discussed(tx, meeting_id)]
+
+
 @router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
 async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
@@ -111,7 +129,7 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
     responses=problems(domain.MeetingNotFound, domain.MeetingNotBegun, domain.QuorumMissing, *REFUSALS),
 )
 async def hold_meeting(meeting_id: UUID, body: Held, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """It took place; what it did not reach moves to the next one."""
+    """Who attends, before anything is decided; who comes later is added. What it has not discussed in time moves to the next one."""
     async with unit.transaction(caller) as tx:
         meeting = await handlers.hold_meeting(At(meeting_id, version), body.command(), tx=tx)
     return answer(MeetingView.model_validate(meeting))

@@ -58,6 +58,7 @@ class CarerView(View):
 class JointPlanView(View):
     what_matters: str
     preferred_place_of_care: PlaceOfCare
+    preferred_place_of_death: PlaceOfCare | None
     problems: tuple[str, ...]
     crisis: CrisisSection | None
     carer: CarerView | None
@@ -75,7 +76,10 @@ class PlanVersionView(View):
 
 
 class CarePlanView(VersionedView):
-    """`in_force` is what the person agreed to last; `offered` waits for their answer. `plan_version` counts what was ever offered."""
+    """`in_force` is what the person agreed to last; `offered` waits for their answer. `plan_version` counts what was ever offered.
+
+    `fulfilled` are the actions that were done.
+    """
 
     id: UUID
     person_id: UUID
@@ -83,6 +87,7 @@ class CarePlanView(VersionedView):
     locality: Locality
     plan_version: int
     in_force: PlanVersionView | None
+    fulfilled: tuple[UUID, ...]
     offered: PlanVersionView | None
 
 

@@ -1,10 +1,14 @@
-"""The order in which a meeting takes its cases (domain.md §5.4): whoever has waited wrongly, then whoever is in most danger."""
+"""The order in which a meeting takes its cases (domain.md §5.4): whoever has waited wrongly, then whoever is in most danger.
 
-from collections.abc import Iterable
+At the cut-off the agenda is capped by rank (G54): nobody takes a place because they were listed first.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.mdt.domain.case import Case
+from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
 
 
@@ -17,6 +21,24 @@ class AgendaItem:
     crisis_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """Who stays at a meeting, who stays in an urgent place, and for whom there is none."""
+
+    ordinary: Sequence[Case]
+    urgent: Sequence[Case]
+    outranked: Sequence[Case]
+
+
+def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> Capped:
+    """Who had to wait a week already goes first, so that nobody is outranked for ever; then the order of the agenda."""
+    ranked = [item.case for item in in_order(items, now=now, recent=policy.crisis_is_recent_for)]
+    ranked.sort(key=lambda case: not case.is_deferred)
+    ordinary, others = ranked[: policy.capacity], ranked[policy.capacity :]
+    urgent = [case for case in others if case.is_urgent][: policy.urgent_places]
+    return Capped(ordinary, urgent, [case for case in others if case not in urgent])
+
+
 def in_order(items: Iterable[AgendaItem], *, now: datetime, recent: timedelta) -> list[AgendaItem]:
     """Deferred urgent, risk level from high to low, high climber, recent crisis, age of referral. The same items, the same order."""
     return sorted(items, key=lambda item: _place(item, now, recent))
@@ -24,7 +46,6 @@ def in_order(items: Iterable[AgendaItem], *, now: datetime, recent: timedelta) -
 
 def _place(item: AgendaItem, now: datetime, recent: timedelta) -> tuple[object, ...]:
     case, standing = item.case, item.standing
-    level = -1 if standing.level is None else standing.level
     has_recent_crisis = item.crisis_at is not None and now - item.crisis_at <= recent
     first = case.is_deferred and case.is_urgent
-    return (not first, -level, not standing.is_high_climber, not has_recent_crisis, case.referred_at, case.id)
+    return (not first, -standing.judged_as, not standing.is_high_climber, not has_recent_crisis, case.referred_at, case.id)

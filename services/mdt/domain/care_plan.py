@@ -5,16 +5,17 @@ Pure: values in, a Decision out. Sources: domain.md §5.5, G16, G51, AC10, AC12;
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, JointPlan, RequestReview
-from services.mdt.domain import working_days
+from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
+from services.mdt.domain import meeting
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import Locality, RiskLevel
+from shared.contracts.codes import Locality, RiskLevel, Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
+    CarePlanActionFulfilled,
     CarePlanAgreed,
     CarePlanClosed,
     CarePlanDeclined,
@@ -30,6 +31,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, Trigger, require, transition
+from shared.kernel.working_days import working_days_later
 
 
 class Status(StrEnum):
@@ -41,9 +43,11 @@ class Status(StrEnum):
 
 
 class Due(StrEnum):
-    """The deadline of a care plan."""
+    """Deadlines of a care plan: the review, the person's answer to an offer, and an action that the lead sees to."""
 
     REVIEW = "review"
+    ANSWER = "plan-answer"
+    ACTION = "plan-action"
 
 
 class Occurrence(StrEnum):
@@ -53,6 +57,7 @@ class Occurrence(StrEnum):
     RAPID_CARE_CLOSED = "rapid-care-closed"
     RISK_LEVEL_CROSSED = "risk-level-crossed"
     ENACTED = "enacted"
+    TASK_FULFILLED = "task-fulfilled"
     CASE_CLOSED = "case-closed"
 
 
@@ -69,7 +74,10 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class CarePlan:
-    """A person's plan. `in_force` is what the person agreed to last, `offered` what still waits for an answer."""
+    """A person's plan. `in_force` is what the person agreed to last, `offered` what still waits for an answer.
+
+    `referral_ids` are the referrals that wait for that answer; `fulfilled` are the actions that were done.
+    """
 
     id: UUID
     person_id: PersonId
@@ -80,6 +88,8 @@ class CarePlan:
     offered: PlanVersion | None = None
     in_force: PlanVersion | None = None
     enacted_for: UUID | None = None
+    referral_ids: tuple[UUID, ...] = ()
+    fulfilled: tuple[UUID, ...] = ()
     version: int = 0
 
 
@@ -92,16 +102,28 @@ class ActionUnknown(RuleBroken):
     advice = "Continue only actions of the current plan; leave the id out for a new one."
 
 
+class ActionOfNavigator(RuleBroken):
+    code = "action-of-navigator"
+    advice = "The navigator who has the task records how it ended; the plan follows by itself."
+
+
+#: Their actions are tasks in a navigator's feed; everybody else's are seen to by the lead (AC12).
+NAVIGATORS = frozenset({Role.CARE_NAVIGATOR, Role.CASE_MANAGER})
+
 _OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
 _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
+_FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 CARE_PLAN: Transitions = {
     AgreePlan: transition(Status.OFFERED, Status.AGREED, CarePlanAgreed, CarePlanRevised, CarePlanRecorded),
     DeclinePlan: transition(Status.OFFERED, (Status.DECLINED, Status.AGREED), CarePlanDeclined),
     RequestReview: _REVIEW,
+    FulfilAction: _FULFILLED,
     Due.REVIEW: _REVIEW,
+    Due.ANSWER: transition(Status.OFFERED, ()),
+    Due.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
     Occurrence.RAPID_CARE_CLOSED: _REVIEW,
     Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
     Occurrence.DISCUSSED: transition(
@@ -110,6 +132,7 @@ CARE_PLAN: Transitions = {
         *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
     ),
     Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
+    Occurrence.TASK_FULFILLED: _FULFILLED,
     Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
 }
 
@@ -132,47 +155,98 @@ def word(plan: CarePlan, joint_plan: JointPlan, actions: Sequence[PlanAction], *
     return PlanVersion(plan.plan_version + 1, joint_plan, tuple(actions), review_on, now)
 
 
-def offer(plan: CarePlan, version: PlanVersion, *, is_agreed_by_person: bool | None, policy: Policy) -> Decision[CarePlan]:
+def offer(
+    plan: CarePlan, version: PlanVersion, *, referral_ids: Sequence[UUID] = (), is_agreed_by_person: bool | None, policy: Policy
+) -> Decision[CarePlan]:
     """The meeting offers a version to the person, whose answer is given, or None while they have not answered (AC10).
 
     What the person agreed to before stays in force until they agree to this. The review date counts from now, whatever
     the answer: who declines is asked again then. A revision that is answered at once is not told as an offer besides.
     """
     require(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
-    offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number)
-    review = Deadline(Due.REVIEW, working_days.instant(version.review_on, policy.review_at, policy.timezone))
+    waiting = tuple(dict.fromkeys((*plan.referral_ids, *referral_ids)))
+    offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number, referral_ids=waiting)
+    review = Deadline(Due.REVIEW, review_listed_at(version.review_on, policy))
     if is_agreed_by_person is None:
-        return Decision(offered, [CarePlanOffered()], [review], cancels=[Due.REVIEW])
-    answered = answer(offered, is_agreed_by_person=is_agreed_by_person)
+        answer_by = working_days_later(version.offered_at, policy.answered_within_working_days, policy.zone)
+        return Decision(offered, [CarePlanOffered()], [review, Deadline(Due.ANSWER, answer_by)], cancels=[Due.REVIEW, Due.ANSWER])
+    answered = answer(offered, is_agreed_by_person=is_agreed_by_person, policy=policy)
     told = [CarePlanOffered()] if plan.in_force is None else []
-    return Decision(answered.state, [*told, *answered.events], [review], cancels=[Due.REVIEW])
+    return replace(
+        answered, events=[*told, *answered.events], deadlines=[review, *answered.deadlines], cancels=[Due.REVIEW, *answered.cancels]
+    )
 
 
-def answer(plan: CarePlan, *, is_agreed_by_person: bool) -> Decision[CarePlan]:
+def answer(plan: CarePlan, *, is_agreed_by_person: bool, policy: Policy) -> Decision[CarePlan]:
     """The person's answer to what was offered. Raises IllegalTransition."""
-    return agree(plan) if is_agreed_by_person else decline(plan)
+    return agree(plan, policy) if is_agreed_by_person else decline(plan)
 
 
-def agree(plan: CarePlan) -> Decision[CarePlan]:
+def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
     """The person says yes: the version is in force, and its words travel to whoever may stand at the door in a crisis."""
     require(plan.status, AgreePlan, CARE_PLAN)
     version = _offered(plan)
-    agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version)
-    return Decision(agreed, [_in_force(plan, version), _recorded(plan.id, version)])
+    agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
+    days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATORS}
+    deadlines = [Deadline(Due.ACTION, overdue_at(day, policy)) for day in sorted(days)]
+    return Decision(agreed, [_in_force(plan, version), _recorded(plan.id, version)], deadlines, cancels=[Due.ANSWER, Due.ACTION])
 
 
 def decline(plan: CarePlan) -> Decision[CarePlan]:
     """The person says no; an earlier version that they agreed to stays in force."""
     require(plan.status, DeclinePlan, CARE_PLAN)
     status = Status.DECLINED if plan.in_force is None else Status.AGREED
-    return Decision(replace(plan, status=status, offered=None), [CarePlanDeclined()])
+    declined = replace(plan, status=status, offered=None, referral_ids=())
+    return Decision(declined, [CarePlanDeclined(referral_ids=plan.referral_ids)], cancels=[Due.ANSWER])
+
+
+def require_unanswered(plan: CarePlan) -> None:
+    """Raises IllegalTransition."""
+    require(plan.status, Due.ANSWER, CARE_PLAN)
+
+
+def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePlan] | None:
+    """An action was done. None when that was said before. Raises IllegalTransition, ActionUnknown, ActionOfNavigator."""
+    require(plan.status, trigger, CARE_PLAN)
+    action = next((action for action in _actions(plan) if action.action_id == action_id), None)
+    if action is None:
+        raise ActionUnknown("The plan has no such action.")
+    if trigger is FulfilAction and action.owner_role in NAVIGATORS:
+        raise ActionOfNavigator("This action is a task in a navigator's feed.")
+    if action_id in plan.fulfilled:
+        return None
+    return Decision(replace(plan, fulfilled=(*plan.fulfilled, action_id)), [CarePlanActionFulfilled(action_id=action_id)])
+
+
+def next_steps(plan: CarePlan) -> list[PlanAction]:
+    """What of the plan in force is still to be done, by its due day."""
+    return sorted((action for action in _actions(plan) if action.action_id not in plan.fulfilled), key=lambda action: action.due_on)
+
+
+def overdue(plan: CarePlan, at: datetime, policy: Policy) -> list[PlanAction]:
+    """The lead's actions that passed their due day at that instant. Raises IllegalTransition."""
+    require(plan.status, Due.ACTION, CARE_PLAN)
+    own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATORS]
+    return [action for action in own if overdue_at(action.due_on, policy) == at]
+
+
+def overdue_at(due_on: date, policy: Policy) -> datetime:
+    """When the due day is over."""
+    return policy.instant(due_on + timedelta(days=1), time())
+
+
+def review_listed_at(review_on: date, policy: Policy) -> datetime:
+    """In time for the meeting of the week in which the review is due: before its agenda closes, so that twelve weeks mean twelve (G16)."""
+    closes = meeting.cut_off_at(meeting.starts_at(meeting.week_of(review_on), policy), policy)
+    before = working_days_later(closes, -policy.review_working_days_before_cut_off, policy.zone)
+    return policy.instant(policy.day_of(before), policy.review_at)
 
 
 def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:
     """The plan must be looked at again; an offer that nobody answered lapses. Raises IllegalTransition."""
     require(plan.status, trigger, CARE_PLAN)
     due = replace(plan, status=Status.REVIEW_DUE, offered=None)
-    return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[Due.REVIEW])
+    return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[Due.REVIEW, Due.ANSWER])
 
 
 def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[CarePlan] | None:
@@ -187,10 +261,11 @@ def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[C
 def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
     """The plan ended with its case; its versions stay readable."""
     require(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
-    return Decision(replace(plan, status=Status.CLOSED, offered=None), [CarePlanClosed(reason=reason)], cancels=[Due.REVIEW])
+    closed = replace(plan, status=Status.CLOSED, offered=None, referral_ids=())
+    return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(Due))
 
 
-def review_day(today: date, level: RiskLevel | None, *, is_care_home_resident: bool, policy: Policy) -> date:
+def review_day(today: date, level: RiskLevel, *, is_care_home_resident: bool, policy: Policy) -> date:
     """Twelve weeks at very high risk, else twenty-six, and never later than a care home's own cadence (G16)."""
     weeks = policy.review_weeks_very_high_risk if level is RiskLevel.VERY_HIGH else policy.review_weeks
     if is_care_home_resident:
@@ -204,6 +279,10 @@ def require_known(plan: CarePlan | None, actions: Sequence[ActionAgreed]) -> Non
     known = {action.action_id for version in versions for action in version.actions}
     if any(action.action_id is not None and action.action_id not in known for action in actions):
         raise ActionUnknown("An action refers to one that is not in the plan.")
+
+
+def _actions(plan: CarePlan) -> Sequence[PlanAction]:
+    return plan.in_force.actions if plan.in_force else ()
 
 
 def _offered(plan: CarePlan) -> PlanVersion:
@@ -221,6 +300,7 @@ def _in_force(plan: CarePlan, version: PlanVersion) -> Event:
         review_on=version.review_on,
         locality=plan.locality,
         actions=version.actions,
+        referral_ids=plan.referral_ids,
     )
 
 
@@ -231,4 +311,5 @@ def _recorded(plan_id: UUID, version: PlanVersion) -> CarePlanRecorded:
         preferred_place_of_care=version.joint_plan.preferred_place_of_care,
         what_matters=version.joint_plan.what_matters,
         crisis=version.joint_plan.crisis,
+        preferred_place_of_death=version.joint_plan.preferred_place_of_death,
     )

@@ -21,14 +21,14 @@ from services.mdt.commands import (
     ScreenCase,
     StepDownCase,
 )
-from services.mdt.domain.meeting import Place, Slot, require_begun
+from services.mdt.domain.meeting import Meeting, Place, Slot, require_quorate
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
-from services.mdt.domain.working_days import local_day
 from shared.contracts.codes import Locality
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CaseClosed,
+    CaseCloseReason,
     CaseDeferred,
     CaseDiscussed,
     CaseListed,
@@ -66,13 +66,15 @@ class Occurrence(StrEnum):
     REFERRAL_WITHDRAWN = "referral-withdrawn"
     REVIEW_DUE = "review-due"
     ROLLED_OVER = "rolled-over"
+    KEPT_AS_URGENT = "kept-as-urgent"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One person's way through the meeting; a person has at most one that is open.
 
-    `referral_ids` are the referrals that still wait for an answer; `discussed_in` is the meeting of the last discussion.
+    `referral_ids` are the referrals that wait for a discussion; `discussed_in` is the meeting of the last one, `rolled_from`
+    the meeting from whose agenda it moved on without one.
     """
 
     id: UUID
@@ -91,6 +93,7 @@ class Case:
     is_deferred: bool = False
     deferrals: int = 0
     discussed_in: UUID | None = None
+    rolled_from: UUID | None = None
     care_plan_id: UUID | None = None
     version: int = 0
 
@@ -121,6 +124,11 @@ class DestinationMissing(RuleBroken):
 class DeferredTooOften(RuleBroken):
     code = "deferred-too-often"
     advice = "Discuss the case at this meeting, or redirect the person by closing it with a reason."
+
+
+class NotOnItsAgenda(RuleBroken):
+    code = "not-on-its-agenda"
+    advice = "Record the discussion for the meeting that the case is listed for, or for the one that it moved on from."
 
 
 class JointPlanMissing(RuleBroken):
@@ -163,6 +171,7 @@ CASE: Transitions = {
     Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
     Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
     Occurrence.ROLLED_OVER: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
+    Occurrence.KEPT_AS_URGENT: transition(Status.LISTED, Status.LISTED, CaseListed),
 }
 OPEN = (*_WAITING, *_MANAGED)
 
@@ -205,7 +214,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
     if command.destination is None:
         raise DestinationMissing("A person whom the meeting does not take goes somewhere else.")
     redirected = [
-        CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason)
+        CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason, locality=case.locality)
         for waiting in case.referral_ids or (None,)
     ]
     screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
@@ -221,38 +230,55 @@ def defer(case: Case, command: DeferCase, place: Place, policy: Policy) -> Decis
 
 
 def roll_over(case: Case, reason: str, place: Place) -> Decision[Case]:
-    """Its meeting was cancelled or ended without it: it moves on with its priority, and that counts as nobody's deferral (mdt-8)."""
+    """Its meeting was cancelled, full, or ended without it: it moves on with its priority, and that is nobody's deferral (mdt-8)."""
     require(case.status, Occurrence.ROLLED_OVER, CASE)
-    return _move(case, reason, place)
+    return _move(replace(case, rolled_from=case.meeting_id), reason, place)
 
 
-def require_agreed(case: Case, command: DiscussCase, *, has_lead: bool, now: datetime, policy: Policy) -> Agreed:
-    """No discussion without a joint plan, a lead and at least one action (mdt-3), nor before the meeting began.
+def keep_as_urgent(case: Case) -> Decision[Case]:
+    """The ordinary places are taken by whoever ranks higher; it stays in an urgent one."""
+    require(case.status, Occurrence.KEPT_AS_URGENT, CASE)
+    return Decision(replace(case, slot=Slot.URGENT), _listed(case, case.referral_ids))
+
+
+def meeting_of(case: Case, command: DiscussCase) -> UUID:
+    """The meeting that discussed it: the one that it is listed for, or, recorded late, the one that it moved on from.
+
+    Raises IllegalTransition, NotOnItsAgenda.
+    """
+    require(case.status, DiscussCase, CASE)
+    found = command.meeting_id or case.meeting_id
+    if found is None or found not in {case.meeting_id, case.rolled_from}:
+        raise NotOnItsAgenda("The case did not stand on the agenda of that meeting.")
+    return found
+
+
+def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreed:
+    """No discussion without a quorate meeting, a joint plan, a lead and at least one action (mdt-3).
 
     Where the person has a lead already, saying nothing leaves them.
 
-    Raises IllegalTransition, MeetingNotBegun, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
+    Raises MeetingNotBegun, QuorumMissing, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
     """
-    require(case.status, DiscussCase, CASE)
-    require_begun(case.meeting_starts_at or now, now)
+    require_quorate(meeting, needs_mental_health=case.needs_mental_health)
     if command.joint_plan is None:
         raise JointPlanMissing("A discussion ends with a joint care plan.")
     if command.lead is None and not has_lead:
         raise LeadMissing("A discussion ends with an accountable lead professional.")
     if not command.actions:
         raise ActionMissing("A discussion ends with at least one action.")
-    if any(action.due_on < local_day(now, policy.timezone) for action in command.actions):
+    if any(action.due_on < policy.day_of(now) for action in command.actions):
         raise ActionDueInPast("An action is due before today.")
     return Agreed(command.joint_plan, command.lead, command.actions)
 
 
-def discuss(case: Case, *, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
-    """The meeting agreed plan, lead and actions; every referral that waited has its answer."""
+def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
+    """The meeting agreed plan, lead and actions; the referrals that waited now wait for the person's answer to the plan."""
     require(case.status, DiscussCase, CASE)
-    facts = {"meeting_id": case.meeting_id, "care_plan_id": care_plan_id, "lead_id": lead_id, "actions": actions}
+    facts = {"meeting_id": meeting_id, "care_plan_id": care_plan_id, "lead_id": lead_id, "actions": actions}
     events = [CaseDiscussed.model_validate({"referral_id": waiting, **facts}) for waiting in case.referral_ids or (None,)]
-    discussed = replace(case, status=Status.ACTIVE, referral_ids=(), care_plan_id=care_plan_id, discussed_in=case.meeting_id)
-    off = replace(discussed, meeting_id=None, meeting_starts_at=None, slot=None)
+    discussed = replace(case, status=Status.ACTIVE, referral_ids=(), care_plan_id=care_plan_id, discussed_in=meeting_id)
+    off = replace(discussed, meeting_id=None, meeting_starts_at=None, slot=None, rolled_from=None)
     return Decision(replace(off, is_urgent=False, is_deferred=False, deferrals=0), events)
 
 
@@ -286,7 +312,7 @@ def close(case: Case, command: CloseCase) -> Decision[Case]:
     require(case.status, CloseCase, CASE)
     if command.reason is CloseReason.NEEDS_MET and case.care_plan_id is None:
         raise CaseNotDiscussed("The case was never discussed.")
-    return _close(case, command.reason)
+    return _close(case, CaseCloseReason(command.reason))
 
 
 def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
@@ -294,7 +320,7 @@ def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
     if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
         return None
     require(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
-    return _close(case, "referral-withdrawn")
+    return _close(case, CaseCloseReason.REFERRAL_WITHDRAWN)
 
 
 def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseReferred:
@@ -318,7 +344,7 @@ def _move(case: Case, reason: str, place: Place) -> Decision[Case]:
     return Decision(moved, [deferred, *_listed(moved, case.referral_ids)])
 
 
-def _close(case: Case, reason: str) -> Decision[Case]:
+def _close(case: Case, reason: CaseCloseReason) -> Decision[Case]:
     events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
     closed = replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
     return Decision(closed, events, cancels=[Due.SCREENING])

@@ -13,6 +13,7 @@ from services.mdt.commands import AcceptLead, Candidate, DeclineLead, HandOverLe
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -74,6 +75,11 @@ class LeadAlreadyActive(Conflict):
     advice = "Somebody else became the lead in this instant; read the person's lead."
 
 
+class StandInReasonMissing(RuleBroken):
+    code = "stand-in-reason-missing"
+    advice = "Say why the lead cannot hand over themselves."
+
+
 class LeadUnchanged(RuleBroken):
     code = "lead-unchanged"
     advice = "Name somebody who is not the lead already."
@@ -131,10 +137,10 @@ def fall_back(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> De
     return Decision(active, [_activated(active, now, is_from_meeting=is_from_meeting)])
 
 
-def hand_over(lead: Lead, to_lead_id: UUID) -> Decision[Lead]:
+def hand_over(lead: Lead, to_lead_id: UUID, reason: str | None = None) -> Decision[Lead]:
     """Another lead takes over in the same instant."""
     require(lead.status, Occurrence.SUCCEEDED, LEAD)
-    return Decision(replace(lead, status=Status.HANDED_OVER), [LeadHandedOver(to_lead_id=to_lead_id)])
+    return Decision(replace(lead, status=Status.HANDED_OVER), [LeadHandedOver(to_lead_id=to_lead_id, reason=reason)])
 
 
 def end(lead: Lead, reason: str) -> Decision[Lead]:
@@ -149,10 +155,30 @@ def require_own(lead: Lead, actor_id: str) -> None:
         raise NotYourLead("This lead is another professional's.")
 
 
+def require_lead(professional_id: str | None, actor_id: str) -> None:
+    """Whoever is the person's lead now. Raises NotYourLead."""
+    if professional_id != actor_id:
+        raise NotYourLead("Another professional is this person's lead.")
+
+
 def require_unanswered(lead: Lead) -> None:
     """Somebody else may have become the lead meanwhile, and then this proposal has ended (G46). Raises LeadAlreadyActive."""
     if lead.status is Status.ENDED:
         raise LeadAlreadyActive("This proposal has ended: somebody else became the lead.")
+
+
+def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
+    """A lead acts themselves; for one who is absent the coordinator of the meeting does, with a reason.
+
+    Raises NotYourLead, StandInReasonMissing.
+    """
+    if lead.professional_id == actor.id:
+        return False
+    if "mdt:coordinate" not in actor.scopes:
+        raise NotYourLead("This lead is another professional's.")
+    if reason is None:
+        raise StandInReasonMissing("The lead is somebody else, and it is not said why they are replaced.")
+    return True
 
 
 def require_hand_over(lead: Lead) -> None:

@@ -1,4 +1,4 @@
-"""The weekly meeting: exactly one for each ISO week, closed to ordinary cases at its cut-off, held with a quorum.
+"""The weekly meeting: exactly one for each ISO week, closed to ordinary cases at its cut-off; it decides only with a quorum.
 
 Sources: domain.md §5.4, T3, G14, G45; 001:6503-6504.
 """
@@ -10,15 +10,14 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
-from services.mdt.domain import working_days
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.working_days import Holidays
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, MeetingScheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
 from shared.kernel.transitions import Transitions, require, transition
+from shared.kernel.working_days import is_working_day, working_days_later
 
 
 class Status(StrEnum):
@@ -66,14 +65,6 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Discussed:
-    """What was discussed at a meeting: how many cases, and whether one of them is flagged for mental health."""
-
-    cases: int = 0
-    needs_mental_health: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A place on the agenda of a meeting."""
 
@@ -88,22 +79,22 @@ class MeetingNotFound(NotFound):
 
 class MeetingNotBegun(RuleBroken):
     code = "meeting-not-begun"
-    advice = "Wait for the meeting; what it decides can be recorded from its start on."
+    advice = "Wait for the meeting, and record first who attends; what it decides can be recorded from then on."
 
 
 class QuorumMissing(RuleBroken):
     code = "quorum-missing"
-    advice = "Record everybody who attended; without these roles the meeting was not quorate: cancel it, and its cases roll on."
+    advice = "Record everybody who attends. Without these roles nothing is decided: cancel the meeting, or defer the case that needs them."
 
 
 _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 MEETING: Transitions = {
-    HoldMeeting: transition(_OPEN, Status.HELD, MeetingHeld),
+    HoldMeeting: transition((*_OPEN, Status.HELD), Status.HELD, MeetingHeld),
     CancelMeeting: transition(_OPEN, Status.CANCELLED, MeetingCancelled),
     Due.CUT_OFF: transition(Status.SCHEDULED, Status.CUT_OFF, MeetingCutOff),
-    Due.ROLL_OVER: transition(_OPEN, ()),
+    Due.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
 }
 
 
@@ -118,49 +109,66 @@ def meeting_id(week: date) -> UUID:
     return derived_id("mdt-meeting", f"{year}-W{number:02}")
 
 
-def meeting_day(week: date, *, holidays: Holidays, policy: Policy) -> date:
-    """Its weekday, or the next working day of the week (G45); a week that has none left meets on the last one before."""
+def starts_at(week: date, policy: Policy) -> datetime:
+    """On its weekday, or the next working day of the week (G45); a week that has none left meets on the last one before."""
     day = week + timedelta(days=policy.meets_on_weekday)
-    if working_days.is_working(day, holidays):
-        return day
-    later = working_days.shift(day, 1, holidays)
-    return later if week_of(later) == week else working_days.shift(day, -1, holidays)
+    usual = policy.instant(day, policy.meets_at)
+    if is_working_day(day):
+        return usual
+    later = working_days_later(usual, 1, policy.zone)
+    return later if week_of(policy.day_of(later)) == week else working_days_later(usual, -1, policy.zone)
 
 
-def schedule(week: date, *, holidays: Holidays, policy: Policy) -> Decision[Meeting]:
-    """Puts the meeting of a week into the diary, with the cut-off two working days before at the same hour (G14)."""
-    day = meeting_day(week, holidays=holidays, policy=policy)
-    cut_off_day = working_days.shift(day, -policy.cut_off_working_days, holidays)
-    starts_at = working_days.instant(day, policy.meets_at, policy.timezone)
-    cut_off_at = working_days.instant(cut_off_day, policy.meets_at, policy.timezone)
-    roll_over_day = working_days.shift(day, policy.roll_over_working_days, holidays)
-    identity = meeting_id(week)
-    meeting = Meeting(identity, identity, Status.SCHEDULED, week, starts_at, cut_off_at)
+def cut_off_at(starts_at: datetime, policy: Policy) -> datetime:
+    """Two working days before the meeting, at the same hour (G14)."""
+    return working_days_later(starts_at, -policy.cut_off_working_days, policy.zone)
+
+
+def schedule(week: date, *, policy: Policy) -> Decision[Meeting]:
+    """Puts the meeting of a week into the diary."""
+    start, identity = starts_at(week, policy), meeting_id(week)
+    closes = cut_off_at(start, policy)
+    meeting = Meeting(identity, identity, Status.SCHEDULED, week, start, closes)
     deadlines = [
-        Deadline(Due.CUT_OFF, cut_off_at + timedelta(microseconds=1)),
-        Deadline(Due.ROLL_OVER, working_days.instant(roll_over_day, policy.meets_at, policy.timezone)),
+        Deadline(Due.CUT_OFF, closes + timedelta(microseconds=1)),
+        Deadline(Due.ROLL_OVER, working_days_later(start, policy.roll_over_working_days, policy.zone)),
     ]
-    return Decision(meeting, [MeetingScheduled(starts_at=starts_at, cut_off_at=cut_off_at)], deadlines)
+    return Decision(meeting, [MeetingScheduled(starts_at=start, cut_off_at=closes)], deadlines)
+
+
+def require_open_agenda(meeting: Meeting) -> None:
+    """Raises IllegalTransition."""
+    require(meeting.status, Due.CUT_OFF, MEETING)
 
 
 def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
     """The agenda is closed to ordinary cases."""
-    require(meeting.status, Due.CUT_OFF, MEETING)
+    require_open_agenda(meeting)
     return Decision(replace(meeting, status=Status.CUT_OFF), [MeetingCutOff(listed=listed)])
 
 
-def hold(meeting: Meeting, command: HoldMeeting, *, discussed: Discussed, now: datetime, policy: Policy) -> Decision[Meeting]:
-    """Records that it took place, quorate: GP, social care, community health, and mental health when a case needs it (§5.4).
+def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Policy) -> Decision[Meeting]:
+    """Records who attends; with the quorum of §5.4 (GP, social care, community health) the meeting may decide. Who comes later is added.
 
     Raises IllegalTransition, MeetingNotBegun, QuorumMissing.
     """
     require(meeting.status, HoldMeeting, MEETING)
-    require_begun(meeting.starts_at, now)
-    missing = missing_roles(command.attended, discussed, policy)
-    if missing:
-        raise QuorumMissing(f"Not there: {', '.join(missing)}.")
-    held = replace(meeting, status=Status.HELD, attended=command.attended)
-    return Decision(held, [MeetingHeld(attended=command.attended, discussed=discussed.cases)], cancels=list(Due))
+    if now < meeting.starts_at:
+        raise MeetingNotBegun("The meeting has not begun.")
+    _require_there(policy.quorum, command.attended)
+    attended = tuple(dict.fromkeys((*meeting.attended, *command.attended)))
+    held = replace(meeting, status=Status.HELD, attended=attended)
+    return Decision(held, [MeetingHeld(attended=attended)], cancels=[Due.CUT_OFF])
+
+
+def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
+    """Nothing is decided about a person but by a meeting with its quorum, mental health among it where the case needs it (§5.4).
+
+    Raises MeetingNotBegun, QuorumMissing.
+    """
+    if meeting.status is not Status.HELD:
+        raise MeetingNotBegun("Nobody has recorded who attends this meeting.")
+    _require_there((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
 
 
 def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -> Decision[Meeting]:
@@ -170,20 +178,10 @@ def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -
     return Decision(cancelled, [MeetingCancelled(reason=command.reason, next_meeting_id=next_meeting_id)], cancels=list(Due))
 
 
-def require_begun(starts_at: datetime, now: datetime) -> None:
-    """Raises MeetingNotBegun."""
-    if now < starts_at:
-        raise MeetingNotBegun("The meeting has not begun.")
-
-
-def require_unrecorded(meeting: Meeting) -> None:
-    """Raises IllegalTransition."""
+def end(meeting: Meeting) -> str:
+    """Why what it has not discussed by now goes to the next meeting. Raises IllegalTransition."""
     require(meeting.status, Due.ROLL_OVER, MEETING)
-
-
-def missing_roles(attended: Sequence[Role], discussed: Discussed, policy: Policy) -> list[Role]:
-    needed = [*policy.quorum, *([Role.MENTAL_HEALTH] if discussed.needs_mental_health else [])]
-    return [role for role in needed if role not in attended]
+    return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
 
 def is_coming(meeting: Meeting, after: datetime) -> bool:
@@ -193,10 +191,16 @@ def is_coming(meeting: Meeting, after: datetime) -> bool:
 def free_slot(meeting: Meeting, taken: Taken, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
     """The place that a case can have at this meeting, if any (mdt-2).
 
-    Up to the cut-off an ordinary place while there are any; an urgent case, late or not, may take an urgent one.
+    Until the cut-off everybody may stand there: then rank decides who stays (G54). Afterwards an urgent case may take an urgent place.
     """
     if not is_coming(meeting, now):
         return None
-    if now <= meeting.cut_off_at and taken.ordinary < policy.capacity:
+    if now <= meeting.cut_off_at:
         return Slot.ORDINARY
     return Slot.URGENT if is_urgent and taken.urgent < policy.urgent_places else None
+
+
+def _require_there(needed: Sequence[Role], attended: Sequence[Role]) -> None:
+    missing = [role for role in needed if role not in attended]
+    if missing:
+        raise QuorumMissing(f"Not there: {', '.join(missing)}.")

@@ -1,10 +1,16 @@
 """The numbers of the weekly meeting, each from domain.md §2.13; a deployment may set others."""
 
-from dataclasses import dataclass
-from datetime import time, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from shared.contracts.codes import Role
+from shared.contracts.codes import Locality, Role
+
+
+def _localities() -> Mapping[str, Locality]:
+    return {"W": Locality.WEST, "B": Locality.LOCALITY_B, "C": Locality.LOCALITY_C}
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +18,9 @@ class Policy:
     """Fields stand in the order of the modules that read them."""
 
     timezone: str = "Europe/London"
+
+    #: The practice fixes the locality (G26): what its code begins with, up to the first digit.
+    localities: Mapping[str, Locality] = field(default_factory=_localities)
 
     # The meeting: weekly 001:6503-6504; day, time, cut-off, capacity and quorum are recommendations (G14, §5.4)
     meets_on_weekday: int = 2  # Monday is 0
@@ -36,6 +45,8 @@ class Policy:
     review_weeks: int = 26
     review_weeks_care_home: int = 26
     review_at: time = time(9)
+    review_working_days_before_cut_off: int = 1
+    answered_within_working_days: int = 10
 
     # The lead (G15, G17)
     lead_answers_within_working_days: int = 2
@@ -46,3 +57,28 @@ class Policy:
     climber_window: timedelta = timedelta(days=90)
     climber_ratio: Decimal = Decimal("1.5")
     climber_rise: Decimal = Decimal("2.0")
+    #: Within how many months the admission lies whose risk a score states (T12).
+    risk_horizon_months: int = 12
+    watching_brief_for: timedelta = timedelta(weeks=26)
+    refused_lines_listed: int = 1000
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers with which nobody would ever be discussed."""
+        if self.capacity < 1 or self.urgent_places < 0:
+            raise ValueError("a meeting takes at least one case")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def day_of(self, instant: datetime) -> date:
+        """The day that London's calendar shows."""
+        return instant.astimezone(self.zone).date()
+
+    def instant(self, day: date, at: time) -> datetime:
+        """The instant in UTC at which London's clocks show `at` on `day`; right on both clock-change Sundays."""
+        return datetime.combine(day, at, self.zone).astimezone(UTC)
+
+    def locality_of(self, practice_code: str) -> Locality | None:
+        """None for a practice that is not from here."""
+        return self.localities.get(practice_code.rstrip("0123456789"))

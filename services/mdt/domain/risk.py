@@ -6,17 +6,17 @@ Sources: domain.md §2.3 (Table 14), §5.8, T12, G07, G08, G54; 001:9876-9931, 0
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import RiskLevel
+from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Event
-from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
-from shared.kernel.decision import Decision
+from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened, RiskWatchEnded
+from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, require, transition
@@ -36,9 +36,10 @@ class Occurrence(StrEnum):
 
 
 class Due(StrEnum):
-    """Deadlines of imports."""
+    """The deadline of imports, and that of a watching brief."""
 
     SCORES_EXPIRED = "risk-scores-expired"
+    WATCH = "watching-brief"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One line of a risk file: how likely an unplanned admission is within the next twelve months (T12), against the average of 1."""
+    """One line of a risk file: how likely an unplanned admission is within the horizon (T12), against the average of 1."""
 
     person_id: PersonId
     practice_code: str
@@ -108,6 +109,7 @@ _LISTED = (Status.FOUND, Status.SCREENED)
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 RISK: Transitions = {
     ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
+    Due.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
     Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
     Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
 }
@@ -121,7 +123,8 @@ def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:
 def rule_version(policy: Policy) -> str:
     """The numbers that judged a score, so that an event says by which rule it was made (G08)."""
     bands = "-".join(map(str, policy.risk_bands))
-    return f"bands-{bands}_climb-{policy.climber_window.days}-{policy.climber_ratio}-{policy.climber_rise}"
+    climb = f"{policy.climber_window.days}-{policy.climber_ratio}-{policy.climber_rise}"
+    return f"bands-{bands}_climb-{climb}_months-{policy.risk_horizon_months}"
 
 
 def is_high_climber(score: Score, earlier: Earlier, policy: Policy) -> bool:
@@ -159,11 +162,25 @@ def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_f
     return Decision(_fall(finding), events)
 
 
-def screen(risk: Risk, command: ScreenFinding) -> Decision[Risk]:
-    """Somebody looked and says who goes on: the level alone decides nothing (G54). Raises IllegalTransition."""
+def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
+    """Somebody looked, says who goes on: a level decides nothing (G54); a watching brief comes back. Raises IllegalTransition."""
     require(risk.status, ScreenFinding, RISK)
-    event = RiskScreened(destination=command.destination, reason=command.reason, level=risk.level, practice_code=risk.practice_code)
-    return Decision(replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason), [event])
+    screened = replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason)
+    facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
+    watched = [Deadline(Due.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
+    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watched, cancels=[Due.WATCH])
+
+
+def is_watched(risk: Risk) -> bool:
+    """Whether the brief still runs: nobody said anything else since, and the person did not fall below level 2."""
+    return risk.status in RISK[Due.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
+
+
+def end_watch(risk: Risk) -> Decision[Risk]:
+    """Somebody looks at the person again. Raises IllegalTransition."""
+    require(risk.status, Due.WATCH, RISK)
+    again = replace(risk, status=Status.FOUND, destination=None, reason=None)
+    return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
 
 
 def _previous_level(finding: Finding) -> RiskLevel | None:

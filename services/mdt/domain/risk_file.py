@@ -24,7 +24,6 @@ _PRACTICE = re.compile(r"[A-Z][0-9]{2,5}")
 _RATIO = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = {"0", "1", "2", "3", ""}
-_MOST_LISTED = 1000
 #: About a thousand lines: they stay in the processor's cache while column after column is judged.
 _BLOCK_BYTES = 1 << 15
 _commas = methodcaller("count", ",")
@@ -40,6 +39,7 @@ class Reason(StrEnum):
     RATIO = "ratio-not-a-number"
     LEVEL = "level-not-0-to-3"
     VALID_FROM = "valid-from-not-a-date"
+    VALID_FROM_IN_FUTURE = "valid-from-in-the-future"
     DUPLICATE = "nhs-number-twice"
 
 
@@ -68,8 +68,9 @@ class Columns(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What was read so far. Only the first thousand refused lines are listed; all are counted by their reason."""
+    """What was read so far. Only the first `most_listed` refused lines are listed; all are counted by their reason."""
 
+    most_listed: int
     rows: int = 0
     levels: list[int] = field(default_factory=lambda: [0] * len(RiskLevel))
     mismatched: int = 0
@@ -86,7 +87,7 @@ class Tally:
     def refuse(self, line: int, reason: Reason) -> None:
         self.rows += 1
         self.refused[reason] = self.refused.get(reason, 0) + 1
-        if len(self.bad_rows) < _MOST_LISTED:
+        if len(self.bad_rows) < self.most_listed:
             self.bad_rows.append(BadRow(line, reason))
 
 
@@ -103,17 +104,20 @@ class Readings(dict[str, V | None], Generic[V]):
 
 
 class RiskFile:
-    """Reads a file once. `pseudonyms` gives the person ids of valid NHS numbers, in hexadecimal."""
+    """Reads a file once. `pseudonyms` gives the person ids of valid NHS numbers, in hexadecimal.
 
-    def __init__(self, content: bytes, policy: Policy, pseudonyms: Callable[[Sequence[str]], list[str]]) -> None:
+    No score counts from a day after `today`: it would stand above every later one, and end the history of everybody.
+    """
+
+    def __init__(self, content: bytes, policy: Policy, pseudonyms: Callable[[Sequence[str]], list[str]], today: date) -> None:
         header, _, self._body = content.partition(b"\n")
         names = header.decode("utf-8-sig", "replace").replace('"', "").split(",")
         self._names = [name.strip().lower() for name in names]
         if sorted(self._names) not in (sorted(COLUMNS), sorted(set(COLUMNS) - {"level"})):
             raise NotARiskFile("The first line does not name the columns of a risk file.")
-        self.tally = Tally()
+        self.tally = Tally(policy.refused_lines_listed)
         self.bytes_read = 0
-        self._pseudonyms = pseudonyms
+        self._pseudonyms, self._today = pseudonyms, today
         self._seen: set[str] = set()
         self._practices = Readings(_PRACTICE.fullmatch)
         self._bands = Readings(lambda text: str(level_of(Decimal(text), policy).value) if _RATIO.fullmatch(text) else None)
@@ -172,8 +176,11 @@ class RiskFile:
             return Reason.RATIO
         if not _LEVELS.issuperset(named["level"]):
             return Reason.LEVEL
-        if None in map(self._days.__getitem__, set(named["valid_from"])):
+        days = [self._days[text] for text in set(named["valid_from"])]
+        if None in days:
             return Reason.VALID_FROM
+        if any(day > self._today for day in days if day):
+            return Reason.VALID_FROM_IN_FUTURE
         numbers = set(named["nhs_number"])
         return None if len(numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(numbers) else Reason.DUPLICATE
 

@@ -94,19 +94,36 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
 
     Raises IllegalTransition, LeadUnchanged.
     """
-    leads.require_hand_over(lead)
-    wanted = to.candidate if to else leads.gp(person.practice_code)
-    if wanted.professional_id == lead.professional_id:
-        raise LeadUnchanged("They are the lead already.")
+    _require_another(person, lead, to)
     if to is None:
         return [leads.hand_over(lead, now.fallback_id), *_fallback(person, None, now)]
     return _ask(person, current, to, now)
+
+
+def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: Now) -> Decisions:
+    """A lead who is absent answers for nobody: until whoever is wanted says yes, the GP takes over at once.
+
+    Raises IllegalTransition, LeadUnchanged.
+    """
+    _require_another(person, lead, to)
+    asked = _ask(person, Leads(None, current.proposed), to, now) if to else []
+    active = next((decision.state for decision in asked if decision.state.status is Status.ACTIVE), None)
+    coming = [*asked, *_fallback(person, active, now)]
+    successor = next(decision.state for decision in coming if decision.state.status is Status.ACTIVE)
+    return [leads.hand_over(lead, successor.id, reason), *coming]
 
 
 def end_all(current: Leads, reason: str) -> Decisions:
     """The person died, moved away, or needs no lead any more."""
     everybody = [*current.proposed, *([current.active] if current.active else [])]
     return [leads.end(lead, reason) for lead in everybody]
+
+
+def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> None:
+    leads.require_hand_over(lead)
+    wanted = to.candidate if to else leads.gp(person.practice_code)
+    if wanted.professional_id == lead.professional_id:
+        raise LeadUnchanged("They are the lead already.")
 
 
 def _ask(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:

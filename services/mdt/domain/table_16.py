@@ -35,6 +35,11 @@ class Standing:
     level: RiskLevel | None = None
     is_high_climber: bool = False
 
+    @property
+    def judged_as(self) -> RiskLevel:
+        """Whoever was never scored is judged by those who brought them: as at very high risk, in every rule alike."""
+        return RiskLevel.VERY_HIGH if self.level is None else self.level
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
@@ -52,8 +57,8 @@ _HIGH = Allocation(CarePlanNeed.OPTIONAL, JointAssessment.NONE, LeadRule.GP)
 _MEDIUM = Allocation(CarePlanNeed.NOT_GENERALLY, JointAssessment.NONE, LeadRule.GP)
 _LOW = Allocation(CarePlanNeed.NOT_REQUIRED, JointAssessment.NONE, LeadRule.GP, gives_information=True)
 
-#: (level, high climber) to what the table says. A person never scored is judged by those who brought them: as at very high risk.
-TABLE_16: Mapping[tuple[RiskLevel | None, bool], Allocation] = {
+#: (level, high climber) to what the table says.
+TABLE_16: Mapping[tuple[RiskLevel, bool], Allocation] = {
     (RiskLevel.VERY_HIGH, False): _VERY_HIGH,
     (RiskLevel.VERY_HIGH, True): _VERY_HIGH,
     (RiskLevel.HIGH, True): _CLIMBER,
@@ -62,8 +67,6 @@ TABLE_16: Mapping[tuple[RiskLevel | None, bool], Allocation] = {
     (RiskLevel.MEDIUM, False): _MEDIUM,
     (RiskLevel.LOW, True): _LOW,
     (RiskLevel.LOW, False): _LOW,
-    (None, True): _VERY_HIGH,
-    (None, False): _VERY_HIGH,
 }
 
 #: GP, community, social and specialist services (001:10126-10136); a navigator or case manager may be lead too (G24).
@@ -87,7 +90,7 @@ class LeadNotAllowed(RuleBroken):
 
 
 def allocation(standing: Standing) -> Allocation:
-    return TABLE_16[standing.level, standing.is_high_climber]
+    return TABLE_16[standing.judged_as, standing.is_high_climber]
 
 
 def require_allowed(role: Role, standing: Standing) -> None:

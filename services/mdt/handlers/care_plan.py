@@ -5,24 +5,30 @@ Locks are taken in one order: the diary, the case, the plan.
 
 from uuid import UUID
 
-from services.mdt.commands import RequestReview
+from services.mdt.commands import CloseReason, FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanNotFound, Due, Occurrence
+from services.mdt.domain.lead import require_lead
 from services.mdt.domain.notice import Kind
+from services.mdt.handlers.ending import end_care
 from services.mdt.handlers.listing import list_for_review
 from services.mdt.handlers.notice import tell_lead
 from services.mdt.store.care_plan import care_plans, keep_answer, open_plan, open_plan_id
 from services.mdt.store.case import open_case
 from services.mdt.store.crisis import note_crisis
+from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskLevelCrossed
-from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated
+from shared.contracts.navigation import TaskFulfilled
+from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Trigger
 from shared.persistence.timers import Timer
+
+_DIED = frozenset({ResponseOutcome.DIED_IN_PREFERRED_PLACE, ResponseOutcome.DIED_ELSEWHERE})
 
 
 async def agree_plan(at: At, *, tx: Tx) -> CarePlan:
@@ -43,13 +49,48 @@ async def request_review(at: At, *, tx: Tx) -> CarePlan:
     return due
 
 
+async def fulfil_action(at: At, command: FulfilAction, *, tx: Tx) -> CarePlan:
+    """The lead records what was done that no navigator has in their feed; safe to repeat. Raises NotYourLead and what `fulfil` raises."""
+    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
+    decision = domain.fulfil(plan, command.action_id, FulfilAction)
+    return await care_plans.save(tx, decision) if decision else plan
+
+
+async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
+    """A navigator did what the plan asked for (AC12). A plan that has gone on without the action is left alone."""
+    plan = await open_plan(tx, PersonId(UUID(envelope.key))) if event.action_id else None
+    if plan is None or event.action_id not in {action.action_id for action in domain.next_steps(plan)}:
+        return
+    decision = domain.fulfil(plan, event.action_id, Occurrence.TASK_FULFILLED)
+    if decision:
+        await care_plans.save(tx, decision)
+
+
+async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
+    """The person has not answered what was offered: the lead asks (AC10)."""
+    plan = await care_plans.load(tx, timer.subject)
+    domain.require_unanswered(plan)
+    await tell_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, timer.due_at)
+
+
+async def on_action_due(timer: Timer, *, tx: Tx) -> None:
+    """An action that the lead sees to is overdue: told once for its day (AC12)."""
+    plan = await care_plans.load(tx, timer.subject)
+    for action in domain.overdue(plan, timer.due_at, tx.policy):
+        await tell_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, timer.due_at)
+
+
 async def on_review_due(timer: Timer, *, tx: Tx) -> None:
     await _review(tx, await _person_of(tx, timer.subject), Due.REVIEW)
 
 
-async def on_response_closed(_: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """After a crisis the plan is looked at again, and the case stands higher on the agenda (§5.4, §5.5)."""
+async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """After a crisis the plan is looked at again, and the case stands higher on the agenda (§5.4, §5.5); after a death all ends (G39)."""
     person_id = PersonId(UUID(envelope.key))
+    if event.outcome in _DIED:
+        await end_care(tx, person_id, CloseReason.DIED)
+        return
     await note_crisis(tx, person_id, envelope.time)
     await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
 
@@ -76,7 +117,7 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
 
 async def _answer(at: At, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
     plan = await care_plans.load(tx, at.id, if_version=at.version)
-    answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person))
+    answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
     await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
     return answered
 

@@ -2,16 +2,14 @@
 
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from services.mdt.commands import CloseCase, CloseReason, DeferCase, ReferCase, ScreenCase, StepDownCase
-from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
 from services.mdt.domain.notice import Kind
 from services.mdt.handlers.diary import find_place, next_place
-from services.mdt.handlers.lead import end_leads
-from services.mdt.store.care_plan import care_plans, open_plan
+from services.mdt.handlers.ending import end_care, end_case
+from services.mdt.handlers.notice import tell_lead
 from services.mdt.store.case import cases, open_case
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notice import tell
@@ -20,7 +18,7 @@ from services.mdt.store.tables import Tx
 from shared.contracts.codes import Urgency
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import ScreeningOutcome
-from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralRouted, Route
+from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.working_days import working_days_later
@@ -76,20 +74,32 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
     """Somebody who died or moved away needs no case, plan or lead any more (G39); else only what waited for the referral ends."""
-    case = await open_case(tx, PersonId(UUID(envelope.key)))
-    if case is None:
-        return
+    person_id = PersonId(UUID(envelope.key))
     if event.reason in _GONE:
-        await _close(case, CloseCase(CloseReason(event.reason)), tx)
+        await end_care(tx, person_id, CloseReason(event.reason))
         return
-    await _withdraw(case, UUID(envelope.subject), tx)
+    await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
+
+
+async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """As when it is cancelled: the person died, or what waited for it need not wait."""
+    person_id = PersonId(UUID(envelope.key))
+    if event.outcome is Outcome.DIED:
+        await end_care(tx, person_id, CloseReason.DIED)
+        return
+    await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
+
+
+async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """The Community Point of Access took it back."""
+    await _withdraw(await open_case(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 
 
 async def screen_case(at: At, command: ScreenCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
     case = await cases.load(tx, at.id, if_version=at.version)
     if command.outcome is ScreeningOutcome.NOT_ELIGIBLE:
-        return await cases.save(tx, domain.redirect(case, command))
+        return await _redirect(case, command, tx)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     return await cases.save(tx, domain.list_eligible(case, command, await find_place(tx, is_urgent=is_urgent)))
 
@@ -107,7 +117,7 @@ async def step_down_case(at: At, command: StepDownCase, *, tx: Tx) -> Case:
 
 
 async def close_case(at: At, command: CloseCase, *, tx: Tx) -> Case:
-    return await _close(await cases.load(tx, at.id, if_version=at.version), command, tx)
+    return await end_case(tx, await cases.load(tx, at.id, if_version=at.version), command)
 
 
 async def on_screening_due(timer: Timer, *, tx: Tx) -> None:
@@ -120,6 +130,14 @@ async def on_screening_due(timer: Timer, *, tx: Tx) -> None:
 async def _refer(case: Case, tx: Tx) -> Case:
     standing = await standing_of(tx, case.person_id)
     return await cases.save(tx, domain.refer(case, standing, screen_by=_screen_by(tx)))
+
+
+async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
+    """Without a referral nobody else answers for where the person goes: whoever answers for the person learns of it (E11)."""
+    redirected = await cases.save(tx, domain.redirect(case, command))
+    if not case.referral_ids:
+        await tell_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
+    return redirected
 
 
 async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx) -> None:
@@ -138,15 +156,5 @@ async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx
     return await cases.save(tx, decision)
 
 
-async def _close(case: Case, command: CloseCase, tx: Tx) -> Case:
-    """Case, plan and lead end together (G39)."""
-    closed = await cases.save(tx, domain.close(case, command))
-    plan = await open_plan(tx, case.person_id)
-    if plan:
-        await care_plans.save(tx, plan_domain.close(plan, command.reason))
-    await end_leads(case.person_id, command.reason, tx=tx)
-    return closed
-
-
 def _screen_by(tx: Tx) -> datetime:
-    return working_days_later(tx.now, tx.policy.screened_within_working_days, ZoneInfo(tx.policy.timezone))
+    return working_days_later(tx.now, tx.policy.screened_within_working_days, tx.policy.zone)

@@ -2,29 +2,44 @@
 
 from services.mdt.commands import ReferCase, ScreenFinding
 from services.mdt.domain import risk as domain
+from services.mdt.domain.notice import Kind
 from services.mdt.domain.risk import LocalityMissing, Risk
 from services.mdt.handlers.case import refer_case
+from services.mdt.handlers.notice import tell_lead
 from services.mdt.store.person import locality_of
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
+from shared.contracts.codes import Locality
 from shared.contracts.mdt import FindingDestination
 from shared.kernel.at import At
+from shared.persistence.timers import Timer
 
 
 async def screen_finding(at: At, command: ScreenFinding, *, tx: Tx) -> Risk:
     """`at` is the person. Whoever is meant for the meeting comes before it as a case of the same chain.
 
+    Where anybody else is sent, whoever answers for the person learns of it (E11).
+
     Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen, LocalityMissing.
     """
     risk = await of_person(tx, at.id, if_version=at.version)
-    screened = await risks.save(tx, domain.screen(risk, command))
+    locality = tx.policy.locality_of(risk.practice_code) or await locality_of(tx, risk.person_id) or command.locality
+    screened = await risks.save(tx, domain.screen(risk, command, locality=locality, now=tx.now, policy=tx.policy))
     if command.destination is FindingDestination.MDT:
-        await _refer(screened, command, tx)
+        await _refer(screened, locality, tx)
+    elif command.destination is not FindingDestination.WATCHING_BRIEF:
+        await tell_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
     return screened
 
 
-async def _refer(risk: Risk, command: ScreenFinding, tx: Tx) -> None:
-    locality = await locality_of(tx, risk.person_id) or command.locality
+async def on_watch_over(timer: Timer, *, tx: Tx) -> None:
+    """A watching brief is looked at again. One that ended by itself, because the person rose or fell meanwhile, does nothing."""
+    risk = await risks.load(tx, timer.subject)
+    if domain.is_watched(risk):
+        await risks.save(tx, domain.end_watch(risk))
+
+
+async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:
     if locality is None:
         raise LocalityMissing("It is not known where this person's practice is.")
     await refer_case(ReferCase(risk.person_id, risk.practice_code, locality, case_finding_id=risk.correlation_id), tx=tx)

@@ -4,8 +4,6 @@ from datetime import date, datetime, timedelta
 
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.meeting import Meeting, Place, Slot
-from services.mdt.domain.working_days import local_day
-from services.mdt.handlers.bank_holidays import bank_holidays
 from services.mdt.store import case as case_store
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
@@ -51,9 +49,9 @@ async def _meeting_of(tx: Tx, week: date) -> Meeting | None:
     found = await meetings.find(tx, domain.meeting_id(week))
     if found:
         return found
-    decision = domain.schedule(week, holidays=bank_holidays(tx), policy=tx.policy)
+    decision = domain.schedule(week, policy=tx.policy)
     return await meetings.save(tx, decision) if decision.state.starts_at > tx.now else None
 
 
 def _this_week(tx: Tx) -> date:
-    return domain.week_of(local_day(tx.now, tx.policy.timezone))
+    return domain.week_of(tx.policy.day_of(tx.now))

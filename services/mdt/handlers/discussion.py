@@ -5,12 +5,13 @@ from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as case_domain
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Agreed, Case
+from services.mdt.domain.meeting import Meeting
 from services.mdt.domain.succession import Person
-from services.mdt.domain.working_days import local_day
 from services.mdt.handlers.lead import appoint_lead
-from services.mdt.store.care_plan import care_plans, keep_version, open_plan
+from services.mdt.store.care_plan import Discussion, care_plans, keep_version, open_plan
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
+from services.mdt.store.meeting import meetings
 from services.mdt.store.standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import PlanAction
@@ -20,32 +21,33 @@ from shared.kernel.ids import new_id
 
 async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, at.id, if_version=at.version)
+    meeting = await meetings.load(tx, case_domain.meeting_of(case, command))
     has_lead = await active_professional(tx, case.person_id) is not None
-    agreed = case_domain.require_agreed(case, command, has_lead=has_lead, now=tx.now, policy=tx.policy)
-    plan = await _offer(tx, case, agreed, is_agreed_by_person=command.is_agreed_by_person)
+    agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
+    plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
     lead = await appoint_lead(Person(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
-    decision = case_domain.discuss(case, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
-    return await cases.save(tx, decision)
+    discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
+    return await cases.save(tx, discussed)
 
 
-async def _offer(tx: Tx, case: Case, agreed: Agreed, *, is_agreed_by_person: bool | None) -> CarePlan:
+async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreed, *, is_agreed_by_person: bool | None) -> CarePlan:
     plan = await open_plan(tx, case.person_id)
     plan_domain.require_known(plan, agreed.actions)
     if plan is None:
         plan = plan_domain.first_plan(
             plan_id=new_id(), person_id=case.person_id, correlation_id=case.correlation_id, locality=case.locality
         )
-    version = await _word(tx, plan, agreed)
-    decision = plan_domain.offer(plan, version, is_agreed_by_person=is_agreed_by_person, policy=tx.policy)
-    await keep_version(tx, plan.id, version, is_agreed_by_person=is_agreed_by_person)
+    version = await _word(tx, plan, meeting, agreed)
+    decision = plan_domain.offer(plan, version, referral_ids=case.referral_ids, is_agreed_by_person=is_agreed_by_person, policy=tx.policy)
+    await keep_version(tx, plan.id, version, Discussion(meeting.id, case.id), is_agreed_by_person=is_agreed_by_person)
     return await care_plans.save(tx, decision)
 
 
-async def _word(tx: Tx, plan: CarePlan, agreed: Agreed) -> PlanVersion:
+async def _word(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> PlanVersion:
+    """The review counts from the meeting, however late its decision is recorded."""
     standing = await standing_of(tx, plan.person_id)
-    today = local_day(tx.now, tx.policy.timezone)
-    is_resident = agreed.joint_plan.is_care_home_resident
-    review_on = plan_domain.review_day(today, standing.level, is_care_home_resident=is_resident, policy=tx.policy)
+    met_on, is_resident = tx.policy.day_of(meeting.starts_at), agreed.joint_plan.is_care_home_resident
+    review_on = plan_domain.review_day(met_on, standing.judged_as, is_care_home_resident=is_resident, policy=tx.policy)
     actions = [_action(action) for action in agreed.actions]
     return plan_domain.word(plan, agreed.joint_plan, actions, review_on=review_on, now=tx.now)
 

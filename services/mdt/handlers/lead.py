@@ -1,15 +1,15 @@
 """Who answers for a person: answers to proposals, hand-overs, deadlines. The person's leads are locked before any is read."""
 
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
 from services.mdt.domain import lead as domain
 from services.mdt.domain import succession
+from services.mdt.domain.access import require_member
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
 from services.mdt.domain.notice import Kind
 from services.mdt.domain.succession import Decisions, Leads, Now, Person
-from services.mdt.domain.table_16 import Standing, require_allowed
+from services.mdt.domain.table_16 import require_allowed
 from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
 from services.mdt.store.notice import tell
 from services.mdt.store.standing import standing_of
@@ -38,21 +38,25 @@ async def decline_lead(at: At, command: DeclineLead, *, tx: Tx) -> Lead:
 
 
 async def hand_over_lead(at: At, command: HandOverLead, *, tx: Tx) -> Lead:
-    """Answers whoever is the lead, or was asked to be, after this."""
+    """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotOfTheMeeting, LeadNotAllowed, LeadUnchanged."""
     lead, current = await _locked(tx, at.id)
-    domain.require_own(lead, tx.actor.id)
+    if domain.is_stand_in(lead, tx.actor, command.reason):
+        require_member(tx.actor, tx.policy)
     _require_version(lead, at)
-    if command.to:
-        require_allowed(command.to.candidate.role, Standing())
-    saved = await _save(tx, lead.person_id, succession.hand_over(_person(lead), lead, current, command.to, _now(tx)))
+    await _require_allowed(tx, lead.person_id, command.to)
+    saved = await _save(tx, lead.person_id, _succession(lead, current, command, tx))
     return next((each for each in reversed(saved) if each.id != at.id), lead)
+
+
+def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
+    if lead.professional_id == tx.actor.id or command.reason is None:
+        return succession.hand_over(_person(lead), lead, current, command.to, _now(tx))
+    return succession.replace_absent(_person(lead), lead, current, command.to, command.reason, _now(tx))
 
 
 async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
     """The meeting decides, or leaves who is there; gives whoever answers for the person from now on. Raises LeadNotAllowed."""
-    standing = await standing_of(tx, person.id)
-    for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
-        require_allowed(candidate.role, standing)
+    await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
     saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx, is_meeting=True)))
@@ -68,6 +72,13 @@ async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
     """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
     lead, current = await _locked(tx, timer.subject)
     await _save(tx, lead.person_id, succession.expire(_person(lead), lead, current, _now(tx)))
+
+
+async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
+    """Table 16, for whoever is wanted and whoever would be asked after them. Raises LeadNotAllowed."""
+    standing = await standing_of(tx, person_id)
+    for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
+        require_allowed(candidate.role, standing)
 
 
 async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
@@ -93,7 +104,7 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
 
 
 def _now(tx: Tx, *, is_meeting: bool = False) -> Now:
-    answer_by = working_days_later(tx.now, tx.policy.lead_answers_within_working_days, ZoneInfo(tx.policy.timezone))
+    answer_by = working_days_later(tx.now, tx.policy.lead_answers_within_working_days, tx.policy.zone)
     return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
 
 

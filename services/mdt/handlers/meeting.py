@@ -1,11 +1,10 @@
-"""The weekly meeting: its cut-off, what happened at it, and what happens to the cases it did not reach."""
+"""The weekly meeting: its cut-off, who attends it, and what happens to the cases that it does not reach."""
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.diary import ensure_meetings, next_place
-from services.mdt.handlers.listing import roll_over
-from services.mdt.store import case as case_store
+from services.mdt.handlers.listing import cap_agenda, roll_over
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
 from shared.kernel.at import At
@@ -13,14 +12,9 @@ from shared.persistence.timers import Timer
 
 
 async def hold_meeting(at: At, command: HoldMeeting, *, tx: Tx) -> Meeting:
-    await lock_diary(tx)
+    """Before it decides anything. What it has not discussed two working days later moves on."""
     meeting = await meetings.load(tx, at.id, if_version=at.version)
-    await case_store.listed_cases(tx, meeting.id)  # waits for a discussion that is being recorded, so that it is counted
-    discussed = await case_store.discussed(tx, meeting.id)
-    held = await meetings.save(tx, domain.hold(meeting, command, discussed=discussed, now=tx.now, policy=tx.policy))
-    await roll_over(tx, held, "not-reached")
-    await ensure_meetings(tx=tx)
-    return held
+    return await meetings.save(tx, domain.hold(meeting, command, now=tx.now, policy=tx.policy))
 
 
 async def cancel_meeting(at: At, command: CancelMeeting, *, tx: Tx) -> Meeting:
@@ -36,15 +30,14 @@ async def cancel_meeting(at: At, command: CancelMeeting, *, tx: Tx) -> Meeting:
 async def on_cut_off(timer: Timer, *, tx: Tx) -> None:
     await lock_diary(tx)
     meeting = await meetings.load(tx, timer.subject)
-    taken = await case_store.taken(tx, meeting.id)
-    await meetings.save(tx, domain.cut_off(meeting, listed=taken.ordinary + taken.urgent))
+    domain.require_open_agenda(meeting)
+    await meetings.save(tx, domain.cut_off(meeting, listed=await cap_agenda(tx, meeting)))
     await ensure_meetings(tx=tx)
 
 
 async def on_roll_over(timer: Timer, *, tx: Tx) -> None:
-    """Nobody recorded the meeting: what it did not discuss moves on all the same, so that no case waits for a form."""
+    """What it did not discuss moves on, also when nobody recorded the meeting: no case waits for a form."""
     await lock_diary(tx)
     meeting = await meetings.load(tx, timer.subject)
-    domain.require_unrecorded(meeting)
-    await roll_over(tx, meeting, "meeting-not-recorded")
+    await roll_over(tx, meeting, domain.end(meeting))
     await ensure_meetings(tx=tx)

@@ -1,13 +1,15 @@
-"""Tells the lead what happens to their people."""
+"""Tells whoever answers for a person what happens to them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from services.mdt.domain.lead import gp
 from services.mdt.domain.notice import Kind, Notice, require_own_feed
 from services.mdt.store.lead import active_professional
 from services.mdt.store.notice import load_notice, mark_acknowledged, tell
+from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
@@ -53,7 +55,9 @@ async def acknowledge_notice(notice_id: int, *, tx: Tx) -> Notice:
 
 
 async def tell_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: datetime) -> None:
-    """Whoever is the lead now is told; a person without one has nobody to tell."""
+    """Whoever answers for the person: the lead, without one the GP (AC7), and for somebody of no practice here the chair."""
     professional_id = await active_professional(tx, person_id)
-    if professional_id:
-        await tell(tx, professional_id, person_id, kind, subject, at)
+    if professional_id is None:
+        practice_code = await practice_of(tx, person_id)
+        professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
+    await tell(tx, professional_id, person_id, kind, subject, at)

@@ -38,10 +38,10 @@ def _nobody(step: Step, done: int, total: int) -> None:
 async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> RiskImport:
     """Takes a whole file. Raises NotARiskFile, ImportRunning."""
     begun = risk_import.begin(new_id(), await imports.take_turn(tx), sha256(content).digest(), now=tx.now, policy=tx.policy)
-    earlier = await imports.same_content(tx, begun.digest)
+    earlier = await imports.same_content(tx, begun)
     if earlier:
         return await imports.save(tx, risk_import.repeat(begun, earlier))
-    file = RiskFile(content, tx.policy, pseudonymiser(tx.secrets.person_id_secret))
+    file = RiskFile(content, tx.policy, pseudonymiser(tx.secrets.person_id_secret), tx.policy.day_of(tx.now))
     await store.prepare(tx)
     await store.copy_scores(tx, begun.number, _read(file, len(content), tell))
     moved = await _move(tx, begun, tell)
@@ -85,5 +85,5 @@ async def _tidy(tx: Tx, report: RiskImport) -> None:
     """Of one day the newest import counts; what no rule looks at any more is removed afterwards, in the background."""
     if await imports.shares_days(tx, report):
         await store.replace_same_day(tx, report.number)
-    if await imports.has_expired(tx, tx.policy.climber_window):
+    if await imports.has_expired(tx, report, tx.policy.climber_window):
         tx.set_deadline(Subject(report.id, report.id, report.id), Deadline(domain.Due.SCORES_EXPIRED, tx.now))

@@ -10,6 +10,7 @@ from services.mdt.domain.case import Case, CaseNotFound, Status
 from services.mdt.domain.table_16 import Standing
 from services.mdt.store import standing
 from services.mdt.store.case import CASE, cases
+from services.mdt.store.tables import Tx
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
 
@@ -42,12 +43,12 @@ async def cases_where(
     return [cases.of(row) for row in await reader.fetch(_WHERE, **values)]
 
 
-async def with_standing(reader: Reader, found: Sequence[Case]) -> list[tuple[Case, Standing]]:
+async def with_standing(tx: Tx, found: Sequence[Case]) -> list[tuple[Case, Standing]]:
     """Each case with its person's risk."""
-    levels = await standing.standings(reader, [case.person_id for case in found])
+    levels = await standing.standings(tx, [case.person_id for case in found], tx.policy.day_of(tx.now))
     return [(case, levels.get(case.person_id, Standing())) for case in found]
 
 
-async def standing_of(reader: Reader, person_id: UUID) -> Standing:
-    """The person's risk as the last import left it."""
-    return await standing.standing_of(reader, person_id)
+async def standing_of(tx: Tx, person_id: UUID) -> Standing:
+    """The person's risk today."""
+    return await standing.standing_of(tx, person_id)

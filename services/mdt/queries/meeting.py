@@ -1,18 +1,20 @@
-"""The diary and the agenda."""
+"""The diary, the agenda, and what past meetings agreed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from services.mdt.domain.agenda import AgendaItem, in_order
+from services.mdt.domain.care_plan import PlanVersion
 from services.mdt.domain.case import Status
 from services.mdt.domain.meeting import Meeting, MeetingNotFound
-from services.mdt.domain.table_16 import Standing
+from services.mdt.store.agenda import items_of
+from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION
 from services.mdt.store.case import CASE, cases
-from services.mdt.store.crisis import CRISIS
 from services.mdt.store.meeting import MEETING, meetings
-from services.mdt.store.standing import standings
 from services.mdt.store.tables import Tx
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
@@ -24,7 +26,24 @@ _DIARY = Statement(
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
 _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value))
-_CRISES = Statement(sa.select(CRISIS).where(CRISIS.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid)))))
+_DISCUSSED = Statement(
+    sa.select(CARE_PLAN_VERSION, CARE_PLAN.c.person_id)
+    .join(CARE_PLAN, CARE_PLAN.c.id == CARE_PLAN_VERSION.c.care_plan_id)
+    .where(CARE_PLAN_VERSION.c.meeting_id == sa.bindparam("meeting_id"))
+    .order_by(CARE_PLAN_VERSION.c.offered_at, CARE_PLAN_VERSION.c.care_plan_id)
+)
+_VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class Discussed:
+    """What a meeting agreed about one person, and what the person said to it; None while they have not answered."""
+
+    person_id: UUID
+    case_id: UUID
+    care_plan_id: UUID
+    version: PlanVersion
+    is_agreed_by_person: bool | None
 
 
 async def meeting(reader: Reader, meeting_id: UUID) -> Meeting:
@@ -42,8 +61,11 @@ async def diary(reader: Reader, *, after: datetime, most: int) -> list[Meeting]:
 async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:
     """What the meeting still has to discuss, in its order."""
     listed = [cases.of(row) for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
-    person_ids = [case.person_id for case in listed]
-    levels = await standings(tx, person_ids)
-    crises = {row["person_id"]: row["last_at"] for row in await tx.fetch(_CRISES, person_ids=person_ids)}
-    items = [AgendaItem(case, levels.get(case.person_id, Standing()), crises.get(case.person_id)) for case in listed]
-    return in_order(items, now=tx.now, recent=tx.policy.crisis_is_recent_for)
+    return in_order(await items_of(tx, listed), now=tx.now, recent=tx.policy.crisis_is_recent_for)
+
+
+async def discussed(reader: Reader, meeting_id: UUID) -> list[Discussed]:
+    """What the meeting agreed, in the order in which it was recorded."""
+    rows = await reader.fetch(_DISCUSSED, meeting_id=meeting_id)
+    same = ("person_id", "case_id", "care_plan_id", "is_agreed_by_person")
+    return [Discussed(version=_VERSION.validate_python(row["content"]), **{name: row[name] for name in same}) for row in rows]

@@ -1,5 +1,6 @@
 """Care plans and every version of them. A person has at most one plan that is not closed."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,6 +26,8 @@ CARE_PLAN = sa.Table(
     sa.Column("offered", JSONB),
     sa.Column("in_force", JSONB),
     sa.Column("enacted_for", sa.Uuid),
+    sa.Column("referral_ids", JSONB, nullable=False),
+    sa.Column("fulfilled", JSONB, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.text("status <> 'closed'")),
 )
@@ -34,10 +37,12 @@ CARE_PLAN_VERSION = sa.Table(
     METADATA,
     sa.Column("care_plan_id", sa.Uuid, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("meeting_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("case_id", sa.Uuid, nullable=False),
     sa.Column("content", JSONB, nullable=False),
     sa.Column("offered_at", INSTANT, nullable=False),
     sa.Column("is_agreed_by_person", sa.Boolean, comment="null while the person has not answered"),
-    comment="what was ever offered, and the answer; never removed",
+    comment="what meetings agreed and offered, and the answer; never removed",
 )
 
 care_plans = Aggregates(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
@@ -46,7 +51,7 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(
     sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status != "closed")
 )
-_COLUMNS = ("care_plan_id", "number", "content", "offered_at", "is_agreed_by_person")
+_COLUMNS = ("care_plan_id", "number", "meeting_id", "case_id", "content", "offered_at", "is_agreed_by_person")
 _KEEP = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))
 _ANSWER = Statement(
     sa.update(CARE_PLAN_VERSION)
@@ -66,10 +71,19 @@ async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
     return None if found is None else await care_plans.load(tx, found)
 
 
-async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion, *, is_agreed_by_person: bool | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """Which meeting discussed which case."""
+
+    meeting_id: UUID
+    case_id: UUID
+
+
+async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion, at: Discussion, *, is_agreed_by_person: bool | None) -> None:
     """Adds it to what was ever offered, with the answer if there is one yet."""
     row = {"care_plan_id": plan_id, "number": version.number, "offered_at": version.offered_at}
-    await tx.execute(_KEEP, **row, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
+    where = {"meeting_id": at.meeting_id, "case_id": at.case_id}
+    await tx.execute(_KEEP, **row, **where, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
 
 
 async def keep_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:

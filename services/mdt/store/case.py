@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
-from services.mdt.domain.meeting import Discussed, Slot, Taken
+from services.mdt.domain.meeting import Slot, Taken
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
 from shared.persistence.aggregates import Aggregates
@@ -32,6 +32,7 @@ CASE = sa.Table(
     sa.Column("is_deferred", sa.Boolean, nullable=False),
     sa.Column("deferrals", sa.Integer, nullable=False),
     sa.Column("discussed_in", sa.Uuid, index=True),
+    sa.Column("rolled_from", sa.Uuid),
     sa.Column("care_plan_id", sa.Uuid),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_case_referred_at_id", "referred_at", "id"),
@@ -58,12 +59,6 @@ _TAKEN = Statement(
         sa.func.count().filter(CASE.c.slot == Slot.URGENT.value).label("urgent"),
     ).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
 )
-_DISCUSSED = Statement(
-    sa.select(
-        sa.func.count().label("cases"),
-        sa.func.coalesce(sa.func.bool_or(CASE.c.needs_mental_health), sa.false()).label("needs_mental_health"),
-    ).where(CASE.c.discussed_in == sa.bindparam("meeting_id"))
-)
 
 
 async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
@@ -82,8 +77,3 @@ async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
 async def taken(tx: Tx, meeting_id: UUID) -> Taken:
     row = await tx.fetch_one(_TAKEN, meeting_id=meeting_id)
     return Taken() if row is None else Taken(**row)
-
-
-async def discussed(tx: Tx, meeting_id: UUID) -> Discussed:
-    row = await tx.fetch_one(_DISCUSSED, meeting_id=meeting_id)
-    return Discussed() if row is None else Discussed(**row)

@@ -29,12 +29,24 @@ _COPY_PERSON = Statement(
 
 
 _LOCALITY = "SELECT record ->> 'locality' FROM person WHERE person_id = $1"
+#: As it was told last; somebody known by their risk alone has the practice of the score.
+_PRACTICE = """
+SELECT coalesce(
+    (SELECT record ->> 'practice_code' FROM person WHERE person_id = $1),
+    (SELECT practice_code FROM "case" WHERE person_id = $1 ORDER BY id DESC LIMIT 1),
+    (SELECT practice_code FROM risk WHERE person_id = $1))"""
 
 
 async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
     """Where the person's practice is, if anybody recorded them."""
     found: str | None = await tx.connection.fetchval(_LOCALITY, person_id)
     return None if found is None else Locality(found)
+
+
+async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
+    """Whose GP answers for the person where nobody else does; None for somebody who is not known here."""
+    found: str | None = await tx.connection.fetchval(_PRACTICE, person_id)
+    return found
 
 
 async def copy_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:

@@ -31,17 +31,26 @@ RISK_IMPORT = sa.Table(
     sa.Column("refused", JSONB, nullable=False, comment="how many lines for each reason"),
     sa.Column("bad_rows", JSONB, nullable=False, comment="line and reason of the first thousand; never what stood in them"),
     sa.Column("repeats", sa.Uuid, comment="the import that read the same content before"),
-    sa.Index("uq_risk_import_digest", "digest", unique=True, postgresql_where=sa.text("repeats IS NULL")),
+    sa.Index("uq_risk_import_digest_rule_version", "digest", "rule_version", unique=True, postgresql_where=sa.text("repeats IS NULL")),
 )
 
 _ADAPTER = TypeAdapter(RiskImport)
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('risk import ' || current_schema()))"
 _NEXT = "SELECT coalesce(max(number), 0) + 1 FROM risk_import"
 _BY_ID = Statement(sa.select(RISK_IMPORT).where(RISK_IMPORT.c.id == sa.bindparam("id")))
-_BY_DIGEST = Statement(sa.select(RISK_IMPORT).where(RISK_IMPORT.c.digest == sa.bindparam("digest"), RISK_IMPORT.c.repeats.is_(None)))
+_SAME_DIGEST = RISK_IMPORT.c.digest == sa.bindparam("digest")
+_SAME_RULE = RISK_IMPORT.c.rule_version == sa.bindparam("rule_version")
+_BY_DIGEST = Statement(sa.select(RISK_IMPORT).where(_SAME_DIGEST, _SAME_RULE, RISK_IMPORT.c.repeats.is_(None)))
 _INSERT = Statement(sa.insert(RISK_IMPORT).values({column.name: sa.bindparam(column.name) for column in RISK_IMPORT.columns}))
 _NEWEST_DAY = "SELECT max(last_valid_from) FROM risk_import"
-_HAS_EXPIRED = "SELECT coalesce(min(first_valid_from) < max(last_valid_from) - $1::integer, FALSE) FROM risk_import"
+#: What earlier imports left behind the window was forgotten when they came; later ones and this one may reach beyond it now.
+_HAS_EXPIRED = """
+WITH horizon AS (
+    SELECT max(last_valid_from) - $1::integer AS now, max(last_valid_from) FILTER (WHERE number < $2) - $1::integer AS before
+    FROM risk_import WHERE number <= $2)
+SELECT EXISTS (
+    SELECT FROM risk_import, horizon WHERE repeats IS NULL AND number <= $2 AND first_valid_from < horizon.now
+    AND (number = $2 OR last_valid_from >= horizon.before))"""
 _HAS_DAYS = """
 SELECT EXISTS (SELECT FROM risk_import WHERE repeats IS NULL AND number <> $1 AND first_valid_from <= $3 AND last_valid_from >= $2)"""
 
@@ -54,8 +63,9 @@ async def take_turn(tx: Tx) -> int:
     return number
 
 
-async def same_content(tx: Tx, digest: bytes) -> RiskImport | None:
-    row = await tx.fetch_one(_BY_DIGEST, digest=digest)
+async def same_content(tx: Tx, begun: RiskImport) -> RiskImport | None:
+    """The import that read this file before, by the same rule: with other bands the same scores say something else."""
+    row = await tx.fetch_one(_BY_DIGEST, digest=begun.digest, rule_version=begun.rule_version)
     return None if row is None else _of(row)
 
 
@@ -80,9 +90,9 @@ async def shares_days(tx: Tx, report: RiskImport) -> bool:
     return shares
 
 
-async def has_expired(tx: Tx, window: timedelta) -> bool:
-    """Whether an import holds scores that no window reaches any more."""
-    expired: bool = await tx.connection.fetchval(_HAS_EXPIRED, window.days)
+async def has_expired(tx: Tx, report: RiskImport, window: timedelta) -> bool:
+    """Whether this import leaves scores behind that no window reaches any more."""
+    expired: bool = await tx.connection.fetchval(_HAS_EXPIRED, window.days, report.number)
     return expired
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.risk import import_risk
 from services.mdt.domain.policy import Policy
 from services.mdt.handlers.risk import Step
-from shared.clock import SystemClock
+from shared.clock import DatabaseClock
 from shared.contracts.sealing import KeyRing
 from shared.persistence.database import connect
 from shared.persistence.secrets import Secrets
@@ -21,7 +21,7 @@ async def run(url: str, file: str, dies_at: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     secrets = Secrets(b"s" * 32, KeyRing({"k": b"k" * 32}, "k"))
-    database = await connect(url, clock=SystemClock(), policy=Policy(), secrets=secrets)
+    database = await connect(url, clock=DatabaseClock(), policy=Policy(), secrets=secrets)
     await import_risk(database, Path(file).read_bytes(), tell)  # noqa: ASYNC240  nothing else runs here
 
 

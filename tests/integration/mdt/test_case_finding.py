@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.mdt import CaseListed, CaseReferred, RiskLevelCrossed, RiskScreened
+from shared.contracts.mdt import CaseListed, CaseReferred, RiskLevelCrossed, RiskScreened, RiskWatchEnded
 from shared.kernel.ids import new_id
 from tests.builders.mdt import a_person_record, act, mdt, read
 from tests.builders.population import BAD_LINES, HEADER
 from tests.builders.running import Running
 
 DALE = "9990548609"
-FIRST = date(2015, 2, 1)
+FIRST = date(2015, 1, 31)
 #: Valid synthetic numbers.
 OTHERS = ("9000000009", "9434765919", "9990548617", "9990548625")
 
@@ -52,7 +52,7 @@ async def test_an_upload_is_answered_with_its_report_which_can_be_read_again(own
         assert sent.status_code == 201, sent.text
         assert (report["rows"], report["accepted"], report["levels"]) == (3, 2, {"0": 1, "1": 0, "2": 0, "3": 1})
         assert (report["events"], report["bad_rows"], report["refused"]) == (1, [{"line": 4, "reason": reason}], {reason: 1})
-        assert (report["first_valid_from"], report["repeats"]) == ("2015-02-01", None)
+        assert (report["first_valid_from"], report["repeats"]) == ("2015-01-31", None)
         importer = context.token("mdt:import-risk", organisation="BCCG")
         assert (await context.http.get(sent.headers["location"], headers=importer)).json() == report
 
@@ -133,7 +133,7 @@ async def test_a_practice_has_a_list_of_its_high_levels_and_climbers_the_unscree
             (1, True, "found"),
             (3, False, "screened"),
         ]
-        assert (listed[1]["ratio"], listed[1]["valid_from"], listed[1]["since"]) == (5.1, "2015-03-03", "2015-02-01")
+        assert (listed[1]["ratio"], listed[1]["valid_from"], listed[1]["since"]) == (5.1, "2015-03-02", "2015-01-31")
         assert (await _found(context, "W08"))["items"] == []
 
 
@@ -193,13 +193,14 @@ async def test_somebody_screened_for_the_meeting_has_a_case_of_the_same_chain(ow
 
 async def test_nobody_goes_to_the_meeting_without_a_locality_or_twice(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys) as context:
-        person = await _dale(context)
+        await _upload(context, _csv((DALE, "N07", "9.80")))  # a practice from elsewhere
+        person = context.database.secrets.pseudonym(DALE)
         path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex"}
 
         unknown = await act(context, path, 1, body)
         assert (unknown.status_code, unknown.json()["code"]) == (409, "locality-missing")
         assert (await act(context, path, 1, body | {"locality": "west"})).status_code == 200
-        await _upload(context, _csv((DALE, "W07", "27.10"), day=FIRST + timedelta(days=30)))
+        await _upload(context, _csv((DALE, "N07", "27.10"), day=FIRST + timedelta(days=30)))
         twice = await act(context, path, 4, body | {"locality": "west"})
         assert (twice.status_code, twice.json()["code"]) == (409, "case-already-open")
         assert len(await context.published(RiskScreened)) == 1
@@ -246,3 +247,43 @@ async def _screen(context: Running, person: UUID | str, destination: str) -> dic
     answer = await act(context, f"/mdt/case-finding/{person}/screening", found["version"], body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+@pytest.mark.parametrize(("destination", "told"), [("gp", 1), ("integrated-locality-team", 1), ("mdt", 0), ("watching-brief", 0)])
+async def test_where_somebody_is_sent_their_gp_learns_of_it_and_the_event_says_their_locality(
+    owner_url: str, keys: Keys, destination: str, told: int
+) -> None:
+    async with mdt(owner_url, keys) as context:
+        person = await _dale(context)
+
+        await _screen(context, person, destination)
+
+        notices = (await read(context, "/mdt/leads/notices?professional_id=gp-W07", actor="gp-W07"))["items"]
+        assert [(notice["kind"], notice["person_id"]) for notice in notices] == [("redirected", str(person))] * told
+        assert [event.locality for event in await context.published(RiskScreened)] == ["west"]
+
+
+async def test_a_watching_brief_comes_back_to_be_looked_at_again(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person = await _dale(context)
+        await _screen(context, person, "watching-brief")
+
+        await context.let_pass(timedelta(weeks=26) - timedelta(minutes=1))
+        assert await context.published(RiskWatchEnded) == []
+        await context.let_pass(timedelta(minutes=1))
+
+        assert [(event.level, event.practice_code) for event in await context.published(RiskWatchEnded)] == [(2, "W07")]
+        found = await read(context, f"/mdt/case-finding/{person}")
+        assert (found["status"], found["destination"]) == ("found", None)
+
+
+async def test_a_watching_brief_that_another_look_ended_does_not_come_back(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person = await _dale(context)
+        await _screen(context, person, "watching-brief")
+        await _upload(context, _csv((DALE, "W07", "27.10"), day=FIRST + timedelta(days=30)))
+        await _screen(context, person, "gp")
+
+        await context.let_pass(timedelta(weeks=27))
+
+        assert await context.published(RiskWatchEnded) == []

@@ -9,8 +9,10 @@ import pytest
 
 from infra.keys import Keys
 from shared.contracts.codes import Urgency
+from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanClosed,
+    CarePlanReviewDue,
     CaseClosed,
     CaseDeferred,
     CaseDiscussed,
@@ -20,7 +22,8 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     LeadEnded,
 )
-from shared.contracts.referrals import CancelReason, ReferralCancelled, Route
+from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
+from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
 from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, act, mdt, read
 from tests.builders.running import repeated
@@ -56,7 +59,21 @@ async def test_a_person_whom_the_meeting_does_not_take_goes_somewhere_else(owner
         assert (refused.status_code, refused.json()["code"]) == (409, "destination-missing")
         assert redirected["status"] == "redirected"
         event = (await context.published(CaseRedirected))[0]
-        assert (event.referral_id, event.destination) == (patient.referral_id, "integrated-locality-team")
+        assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
+
+
+async def test_a_case_without_a_referral_that_the_meeting_does_not_take_is_told_to_the_gp(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        body = {"person_id": str(new_id()), "practice_code": "B03", "locality": "locality-b"}
+        case = (await context.http.post("/mdt/cases", json=body, headers=context.token(*STAFF) | {"Idempotency-Key": "1"})).json()
+
+        await act(
+            context, f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "not-eligible", "destination": "community-nursing"}
+        )
+
+        told = (await read(context, "/mdt/leads/notices?professional_id=gp-B03", actor="gp-B03"))["items"]
+        assert [(notice["kind"], notice["subject"]) for notice in told] == [("redirected", case["id"])]
+        assert [(event.referral_id, event.locality) for event in await context.published(CaseRedirected)] == [(None, "locality-b")]
 
 
 async def test_two_referrals_of_one_person_are_answered_by_one_discussion(owner_url: str, keys: Keys) -> None:
@@ -159,7 +176,7 @@ async def test_a_discussion_without_plan_lead_or_action_is_refused_and_changes_n
 ) -> None:
     async with mdt(owner_url, keys) as context:
         patient = await Patient.listed(context)
-        await context.let_pass(timedelta(days=2, hours=4))
+        await patient.meet()
         before = await context.log()
 
         answer = await patient.try_to("discussion", a_discussion(**left_out))
@@ -173,7 +190,7 @@ async def test_a_discussion_without_plan_lead_or_action_is_refused_and_changes_n
 async def test_one_case_is_discussed_once_however_many_record_it(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys) as context:
         patient = await Patient.listed(context)
-        await context.let_pass(timedelta(days=2, hours=4))
+        await patient.meet()
         case = await patient.case()
 
         answers = await asyncio.gather(
@@ -184,20 +201,56 @@ async def test_one_case_is_discussed_once_however_many_record_it(owner_url: str,
         assert len(await context.published(CaseDiscussed)) == 1
 
 
+DIED_AT_HOME = ResponseClosed(
+    referral_id=new_id(), outcome=ResponseOutcome.DIED_IN_PREFERRED_PLACE, is_admission_avoided=False, benefit_pounds=0
+)
+
+
 @pytest.mark.acceptance("mdt-10")
-async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(
+    "died",
+    [
+        ReferralCancelled(reason=CancelReason.DIED),
+        ReferralClosed(outcome=Outcome.DIED, closed_at=MONDAY),
+        DIED_AT_HOME,
+        DIED_AT_HOME.model_copy(update={"outcome": ResponseOutcome.DIED_ELSEWHERE}),
+    ],
+)
+async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_url: str, keys: Keys, died: Event) -> None:
     async with mdt(owner_url, keys) as context:
         patient = await Patient.discussed(context)
-        died = ReferralCancelled(reason=CancelReason.DIED)
 
         await context.deliver(died, key=patient.person_id, subject=patient.referral_id)
         await context.deliver(died, key=patient.person_id, subject=new_id())
 
-        last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded)]
-        assert [(type(event), event.reason) for event in last] == [(CaseClosed, "died"), (CarePlanClosed, "died"), (LeadEnded, "died")]
+        last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded | CarePlanReviewDue)]
+        assert [(type(event), event.reason) for event in last if not isinstance(event, CarePlanReviewDue)] == [
+            (CaseClosed, "died"),
+            (CarePlanClosed, "died"),
+            (LeadEnded, "died"),
+        ]
+        assert len(last) == 3
         assert await patient.leads() == []
         pending = "SELECT count(*) FROM timer WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
         assert await context.database.pool.fetchval(pending) == 0
+
+
+@pytest.mark.parametrize(
+    "taken_back",
+    [
+        ReferralReturned(service_code="mdt", reason=ReturnReason.OTHER),
+        ReferralClosed(outcome=Outcome.NEED_MET, closed_at=MONDAY),
+    ],
+)
+async def test_a_referral_that_the_point_of_access_took_back_leaves_no_case_waiting(owner_url: str, keys: Keys, taken_back: Event) -> None:
+    async with mdt(owner_url, keys) as context:
+        waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
+
+        for patient in (waiting, discussed):
+            await context.deliver(taken_back, key=patient.person_id, subject=patient.referral_id)
+
+        assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
+        assert (await discussed.case())["status"] == "active-management"
 
 
 async def test_a_withdrawn_referral_closes_the_case_that_waited_for_it(owner_url: str, keys: Keys) -> None:

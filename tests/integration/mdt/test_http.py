@@ -37,8 +37,8 @@ async def test_what_may_be_done_comes_from_the_state(owner_url: str, keys: Keys)
             return [Action.model_validate(action).name for action in await read(context, f"{path}/actions")]
 
         assert await names(f"/mdt/cases/{found['id']}") == ["StepDownCase", "CloseCase"]
-        assert await names(f"/mdt/meetings/{diary[0]['id']}") == ["HoldMeeting", "CancelMeeting"]
-        assert await names(f"/mdt/care-plans/{plan['id']}") == ["RequestReview"]
+        assert await names(f"/mdt/meetings/{diary[0]['id']}") == ["HoldMeeting"]
+        assert await names(f"/mdt/care-plans/{plan['id']}") == ["RequestReview", "FulfilAction"]
 
 
 async def test_a_change_needs_the_version_that_it_is_based_on(owner_url: str, keys: Keys) -> None:

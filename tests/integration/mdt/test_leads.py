@@ -18,7 +18,7 @@ from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, Lead
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.mdt import MONDAY, Patient, a_lead, act, mdt, read
+from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, act, mdt, read
 from tests.builders.mdt_states import a_lead_of
 from tests.builders.running import Running
 
@@ -95,10 +95,13 @@ async def test_a_lead_hands_over_without_a_gap(owner_url: str, keys: Keys) -> No
         patient = await Patient.discussed(context)
         lead = await active(patient)
 
+        context.clock.advance(timedelta(minutes=5))
         asked = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
         assert (asked["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
+        context.clock.advance(timedelta(minutes=5))
         await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=OTHER)
         assert (await active(patient))["professional_id"] == OTHER
+        context.clock.advance(timedelta(minutes=5))
         gp = await hand_over(context, await active(patient), None)
 
         assert (gp["professional_id"], gp["status"], (await active(patient))["id"]) == ("gp-W07", "active", gp["id"])
@@ -106,6 +109,49 @@ async def test_a_lead_hands_over_without_a_gap(owner_url: str, keys: Keys) -> No
         ends = [row["occurred_at"] for row in rows if row["type"] == LeadHandedOver.TYPE]
         begins = [row["occurred_at"] for row in rows if row["type"] == LeadActivated.TYPE]
         assert ends == begins[1:]
+        assert len(set(begins)) == 3
+
+
+@pytest.mark.acceptance("mdt-4")
+async def test_a_lead_cannot_hand_over_to_whom_table_16_does_not_allow(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        await _score(context, patient, level=2)
+        lead = await active(patient)
+        gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
+
+        for to in (a_lead(OTHER), {"candidate": gp, "alternatives": NURSES[1:]}):
+            refused = await act(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=NURSE)
+            assert (refused.status_code, refused.json()["code"]) == (409, "lead-not-allowed")
+        assert (await active(patient))["id"] == lead["id"]
+
+
+async def test_the_coordinator_replaces_an_absent_lead_and_says_why(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        lead = await active(patient)
+        path, body = f"/mdt/leads/{lead['id']}/handover", {"to": a_lead(OTHER, has_accepted=False)}
+
+        without = await act(context, path, lead["version"], body)
+        replaced = await act(context, path, lead["version"], body | {"reason": "long-term-sick"})
+
+        assert (without.status_code, without.json()["code"]) == (409, "stand-in-reason-missing")
+        assert replaced.status_code == 200, replaced.text
+        assert (await active(patient))["professional_id"] == "gp-W07"
+        assert [asked["professional_id"] for asked in await proposed(patient)] == [OTHER]
+        gone = (await context.published(LeadHandedOver))[0]
+        assert (str(gone.to_lead_id), gone.reason) == ((await active(patient))["id"], "long-term-sick")
+
+
+async def test_news_of_somebody_without_a_lead_reach_their_gp(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        person_id, task = new_id(), new_id()
+        await context.deliver(a_person_record(practice_code="B03"), key=person_id, subject=person_id)
+
+        await context.deliver(TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST), key=person_id, subject=task)
+
+        told = (await read(context, "/mdt/leads/notices?professional_id=gp-B03", actor="gp-B03"))["items"]
+        assert [(notice["kind"], notice["subject"]) for notice in told] == [("task-blocked", str(task))]
 
 
 @pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"}), ("handover", {})])
@@ -238,12 +284,15 @@ async def test_a_lead_is_told_what_happens_to_their_people_and_nobody_elses(owne
         }
         for event in told.values():
             await context.deliver(event, key=patient.person_id, subject=new_id())
-        await context.deliver(told["task-blocked"], key=new_id(), subject=new_id())
+        unknown, task = new_id(), new_id()
+        await context.deliver(told["task-blocked"], key=unknown, subject=task)
 
         page = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&limit=4", actor=NURSE)
         rest = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&after={page['next']}", actor=NURSE)
 
         assert [notice["kind"] for notice in page["items"] + rest["items"]] == list(told)
+        chair = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
+        assert [(notice["kind"], notice["person_id"], notice["subject"]) for notice in chair] == [("task-blocked", str(unknown), str(task))]
         assert (await read(context, f"/mdt/leads/notices?professional_id={OTHER}", actor=OTHER))["items"] == []
         people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
         assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
@@ -296,7 +345,7 @@ async def test_a_lead_sees_their_people_with_what_comes_next(owner_url: str, key
 
         assert person["lead"]["person_id"] == str(patient.person_id)
         assert [step["owner_role"] for step in person["next_steps"]] == ["care-navigator"]
-        assert person["review_on"] == "2015-09-02"
+        assert person["review_on"] == "2015-05-27"
         assert (foreign.status_code, foreign.json()["code"]) == (403, "not-your-feed")
 
 

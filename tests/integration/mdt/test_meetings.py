@@ -12,7 +12,7 @@ from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.mdt import (
     CaseDeferred,
-    CaseListed,
+    CaseDiscussed,
     MeetingCancelled,
     MeetingCutOff,
     MeetingHeld,
@@ -20,14 +20,8 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseEscalated
 from shared.kernel.ids import new_id
-from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, act, mdt, meetings, read
+from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, act, hold, mdt, meetings, read
 from tests.builders.running import Running
-
-
-async def hold(context: Running, attended: list[str] | None = None, *, which: int = 0) -> None:
-    meeting = (await meetings(context))[which]
-    answer = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": attended or QUORUM})
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.acceptance("mdt-1")
@@ -87,54 +81,93 @@ async def test_a_case_after_the_cut_off_is_for_next_week_and_two_urgent_ones_sti
 
 
 @pytest.mark.acceptance("mdt-2")
-async def test_the_eleventh_case_is_for_next_week_however_many_are_screened_at_once(owner_url: str, keys: Keys) -> None:
+async def test_ten_places_go_by_rank_and_not_to_whoever_was_screened_first(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys, MONDAY) as context:
-        patients = [await Patient.referred(context) for _ in range(12)]
+        calm = [await Patient.referred(context) for _ in range(11)]
+        in_crisis = await Patient.referred(context)
+        await context.deliver(ResponseEscalated(referral_id=new_id()), key=in_crisis.person_id, subject=new_id())
+        await asyncio.gather(*(patient.ask("screening", {"outcome": "eligible"}) for patient in calm))
+        await in_crisis.ask("screening", {"outcome": "eligible"})
+        this_week, next_week = [meeting["id"] for meeting in await meetings(context)][:2]
 
-        await asyncio.gather(*(patient.ask("screening", {"outcome": "eligible"}) for patient in patients))
+        await context.let_pass(timedelta(hours=3))
 
-        this_week, next_week = [UUID(meeting["id"]) for meeting in await meetings(context)][:2]
-        listed = [event.meeting_id for event in await context.published(CaseListed)]
-        assert (listed.count(this_week), listed.count(next_week)) == (10, 2)
+        assert [event.listed for event in await context.published(MeetingCutOff)] == [10]
+        assert await agenda(context, this_week) == [str(patient.person_id) for patient in (in_crisis, *calm[:9])]
+        assert await agenda(context, next_week) == [str(patient.person_id) for patient in calm[9:]]
+        assert [event.reason for event in await context.published(CaseDeferred)] == ["outranked"] * 2
 
 
-async def test_a_meeting_is_held_with_what_it_discussed_and_the_rest_moves_on(owner_url: str, keys: Keys) -> None:
+async def test_what_a_meeting_does_not_reach_moves_on(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys, MONDAY) as context:
         reached, missed = await Patient.listed(context), await Patient.listed(context)
         await reached.discuss()
 
-        await hold(context)
+        await context.let_pass(timedelta(days=2))
 
-        next_week = (await meetings(context))[1]
-        assert [event.discussed for event in await context.published(MeetingHeld)] == [1]
+        next_week = (await meetings(context))[0]
         assert [event.reason for event in await context.published(CaseDeferred)] == ["not-reached"]
         assert (await missed.case())["meeting_id"] == next_week["id"]
+        assert [event.attended for event in await context.published(MeetingHeld)] == [tuple(QUORUM)]
 
 
-async def test_a_meeting_without_a_quorum_is_refused_and_nothing_moves(owner_url: str, keys: Keys) -> None:
+async def test_a_meeting_without_a_quorum_is_refused_and_decides_nothing(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys, MONDAY) as context:
         patient = await Patient.listed(context)
         await context.let_pass(WEDNESDAY - MONDAY)
         meeting = (await meetings(context))[0]
 
         answer = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": ["gp", "social-worker"]})
+        discussed = await patient.try_to("discussion", a_discussion())
 
         assert (answer.status_code, answer.json()["code"]) == (409, "quorum-missing")
+        assert (discussed.status_code, discussed.json()["code"]) == (409, "meeting-not-begun")
         assert (await meetings(context))[0] == meeting
-        assert (await patient.case())["meeting_id"] == meeting["id"]
+        assert ((await patient.case())["meeting_id"], (await patient.case())["status"]) == (meeting["id"], "listed")
 
 
-async def test_a_discussed_case_flagged_for_mental_health_needs_them_in_the_quorum(owner_url: str, keys: Keys) -> None:
+async def test_a_case_flagged_for_mental_health_is_discussed_only_with_them(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys, MONDAY) as context:
         patient = await Patient.referred(context)
-        await patient.ask("screening", {"outcome": "eligible", "needs_mental_health": True})
-        await patient.discuss()
+        case = await patient.ask("screening", {"outcome": "eligible", "needs_mental_health": True})
+        await patient.meet()
+
+        refused = await patient.try_to("discussion", a_discussion())
+        await hold(context, case["meeting_id"], [*QUORUM, "mental-health"])
+        await patient.ask("discussion", a_discussion())
+
+        assert (refused.status_code, refused.json()["code"]) == (409, "quorum-missing")
+        assert (await patient.case())["status"] == "active-management"
+
+
+async def test_a_meeting_that_decided_cannot_be_cancelled_any_more(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        await Patient.discussed(context)
         meeting = (await meetings(context))[0]
 
-        refused = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
-        await hold(context, [*QUORUM, "mental-health"])
+        answer = await act(context, f"/mdt/meetings/{meeting['id']}/cancellation", meeting["version"], {"reason": "no-chair"})
 
-        assert refused.json()["code"] == "quorum-missing"
+        assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_a_decision_is_recorded_late_for_the_meeting_that_took_it(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        patient = await Patient.listed(context)
+        met = (await patient.case())["meeting_id"]
+        await context.let_pass(timedelta(days=5))
+        assert (await patient.case())["meeting_id"] != met
+        await hold(context, met)
+
+        elsewhere = await patient.try_to("discussion", a_discussion(meeting_id=str(new_id())))
+        await patient.ask("discussion", a_discussion(meeting_id=met))
+
+        assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "not-on-its-agenda")
+        assert [str(event.meeting_id) for event in await context.published(CaseDiscussed)] == [met]
+        assert (await patient.plan())["in_force"]["review_on"] == "2015-05-27"  # twelve weeks after the meeting
+        minutes = await read(context, f"/mdt/meetings/{met}/discussions")
+        assert [(each["person_id"], each["version"]["number"], each["is_agreed_by_person"]) for each in minutes] == [
+            (str(patient.person_id), 1, True)
+        ]
 
 
 @pytest.mark.acceptance("mdt-8")
@@ -162,7 +195,7 @@ async def test_a_cancelled_meeting_gives_all_its_cases_to_the_next_one_in_their_
         ) == 0
 
 
-async def test_a_new_case_goes_to_the_meeting_after_one_that_rolled_over_cases_filled(owner_url: str, keys: Keys) -> None:
+async def test_a_new_case_goes_behind_those_that_a_cancelled_meeting_gave_to_the_next_one(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys, MONDAY) as context:
         for _ in range(10):
             await Patient.listed(context)
@@ -170,6 +203,7 @@ async def test_a_new_case_goes_to_the_meeting_after_one_that_rolled_over_cases_f
         await act(context, f"/mdt/meetings/{cancelled['id']}/cancellation", cancelled["version"], {"reason": "no-chair"})
 
         newcomer = await Patient.listed(context)
+        await context.let_pass(timedelta(weeks=1, hours=3))
 
         assert (await newcomer.case())["meeting_id"] == third["id"]
 

@@ -1,13 +1,15 @@
 """Care plans on the real database: the person's answer, versions, reviews and what makes them due."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.codes import RiskLevel
+from shared.contracts.codes import RiskLevel, TaskKind
 from shared.contracts.mdt import (
+    CarePlanActionFulfilled,
     CarePlanAgreed,
     CarePlanDeclined,
     CarePlanEnacted,
@@ -19,11 +21,13 @@ from shared.contracts.mdt import (
     ReviewTrigger,
     RiskLevelCrossed,
 )
+from shared.contracts.navigation import TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id
-from tests.builders.mdt import Patient, a_discussion, act, an_action, mdt
-from tests.builders.running import repeated
+from tests.builders.mdt import Patient, a_discussion, act, an_action, mdt, read
+from tests.builders.running import Running, repeated
 
+NURSE = "clch-community-nurse-1"
 CLOSED = ResponseClosed(referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004)
 
 
@@ -90,7 +94,7 @@ async def test_an_action_that_continues_keeps_its_id_and_an_unknown_one_is_refus
         patient = await Patient.discussed(context)
         first = (await patient.plan())["in_force"]["actions"][0]
         await request_review(patient)
-        await context.let_pass(timedelta(weeks=1))
+        await patient.meet()
         today = context.clock.at.date()
 
         unknown = await patient.try_to("discussion", _discussion([an_action(today, action_id=str(new_id()))]))
@@ -136,14 +140,105 @@ async def test_a_crossed_risk_level_makes_a_review_due_but_a_first_score_does_no
         assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RISK_LEVEL_CROSSED]
 
 
-async def test_the_review_date_makes_it_due_once(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(("level", "weeks"), [(3, 12), (2, 26)])
+async def test_a_review_is_due_once_and_lands_on_the_meeting_of_its_week(owner_url: str, keys: Keys, level: int, weeks: int) -> None:
     async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        assert (await patient.plan())["in_force"]["review_on"] == "2015-09-02"
+        patient = await Patient.listed(context)
+        insert = (
+            "INSERT INTO risk_score (person_id, practice_code, ratio, level, valid_from, import_number) VALUES ($1, 'W07', 6, $2, $3, 1)"
+        )
+        await context.database.pool.execute(insert, patient.person_id, level, context.clock.at.date())
+        await patient.discuss(lead={"candidate": {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}})
+        met = context.clock.at.date()
 
-        await context.let_pass(timedelta(weeks=26) + timedelta(days=1))
+        await context.let_pass(timedelta(weeks=weeks))
 
         assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.DUE_DATE]
+        case = await patient.case()
+        assert (case["status"], datetime.fromisoformat(case["meeting_starts_at"]).date()) == ("listed", met + timedelta(weeks=weeks))
+
+
+async def test_the_lead_is_told_of_a_plan_that_nobody_has_answered(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        waiting = await Patient.discussed(context, is_agreed_by_person=None)
+        plan = await waiting.plan()
+
+        await context.let_pass(timedelta(days=13))
+        assert await notices(context) == []
+        await context.let_pass(timedelta(days=1))
+
+        assert await notices(context) == [("plan-unanswered", plan["id"])]
+
+
+async def test_a_referral_is_answered_by_the_persons_answer_and_not_by_the_discussion(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        waiting, refuses = (
+            await Patient.discussed(context, is_agreed_by_person=None),
+            await Patient.discussed(context, is_agreed_by_person=None),
+        )
+        first, second = await waiting.plan(), await refuses.plan()
+        assert await context.published(CarePlanAgreed) == []
+
+        await act(context, f"/mdt/care-plans/{first['id']}/agreement", first["version"])
+        await act(context, f"/mdt/care-plans/{second['id']}/refusal", second["version"])
+
+        assert [event.referral_ids for event in await context.published(CarePlanAgreed)] == [(waiting.referral_id,)]
+        assert [event.referral_ids for event in await context.published(CarePlanDeclined)] == [(refuses.referral_id,)]
+
+
+async def test_what_a_navigator_did_is_no_next_step_any_more(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.discussed(context)
+        plan = await patient.plan()
+        action_id = plan["in_force"]["actions"][0]["action_id"]
+        done = TaskFulfilled(
+            kind=TaskKind.SIGNPOST,
+            source=TaskSource.CARE_PLAN,
+            source_id=UUID(plan["id"]),
+            outcome=TaskOutcome.ARRANGED,
+            action_id=UUID(action_id),
+        )
+
+        for event in (done, done, done.model_copy(update={"action_id": new_id()})):
+            await context.deliver(event, key=patient.person_id, subject=new_id())
+
+        assert [str(event.action_id) for event in await context.published(CarePlanActionFulfilled)] == [action_id]
+        assert await next_steps(context) == []
+        assert [kind for kind, _ in await notices(context)] == ["task-fulfilled"] * 3
+
+
+async def test_what_no_navigator_does_is_the_leads_told_once_when_overdue_and_recorded_by_them(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        patient = await Patient.listed(context)
+        await patient.meet()
+        own = an_action(owner_role="social-worker", due_on=(context.clock.at.date() + timedelta(days=5)).isoformat())
+        await patient.ask("discussion", a_discussion(actions=[own, an_action()]))
+        assert [(step["owner_role"], step["is_leads_own"]) for step in await next_steps(context)] == [
+            ("social-worker", True),
+            ("care-navigator", False),
+        ]
+
+        await context.let_pass(timedelta(weeks=1))
+        plan = await patient.plan()
+        path, body = f"/mdt/care-plans/{plan['id']}/action-fulfilment", {"action_id": (await next_steps(context))[0]["action_id"]}
+        by_another = await act(context, path, plan["version"], body, actor="clch-community-nurse-2")
+        recorded = await act(context, path, plan["version"], body, actor=NURSE)
+        await context.let_pass(timedelta(weeks=3))
+
+        assert await notices(context) == [("action-overdue", body["action_id"])]
+        assert (by_another.status_code, by_another.json()["code"]) == (403, "not-your-lead")
+        assert recorded.json()["fulfilled"] == [body["action_id"]]
+        assert [step["owner_role"] for step in await next_steps(context)] == ["care-navigator"]
+
+
+async def next_steps(context: Running) -> list[dict[str, Any]]:
+    people = await read(context, f"/mdt/leads/people?professional_id={NURSE}", actor=NURSE)
+    return list(people[0]["next_steps"])
+
+
+async def notices(context: Running) -> list[tuple[str, str]]:
+    items = (await read(context, f"/mdt/leads/notices?professional_id={NURSE}", actor=NURSE))["items"]
+    return [(notice["kind"], notice["subject"]) for notice in items]
 
 
 async def test_a_rapid_response_that_was_shown_the_crisis_plan_enacts_it_once(owner_url: str, keys: Keys) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.builders.population import HEADER, later, population, write
 from tests.builders.running import Running
 
 DALE, ANOTHER = "9990548609", "9000000009"
-FIRST = date(2015, 2, 1)
+FIRST = date(2014, 12, 1)
 _STATE = """
 SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM outbox), (SELECT count(*) FROM risk), (SELECT count(*) FROM risk_score),
        (SELECT count(*) FROM risk_import), (SELECT count(*) FROM audit), (SELECT count(*) FROM timer WHERE state = 'pending')"""
@@ -196,7 +197,43 @@ async def test_a_report_that_does_not_exist_and_a_person_never_scored(owner_url:
         with pytest.raises(ImportNotFound):
             await import_report(reader, UUID(int=1))
 
-        assert await standings(reader, [UUID(int=1)]) == {}
+        assert await standings(reader, [UUID(int=1)], FIRST) == {}
+
+
+async def test_a_day_in_the_future_is_refused_with_its_line_and_the_rest_goes_on(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        lines = [f"{DALE},W07,27.10,,9999-12-31", f"{ANOTHER},W07,9.80,,{FIRST}"]
+
+        report = await _take(context, "\n".join([HEADER, *lines]).encode())
+
+        assert [(row.line, row.reason) for row in report.bad_rows] == [(2, "valid-from-in-the-future")]
+        assert (report.accepted, report.last_valid_from) == (1, FIRST)
+
+
+async def test_the_same_file_is_read_again_once_the_bands_have_changed(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        first = await _import(context, (DALE, "9.80"))
+        policy = replace(context.database.policy, risk_bands=(Decimal("0.783"), Decimal("4.785"), Decimal("9.500")))
+
+        async with context.database.transaction(cause=Cause("import-risk")) as tx:
+            tx.policy = policy
+            again = await import_scores(_file((DALE, "9.80")), tx=tx)
+        same = await _import(context, (DALE, "9.80"))
+
+        assert (first.levels, again.levels, again.repeats) == ((0, 0, 1, 0), (0, 0, 0, 1), None)
+        assert same.repeats == first.id
+        assert (await _standing(context, DALE)).level is RiskLevel.VERY_HIGH
+
+
+async def test_scores_are_forgotten_only_when_an_import_leaves_some_behind(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys) as context:
+        asked = "SELECT count(*) FROM timer WHERE kind = 'risk-scores-expired'"
+        counts: list[int] = []
+        for day in (0, 91, 91, 91):
+            await _import(context, (DALE, f"9.8{len(counts)}"), day=FIRST + timedelta(days=day))
+            counts.append(await context.database.pool.fetchval(asked))
+
+        assert counts == [0, 1, 1, 1]
 
 
 def _file(*scores: tuple[str, str], day: date = FIRST) -> bytes:
@@ -220,8 +257,8 @@ async def _killed(step: Step, file: Path, url: str) -> int | None:
 
 
 async def _standing(context: Running, nhs_number: str) -> Standing:
-    async with context.database.reading() as reader:
-        return await standing_of(reader, context.database.secrets.pseudonym(nhs_number))
+    async with context.database.transaction() as tx:
+        return await standing_of(tx, context.database.secrets.pseudonym(nhs_number))
 
 
 async def _everything_written(context: Running) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdt.domain.agenda import AgendaItem, in_order
+from services.mdt.domain.agenda import AgendaItem, cap, in_order
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import RiskLevel
-from tests.builders.mdt_states import STARTS_AT, a_case
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case
 
 RECENT = timedelta(days=30)
 LONG_AGO = STARTS_AT - timedelta(days=60)
@@ -40,11 +40,11 @@ def test_deferred_urgent_then_level_then_climber_then_recent_crisis_then_age() -
         an_item(level=3, climber=True),
         an_item(level=3, crisis_at=STARTS_AT - timedelta(days=2)),
         an_item(level=3, referred_at=LONG_AGO),
+        an_item(level=None, referred_at=LONG_AGO + timedelta(days=1)),  # never scored: judged as at very high risk
         an_item(level=3, crisis_at=LONG_AGO),
         an_item(level=2, climber=True),
         an_item(level=2, is_deferred=True),
         an_item(level=0, is_urgent=True),
-        an_item(level=None),
     ]
 
     assert ordered(right[::-1]) == right
@@ -57,3 +57,25 @@ def test_the_order_is_total_and_does_not_depend_on_how_the_items_came(drawn: tup
     assert ordered(items) == ordered(shuffled)
     assert ordered(ordered(items)) == ordered(items)
     assert sorted(map(id, ordered(items))) == sorted(map(id, items))
+
+
+def test_places_go_by_rank_and_whoever_waited_a_week_already_goes_first() -> None:
+    waited, low, high = an_item(level=0, is_deferred=True), an_item(level=1), [an_item(level=3) for _ in range(POLICY.capacity)]
+    urgent = [an_item(level=0, is_urgent=True) for _ in range(3)]
+
+    capped = cap([low, *urgent, waited, *high], now=STARTS_AT, policy=POLICY)
+
+    assert [case.id for case in capped.ordinary] == [item.case.id for item in [waited, *ordered(high)[:-1]]]
+    assert {case.id for case in capped.urgent} == {item.case.id for item in ordered(urgent)[:2]}
+    assert {case.id for case in capped.outranked} == {item.case.id for item in (low, ordered(high)[-1], ordered(urgent)[-1])}
+
+
+@given(st.lists(ITEMS, max_size=30))
+def test_nobody_is_lost_at_the_cut_off_and_no_place_stays_empty(items: list[AgendaItem]) -> None:
+    capped = cap(items, now=STARTS_AT, policy=POLICY)
+
+    assert sorted(case.id for group in (capped.ordinary, capped.urgent, capped.outranked) for case in group) == sorted(
+        item.case.id for item in items
+    )
+    assert len(capped.ordinary) == min(len(items), POLICY.capacity)
+    assert len(capped.urgent) <= POLICY.urgent_places

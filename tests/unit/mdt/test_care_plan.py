@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdt.commands import RequestReview
+from services.mdt.commands import FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.care_plan import ActionUnknown, Due, Occurrence, Status
-from shared.contracts.codes import Locality, RiskLevel
+from services.mdt.domain.care_plan import ActionOfNavigator, ActionUnknown, Due, Occurrence, Status
+from shared.contracts.codes import Locality, RiskLevel, Role
 from shared.contracts.mdt import (
+    CarePlanActionFulfilled,
     CarePlanAgreed,
+    CarePlanClosed,
     CarePlanDeclined,
     CarePlanEnacted,
     CarePlanOffered,
@@ -55,7 +57,7 @@ def test_a_declined_plan_was_offered_and_is_asked_about_again_at_its_review() ->
 def test_an_offer_waits_for_the_person() -> None:
     offered = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=None, policy=POLICY).state
 
-    agreed = domain.agree(offered)
+    agreed = domain.agree(offered, POLICY)
 
     assert (offered.status, offered.in_force) == (Status.OFFERED, None)
     assert [type(event) for event in agreed.events] == [CarePlanAgreed, CarePlanRecorded]
@@ -102,7 +104,7 @@ def test_a_review_says_what_made_it_due_and_ends_the_other_deadline(trigger: Tri
     decision = domain.request_review(a_plan(), trigger)
 
     assert decision.events == [CarePlanReviewDue(trigger=told)]
-    assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [Due.REVIEW])
+    assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [Due.REVIEW, Due.ANSWER])
 
 
 def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assigned() -> None:
@@ -122,11 +124,10 @@ def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assi
         (RiskLevel.VERY_HIGH, True, date(2015, 5, 27)),
         (RiskLevel.HIGH, False, date(2015, 9, 2)),
         (RiskLevel.LOW, True, date(2015, 9, 2)),
-        (None, False, date(2015, 9, 2)),
     ],
 )
 def test_the_review_comes_after_twelve_weeks_at_very_high_risk_and_after_twenty_six_else(
-    *, level: RiskLevel | None, is_resident: bool, review_on: date
+    *, level: RiskLevel, is_resident: bool, review_on: date
 ) -> None:
     assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
 
@@ -137,10 +138,41 @@ def test_a_care_home_with_a_shorter_cadence_decides() -> None:
     assert domain.review_day(TODAY, RiskLevel.VERY_HIGH, is_care_home_resident=True, policy=fortnightly) == date(2015, 3, 18)
 
 
-def test_the_review_deadline_is_in_the_morning_of_london_in_summer_too() -> None:
+def test_a_review_is_listed_before_the_agenda_of_its_week_closes_in_the_morning_of_london() -> None:
     decision = domain.offer(a_blank_plan(), a_version(review_on=date(2015, 5, 27)), is_agreed_by_person=True, policy=POLICY)
 
-    assert decision.deadlines[0].due_at == datetime(2015, 5, 27, 8, tzinfo=UTC)
+    # Monday 25 May is a bank holiday: the agenda of Wednesday closes on Friday, and the working day before is Thursday
+    assert decision.deadlines[0].due_at == datetime(2015, 5, 21, 8, tzinfo=UTC)
+
+
+def test_the_answer_to_a_plan_answers_the_referrals_that_waited_for_it() -> None:
+    first, second = new_id(), new_id()
+    offered = domain.offer(a_blank_plan(), a_version(), referral_ids=(first,), is_agreed_by_person=None, policy=POLICY).state
+    lapsed = domain.request_review(offered, RequestReview).state
+
+    again = domain.offer(lapsed, a_version(2), referral_ids=(second,), is_agreed_by_person=True, policy=POLICY)
+
+    assert [event.referral_ids for event in again.events if isinstance(event, CarePlanAgreed)] == [(first, second)]
+    assert again.state.referral_ids == ()
+    assert [event.referral_ids for event in domain.decline(offered).events if isinstance(event, CarePlanDeclined)] == [(first,)]
+    assert domain.close(offered, "died").events == [CarePlanClosed(reason="died", referral_ids=(first,))]
+
+
+def test_an_action_is_done_once_and_stands_among_the_next_steps_no_more() -> None:
+    own = a_version().actions[0].model_copy(update={"owner_role": Role.SOCIAL_WORKER})
+    navigators = a_version().actions[0]
+    plan = a_plan(in_force=a_version(actions=(own, navigators)))
+
+    decision = domain.fulfil(plan, own.action_id, FulfilAction)
+
+    assert decision is not None
+    assert decision.events == [CarePlanActionFulfilled(action_id=own.action_id)]
+    assert domain.next_steps(decision.state) == [navigators]
+    assert domain.fulfil(decision.state, own.action_id, FulfilAction) is None
+    with pytest.raises(ActionOfNavigator):
+        domain.fulfil(plan, navigators.action_id, FulfilAction)
+    with pytest.raises(ActionUnknown):
+        domain.fulfil(plan, new_id(), FulfilAction)
 
 
 def test_only_actions_of_the_plan_continue() -> None:

@@ -14,9 +14,11 @@ from services.mdt.domain.case import (
     DestinationMissing,
     JointPlanMissing,
     LeadMissing,
+    NotOnItsAgenda,
     Status,
 )
 from services.mdt.domain.meeting import MeetingNotBegun, Slot
+from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import (
@@ -32,7 +34,9 @@ from shared.contracts.mdt import (
 )
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
-from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_place, an_agreed_action, what_was_agreed
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_meeting, a_place, an_agreed_action, what_was_agreed
+
+HELD = a_meeting(status=MeetingStatus.HELD, attended=POLICY.quorum)
 
 
 def test_a_referral_brings_its_person_with_the_risk_of_that_day() -> None:
@@ -81,25 +85,36 @@ def test_a_case_that_is_not_eligible_carries_a_destination() -> None:
 )
 def test_no_discussion_without_plan_lead_and_an_action_to_come(command: DiscussCase, refusal: type[DomainError]) -> None:
     with pytest.raises(refusal):
-        domain.require_agreed(a_case(), command, has_lead=False, now=STARTS_AT, policy=POLICY)
+        domain.require_agreed(a_case(), command, HELD, has_lead=False, now=STARTS_AT, policy=POLICY)
 
 
 def test_a_person_who_has_a_lead_keeps_them_when_nobody_else_is_named() -> None:
-    agreed = domain.require_agreed(a_case(), what_was_agreed(lead=None), has_lead=True, now=STARTS_AT, policy=POLICY)
+    agreed = domain.require_agreed(a_case(), what_was_agreed(lead=None), HELD, has_lead=True, now=STARTS_AT, policy=POLICY)
 
     assert agreed.lead is None
 
 
-def test_nothing_is_discussed_before_the_meeting_begins() -> None:
+def test_nothing_is_decided_by_a_meeting_whose_attendance_nobody_recorded() -> None:
     with pytest.raises(MeetingNotBegun):
-        domain.require_agreed(a_case(), what_was_agreed(), has_lead=False, now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
+        domain.require_agreed(a_case(), what_was_agreed(), a_meeting(), has_lead=False, now=STARTS_AT, policy=POLICY)
+
+
+def test_a_discussion_is_of_the_meeting_that_lists_the_case_or_of_the_one_it_moved_on_from() -> None:
+    case, following = a_case(), a_place(meeting_id=new_id())
+    moved = domain.roll_over(case, "meeting-not-recorded", following).state
+
+    assert case.meeting_id is not None
+    assert domain.meeting_of(moved, what_was_agreed()) == following.meeting_id
+    assert domain.meeting_of(moved, what_was_agreed(meeting_id=case.meeting_id)) == case.meeting_id
+    with pytest.raises(NotOnItsAgenda):
+        domain.meeting_of(moved, what_was_agreed(meeting_id=new_id()))
 
 
 def test_a_discussion_answers_every_referral_that_waited() -> None:
     waiting = (new_id(), new_id())
     case = a_case(referral_ids=waiting, deferrals=2, is_deferred=True, is_urgent=True)
 
-    decision = domain.discuss(case, care_plan_id=new_id(), lead_id=new_id(), actions=3)
+    decision = domain.discuss(case, meeting_id=a_place().meeting_id, care_plan_id=new_id(), lead_id=new_id(), actions=3)
 
     answered = [event for event in decision.events if isinstance(event, CaseDiscussed)]
     assert tuple(event.referral_id for event in answered) == waiting

@@ -2,27 +2,26 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.meeting import Discussed, Due, MeetingNotBegun, QuorumMissing, Slot, Status, Taken
+from services.mdt.domain.meeting import Due, MeetingNotBegun, QuorumMissing, Slot, Status, Taken
 from services.mdt.domain.policy import Policy
 from shared.clock import LONDON
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingHeld, MeetingScheduled
 from shared.kernel.ids import new_id
+from shared.kernel.working_days import is_working_day
 from tests.builders.mdt_states import CUT_OFF_AT, POLICY, STARTS_AT, a_meeting
 
-BANK_HOLIDAYS = frozenset(holidays.country_holidays("GB", subdiv="ENG", years=range(2010, 2042)))
 MONDAYS = [date(2011, 1, 3) + timedelta(weeks=week) for week in range(30 * 52)]
 
 
 def scheduled(week: date, policy: Policy = POLICY) -> domain.Meeting:
-    return domain.schedule(week, holidays=BANK_HOLIDAYS, policy=policy).state
+    return domain.schedule(week, policy=policy).state
 
 
 @pytest.mark.acceptance("mdt-1")
@@ -42,7 +41,7 @@ def test_a_week_has_its_meeting_whatever_day_of_it_is_asked_and_whatever_weekday
     local = meeting.starts_at.astimezone(LONDON)
     assert local.isocalendar()[:2] == day.isocalendar()[:2]
     assert (local.hour, local.minute) == (13, 0)
-    assert local.date() not in BANK_HOLIDAYS
+    assert is_working_day(local.date())
     assert meeting.id == scheduled(domain.week_of(day), policy).id
 
 
@@ -54,7 +53,7 @@ def test_the_cut_off_is_two_working_days_before_at_the_same_hour(week: date) -> 
     between = [cut_off.date() + timedelta(days=days) for days in range(1, (start.date() - cut_off.date()).days + 1)]
     assert meeting.cut_off_at < meeting.starts_at
     assert cut_off.time() == start.time()
-    assert sum(day.weekday() < 5 and day not in BANK_HOLIDAYS for day in between) == 2
+    assert sum(map(is_working_day, between)) == 2
 
 
 @pytest.mark.acceptance("mdt-1")
@@ -105,7 +104,7 @@ def test_a_cut_off_on_the_other_side_of_the_clock_change_is_at_one_o_clock_too()
 
 
 def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
-    decision = domain.schedule(date(2015, 3, 2), holidays=BANK_HOLIDAYS, policy=POLICY)
+    decision = domain.schedule(date(2015, 3, 2), policy=POLICY)
 
     assert decision.events == [MeetingScheduled(starts_at=STARTS_AT, cut_off_at=CUT_OFF_AT)]
     assert [(deadline.kind, deadline.due_at.date()) for deadline in decision.deadlines] == [
@@ -120,16 +119,16 @@ def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
     [
         (Taken(0, 0), False, CUT_OFF_AT, Slot.ORDINARY),
         (Taken(9, 0), False, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(10, 0), False, CUT_OFF_AT, None),
+        (Taken(10, 0), False, CUT_OFF_AT, Slot.ORDINARY),
         (Taken(0, 0), False, CUT_OFF_AT + timedelta(seconds=1), None),
         (Taken(9, 0), True, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(10, 0), True, CUT_OFF_AT, Slot.URGENT),
+        (Taken(10, 2), True, CUT_OFF_AT, Slot.ORDINARY),
         (Taken(10, 1), True, CUT_OFF_AT + timedelta(days=1), Slot.URGENT),
         (Taken(10, 2), True, CUT_OFF_AT + timedelta(days=1), None),
         (Taken(0, 0), True, STARTS_AT, None),
     ],
 )
-def test_ten_ordinary_places_until_the_cut_off_and_two_urgent_ones_until_the_start(
+def test_everybody_stands_there_until_the_cut_off_and_two_urgent_ones_come_in_until_the_start(
     *, taken: Taken, is_urgent: bool, at: datetime, slot: Slot | None
 ) -> None:
     assert domain.free_slot(a_meeting(), taken, is_urgent=is_urgent, now=at, policy=POLICY) is slot
@@ -145,30 +144,50 @@ def test_a_meeting_that_is_over_has_no_places(status: Status) -> None:
 def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> None:
     command = HoldMeeting((Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE))
 
-    decision = domain.hold(a_meeting(), command, discussed=Discussed(cases=4), now=STARTS_AT, policy=POLICY)
+    decision = domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
 
-    assert decision.events == [MeetingHeld(attended=command.attended, discussed=4)]
-    assert set(decision.cancels) == set(Due)
+    assert decision.events == [MeetingHeld(attended=command.attended)]
+    assert Due.ROLL_OVER not in decision.cancels  # what it does not reach moves on all the same
+
+
+def test_who_comes_later_is_added() -> None:
+    held = domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), now=STARTS_AT, policy=POLICY).state
+
+    later = domain.hold(held, HoldMeeting((*POLICY.quorum, Role.MENTAL_HEALTH)), now=STARTS_AT, policy=POLICY).state
+
+    assert later.attended == (*POLICY.quorum, Role.MENTAL_HEALTH)
 
 
 @pytest.mark.parametrize("absent", POLICY.quorum)
-def test_without_any_one_of_them_it_was_not_quorate(absent: Role) -> None:
+def test_without_any_one_of_them_it_is_not_quorate(absent: Role) -> None:
     command = HoldMeeting(tuple(role for role in Role if role is not absent))
 
     with pytest.raises(QuorumMissing, match=absent):
-        domain.hold(a_meeting(), command, discussed=Discussed(), now=STARTS_AT, policy=POLICY)
+        domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.HELD])
+def test_a_meeting_whose_attendance_nobody_recorded_decides_nothing(status: Status) -> None:
+    with pytest.raises(MeetingNotBegun):
+        domain.require_quorate(a_meeting(status=status), needs_mental_health=False)
 
 
 def test_a_case_flagged_for_mental_health_needs_mental_health_at_the_meeting() -> None:
-    command, flagged = HoldMeeting(POLICY.quorum), Discussed(cases=1, needs_mental_health=True)
+    without = a_meeting(status=Status.HELD, attended=POLICY.quorum)
 
     with pytest.raises(QuorumMissing, match="mental-health"):
-        domain.hold(a_meeting(), command, discussed=flagged, now=STARTS_AT, policy=POLICY)
+        domain.require_quorate(without, needs_mental_health=True)
+    domain.require_quorate(without, needs_mental_health=False)
 
 
-def test_a_meeting_cannot_have_been_held_before_it_began() -> None:
+def test_a_meeting_cannot_be_held_before_it_begins() -> None:
     with pytest.raises(MeetingNotBegun):
-        domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), discussed=Discussed(), now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
+        domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
+
+
+def test_a_meeting_that_takes_nobody_cannot_be_configured() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Policy(capacity=0)
 
 
 def test_a_cancelled_meeting_names_the_next_one() -> None:

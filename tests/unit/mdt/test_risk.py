@@ -1,7 +1,7 @@
 """Levels, crossings, climbers, and who is looked at (domain.md §2.3, G07, G08, G54)."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from services.mdt.commands import ScreenFinding
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import Risk, Status, is_high_climber, level_of, rule_version, screen
-from shared.contracts.codes import RiskLevel
+from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
 from shared.kernel.decision import Decision
 from tests.builders.risk import POLICY, TODAY, a_risk, a_score, assessed, scored_before
 
+NOW = datetime(2015, 3, 2, 10, tzinfo=UTC)
 _RATIOS = st.decimals(min_value=0, max_value=60, places=3)
 
 
@@ -38,7 +39,7 @@ def test_the_bands_are_configured_and_the_rule_says_which_it_used() -> None:
     other = Policy(risk_bands=(Decimal(1), Decimal(5), Decimal(20)))
 
     assert level_of(Decimal("4.9"), other) is RiskLevel.MEDIUM
-    assert rule_version(POLICY) == "bands-0.783-4.785-25.925_climb-90-1.5-2.0"
+    assert rule_version(POLICY) == "bands-0.783-4.785-25.925_climb-90-1.5-2.0_months-12"
     assert rule_version(other) != rule_version(POLICY)
 
 
@@ -147,9 +148,12 @@ def test_the_level_that_the_tool_gave_is_the_level_of_the_person() -> None:
 def test_whoever_was_found_is_screened_to_a_destination_with_a_reason(destination: FindingDestination) -> None:
     risk = a_risk()
 
-    decision = screen(risk, ScreenFinding(destination, "known-to-team"))
+    decision = screen(risk, ScreenFinding(destination, "known-to-team"), locality=Locality.WEST, now=NOW, policy=POLICY)
 
-    assert decision.events == [RiskScreened(destination=destination, reason="known-to-team", level=RiskLevel.HIGH, practice_code="W07")]
+    facts = {"destination": destination, "reason": "known-to-team", "level": RiskLevel.HIGH, "practice_code": "W07", "locality": "west"}
+    assert decision.events == [RiskScreened.model_validate(facts)]
+    comes_back = [NOW + POLICY.watching_brief_for] if destination is FindingDestination.WATCHING_BRIEF else []
+    assert [deadline.due_at for deadline in decision.deadlines] == comes_back
     assert decision.state == replace(risk, status=Status.SCREENED, destination=destination, reason="known-to-team")
 
 

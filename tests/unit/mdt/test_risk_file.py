@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.mdt.domain.risk_file import BadRow, Columns, NotARiskFile, Reason, RiskFile, Tally
 from shared.kernel.ids import pseudonymiser
 from tests.builders.population import BAD_LINES, Resident, population
-from tests.builders.risk import POLICY
+from tests.builders.risk import POLICY, TODAY
 
 _HEADER = "nhs_number,practice,ratio,level,valid_from"
 _DALE = "9990548609,W07,9.80,,2015-03-02"
@@ -17,7 +17,7 @@ _pseudonyms = pseudonymiser(b"secret")
 
 
 def _read(text: str | bytes) -> tuple[Columns, Tally]:
-    file = RiskFile(text.encode() if isinstance(text, str) else text, POLICY, _pseudonyms)
+    file = RiskFile(text.encode() if isinstance(text, str) else text, POLICY, _pseudonyms, TODAY)
     rows = [row for block in file.blocks() for row in zip(*block, strict=True)]
     columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [[]] * len(Columns._fields)
     return Columns(*map(list, columns)), file.tally  # type: ignore[arg-type]
@@ -129,3 +129,9 @@ def _alone(number: int, text: str, seen: list[str]) -> BadRow | None:
 
 def _line(resident: Resident) -> str:
     return f"{resident.nhs_number},{resident.practice},{resident.thousandths / 1000:.3f},,2015-03-02"
+
+
+def test_today_is_not_in_the_future_and_tomorrow_is() -> None:
+    _, tally = _read(f"{_HEADER}\n{_DALE}\n9000000009,W07,0.30,1,2015-03-03\n")
+
+    assert (tally.levels, tally.bad_rows) == ([0, 0, 1, 0], [BadRow(3, Reason.VALID_FROM_IN_FUTURE)])

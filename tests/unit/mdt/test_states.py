@@ -1,6 +1,7 @@
 """Every state and everything that can happen to it: refused, or as the table says. The tables are what docs/states prints."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -8,9 +9,8 @@ import pytest
 
 from services.mdt import commands
 from services.mdt.domain import care_plan, case, lead, meeting, risk
-from services.mdt.domain.meeting import Discussed
 from services.mdt.domain.table_16 import Standing
-from shared.contracts.codes import StepDown
+from shared.contracts.codes import Locality, Role, StepDown
 from shared.contracts.mdt import Destination, FindingDestination, ScreeningOutcome
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
@@ -33,12 +33,35 @@ Act = Callable[[Any], Decision[Any] | None]
 
 
 def _meeting_held(state: meeting.Meeting) -> Decision[Any]:
-    return meeting.hold(state, commands.HoldMeeting(POLICY.quorum), discussed=Discussed(), now=STARTS_AT, policy=POLICY)
+    return meeting.hold(state, commands.HoldMeeting(POLICY.quorum), now=STARTS_AT, policy=POLICY)
+
+
+def _ended(state: meeting.Meeting) -> None:
+    meeting.end(state)
+
+
+def _unanswered(state: care_plan.CarePlan) -> None:
+    care_plan.require_unanswered(state)
+
+
+def _overdue(state: care_plan.CarePlan) -> None:
+    care_plan.overdue(state, STARTS_AT, POLICY)
+
+
+def _fulfilled(trigger: Trigger) -> Act:
+    action = a_version().actions[0].model_copy(update={"owner_role": Role.SOCIAL_WORKER})
+    in_force = a_version(actions=(action,))
+    return lambda state: care_plan.fulfil(replace(state, in_force=in_force), action.action_id, trigger)
+
+
+def _screened_finding(state: risk.Risk) -> Decision[Any]:
+    command = commands.ScreenFinding(FindingDestination.GP, "known-to-gp")
+    return risk.screen(state, command, locality=Locality.WEST, now=STARTS_AT, policy=POLICY)
 
 
 def _discuss(state: case.Case) -> Decision[Any]:
-    case.require_agreed(state, what_was_agreed(), has_lead=False, now=STARTS_AT, policy=POLICY)
-    return case.discuss(state, care_plan_id=new_id(), lead_id=new_id(), actions=1)
+    case.meeting_of(state, what_was_agreed())
+    return case.discuss(state, meeting_id=new_id(), care_plan_id=new_id(), lead_id=new_id(), actions=1)
 
 
 def _referred_again(state: case.Case) -> Decision[Any]:
@@ -65,7 +88,7 @@ MEETING: dict[Trigger, Act] = {
     commands.HoldMeeting: _meeting_held,
     commands.CancelMeeting: lambda state: meeting.cancel(state, commands.CancelMeeting("no-chair"), next_meeting_id=new_id()),
     meeting.Due.CUT_OFF: lambda state: meeting.cut_off(state, listed=3),
-    meeting.Due.ROLL_OVER: meeting.require_unrecorded,
+    meeting.Due.ROLL_OVER: _ended,
 }
 CASE: dict[Trigger, Act] = {
     commands.ScreenCase: _screened,
@@ -77,10 +100,15 @@ CASE: dict[Trigger, Act] = {
     case.Occurrence.REFERRED_AGAIN: _referred_again,
     case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
     case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_place()),
+    case.Occurrence.KEPT_AS_URGENT: case.keep_as_urgent,
     case.Occurrence.ROLLED_OVER: lambda state: case.roll_over(state, "not-reached", a_place()),
 }
 CARE_PLAN: dict[Trigger, Act] = {
-    commands.AgreePlan: care_plan.agree,
+    commands.AgreePlan: lambda state: care_plan.agree(state, POLICY),
+    commands.FulfilAction: _fulfilled(commands.FulfilAction),
+    care_plan.Due.ANSWER: _unanswered,
+    care_plan.Due.ACTION: _overdue,
+    care_plan.Occurrence.TASK_FULFILLED: _fulfilled(care_plan.Occurrence.TASK_FULFILLED),
     commands.DeclinePlan: care_plan.decline,
     commands.RequestReview: lambda state: care_plan.request_review(state, commands.RequestReview),
     care_plan.Due.REVIEW: lambda state: care_plan.request_review(state, care_plan.Due.REVIEW),
@@ -99,7 +127,8 @@ LEAD: dict[Trigger, Act] = {
     lead.Occurrence.ENDED: lambda state: lead.end(state, "died"),
 }
 RISK: dict[Trigger, Act] = {
-    commands.ScreenFinding: lambda state: risk.screen(state, commands.ScreenFinding(FindingDestination.GP, "known-to-gp")),
+    commands.ScreenFinding: _screened_finding,
+    risk.Due.WATCH: risk.end_watch,
     risk.Occurrence.ROSE: lambda state: assessed(a_score("27.10"), scored_before("9.80"), state),
     risk.Occurrence.FELL: lambda state: assessed(a_score("1.00"), scored_before("9.80"), state),
 }

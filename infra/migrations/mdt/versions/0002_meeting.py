@@ -56,6 +56,7 @@ def _case() -> None:
         sa.Column("is_deferred", sa.Boolean, nullable=False),
         sa.Column("deferrals", sa.Integer, nullable=False),
         sa.Column("discussed_in", sa.Uuid),
+        sa.Column("rolled_from", sa.Uuid),
         sa.Column("care_plan_id", sa.Uuid),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_case"),
@@ -79,6 +80,8 @@ def _care_plan() -> None:
         sa.Column("offered", JSONB),
         sa.Column("in_force", JSONB),
         sa.Column("enacted_for", sa.Uuid),
+        sa.Column("referral_ids", JSONB, nullable=False),
+        sa.Column("fulfilled", JSONB, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_care_plan"),
     )
@@ -88,12 +91,15 @@ def _care_plan() -> None:
         "care_plan_version",
         sa.Column("care_plan_id", sa.Uuid, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("meeting_id", sa.Uuid, nullable=False),
+        sa.Column("case_id", sa.Uuid, nullable=False),
         sa.Column("content", JSONB, nullable=False),
         sa.Column("offered_at", INSTANT, nullable=False),
         sa.Column("is_agreed_by_person", sa.Boolean, comment="null while the person has not answered"),
         sa.PrimaryKeyConstraint("care_plan_id", "number", name="pk_care_plan_version"),
-        comment="what was ever offered, and the answer; never removed",
+        comment="what meetings agreed and offered, and the answer; never removed",
     )
+    op.create_index("ix_care_plan_version_meeting_id", "care_plan_version", ["meeting_id"])
 
 
 def _lead() -> None:

@@ -76,4 +76,5 @@ def _risk_import() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_risk_import"),
         sa.UniqueConstraint("number", name="uq_risk_import_number"),
     )
-    op.create_index("uq_risk_import_digest", "risk_import", ["digest"], unique=True, postgresql_where=sa.text("repeats IS NULL"))
+    is_first = sa.text("repeats IS NULL")
+    op.create_index("uq_risk_import_digest_rule_version", "risk_import", ["digest", "rule_version"], unique=True, postgresql_where=is_first)
