@@ -13,19 +13,18 @@ from services.navigation.store.copies import keep_person, locality_of
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_about
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanClosed
+from shared.contracts.mdt import CarePlanClosed, CaseClosed
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason as Withdrawn
-from shared.contracts.referrals import Outcome, PersonRecordRecorded, ReferralCancelled, ReferralClosed
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed
 from shared.kernel.ids import PersonId
 from shared.persistence.timers import Timer
 
-#: How other contexts say that a person is gone (G39).
+#: How other contexts say that a person is gone (G39): a referral that is withdrawn or closed, a plan, a case, or a response.
 _GONE: dict[str, CancelReason] = {
     Withdrawn.DIED: CancelReason.PERSON_DIED,
     Withdrawn.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
-    Outcome.DIED: CancelReason.PERSON_DIED,
     ResponseOutcome.DIED_IN_PREFERRED_PLACE: CancelReason.PERSON_DIED,
     ResponseOutcome.DIED_ELSEWHERE: CancelReason.PERSON_DIED,
 }
@@ -35,8 +34,8 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
     await keep_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
 
 
-async def on_end_of_care(event: ReferralCancelled | CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """A referral or plan that ends because the person is gone ends every task of theirs (§5.12 navigation 5, mdt 10)."""
+async def on_end_of_care(event: ReferralCancelled | CarePlanClosed | CaseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """A referral, plan or case that ends because the person is gone ends every task of theirs (§5.12 navigation 5, mdt 10)."""
     await _let_go(_GONE.get(event.reason), PersonId(UUID(envelope.key)), tx)
 
 

@@ -11,6 +11,8 @@ from shared.contracts.codes import Locality, RiskLevel, StepDown, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanClosed,
+    CaseClosed,
+    CaseCloseReason,
     CaseRedirected,
     CaseSteppedDown,
     Destination,
@@ -314,6 +316,7 @@ async def test_ninety_one_days_after_discharge_somebody_looks_whether_the_person
         (ReferralCancelled(reason="moved-away"), "person-moved-away"),
         (ReferralClosed(outcome=Outcome.DIED, closed_at=at("15:00")), "person-died"),
         (CarePlanClosed(reason="died"), "person-died"),
+        (CaseClosed(referral_id=None, reason=CaseCloseReason.DIED), "person-died"),
         (a_closed_response(ResponseOutcome.DIED_IN_PREFERRED_PLACE), "person-died"),
         (a_closed_response(ResponseOutcome.DIED_ELSEWHERE), "person-died"),
     ],
