@@ -14,27 +14,26 @@ from infra.local.errors import StackError
 from infra.local.logs import last_words
 from infra.local.supervisor import Supervisor
 
-_PATIENCE_SECONDS = 60
 _PAUSE = 0.05
 
 
-async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor) -> None:
-    """`workers` is context to the address of its worker. Raises StackError, quoting the log of what is not ready."""
+async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 60) -> None:
+    """`workers` is context to the address of its worker. Raises StackError, quoting the log of what is not ready `within` these seconds."""
     async with httpx.AsyncClient(timeout=5) as http:
-        await _until(partial(_is_ours, http, url, supervisor), "api", supervisor)
+        await _until(partial(_is_ours, http, url, supervisor), "api", supervisor, within)
         for context in CONTEXTS:
-            await _until(partial(_succeeds, http, f"{url}{prefix(context)}/readyz"), "api", supervisor)
+            await _until(partial(_succeeds, http, f"{url}{prefix(context)}/readyz"), "api", supervisor, within)
         for context, address in workers.items():
-            await _until(partial(_succeeds, http, f"{address}/readyz"), context, supervisor)
+            await _until(partial(_succeeds, http, f"{address}/readyz"), context, supervisor, within)
 
 
-async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor: Supervisor) -> None:
+async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor: Supervisor, within: float) -> None:
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(within):
             while not await holds():
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
-        trouble = f"{program} did not become ready in {_PATIENCE_SECONDS} s."
+        trouble = f"{program} did not become ready in {within:g} s."
         raise StackError(f"{trouble} {last_words(supervisor.log(program))}") from None
 
 
