@@ -30,9 +30,11 @@ from infra.local.stack import Stack
 from infra.migrate import drop_roles, migrate
 from infra.risk import import_risk
 from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk_file import Reason
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.handlers.risk import Step
 from shared.clock import DatabaseClock
+from shared.contracts.codes import RiskLevel
 from shared.kernel.ids import new_id
 from shared.persistence.database import Database, connect
 from tests.builders.population import TABLE_14, Resident, later, population, write
@@ -41,6 +43,8 @@ from tests.builders.running import secrets_of
 _BARE_TABLE = "CREATE TABLE bare (nhs_number text, practice text, ratio numeric, level smallint, valid_from date)"
 _BARE, _FIRST, _MOVED, _AGAIN = "bare COPY", "first import", "import in which few move", "the same file again"
 _BEGIN = date(2015, 1, 5)
+#: People who stand in the file twice; the second line of each is refused.
+_DUPLICATES = 1000
 Seconds = dict[str, list[float]]
 
 
@@ -67,7 +71,7 @@ def _files(folder: Path, residents: list[Resident], weeks: int) -> list[Path]:
     """One for each week, and one in which three hundred climb and two hundred drop."""
     paths = [folder / f"week-{week}.csv" for week in range(weeks + 1)]
     for week, path in enumerate(paths[:-1]):
-        write(path, residents, _BEGIN + timedelta(weeks=week))
+        write(path, residents, _BEGIN + timedelta(weeks=week), duplicates=_DUPLICATES, has_levels=week == 0)
     write(paths[-1], later(residents, climb=300, drop=200).residents, _BEGIN + timedelta(weeks=weeks))
     return paths
 
@@ -134,12 +138,33 @@ def _table(seconds: Seconds, reports: dict[str, RiskImport]) -> Table:
 
 
 def _as_json(seconds: Seconds, reports: dict[str, RiskImport]) -> dict[str, Any]:
-    levels = dict(enumerate(reports[_FIRST].levels))
+    first, people = reports[_FIRST], sum(TABLE_14.values())
+    bare, imported = median(seconds[_BARE]), median(seconds[_FIRST])
     figures = {name: {"minimum": min(runs), "median": median(runs), "maximum": max(runs)} for name, runs in seconds.items()}
-    return {"rows": sum(TABLE_14.values()), "levels": levels, "equals_table_14": levels == TABLE_14, "seconds": figures}
+    return {
+        "rows": people,
+        "rows_per_second": round(people / imported),
+        "bare_copy_seconds": round(bare, 3),
+        "times_bare_copy": round(imported / bare, 2),
+        "levels": dict(enumerate(first.levels)),
+        "table_14": dict(sorted(TABLE_14.items())),
+        "refused": {reason.value: count for reason, count in first.refused.items()},
+        "events_of_first_import": first.events,
+        "events_of_the_same_file_again": reports[_AGAIN].events,
+        "is_right": _is_right(reports),
+        "seconds": figures,
+    }
 
 
-def main() -> None:
+def _is_right(reports: dict[str, RiskImport]) -> bool:
+    """Everybody counted at their level, everybody at level 2 or 3 published once, and nobody when the file comes again."""
+    first = reports[_FIRST]
+    found = TABLE_14[RiskLevel.HIGH] + TABLE_14[RiskLevel.VERY_HIGH]
+    has_refused = first.refused == {Reason.DUPLICATE: _DUPLICATES}
+    return dict(enumerate(first.levels)) == TABLE_14 and first.events == found and has_refused and reports[_AGAIN].events == 0
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--weeks", type=int, default=1, help="how many imports lie before the one in which few move")
@@ -149,7 +174,8 @@ def main() -> None:
         seconds, reports = asyncio.run(run(asked.rounds, asked.weeks, progress))
     out.print(_table(seconds, reports))
     sys.stdout.write(json.dumps(_as_json(seconds, reports)) + "\n")
+    return 0 if _is_right(reports) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,27 +78,33 @@ def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 1
     return found
 
 
-def write(path: Path, residents: Iterable[Resident], valid_from: date, *, bad_lines: int = 0) -> list[tuple[int, str]]:
-    """A risk file, the given number of bad lines spread over it; gives the line number and reason of each."""
+def write(
+    path: Path, residents: Iterable[Resident], valid_from: date, *, bad_lines: int = 0, duplicates: int = 0, has_levels: bool = False
+) -> list[tuple[int, str]]:
+    """A risk file, the given number of bad lines spread over it; gives the line number and reason of each.
+
+    At its end stand the first so many people once more. With `has_levels` it says the levels, as some tools do.
+    """
     people, bad = list(residents), [BAD_LINES[number % len(BAD_LINES)] for number in range(bad_lines)]
     every, refused = max(1, len(people) // (bad_lines + 1)), []
     with path.open("w") as file:
         file.write(f"{HEADER}\n")
         line = 1
         for number, resident in enumerate(people, 1):
-            file.write(_line(resident, valid_from))
+            file.write(_line(resident, valid_from, has_level=has_levels))
             line += 1
             if bad and number % every == 0:
                 text, reason = bad.pop(0)
                 file.write(text.format(day=valid_from) + "\n")
                 line += 1
                 refused.append((line, reason))
-    return refused
+        file.writelines(_line(resident, valid_from, has_level=has_levels) for resident in people[:duplicates])
+    return [*refused, *((line + number, "nhs-number-twice") for number in range(1, duplicates + 1))]
 
 
-def _line(resident: Resident, valid_from: date) -> str:
+def _line(resident: Resident, valid_from: date, *, has_level: bool) -> str:
     whole, thousandths = divmod(resident.thousandths, 1000)
-    return f"{resident.nhs_number},{resident.practice},{whole}.{thousandths:03},,{valid_from}\n"
+    return f"{resident.nhs_number},{resident.practice},{whole}.{thousandths:03},{resident.level if has_level else ''},{valid_from}\n"
 
 
 def _nhs_numbers(random: Random, count: int) -> list[str]:

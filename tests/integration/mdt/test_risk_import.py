@@ -129,12 +129,12 @@ async def test_a_fall_out_of_the_high_levels_is_published_and_a_return_begins_an
 async def test_bad_lines_are_reported_by_number_and_reason_and_stop_no_other(owner_url: str, keys: Keys, tmp_path: Path) -> None:
     async with mdt(owner_url, keys) as context:
         residents = population(counts={0: 40, 1: 30, 2: 20, 3: 10})
-        expected = write(tmp_path / "risk.csv", residents, FIRST, bad_lines=8)
+        expected = write(tmp_path / "risk.csv", residents, FIRST, bad_lines=10, duplicates=2, has_levels=True)
 
         report = await _take(context, (tmp_path / "risk.csv").read_bytes())
 
         assert [(row.line, row.reason.value) for row in report.bad_rows] == expected
-        assert (report.rows, report.accepted, report.levels) == (108, 100, (40, 30, 20, 10))
+        assert (report.rows, report.accepted, report.levels) == (112, 100, (40, 30, 20, 10))
         async with context.database.reading() as reader:
             stored = await import_report(reader, report.id)
         assert stored == report
