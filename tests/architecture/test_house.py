@@ -25,11 +25,11 @@ _RELAY = r"shared/messaging/relay\.py"  # one session for its lock, and its own 
 _SIDE_DOORS = {
     "commit": _PERSISTENCE,
     "rollback": _PERSISTENCE,
-    "connect": _PERSISTENCE,
-    "create_pool": _PERSISTENCE,
+    "asyncpg.connect": _PERSISTENCE,
+    "asyncpg.create_pool": _PERSISTENCE,
     "pool": f"{_PERSISTENCE}|{_RELAY}",
     "acquire": f"{_PERSISTENCE}|{_RELAY}",
-    "connection": rf"{_PERSISTENCE}|{_STORE}|services/\w+/queries/|shared/web/health\.py",  # health asks whether it answers
+    "connection": rf"{_PERSISTENCE}|{_STORE}|services/\w+/queries/|shared/\w+/health\.py",  # health asks whether it answers
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }
 
@@ -163,8 +163,9 @@ def _codes_of_http() -> set[str]:
 
 
 def _reached(source: Source) -> list[str]:
-    """The side doors that a file touches, as attributes of anything."""
-    return [node.attr for node in ast.walk(source.tree) if isinstance(node, ast.Attribute) and node.attr in _SIDE_DOORS]
+    """The side doors that a file touches: as attributes of anything, or of the driver."""
+    touched = [node for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)]
+    return [name for node in touched for name in (node.attr, ast.unparse(node)) if name in _SIDE_DOORS]
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
