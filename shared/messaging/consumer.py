@@ -5,12 +5,12 @@ supervisor that crashes, acknowledgement after the commit, at least once. Duplic
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from mode import CrashingSupervisor
 
@@ -48,7 +48,7 @@ class Consumer:
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
         self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
-        self.is_assigned = False  # whether this process has its part of the work, which may be none
+        self.is_working = False  # whether this process has its part of the work, which may be none
 
     async def run(self) -> None:
         """Runs until cancelled. Raises ConsumerStopped, with what stopped it as its cause."""
@@ -67,7 +67,7 @@ class Consumer:
             await app.start()
             await app.wait_until_stopped()
         finally:
-            self.is_assigned = False
+            self.is_working = False
             await app.stop()
         raise ConsumerStopped(self._context) from app.crash_reason
 
@@ -93,10 +93,10 @@ class Consumer:
         return app
 
     async def _note_assignment(self, *_: Any, **__: Any) -> None:
-        self.is_assigned = True
+        self.is_working = True
 
     async def _note_revocation(self, *_: Any, **__: Any) -> None:
-        self.is_assigned = False
+        self.is_working = False
 
     async def _consume(self, stream: Any) -> None:
         async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
@@ -111,26 +111,32 @@ class Consumer:
         return Record(topic, message.partition, message.offset, message.key, message.value, tuple(headers))
 
     async def _watch_lag(self) -> None:
-        """Of the whole group, by a client of its own: right also while this process is stuck, waits, or has no partition."""
+        """Of the whole group, by clients of its own: right also while this process is stuck, waits, or has no partition."""
         while True:
-            with suppress(KafkaError, OSError):
-                async with AIOKafkaConsumer(
-                    bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False, request_timeout_ms=5_000
-                ) as client:
-                    while True:
-                        await self._note_lag(client)
-                        await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            try:
+                await admin.start()
+                await client.start()
+                while True:
+                    await self._note_lag(admin, client)
+                    await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+            except (KafkaError, OSError) as problem:
+                log.warning("consumer.lag-unknown", context_name=self._context, problem=type(problem).__name__)
+            finally:
+                await client.stop()
+                await admin.close()
             await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
 
-    async def _note_lag(self, client: AIOKafkaConsumer) -> None:
-        await client.topics()
-        partitions = [TopicPartition(topic, number) for topic in self._topics for number in client.partitions_for_topic(topic) or ()]
+    async def _note_lag(self, admin: AIOKafkaAdminClient, client: AIOKafkaConsumer) -> None:
+        described = await admin.describe_topics(self._topics)
+        partitions = [TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]]
+        done = await admin.list_consumer_group_offsets(self._group)
         first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
         for partition in partitions:
-            done = await client.committed(partition)
-            lag = end[partition] - max(done or 0, first[partition])
+            applied = max(done[partition].offset if partition in done else 0, first[partition])
             topic = partition.topic.removeprefix(self._prefix)
-            metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(lag, 0))
+            metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(end[partition] - applied, 0))
 
     async def _wait_for_operator(self) -> None:
         """A process that was started anew after too many were parked would only park more."""

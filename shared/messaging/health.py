@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,10 +19,21 @@ _LONGEST_WAIT_SECONDS = 10.0
 Answer = tuple[HTTPStatus, str, bytes]
 
 
-class Health:
-    """`parts` says of each part of the worker whether it does its work, or stands by to."""
+class Part(Protocol):
+    """What runs in a worker until it is cancelled, or cannot go on."""
 
-    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Callable[[], bool]]) -> None:
+    @property
+    def is_working(self) -> bool:
+        """Whether it does its work, or stands by to."""
+        ...
+
+    async def run(self) -> None: ...
+
+
+class Health:
+    """Looks at the parts of a worker, and at its database."""
+
+    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Part]) -> None:
         self._database, self._context, self._parts = database, context, parts
         self._answers: Mapping[str, Callable[[], Awaitable[Answer]]] = {
             "/livez": self._live,
@@ -34,7 +45,7 @@ class Health:
         return await asyncio.start_server(self._answer, host, port)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        with suppress(OSError, ValueError, IndexError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
                 status, media_type, body = await self._of(request.split(b" ", 2)[1].decode("latin-1"))
@@ -51,7 +62,7 @@ class Health:
         return _json(HTTPStatus.OK, {"status": "alive"})
 
     async def _ready(self) -> Answer:
-        waits = sorted(name for name, is_working in self._parts.items() if not is_working())
+        waits = sorted(name for name, part in self._parts.items() if not part.is_working)
         if not await self._database_answers():
             waits.append("database")
         if waits:

@@ -17,6 +17,8 @@ _EVERY_SECONDS = 3600.0
 
 
 class Housekeeper:
+    is_working = True  # it needs nothing but the database
+
     def __init__(self, database: Database[Any], context: str, keep: Keep) -> None:
         self._database, self._context, self._keep = database, context, keep
 

@@ -84,7 +84,12 @@ class Relay:
         self._database, self._context, self._bootstrap, self._prefix, self._pace = database, context, bootstrap, prefix, pace
         self._topics: list[str] = []
         self._held: set[str] = set()
-        self.is_leading: bool | None = None  # None while that is not known
+        self._is_leading: bool | None = None  # None while that is not known
+
+    @property
+    def is_working(self) -> bool:
+        """It leads, or knows that another does."""
+        return self._is_leading is not None
 
     async def run(self) -> None:
         """Runs until cancelled. Raises AnotherCluster when the broker was replaced while it ran."""
@@ -93,14 +98,14 @@ class Relay:
                 async with self._database.pool.acquire() as connection:
                     await self._when_leading(connection)
             except _TROUBLE as problem:
-                self.is_leading = None
+                self._is_leading = None
                 metrics.RELAY_TROUBLE.labels(self._context).inc()
                 log.warning("relay.trouble", context_name=self._context, problem=type(problem).__name__)
             await asyncio.sleep(self._pace.trouble)
 
     async def _when_leading(self, connection: Connection) -> None:
         while not await connection.fetchval(_LEAD):
-            self.is_leading = False
+            self._is_leading = False
             await asyncio.sleep(self._pace.standby)
         try:
             await self._lead(connection)
@@ -117,7 +122,7 @@ class Relay:
             await admin.start()
             await self._know_cluster(connection, admin)
             await producer.start()
-            self.is_leading = True
+            self._is_leading = True
             while True:
                 await self._know_topics(connection, admin)
                 await self._send_for_a_while(connection, producer)
@@ -158,7 +163,7 @@ class Relay:
         self._held.clear()
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
         for row in await connection.fetch(_NOWHERE, self._topics):
-            self._hold(row["topic"], "the topic is absent")
+            self._tell_held(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         self._database.committed.clear()
@@ -176,19 +181,29 @@ class Relay:
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         """All of them, in order; those that are acknowledged are added to `sent`. Raises what is no fault of the events themselves."""
         for together in _rounds(rows):
+            refused: list[asyncpg.Record] = []
             free = [row for row in together if _place(row) not in self._held]
-            outcomes = await asyncio.gather(*[await self._hand_over(producer, row) for row in free], return_exceptions=True)
-            trouble: BaseException | None = None
-            for row, outcome in zip(free, outcomes, strict=True):
-                if not isinstance(outcome, BaseException):
-                    sent.append(row)
-                elif isinstance(outcome, _UNDELIVERABLE):
-                    self._held.add(_place(row))
-                    self._hold(row["topic"], type(outcome).__name__)
-                else:
-                    trouble = trouble or outcome
-            if trouble:
-                raise trouble
+            await self._send_at_once(producer, free, sent, refused)
+            for row in refused:  # the producer makes batches, which Kafka refuses whole: alone each shows whether it is at fault
+                held: list[asyncpg.Record] = []
+                await self._send_at_once(producer, [row], sent, held)
+                for each in held:
+                    self._hold(each)
+
+    async def _send_at_once(
+        self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record], refused: list[asyncpg.Record]
+    ) -> None:
+        outcomes = await asyncio.gather(*[await self._hand_over(producer, row) for row in rows], return_exceptions=True)
+        trouble: BaseException | None = None
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if not isinstance(outcome, BaseException):
+                sent.append(row)
+            elif isinstance(outcome, _UNDELIVERABLE):
+                refused.append(row)
+            else:
+                trouble = trouble or outcome
+        if trouble:
+            raise trouble
 
     async def _hand_over(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> Awaitable[object]:
         """To the producer, which keeps the order of a partition; gives what becomes of it."""
@@ -201,7 +216,11 @@ class Relay:
             return _failed(problem)
         return future
 
-    def _hold(self, topic: str, problem: str) -> None:
+    def _hold(self, row: asyncpg.Record) -> None:
+        self._held.add(_place(row))
+        self._tell_held(row["topic"], "Kafka does not take it")
+
+    def _tell_held(self, topic: str, problem: str) -> None:
         metrics.RELAY_HELD.labels(self._context, topic).inc()
         log.error("relay.held-back", context_name=self._context, topic=topic, problem=problem)
 

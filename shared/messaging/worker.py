@@ -8,14 +8,14 @@ import asyncio
 import os
 import signal
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import Consumer
 from shared.messaging.handling import Wiring
-from shared.messaging.health import Health
+from shared.messaging.health import Health, Part
 from shared.messaging.housekeeper import Housekeeper
 from shared.messaging.intake import Intake
 from shared.messaging.relay import Relay
@@ -26,12 +26,6 @@ from shared.persistence.keeping import KEEP, Keep
 log = structlog.get_logger()
 
 _PATIENCE_SECONDS = 10.0
-
-
-class Part(Protocol):
-    """What runs in a worker until it is cancelled, or cannot go on."""
-
-    async def run(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +39,13 @@ class Watch:
 class Worker:
     def __init__(self, database: Database[Any], wiring: Wiring, kafka: Kafka, watch: Watch = Watch(), keep: Keep = KEEP) -> None:
         self._database, self._context, self._watch = database, wiring.context, watch
-        relay = Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix)
-        consumer = Consumer(Intake(database, wiring), wiring.context, wiring.topics, kafka)
         self._parts: dict[str, Part] = {
-            "relay": relay,
+            "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
             "timekeeper": Timekeeper(database, wiring),
-            "consumer": consumer,
+            "consumer": Consumer(Intake(database, wiring), wiring.context, wiring.topics, kafka),
             "housekeeper": Housekeeper(database, wiring.context, keep),
         }
-        self._health = Health(
-            database, wiring.context, {"relay": lambda: relay.is_leading is not None, "consumer": lambda: consumer.is_assigned}
-        )
+        self._health = Health(database, wiring.context, self._parts)
 
     async def run(self) -> int:
         """The exit code: 0 after SIGTERM or SIGINT, 1 when a part could not go on. Raises OSError when its port is taken."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -16,10 +17,11 @@ from shared.messaging.address import Kafka
 from shared.messaging.consumer import BATCH, SESSION_SECONDS, Consumer, ConsumerStopped
 from shared.messaging.intake import Intake
 from shared.persistence import parked
+from shared.telemetry import metrics
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 from tests.integration.platform.receiving import RECEIVING
-from tests.integration.platform.test_relay import relaying
+from tests.integration.platform.test_relay import relaying, until_sent
 
 GROUP = "navigation"
 
@@ -31,6 +33,10 @@ class Noting(Intake):
         super().__init__(post.receiver.database, RECEIVING)
         self.batches: list[list[Record]] = []
         self.broken: Exception | None = None
+        self.stopped = False
+
+    async def may_go_on(self) -> bool:
+        return not self.stopped and await super().may_go_on()
 
     async def apply(self, records: Sequence[Record]) -> None:
         self.batches.append(list(records))
@@ -47,10 +53,10 @@ class Consuming:
 
 @asynccontextmanager
 async def consuming(
-    post: Post, kafka: Kafka, broken: Exception | None = None, session: float = SESSION_SECONDS
+    post: Post, kafka: Kafka, broken: Exception | None = None, session: float = SESSION_SECONDS, *, stopped: bool = False
 ) -> AsyncIterator[Consuming]:
     running = Consuming(Noting(post))
-    running.intake.broken = broken
+    running.intake.broken, running.intake.stopped = broken, stopped
     made = Consumer(running.intake, GROUP, [TOPIC], kafka, session=session)
     running.task = asyncio.create_task(made.run())
     try:
@@ -172,12 +178,61 @@ async def test_a_poisonous_event_does_not_stop_the_consumer(post: Post, kafka: K
                 await asyncio.sleep(0.02)
 
 
+def lag() -> float:
+    samples = [each for metric in metrics.CONSUMER_LAG.collect() for each in metric.samples]
+    return sum(each.value for each in samples if (each.labels["context"], each.labels["topic"]) == (GROUP, TOPIC))
+
+
+async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post: Post, kafka: Kafka) -> None:
+    post.behaviour.failing.add(Condition.FALL)
+    async with relaying(post, kafka):
+        for _ in range(7):
+            await post.send()
+        await until_sent(post)
+        async with consuming(post, kafka, stopped=True):
+            await until(lambda: lag() == 7, within=20)
+        async with consuming(post, kafka):
+            await until(lambda: lag() == 0, within=30)
+
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_a_consumer_that_was_stopped_by_what_was_parked_waits_for_the_operator(post: Post, kafka: Kafka) -> None:
+    await post.send()
+    async with relaying(post, kafka), consuming(post, kafka, stopped=True) as running:
+        await asyncio.sleep(3)
+        assert await post.effects() == []
+        assert not running.task.done()
+
+        running.intake.stopped = False
+        await until_applied(post, 1)
+
+
+def folders() -> set[Path]:
+    return set(Path().glob("*-data"))
+
+
+async def test_a_consumer_leaves_no_folder_where_it_runs(post: Post, kafka: Kafka) -> None:
+    before = folders()
+    async with relaying(post, kafka), consuming(post, kafka):
+        await post.send()
+        await until_applied(post, 1)
+
+    assert folders() == before
+
+
 async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: Post, kafka: Kafka) -> None:
     elsewhere = Kafka(kafka.bootstrap, f"{new_id().hex}.")
     async with consuming(post, Kafka("127.0.0.1:9")) as nowhere, consuming(post, elsewhere) as topicless:
         await asyncio.sleep(1.5)
         assert not nowhere.task.done()
         assert not topicless.task.done()
+
+
+async def until(holds: Callable[[], bool], within: float) -> None:
+    async with asyncio.timeout(within):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 async def _send_to_all(post: Post, count: int) -> None:

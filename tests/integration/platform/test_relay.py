@@ -8,14 +8,19 @@ from datetime import timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from prometheus_client import REGISTRY
 
 from infra.topics import declarations
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, decode, read_envelope
 from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.ids import new_id
+from shared.messaging import topics
 from shared.messaging.address import Kafka
 from shared.messaging.relay import AnotherCluster, Pace, Relay
+from shared.messaging.topics import Layout, TopicDeclaration
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 
@@ -37,10 +42,21 @@ async def relaying(post: Post, kafka: Kafka, pace: Pace = QUICK) -> AsyncIterato
         await asyncio.wait([task])
 
 
-async def until_sent(post: Post) -> None:
+async def until_sent(post: Post, left: int = 0) -> None:
     async with asyncio.timeout(20):
-        while await post.count("rapid_care.outbox"):
+        while await post.count("rapid_care.outbox") > left:
             await asyncio.sleep(0.01)
+
+
+async def limit(kafka: Kafka, most_bytes: int) -> None:
+    """Of what the broker takes as one batch."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        name = kafka.prefix + TOPIC
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": str(most_bytes)})])
+    finally:
+        await admin.close()
 
 
 async def on_kafka(kafka: Kafka, topic: str = TOPIC) -> list[Record]:
@@ -99,6 +115,55 @@ async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_a
     numbers = {row["subject"]: row["seq"] for row in await post.owner.fetch("SELECT subject, seq FROM rapid_care.event")}
     assert numbers[late.id] < numbers[quick.id]
     assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(quick.id), str(late.id)}
+
+
+async def test_what_kafka_will_not_take_holds_back_its_key_and_nobody_else_and_goes_when_it_may(post: Post, kafka: Kafka) -> None:
+    person = new_id()
+    large = await post.send(person, Condition.FALL)
+    await post.owner.execute("UPDATE rapid_care.event SET data = data || repeat(' ', 5000)::bytea WHERE subject = $1", large.id)
+    await post.accept(large.id, 1)
+    others = [await post.send() for _ in range(5)]
+    await limit(kafka, 3000)
+    async with relaying(post, kafka):
+        await until_sent(post, left=2)
+        assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(parcel.id) for parcel in others}
+
+        later = await post.send()
+        await until_sent(post, left=2)
+        await limit(kafka, 1_000_000)
+        await until_sent(post)
+
+    found = [read_envelope(record) for record in await on_kafka(kafka)]
+    assert [each.sequence for each in found if each.subject == str(large.id)] == [1, 2]
+    assert len(found) == 2 + len(others) + 1
+    assert str(later.id) in {each.subject for each in found}
+
+
+async def test_an_absent_topic_holds_up_no_other_and_is_served_when_it_appears(post: Post, kafka: Kafka) -> None:
+    lost, other = await post.send(), await post.send()
+    await post.owner.execute("UPDATE rapid_care.event SET topic = 'rapid-care.absent' WHERE subject = $1", lost.id)
+    async with relaying(post, kafka):
+        await until_sent(post, left=1)
+        assert [read_envelope(record).subject for record in await on_kafka(kafka)] == [str(other.id)]
+
+        absent = TopicDeclaration("rapid-care.absent", is_compacted=False, retention_days=1)
+        await topics.create(kafka.bootstrap, [absent], Layout(prefix=kafka.prefix, partitions=1))
+        await until_sent(post)
+
+    assert [read_envelope(record).subject for record in await on_kafka(kafka, "rapid-care.absent")] == [str(lost.id)]
+
+
+async def test_how_long_an_event_took_is_measured(post: Post, kafka: Kafka) -> None:
+    def measured() -> float:
+        return REGISTRY.get_sample_value("care_relay_delay_seconds_count", {"context": "rapid_care"}) or 0
+
+    before = measured()
+    for _ in range(3):
+        await post.send()
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    assert measured() == before + 3
 
 
 async def test_of_two_relays_one_is_active_and_the_other_takes_over_when_it_dies(post: Post, kafka: Kafka) -> None:
@@ -194,6 +259,19 @@ async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(pos
         await until_sent(post)
 
     assert len(await on_kafka(kafka)) == 2
+
+
+async def test_however_much_is_sent_again_it_goes_in_portions(post: Post, kafka: Kafka) -> None:
+    await post.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one before')")
+    await post.owner.execute("""
+        INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data)
+        SELECT gen_random_uuid(), 'x', 'x', gen_random_uuid(), 1, gen_random_uuid(), now(), gen_random_uuid(), 'x', 'x', ''
+        FROM generate_series(1, 20001)""")
+
+    async with relaying(post, kafka) as relay:
+        await asyncio.wait([relay], timeout=20)
+
+    assert await post.count("rapid_care.outbox") == 20_001
 
 
 async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_known_of_a_person_is(post: Post, kafka: Kafka) -> None:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from infra.environment import environment
 from infra.keys import Keys
+from infra.local.ports import HOST, free_ports
 from infra.shifted_clock import jump
 from shared.clock import wall_clock
 from shared.messaging.address import Kafka
@@ -130,6 +132,30 @@ async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_d
 
     await workers.start("sender")
     await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
+
+
+async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post: Post, workers: Workers) -> None:
+    port = free_ports(1)[0]
+    await workers.start("sender", RAPID_CARE_METRICS_PORT=str(port))
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
+
+        async def is_ready() -> bool:
+            try:
+                return (await http.get("/readyz")).is_success
+            except httpx.TransportError:
+                return False
+
+        await until(is_ready)
+        await post.send()
+        await until(lambda: _none(post, "rapid_care.outbox"))
+
+        async def tells_its_lag() -> bool:
+            return 'care_consumer_lag{context="rapid_care"' in (await http.get("/metrics")).text
+
+        await until(tells_its_lag)
+        text = (await http.get("/metrics")).text
+
+    assert 'care_events_relayed_total{context="rapid_care"}' in text
 
 
 async def test_a_worker_that_is_asked_to_end_ends_well(post: Post, workers: Workers) -> None:

@@ -19,7 +19,7 @@ from shared.deployment import Deployment
 from shared.kernel.actor import SYSTEM, Actor
 from shared.messaging.handling import Wiring
 from shared.messaging.relay import Relay
-from shared.messaging.worker import Worker
+from shared.messaging.worker import Watch, Worker
 from shared.persistence.database import Database
 from shared.persistence.transaction import Cause, Once, Transaction
 from tests.integration.platform.parcels import SENDING, Behaviour
@@ -78,7 +78,8 @@ async def main(end: str, *fault: str) -> int:
 
 def _worker(database: FatalDatabase, wiring: Wiring, deployment: Deployment, fate: Fate) -> Worker:
     kafka = deployment.kafka()
-    worker = Worker(database, wiring, kafka)
+    port = os.environ.get(f"{wiring.context.upper()}_METRICS_PORT")
+    worker = Worker(database, wiring, kafka, Watch(int(port) if port else None))
     relay = FatalRelay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix)
     relay.fate = fate
     worker._parts["relay"] = relay
