@@ -5,8 +5,8 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from shared.contracts.codes import Locality, PlaceOfCare, Role, StepDown, TaskKind
-from shared.contracts.mdt import CrisisSection, Destination, FindingDestination, ScreeningOutcome
+from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
+from shared.contracts.mdt import CrisisSection, Destination, FindingDestination
 from shared.kernel.ids import PersonId
 
 

@@ -82,3 +82,19 @@ class StepDown(StrEnum):
     GP = "gp"
     NAVIGATION = "navigation"
     COMMUNITY_NURSING = "community-nursing"
+
+
+class ScreeningOutcome(StrEnum):
+    """Whether a case is for the meeting, E9."""
+
+    ELIGIBLE = "eligible"
+    NOT_ELIGIBLE = "not-eligible"
+
+
+class ReviewTrigger(StrEnum):
+    """Why a care plan is looked at again, domain.md §5.5."""
+
+    DUE_DATE = "due-date"
+    RAPID_CARE_CLOSED = "rapid-care-closed"
+    RISK_LEVEL_CROSSED = "risk-level-crossed"
+    PERSON_ASKED = "person-asked"

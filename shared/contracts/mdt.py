@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role, StepDown, TaskKind
+from shared.contracts.codes import Locality, PlaceOfCare, ReviewTrigger, RiskLevel, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.event import Code, Day, Event, Instant, Value
 
 
@@ -47,11 +47,6 @@ class MeetingCancelled(Event):
 
     reason: Code
     next_meeting_id: UUID
-
-
-class ScreeningOutcome(StrEnum):
-    ELIGIBLE = "eligible"
-    NOT_ELIGIBLE = "not-eligible"
 
 
 class Destination(StrEnum):
@@ -188,11 +183,8 @@ class CarePlanDeclined(Event):
     referral_ids: tuple[UUID, ...] = ()
 
 
-class CarePlanAgreed(Event):
-    """The person and the professionals agreed the plan; it is active. `referral_ids` are the referrals that this answers."""
-
-    TYPE = "mdt.care-plan.agreed.v1"
-    TOPIC = "mdt.care-plan"
+class _PlanInForce(Event):
+    """What a version says that the person agreed to."""
 
     plan_version: int
     preferred_place_of_care: PlaceOfCare
@@ -203,7 +195,14 @@ class CarePlanAgreed(Event):
     referral_ids: tuple[UUID, ...] = ()
 
 
-class CarePlanRevised(Event):
+class CarePlanAgreed(_PlanInForce):
+    """The person and the professionals agreed the plan; it is active. `referral_ids` are the referrals that this answers."""
+
+    TYPE = "mdt.care-plan.agreed.v1"
+    TOPIC = "mdt.care-plan"
+
+
+class CarePlanRevised(_PlanInForce):
     """A new version replaced the one before, which is kept. Its actions are the whole current list.
 
     `referral_ids` are the referrals that this answers.
@@ -211,21 +210,6 @@ class CarePlanRevised(Event):
 
     TYPE = "mdt.care-plan.revised.v1"
     TOPIC = "mdt.care-plan"
-
-    plan_version: int
-    preferred_place_of_care: PlaceOfCare
-    has_crisis_section: bool
-    review_on: Day
-    locality: Locality
-    actions: tuple[PlanAction, ...]
-    referral_ids: tuple[UUID, ...] = ()
-
-
-class ReviewTrigger(StrEnum):
-    DUE_DATE = "due-date"
-    RAPID_CARE_CLOSED = "rapid-care-closed"
-    RISK_LEVEL_CROSSED = "risk-level-crossed"
-    PERSON_ASKED = "person-asked"
 
 
 class CarePlanReviewDue(Event):

@@ -13,9 +13,9 @@ from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotOfTheMeeting, require_member
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
-from shared.contracts.codes import Locality, StepDown
+from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
-from shared.contracts.mdt import Destination, ScreeningOutcome
+from shared.contracts.mdt import Destination
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId
 from shared.web.answers import Action, Body, Page, actions, answer, created

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
 from services.mdt.domain import meeting
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import Locality, RiskLevel, Role
+from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
@@ -25,7 +25,6 @@ from shared.contracts.mdt import (
     CarePlanReviewDue,
     CarePlanRevised,
     PlanAction,
-    ReviewTrigger,
 )
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken

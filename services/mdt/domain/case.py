@@ -24,7 +24,7 @@ from services.mdt.commands import (
 from services.mdt.domain.meeting import Meeting, Place, Slot, require_quorate
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
-from shared.contracts.codes import Locality
+from shared.contracts.codes import Locality, ScreeningOutcome
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CaseClosed,
@@ -36,7 +36,6 @@ from shared.contracts.mdt import (
     CaseReferred,
     CaseScreened,
     CaseSteppedDown,
-    ScreeningOutcome,
 )
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken

@@ -15,9 +15,8 @@ from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notice import tell
 from services.mdt.store.standing import standing_of
 from services.mdt.store.tables import Tx
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import ScreeningOutcome
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.codes import RiskLevel, TaskKind
+from shared.contracts.codes import ReviewTrigger, RiskLevel, TaskKind
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
     CarePlanAgreed,
@@ -18,7 +18,6 @@ from shared.contracts.mdt import (
     CarePlanReviewDue,
     CarePlanRevised,
     CaseListed,
-    ReviewTrigger,
     RiskLevelCrossed,
 )
 from shared.contracts.navigation import TaskFulfilled, TaskOutcome, TaskSource

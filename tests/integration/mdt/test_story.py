@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from infra.keys import Keys
+from shared.contracts.codes import ReviewTrigger
 from shared.contracts.mdt import (
     CarePlanAgreed,
     CarePlanEnacted,
@@ -19,7 +20,6 @@ from shared.contracts.mdt import (
     LeadProposed,
     MeetingHeld,
     MeetingScheduled,
-    ReviewTrigger,
 )
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id

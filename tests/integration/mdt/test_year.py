@@ -15,8 +15,8 @@ from services.mdt.handlers.discussion import discuss_case
 from services.mdt.handlers.meeting import hold_meeting
 from services.mdt.store.case import listed_cases
 from services.mdt.store.meeting import meetings
-from shared.contracts.codes import Locality
-from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld, ScreeningOutcome
+from shared.contracts.codes import Locality, ScreeningOutcome
+from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld
 from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.mdt import MONDAY, mdt

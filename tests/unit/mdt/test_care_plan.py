@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.mdt.commands import FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import ActionOfNavigator, ActionUnknown, Due, Occurrence, Status
-from shared.contracts.codes import Locality, RiskLevel, Role
+from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
     CarePlanAgreed,
@@ -21,7 +21,6 @@ from shared.contracts.mdt import (
     CarePlanRecorded,
     CarePlanReviewDue,
     CarePlanRevised,
-    ReviewTrigger,
 )
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.transitions import Trigger

@@ -20,7 +20,7 @@ from services.mdt.domain.case import (
 from services.mdt.domain.meeting import MeetingNotBegun, Slot
 from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
-from shared.contracts.codes import RiskLevel
+from shared.contracts.codes import RiskLevel, ScreeningOutcome
 from shared.contracts.mdt import (
     CaseClosed,
     CaseDeferred,
@@ -30,7 +30,6 @@ from shared.contracts.mdt import (
     CaseReferred,
     CaseScreened,
     Destination,
-    ScreeningOutcome,
 )
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id

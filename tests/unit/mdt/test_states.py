@@ -10,8 +10,8 @@ import pytest
 from services.mdt import commands
 from services.mdt.domain import care_plan, case, lead, meeting, risk
 from services.mdt.domain.table_16 import Standing
-from shared.contracts.codes import Locality, Role, StepDown
-from shared.contracts.mdt import Destination, FindingDestination, ScreeningOutcome
+from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
+from shared.contracts.mdt import Destination, FindingDestination
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
