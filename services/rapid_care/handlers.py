@@ -15,17 +15,16 @@ from services.rapid_care.commands import (
 )
 from services.rapid_care.domain import capacity, care, clock, dispatch, roster
 from services.rapid_care.domain.opening import month_of
-from services.rapid_care.domain.response import AlreadyResponding, Response
+from services.rapid_care.domain.response import Occurrence, Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import copies
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
-from services.rapid_care.store.responses import is_admitted_since, responses, unfinished_of
+from services.rapid_care.store.responses import is_admitted_since, latest_of, responses, unfinished_of
 from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.event import Event
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted, Route
+from shared.contracts.referrals import CancelReason, PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted, Route
 from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, derived_id, new_id
@@ -33,6 +32,7 @@ from shared.persistence.timers import Timer
 
 #: Why a response is cancelled whose referral is no longer with Rapid Care.
 TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
+_GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
 
 
 async def accept_response(at: At, *, tx: Tx) -> Response:
@@ -96,28 +96,34 @@ async def roster_clinician(clinician_id: str, version: int, command: RosterClini
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Raises AlreadyResponding, and IllegalTransition when it went elsewhere after somebody here had accepted it."""
-    unfinished = await unfinished_of(tx, UUID(envelope.subject))
+    """Raises IllegalTransition when it went elsewhere after somebody here had accepted it."""
+    before = await latest_of(tx, UUID(envelope.subject))
+    is_unfinished = before is not None and before.ended_at is None
     if event.route is not Route.RAPID_CARE:
-        await _cancel(unfinished, event, ROUTED_ELSEWHERE, tx=tx)
+        await _cancel(before if is_unfinished else None, event.TYPE, ROUTED_ELSEWHERE, tx=tx)
         return
-    if unfinished:
-        raise AlreadyResponding(f"Response {unfinished.id} answers this referral.")
+    if before and is_unfinished:
+        await responses.save(tx, clock.ask_again(before, event, tx.now))
+        return
     decision = clock.request(
         event,
         response_id=new_id(),
         person_id=PersonId(UUID(envelope.key)),
         referral_id=UUID(envelope.subject),
         correlation_id=envelope.correlation_id,
+        before=before,
         policy=tx.policy,
         now=tx.now,
     )
     await responses.save(tx, decision)
-    await _count(event.received_at, tx)
+    if before is None:
+        await _count(event.received_at, tx)
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event, event.reason, tx=tx)
+    """Raises IllegalTransition when somebody here has accepted it, unless the person died or moved away."""
+    told_by = Occurrence.PERSON_GONE if event.reason in _GONE else event.TYPE
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), told_by, event.reason, tx=tx)
 
 
 async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
@@ -125,7 +131,7 @@ async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, t
 
     Raises IllegalTransition when somebody here has accepted it.
     """
-    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event, TAKEN_BACK, tx=tx)
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, TAKEN_BACK, tx=tx)
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
@@ -177,10 +183,10 @@ async def _who_goes(response: Response, command: AssignClinician, tx: Tx) -> Cli
     return roster.choose(others, response.condition, tx.policy)
 
 
-async def _cancel(unfinished: Response | None, told_by: Event, reason: str, *, tx: Tx) -> None:
+async def _cancel(unfinished: Response | None, told_by: str, reason: str, *, tx: Tx) -> None:
     """What has ended, or never was here, needs no cancelling."""
     if unfinished:
-        await responses.save(tx, clock.cancel(unfinished, told_by=told_by.TYPE, reason=reason, now=tx.now))
+        await responses.save(tx, clock.cancel(unfinished, told_by=told_by, reason=reason, now=tx.now))
 
 
 async def _count(received_at: datetime, tx: Tx) -> None:

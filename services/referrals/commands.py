@@ -9,7 +9,10 @@ from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReas
 
 @dataclass(frozen=True, slots=True)
 class Demographics:
-    """Who the person is and where they are registered; `residence` is the code of the council where they live (G13, G50)."""
+    """Who the person is and where they are registered; `residence` is the code of the council where they live (G13, G50).
+
+    What is None was not told now: it stays as it was, or is as the policy supposes.
+    """
 
     given_name: str
     family_name: str
@@ -17,7 +20,7 @@ class Demographics:
     address: str
     telephone: str | None
     practice_code: str
-    residence: str
+    residence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,17 @@ class ReviseRecord:
 
 @dataclass(frozen=True, slots=True)
 class TriageReferral:
-    """A clinician decides how urgent it is, and says why. `has_red_flag` means that life is in danger (G23)."""
+    """A clinician decides how urgent it is, and says why.
+
+    `has_red_flag` means that life is in danger (G23); None leaves that as it was. `is_by_telephone` means that a call is
+    enough to assess the person, and only then does a call stop the two hours (G05).
+    """
 
     urgency: Urgency
     is_complex: bool
     reason: str
-    has_red_flag: bool = False
+    has_red_flag: bool | None = None
+    is_by_telephone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

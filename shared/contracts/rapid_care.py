@@ -111,7 +111,7 @@ class ResponseHeldUntilOpening(Event):
 
 
 class ResponseAccepted(Event):
-    """Rapid Care takes it."""
+    """Rapid Care takes it. `routing` is the one of the referral that this and each later answer belongs to."""
 
     TYPE = "rapid-care.response.accepted.v1"
     TOPIC = "rapid-care.response"
@@ -119,6 +119,7 @@ class ResponseAccepted(Event):
     referral_id: UUID
     accepted_at: Instant
     due_at: Instant
+    routing: int | None = None
 
 
 class ResponseDeclined(Event):
@@ -129,6 +130,7 @@ class ResponseDeclined(Event):
 
     referral_id: UUID
     reason: DeclineReason
+    routing: int | None = None
 
 
 class ResponseAssigned(Event):
@@ -230,6 +232,7 @@ class ResponseEscalated(Event):
     TOPIC = "rapid-care.response"
 
     referral_id: UUID
+    routing: int | None = None
 
 
 class ResponseClosed(Event):
@@ -242,6 +245,7 @@ class ResponseClosed(Event):
     outcome: ResponseOutcome
     is_admission_avoided: bool
     benefit_pounds: int
+    routing: int | None = None
 
 
 class ResponseCancelled(Event):
@@ -255,8 +259,14 @@ class ResponseCancelled(Event):
     reason: Code
 
 
+class AvoidanceBasis(StrEnum):
+    """What was looked at. Hospitals do not report here yet, so an admission that did not come through Rapid Care is not seen."""
+
+    RESPONSES = "responses"
+
+
 class ResponseAvoidanceConfirmed(Event):
-    """Two weeks after an avoided admission was stated, no admission of the person had been seen (G22)."""
+    """Two weeks after an avoided admission was stated, no other response to the person had ended in hospital (G22)."""
 
     TYPE = "rapid-care.response.avoidance-confirmed.v1"
     TOPIC = "rapid-care.response"
@@ -264,6 +274,7 @@ class ResponseAvoidanceConfirmed(Event):
 
     referral_id: UUID
     benefit_pounds: int
+    basis: AvoidanceBasis = AvoidanceBasis.RESPONSES
 
 
 class CapacityLevel(StrEnum):

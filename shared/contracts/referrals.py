@@ -83,6 +83,7 @@ class Outcome(StrEnum):
     NO_ACCESS = "no-access"
     DECLINED_BY_PERSON = "declined-by-person"
     DIED = "died"
+    MOVED_AWAY = "moved-away"
     REDIRECTED_TO_EMERGENCY = "redirected-to-emergency"
 
 
@@ -161,7 +162,11 @@ class ReferralTriaged(Event):
 
 
 class ReferralRouted(Event):
-    """The Community Point of Access asked a receiver to take over. The original received time travels along (G02)."""
+    """The Community Point of Access asked a receiver to take over. The original received time travels along (G02).
+
+    `routing` counts how often a receiver was asked; an answer that repeats it says which asking it answers.
+    `is_by_telephone`: triage chose to assess the person by telephone (G05).
+    """
 
     TYPE = "referrals.referral.routed.v1"
     TOPIC = "referrals.referral"
@@ -178,6 +183,8 @@ class ReferralRouted(Event):
     practice_code: Code
     locality: Locality
     is_eligibility_overridden: bool
+    is_by_telephone: bool = False
+    routing: int = 1
 
 
 class ReferralAccepted(Event):
@@ -191,8 +198,19 @@ class ReferralAccepted(Event):
     accepted_at: Instant
 
 
+class ReferralAcceptanceCrossed(Event):
+    """A service accepted it that had been asked before, while it went elsewhere: the Community Point of Access decides who goes."""
+
+    TYPE = "referrals.referral.acceptance-crossed.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    service_code: Code
+    crossed_at: Instant
+
+
 class ReferralReturned(Event):
-    """The receiver gave it back; it is to be triaged anew under the same reference."""
+    """The receiver gave it back, or it was taken back unanswered; it is to be triaged anew under the same reference."""
 
     TYPE = "referrals.referral.returned.v1"
     TOPIC = "referrals.referral"
@@ -233,7 +251,7 @@ class ReferralInformationAnswered(Event):
 
 
 class ReferralUrgencyRaised(Event):
-    """A routine referral became urgent: a new clock from now, the original received time kept (G41)."""
+    """What was judged less became urgent: a new clock from now, unless it was urgent before (G02, G41)."""
 
     TYPE = "referrals.referral.urgency-raised.v1"
     TOPIC = "referrals.referral"

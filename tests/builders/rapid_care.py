@@ -78,6 +78,7 @@ def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
         "practice_code": "W07",
         "locality": Locality.WEST,
         "is_eligibility_overridden": False,
+        "routing": 1,
     }
     return ReferralRouted(**(fields | changes))
 

@@ -26,9 +26,9 @@ from services.referrals.commands import (
     TriageReferral,
 )
 from services.referrals.domain import Policy, deadlines, ending, routing, triage
-from services.referrals.domain.directory import Need, Serves, Service
+from services.referrals.domain.directory import Need, Practice, Serves, Service
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Due, Referral, Status, live_deadline
+from services.referrals.domain.referral import Due, Occurrence, Referral, Status, live_deadline
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
@@ -217,6 +217,8 @@ def a_referral(status: Status = Status.IDENTIFIED, **changes: Any) -> Referral:
         "is_identified": True,
         "received_at": received_at,
         "clock_starts_at": received_at,
+        "was_urgent": changes.get("urgency", urgency) is Urgency.URGENT,
+        "routing": int(is_with_receiver),
         "route": Route.SERVICE if is_with_receiver else None,
         "service_code": "district-nursing" if is_with_receiver else None,
         "receiver_organisation": "CLCH" if is_with_receiver else None,
@@ -247,23 +249,29 @@ def a_service(code: str = "district-nursing", **changes: Any) -> Service:
     return Service(**(fields | changes))
 
 
+def a_practice(code: str = "W07") -> Practice:
+    return Practice(code, Locality.WEST, "020 7946 0207", date(2013, 4, 1), None)
+
+
 def moves(
     now: datetime, policy: Policy, *, judged: Urgency = Urgency.ROUTINE
 ) -> Mapping[Trigger, Callable[[Referral], Decision[Referral]]]:
     """Each trigger of the state table with everything else in order, so that only the state can refuse it."""
-    person, befriending = a_person(), a_service("befriending")
+    person = a_person()
     triage_it = TriageReferral(judged, is_complex=False, reason="Seen")
     return {
         TriageReferral: lambda it: triage.triage(it, triage_it, triaged_by="clinician-1", now=now, policy=policy),
         RouteReferral: lambda it: _route(it, person, now, policy),
-        SignpostReferral: lambda it: routing.signpost(it, SignpostReferral("befriending"), service=befriending, now=now, policy=policy),
+        SignpostReferral: lambda it: _signpost(it, now, policy),
         RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
         AnswerInformation: lambda it: triage.answer_information(it, now),
         AcceptReferral: lambda it: routing.accept(it, now, policy),
         ReturnReferral: lambda it: routing.give_back(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
         CloseReferral: lambda it: ending.close(it, CloseReferral(Outcome.NEED_MET), now),
-        CancelReferral: lambda it: ending.cancel(it, CancelReferral(CancelReason.WITHDRAWN), has_joined=False, now=now),
+        CancelReferral: lambda it: ending.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
+        Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
+        Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
         Due.TRIAGE: lambda it: deadlines.remind(it, Due.TRIAGE, now, policy),
         Due.ACKNOWLEDGEMENT: lambda it: deadlines.remind(it, Due.ACKNOWLEDGEMENT, now, policy),
         Due.OUTCOME: lambda it: deadlines.remind(it, Due.OUTCOME, now, policy),
@@ -273,7 +281,15 @@ def moves(
 def _route(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral]:
     """To whoever takes it as it was triaged."""
     service = a_service("rapid-care" if referral.urgency is Urgency.URGENT else "care-navigation")
-    return routing.route(referral, RouteReferral(service.route, service.code), service=service, person=person, now=now, policy=policy)
+    command = RouteReferral(service.route, service.code)
+    return routing.route(referral, command, service=service, person=person, practice=a_practice(), now=now, policy=policy)
+
+
+def _signpost(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Where the person is looked after, which fits every urgency."""
+    person, service = a_person(practice_code="E85001"), a_service("health-elsewhere", serves=Serves.REGISTERED_ELSEWHERE)
+    command = SignpostReferral(service.code)
+    return routing.signpost(referral, command, service=service, person=person, practice=None, now=now, policy=policy)
 
 
 def _with_due(referral: Referral) -> Referral:

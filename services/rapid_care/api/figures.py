@@ -18,7 +18,10 @@ router = APIRouter(prefix="/figures")
 
 
 class FiguresView(View):
-    """Counts of the responses whose referrals came in the month. `due` is `met` plus `breached`; the others stand apart."""
+    """Counts of the referrals that came in the month; `due` is `met` plus `breached`, the others stand apart.
+
+    `declined` and `cancelled` count as often as it happened.
+    """
 
     month: str
     referrals: int

@@ -15,6 +15,7 @@ from services.rapid_care.domain.response import (
     NeedsUnclear,
     OutcomeDoesNotFit,
     ResponseNotFound,
+    TelephoneNotChosen,
 )
 from shared.kernel.at import At
 from shared.web.answers import answer
@@ -36,7 +37,7 @@ async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatc
     "/first-contact",
     name="RecordFirstContact",
     response_model=ResponseView,
-    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, *REFUSALS),
+    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotChosen, *REFUSALS),
 )
 async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """A clinician reached the person; the clock stops at the time that is stated."""

@@ -35,6 +35,7 @@ class ResponseView(VersionedView):
     clock_starts_at: datetime
     due_at: datetime
     crosses_close: bool
+    is_by_telephone: bool
     clock: Clock
     seconds_left: int | None
     guidance: GuidanceView | None
@@ -124,7 +125,7 @@ class BriefingView(View):
             what_matters=_what_matters(story, plan),
             preferred_place_of_care=plan.preferred_place_of_care if plan else None,
             crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
-            lead=_lead(briefing.lead) if briefing.lead else None,
+            lead=_lead(briefing.lead, person),
         )
 
 
@@ -144,7 +145,7 @@ def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, obje
     return own | {
         "clock": clock_of(response, now),
         "seconds_left": None if has_ended else round((response.due_at - now).total_seconds()),
-        "guidance": guidance(response.clock_starts_at, policy) if response.status is Status.HELD else None,
+        "guidance": guidance(response.clock_starts_at, policy) if now < response.clock_starts_at and not has_ended else None,
     }
 
 
@@ -159,5 +160,8 @@ def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:
     return CrisisPlanView(care_plan_id=plan.care_plan_id, plan_version=plan.plan_version, **dict(crisis))
 
 
-def _lead(lead: LeadActivated) -> LeadView:
-    return LeadView.model_validate(lead)
+def _lead(lead: LeadActivated | None, person: PersonRecordRecorded | None) -> LeadView | None:
+    """Without a lead the person's GP is (AC2, G15)."""
+    if lead is None and person is not None:
+        return LeadView(professional_id=f"gp-{person.practice_code}", role=Role.GP, organisation=person.practice_code, is_fallback=True)
+    return LeadView.model_validate(lead) if lead else None

@@ -69,13 +69,20 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
         benefit_pounds=policy.pounds_per_avoided_admission if is_avoided else 0,
         ended_at=now,
     )
-    events: list[Fact] = [*breach, *([ResponseEscalated(referral_id=closed.referral_id)] if is_admitted else []), _closed(closed)]
+    events: list[Fact] = [
+        *breach,
+        *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if is_admitted else []),
+        _closed(closed),
+    ]
     confirmation = [Deadline(Due.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
     return Decision(closed, events, confirmation, cancels=list(Due))
 
 
 def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datetime) -> Decision[Response]:
-    """Two weeks on, no admission was seen: what the clinician stated is confirmed (G22). Raises IllegalTransition, AdmittedSince."""
+    """Two weeks on, no admission was seen here: what the clinician stated is confirmed (G22), as far as Rapid Care can see.
+
+    Raises IllegalTransition, AdmittedSince.
+    """
     require(response.status, Due.AVOIDANCE, RESPONSE)
     if is_admitted_since:
         raise AdmittedSince("The person was admitted after the response had closed.")
@@ -100,4 +107,5 @@ def _closed(response: Response) -> ResponseClosed:
         outcome=response.outcome,
         is_admission_avoided=response.outcome is ResponseOutcome.ADMISSION_AVOIDED,
         benefit_pounds=response.benefit_pounds,
+        routing=response.routing,
     )

@@ -1,7 +1,8 @@
 """The two-hour clock: when it starts, when it warns, and whether somebody reached the person in time.
 
 It starts when the referral was received (G02), in closed hours at the next opening (G04), and nothing moves `due_at`
-afterwards. Every clock ends in exactly one way: met, breached, or released before its time. Sources: T1, T2, G05, G44, G53.
+afterwards, not even that a referral is given back and comes again. Every clock ends in exactly one way: met, breached, or
+released before its time. Sources: T1, T2, G05, G44, G53.
 """
 
 from dataclasses import replace
@@ -18,11 +19,14 @@ from services.rapid_care.domain.response import (
     ContactBeforeReceipt,
     ContactInFuture,
     Due,
+    Occurrence,
     Response,
     Status,
+    TelephoneNotChosen,
 )
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
+    ContactMode,
     ResponseAccepted,
     ResponseAtRisk,
     ResponseBreachCleared,
@@ -60,12 +64,14 @@ def request(
     person_id: PersonId,
     referral_id: UUID,
     correlation_id: UUID,
+    before: Response | None,
     policy: Policy,
     now: datetime,
 ) -> Decision[Response]:
     """A referral routed here becomes a response whose clock started when the referral was received (G02).
 
-    Received in closed hours it is held, and the clock starts at the next opening (G04, T1).
+    Received in closed hours it is held, and the clock starts at the next opening (G04, T1). `before` is the last response
+    to the same referral: on the same clock nothing is warned of twice, and what is breached is breached.
     """
     starts_at = next_opening(routed.clock_starts_at, policy)
     due_at = starts_at + policy.response_target
@@ -82,10 +88,21 @@ def request(
         due_at=due_at,
         crosses_close=due_at > closing(starts_at, policy),
         was_held=starts_at != routed.clock_starts_at,
+        is_by_telephone=routed.is_by_telephone,
+        routing=routed.routing,
+        breached_at=before.breached_at if before and before.clock_starts_at == starts_at else None,
     )
+    deadlines = _deadlines(response, before, policy)
     if response.status is Status.HELD:
-        return Decision(response, [_held(response)], [Deadline(Due.OPENING, starts_at), *_deadlines(response, policy)])
-    return Decision(response, [_requested(response)], _deadlines(response, policy))
+        return Decision(response, [_held(response)], [Deadline(Due.OPENING, starts_at), *deadlines])
+    return Decision(response, [_requested(response)], deadlines)
+
+
+def ask_again(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
+    """The Community Point of Access had taken it back while our acceptance was on its way: we have it, and say so again."""
+    require(response.status, Occurrence.ASKED_AGAIN, RESPONSE)
+    asked = replace(response, routing=routed.routing)
+    return Decision(asked, [_accepted(asked, now)])
 
 
 def open_held(response: Response) -> Decision[Response]:
@@ -98,8 +115,7 @@ def open_held(response: Response) -> Decision[Response]:
 def accept(response: Response, now: datetime) -> Decision[Response]:
     """Rapid Care takes it; the clock runs on."""
     require(response.status, AcceptResponse, RESPONSE)
-    event = ResponseAccepted(referral_id=response.referral_id, accepted_at=now, due_at=response.due_at)
-    return Decision(replace(response, status=Status.ACCEPTED), [event], cancels=[Due.OPENING])
+    return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[Due.OPENING])
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
@@ -107,14 +123,15 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
     require(response.status, DeclineResponse, RESPONSE)
     judged, breach = untold_breach(response, now)
     declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
-    return Decision(declined, [*breach, ResponseDeclined(referral_id=response.referral_id, reason=command.reason)], cancels=list(Due))
+    event = ResponseDeclined(referral_id=response.referral_id, reason=command.reason, routing=response.routing)
+    return Decision(declined, [*breach, event], cancels=list(Due))
 
 
 def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> Decision[Response]:
     """Nobody needs to go (any more): the referral was withdrawn, the person died or moved, or the referral was taken back.
 
-    `told_by` is the type of the event that said so: a cancelled referral ends the response wherever it stands (G39); one
-    that was taken back or routed elsewhere ends it only while nobody here has accepted it.
+    `told_by` is what said so: a person who is gone ends the response wherever it stands (G39); a referral that was
+    withdrawn, taken back or routed elsewhere only while nobody here has accepted it. Raises IllegalTransition.
     """
     require(response.status, told_by, RESPONSE)
     judged, breach = untold_breach(response, now)
@@ -126,9 +143,11 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
     """Stops the clock at the time that the clinician states (G05); standing at a closed door stops it too (G44).
 
     A contact exactly at the deadline is met (T2); one written up late but made in time clears a breach (G53).
-    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt.
+    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotChosen.
     """
     require(response.status, RecordFirstContact, RESPONSE)
+    if command.mode is ContactMode.TELEPHONE_BY_TRIAGE and not response.is_by_telephone:
+        raise TelephoneNotChosen("Triage asked for a visit.")
     if command.contacted_at > now:
         raise ContactInFuture("The contact lies in the future.")
     if command.contacted_at < response.received_at:
@@ -179,6 +198,10 @@ def clock_of(response: Response, now: datetime) -> Clock:
     return Clock.HELD if now < response.clock_starts_at else Clock.RUNNING
 
 
+def _accepted(response: Response, now: datetime) -> ResponseAccepted:
+    return ResponseAccepted(referral_id=response.referral_id, accepted_at=now, due_at=response.due_at, routing=response.routing)
+
+
 def _held(response: Response) -> ResponseHeldUntilOpening:
     return ResponseHeldUntilOpening(
         referral_id=response.referral_id,
@@ -202,6 +225,10 @@ def _requested(response: Response) -> ResponseRequested:
     )
 
 
-def _deadlines(response: Response, policy: Policy) -> list[Deadline]:
+def _deadlines(response: Response, before: Response | None, policy: Policy) -> list[Deadline]:
+    """Those that no response on the same clock has told: whatever fell due before the last one ended was told then."""
     warnings = [Deadline(Due.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
-    return [*warnings, Deadline(Due.BREACH, response.due_at + _INSTANT)]
+    every = [*warnings, Deadline(Due.BREACH, response.due_at + _INSTANT)]
+    if before is None or before.ended_at is None or before.clock_starts_at != response.clock_starts_at:
+        return every
+    return [deadline for deadline in every if deadline.due_at > before.ended_at]

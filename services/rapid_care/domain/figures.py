@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of the responses whose referrals were received in one month."""
+    """Counts of the referrals that were received in one month, each once; given back and cancelled as often as it was."""
 
     referrals: int
     met: int

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.rapid_care.domain.policy import Policy
+from shared.kernel import opening_hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,7 @@ class Guidance:
 
 def next_opening(instant: datetime, policy: Policy) -> datetime:
     """`instant` itself in opening hours, else the next opening. 07:00 is open, 22:00 is closed."""
-    local = instant.astimezone(ZoneInfo(policy.timezone))
-    if policy.opens <= local.time() < policy.closes:
-        return instant.astimezone(UTC)
-    day = local.date() + timedelta(days=local.time() >= policy.closes)
-    return _at(day, policy.opens, policy)
+    return opening_hours.next_opening(instant, policy.opens, policy.closes, ZoneInfo(policy.timezone))
 
 
 def closing(instant: datetime, policy: Policy) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from zoneinfo import available_timezones
 
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import Skill
@@ -40,3 +41,18 @@ class Policy:
     avoided_rate_assumption: float = 0.40
     pounds_per_avoided_admission: int = 2004
     avoidance_confirmed_after: timedelta = timedelta(days=14)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that no service can work by."""
+        if self.timezone not in available_timezones():
+            raise ValueError("timezone is not one of the IANA database")
+        if self.opens >= self.closes:
+            raise ValueError("opens must come before closes")
+        if any(not timedelta() < elapsed < self.response_target for elapsed in self.at_risk_after):
+            raise ValueError("at_risk_after must lie between the beginning of the clock and response_target")
+        if unmet := [condition.value for condition in Condition if not self.needed_skills.get(condition)]:
+            raise ValueError(f"needed_skills names nobody for {', '.join(unmet)}")
+        if not 0 < self.capacity_low <= self.capacity_high:
+            raise ValueError("capacity_low must not exceed capacity_high")
+        if self.avoidance_confirmed_after <= timedelta():
+            raise ValueError("avoidance_confirmed_after must be longer than nothing")

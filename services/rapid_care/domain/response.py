@@ -44,7 +44,7 @@ from shared.contracts.rapid_care import (
     ResponseSteppedDown,
 )
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
-from shared.kernel.errors import Conflict, NotFound, RuleBroken
+from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.transitions import Transitions, transition
 
@@ -65,6 +65,13 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+class Occurrence(StrEnum):
+    """The person died or moved away, which ends a response wherever it stands (G39); we are asked for what we have accepted."""
+
+    PERSON_GONE = "person-gone"
+    ASKED_AGAIN = "asked-again"
+
+
 class Due(StrEnum):
     """Deadlines of a response."""
 
@@ -77,6 +84,9 @@ class Due(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Response:
     """One promise to reach one person by `due_at`, which nothing ever moves.
+
+    A referral may be given back and come again: that is another response on the same clock. `routing` is which asking of
+    the referral it answers. `is_by_telephone` says that triage chose to assess by telephone (G05).
 
     `breached_at` is the first instant after `due_at` while nobody had reached the person; a contact that was made in
     time, but written up late, takes it away again (G53).
@@ -94,6 +104,8 @@ class Response:
     due_at: datetime
     crosses_close: bool = False
     was_held: bool = False
+    is_by_telephone: bool = False
+    routing: int = 1
     clinician_id: str | None = None
     contacted_at: datetime | None = None
     contact_mode: ContactMode | None = None
@@ -116,11 +128,6 @@ class ResponseNotFound(NotFound):
     code = "response-not-found"
 
 
-class AlreadyResponding(Conflict):
-    code = "already-responding"
-    advice = "The referral has a response that has not ended; continue that one."
-
-
 class ContactInFuture(RuleBroken):
     code = "contact-in-future"
     advice = "State the time at which the person was reached; it cannot lie ahead."
@@ -129,6 +136,11 @@ class ContactInFuture(RuleBroken):
 class ContactBeforeReceipt(RuleBroken):
     code = "contact-before-receipt"
     advice = "State the time at which the person was reached after the referral was received."
+
+
+class TelephoneNotChosen(RuleBroken):
+    code = "telephone-not-chosen"
+    advice = "Only where triage chose to assess by telephone does a call stop the clock: somebody must go."
 
 
 class NeedsUnclear(RuleBroken):
@@ -172,7 +184,9 @@ RESPONSE: Transitions = {
     Due.AT_RISK: transition(WAITING, (), ResponseAtRisk),
     Due.BREACH: transition(WAITING, (), ResponseBreached),
     Due.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
-    ReferralCancelled.TYPE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+    Occurrence.PERSON_GONE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+    ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+    Occurrence.ASKED_AGAIN: transition((*_TAKEN, *IN_CARE), (), ResponseAccepted),
 }

@@ -59,9 +59,14 @@ def fitting_skill(clinician: Clinician, condition: Condition, policy: Policy) ->
 
 
 def choose(roster: Sequence[Clinician], condition: Condition, policy: Policy) -> Clinician:
-    """Of those on duty with a needed skill, the one with the fewest open responses. Raises NobodyAvailable."""
-    needed = set(policy.needed_skills[condition])
-    able = [clinician for clinician in roster if clinician.is_on_duty and needed & set(clinician.skills)]
+    """Of those on duty with a needed skill, the one with the fewest open responses; of equals, whose skill fits best.
+
+    Raises NobodyAvailable.
+    """
+    needed = policy.needed_skills[condition]
+    able = [clinician for clinician in roster if clinician.is_on_duty and set(needed) & set(clinician.skills)]
     if not able:
         raise NobodyAvailable(f"Nobody on duty has a skill that {condition} needs.")
-    return min(able, key=lambda clinician: (clinician.open_responses, clinician.id))
+    return min(
+        able, key=lambda clinician: (clinician.open_responses, needed.index(fitting_skill(clinician, condition, policy)), clinician.id)
+    )

@@ -17,6 +17,13 @@ _UNFINISHED = Statement(
     .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
     .with_for_update()
 )
+_LATEST = Statement(
+    sa.select(RESPONSE)
+    .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"))
+    .order_by(RESPONSE.c.id.desc())
+    .limit(1)
+    .with_for_update()
+)
 _ADMITTED = Statement(
     sa.select(
         sa.exists().where(
@@ -34,6 +41,12 @@ _IN_CRISIS = Statement(
 async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The response of a referral that has not ended, locked."""
     row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
+    return None if row is None else responses.of(row)
+
+
+async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
+    """The last response to a referral, ended or not, locked."""
+    row = await tx.fetch_one(_LATEST, referral_id=referral_id)
     return None if row is None else responses.of(row)
 
 

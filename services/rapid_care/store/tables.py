@@ -31,6 +31,8 @@ RESPONSE = sa.Table(
     sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("crosses_close", sa.Boolean, nullable=False),
     sa.Column("was_held", sa.Boolean, nullable=False),
+    sa.Column("is_by_telephone", sa.Boolean, nullable=False),
+    sa.Column("routing", sa.Integer, nullable=False),
     sa.Column("clinician_id", sa.Text),
     sa.Column("contacted_at", INSTANT),
     sa.Column("contact_mode", sa.Text),
@@ -109,6 +111,6 @@ LEAD = sa.Table(
 )
 
 
-def is_one_of(column: "sa.Column[str]", values: Sequence[str]) -> sa.ColumnElement[bool]:
+def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
     """One parameter however many values there are, so that the statement is compiled once."""
     return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))

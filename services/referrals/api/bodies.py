@@ -17,7 +17,10 @@ Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
 
 
 class Demographics(Body):
-    """`residence` is the code of the council where the person lives; health care goes by practice, social care by residence."""
+    """`residence` is the code of the council where the person lives; health care goes by practice, social care by residence.
+
+    What is left out stays as it is recorded; of somebody new, the residence is taken to be here.
+    """
 
     given_name: Line
     family_name: Line
@@ -25,7 +28,7 @@ class Demographics(Body):
     address: Line
     telephone: Line | None = None
     practice_code: Code
-    residence: Code = "LBB"
+    residence: Code | None = None
 
     def command(self) -> commands.Demographics:
         return commands.Demographics(**dict(self))
@@ -71,13 +74,16 @@ class Revision(Body):
 
 
 class Triage(Body):
+    """A red flag stays until `has_red_flag` is false; `is_by_telephone` says that a call is enough to assess the person (G05)."""
+
     urgency: Urgency
     is_complex: bool = False
     reason: Words
-    has_red_flag: bool = False
+    has_red_flag: bool | None = None
+    is_by_telephone: bool = False
 
     def command(self) -> commands.TriageReferral:
-        return commands.TriageReferral(self.urgency, self.is_complex, self.reason, self.has_red_flag)
+        return commands.TriageReferral(self.urgency, self.is_complex, self.reason, self.has_red_flag, self.is_by_telephone)
 
 
 class Routing(Body):

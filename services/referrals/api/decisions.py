@@ -46,6 +46,7 @@ async def triage_referral(referral_id: UUID, body: bodies.Triage, caller: Triage
         directory.PracticeNotCovered,
         directory.ResidenceElsewhere,
         directory.LocalityNotCovered,
+        directory.LookedAfterHere,
         routing.RouteDoesNotFit,
         routing.NotComplex,
         routing.LifeInDanger,
@@ -62,7 +63,9 @@ async def route_referral(referral_id: UUID, body: bodies.Routing, caller: Triage
     "/{referral_id:uuid}/signpost",
     name="SignpostReferral",
     response_model=ReferralView,
-    responses=problems(*_ANY, directory.ServiceNotInDirectory),
+    responses=problems(
+        *_ANY, directory.ServiceNotInDirectory, directory.LookedAfterHere, directory.LocalityNotCovered, routing.SignpostIsNoRoute
+    ),
 )
 async def signpost_referral(referral_id: UUID, body: bodies.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person was told of a service of the directory."""
@@ -78,7 +81,7 @@ async def signpost_referral(referral_id: UUID, body: bodies.Signpost, caller: Tr
     responses=problems(*_ANY, triage.AlreadyUrgent),
 )
 async def raise_urgency(referral_id: UUID, body: bodies.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """It has become urgent: a new clock from now, the same reference."""
+    """It has become urgent: the same reference, and a new clock unless it was urgent before or nobody has judged it yet."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.raise_urgency(At(referral_id, version), body.command(), tx=tx)
     return answer(ReferralView.of(referral, tx.policy, tx.now))
@@ -114,10 +117,10 @@ async def answer_information(referral_id: UUID, body: bodies.Answer, caller: Ref
     "/{referral_id:uuid}/cancellation",
     name="CancelReferral",
     response_model=ReferralView,
-    responses=problems(*_ANY, OrganisationNotInvolved, ending.OthersRelyOnIt),
+    responses=problems(*_ANY, OrganisationNotInvolved, ending.CareUnderWay, ending.OthersRelyOnIt),
 )
 async def cancel_referral(referral_id: UUID, body: bodies.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The referrer withdraws it."""
+    """The referrer withdraws it; once a service has accepted it, only because the person died or moved away."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.cancel_referral(At(referral_id, version), body.command(), tx=tx)
     return answer(ReferralView.of(referral, tx.policy, tx.now))

@@ -17,6 +17,7 @@ from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.intake import receive_referral, today
 from services.referrals.queries import directory, referrals
+from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
@@ -38,6 +39,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"])
         person.DemographicsMissing,
         person.StoryMissing,
         person.IdentityDiffers,
+        person.BornInFuture,
         IdempotencyKeyReused,
     ),
 )
@@ -45,11 +47,9 @@ async def send_referral(body: bodies.NewReferral, caller: Referrer, once: Idempo
     """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
     async with unit.transaction(caller, once) as tx:
         received = await receive_referral(body.command(), tx=tx)
-        code = turn_to_now(received.referral, tx.now, tx.policy)
+        code = turn_to_now(received.joins or received.referral, tx.now, tx.policy)
         turn_to = await directory.service(tx, code, today(tx)) if code else None
-        view = ReceivedView.acknowledging(
-            received.referral, received.person, is_story_known=received.is_story_known, turn_to=turn_to, policy=tx.policy, now=tx.now
-        )
+        view = ReceivedView.acknowledging(received, turn_to=turn_to, policy=tx.policy, now=tx.now)
         return await created(tx, view, f"/referrals/{received.referral.id}")
 
 
@@ -58,16 +58,17 @@ async def own_referrals(
     caller: Referrer,
     unit: Unit,
     reference: Annotated[str | None, Query(description="As the confirmation had it: `CPA-XXXX-XXXX`", max_length=40)] = None,
+    whose: Whose = Whose.SENT,
     state: Literal["open", "ended"] = "open",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FollowedReferralView] | Page[ReferralView]:
-    """The referrals of one's own organisation, the newest first; or the one with a reference, with its feedback."""
+    """One's own referrals, or those of who is registered with one's practice, newest first; or the one with a reference, with feedback."""
     if reference is not None:
         return await _by_reference(reference, caller, unit)
     async with unit.transaction(caller) as tx:
         before = pages.newest_first(cursor)
-        found = await referrals.sent_by(tx, caller.organisation, is_open=state == "open", before=before, most=limit)
+        found = await referrals.followed_by(tx, caller.organisation, whose, is_open=state == "open", before=before, most=limit)
         return pages.of_newest(found, limit, tx.policy, tx.now)
 
 

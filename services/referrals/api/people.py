@@ -13,7 +13,7 @@ from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.views import ReferralView
 from services.referrals.domain import access
-from services.referrals.domain.person import NothingToRevise, Person, PersonNotFound
+from services.referrals.domain.person import BornInFuture, NothingToRevise, Person, PersonNotFound
 from services.referrals.handlers.intake import today
 from services.referrals.handlers.people import revise_record
 from services.referrals.queries import people, referrals, timeline
@@ -49,10 +49,11 @@ class RiskView(View):
 
 
 class PersonView(VersionedView):
-    """The record: who the person is and what they told once."""
+    """The record: who the person is and what they told once. `number_as_typed` is what came instead of a verified number."""
 
     id: UUID
     nhs_number: str | None
+    number_as_typed: str | None
     given_name: str
     family_name: str
     born_on: date
@@ -102,7 +103,7 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
     "/{person_id:uuid}/record",
     name="ReviseRecord",
     response_model=PersonView,
-    responses=problems(PersonNotFound, NothingToRevise, VersionConflict),
+    responses=problems(PersonNotFound, NothingToRevise, BornInFuture, VersionConflict),
 )
 async def revise(person_id: UUID, body: bodies.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct what is recorded about a person; every service gets the new record."""

@@ -129,6 +129,5 @@ def _open_to(referral: Referral, caller: Actor) -> Transitions:
         theirs &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
             _BY_RECEIVER if access.is_receiver(referral, caller) else set()
         )
-    if access.answers_itself(referral, caller):
-        theirs -= _BY_RECEIVER
+    theirs -= {command for command in _BY_RECEIVER if access.answers_itself(referral, caller, command)}
     return {trigger: row for trigger, row in possible(referral).items() if trigger in theirs}

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
-from services.referrals.domain.person import Person
 from services.referrals.domain.receiving import turn_to_now
 from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, live_deadline, owner
+from services.referrals.handlers.intake import Received
 from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
@@ -32,7 +32,10 @@ class DeadlineView(View):
 
 
 class ReferralView(VersionedView):
-    """An open referral always has an owner and a deadline. `turn_to_now` is for what cannot wait for us."""
+    """An open referral always has an owner and a deadline. `turn_to_now` is for what cannot wait for us.
+
+    `also_with` is a service that has accepted it before it heard that it went elsewhere.
+    """
 
     id: UUID
     reference: str
@@ -49,6 +52,7 @@ class ReferralView(VersionedView):
     referrer_organisation: str
     practice_code: str
     is_practice_covered: bool
+    is_by_telephone: bool
     locality: Locality
     received_at: datetime
     clock_starts_at: datetime
@@ -56,6 +60,7 @@ class ReferralView(VersionedView):
     deadline: DeadlineView | None
     route: Route | None
     service_code: str | None
+    also_with: str | None
     return_reason: ReturnReason | None
     suggestion: str | None
     turn_to_now: str | None
@@ -109,7 +114,7 @@ class FollowedReferralView(ReferralView):
     ) -> "FollowedReferralView":
         words = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question")
         return cls(
-            **referral_fields(referral, policy, now),
+            **referral_fields(referral, policy, now, joins=target),
             **{name: getattr(referral, name) for name in words},
             feedback=[FeedbackLine.model_validate(line) for line in lines],
             continued_as=None if target is None else JoinedView.model_validate(target),
@@ -144,22 +149,22 @@ class ReceivedView(ReferralView):
     turn_to: ServiceView | None
 
     @classmethod
-    def acknowledging(
-        cls, referral: Referral, person: Person, *, is_story_known: bool, turn_to: Service | None, policy: Policy, now: datetime
-    ) -> "ReceivedView":
+    def acknowledging(cls, received: Received, *, turn_to: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
+        person = received.person
         return cls(
-            **referral_fields(referral, policy, now),
-            is_story_known=is_story_known,
+            **referral_fields(received.referral, policy, now, joins=received.joins),
+            is_story_known=received.is_story_known,
             story=person.story if person.sharing is SharingPreference.DIRECT_CARE else None,
             turn_to=None if turn_to is None else ServiceView.model_validate(turn_to),
         )
 
 
-def referral_fields(referral: Referral, policy: Policy, now: datetime) -> dict[str, Any]:
+def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None) -> dict[str, Any]:
+    """`joins` is the referral that a merged one is looked after with."""
     computed = {
         "owner": _owner(referral, policy),
         "deadline": _deadline(referral),
-        "turn_to_now": turn_to_now(referral, now, policy),
+        "turn_to_now": turn_to_now(joins or referral, now, policy),
     }
     return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
 

@@ -1,5 +1,10 @@
-"""Who may see and move a referral: the Community Point of Access all, a referrer their own, a receiver what is with them (IG8)."""
+"""Who may see and move a referral: the Community Point of Access all, a referrer their own, a receiver what is with them (IG8).
 
+With a receiver it is until they give it back or close it, and then no longer. The practice where the person is registered
+follows it too, whoever sent it: the GP is told how a crisis ended (S24, rapid_care-8).
+"""
+
+from services.referrals.commands import ReturnReferral
 from services.referrals.domain.referral import Referral
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
@@ -25,12 +30,17 @@ def is_referrer(referral: Referral, actor: Actor) -> bool:
 
 
 def is_receiver(referral: Referral, actor: Actor) -> bool:
-    return RECEIVE in actor.scopes and referral.receiver_organisation == actor.organisation
+    return RECEIVE in actor.scopes and referral.ended_at is None and referral.receiver_organisation == actor.organisation
+
+
+def is_own_practice(referral: Referral, actor: Actor) -> bool:
+    return REFER in actor.scopes and referral.practice_code == actor.organisation
 
 
 def require_involved(referral: Referral, actor: Actor) -> None:
     """Raises OrganisationNotInvolved."""
-    if not (is_triager(actor) or is_referrer(referral, actor) or is_receiver(referral, actor)):
+    theirs = (is_referrer, is_receiver, is_own_practice)
+    if not (is_triager(actor) or any(is_theirs(referral, actor) for is_theirs in theirs)):
         raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
 
 
@@ -40,22 +50,23 @@ def require_referrer(referral: Referral, actor: Actor) -> None:
         raise OrganisationNotInvolved("Your organisation did not send this referral.")
 
 
-def require_receiver(referral: Referral, actor: Actor) -> None:
+def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
     """The receiving organisation, or the Community Point of Access for it, which may have been told by telephone.
 
     Raises OrganisationNotInvolved, ReceiverAnswersItself.
     """
     if not (is_triager(actor) or is_receiver(referral, actor)):
         raise OrganisationNotInvolved("This referral is not with your organisation.")
-    if answers_itself(referral, actor):
+    if answers_itself(referral, actor, command):
         raise ReceiverAnswersItself(f"The answer comes from {referral.service_code}.")
 
 
-def answers_itself(referral: Referral, actor: Actor) -> bool:
-    """Services of this product answer by their events; when one is overdue, the Community Point of Access may take it back."""
+def answers_itself(referral: Referral, actor: Actor, command: type) -> bool:
+    """Services of this product answer by their events. When one is overdue, the Community Point of Access may take it back, no more."""
     if referral.route in {None, Route.SERVICE}:
         return False
-    return referral.overdue_since is None or not is_triager(actor)
+    may_take_back = command is ReturnReferral and referral.overdue_since is not None and is_triager(actor)
+    return not may_take_back
 
 
 def require_lead(professional_id: str, actor: Actor) -> None:

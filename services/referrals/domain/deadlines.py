@@ -6,7 +6,7 @@ the clinical clock, which starts when a referral is received, is never touched h
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.referrals.domain.directory import Service
@@ -16,6 +16,7 @@ from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
 from shared.kernel.decision import Deadline, Decision
+from shared.kernel.opening_hours import next_opening
 from shared.kernel.working_days import working_days_later
 
 #: What is done at the deadline itself is in time (as T2 has it); the instant after is late.
@@ -25,14 +26,14 @@ _JUST_AFTER = timedelta(microseconds=1)
 def triage_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
     """When the Community Point of Access must have moved it on: minutes from now or from the next opening, or working days."""
     if referral.urgency is Urgency.URGENT:
-        return next_opening(now, policy.opens, policy.closes, policy) + policy.triage_urgent
+        return opening_of(now, policy.opens, policy.closes, policy) + policy.triage_urgent
     return working_days_later(now, policy.triage_routine_working_days, ZoneInfo(policy.timezone))
 
 
 def acknowledge_by(referral: Referral, service: Service, now: datetime, policy: Policy) -> datetime:
     """When the receiver must have answered; an urgent one counts from its next opening."""
     if referral.urgency is Urgency.URGENT:
-        return next_opening(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
+        return opening_of(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
     return working_days_later(now, policy.acknowledge_routine_working_days, ZoneInfo(policy.timezone))
 
 
@@ -62,20 +63,18 @@ def remind(referral: Referral, kind: Due, now: datetime, policy: Policy) -> Deci
     return Decision(reminded, [_overdue(referral, kind, due_at)], _rows(reminded))
 
 
-def next_opening(instant: datetime, opens: time | None, closes: time | None, policy: Policy) -> datetime:
-    """`instant` itself within the hours of day `opens` to `closes` (London time, every day), else when they begin next."""
-    local = instant.astimezone(ZoneInfo(policy.timezone))
-    if opens is None or closes is None or opens <= local.time() < closes:
+def opening_of(instant: datetime, opens: time | None, closes: time | None, policy: Policy) -> datetime:
+    """When somebody is there from `instant` on; a service without hours always is."""
+    if opens is None or closes is None:
         return instant
-    day = local.date() + timedelta(days=local.time() >= closes)
-    return datetime.combine(day, opens, local.tzinfo).astimezone(UTC)
+    return next_opening(instant, opens, closes, ZoneInfo(policy.timezone))
 
 
 def _chase(referral: Referral, kind: Due, now: datetime, policy: Policy) -> datetime:
     if kind is Due.OUTCOME:
         return now + policy.chase_outcome
     if referral.urgency is Urgency.URGENT:
-        return next_opening(now + policy.chase_urgent, policy.opens, policy.closes, policy)
+        return opening_of(now + policy.chase_urgent, policy.opens, policy.closes, policy)
     return working_days_later(now, policy.chase_routine_working_days, ZoneInfo(policy.timezone))
 
 

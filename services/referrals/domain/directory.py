@@ -35,11 +35,19 @@ class Need(StrEnum):
 
 
 class Serves(StrEnum):
-    """Whom a service is for: health care by registration (E8), social care by residence (G13), some anybody."""
+    """Whom a service is for: health care by registration (E8), social care by residence (G13), some anybody.
+
+    The last two name where somebody is looked after who is not entitled here: nobody is refused without a destination.
+    """
 
     REGISTERED = "registered-here"
     RESIDENT = "resident-here"
     ANYBODY = "anybody"
+    REGISTERED_ELSEWHERE = "registered-elsewhere"
+    RESIDENT_ELSEWHERE = "resident-elsewhere"
+
+
+ELSEWHERE = (Serves.REGISTERED_ELSEWHERE, Serves.RESIDENT_ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +112,20 @@ class BelowMinimumAge(RuleBroken):
 
 class PracticeNotCovered(RuleBroken):
     code = "practice-not-covered"
-    advice = "Health care goes by GP registration: an urgent need may be overridden with a reason, social care goes by residence."
+    advice = (
+        "Health care goes by GP registration: signpost to the community health services where the person is registered (health-elsewhere);"
+        " an urgent need may be overridden with a reason, social care goes by residence."
+    )
 
 
 class ResidenceElsewhere(RuleBroken):
     code = "residence-elsewhere"
-    advice = "Social care goes by residence: signpost to the council where the person lives."
+    advice = "Social care goes by residence: signpost to the council where the person lives (social-care-elsewhere)."
+
+
+class LookedAfterHere(RuleBroken):
+    code = "looked-after-here"
+    advice = "The person is entitled to this here: choose a service of the borough."
 
 
 class LocalityNotCovered(RuleBroken):
@@ -130,6 +146,10 @@ def hindrances(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
         found.append(ResidenceElsewhere(f"{service.code} serves those who live in the borough."))
     if service.serves is Serves.REGISTERED and not applicant.is_practice_covered:
         found.append(PracticeNotCovered(f"{service.code} serves those who are registered with a practice of the borough."))
+    if service.serves is Serves.REGISTERED_ELSEWHERE and applicant.is_practice_covered:
+        found.append(LookedAfterHere("The person is registered with a practice of the borough."))
+    if service.serves is Serves.RESIDENT_ELSEWHERE and applicant.is_resident:
+        found.append(LookedAfterHere("The person lives in the borough."))
     if service.minimum_age is not None and applicant.age < service.minimum_age:
         found.append(BelowMinimumAge(f"{service.code} is for people of {service.minimum_age} and older."))
     return found

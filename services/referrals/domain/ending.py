@@ -11,6 +11,11 @@ from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 
 
+class CareUnderWay(RuleBroken):
+    code = "care-under-way"
+    advice = "Ask the service that has it: it ends with an outcome there. Only a death or a move ends it from outside."
+
+
 class OthersRelyOnIt(RuleBroken):
     code = "others-rely-on-it"
     advice = "Another referral joined this one: ask the Community Point of Access to decide."
@@ -28,12 +33,19 @@ def close(referral: Referral, command: CloseReferral, now: datetime) -> Decision
 
 
 def cancel(referral: Referral, command: CancelReferral, *, has_joined: bool, now: datetime) -> Decision[Referral]:
-    """It is withdrawn, unless another referral joined it: that one's referrer still waits for help.
+    """It is withdrawn, unless care has begun, or another referral joined it: that one's referrer still waits for help.
 
-    Raises IllegalTransition, OthersRelyOnIt.
+    Raises IllegalTransition, CareUnderWay, OthersRelyOnIt.
     """
     permit(referral, CancelReferral)
-    if has_joined and command.reason not in _OF_THE_PERSON:
-        raise OthersRelyOnIt("Another referrer's referral was merged into this one.")
+    if command.reason not in _OF_THE_PERSON:
+        _require_unneeded(referral, has_joined=has_joined)
     cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason)
     return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason)], now)
+
+
+def _require_unneeded(referral: Referral, *, has_joined: bool) -> None:
+    if referral.status is Status.ACCEPTED:
+        raise CareUnderWay(f"{referral.service_code} has accepted it.")
+    if has_joined:
+        raise OthersRelyOnIt("Another referrer's referral was merged into this one.")

@@ -4,13 +4,14 @@ Sources: domain.md AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from uuid import UUID
 
 from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
+from services.referrals.domain.policy import Policy
 from shared.contracts.codes import Locality, Urgency
-from shared.contracts.referrals import PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -19,7 +20,10 @@ from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`id` is the pseudonym of a verified NHS number, and random while there is none. `correlation_id` is the last referral."""
+    """`id` is the pseudonym of a verified NHS number, and random while there is none. `correlation_id` is the last referral.
+
+    `number_as_typed` is what came instead of a verified number, for whoever checks it; it leaves this context in no event.
+    """
 
     id: PersonId
     correlation_id: UUID
@@ -33,6 +37,7 @@ class Person:
     residence: str
     locality: Locality
     story: Story
+    number_as_typed: str | None = None
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
     version: int = 0
 
@@ -55,6 +60,11 @@ class NhsNumberMissing(InvalidNhsNumber):
 class DemographicsMissing(RuleBroken):
     code = "demographics-missing"
     advice = "This person is not known here yet: send their demographics along, once."
+
+
+class BornInFuture(RuleBroken):
+    code = "born-in-future"
+    advice = "Check the birthday with the person."
 
 
 class StoryMissing(RuleBroken):
@@ -87,6 +97,12 @@ def claimed_number(received: ReceiveReferral) -> str | None:
         raise
 
 
+def require_born(demographics: Demographics | None, today: date) -> None:
+    """Raises BornInFuture."""
+    if demographics is not None and demographics.born_on > today:
+        raise BornInFuture("The birthday lies ahead.")
+
+
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
     """Whether the birthday that was sent is the record's. A valid number of somebody else must not open their record.
 
@@ -100,7 +116,7 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
 
 
 def register(
-    received: ReceiveReferral, *, person_id: PersonId, nhs_number: str | None, referral_id: UUID, locality: Locality
+    received: ReceiveReferral, *, person_id: PersonId, nhs_number: str | None, referral_id: UUID, locality: Locality, policy: Policy
 ) -> Decision[Person]:
     """The first referral of a person brings who they are and what they told. Raises DemographicsMissing, StoryMissing."""
     if received.demographics is None:
@@ -113,7 +129,8 @@ def register(
         nhs_number=nhs_number,
         locality=locality,
         story=received.story,
-        **asdict(received.demographics),
+        number_as_typed=None if nhs_number else received.nhs_number,
+        **asdict(received.demographics) | {"residence": received.demographics.residence or policy.residence},
     )
     return Decision(person, [_recorded(person)])
 
@@ -146,21 +163,40 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Deci
 
 
 def told_again(before: Story, now: Story) -> Story:
-    """The new telling in front, the earlier one in the history; what the new one leaves out is kept."""
-    earlier = [before.narrative] if before.narrative != now.narrative else []
-    history = _distinct([*before.history, *earlier, *now.history])
+    """The new telling in front, what it replaces in the history; what it leaves out is kept."""
+    replaced = [old for old, new in _answers(before, now) if old and new and old != new]
+    history = _distinct([*before.history, *replaced, *now.history])
     return Story(
         narrative=now.narrative,
         history=tuple(told for told in history if told != now.narrative),
         what_matters=now.what_matters or before.what_matters,
         communication_needs=_distinct([*before.communication_needs, *now.communication_needs]),
         preferred_visit_times=now.preferred_visit_times or before.preferred_visit_times,
-        contacts=now.contacts or before.contacts,
+        contacts=_joined(before.contacts, now.contacts),
     )
 
 
 def _who(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
-    return replace(person, locality=locality, **asdict(demographics)) if demographics else person
+    """What was told replaces what was recorded; what was not told stays."""
+    if demographics is None:
+        return person
+    told = {field.name: getattr(demographics, field.name) for field in fields(demographics)}
+    return replace(person, locality=locality, **{name: value for name, value in told.items() if value is not None})
+
+
+def _answers(before: Story, now: Story) -> list[tuple[str | None, str | None]]:
+    """What has one answer at a time."""
+    return [(getattr(before, name), getattr(now, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
+
+
+def _joined(before: Iterable[FamilyContact], now: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
+    """Everybody who was ever named; somebody named again brings what is new of them."""
+    joined: dict[tuple[str, str], FamilyContact] = {}
+    for contact in (*before, *now):
+        named = (contact.name.strip().casefold(), contact.relationship.strip().casefold())
+        told = contact.model_dump(exclude_none=True)
+        joined[named] = joined[named].model_copy(update=told) if named in joined else contact
+    return tuple(joined.values())
 
 
 def _distinct(told: Iterable[str]) -> tuple[str, ...]:

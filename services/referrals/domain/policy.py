@@ -1,7 +1,8 @@
 """The numbers of the Community Point of Access, each from domain.md; a deployment may set others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import time, timedelta
+from zoneinfo import available_timezones
 
 from shared.contracts.codes import Locality
 
@@ -45,3 +46,16 @@ class Policy:
     # G03, G23: whom to turn to when it cannot wait for us
     closed_hours_service: str = "out-of-hours-gp"
     emergency_service: str = "ambulance"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that no service can work by."""
+        if self.timezone not in available_timezones():
+            raise ValueError("timezone is not one of the IANA database")
+        if self.opens >= self.closes:
+            raise ValueError("opens must come before closes")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, timedelta) and value <= timedelta():
+                raise ValueError(f"{field.name} must be longer than nothing")
+            if isinstance(value, int) and value < 1:
+                raise ValueError(f"{field.name} must be one at least")

@@ -12,11 +12,13 @@ from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import deadlines
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import OPEN, Referral, Status
+from services.referrals.domain.referral import IN_HAND, OPEN, Referral, Status
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.decision import Decision
+
+_PRESSING = (Urgency.URGENT, Urgency.ROUTINE, Urgency.ADVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,16 @@ def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now:
 
 
 def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: datetime, policy: Policy) -> Referral | None:
-    """The newest open referral of the person for the same reason within the window.
+    """The newest referral of the person for the same reason within the window that is in somebody's hands.
 
-    An urgent one never disappears into one that is not urgent.
+    It never disappears into one that is less urgent, nor into one where nobody looks: the person was signposted.
     """
     fitting = [each for each in candidates if _is_same_trouble(received, each) and now - each.received_at <= policy.merge_window]
     return max(fitting, key=lambda each: each.received_at, default=None)
 
 
 def turn_to_now(referral: Referral, now: datetime, policy: Policy) -> str | None:
-    """The service that the caller must turn to without waiting for us, if any.
+    """The service that the caller must turn to without waiting for us, if any; of a merged one, as for the one that it joined.
 
     The ambulance when life is in danger (G23); the out-of-hours GP for an urgent one while we are closed (G03, G04).
     """
@@ -73,13 +75,13 @@ def turn_to_now(referral: Referral, now: datetime, policy: Policy) -> str | None
         return None
     if referral.has_red_flag:
         return policy.emergency_service
-    is_closed = deadlines.next_opening(now, policy.opens, policy.closes, policy) != now
+    is_closed = deadlines.opening_of(now, policy.opens, policy.closes, policy) != now
     return policy.closed_hours_service if is_closed and referral.urgency is Urgency.URGENT else None
 
 
 def _is_same_trouble(received: ReceiveReferral, other: Referral) -> bool:
-    is_as_urgent = received.urgency is not Urgency.URGENT or other.urgency is Urgency.URGENT
-    return other.status in OPEN and other.reason is received.reason and is_as_urgent
+    is_as_urgent = _PRESSING.index(other.urgency) <= _PRESSING.index(received.urgency)
+    return other.status in IN_HAND and other.reason is received.reason and is_as_urgent
 
 
 def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: datetime) -> Referral:
@@ -103,6 +105,7 @@ def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: 
         is_identified=is_identified,
         received_at=now,
         clock_starts_at=now,
+        was_urgent=received.urgency is Urgency.URGENT,
         merged_into=joins.id if joins else None,
         ended_at=now if joins else None,
     )

@@ -1,7 +1,8 @@
 """A referral: its states, who owns it, and by when its owner must act. The rules that move it stand in the modules beside.
 
 Each open state has an owner and a live deadline; only an ended one has neither (design.md, promise 2). `received_at` and
-the reference never change; `clock_starts_at` changes only when urgency is raised (G02, G41). Source: domain.md §5.2.
+the reference never change; `clock_starts_at` changes once at most, when what was judged less becomes urgent (G02, G41).
+Source: domain.md §5.2.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from shared.contracts.referrals import (
     CancelReason,
     Outcome,
     Reason,
+    ReferralAcceptanceCrossed,
     ReferralAccepted,
     ReferralAcknowledgementOverdue,
     ReferralCancelled,
@@ -72,6 +74,13 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Occurrence(StrEnum):
+    """An acceptance that crossed with what the Community Point of Access did meanwhile."""
+
+    ACCEPTED_AFTER_ALL = "accepted-after-all"
+    ACCEPTED_ELSEWHERE = "accepted-elsewhere"
+
+
 class Due(StrEnum):
     """What the owner of a referral must have done in time: moved it on, answered it, said how it ended."""
 
@@ -82,9 +91,11 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """One request for help. `urgency` is what was asked for until a clinician has judged it.
+    """One request for help. `urgency` is what was asked for until a clinician has judged it; `was_urgent` never turns false.
 
-    `asked_in` is the state that an information request was made in: asking stops nothing (domain.md §5.2).
+    `asked_in` is the state that an information request was made in: asking stops nothing (domain.md §5.2). `routing` counts
+    how often a receiver was asked: an answer says to which time it belongs. `also_with` is a service that has accepted it
+    before it heard that it went elsewhere.
     """
 
     id: UUID
@@ -104,6 +115,7 @@ class Referral:
     is_identified: bool
     received_at: datetime
     clock_starts_at: datetime
+    was_urgent: bool
     due_at: datetime | None = None
     overdue_since: datetime | None = None
     triaged_at: datetime | None = None
@@ -111,9 +123,12 @@ class Referral:
     triage_reason: str | None = None
     is_complex: bool = False
     has_red_flag: bool = False
+    is_by_telephone: bool = False
+    routing: int = 0
     route: Route | None = None
     service_code: str | None = None
     receiver_organisation: str | None = None
+    also_with: str | None = None
     override_reason: str | None = None
     return_reason: ReturnReason | None = None
     suggestion: str | None = None
@@ -142,6 +157,8 @@ _UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
 AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _ASKED)
 _AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _ASKED)
 OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
+#: Where somebody acts on it, or must choose who will: what another referrer asks for may rely on that.
+IN_HAND = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
 _NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_URGENT)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 
@@ -157,7 +174,7 @@ REFERRAL: Transitions = {
     ),
     TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
     RouteReferral: transition((*_ANY_TRIAGED, _ASKED), Status.ROUTED, ReferralRouted),
-    SignpostReferral: transition((Status.TRIAGED_ADVICE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
+    SignpostReferral: transition((Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
     RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _ASKED, ReferralInformationRequested),
     AnswerInformation: transition(_ASKED, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
     AcceptReferral: transition((Status.ROUTED, _ASKED), Status.ACCEPTED, ReferralAccepted),
@@ -165,6 +182,8 @@ REFERRAL: Transitions = {
     RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
     CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
     CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
+    Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+    Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
     Due.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
     Due.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
     Due.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
@@ -195,6 +214,8 @@ def possible(referral: Referral) -> Transitions:
     here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
     if referral.urgency is Urgency.URGENT:
         here.pop(RaiseUrgency, None)
+    if referral.route is None:
+        here.pop(Occurrence.ACCEPTED_AFTER_ALL, None)
     if referral.asked_in is None:
         return here
     return {trigger: row for trigger, row in here.items() if trigger is AnswerInformation or referral.asked_in in row.sources}

@@ -10,12 +10,20 @@ from zoneinfo import ZoneInfo
 
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import deadlines
-from services.referrals.domain.directory import OVERRIDABLE, Applicant, BelowMinimumAge, Service, age_on, hindrances
+from services.referrals.domain.directory import ELSEWHERE, OVERRIDABLE, Applicant, BelowMinimumAge, Practice, Service, age_on, hindrances
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Referral, Status, permit
+from services.referrals.domain.referral import Occurrence, Referral, Status, permit
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
+from shared.contracts.referrals import (
+    ReferralAcceptanceCrossed,
+    ReferralAccepted,
+    ReferralReturned,
+    ReferralRouted,
+    ReferralSignposted,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 
@@ -28,6 +36,11 @@ class RouteDoesNotFit(RuleBroken):
 class NotComplex(RuleBroken):
     code = "not-complex"
     advice = "The meeting takes the most complex cases: triage it as complex, or choose a service."
+
+
+class SignpostIsNoRoute(RuleBroken):
+    code = "signpost-is-no-route"
+    advice = "What needs a service is routed to it. Only who is looked after elsewhere is signposted there; else triage it as advice."
 
 
 class LifeInDanger(RuleBroken):
@@ -44,21 +57,33 @@ _FITTING: Mapping[Urgency, frozenset[Route]] = {
 
 
 def route(
-    referral: Referral, command: RouteReferral, *, service: Service, person: Person, now: datetime, policy: Policy
+    referral: Referral,
+    command: RouteReferral,
+    *,
+    service: Service,
+    person: Person,
+    practice: Practice | None,
+    now: datetime,
+    policy: Policy,
 ) -> Decision[Referral]:
-    """Asks a receiver to take over; the original received time travels along (G02).
+    """Asks a receiver to take over; the original received time travels along (G02), the person's practice as it is today.
 
     Raises IllegalTransition, LifeInDanger, RouteDoesNotFit, NotComplex and the refusals of eligibility.
     """
     permit(referral, RouteReferral)
     _fits(referral, command, service, policy)
-    is_overridden = _is_overridden(referral, command, service, _applicant(referral, person, now, policy))
+    is_overridden = _is_overridden(referral, command, service, _applicant(person, practice, now, policy))
     routed = replace(
         referral,
         status=Status.ROUTED,
+        practice_code=person.practice_code,
+        locality=person.locality,
+        is_practice_covered=practice is not None,
+        routing=referral.routing + 1,
         route=command.route,
         service_code=service.code,
         receiver_organisation=service.organisation,
+        also_with=None,
         override_reason=command.override_reason if is_overridden else None,
         return_reason=None,
         suggestion=None,
@@ -74,26 +99,54 @@ def route(
         received_at=referral.received_at,
         clock_starts_at=referral.clock_starts_at,
         acknowledge_by=acknowledge_by,
-        practice_code=referral.practice_code,
-        locality=referral.locality,
+        practice_code=routed.practice_code,
+        locality=routed.locality,
         is_eligibility_overridden=is_overridden,
+        is_by_telephone=referral.is_by_telephone,
+        routing=routed.routing,
     )
     return deadlines.begin(routed, [event], acknowledge_by)
 
 
-def signpost(referral: Referral, command: SignpostReferral, *, service: Service, now: datetime, policy: Policy) -> Decision[Referral]:
-    """The person is told of a service that stands in the directory (AC11), and is asked later whether it helped (T10)."""
+def signpost(
+    referral: Referral,
+    command: SignpostReferral,
+    *,
+    service: Service,
+    person: Person,
+    practice: Practice | None,
+    now: datetime,
+    policy: Policy,
+) -> Decision[Referral]:
+    """The person is told of a service that stands in the directory (AC11), and is asked later whether it helped (T10).
+
+    Who needs more than advice is signposted only to where they are looked after, when that is not here (G13).
+    Raises IllegalTransition, SignpostIsNoRoute and the refusals of eligibility.
+    """
     permit(referral, SignpostReferral)
+    if referral.urgency is not Urgency.ADVICE and service.serves not in ELSEWHERE:
+        raise SignpostIsNoRoute(f"It was triaged as {referral.urgency}.")
+    if service.serves in ELSEWHERE:
+        for hindrance in hindrances(service, _applicant(person, practice, now, policy)):
+            raise hindrance
     told = replace(referral, status=Status.SIGNPOSTED, service_code=service.code, receiver_organisation=None, route=None)
     return deadlines.begin(told, [ReferralSignposted(service_code=command.service_code)], deadlines.outcome_by(told, now, policy))
 
 
-def accept(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """The receiver has it, and owns it until it says how it ended."""
-    permit(referral, AcceptReferral)
+def accept(
+    referral: Referral, now: datetime, policy: Policy, trigger: type[AcceptReferral] | Occurrence = AcceptReferral
+) -> Decision[Referral]:
+    """The receiver has it, and owns it until it says how it ended; also when it was taken back while its acceptance was on the way."""
+    permit(referral, trigger)
     accepted = replace(referral, status=Status.ACCEPTED)
     event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now)
     return deadlines.begin(accepted, [event], deadlines.outcome_by(accepted, now, policy))
+
+
+def note_other_acceptance(referral: Referral, service_code: str, now: datetime) -> Decision[Referral]:
+    """A service that was asked before accepted it, not knowing that it went elsewhere: two may go, and somebody must decide."""
+    permit(referral, Occurrence.ACCEPTED_ELSEWHERE)
+    return Decision(replace(referral, also_with=service_code), [ReferralAcceptanceCrossed(service_code=service_code, crossed_at=now)])
 
 
 def give_back(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -102,6 +155,7 @@ def give_back(referral: Referral, command: ReturnReferral, now: datetime, policy
     returned = replace(
         referral,
         status=Status.RETURNED,
+        receiver_organisation=None,
         return_reason=command.reason,
         suggestion=command.suggestion,
         has_red_flag=referral.has_red_flag or command.reason is ReturnReason.LIFE_THREATENING,
@@ -129,10 +183,11 @@ def _is_overridden(referral: Referral, command: RouteReferral, service: Service,
     return bool(found)
 
 
-def _applicant(referral: Referral, person: Person, now: datetime, policy: Policy) -> Applicant:
+def _applicant(person: Person, practice: Practice | None, now: datetime, policy: Policy) -> Applicant:
+    """The person as they are recorded today, whatever was known when they were referred."""
     return Applicant(
         age=age_on(person.born_on, now.astimezone(ZoneInfo(policy.timezone)).date()),
-        locality=referral.locality,
-        is_practice_covered=referral.is_practice_covered,
+        locality=person.locality,
+        is_practice_covered=practice is not None,
         is_resident=person.residence == policy.residence,
     )

@@ -24,7 +24,7 @@ from shared.kernel.errors import RuleBroken
 
 class RedFlagIsUrgent(RuleBroken):
     code = "red-flag-is-urgent"
-    advice = "When life is in danger, triage as urgent; the caller is told to ring 999."
+    advice = "When life is in danger, triage as urgent; when it no longer is, say so: has_red_flag false, with the reason."
 
 
 class AlreadyUrgent(RuleBroken):
@@ -33,32 +33,36 @@ class AlreadyUrgent(RuleBroken):
 
 
 def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
-    """How urgent it is. A first triage and a return keep the clock; from routine to urgent is a new one (G02, G41).
+    """How urgent it is, and from when (`_clock`). A red flag stays until somebody says that it is none.
 
     Raises IllegalTransition, RedFlagIsUrgent.
     """
     permit(referral, TriageReferral)
-    if command.has_red_flag and command.urgency is not Urgency.URGENT:
+    has_red_flag = referral.has_red_flag if command.has_red_flag is None else command.has_red_flag
+    is_urgent = command.urgency is Urgency.URGENT
+    if has_red_flag and not is_urgent:
         raise RedFlagIsUrgent("Life in danger cannot wait.")
     judged = replace(
         referral,
         status=TRIAGED[command.urgency],
         urgency=command.urgency,
         is_complex=command.is_complex,
-        has_red_flag=command.has_red_flag,
+        has_red_flag=has_red_flag,
+        is_by_telephone=command.is_by_telephone,
+        was_urgent=referral.was_urgent or is_urgent,
+        clock_starts_at=_clock(referral, now) if is_urgent else referral.clock_starts_at,
         triaged_at=now,
         triaged_by=triaged_by,
         triage_reason=command.reason,
     )
     events: list[Event] = [ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now)]
-    if _has_become_urgent(referral, command):
-        judged = replace(judged, clock_starts_at=now)
-        events.append(ReferralUrgencyRaised(clock_starts_at=now))
+    if is_urgent and referral.triaged_at is not None and referral.urgency is not Urgency.URGENT:
+        events.append(ReferralUrgencyRaised(clock_starts_at=judged.clock_starts_at))
     return _with_its_deadline(referral, judged, events, now, policy)
 
 
 def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
-    """A new clock from now; the received time and the reference are kept, and it is to be routed anew (G41).
+    """It is to be routed anew, and its receiver so far no longer has it; the received time and the reference are kept (G41).
 
     Raises IllegalTransition, AlreadyUrgent.
     """
@@ -69,12 +73,18 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
         referral,
         status=Status.TRIAGED_URGENT,
         urgency=Urgency.URGENT,
-        clock_starts_at=now,
+        was_urgent=True,
+        clock_starts_at=_clock(referral, now),
+        route=None,
+        service_code=None,
+        receiver_organisation=None,
         triaged_at=now,
         triaged_by=raised_by,
         triage_reason=command.reason,
     )
-    return deadlines.begin(raised, [ReferralUrgencyRaised(clock_starts_at=now)], deadlines.triage_by(raised, now, policy))
+    return deadlines.begin(
+        raised, [ReferralUrgencyRaised(clock_starts_at=raised.clock_starts_at)], deadlines.triage_by(raised, now, policy)
+    )
 
 
 def request_information(referral: Referral, command: RequestInformation, now: datetime) -> Decision[Referral]:
@@ -91,9 +101,9 @@ def answer_information(referral: Referral, now: datetime) -> Decision[Referral]:
     return Decision(answered, [ReferralInformationAnswered(answered_at=now)])
 
 
-def _has_become_urgent(referral: Referral, command: TriageReferral) -> bool:
-    was_judged_less = referral.triaged_at is not None and referral.urgency is not Urgency.URGENT
-    return was_judged_less and command.urgency is Urgency.URGENT
+def _clock(referral: Referral, now: datetime) -> datetime:
+    """From when an urgent one counts: never later than it did before, and from its receipt unless somebody judged it less (G02, G41)."""
+    return referral.clock_starts_at if referral.was_urgent or referral.triaged_at is None else now
 
 
 def _with_its_deadline(before: Referral, judged: Referral, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:

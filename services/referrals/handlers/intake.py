@@ -13,28 +13,35 @@ from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
 from services.referrals.store.people import persons, queue_for
-from services.referrals.store.referrals import next_number, open_for, referrals
+from services.referrals.store.referrals import in_hand_for, next_number, referrals
 from services.referrals.store.tables import Tx
 from shared.kernel.ids import PersonId, new_id
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the referrer is answered with: the story of a known person comes back for confirmation (AC1)."""
+    """What the referrer is answered with: the story of a known person comes back for confirmation (AC1).
+
+    `joins` is the referral that a merged one is looked after with.
+    """
 
     referral: Referral
+    joins: Referral | None
     person: Person
     is_story_known: bool
 
 
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
     """The person is matched or registered, the story kept, the referral acknowledged or merged."""
+    people.require_born(command.demographics, today(tx))
     referral_id = new_id()
     known, person_id, nhs_number = await _match(command, tx)
     practice = await directory.practice(tx, _practice_code(command, known), today(tx))
     locality = practice.locality if practice else tx.policy.locality_without_practice
     if known is None:
-        registered = people.register(command, person_id=person_id, nhs_number=nhs_number, referral_id=referral_id, locality=locality)
+        registered = people.register(
+            command, person_id=person_id, nhs_number=nhs_number, referral_id=referral_id, locality=locality, policy=tx.policy
+        )
         person = await persons.save(tx, registered)
     else:
         heard = people.hear_again(known, command, referral_id=referral_id, locality=locality)
@@ -45,10 +52,10 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
         referrer_organisation=tx.actor.organisation,
         is_story_known=known is not None,
         is_practice_covered=practice is not None,
-        joins=receiving.to_join(command, await open_for(tx, person.id, command.reason), tx.now, tx.policy),
+        joins=receiving.to_join(command, await in_hand_for(tx, person.id, command.reason), tx.now, tx.policy),
     )
     referral = await referrals.save(tx, receiving.receive(command, person, arrival, now=tx.now, policy=tx.policy))
-    return Received(referral, person, arrival.is_story_known)
+    return Received(referral, arrival.joins, person, arrival.is_story_known)
 
 
 def today(tx: Tx) -> date:

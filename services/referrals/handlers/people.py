@@ -11,6 +11,7 @@ from shared.kernel.at import At
 
 
 async def revise_record(at: At, command: ReviseRecord, *, tx: Tx) -> Person:
+    people.require_born(command.demographics, today(tx))
     known = await persons.load(tx, at.id, if_version=at.version)
     code = command.demographics.practice_code if command.demographics else known.practice_code
     practice = await directory.practice(tx, code, today(tx))

@@ -40,30 +40,35 @@ async def route_referral(at: At, command: commands.RouteReferral, *, tx: Tx) -> 
     referral = await referrals.load(tx, at.id, if_version=at.version)
     service = await directory.active_service(tx, command.service_code, today(tx))
     known = await seen(tx, referral.person_id)
-    return await referrals.save(tx, routing.route(referral, command, service=service, person=known, now=tx.now, policy=tx.policy))
+    practice = await directory.practice(tx, known.practice_code, today(tx))
+    decision = routing.route(referral, command, service=service, person=known, practice=practice, now=tx.now, policy=tx.policy)
+    return await referrals.save(tx, decision)
 
 
 async def signpost_referral(at: At, command: commands.SignpostReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     service = await directory.active_service(tx, command.service_code, today(tx))
-    return await referrals.save(tx, routing.signpost(referral, command, service=service, now=tx.now, policy=tx.policy))
+    known = await seen(tx, referral.person_id)
+    practice = await directory.practice(tx, known.practice_code, today(tx))
+    decision = routing.signpost(referral, command, service=service, person=known, practice=practice, now=tx.now, policy=tx.policy)
+    return await referrals.save(tx, decision)
 
 
 async def accept_referral(at: At, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
-    access.require_receiver(referral, tx.actor)
+    access.require_receiver(referral, tx.actor, commands.AcceptReferral)
     return await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
 
 
 async def return_referral(at: At, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
-    access.require_receiver(referral, tx.actor)
+    access.require_receiver(referral, tx.actor, commands.ReturnReferral)
     return await referrals.save(tx, routing.give_back(referral, command, tx.now, tx.policy))
 
 
 async def close_referral(at: At, command: commands.CloseReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
-    access.require_receiver(referral, tx.actor)
+    access.require_receiver(referral, tx.actor, commands.CloseReferral)
     return await referrals.save(tx, ending.close(referral, command, tx.now))
 
 

@@ -7,21 +7,19 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.directory import Need, Service
+from services.referrals.store import directory
 from services.referrals.store.directory import SERVICE, valid_on
 from shared.persistence.statements import Reader, Statement
 
 _SERVICES = TypeAdapter(list[Service])
 _ALL = Statement(valid_on(SERVICE).order_by(SERVICE.c.code))
 _FOR_NEED = Statement(valid_on(SERVICE).where(SERVICE.c.needs.contains(sa.bindparam("needs", type_=JSONB))).order_by(SERVICE.c.code))
-_ONE = Statement(valid_on(SERVICE).where(SERVICE.c.code == sa.bindparam("code")))
+
+#: One entry, if it is valid that day.
+service = directory.service
 
 
 async def services(reader: Reader, *, need: Need | None, on: date) -> list[Service]:
     """The entries that are valid that day, all or those for a need."""
     rows = await (reader.fetch(_ALL, on=on) if need is None else reader.fetch(_FOR_NEED, on=on, needs=[need]))
     return _SERVICES.validate_python([dict(row) for row in rows])
-
-
-async def service(reader: Reader, code: str, on: date) -> Service | None:
-    row = await reader.fetch_one(_ONE, code=code, on=on)
-    return None if row is None else TypeAdapter(Service).validate_python(dict(row))

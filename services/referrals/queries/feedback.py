@@ -24,12 +24,13 @@ _NAMES = Statement(sa.select(SERVICE.c.code, SERVICE.c.name).order_by(SERVICE.c.
 #: The verb of an event to its sentence; `service`, `outcome` and `reason` are filled in.
 _SENTENCES: Mapping[str, str] = {
     "received": "We have your referral; its reference is {reference}.",
-    "identity-unverified": "The NHS number could not be verified. Care goes on; we are tracing it.",
+    "identity-unverified": "The NHS number could not be verified. Care goes on without it; please check the number with the person.",
     "merged": "It joined an open referral for the same person and reason. Your reference stays valid.",
     "triaged": "A clinician has triaged it: {outcome}.",
-    "urgency-raised": "It is urgent now, with a new clock from this moment.",
+    "urgency-raised": "It is urgent now.",
     "routed": "We have asked {service} to take over.",
     "accepted": "{service} has taken it.",
+    "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
     "returned": "{service} gave it back: {reason}. We are finding another way; you need not do anything.",
     "signposted": "The person was told of {service}.",
     "information-requested": "We need more from you. Nothing waits for it.",
@@ -61,9 +62,12 @@ async def feedback(reader: Reader, referral: Referral) -> list[Line]:
     return [line for line in lines if line is not None]
 
 
+#: Of a referral that this one joined, its own referrer's business: how it was received, what is asked of them.
+_OF_ITS_REFERRER = (".received.v1", ".information-requested.v1", ".information-answered.v1")
+
+
 def _is_own(row: Any, referral_id: UUID) -> bool:
-    """How another referral was received is its own referrer's business."""
-    return bool(row["subject"] == referral_id) or not row["type"].endswith(".received.v1")
+    return bool(row["subject"] == referral_id) or not row["type"].endswith(_OF_ITS_REFERRER)
 
 
 def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str]) -> Line | None:

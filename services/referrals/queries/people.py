@@ -10,7 +10,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store import directory
 from services.referrals.store.leads import LEAD
-from services.referrals.store.people import persons
+from services.referrals.store.people import persons, seen
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
 from shared.persistence.statements import Reader, Statement
@@ -22,6 +22,11 @@ _LEAD = Statement(
     .limit(1)
 )
 _RISK = Statement(sa.select(RISK.c.level, RISK.c.valid_from, RISK.c.climbed_on).where(RISK.c.person_id == sa.bindparam("person_id")))
+
+_PRACTICE = Statement(sa.select(RISK.c.practice_code).where(RISK.c.person_id == sa.bindparam("person_id")))
+
+#: A person's record; raises PersonNotFound.
+person = seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +49,15 @@ class Risk:
     climbed_on: date | None
 
 
-async def person(reader: Reader, person_id: UUID) -> Person:
-    """Raises PersonNotFound."""
-    found = await persons.find(reader, person_id)
-    if found is None:
-        raise PersonNotFound("Nobody is known by this id.")
-    return found
-
-
 async def find(reader: Reader, person_id: UUID) -> Person | None:
     return await persons.find(reader, person_id)
 
 
 async def contact(reader: Reader, person_id: UUID, *, on: date, policy: Policy) -> Contact:
-    """Exactly one, always: the active lead, or the GP of the person's practice (AC2, G15). Raises PersonNotFound."""
+    """Exactly one, always: the active lead, or the GP of the person's practice (AC2, G15).
+
+    Of somebody who was never referred the risk import names the practice. Raises PersonNotFound.
+    """
     row = await reader.fetch_one(_LEAD, person_id=person_id)
     known = await persons.find(reader, person_id)
     is_informed = known is not None and known.is_family_kept_informed
@@ -71,10 +71,11 @@ async def contact(reader: Reader, person_id: UUID, *, on: date, policy: Policy) 
             since=row["activated_at"],
             is_family_kept_informed=is_informed,
         )
-    if known is None:
+    practice_code = known.practice_code if known else await reader.fetch_value(_PRACTICE, person_id=person_id)
+    if practice_code is None:
         raise PersonNotFound("Nobody is known by this id.")
-    telephone = await _telephone(reader, known.practice_code, on, policy)
-    return Contact(f"gp-{known.practice_code}", Role.GP, known.practice_code, telephone, True, None, is_informed)
+    telephone = await _telephone(reader, practice_code, on, policy)
+    return Contact(f"gp-{practice_code}", Role.GP, practice_code, telephone, True, None, is_informed)
 
 
 async def risk(reader: Reader, person_id: UUID) -> Risk | None:

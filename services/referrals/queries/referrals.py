@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
@@ -20,14 +21,27 @@ _MERGED_INTO = Statement(sa.select(REFERRAL).where(REFERRAL.c.merged_into == sa.
 
 _TARGET = REFERRAL.alias("target")
 _IS_OPEN = sa.or_(REFERRAL.c.ended_at.is_(None), sa.and_(_TARGET.c.id.is_not(None), _TARGET.c.ended_at.is_(None)))
-_SENT = Statement(
-    sa.select(REFERRAL)
-    .select_from(REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id))
-    .where(REFERRAL.c.referrer_organisation == sa.bindparam("organisation"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
-    .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
-    .order_by(REFERRAL.c.id.desc())
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
+
+
+class Whose(StrEnum):
+    """Which referrals an organisation follows: those that it sent, or those of people who are registered with it."""
+
+    SENT = "sent"
+    REGISTERED = "registered"
+
+
+def _newest_first(organisation: "sa.Column[str]") -> Statement:
+    return Statement(
+        sa.select(REFERRAL)
+        .select_from(REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id))
+        .where(organisation == sa.bindparam("organisation"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
+        .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
+        .order_by(REFERRAL.c.id.desc())
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
+
+
+_FOLLOWED = {Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation), Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code)}
 
 _RANK = sa.case((REFERRAL.c.urgency == sa.literal_column(f"'{Urgency.URGENT}'"), 0), else_=1)
 _PLACE = sa.tuple_(_RANK, REFERRAL.c.due_at, REFERRAL.c.id)
@@ -44,7 +58,7 @@ def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
 
 
-_WORK = _by_urgency(sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.overdue_since.is_not(None)))
+_WORK = _by_urgency(sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.overdue_since.is_not(None), REFERRAL.c.also_with.is_not(None)))
 _ARRIVALS = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
     REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
@@ -82,13 +96,13 @@ async def merged_into(reader: Reader, referral_id: UUID) -> list[Referral]:
     return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
 
 
-async def sent_by(reader: Reader, organisation: str, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
+async def followed_by(reader: Reader, organisation: str, whose: Whose, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
     """An organisation's own referrals, the newest first; a merged one is open as long as the one that it joined."""
-    return _all(await reader.fetch(_SENT, organisation=organisation, is_open=is_open, before=before, most=most))
+    return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, most=most))
 
 
 async def work(reader: Reader, *, after: Place, most: int) -> list[Referral]:
-    """What the Community Point of Access must move on, or must ask after because somebody's answer is overdue."""
+    """What the Community Point of Access must move on, or ask after: an answer is overdue, or two services have accepted it."""
     return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_place(after), most=most))
 
 

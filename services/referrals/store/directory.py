@@ -65,12 +65,17 @@ def _one(table: sa.Table) -> Statement:
 _SERVICE, _PRACTICE, _ORGANISATION = _one(SERVICE), _one(PRACTICE), _one(ORGANISATION)
 
 
+async def service(reader: Reader, code: str, on: date) -> Service | None:
+    row = await reader.fetch_one(_SERVICE, code=code, on=on)
+    return None if row is None else _SERVICES.validate_python(dict(row))
+
+
 async def active_service(reader: Reader, code: str, on: date) -> Service:
     """Raises ServiceNotInDirectory."""
-    row = await reader.fetch_one(_SERVICE, code=code, on=on)
-    if row is None:
+    found = await service(reader, code, on)
+    if found is None:
         raise ServiceNotInDirectory(f"No service of this code is active on {on}.")
-    return _SERVICES.validate_python(dict(row))
+    return found
 
 
 async def practice(reader: Reader, code: str, on: date) -> Practice | None:

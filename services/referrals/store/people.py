@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.aggregates import Aggregates
+from shared.persistence.statements import Reader
 
 PERSON = sa.Table(
     "person",
@@ -24,6 +25,7 @@ PERSON = sa.Table(
     sa.Column("residence", sa.Text, nullable=False),
     sa.Column("locality", sa.Text, nullable=False),
     sa.Column("story", JSONB, nullable=False),
+    sa.Column("number_as_typed", sa.Text, comment="what came instead of a verified number"),
     sa.Column("sharing", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
 )
@@ -33,12 +35,12 @@ persons = Aggregates(Person, PERSON, topic="referrals.person-record", key=lambda
 _QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
-async def seen(tx: Tx, person_id: UUID) -> Person:
+async def seen(reader: Reader, person_id: UUID) -> Person:
     """Without a lock: intake locks a person before their referrals, so whoever holds a referral must not wait for its person.
 
     Raises PersonNotFound.
     """
-    found = await persons.find(tx, person_id)
+    found = await persons.find(reader, person_id)
     if found is None:
         raise PersonNotFound("Nobody is known by this id.")
     return found

@@ -5,7 +5,7 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 
-from services.referrals.domain.referral import OPEN, Referral, ReferralNotFound
+from services.referrals.domain.referral import IN_HAND, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.referrals import Reason
 from shared.persistence.aggregates import Aggregates
@@ -32,6 +32,7 @@ REFERRAL = sa.Table(
     sa.Column("is_identified", sa.Boolean, nullable=False),
     sa.Column("received_at", INSTANT, nullable=False),
     sa.Column("clock_starts_at", INSTANT, nullable=False),
+    sa.Column("was_urgent", sa.Boolean, nullable=False),
     sa.Column("due_at", INSTANT),
     sa.Column("overdue_since", INSTANT),
     sa.Column("triaged_at", INSTANT),
@@ -39,9 +40,12 @@ REFERRAL = sa.Table(
     sa.Column("triage_reason", sa.Text),
     sa.Column("is_complex", sa.Boolean, nullable=False),
     sa.Column("has_red_flag", sa.Boolean, nullable=False),
+    sa.Column("is_by_telephone", sa.Boolean, nullable=False),
+    sa.Column("routing", sa.Integer, nullable=False),
     sa.Column("route", sa.Text),
     sa.Column("service_code", sa.Text),
     sa.Column("receiver_organisation", sa.Text),
+    sa.Column("also_with", sa.Text),
     sa.Column("override_reason", sa.Text),
     sa.Column("return_reason", sa.Text),
     sa.Column("suggestion", sa.Text),
@@ -53,6 +57,7 @@ REFERRAL = sa.Table(
     sa.Column("ended_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_referral_referrer_organisation_id", "referrer_organisation", "id"),
+    sa.Index("ix_referral_practice_code_id", "practice_code", "id"),
     sa.Index("ix_referral_open_due_at", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
     sa.Index("ix_referral_receiver_organisation", "receiver_organisation", postgresql_where=sa.text("ended_at IS NULL")),
 )
@@ -63,7 +68,7 @@ NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
 referrals = Aggregates(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
 
 _NEXT_NUMBER = Statement(sa.select(NUMBERS.next_value()))
-_OPEN_FOR = Statement(
+_IN_HAND_FOR = Statement(
     sa.select(REFERRAL)
     .where(REFERRAL.c.person_id == sa.bindparam("person_id"), REFERRAL.c.reason == sa.bindparam("reason"))
     .where(REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
@@ -79,9 +84,9 @@ async def next_number(tx: Tx) -> int:
     return number
 
 
-async def open_for(tx: Tx, person_id: UUID, reason: Reason) -> list[Referral]:
-    """The open referrals of a person for a reason, locked: none of them can end while another joins it."""
-    rows: list[asyncpg.Record] = await tx.fetch(_OPEN_FOR, person_id=person_id, reason=reason, statuses=list(OPEN))
+async def in_hand_for(tx: Tx, person_id: UUID, reason: Reason) -> list[Referral]:
+    """The referrals of a person for a reason that are in somebody's hands, locked: none of them can end while another joins it."""
+    rows: list[asyncpg.Record] = await tx.fetch(_IN_HAND_FOR, person_id=person_id, reason=reason, statuses=list(IN_HAND))
     return [referrals.of(row) for row in rows]
 
 

@@ -1,13 +1,13 @@
-"""The copy of risk, for the person's page: the last level that was crossed into, and when they were found to climb."""
+"""The copy of risk: the last level that was crossed into, when they were found to climb, and the practice that a contact falls back to."""
 
-from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.referrals.store.tables import METADATA, Tx
-from shared.contracts.codes import RiskLevel
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.persistence.statements import Statement
 
 RISK = sa.Table(
@@ -15,6 +15,7 @@ RISK = sa.Table(
     METADATA,
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("practice_code", sa.Text, nullable=False),
     sa.Column("valid_from", sa.Date, nullable=False),
     sa.Column("climbed_on", sa.Date),
     sa.Column("sequence", sa.Integer, nullable=False),
@@ -27,6 +28,7 @@ _COPY = Statement(
         index_elements=["person_id"],
         set_={
             "level": _INSERT.excluded.level,
+            "practice_code": _INSERT.excluded.practice_code,
             "valid_from": _INSERT.excluded.valid_from,
             "climbed_on": sa.func.coalesce(_INSERT.excluded.climbed_on, RISK.c.climbed_on),
             "sequence": _INSERT.excluded.sequence,
@@ -36,6 +38,15 @@ _COPY = Statement(
 )
 
 
-async def copy_risk(tx: Tx, person_id: UUID, *, level: RiskLevel, valid_from: date, climbed_on: date | None, sequence: int) -> None:
+async def copy_risk(tx: Tx, envelope: Envelope, event: RiskLevelCrossed | RiskHighClimberFound) -> None:
     """Keeps the newest, whatever order the events come in."""
-    await tx.execute(_COPY, person_id=person_id, level=int(level), valid_from=valid_from, climbed_on=climbed_on, sequence=sequence)
+    is_climber = isinstance(event, RiskHighClimberFound)
+    await tx.execute(
+        _COPY,
+        person_id=UUID(envelope.key),
+        level=int(event.level if isinstance(event, RiskHighClimberFound) else event.to_level),
+        practice_code=event.practice_code,
+        valid_from=event.valid_from,
+        climbed_on=event.valid_from if is_climber else None,
+        sequence=envelope.sequence,
+    )

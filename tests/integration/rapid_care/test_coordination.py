@@ -9,8 +9,8 @@ import pytest
 from infra.keys import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Condition
-from shared.contracts.rapid_care import DeclineReason, ResponseAssigned, ResponseDeclined, ResponseRequested
-from shared.contracts.referrals import ReferralInformationRequested, Route
+from shared.contracts.rapid_care import DeclineReason, ResponseAccepted, ResponseAssigned, ResponseDeclined, ResponseRequested
+from shared.contracts.referrals import ReferralCancelled, ReferralInformationRequested, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
 
@@ -97,14 +97,60 @@ async def test_sending_somebody_else_asking_for_information_and_returning_move_n
 
 async def test_a_referral_that_is_being_answered_is_not_answered_twice(owner_url: str, keys: Keys) -> None:
     async with rapid_care(owner_url, keys, at("14:00")) as care:
-        referral_id = new_id()
-        await care.routed(referral_id=referral_id)
+        referral_id, person_id = new_id(), new_id()
+        response_id = await care.routed(referral_id=referral_id, person_id=person_id)
+        await care.do(response_id, "acceptance")
 
-        await care.context.deliver(a_routed_referral(at("14:00")), key=new_id(), subject=referral_id)
+        await care.context.deliver(
+            ReferralReturned(service_code="rapid-care", reason=ReturnReason.CAPACITY), key=person_id, subject=referral_id
+        )
+        await care.context.deliver(a_routed_referral(at("14:00"), routing=2), key=person_id, subject=referral_id)
 
-        refused = await care.context.database.pool.fetchval("SELECT refused_code FROM inbox WHERE refused_code IS NOT NULL")
-        assert refused == "already-responding"
+        assert (await care.read(response_id))["status"] == "accepted"
+        assert [event.routing for event in await care.context.published(ResponseAccepted)] == [1, 2]
         assert len(await care.context.published(ResponseRequested)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "brought_to", "left"),
+    [
+        ("withdrawn", None, "cancelled"),
+        ("withdrawn", Status.ACCEPTED, "accepted"),
+        ("sent-in-error", Status.ASSESSED, "assessed"),
+        ("died", Status.ASSESSED, "cancelled"),
+        ("moved-away", Status.ACCEPTED, "cancelled"),
+    ],
+)
+async def test_a_withdrawn_referral_ends_no_care_that_has_begun(
+    owner_url: str, keys: Keys, reason: str, brought_to: Status | None, left: str
+) -> None:
+    async with rapid_care(owner_url, keys, at("14:00")) as care:
+        referral_id = new_id()
+        response_id = await care.routed(referral_id=referral_id)
+        if brought_to:
+            await care.bring(response_id, brought_to)
+
+        await care.context.deliver(ReferralCancelled(reason=reason), key=new_id(), subject=referral_id)
+
+        assert (await care.read(response_id))["status"] == left
+
+
+async def test_a_call_is_refused_unless_triage_chose_it(owner_url: str, keys: Keys) -> None:
+    async with rapid_care(owner_url, keys, at("14:00")) as care:
+        to_visit, to_ring = await care.routed(), await care.routed(is_by_telephone=True)
+        call = {"contacted_at": at("14:00").isoformat(), "mode": "telephone-by-triage"}
+        for response_id in (to_visit, to_ring):
+            await care.bring(response_id, Status.EN_ROUTE)
+
+        assert await _code(care, to_visit, "first-contact", **call) == (409, "telephone-not-chosen")
+        assert (await care.do(to_ring, "first-contact", **call))["clock"] == "met"
+
+
+async def test_guidance_stands_until_opening_also_once_it_is_accepted(owner_url: str, keys: Keys) -> None:
+    async with rapid_care(owner_url, keys, at("23:00")) as care:
+        accepted = await care.do(await care.routed(), "acceptance")
+
+        assert accepted["guidance"]["service_codes"] == ["out-of-hours-gp", "ambulance"]
 
 
 async def test_a_referral_for_somebody_else_makes_no_response(owner_url: str, keys: Keys) -> None:

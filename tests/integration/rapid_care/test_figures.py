@@ -9,7 +9,15 @@ from infra.keys import Keys
 from services.rapid_care import handlers
 from services.rapid_care.commands import AssignClinician, CloseResponse, RecordAssessment, RecordFirstContact
 from services.rapid_care.domain.response import Status
-from shared.contracts.rapid_care import CapacityLevel, CapacityWarned, Need, ResponseOutcome, ResponseRequested
+from shared.contracts.rapid_care import (
+    CapacityLevel,
+    CapacityWarned,
+    Need,
+    ResponseAtRisk,
+    ResponseBreached,
+    ResponseOutcome,
+    ResponseRequested,
+)
 from shared.kernel.at import At
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
@@ -52,6 +60,26 @@ async def test_the_181st_of_a_month_is_a_warning_the_201st_an_alert_and_none_is_
         assert len(await care.context.published(ResponseRequested)) == 203
 
 
+@pytest.mark.acceptance("rapid_care-5")
+async def test_a_referral_that_comes_again_is_one_referral(owner_url: str, keys: Keys) -> None:
+    async with rapid_care(owner_url, keys, at("14:00")) as care:
+        referral_id, received_at = new_id(), at("14:00")
+        first = await care.routed(referral_id=referral_id, received_at=received_at)
+        await care.context.let_pass(timedelta(minutes=130))
+        await care.do(first, "decline", reason="capacity")
+        await care.context.deliver(a_routed_referral(received_at, routing=2), key=new_id(), subject=referral_id)
+        again = await care.context.database.pool.fetchval("SELECT id FROM response WHERE referral_id = $1 AND id <> $2", referral_id, first)
+        reached = await care.bring(again, Status.CONTACTED)
+        await care.context.let_pass(timedelta(hours=3))
+
+        assert reached["clock"] == "breached"
+        assert [event.minutes_elapsed for event in await care.context.published(ResponseAtRisk)] == [60, 90, 110]
+        assert len(await care.context.published(ResponseBreached)) == 1
+        assert await care.context.database.pool.fetchval("SELECT referrals FROM month") == 1
+        figures = await care.get("figures", month="2015-03")
+        assert (figures["referrals"], figures["due"], figures["breached"], figures["declined"]) == (1, 1, 1, 1)
+
+
 async def test_each_month_has_its_own_count(owner_url: str, keys: Keys) -> None:
     async with rapid_care(owner_url, keys, at("14:00", date(2015, 3, 31))) as care:
         await _route(care, 180)
@@ -79,7 +107,9 @@ async def test_72_avoided_of_180_is_the_rate_that_the_plan_assumes(owner_url: st
 
 async def test_what_was_met_breached_declined_and_set_apart_is_counted_once(owner_url: str, keys: Keys) -> None:
     async with rapid_care(owner_url, keys, at("14:00")) as care:
-        met, late, telephone, written_late, declined, waiting, overdue = [await care.routed() for _ in range(7)]
+        met, late, telephone, written_late, declined, waiting, overdue = [
+            await care.routed(is_by_telephone=number == 2) for number in range(7)
+        ]
         for response_id in (met, late, telephone, written_late):
             await care.bring(response_id, Status.EN_ROUTE)
         await care.bring(met, Status.CONTACTED)

@@ -205,6 +205,31 @@ async def test_the_referrer_withdraws_with_a_reason(owner_url: str, keys: Keys) 
         assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
 
 
+async def test_care_that_is_under_way_is_not_withdrawn_by_the_referrer(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        routed = await desk.routed()
+        accepted = await desk.done(routed["id"], "acceptance")
+
+        refused = await desk.act(routed["id"], "cancellation", {"reason": "declined-by-person"}, caller=desk.gp())
+        assert (refused.status_code, refused.json()["code"]) == (409, "care-under-way")
+        assert (await desk.read(routed["id"]))["version"] == accepted["version"]
+        died = await desk.done(routed["id"], "cancellation", {"reason": "died"}, caller=desk.gp())
+        assert died["status"] == "cancelled"
+
+
+async def test_a_corrected_practice_counts_when_it_is_routed(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent(demographics=a_demographics_body(practice_code="E85001"))
+        await desk.done(sent["id"], "triage", ROUTINE)
+        before = await desk.act(sent["id"], "route", TO_NURSES)
+        await desk.post(f"/people/{sent['person_id']}/record", {"demographics": a_demographics_body(practice_code="B01")}, version=1)
+
+        routed = await desk.done(sent["id"], "route", TO_NURSES)
+
+        assert (before.status_code, before.json()["code"]) == (409, "practice-not-covered")
+        assert (routed["practice_code"], routed["locality"], routed["is_practice_covered"]) == ("B01", "locality-b", True)
+
+
 async def test_a_referral_that_another_joined_is_not_withdrawn_over_their_head(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         sent = await desk.sent()
@@ -235,12 +260,24 @@ async def test_what_may_be_done_depends_on_who_asks(owner_url: str, keys: Keys) 
         }
 
 
-async def test_each_action_that_is_offered_can_be_called(owner_url: str, keys: Keys) -> None:
+_ACTIONS: dict[str, Any] = {
+    "RequestInformation": {"question": "Who has the key?"},
+    "AcceptReferral": None,
+    "ReturnReferral": {"reason": "capacity"},
+    "RaiseUrgency": {"reason": "Fever since noon"},
+    "CancelReferral": {"reason": "declined-by-person"},
+}
+
+
+@pytest.mark.parametrize("name", _ACTIONS)
+async def test_each_action_that_is_offered_can_be_called(owner_url: str, keys: Keys, name: str) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         routed = await desk.routed()
+        offered = {action["name"]: action for action in (await desk.get(f"/{routed['id']}/actions")).json()}
+        assert set(offered) == set(_ACTIONS)
 
-        for action in (await desk.get(f"/{routed['id']}/actions")).json():
-            answer = await desk.context.http.request(
-                action["method"], action["href"], headers=desk.triager | {"If-Match": 'W/"1"'}, json={}
-            )
-            assert answer.status_code in {412, 422}, action
+        headers = desk.triager | {"If-Match": f'W/"{routed["version"]}"'}
+        answer = await desk.context.http.request(offered[name]["method"], offered[name]["href"], headers=headers, json=_ACTIONS[name])
+
+        assert (answer.status_code, answer.json()["version"]) == (200, routed["version"] + 1)
+        assert answer.json()["status"] != "routed"

@@ -2,13 +2,16 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from infra.keys import Keys
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
+from shared.contracts.rapid_care import ResponseRequested
 from shared.contracts.referrals import (
     PersonRecordRecorded,
     ReferralIdentityUnverified,
@@ -18,6 +21,7 @@ from shared.contracts.referrals import (
     Route,
 )
 from shared.kernel.ids import new_id
+from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import DALE, MONDAY, SATURDAY, SOMEBODY_ELSE, Desk, a_demographics_body, referrals
 
 BAD_CHECK_DIGIT = "9990548608"
@@ -25,16 +29,20 @@ BAD_CHECK_DIGIT = "9990548608"
 
 @pytest.mark.acceptance("referrals-1")
 async def test_a_saturday_urgent_referral_is_with_rapid_care_within_the_minute(owner_url: str, keys: Keys) -> None:
-    async with referrals(owner_url, keys, SATURDAY) as desk:
+    begun = monotonic()
+    async with referrals(owner_url, keys, SATURDAY) as desk, rapid_care(owner_url, keys, SATURDAY) as care:
         sent = await desk.sent(urgency="urgent", reason="urgent-deterioration", condition="urinary-tract-infection")
-        await desk.context.let_pass(timedelta(seconds=30))
         await desk.done(sent["id"], "triage", {"urgency": "urgent", "reason": "Feverish and confused"})
         await desk.done(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care"})
 
         [routed] = await desk.context.published(ReferralRouted)
         assert (routed.route, routed.condition) == (Route.RAPID_CARE, "urinary-tract-infection")
-        assert routed.received_at == routed.clock_starts_at == SATURDAY
-        assert desk.context.clock.at - SATURDAY < timedelta(minutes=1)
+        await care.context.deliver(routed, key=UUID(sent["person_id"]), subject=UUID(sent["id"]))
+        [requested] = await care.context.published(ResponseRequested)
+        assert (requested.received_at, requested.clock_starts_at) == (SATURDAY, SATURDAY)
+        assert requested.due_at == SATURDAY + timedelta(hours=2)
+        assert requested.referral_id == UUID(sent["id"])
+        assert monotonic() - begun < 60
 
 
 @pytest.mark.acceptance("referrals-2")
@@ -115,6 +123,33 @@ async def test_registration_decides_about_health_care_and_residence_about_social
         assert sent["is_practice_covered"] is (demographics.get("practice_code") is None)
 
 
+@pytest.mark.acceptance("referrals-4")
+@pytest.mark.parametrize(
+    ("demographics", "refused", "code", "destination"),
+    [
+        pytest.param({"practice_code": "E85001"}, "falls-clinic", "practice-not-covered", "health-elsewhere", id="registered elsewhere"),
+        pytest.param({"residence": "ENFIELD"}, "community-hub", "residence-elsewhere", "social-care-elsewhere", id="lives elsewhere"),
+    ],
+)
+async def test_who_is_not_entitled_here_is_led_to_where_they_are_and_asked_whether_it_helped(
+    owner_url: str, keys: Keys, demographics: dict[str, str], refused: str, code: str, destination: str
+) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent(demographics=a_demographics_body(**demographics))
+        await desk.done(sent["id"], "triage", {"urgency": "routine", "reason": "Stable"})
+
+        answer = await desk.act(sent["id"], "route", {"route": "service", "service_code": refused})
+        assert (answer.status_code, answer.json()["code"]) == (409, code)
+        assert destination in answer.text
+        told = await desk.done(sent["id"], "signpost", {"service_code": destination})
+        closed = await desk.done(sent["id"], "closure", {"outcome": "signposted"})
+
+        assert (told["status"], told["deadline"]["kind"]) == ("signposted", "outcome")
+        assert (closed["status"], closed["outcome"], closed["owner"]) == ("closed", "signposted", None)
+        followed = (await desk.get(f"/{sent['id']}", desk.gp())).json()
+        assert [line["code"] for line in followed["feedback"]] == ["received", "triaged", "signposted", "closed"]
+
+
 @pytest.mark.acceptance("referrals-5")
 @pytest.mark.parametrize(
     ("number", "code"), [(BAD_CHECK_DIGIT, "invalid-nhs-number"), ("9999999999", "invalid-nhs-number"), (None, "nhs-number-missing")]
@@ -139,6 +174,7 @@ async def test_an_urgent_one_with_a_wrong_number_is_taken_unverified(owner_url: 
         assert len(await desk.context.published(ReferralIdentityUnverified)) == 1
         [record] = await desk.context.published(PersonRecordRecorded)
         assert record.nhs_number is None
+        assert (await desk.get(f"/people/{sent['person_id']}")).json()["number_as_typed"] == number
         await desk.done(sent["id"], "triage", {"urgency": "urgent", "reason": "Feverish"})
         assert (await desk.done(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care"}))["status"] == "routed"
 
@@ -178,6 +214,7 @@ async def test_a_new_story_revises_the_record_and_keeps_the_old_one(owner_url: s
     [
         ({"story": None}, "story-missing"),
         ({"demographics": None}, "demographics-missing"),
+        ({"demographics": a_demographics_body(born_on="2015-03-17")}, "born-in-future"),
     ],
 )
 async def test_a_first_referral_without_who_or_what_is_refused(owner_url: str, keys: Keys, changes: dict[str, Any], code: str) -> None:
@@ -231,6 +268,53 @@ async def test_at_night_the_caller_is_told_whom_to_turn_to(owner_url: str, keys:
         assert (urgent["turn_to"]["code"], urgent["turn_to"]["telephone"]) == ("out-of-hours-gp", "020 7946 0106")
         assert urgent["deadline"]["due_at"] == "2015-03-15T07:15:00Z"
         assert routine["turn_to"] is None
+
+
+@pytest.mark.parametrize(
+    ("now", "triage", "told"),
+    [
+        (datetime(2015, 3, 14, 23, 0, tzinfo=LONDON), None, "out-of-hours-gp"),
+        (SATURDAY, {"urgency": "urgent", "reason": "Blue lips", "has_red_flag": True}, "ambulance"),
+    ],
+    ids=["at night", "in danger"],
+)
+async def test_who_joins_an_open_referral_is_told_whom_to_turn_to_all_the_same(
+    owner_url: str, keys: Keys, now: datetime, triage: dict[str, Any] | None, told: str
+) -> None:
+    async with referrals(owner_url, keys, now) as desk:
+        first = await desk.sent(urgency="urgent")
+        if triage:
+            await desk.done(first["id"], "triage", triage)
+        ambulance = desk.context.token("referrals:refer", organisation="LAS", actor="crew-1")
+
+        second = await desk.sent(caller=ambulance, urgency="urgent")
+
+        assert (second["status"], second["turn_to_now"], second["turn_to"]["code"]) == ("merged", told, told)
+        assert (await desk.get(f"/{second['id']}", ambulance)).json()["turn_to_now"] == told
+
+
+async def test_a_second_request_does_not_disappear_into_one_where_nobody_looks(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent(urgency="advice")
+        await desk.done(sent["id"], "triage", {"urgency": "advice", "reason": "Wants company"})
+        await desk.done(sent["id"], "signpost", {"service_code": "befriending"})
+
+        again = await desk.sent(urgency="advice")
+
+        assert (again["status"], again["deadline"]["kind"]) == ("identified", "triage")
+
+
+async def test_a_referral_that_leaves_things_out_loses_nothing(owner_url: str, keys: Keys) -> None:
+    warden = {"name": "The warden", "relationship": "warden"}
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        known = a_demographics_body(telephone="020 7946 0999", residence="ENFIELD")
+        first = await desk.sent(demographics=known)
+        await desk.sent(reason="falls", demographics=a_demographics_body(), story={"narrative": "He fell.", "contacts": [warden]})
+
+        person = (await desk.get(f"/people/{first['person_id']}")).json()
+
+        assert (person["telephone"], person["residence"]) == ("020 7946 0999", "ENFIELD")
+        assert [contact["name"] for contact in person["story"]["contacts"]] == ["Louise", "The warden"]
 
 
 async def test_the_practice_decides_the_locality(owner_url: str, keys: Keys) -> None:

@@ -89,6 +89,34 @@ async def test_a_merged_referral_is_open_as_long_as_the_one_it_joined(owner_url:
         assert [line["code"] for line in followed["feedback"]] == ["received", "merged", "cancelled"]
 
 
+async def test_a_practice_follows_its_own_people_whoever_sent_them(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        own = await desk.sent(reason="falls")
+        ambulance = desk.context.token("referrals:refer", organisation="LAS", actor="crew-1")
+        sent = await desk.sent(caller=ambulance)
+
+        assert await _all_pages(desk, "", desk.gp(), limit=1, whose="registered") == [sent["id"], own["id"]]
+        assert await _all_pages(desk, "", desk.gp(), limit=1) == [own["id"]]
+        assert await _all_pages(desk, "", desk.gp("W08"), limit=1, whose="registered") == []
+        assert (await desk.get(f"/{sent['id']}", desk.gp())).status_code == 200
+        assert (await desk.get(f"/{sent['id']}/actions", desk.gp())).json() == []
+
+
+async def test_what_is_asked_of_another_referrer_is_not_asked_of_the_one_who_joined(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        first = await desk.sent()
+        ambulance = desk.context.token("referrals:refer", organisation="LAS", actor="crew-1")
+        merged = await desk.sent(caller=ambulance)
+
+        await desk.done(first["id"], "information-request", {"question": "Who has the key?"})
+
+        told = {
+            name: [line["code"] for line in (await desk.get(f"/{each['id']}", caller)).json()["feedback"]]
+            for name, each, caller in (("first", first, desk.gp()), ("joined", merged, ambulance))
+        }
+        assert told == {"first": ["received", "information-requested"], "joined": ["received", "merged"]}
+
+
 async def test_the_work_list_has_what_is_urgent_first_and_then_what_is_due_first(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         routine = await desk.sent(reason="falls")
@@ -202,6 +230,22 @@ async def test_somebody_without_a_practice_here_rings_us(owner_url: str, keys: K
         assert (contact["professional_id"], contact["telephone"]) == ("gp-E85001", "020 7946 0001")
 
 
+async def test_somebody_who_was_never_referred_has_the_gp_of_the_risk_import(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        person_id, risk_id, risk = new_id(), new_id(), {"rule_version": "1", "valid_from": MONDAY.date()}
+        climbed = RiskHighClimberFound(level=RiskLevel.HIGH, previous_level=RiskLevel.MEDIUM, practice_code="W07", **risk)
+        moved = RiskLevelCrossed(from_level=RiskLevel.HIGH, to_level=RiskLevel.MEDIUM, practice_code="W08", **risk)
+
+        async def contact() -> tuple[str, str, bool, bool]:
+            seen = (await desk.get(f"/people/{person_id}/contact")).json()
+            return seen["professional_id"], seen["telephone"], seen["is_gp_by_default"], seen["is_family_kept_informed"]
+
+        await desk.context.deliver(climbed, key=person_id, subject=risk_id, sequence=1)
+        assert await contact() == ("gp-W07", "020 7946 0207", True, False)
+        await desk.context.deliver(moved, key=person_id, subject=risk_id, sequence=2)
+        assert await contact() == ("gp-W08", "020 7946 0208", True, False)
+
+
 async def test_nobody_known_has_no_contact(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         answer = await desk.get(f"/people/{new_id()}/contact")
@@ -288,10 +332,15 @@ async def test_the_directory_lists_what_is_active_on_a_day(owner_url: str, keys:
         async def codes(**query: str) -> list[str]:
             return [entry["code"] for entry in (await desk.get("/directory", desk.gp(), **query)).json()["items"]]
 
-        assert len(await codes()) == 19
-        assert await codes(need="falls") == ["falls-clinic"]
-        assert await codes(need="complex-needs", on="2014-01-01") == ["care-navigation", "mdt"]
-        assert await codes(need="complex-needs", on="2015-01-01") == ["care-navigation", "integrated-locality-team", "mdt"]
+        assert len(await codes()) == 21
+        assert await codes(need="falls") == ["falls-clinic", "health-elsewhere"]
+        assert await codes(need="complex-needs", on="2014-01-01") == ["care-navigation", "health-elsewhere", "mdt"]
+        assert await codes(need="complex-needs", on="2015-01-01") == [
+            "care-navigation",
+            "health-elsewhere",
+            "integrated-locality-team",
+            "mdt",
+        ]
         assert await codes(on="2010-01-01") == []
         assert (await desk.get("/directory", desk.gp(), need="nonsense")).status_code == 422
 
@@ -304,7 +353,7 @@ async def test_there_are_67_practices_in_three_localities(owner_url: str, keys: 
         )
 
         assert {row["locality"]: row["practices"] for row in rows} == {"west": 20, "locality-b": 24, "locality-c": 23}
-        assert len({row["telephone"] for row in telephones}) == len(telephones) == 67 + 19 + 11
+        assert len({row["telephone"] for row in telephones}) == len(telephones) == 67 + 21 + 11
         assert all(row["telephone"].startswith("020 7946 0") or row["telephone"] == "999" for row in telephones)
 
 

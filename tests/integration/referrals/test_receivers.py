@@ -1,5 +1,6 @@
 """What receivers answer: directory services over HTTP, services of the product by their events."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -7,9 +8,19 @@ from uuid import UUID
 import pytest
 
 from infra.keys import Keys
-from shared.contracts.codes import TaskKind
+from shared.contracts.codes import Locality, PlaceOfCare, TaskKind
 from shared.contracts.event import Event
-from shared.contracts.mdt import CaseClosed, CaseDiscussed, CaseListed, CaseRedirected, Destination
+from shared.contracts.mdt import (
+    CarePlanAgreed,
+    CarePlanClosed,
+    CarePlanDeclined,
+    CaseClosed,
+    CaseCloseReason,
+    CaseDiscussed,
+    CaseListed,
+    CaseRedirected,
+    Destination,
+)
 from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import (
     DeclineReason,
@@ -19,11 +30,23 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
     ResponseOutcome,
 )
-from shared.contracts.referrals import ReferralAccepted, ReferralClosed, ReferralReturned
+from shared.contracts.referrals import ReferralAcceptanceCrossed, ReferralAccepted, ReferralClosed, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, Desk, referrals
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
+
+
+def _an_agreed_plan(referral_ids: tuple[UUID, ...]) -> CarePlanAgreed:
+    return CarePlanAgreed(
+        plan_version=1,
+        preferred_place_of_care=PlaceOfCare.HOME,
+        has_crisis_section=False,
+        review_on=MONDAY.date(),
+        locality=Locality.WEST,
+        actions=(),
+        referral_ids=referral_ids,
+    )
 
 
 async def test_a_directory_service_accepts_and_says_how_it_ended(owner_url: str, keys: Keys) -> None:
@@ -38,6 +61,20 @@ async def test_a_directory_service_accepts_and_says_how_it_ended(owner_url: str,
         assert (closed["status"], closed["outcome"]) == ("closed", "need-met")
         [seen] = (await desk.get("", desk.gp(), state="ended")).json()["items"]
         assert seen["outcome"] == "need-met"
+
+
+async def test_what_a_receiver_gave_back_or_closed_is_theirs_to_read_no_longer(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        returned, closed = await desk.routed(), await desk.routed(reason="palliative")
+        nurse = desk.receiver("CLCH")
+        await desk.done(returned["id"], "return", {"reason": "capacity"}, caller=nurse)
+        await desk.done(closed["id"], "acceptance", caller=nurse)
+        await desk.done(closed["id"], "closure", {"outcome": "need-met"}, caller=nurse)
+
+        for referral in (returned, closed):
+            for path in ("", "/record", "/timeline"):
+                answer = await desk.get(f"/{referral['id']}{path}", nurse)
+                assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved"), path
 
 
 async def test_another_organisation_cannot_answer_for_the_receiver(owner_url: str, keys: Keys) -> None:
@@ -84,6 +121,11 @@ async def test_rapid_care_answers_itself_until_it_is_overdue(owner_url: str, key
 
         early = await desk.act(routed["id"], "return", {"reason": "capacity"})
         await desk.context.let_pass(timedelta(minutes=46))
+        for verb, body in (("acceptance", None), ("closure", {"outcome": "need-met"})):
+            in_its_name = await desk.act(routed["id"], verb, body)
+            assert (in_its_name.status_code, in_its_name.json()["code"]) == (409, "receiver-answers-itself"), verb
+        offered = {action["name"] for action in (await desk.get(f"/{routed['id']}/actions")).json()}
+        assert offered & {"AcceptReferral", "ReturnReferral", "CloseReferral"} == {"ReturnReferral"}
         taken_back = await desk.done(routed["id"], "return", {"reason": "capacity"})
 
         assert (early.status_code, early.json()["code"]) == (409, "receiver-answers-itself")
@@ -131,6 +173,60 @@ async def test_an_admission_ends_the_referral_once(owner_url: str, keys: Keys) -
         assert [event.outcome for event in await desk.context.published(ReferralClosed)] == ["admitted"]
 
 
+@pytest.mark.acceptance("rapid_care-8")
+async def test_the_practice_of_the_person_is_told_of_an_admission_whoever_referred(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        ambulance = desk.context.token("referrals:refer", organisation="LAS", actor="crew-1")
+        routed = await desk.routed("rapid-care", "rapid-care", caller=ambulance, **URGENT)
+
+        await _tell(desk, routed, ResponseEscalated(referral_id=UUID(routed["id"]), routing=1))
+
+        [told] = (await desk.get("", desk.gp(), whose="registered", state="ended")).json()["items"]
+        followed = (await desk.get(f"/{routed['id']}", desk.gp())).json()
+        assert (told["id"], told["outcome"]) == (routed["id"], "admitted")
+        assert followed["feedback"][-1]["text"] == "It is closed: admitted."
+
+
+async def test_a_late_answer_to_the_first_asking_is_no_answer_to_the_second(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        first = await desk.routed("rapid-care", "rapid-care", **URGENT)
+        second = await _take_back_and_route(desk, first, "rapid-care", "rapid-care")
+        declined = ResponseDeclined(referral_id=UUID(first["id"]), reason=DeclineReason.CAPACITY, routing=1)
+
+        await _tell(desk, first, declined)
+        assert (await desk.read(first["id"]))["version"] == second["version"]
+
+        await _tell(desk, first, declined.model_copy(update={"routing": 2}))
+        assert (await desk.read(first["id"]))["status"] == "returned"
+
+
+async def test_an_acceptance_that_crosses_with_its_being_taken_back_counts(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        routed = await desk.routed("rapid-care", "rapid-care", **URGENT)
+        await desk.context.let_pass(timedelta(minutes=46))
+        await desk.done(routed["id"], "return", {"reason": "capacity"})
+
+        await _tell(desk, routed, _accepted(routed, 1))
+
+        taken = await desk.read(routed["id"])
+        assert (taken["status"], taken["owner"]["service_code"], taken["deadline"]["kind"]) == ("accepted", "rapid-care", "outcome")
+        assert (await desk.get("/work")).json()["items"] == []
+
+
+async def test_an_acceptance_that_crosses_with_another_route_is_put_before_the_point_of_access(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        routed = await desk.routed("rapid-care", "rapid-care", **URGENT)
+        await _take_back_and_route(desk, routed, "service", "district-nursing")
+        assert (await desk.get("/work")).json()["items"] == []
+
+        await _tell(desk, routed, _accepted(routed, 1))
+
+        [waiting] = (await desk.get("/work")).json()["items"]
+        assert (waiting["id"], waiting["status"], waiting["also_with"]) == (routed["id"], "routed", "rapid-care")
+        assert [event.service_code for event in await desk.context.published(ReferralAcceptanceCrossed)] == ["rapid-care"]
+        assert (await desk.read(routed["id"]))["feedback"][-1]["text"].startswith("Rapid Care has accepted it as well.")
+
+
 @pytest.mark.parametrize("reason", list(DeclineReason))
 async def test_what_rapid_care_declines_comes_back_to_be_routed_again(owner_url: str, keys: Keys, reason: DeclineReason) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
@@ -145,22 +241,51 @@ async def test_what_rapid_care_declines_comes_back_to_be_routed_again(owner_url:
         assert returned["clock_starts_at"] == routed["clock_starts_at"]
 
 
-async def test_a_listed_case_is_accepted_and_a_discussed_one_closed(owner_url: str, keys: Keys) -> None:
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param(_an_agreed_plan, "care-plan-agreed", id="agreed"),
+        pytest.param(lambda ids: CarePlanDeclined(referral_ids=ids), "declined-by-person", id="declined"),
+        pytest.param(lambda ids: CarePlanClosed(reason="died", referral_ids=ids), "died", id="died"),
+        pytest.param(lambda ids: CarePlanClosed(reason="needs-met", referral_ids=ids), "need-met", id="closed"),
+    ],
+)
+async def test_a_discussed_case_ends_with_what_the_person_says_to_the_plan(
+    owner_url: str, keys: Keys, answer: Callable[[tuple[UUID, ...]], Event], told: str
+) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         routed = await desk.routed("mdt", "mdt", reason="complex-needs")
         referral_id = UUID(routed["id"])
         listed = CaseListed(referral_id=referral_id, meeting_id=new_id(), meeting_starts_at=MONDAY + timedelta(days=2), is_urgent=False)
+        discussed = CaseDiscussed(referral_id=referral_id, meeting_id=new_id(), care_plan_id=new_id(), lead_id=new_id(), actions=3)
 
         await _tell(desk, routed, listed)
+        await _tell(desk, routed, discussed)
         assert (await desk.read(routed["id"]))["status"] == "accepted"
-        await _tell(
-            desk, routed, CaseDiscussed(referral_id=referral_id, meeting_id=new_id(), care_plan_id=new_id(), lead_id=new_id(), actions=3)
-        )
+        await _tell(desk, routed, answer((referral_id,)))
         await _tell(desk, routed, listed)
-        await _tell(desk, routed, CaseClosed(referral_id=referral_id, reason="need-met"))
 
-        assert (await desk.read(routed["id"]))["outcome"] == "care-plan-agreed"
+        assert (await desk.read(routed["id"]))["outcome"] == told
         assert len(await desk.context.published(ReferralAccepted)) == len(await desk.context.published(ReferralClosed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (CaseCloseReason.DIED, "died"),
+        (CaseCloseReason.MOVED_AWAY, "moved-away"),
+        (CaseCloseReason.DECLINED_BY_PERSON, "declined-by-person"),
+        (CaseCloseReason.NEEDS_MET, "need-met"),
+        (CaseCloseReason.REFERRAL_WITHDRAWN, None),
+    ],
+)
+async def test_how_a_case_ended_is_how_its_referral_ended(owner_url: str, keys: Keys, reason: CaseCloseReason, told: str | None) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        routed = await desk.routed("mdt", "mdt", reason="complex-needs")
+
+        await _tell(desk, routed, CaseClosed(referral_id=UUID(routed["id"]), reason=reason))
+
+        assert (await desk.read(routed["id"]))["outcome"] == told
 
 
 @pytest.mark.parametrize(("reason", "recorded"), [("standard-measures-suffice", "standard-measures-suffice"), ("too-early", "other")])
@@ -214,7 +339,7 @@ async def test_an_answer_that_comes_too_late_is_noted_and_changes_nothing(owner_
         await desk.done(routed["id"], "urgency", {"reason": "Fever"})
         rerouted = await desk.done(routed["id"], "route", {"route": "rapid-care", "service_code": "rapid-care"})
 
-        await _tell(desk, routed, CaseClosed(referral_id=UUID(routed["id"]), reason="need-met"))
+        await _tell(desk, routed, CaseClosed(referral_id=UUID(routed["id"]), reason=CaseCloseReason.NEEDS_MET))
 
         assert (await desk.read(routed["id"]))["version"] == rerouted["version"]
         entries = (await desk.get(f"/{routed['id']}/timeline")).json()["items"]
@@ -224,7 +349,7 @@ async def test_an_answer_that_comes_too_late_is_noted_and_changes_nothing(owner_
 async def test_an_answer_about_a_referral_that_is_not_here_changes_nothing(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         await desk.context.deliver(ResponseEscalated(referral_id=new_id()), key=new_id(), subject=new_id())
-        await desk.context.deliver(CaseClosed(referral_id=None, reason="died"), key=new_id(), subject=new_id())
+        await desk.context.deliver(CaseClosed(referral_id=None, reason=CaseCloseReason.DIED), key=new_id(), subject=new_id())
 
         assert await desk.context.log() == []
         assert await desk.context.database.pool.fetchval("SELECT count(*) FROM parked") == 0
@@ -244,3 +369,16 @@ async def test_an_event_that_comes_twice_has_one_effect(owner_url: str, keys: Ke
 
 async def _tell(desk: Desk, referral: dict[str, Any], event: Event) -> None:
     await desk.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
+
+
+async def _take_back_and_route(desk: Desk, routed: dict[str, Any], route: str, service: str) -> dict[str, Any]:
+    """Nobody answered in time."""
+    await desk.context.let_pass(timedelta(minutes=46))
+    await desk.done(routed["id"], "return", {"reason": "capacity"})
+    await desk.done(routed["id"], "triage", {"urgency": "urgent", "reason": "Still urgent"})
+    return await desk.done(routed["id"], "route", {"route": route, "service_code": service})
+
+
+def _accepted(routed: dict[str, Any], routing: int) -> ResponseAccepted:
+    due_at = MONDAY + timedelta(hours=2)
+    return ResponseAccepted(referral_id=UUID(routed["id"]), accepted_at=MONDAY, due_at=due_at, routing=routing)

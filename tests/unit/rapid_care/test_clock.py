@@ -7,14 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.rapid_care.commands import RecordFirstContact
-from services.rapid_care.domain.clock import Clock, clock_of, judge_deadline, record_first_contact, request, warn
+from services.rapid_care.commands import DeclineResponse, RecordFirstContact
+from services.rapid_care.domain.clock import Clock, ask_again, clock_of, decline, judge_deadline, record_first_contact, request, warn
 from services.rapid_care.domain.opening import next_opening
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ContactBeforeReceipt, ContactInFuture, Due, Response, Status
+from services.rapid_care.domain.response import ContactBeforeReceipt, ContactInFuture, Due, Response, Status, TelephoneNotChosen
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
     ContactMode,
+    DeclineReason,
+    ResponseAccepted,
     ResponseBreachCleared,
     ResponseBreached,
     ResponseContacted,
@@ -30,16 +32,19 @@ POLICY = Policy()
 instants = st.datetimes(min_value=datetime(2013, 1, 1), max_value=datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  the zone is given
 
 
-def _requested(received_at: datetime, **changes: object) -> Decision[Response]:
-    """Routed at the moment of its receipt."""
+def _requested(
+    received_at: datetime, *, before: Response | None = None, now: datetime | None = None, **changes: object
+) -> Decision[Response]:
+    """Routed at the moment of its receipt, unless `now` is another."""
     return request(
         a_routed_referral(received_at, **changes),
         response_id=new_id(),
         person_id=PersonId(new_id()),
         referral_id=new_id(),
         correlation_id=new_id(),
+        before=before,
         policy=POLICY,
-        now=received_at,
+        now=now or received_at,
     )
 
 
@@ -84,6 +89,56 @@ def test_warnings_come_at_60_90_and_110_minutes_and_the_breach_an_instant_after_
     ]
 
 
+@pytest.mark.parametrize(
+    ("ended_at", "now", "left"),
+    [
+        ("14:20", "14:40", ["15:00", "15:30", "15:50", "16:00:00.000001"]),
+        ("15:10", "15:20", ["15:30", "15:50", "16:00:00.000001"]),
+        ("15:10", "15:40", ["15:30", "15:50", "16:00:00.000001"]),
+        ("16:10", "16:20", []),
+    ],
+)
+def test_a_referral_that_comes_again_is_not_warned_of_what_was_told(ended_at: str, now: str, left: list[str]) -> None:
+    before = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at(ended_at)).state
+
+    again = _requested(at("14:00"), before=before, now=at(now))
+
+    assert [deadline.due_at for deadline in again.deadlines] == [at(each) for each in left]
+    assert (again.state.breached_at is not None) is (before.breached_at is not None) is (ended_at > "16:00")
+    contact = replace(again.state, status=Status.EN_ROUTE)
+    told = record_first_contact(contact, RecordFirstContact(at("16:30")), at("16:30")).events
+    assert ([type(event) for event in told] == [ResponseContacted]) is (ended_at > "16:00")
+
+
+def test_a_new_clock_warns_from_its_own_beginning() -> None:
+    before = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at("16:10")).state
+
+    again = _requested(at("14:00"), clock_starts_at=at("16:30"), before=before, now=at("16:30"))
+
+    assert len(again.deadlines) == 4
+    assert again.state.breached_at is None
+
+
+def test_a_call_stops_the_clock_only_where_triage_chose_it() -> None:
+    call = RecordFirstContact(at("15:00"), ContactMode.TELEPHONE_BY_TRIAGE)
+
+    with pytest.raises(TelephoneNotChosen):
+        record_first_contact(a_response(status=Status.EN_ROUTE), call, at("15:00"))
+
+    assert _requested(at("14:00"), is_by_telephone=True).state.is_by_telephone
+
+
+def test_what_is_asked_for_again_is_said_to_be_accepted_again() -> None:
+    accepted = a_response(status=Status.ASSIGNED)
+
+    decision = ask_again(accepted, a_routed_referral(at("14:00"), routing=2), at("14:50"))
+
+    assert decision.state == replace(accepted, routing=2)
+    [event] = decision.events
+    assert isinstance(event, ResponseAccepted)
+    assert (event.referral_id, event.routing) == (accepted.referral_id, 2)
+
+
 def test_a_referral_without_a_condition_is_another_condition() -> None:
     assert _requested(at("14:00"), condition=None).state.condition is Condition.OTHER
 
@@ -124,7 +179,9 @@ def test_a_late_contact_leaves_the_breach_as_it_was_told() -> None:
 
 @pytest.mark.parametrize("mode", ContactMode)
 def test_every_mode_of_contact_stops_the_clock(mode: ContactMode) -> None:
-    decision = record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at("15:00"), mode), at("15:00"))
+    response = a_response(status=Status.EN_ROUTE, is_by_telephone=True)
+
+    decision = record_first_contact(response, RecordFirstContact(at("15:00"), mode), at("15:00"))
 
     assert (decision.state.contact_mode, clock_of(decision.state, at("18:00"))) == (mode, Clock.MET)
 

@@ -11,7 +11,7 @@ from services.rapid_care.commands import CloseResponse, DeclineResponse, RecordF
 from services.rapid_care.domain import care, clock, dispatch
 from services.rapid_care.domain.clock import Clock, clock_of
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import Due, Response
+from services.rapid_care.domain.response import Due, Occurrence, Response
 from shared.contracts.rapid_care import (
     DeclineReason,
     ResponseAtRisk,
@@ -23,7 +23,6 @@ from shared.contracts.rapid_care import (
     ResponseDeclined,
     ResponseOutcome,
 )
-from shared.contracts.referrals import ReferralCancelled
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
@@ -42,7 +41,7 @@ ACTS: dict[str, Act] = {
     "contact an hour ago": lambda response, now: clock.record_first_contact(response, RecordFirstContact(now - timedelta(hours=1)), now),
     "decline": lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),
     "close": lambda response, now: care.close(response, CloseResponse(ResponseOutcome.DECLINED_BY_PERSON), POLICY, now),
-    "cancel": lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="died", now=now),
+    "cancel": lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),
 }
 DEADLINES: dict[str, Act] = {
     Due.OPENING: lambda response, _: clock.open_held(response),
@@ -89,7 +88,7 @@ beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "
 def _live(received_at: datetime, acts: Sequence[Step]) -> Life:
     """`acts`: after so many minutes, what is done, and whether the timekeeper was awake before it."""
     ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
-    began = clock.request(a_routed_referral(received_at), **ids, policy=POLICY, now=received_at)  # type: ignore[arg-type]
+    began = clock.request(a_routed_referral(received_at), **ids, before=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
     life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at
     for minutes, act, is_awake in acts:
         now += timedelta(minutes=minutes)

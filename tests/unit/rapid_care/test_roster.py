@@ -1,10 +1,12 @@
 """Who is there, who can go, and who is sent."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from services.rapid_care.commands import RosterClinician
 from services.rapid_care.domain.dispatch import CrisisPlan, assign
@@ -44,6 +46,30 @@ def test_who_is_off_duty_or_cannot_do_it_is_refused() -> None:
         fitting_skill(a_clinician(is_on_duty=False), Condition.FALL, POLICY)
     with pytest.raises(SkillMissing):
         fitting_skill(a_clinician(skills=(Skill.SOCIAL_WORKER,)), Condition.FALL, POLICY)
+
+
+def test_of_equals_the_one_whose_skill_fits_best_is_chosen() -> None:
+    nurse, consultant = a_clinician(id="b"), a_clinician(id="a", skills=(Skill.CONSULTANT_COVER,))
+
+    assert choose([consultant, nurse], Condition.COPD, POLICY) is nurse
+    assert choose([consultant, replace(nurse, open_responses=1)], Condition.COPD, POLICY) is consultant
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"timezone": "Europe/Barnet"},
+        {"opens": "22:00"},
+        {"at_risk_after": ["PT2H"]},
+        {"needed_skills": {"fall": ["emergency-nurse-practitioner"]}},
+        {"capacity_low": 201},
+        {"avoidance_confirmed_after": "PT0S"},
+    ],
+    ids=lambda numbers: next(iter(numbers)),
+)
+def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Policy).validate_python(numbers)
 
 
 @given(st.lists(clinicians, max_size=8), st.sampled_from(Condition))

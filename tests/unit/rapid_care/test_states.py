@@ -20,14 +20,14 @@ from services.rapid_care.commands import (
 )
 from services.rapid_care.domain import care, clock, dispatch
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Response, Status
+from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Occurrence, Response, Status
 from shared.contracts.codes import StepDown
 from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.transitions import Trigger, permitted
-from tests.builders.rapid_care import a_clinician, a_response, at
+from tests.builders.rapid_care import a_clinician, a_response, a_routed_referral, at
 
 POLICY = Policy()
 PACKAGE = (PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=at("20:00")),)
@@ -55,7 +55,9 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     Due.AT_RISK: (clock.warn,),
     Due.BREACH: (clock.judge_deadline,),
     Due.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
-    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="died", now=now),),
+    Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),),
+    Occurrence.ASKED_AGAIN: (lambda response, now: clock.ask_again(response, a_routed_referral(at("14:00"), routing=2), now),),
+    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
     ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralReturned.TYPE, reason="back", now=now),),
     ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralRouted.TYPE, reason="elsewhere", now=now),),
 }
@@ -115,4 +117,4 @@ def test_no_rule_moves_the_deadline_or_the_clock() -> None:
 def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
     words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert words == set(WIRING.on_timer) | {event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)}
+    assert words == set(WIRING.on_timer) | set(Occurrence) | {event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)}

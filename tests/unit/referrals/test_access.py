@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
 from services.referrals.domain import access
 from services.referrals.domain.referral import Status
 from shared.contracts.referrals import Route
@@ -26,22 +27,41 @@ def test_nobody_else_does(organisation: str, scope: str) -> None:
         access.require_involved(REFERRAL, _actor(organisation, scope))
 
 
-def test_only_the_receiver_or_the_point_of_access_answers() -> None:
-    access.require_receiver(REFERRAL, _actor("CLCH", access.RECEIVE))
-    access.require_receiver(REFERRAL, TRIAGER)
+def test_the_practice_of_the_person_follows_what_others_sent() -> None:
+    sent_by_the_ambulance = a_referral(Status.ROUTED, referrer_organisation="LAS")
+
+    access.require_involved(sent_by_the_ambulance, _actor("W07", access.REFER))
     with pytest.raises(OrganisationNotInvolved):
-        access.require_receiver(REFERRAL, _actor("W07", access.REFER))
+        access.require_referrer(sent_by_the_ambulance, _actor("W07", access.REFER))
 
 
-def test_a_service_of_the_product_answers_itself_until_it_is_overdue() -> None:
+def test_only_the_receiver_or_the_point_of_access_answers() -> None:
+    access.require_receiver(REFERRAL, _actor("CLCH", access.RECEIVE), AcceptReferral)
+    access.require_receiver(REFERRAL, TRIAGER, AcceptReferral)
+    with pytest.raises(OrganisationNotInvolved):
+        access.require_receiver(REFERRAL, _actor("W07", access.REFER), AcceptReferral)
+
+
+def test_a_receiver_reads_nothing_of_what_has_ended() -> None:
+    ended = a_referral(Status.CLOSED, receiver_organisation="CLCH", ended_at=MONDAY)
+
+    with pytest.raises(OrganisationNotInvolved):
+        access.require_involved(ended, _actor("CLCH", access.RECEIVE))
+
+
+@pytest.mark.parametrize("command", [AcceptReferral, ReturnReferral, CloseReferral])
+def test_a_service_of_the_product_answers_itself_and_is_at_most_taken_back_from(command: type) -> None:
     with_rapid_care = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care")
     overdue = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care", overdue_since=MONDAY)
 
-    with pytest.raises(access.ReceiverAnswersItself):
-        access.require_receiver(with_rapid_care, TRIAGER)
-    with pytest.raises(access.ReceiverAnswersItself):
-        access.require_receiver(overdue, _actor("CLCH", access.RECEIVE))
-    access.require_receiver(overdue, TRIAGER)
+    for referral, actor in ((with_rapid_care, TRIAGER), (overdue, _actor("CLCH", access.RECEIVE))):
+        with pytest.raises(access.ReceiverAnswersItself):
+            access.require_receiver(referral, actor, command)
+    if command is ReturnReferral:
+        access.require_receiver(overdue, TRIAGER, command)
+    else:
+        with pytest.raises(access.ReceiverAnswersItself):
+            access.require_receiver(overdue, TRIAGER, command)
 
 
 def test_a_lead_sees_their_own_people() -> None:

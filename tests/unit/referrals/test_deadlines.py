@@ -86,8 +86,8 @@ def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
     ],
 )
 def test_we_are_open_from_seven_to_ten_every_day(at: str, opening: str) -> None:
-    assert deadlines.next_opening(_london(at), POLICY.opens, POLICY.closes, POLICY) == _london(opening)
+    assert deadlines.opening_of(_london(at), POLICY.opens, POLICY.closes, POLICY) == _london(opening)
 
 
 def test_a_service_without_hours_is_always_open() -> None:
-    assert deadlines.next_opening(_london("2015-03-14T03:00"), None, None, POLICY) == _london("2015-03-14T03:00")
+    assert deadlines.opening_of(_london("2015-03-14T03:00"), None, None, POLICY) == _london("2015-03-14T03:00")

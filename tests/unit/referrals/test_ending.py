@@ -35,6 +35,17 @@ def test_it_is_not_withdrawn_while_another_referrer_relies_on_it() -> None:
         ending.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_joined=True, now=NOW)
 
 
+@pytest.mark.parametrize("reason", list(CancelReason))
+def test_care_that_is_under_way_ends_only_with_the_person(reason: CancelReason) -> None:
+    cancelling = CancelReferral(reason)
+
+    if reason in {CancelReason.DIED, CancelReason.MOVED_AWAY}:
+        assert ending.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW).state.status is Status.CANCELLED
+    else:
+        with pytest.raises(ending.CareUnderWay):
+            ending.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW)
+
+
 @pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
 def test_what_is_true_of_the_person_is_true_for_every_referrer(reason: CancelReason) -> None:
     assert ending.cancel(a_referral(), CancelReferral(reason), has_joined=True, now=NOW).state.cancel_reason is reason

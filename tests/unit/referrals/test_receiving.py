@@ -82,9 +82,17 @@ def test_the_window_is_72_hours(*, hours: float, joins: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"reason": Reason.FALLS}, {"status": Status.CLOSED}, {"status": Status.CANCELLED}, {"status": Status.MERGED}]
+    "changes",
+    [
+        {"reason": Reason.FALLS},
+        {"status": Status.CLOSED},
+        {"status": Status.CANCELLED},
+        {"status": Status.MERGED},
+        {"status": Status.SIGNPOSTED},
+        {"status": Status.TRIAGED_ADVICE},
+    ],
 )
-def test_another_trouble_or_an_ended_referral_is_not_joined(changes: dict[str, Any]) -> None:
+def test_another_trouble_or_what_nobody_acts_on_is_not_joined(changes: dict[str, Any]) -> None:
     assert receiving.to_join(a_request(), [a_referral(**changes)], NOW, POLICY) is None
 
 
@@ -95,6 +103,13 @@ def test_an_urgent_one_never_disappears_into_one_that_is_not_urgent() -> None:
     assert receiving.to_join(urgent, [a_referral()], NOW, POLICY) is None
     assert receiving.to_join(urgent, [a_referral(), running], NOW, POLICY) is running
     assert receiving.to_join(a_request(), [running], NOW, POLICY) is running
+
+
+@pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED])
+def test_what_is_in_somebodys_hands_is_joined(status: Status) -> None:
+    open_one = a_referral(status)
+
+    assert receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one
 
 
 def test_the_newest_of_several_is_joined() -> None:

@@ -1,12 +1,22 @@
 """Who takes a referral over, and what happens when they do or do not."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import Policy, routing
-from services.referrals.domain.directory import BelowMinimumAge, LocalityNotCovered, PracticeNotCovered, ResidenceElsewhere, Serves, Service
+from services.referrals.domain.directory import (
+    BelowMinimumAge,
+    LocalityNotCovered,
+    LookedAfterHere,
+    Practice,
+    PracticeNotCovered,
+    ResidenceElsewhere,
+    Serves,
+    Service,
+)
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Due, Referral, Status, owner, permit
 from shared.clock import LONDON
@@ -14,10 +24,11 @@ from shared.contracts.codes import Locality
 from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
-from tests.builders.referrals import MONDAY, a_person, a_referral, a_service
+from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service
 
 POLICY = Policy()
 LATER = MONDAY.astimezone(UTC) + timedelta(hours=1)
+W07 = a_practice()
 RAPID_CARE = a_service("rapid-care", opens=time(7), closes=time(22))
 
 
@@ -112,21 +123,77 @@ def test_somebody_registered_here_is_eligible_wherever_they_live() -> None:
 
 @pytest.mark.acceptance("referrals-4")
 def test_a_resident_registered_elsewhere_gets_social_care_but_not_planned_health_care() -> None:
-    referral = a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False)
+    referral = a_referral(Status.TRIAGED_ROUTINE)
 
     with pytest.raises(PracticeNotCovered):
-        _route(referral, a_service(), override_reason="They live next door")
+        _route(referral, a_service(), practice=None, override_reason="They live next door")
 
-    assert _route(referral, a_service("social-care-direct", serves=Serves.RESIDENT)).state.status is Status.ROUTED
+    social_care = a_service("social-care-direct", serves=Serves.RESIDENT)
+    assert _route(referral, social_care, practice=None).state.status is Status.ROUTED
+
+
+HEALTH_ELSEWHERE = a_service("health-elsewhere", serves=Serves.REGISTERED_ELSEWHERE)
+SOCIAL_CARE_ELSEWHERE = a_service("social-care-elsewhere", serves=Serves.RESIDENT_ELSEWHERE)
+
+
+@pytest.mark.acceptance("referrals-4")
+def test_who_is_not_entitled_here_is_signposted_to_where_they_are() -> None:
+    referral = a_referral(Status.TRIAGED_ROUTINE)
+
+    health = _signpost(referral, HEALTH_ELSEWHERE, practice=None)
+    social_care = _signpost(referral, SOCIAL_CARE_ELSEWHERE, person=a_person(residence="ENFIELD"))
+
+    assert {health.state.status, social_care.state.status} == {Status.SIGNPOSTED}
+    assert (owner(health.state), health.state.due_at) == ("community-point-of-access", LATER + timedelta(days=21))
+
+
+@pytest.mark.parametrize("service", [HEALTH_ELSEWHERE, SOCIAL_CARE_ELSEWHERE], ids=lambda service: service.code)
+def test_nobody_who_is_entitled_here_is_sent_elsewhere(service: Service) -> None:
+    with pytest.raises(LookedAfterHere):
+        _signpost(a_referral(Status.TRIAGED_ROUTINE), service)
+    with pytest.raises(LookedAfterHere):
+        _route(a_referral(Status.TRIAGED_ROUTINE), service)
+
+
+def test_who_needs_a_service_is_not_merely_told_of_it() -> None:
+    with pytest.raises(routing.SignpostIsNoRoute):
+        _signpost(a_referral(Status.TRIAGED_ROUTINE), a_service("falls-clinic"))
+
+
+def test_a_corrected_practice_counts_from_then_on() -> None:
+    moved = a_person(practice_code="B01", locality=Locality.LOCALITY_B)
+
+    decision = _route(a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False), a_service(), person=moved)
+
+    [event] = decision.events
+    assert isinstance(event, ReferralRouted)
+    assert (event.practice_code, event.locality) == ("B01", Locality.LOCALITY_B)
+    assert (decision.state.practice_code, decision.state.is_practice_covered) == ("B01", True)
+
+
+def test_each_asking_has_its_number() -> None:
+    first = _route(a_referral(Status.TRIAGED_ROUTINE), a_service())
+    returned = routing.give_back(first.state, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state
+    second = _route(replace(returned, status=Status.TRIAGED_ROUTINE), a_service())
+
+    assert [first.state.routing, second.state.routing] == [1, 2]
+    assert [event.routing for event in (*first.events, *second.events)] == [1, 2]  # type: ignore[attr-defined]
+
+
+def test_a_receiver_that_gave_it_back_reads_no_more_of_it() -> None:
+    assert (
+        routing.give_back(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state.receiver_organisation
+        is None
+    )
 
 
 def test_urgent_care_does_not_ask_for_registration_when_a_clinician_says_so() -> None:
-    visitor = a_referral(Status.TRIAGED_URGENT, is_practice_covered=False)
+    visitor = a_referral(Status.TRIAGED_URGENT)
 
     with pytest.raises(PracticeNotCovered):
-        _route(visitor, RAPID_CARE)
+        _route(visitor, RAPID_CARE, practice=None)
 
-    assert _route(visitor, RAPID_CARE, override_reason="Visiting his daughter").state.status is Status.ROUTED
+    assert _route(visitor, RAPID_CARE, practice=None, override_reason="Visiting his daughter").state.status is Status.ROUTED
 
 
 @pytest.mark.parametrize(
@@ -162,9 +229,7 @@ def test_a_routine_receiver_has_two_working_days() -> None:
 
 @pytest.mark.acceptance("referrals-3")
 def test_advice_is_signposted_to_an_entry_of_the_directory() -> None:
-    decision = routing.signpost(
-        a_referral(Status.TRIAGED_ADVICE), SignpostReferral("befriending"), service=a_service("befriending"), now=LATER, policy=POLICY
-    )
+    decision = _signpost(a_referral(Status.TRIAGED_ADVICE), a_service("befriending"))
 
     assert decision.state.status is Status.SIGNPOSTED
     assert decision.events == [ReferralSignposted(service_code="befriending")]
@@ -210,12 +275,18 @@ def _route(
     service: Service,
     *,
     person: Person | None = None,
+    practice: Practice | None = W07,
     route: Route | None = None,
     override_reason: str | None = None,
     now: datetime = LATER,
 ) -> Decision[Referral]:
     command = RouteReferral(route or service.route, service.code, override_reason)
-    return routing.route(referral, command, service=service, person=person or a_person(), now=now, policy=POLICY)
+    return routing.route(referral, command, service=service, person=person or a_person(), practice=practice, now=now, policy=POLICY)
+
+
+def _signpost(referral: Referral, service: Service, *, person: Person | None = None, practice: Practice | None = W07) -> Decision[Referral]:
+    command = SignpostReferral(service.code)
+    return routing.signpost(referral, command, service=service, person=person or a_person(), practice=practice, now=LATER, policy=POLICY)
 
 
 def _london(text: str) -> datetime:

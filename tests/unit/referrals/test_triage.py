@@ -41,6 +41,44 @@ def test_a_first_triage_judges_and_keeps_the_clock(urgency: Urgency, status: Sta
     assert [type(event) for event in decision.events] == [ReferralTriaged]
 
 
+def test_what_nobody_has_judged_counts_from_its_receipt_however_it_becomes_urgent() -> None:
+    before = a_referral()
+
+    raised = triage.raise_urgency(before, RaiseUrgency("Fever since noon"), raised_by="clinician-1", now=LATER, policy=POLICY)
+
+    assert _triage(before, Urgency.URGENT).state.clock_starts_at == raised.state.clock_starts_at == before.received_at
+    assert raised.events == [ReferralUrgencyRaised(clock_starts_at=before.received_at)]
+
+
+@pytest.mark.parametrize("first", [Urgency.URGENT, Urgency.ROUTINE], ids=["requested as urgent", "judged urgent"])
+def test_what_was_ever_urgent_keeps_its_clock(first: Urgency) -> None:
+    requested = a_referral(urgency=first)
+    judged = requested if first is Urgency.URGENT else _triage(requested, Urgency.URGENT).state
+    calmed = _triage(judged, Urgency.ROUTINE).state
+
+    again = triage.raise_urgency(calmed, RaiseUrgency("Worse again"), raised_by="clinician-1", now=LATER, policy=POLICY)
+
+    assert _triage(calmed, Urgency.URGENT).state.clock_starts_at == again.state.clock_starts_at == requested.received_at
+
+
+def test_a_red_flag_stays_until_somebody_says_that_it_is_none() -> None:
+    flagged = _triage(a_referral(), Urgency.URGENT, has_red_flag=True).state
+
+    assert _triage(flagged, Urgency.URGENT).state.has_red_flag
+    with pytest.raises(triage.RedFlagIsUrgent):
+        _triage(flagged, Urgency.ROUTINE)
+    cleared = _triage(flagged, Urgency.ROUTINE, has_red_flag=False).state
+    assert (cleared.has_red_flag, cleared.triage_reason) == (False, "As the GP says")
+
+
+def test_raised_urgency_takes_it_from_its_receiver() -> None:
+    before = a_referral(Status.ACCEPTED)
+
+    raised = triage.raise_urgency(before, RaiseUrgency("Fever"), raised_by="clinician-1", now=LATER, policy=POLICY).state
+
+    assert (raised.route, raised.service_code, raised.receiver_organisation) == (None, None, None)
+
+
 @pytest.mark.acceptance("referrals-8")
 def test_routine_upgraded_to_urgent_gets_a_new_clock_from_the_upgrade() -> None:
     before = a_referral(Status.TRIAGED_ROUTINE, triaged_at=MONDAY)
@@ -85,10 +123,10 @@ def test_danger_to_life_is_urgent() -> None:
 @pytest.mark.acceptance("referrals-8")
 @pytest.mark.parametrize(
     "status",
-    [Status.IDENTIFIED, Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED, Status.SIGNPOSTED],
+    [Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED, Status.SIGNPOSTED],
 )
 def test_urgency_is_raised_wherever_it_stands(status: Status) -> None:
-    before = a_referral(status)
+    before = a_referral(status, triaged_at=MONDAY)
 
     decision = triage.raise_urgency(before, RaiseUrgency("Fever since noon"), raised_by="clinician-1", now=LATER, policy=POLICY)
 
@@ -140,6 +178,6 @@ def test_a_question_does_not_permit_what_the_state_before_it_did_not() -> None:
         _triage(asked, Urgency.URGENT)
 
 
-def _triage(referral: Referral, urgency: Urgency, *, has_red_flag: bool = False) -> Decision[Referral]:
+def _triage(referral: Referral, urgency: Urgency, *, has_red_flag: bool | None = None) -> Decision[Referral]:
     command = TriageReferral(urgency, is_complex=False, reason="As the GP says", has_red_flag=has_red_flag)
     return triage.triage(referral, command, triaged_by="clinician-1", now=LATER, policy=POLICY)

@@ -1,8 +1,10 @@
 """What is listened to, and what a deployment may set."""
 
 from datetime import time, timedelta
+from typing import Any
 
-from pydantic import TypeAdapter
+import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from services.referrals import agents
 from services.referrals.domain import Policy
@@ -33,3 +35,13 @@ def test_a_deployment_may_set_other_numbers() -> None:
     policy = TypeAdapter(Policy).validate_python({"opens": "08:00", "acknowledge_urgent": "PT30M", "triage_routine_working_days": 2})
 
     assert policy == Policy(opens=time(8), acknowledge_urgent=timedelta(minutes=30), triage_routine_working_days=2)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"timezone": "Europe/Barnet"}, {"opens": "22:00"}, {"merge_window": "PT0S"}, {"acknowledge_routine_working_days": 0}],
+    ids=lambda numbers: next(iter(numbers)),
+)
+def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Policy).validate_python(numbers)

@@ -31,6 +31,8 @@ def _responses() -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("crosses_close", sa.Boolean, nullable=False),
         sa.Column("was_held", sa.Boolean, nullable=False),
+        sa.Column("is_by_telephone", sa.Boolean, nullable=False),
+        sa.Column("routing", sa.Integer, nullable=False),
         sa.Column("clinician_id", sa.Text),
         sa.Column("contacted_at", INSTANT),
         sa.Column("contact_mode", sa.Text),

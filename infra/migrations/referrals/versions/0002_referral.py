@@ -32,6 +32,7 @@ def _people() -> None:
         sa.Column("residence", sa.Text, nullable=False),
         sa.Column("locality", sa.Text, nullable=False),
         sa.Column("story", JSONB, nullable=False),
+        sa.Column("number_as_typed", sa.Text, comment="what came instead of a verified number"),
         sa.Column("sharing", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
@@ -58,6 +59,7 @@ def _referrals() -> None:
         sa.Column("is_identified", sa.Boolean, nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
         sa.Column("clock_starts_at", INSTANT, nullable=False),
+        sa.Column("was_urgent", sa.Boolean, nullable=False),
         sa.Column("due_at", INSTANT),
         sa.Column("overdue_since", INSTANT),
         sa.Column("triaged_at", INSTANT),
@@ -65,9 +67,12 @@ def _referrals() -> None:
         sa.Column("triage_reason", sa.Text),
         sa.Column("is_complex", sa.Boolean, nullable=False),
         sa.Column("has_red_flag", sa.Boolean, nullable=False),
+        sa.Column("is_by_telephone", sa.Boolean, nullable=False),
+        sa.Column("routing", sa.Integer, nullable=False),
         sa.Column("route", sa.Text),
         sa.Column("service_code", sa.Text),
         sa.Column("receiver_organisation", sa.Text),
+        sa.Column("also_with", sa.Text),
         sa.Column("override_reason", sa.Text),
         sa.Column("return_reason", sa.Text),
         sa.Column("suggestion", sa.Text),
@@ -84,6 +89,7 @@ def _referrals() -> None:
     op.create_index("ix_referral_correlation_id", "referral", ["correlation_id"])
     op.create_index("ix_referral_merged_into", "referral", ["merged_into"])
     op.create_index("ix_referral_open_due_at", "referral", ["due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_referral_practice_code_id", "referral", ["practice_code", "id"])
     op.create_index("ix_referral_person_id", "referral", ["person_id"])
     op.create_index(
         "ix_referral_receiver_organisation", "referral", ["receiver_organisation"], postgresql_where=sa.text("ended_at IS NULL")
@@ -151,6 +157,7 @@ def _copies() -> None:
         "risk",
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("practice_code", sa.Text, nullable=False),
         sa.Column("valid_from", sa.Date, nullable=False),
         sa.Column("climbed_on", sa.Date),
         sa.Column("sequence", sa.Integer, nullable=False),

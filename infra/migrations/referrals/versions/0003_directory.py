@@ -1,4 +1,4 @@
-"""Fills the directory from the files beside: 19 services, 67 practices (synthetic codes), the organisations of the documents.
+"""Fills the directory from the files beside: 21 services, 67 practices (synthetic codes), the organisations of the documents.
 
 Telephone numbers, 999 apart, are of the range that is kept for drama. What changes later is a migration of its own: an entry is
 ended and another begins.
