@@ -47,7 +47,7 @@ class Gateway:
 
 
 def create_gateway() -> Gateway:
-    """Raises pydantic.ValidationError, naming the variable, when the environment is incomplete."""
+    """Ends the process with a sentence that names the variable when the environment is wrong."""
     return Gateway({prefix(context): _FACTORIES[context]() for context in CONTEXTS})
 
 
