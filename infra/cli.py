@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -126,6 +127,21 @@ def replay(
         out.print(f"Applied: {done.applied}")
         if done.failed:
             raise StackError(" ".join([*done.failed, "Those behind them still wait."]))
+
+
+@app.command()
+def verify(
+    answers: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What a client was answered, as JSON lines.")] = None,
+    name: Name = "default",
+) -> None:
+    """Judge from outside whether everything that was promised was kept; exit code 1 when not."""
+    from infra.verify.report import tell, verify_stack
+
+    begun = monotonic()
+    findings = _run(verify_stack(name, answers))
+    tell(out, findings, monotonic() - begun)
+    if not all(each.holds for each in findings):
+        raise typer.Exit(1)
 
 
 @app.command("import-risk")
