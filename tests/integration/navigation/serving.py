@@ -9,6 +9,8 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import httpx
@@ -36,6 +38,7 @@ class Served:
 
     url: str
     process: Process
+    log: Path
 
     @asynccontextmanager
     async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
@@ -53,8 +56,8 @@ class Served:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
-            _, said = await self.process.communicate()
-        return said.decode()
+            await self.process.wait()
+        return self.log.read_text()
 
 
 async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
@@ -80,15 +83,23 @@ async def served(owner_url: str, addresses: StackAddresses, keys: Keys, **policy
     port = free_ports(1)[0]
     variables = environment(owner_url, addresses.kafka_bootstrap, keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
     program = [sys.executable, "-m", "uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port)]
-    process = await asyncio.create_subprocess_exec(
-        *program, env=os.environ | variables, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    found = Served(f"http://{HOST}:{port}", process)
+    with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
+        process = await asyncio.create_subprocess_exec(*program, env=os.environ | variables, stdout=log, stderr=log)
+        async with _ended(Served(f"http://{HOST}:{port}", process, Path(log.name))) as found:
+            await _until_it_listens(process, port)
+            yield found
+
+
+@asynccontextmanager
+async def _ended(found: Served) -> AsyncIterator[Served]:
     try:
-        async with asyncio.timeout(_STARTS_WITHIN):
-            while not await accepts(HOST, port):
-                assert process.returncode is None
-                await asyncio.sleep(0.05)
         yield found
     finally:
         await found.end()
+
+
+async def _until_it_listens(process: Process, port: int) -> None:
+    async with asyncio.timeout(_STARTS_WITHIN):
+        while not await accepts(HOST, port):
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
