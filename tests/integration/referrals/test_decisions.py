@@ -11,6 +11,7 @@ from shared.contracts.referrals import (
     PersonRecordRecorded,
     ReferralCancelled,
     ReferralInformationAnswered,
+    ReferralRouted,
     ReferralSignposted,
     ReferralTriaged,
     ReferralUrgencyRaised,
@@ -150,6 +151,16 @@ async def test_somebody_under_65_reaches_rapid_care_with_a_clinicians_reason(own
         assert (refused.status_code, refused.json()["code"]) == (409, "below-minimum-age")
         assert routed["status"] == "routed"
         assert (await desk.read(sent["id"]))["override_reason"] == "Frail since a stroke"
+
+
+async def test_whether_a_call_is_enough_is_triages_decision_and_travels_with_the_route(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        sent = await desk.sent(urgency="urgent")
+        judged = await desk.done(sent["id"], "triage", URGENT | {"is_by_telephone": True})
+        await desk.done(sent["id"], "route", TO_RAPID_CARE)
+
+        [routed] = await desk.context.published(ReferralRouted)
+        assert (judged["is_by_telephone"], routed.is_by_telephone, routed.routing) == (True, True, 1)
 
 
 async def test_a_service_of_another_locality_is_refused(owner_url: str, keys: Keys) -> None:
