@@ -18,7 +18,7 @@ up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops
 	@$(BIN)/care up
 
 test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
 

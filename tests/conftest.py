@@ -39,6 +39,7 @@ class Common:
 
 
 _VERSIONS = pytest.StashKey[str]()
+_SERVERS = "servers"
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,19 @@ async def servers(pytestconfig: pytest.Config) -> AsyncIterator[Servers]:
     async with stack as addresses:
         pytestconfig.stash[_VERSIONS] = str(addresses)
         yield Servers(stack, addresses)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes says on which servers its tests ran."""
+    if output := getattr(session.config, "workeroutput", None):
+        output[_SERVERS] = session.config.stash.get(_VERSIONS, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The process that began the others hears it."""
+    if servers := getattr(node, "workeroutput", {}).get(_SERVERS):
+        node.config.stash[_VERSIONS] = servers
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,12 +1,19 @@
 """`care verify` believes nobody: after the story everything holds, and whatever is then broken by hand is found."""
 
+import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
+from infra.demo.story import NHS_NUMBER
 from infra.keys import Keys
 from infra.verify import broker
 from infra.verify.report import verify
@@ -124,6 +131,34 @@ def test_a_record_that_is_no_event_of_ours_is_found() -> None:
     seen = broker.Seen()
     seen.take(Record("mdt.case", 3, 7, b"key", b"{}", ()), "mdt.case", is_compacted=False)
     assert seen.strangers == ["mdt.case 3@7 is no event of ours"]
+
+
+async def test_the_command_judges_what_clients_were_answered_and_fails_when_it_is_not_so(story: Lived, tmp_path: Path) -> None:
+    world, log = story.world, tmp_path / "answers.jsonl"
+    body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
+    made = await world.caller("gp").create("/referrals", body, key="judged", **{"Content-Type": "application/json"})
+    await world.settle()
+    line = {"actor": "gp", "key": "judged", "sent": sha256(b"POST /referrals?\n" + body).hexdigest(), "status": 201, "id": made["id"]}
+
+    assert await _judged(world.product.stack.name, log, line) == (0, [])
+    lost = ("every referral that was acknowledged to a client is there", ["judged"])
+    assert await _judged(world.product.stack.name, log, {**line, "id": str(new_id())}) == (1, [lost])
+    altered = ("what is there is what the client had sent", ["judged"])
+    assert await _judged(world.product.stack.name, log, {**line, "sent": "00"}) == (1, [altered])
+    done = ("what was refused had no effect", ["judged"])
+    assert await _judged(world.product.stack.name, log, {**line, "status": 422, "id": None}) == (1, [done])
+    twice = ("a request that was repeated was answered alike, and done once", ["judged"])
+    assert twice in (await _judged(world.product.stack.name, log, line, {**line, "id": str(new_id())}))[1]
+
+
+async def _judged(name: str, log: Path, *lines: dict[str, Any]) -> tuple[int | None, list[tuple[str, list[str]]]]:
+    """How `care verify` ended, and what it found broken."""
+    await asyncio.to_thread(log.write_text, "".join(json.dumps(line) + "\n" for line in lines))
+    command = [str(Path(sys.executable).with_name("care")), "verify", "--answers", str(log), "--name", name]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    findings = json.loads(out.decode().splitlines()[-1])["findings"]
+    return process.returncode, [(each["sentence"], each["examples"]) for each in findings if each["contradictions"]]
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from infra.quiet import settle
-from shared.kernel.ids import new_id
 from tests.builders.population import population, write
 from tests.integration.care.conftest import Served
 
@@ -141,35 +138,3 @@ async def test_the_schemas_are_at_their_newest_version_already(served: Served) -
     done = await served.place.care("migrate", "--password", secrets["database_password"], "--roles", secrets["database_roles"])
 
     assert done.code == 0
-
-
-async def test_what_was_promised_is_judged_and_what_is_broken_fails_the_command(
-    served: Served, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
-) -> None:
-    body = json.dumps({**_REFERRAL, "nhs_number": "9000000009"}).encode()
-    async with httpx.AsyncClient(base_url=served.url) as http:
-        headers = {"Authorization": f"Bearer {served.token('GP')}", "Idempotency-Key": "judged", "Content-Type": "application/json"}
-        made = await http.post("/referrals", content=body, headers=headers)
-    assert made.status_code == 201, made.text
-    line = {
-        "actor": "gp",
-        "key": "judged",
-        "sent": sha256(b"POST /referrals?\n" + body).hexdigest(),
-        "status": 201,
-        "id": made.json()["id"],
-    }
-    log = tmp_path / "answers.jsonl"
-    log.write_text(json.dumps(line) + "\n")
-    await settle(owner)
-
-    kept = await served.place.care("verify", "--answers", str(log), "--name", served.name)
-    assert kept.code == 0, kept.out
-    assert json.loads(kept.out.splitlines()[-1])["verify"] == "passed"
-
-    log.write_text(json.dumps({**line, "id": str(new_id())}) + "\n")
-    lost = await served.place.care("verify", "--answers", str(log), "--name", served.name)
-    assert lost.code == 1
-    broken = [each for each in json.loads(lost.out.splitlines()[-1])["findings"] if each["contradictions"]]
-    assert [(each["sentence"], each["examples"]) for each in broken] == [
-        ("every referral that was acknowledged to a client is there", ["judged"])
-    ]

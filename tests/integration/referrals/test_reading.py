@@ -19,7 +19,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.navigation import TaskCreated, TaskSource
 from shared.contracts.rapid_care import ResponseEnRoute
-from shared.kernel.ids import new_id
+from shared.kernel.ids import derived_id, new_id
 from tests.builders.referrals import DALE, MONDAY, SOMEBODY_ELSE, Desk, a_demographics_body, referrals
 
 
@@ -133,16 +133,19 @@ async def test_the_work_list_has_what_is_urgent_first_and_then_what_is_due_first
         assert with_receiver["id"] not in waiting
 
 
+SOMEBODY = derived_id("somebody")  # the same in every process of a test run
+
+
 @pytest.mark.parametrize(
     ("path", "scopes"),
     [
         ("/work", ["referrals:refer"]),
         ("/arrivals", ["referrals:refer"]),
         ("", ["referrals:receive"]),
-        (f"/people/{new_id()}", ["referrals:refer", "referrals:receive"]),
-        (f"/people/{new_id()}/timeline", ["referrals:refer"]),
-        (f"/people/{new_id()}/contact", ["mdt:import-risk"]),
-        (f"/{new_id()}", ["navigation:work"]),
+        (f"/people/{SOMEBODY}", ["referrals:refer", "referrals:receive"]),
+        (f"/people/{SOMEBODY}/timeline", ["referrals:refer"]),
+        (f"/people/{SOMEBODY}/contact", ["mdt:import-risk"]),
+        (f"/{SOMEBODY}", ["navigation:work"]),
     ],
 )
 async def test_a_route_needs_its_scope(owner_url: str, keys: Keys, path: str, scopes: list[str]) -> None:

@@ -63,7 +63,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "sentence"), WRONG)
+@pytest.mark.parametrize(("name", "value", "sentence"), WRONG, ids=[f"{name} {sentence}" for name, _, sentence in WRONG])
 def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
     given: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, sentence: str
 ) -> None:
