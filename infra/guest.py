@@ -24,11 +24,11 @@ def mark(name: str) -> str:
 @asynccontextmanager
 async def own_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
     """The address of a new and empty database on the server of `url`."""
-    await _administer(url, f'CREATE DATABASE "{name}"')
+    await administer(url, f'CREATE DATABASE "{name}"')
     try:
         yield make_url(url).set(database=name).render_as_string(hide_password=False)
     finally:
-        await _administer(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await administer(url, f'DROP DATABASE "{name}" WITH (FORCE)')
         await drop_roles(url, roles)
 
 
@@ -46,7 +46,8 @@ async def own_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
             await asyncio.shield(admin.close())
 
 
-async def _administer(url: str, statement: str) -> None:
+async def administer(url: str, statement: str) -> None:
+    """One statement on a connection of its own, such as CREATE DATABASE."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)

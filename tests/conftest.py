@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
+from infra.guest import administer
 from infra.keys import Keys, make
 from infra.local.stack import Stack, StackAddresses
 from infra.migrate import drop_roles, migrate
@@ -84,24 +85,24 @@ def keys() -> Keys:
 @pytest.fixture(scope="session")
 async def template(addresses: StackAddresses, keys: Keys) -> AsyncIterator[str]:
     """A migrated database that others are copied from."""
-    await _administer(addresses.database_url, f"CREATE DATABASE {_TEMPLATE}")
+    await administer(addresses.database_url, f"CREATE DATABASE {_TEMPLATE}")
     await migrate(_database(addresses.database_url, _TEMPLATE), keys.roles)
     yield _TEMPLATE
-    await _administer(addresses.database_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
+    await administer(addresses.database_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
     await drop_roles(addresses.database_url, keys.roles)
 
 
 @pytest.fixture(scope="session")
 async def common(addresses: StackAddresses, template: str) -> AsyncIterator[Common]:
     """The database that tests take turns with."""
-    await _administer(addresses.database_url, f"CREATE DATABASE {_COMMON} TEMPLATE {template}")
+    await administer(addresses.database_url, f"CREATE DATABASE {_COMMON} TEMPLATE {template}")
     url = _database(addresses.database_url, _COMMON)
     connection = await asyncpg.connect(url)
     tables = [row["name"] for row in await connection.fetch(_TABLES)]
     filled = {name for name in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")}  # noqa: S608  names of the catalogue
     await connection.close()
     yield Common(url, sorted(set(tables) - filled))
-    await _administer(addresses.database_url, f"DROP DATABASE {_COMMON} WITH (FORCE)")
+    await administer(addresses.database_url, f"DROP DATABASE {_COMMON} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -122,21 +123,13 @@ async def owner_url(common: Common) -> str:
 async def own_url(addresses: StackAddresses, template: str) -> AsyncIterator[str]:
     """The same, for a test that changes tables or needs the database for itself."""
     name = f"test_{new_id().hex}"
-    await _administer(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await administer(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _database(addresses.database_url, name)
-    await _administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-async def _administer(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(autouse=True)

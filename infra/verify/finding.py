@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SHOWN = 5
+#: How many of what contradicts are told.
+SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Finding:
 
 
 def found(invariant: str, sentence: str, checked: int, broken: Sequence[str]) -> Finding:
-    return Finding(invariant, sentence, checked, len(broken), tuple(broken[:_SHOWN]))
+    return Finding(invariant, sentence, checked, len(broken), tuple(broken[:SHOWN]))
 
 
 def together(findings: Sequence[Finding]) -> Finding:
@@ -30,4 +31,4 @@ def together(findings: Sequence[Finding]) -> Finding:
     first = findings[0]
     examples = [example for each in findings for example in each.examples]
     sums = sum(each.checked for each in findings), sum(each.contradictions for each in findings)
-    return Finding(first.invariant, first.sentence, *sums, tuple(examples[:_SHOWN]))
+    return Finding(first.invariant, first.sentence, *sums, tuple(examples[:SHOWN]))

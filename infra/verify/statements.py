@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.verify.finding import Finding, together
+from infra.verify.finding import SHOWN, Finding, together
 
-_SHOWN = 5
 _JUDGE = "SELECT count(*) AS contradictions, coalesce((array_agg(what))[1:{shown}], ARRAY[]::text[]) AS examples FROM ({broken}) AS broken"
 
 
@@ -197,5 +196,5 @@ async def judge(owner: "asyncpg.Connection[asyncpg.Record]", check: Check) -> Fi
 async def _judge_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str) -> Finding:
     checked = await owner.fetchval(check.everything.format(context=context))
     broken = check.broken.format(context=context, data=_DATA)
-    (row,) = await owner.fetch(_JUDGE.format(shown=_SHOWN, broken=broken))
+    (row,) = await owner.fetch(_JUDGE.format(shown=SHOWN, broken=broken))
     return Finding(check.invariant, check.sentence, checked, row["contradictions"], row["examples"])

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
+from infra.guest import administer
 from infra.local.ports import free_ports
 from infra.local.stack import StackAddresses
 from shared.kernel.ids import new_id
@@ -122,14 +122,6 @@ async def _placed(addresses: StackAddresses, home: Path) -> AsyncIterator[Place]
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": addresses.kafka_bootstrap, "CARE_TOPIC_PREFIX": f"{mark}.", "CARE_TOPIC_PARTITIONS": "2"}
     yield Place(home, {"DATABASE_URL": url, **kafka})
     await administer(addresses.database_url, f"DROP DATABASE {mark} WITH (FORCE)")
-
-
-async def administer(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from infra.guest import administer
 from infra.keys import load_or_make
 from infra.local.home import stack_folders
-from tests.integration.care.conftest import Place, administer
+from tests.integration.care.conftest import Place
 
 _ABSENT = "postgresql://owner:hush@127.0.0.1:9/care"
 _NO_BROKER = "127.0.0.1:9"
