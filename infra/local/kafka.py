@@ -92,7 +92,7 @@ class LocalKafka:
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         settings = str(self._write_settings(fresh))
-        call = ("kafka.tools.StorageTool", "format", "--cluster-id", _new_cluster_id(), "--config", settings)
+        call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings)
         with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
                 raise StackError(f"Kafka could not make its data folder. {last_words(self.log)}")
@@ -104,5 +104,9 @@ class LocalKafka:
         return path
 
 
-def _new_cluster_id() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+def new_cluster_id() -> str:
+    """As Kafka makes its own: 16 random bytes in base64, never with a dash first, which Kafka's tools would take for an option."""
+    name = "-"
+    while name.startswith("-"):
+        name = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    return name
