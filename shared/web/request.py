@@ -29,7 +29,7 @@ class ScopeCheck:
 
     scopes: tuple[str, ...]
 
-    def __call__(self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
+    async def __call__(self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask whoever administers access for a token with this scope."
@@ -42,7 +42,7 @@ def requires(*scopes: str) -> Any:
     return Depends(ScopeCheck(scopes))
 
 
-def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
+async def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
         raise HttpRefusal(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
@@ -88,7 +88,7 @@ class UnitOfWork:
             tx.audit(subject)
 
 
-def unit_of_work(request: Request) -> UnitOfWork:
+async def unit_of_work(request: Request) -> UnitOfWork:
     traceparent = structlog.contextvars.get_contextvars().get("traceparent")
     return UnitOfWork(request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
 

@@ -1,5 +1,6 @@
 """Bearer tokens: JWTs signed under a key of the deployment's JWKS, with an allow-listed algorithm."""
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from shared.web.problems import HttpRefusal
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
+_TOKENS_REMEMBERED = 10_000
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
 
 
@@ -21,6 +23,8 @@ class Tokens:
 
     def __init__(self, key_set: KeySet, *, issuer: str, audience: str) -> None:
         self._key_set = key_set
+        # A signature that was right stays right; what a token says, above all until when, is looked at every time.
+        self._claims_of = lru_cache(_TOKENS_REMEMBERED)(self._verified)
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(wall_clock().timestamp()),
             leeway=_LEEWAY_SECONDS,
@@ -38,13 +42,16 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise _unauthorised("token-missing", "This needs a bearer token.")
         try:
-            claims = jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
+            claims = self._claims_of(token)
             self._claims.validate(claims)
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except (JoseError, ValueError) as problem:
             raise _unauthorised("token-invalid", "The token is not valid here.") from problem
         return _actor(claims)
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        return jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
 
 
 def _actor(claims: dict[str, Any]) -> Actor:

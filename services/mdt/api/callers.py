@@ -14,7 +14,7 @@ REFUSALS: tuple[type[DomainError], ...] = (NotOfTheMeeting, IllegalTransition, V
 
 
 def _of_the_meeting(*scopes: str) -> Any:
-    def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
+    async def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
         require_member(actor, request.app.state.database.policy)
         return actor
 

@@ -63,7 +63,7 @@ class RiskImportView(View):
         return cls(**own | {"levels": levels, "bad_rows": bad_rows})
 
 
-def csv_only(request: Request) -> None:
+async def csv_only(request: Request) -> None:
     """The dependency of a route that takes CSV and nothing else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         advice = f"Send the file itself as the body, with Content-Type: {_MEDIA_TYPE}."

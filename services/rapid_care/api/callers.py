@@ -14,7 +14,7 @@ REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTrans
 
 
 def _of_rapid_care(*scopes: str) -> Any:
-    def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
+    async def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
         require_involved(actor.organisation, request.app.state.database.policy.organisation)
         return actor
 

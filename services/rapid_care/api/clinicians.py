@@ -19,7 +19,7 @@ from shared.web.request import Unit, if_match
 router = APIRouter(prefix="/clinicians")
 
 
-def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for somebody new")] = None) -> int:
+async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for somebody new")] = None) -> int:
     return if_match(header) if header else 0
 
 

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jwe
+from joserfc.jwk import KeySet, OctKey
 
 from shared.contracts.sealing import KeyRing, SealBroken
 
@@ -14,6 +16,15 @@ AFTER = KeyRing({"new": NEW}, "new")
 @given(st.binary(min_size=1, max_size=2000))
 def test_what_was_sealed_is_opened(plain: bytes) -> None:
     assert BOTH.open(BOTH.seal(plain)) == plain
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_any_library_of_the_standard_reads_what_is_sealed_here_and_the_other_way_round(plain: bytes) -> None:
+    keys, algorithms = KeySet([OctKey.import_key(OLD, {"kid": "old"}), OctKey.import_key(NEW, {"kid": "new"})]), ["dir", "A256GCM"]
+    theirs = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "kid": "old"}, plain, keys, algorithms=algorithms)
+
+    assert jwe.decrypt_compact(BOTH.seal(plain).strip(b'"'), keys, algorithms=algorithms).plaintext == plain
+    assert BOTH.open(f'"{theirs}"'.encode()) == plain
 
 
 @given(st.binary(min_size=12, max_size=200))
@@ -57,7 +68,8 @@ def test_what_was_never_sealed_is_refused(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["a.b.c", "a.b.c.d.e", "....", '"', "eyJhbGciOiJub25lIn0....", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0....x"]
+    "form",
+    ["a.b.c", "a.b.c.d.e", "....", '"', "eyJhbGciOiJub25lIn0....", "e30.....", "W10....", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0....x"],
 )
 def test_what_only_looks_sealed_is_refused(form: str) -> None:
     with pytest.raises(SealBroken):
