@@ -42,7 +42,12 @@ def requires(*scopes: str) -> Any:
     return Depends(ScopeCheck(scopes))
 
 
-async def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
+async def _if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
+    return version_of(if_match)
+
+
+def version_of(if_match: str | None) -> int:
+    """The version that an If-Match names. Raises HttpRefusal 428 when it is absent, 400 when it is no ETag of ours."""
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
         raise HttpRefusal(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
@@ -93,6 +98,6 @@ async def unit_of_work(request: Request) -> UnitOfWork:
     return UnitOfWork(request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
 
 
-IfMatch = Annotated[int, Depends(if_match)]
+IfMatch = Annotated[int, Depends(_if_match)]
 IdempotencyKey = Annotated[Once, Depends(once)]
 Unit = Annotated[UnitOfWork, Depends(unit_of_work)]

@@ -23,7 +23,7 @@ from shared.persistence.transaction import Transaction
 from shared.web.answers import Action, Body, Page, actions, answer, created
 from shared.web.cursors import place
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit, if_match
+from shared.web.request import IfMatch, Unit, version_of
 
 router = APIRouter(tags=["navigators"])
 
@@ -68,7 +68,7 @@ async def register_navigator(
     version: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> Response:
     """Registers somebody, or with If-Match moves them to another locality or role."""
-    seen = if_match(version) if version is not None else 0
+    seen = version_of(version) if version is not None else 0
     async with unit.transaction(caller) as tx:
         navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
         view = await _view(navigator.code, tx)

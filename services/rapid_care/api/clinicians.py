@@ -14,13 +14,13 @@ from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.answers import VersionedView, answer
 from shared.web.problems import problems
-from shared.web.request import Unit, if_match
+from shared.web.request import Unit, version_of
 
 router = APIRouter(prefix="/clinicians")
 
 
 async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for somebody new")] = None) -> int:
-    return if_match(header) if header else 0
+    return version_of(header) if header else 0
 
 
 ClinicianId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
