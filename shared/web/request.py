@@ -42,7 +42,7 @@ def requires(*scopes: str) -> Any:
     return Depends(ScopeCheck(scopes))
 
 
-async def _if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
+async def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:
     return version_of(if_match)
 
 
@@ -98,6 +98,6 @@ async def unit_of_work(request: Request) -> UnitOfWork:
     return UnitOfWork(request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
 
 
-IfMatch = Annotated[int, Depends(_if_match)]
+IfMatch = Annotated[int, Depends(if_match)]
 IdempotencyKey = Annotated[Once, Depends(once)]
 Unit = Annotated[UnitOfWork, Depends(unit_of_work)]
