@@ -39,9 +39,8 @@ generate: $(READY) ## write the generated files anew: schemas, docs/events.md, d
 lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
 
-bench: $(READY) ## measure: risk import against a bare COPY of the same file, and the way of an event
-	@$(BIN)/python -m tests.bench.risk_import
-	@$(BIN)/python -m tests.bench.path
+bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(READY) ## live the story and the broker's faults with processes killed and data wiped
 	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py tests/integration/platform/test_worker.py

@@ -1,0 +1,1 @@
+"""Measures every figure that is promised, on the real product: `make bench`."""

@@ -1,0 +1,201 @@
+"""A cheap load generator: HTTP/1.1 over kept connections, in a process of its own, every answer noted.
+
+Invariant: no answer is left out. In an open loop a request's time counts from the moment at which it was planned, so a server that
+stalls is charged for everybody who would have come meanwhile; what is never answered counts with status 0 and the time until the end.
+"""
+
+import asyncio
+import gc
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import process_time
+
+import httptools
+import uvloop
+
+from shared.clock import wall_clock
+
+#: First line with what follows it to the end of the headers, and the body. The headers that all requests share go between.
+Request = tuple[bytes, bytes]
+_GRACE_SECONDS = 60.0
+_UNANSWERED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`rate` requests a second, planned evenly (open loop); without it each connection sends the next when the last was answered."""
+
+    port: int
+    shared: bytes
+    requests: Sequence[Request]
+    connections: int
+    seconds: float
+    rate: float | None = None
+
+
+@dataclass(slots=True)
+class Shots:
+    """Of every request, in the order of the answers: planned so many seconds after `begun_at`, answered so much later, and how."""
+
+    begun_at: float = 0.0
+    planned: "array[float]" = field(default_factory=lambda: array("d"))
+    latency: "array[float]" = field(default_factory=lambda: array("d"))
+    status: "array[int]" = field(default_factory=lambda: array("H"))
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    ran_out: bool = False
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time; `answered` and `lost` hear of its end."""
+
+    def __init__(self, answered: Callable[["Connection", int], None], lost: Callable[["Connection"], None]) -> None:
+        self._answered, self._lost = answered, lost
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def send(self, request: bytes) -> None:
+        if self._transport:
+            self._transport.write(request)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self._answered(self, self._parser.get_status_code())
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._lost(self)
+
+
+class Loader:
+    """Carries out one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._loop = plan, asyncio.get_running_loop()
+        self._requests: Iterator[Request] = iter(plan.requests)
+        self._due: deque[float] = deque()
+        self._free: deque[Connection] = deque()
+        self._flying: dict[Connection, float] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._is_over, self._done = False, asyncio.Event()
+        self._begin = 0.0
+        self.shots = Shots()
+
+    async def run(self) -> Shots:
+        await asyncio.gather(*(self._open() for _ in range(self._plan.connections)))
+        self._begin, cpu = self._loop.time(), process_time()
+        self.shots.begun_at = wall_clock().timestamp()
+        self._loop.call_later(self._plan.seconds, self._end)
+        if self._plan.rate is None:
+            self._fill()
+        else:
+            self._tick(0)
+        await self._until_done()
+        self.shots.wall_seconds, self.shots.cpu_seconds = self._loop.time() - self._begin, process_time() - cpu
+        return self.shots
+
+    async def _until_done(self) -> None:
+        loop_ends = self._loop.call_later(self._plan.seconds + _GRACE_SECONDS, self._done.set)
+        await self._done.wait()
+        loop_ends.cancel()
+        for planned in (*self._flying.values(), *self._due):
+            self._note(planned, _UNANSWERED)
+        for connection in (*self._flying, *self._free):
+            connection.close()
+
+    def _fill(self) -> None:
+        while self._free and not self._is_over:
+            self._send(self._loop.time())
+
+    def _tick(self, number: int) -> None:
+        """Everything whose moment has come, and itself again at the next moment."""
+        rate = self._plan.rate or 1.0
+        while (planned := self._begin + number / rate) <= self._loop.time():
+            if self._is_over or number >= self._plan.seconds * rate:
+                return
+            self._due.append(planned)
+            number += 1
+        self._send_due()
+        self._loop.call_at(planned, self._tick, number)
+
+    def _send_due(self) -> None:
+        while self._due and self._free:
+            self._send(self._due.popleft())
+
+    def _send(self, planned: float) -> None:
+        head, body = next(self._requests, (b"", b""))
+        if not head:
+            self.shots.ran_out = True
+            self._end()
+            return
+        connection = self._free.popleft()  # in turn, so that none is idle for long and closed by the server
+        self._flying[connection] = planned
+        connection.send(head + self._plan.shared + body)
+
+    def _answered(self, connection: Connection, status: int) -> None:
+        self._note(self._flying.pop(connection), status)
+        self._free.append(connection)
+        self._go_on()
+
+    def _lost(self, connection: Connection) -> None:
+        if (planned := self._flying.pop(connection, None)) is not None:
+            self._note(planned, _UNANSWERED)
+        elif connection in self._free:
+            self._free.remove(connection)
+        if not self._is_over:
+            task = self._loop.create_task(self._open())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._plan.rate is None:
+            self._fill()
+        else:
+            self._send_due()
+        if self._is_over and not self._flying and not self._due:
+            self._done.set()
+
+    def _note(self, planned: float, status: int) -> None:
+        self.shots.planned.append(planned - self._begin)
+        self.shots.latency.append(self._loop.time() - planned)
+        self.shots.status.append(status)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._go_on()
+
+    async def _open(self) -> None:
+        while not self._is_over:
+            try:
+                _, made = await self._loop.create_connection(lambda: Connection(self._answered, self._lost), "127.0.0.1", self._plan.port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            self._free.append(made)
+            self._go_on()
+            return
+
+
+def run(plan: Plan) -> Shots:
+    """Carries out the plan in this process, without pauses of its own making."""
+    gc.collect()
+    gc.disable()
+    try:
+        return uvloop.run(_run(plan))
+    finally:
+        gc.enable()
+
+
+async def _run(plan: Plan) -> Shots:
+    return await Loader(plan).run()

@@ -1,0 +1,67 @@
+"""Distinct people to refer, and the requests that refer them. Every number is valid; each is used once, the synthetic range first."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain, count, islice
+from typing import Any
+
+from shared.kernel.ids import new_id
+from tests.bench.load import Request
+from tests.builders.referrals import a_body
+
+_SYNTHETIC, _WHOLE = range(999_000_000, 999_999_999), range(400_000_000, 999_000_000)
+_WEIGHTS = range(10, 1, -1)
+_MARK = "0000000000"
+_TEMPLATE = json.dumps(a_body(nhs_number=_MARK)).encode()
+
+
+def nhs_numbers() -> Iterator[str]:
+    """Numbers with a right check digit, none twice."""
+    for digits in chain(_SYNTHETIC, _WHOLE):
+        text = str(digits)
+        check = -sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=True)) % 11
+        if check < 10:
+            yield f"{text}{check}"
+
+
+def post(path: str, body: bytes, **headers: str) -> Request:
+    """A request as the load generator takes it, without what all requests share."""
+    own = "".join(f"\r\n{name.replace('_', '-')}: {value}" for name, value in headers.items())
+    rest = f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}{own}\r\n\r\n".encode()
+    return f"POST {path} HTTP/1.1\r\n".encode(), rest + body
+
+
+def get(path: str) -> Request:
+    return f"GET {path} HTTP/1.1\r\n".encode(), b"\r\n\r\n"
+
+
+class People:
+    """Hands out people who were never referred before."""
+
+    def __init__(self) -> None:
+        self._numbers = nhs_numbers()
+        self._keys = count()
+        self._mark = new_id().hex
+
+    def bodies(self, how_many: int) -> list[bytes]:
+        """Each a whole referral of somebody new, as a GP sends it."""
+        return [_TEMPLATE.replace(_MARK.encode(), number.encode()) for number in islice(self._numbers, how_many)]
+
+    def referrals(self, how_many: int) -> list[Request]:
+        """One person a request, each with an Idempotency-Key of its own."""
+        return [post("/referrals", body, Idempotency_Key=self._key()) for body in self.bodies(how_many)]
+
+    def batches(self, how_many: int, each: int) -> list[Request]:
+        """So many requests, each of so many people."""
+        return [post("/referrals/batch", self._together(each), Idempotency_Key=self._key()) for _ in range(how_many)]
+
+    def _together(self, each: int) -> bytes:
+        return b'{"referrals": [' + b", ".join(self.bodies(each)) + b"]}"
+
+    def _key(self) -> str:
+        return f"{self._mark}-{next(self._keys)}"
+
+
+def change(path: str, version: int, body: dict[str, Any]) -> Request:
+    """A command on a version that is known."""
+    return post(path, json.dumps(body).encode(), If_Match=f'W/"{version}"')

@@ -1,0 +1,7 @@
+"""The words of docs/benchmarks.md around its figures."""
+
+BEFORE = """
+# Benchmarks
+"""
+AFTER = """
+"""

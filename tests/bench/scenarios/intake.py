@@ -1,0 +1,48 @@
+"""Referrals that were acknowledged, each of somebody new, by clients that send the next when the last was answered."""
+
+from collections.abc import AsyncGenerator
+
+from infra.quiet import open_work
+from tests.bench.figures import Figure, Run
+from tests.bench.processes import spending
+from tests.bench.scenario import Scenario, answers
+from tests.bench.stage import Bench, Stage
+
+_CONNECTIONS = 32
+#: More requests than could ever be answered are prepared.
+_MOST_PER_SECOND = 2_500
+
+
+async def measure(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage() as stage:
+        warm_up = bench.pick(3.0, 30.0)
+        for _ in range(bench.runs):
+            yield await _run(stage, warm_up, bench.pick(10.0, 60.0, 600.0))
+            warm_up = 2.0  # the processes stay warm
+
+
+async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
+    whole = warm_up + seconds
+    requests = stage.people.referrals(int(whole * _MOST_PER_SECOND))
+    with spending(stage.product) as spent:
+        shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
+    behind = await open_work(stage.owner)
+    found = answers(shots, success=201, after=warm_up)
+    return {**found, **_lag(behind), "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}
+
+
+def _lag(behind: dict[str, int]) -> dict[str, float]:
+    """Events that were still on their way at the end: to Kafka, and to be applied."""
+    unsent = sum(count for name, count in behind.items() if name.endswith(" unsent"))
+    unapplied = sum(count for name, count in behind.items() if " to " in name)
+    return {"unsent at the end": unsent, "unapplied at the end": unapplied}
+
+
+SCENARIO = Scenario(
+    "intake",
+    "Acknowledged referrals, 32 connections",
+    "Closed loop: 32 clients, each sends a referral of somebody new when its last was answered with 201; 60 s after 30 s of warm-up.",
+    minutes=7,
+    figures=(Figure("per second", "1/s", 1_000, is_floor=True), Figure("p99", "ms", 100), Figure("p50", "ms")),
+    measure=measure,
+)

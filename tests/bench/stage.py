@@ -1,0 +1,118 @@
+"""The real product, as `make up` starts it, with everything switched on, and what scenarios do with it."""
+
+import asyncio
+import multiprocessing
+import os
+import resource
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from time import perf_counter
+from typing import TypeVar
+
+import asyncpg
+
+from infra.local.progress import Progress, Silent, timed
+from infra.product import Product, running
+from infra.quiet import open_work
+from infra.serve import token
+from tests.bench import load
+from tests.bench.load import Plan, Request, Shots
+from tests.bench.people import People
+
+T = TypeVar("T")
+
+_LONGEST_WAIT = 600.0
+
+
+class Size(StrEnum):
+    """How much is measured: to see that it works; what is published; and hours."""
+
+    QUICK = "quick"
+    SHORT = "short"
+    LONG = "long"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """How to measure."""
+
+    runs: int = 3
+    size: Size = Size.SHORT
+    progress: Progress = field(default_factory=Silent)
+
+    def pick(self, quick: T, short: T, long: T | None = None) -> T:
+        """The one of the size asked for."""
+        return {Size.QUICK: quick, Size.SHORT: short, Size.LONG: short if long is None else long}[self.size]
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator["Stage"]:
+        """A product of its own for one scenario, thrown away afterwards."""
+        _allow_many_files()
+        async with running(f"bench-{os.getpid()}", ephemeral=True, progress=self.progress) as product:
+            owner = await asyncpg.connect(product.addresses.database_url)
+            with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as beside:
+                try:
+                    yield Stage(product, owner, beside, self.progress)
+                finally:
+                    await owner.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`owner` sees every schema; `beside` runs what measures, in processes of its own."""
+
+    product: Product
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    beside: ProcessPoolExecutor
+    progress: Progress
+    people: People = field(default_factory=People)
+
+    @property
+    def port(self) -> int:
+        return int(self.product.url.rpartition(":")[2])
+
+    def headers(self, caller: str) -> bytes:
+        """What all requests of a ready-made caller share."""
+        return f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {token(self.product.keys, caller)}".encode()
+
+    async def fire(
+        self, requests: Sequence[Request], caller: str, *, seconds: float, rate: float | None = None, connections: int = 32
+    ) -> Shots:
+        """In a process of its own, so that neither the product nor another measure shares its time."""
+        plan = Plan(self.port, self.headers(caller), requests, connections, seconds, rate)
+        return await self.apart(load.run, plan)
+
+    async def apart(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.beside, work, *arguments)
+
+    async def all_of(self, requests: Sequence[Request], caller: str) -> None:
+        """Every one of them is answered with success; for what is prepared."""
+        shots = await self.fire(requests, caller, seconds=_LONGEST_WAIT)
+        refused = [status for status in shots.status if not 200 <= status < 300]
+        if refused or len(shots.status) < len(requests):
+            raise RuntimeError(f"of {len(requests)} requests {len(refused)} were refused: {sorted(set(refused))}")
+
+    async def quiet(self) -> float:
+        """Waits until nothing is on its way; gives the seconds that it took."""
+        began = perf_counter()
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while await open_work(self.owner):
+                await asyncio.sleep(0.2)
+        return perf_counter() - began
+
+    async def prepared(self, what: str, *statements: str) -> None:
+        """Rows written in sets, in the shape in which the code writes them; then PostgreSQL is given its statistics and its peace."""
+        with timed(self.progress, what):
+            for statement in statements:
+                await self.owner.execute(statement, timeout=_LONGEST_WAIT)
+            await self.owner.execute("VACUUM ANALYZE", timeout=_LONGEST_WAIT)
+            await self.owner.execute("CHECKPOINT", timeout=_LONGEST_WAIT)
+
+
+def _allow_many_files() -> None:
+    """As many as the machine lets us; processes that are started from here inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
