@@ -11,6 +11,7 @@ from base64 import b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,17 @@ class Keys:
         now = int(wall_clock().timestamp())
         claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(valid_for.total_seconds())}
         claims |= {"sub": actor_id, "org": organisation, "role": role, "scope": " ".join(scopes)}
-        key = RSAKey.import_key(self.signing_key)  # type: ignore[arg-type]
-        return jwt.encode({"alg": "RS256", "kid": self.signing_key["kid"]}, claims, key)
+        return jwt.encode({"alg": "RS256", "kid": self.signing_key["kid"]}, claims, _read(json.dumps(self.signing_key)))
 
     def public(self) -> str:
         """The JWKS that verifies the tokens."""
-        key = RSAKey.import_key(self.signing_key)  # type: ignore[arg-type]
-        return json.dumps({"keys": [key.as_dict(private=False)]})
+        return json.dumps({"keys": [_read(json.dumps(self.signing_key)).as_dict(private=False)]})
+
+
+@lru_cache(maxsize=4)
+def _read(key: str) -> RSAKey:
+    """Once: to read a private key is to check it, which takes fifty times as long as to sign with it."""
+    return RSAKey.import_key(json.loads(key))
 
 
 def load(folder: Path) -> Keys | None:
