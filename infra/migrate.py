@@ -12,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.contexts import CONTEXTS
 from infra.roles import Roles
+from shared.persistence.keeping import MONTHS_AHEAD
 
 _HERE = Path(__file__).parent / "migrations"
 #: What nobody changes after the fact, not even the context that wrote it.
 _APPEND_ONLY = ("event", "audit")
+#: The log is written and read through `event`, whose rights hold for all of it.
+_PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:log AS regclass)")
 
 
 async def migrate(owner_url: str, roles: Roles) -> None:
@@ -70,6 +73,7 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
 def _upgrade(connection: Connection, context: str) -> None:
     connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
     command.upgrade(configuration(connection, context), "head")
+    connection.execute(sa.text(f'SELECT "{context}".open_months(:ahead)'), {"ahead": MONTHS_AHEAD})
 
 
 def _grant(connection: Connection, context: str, user: str) -> None:
@@ -78,5 +82,8 @@ def _grant(connection: Connection, context: str, user: str) -> None:
     connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')
     for table in _APPEND_ONLY:
         connection.exec_driver_sql(f'REVOKE UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')
-    for table in ("schema_version", "clock_shift"):
+    connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".open_months TO "{user}"')
+    for partition in connection.execute(_PARTITIONS, {"log": f"{context}.event"}).scalars():
+        connection.exec_driver_sql(f'REVOKE ALL ON {partition} FROM "{user}"')
+    for table in ("schema_version", "clock_shift", "trimmed"):
         connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

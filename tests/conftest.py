@@ -19,8 +19,9 @@ from shared.kernel.ids import new_id
 #: Named for this run: the server may be a given one, which other runs use too.
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
 _TABLES = """
-SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-WHERE schemaname IN ('referrals', 'rapid_care', 'mdt', 'navigation') ORDER BY 1"""
+SELECT format('%s.%I', relnamespace::regnamespace, relname) AS name FROM pg_class
+WHERE relnamespace::regnamespace::text IN ('referrals', 'rapid_care', 'mdt', 'navigation') AND relkind IN ('r', 'p') AND NOT relispartition
+ORDER BY 1"""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
+from infra.migrations import event_log_v1
+
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
 
 
 def create() -> None:
-    _event_log()
+    event_log_v1.create()
+    _relay()
     _arrivals()
     _deadlines()
     _requests()
@@ -17,36 +20,7 @@ def create() -> None:
     op.execute("INSERT INTO clock_shift VALUES ('0')")
 
 
-def _event_log() -> None:
-    op.create_table(
-        "event",
-        sa.Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("type", sa.Text, nullable=False),
-        sa.Column("topic", sa.Text, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
-        sa.Column("sequence", sa.Integer, nullable=False),
-        sa.Column("key", sa.Uuid, nullable=False),
-        sa.Column("occurred_at", INSTANT, nullable=False),
-        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.Column("correlation_id", sa.Uuid, nullable=False),
-        sa.Column("causation_id", sa.Uuid),
-        sa.Column("actor_org", sa.Text, nullable=False),
-        sa.Column("actor_role", sa.Text, nullable=False),
-        sa.Column("traceparent", sa.Text),
-        sa.Column("data", BYTEA, nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_event"),
-        sa.UniqueConstraint("id", name="uq_event_id"),
-        sa.UniqueConstraint("subject", "topic", "sequence", name="uq_event_subject_topic_sequence"),
-    )
-    op.create_index("ix_event_correlation_id", "event", ["correlation_id"])
-    op.create_index("ix_event_recorded_at", "event", ["recorded_at"])
-    op.create_table(
-        "outbox",
-        sa.Column("seq", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_outbox"),
-        sa.ForeignKeyConstraint(["seq"], ["event.seq"], name="fk_outbox_seq_event"),
-    )
+def _relay() -> None:
     op.create_table(
         "relay_state",
         sa.Column("cluster_id", sa.Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Removes what the platform keeps only for a while, once an hour."""
+"""Removes what the platform keeps only for a while, and makes the event log's next months, once an hour."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ import structlog
 
 from shared.persistence.database import Database
 from shared.persistence.failures import INFRASTRUCTURE
-from shared.persistence.keeping import Keep, remove_expired
+from shared.persistence.keeping import Keep, open_months, remove_expired
 
 log = structlog.get_logger()
 
@@ -26,9 +26,10 @@ class Housekeeper:
         """Runs until cancelled; trouble is the next hour's business, and stops nothing else."""
         while True:
             try:
+                made = await open_months(self._database)
                 removed = await remove_expired(self._database, self._keep)
             except _TROUBLE as problem:
                 log.warning("housekeeper.trouble", context_name=self._context, problem=type(problem).__name__)
             else:
-                log.info("housekeeper.removed", context_name=self._context, rows=removed)
+                log.info("housekeeper.removed", context_name=self._context, rows=removed, months_made=made)
             await asyncio.sleep(_EVERY_SECONDS)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from time import monotonic
 from typing import Any
 
@@ -28,7 +28,6 @@ from aiokafka.errors import (
 )
 
 from shared.contracts.envelope import Envelope, to_headers
-from shared.contracts.registry import topics
 from shared.persistence.database import Database
 from shared.persistence.failures import INFRASTRUCTURE
 from shared.persistence.statements import Connection
@@ -43,14 +42,16 @@ _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 _PENDING = """
 SELECT event.* FROM outbox JOIN event USING (seq)
-WHERE topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) ORDER BY seq LIMIT $1"""
+WHERE topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) AND shelf >= '{first}' ORDER BY seq LIMIT $1"""
+_FIRST = "SELECT least(now(), (SELECT recorded_at FROM event WHERE seq = (SELECT min(seq) FROM outbox)))::date - 1"
 _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _SENT = "WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[])) SELECT clock_timestamp()"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 _SEND_AGAIN = """
 WITH portion AS (
-    SELECT seq FROM event WHERE seq > $1 AND (recorded_at > clock_timestamp() - $2::interval OR topic = ANY($3::text[]))
-    ORDER BY seq LIMIT $4),
+    SELECT seq FROM event
+    WHERE seq > $1 AND shelf >= (now() - $2::interval)::date AND (recorded_at > now() - $2::interval OR shelf = 'infinity')
+    ORDER BY seq LIMIT $3),
 again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
 _KNOW = "INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp()"
@@ -83,6 +84,7 @@ class Relay:
     def __init__(self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", pace: Pace = Pace()) -> None:
         self._database, self._context, self._bootstrap, self._prefix, self._pace = database, context, bootstrap, prefix, pace
         self._topics: list[str] = []
+        self._pending = _PENDING.format(first=date.max)
         self._held: set[str] = set()
         self._is_leading: bool | None = None  # None while that is not known
 
@@ -153,21 +155,25 @@ class Relay:
         total = 0
         last: int | None = 0
         while last is not None:
-            row = await connection.fetchrow(_SEND_AGAIN, last, self._pace.horizon, _records(), _PORTION)
+            row = await connection.fetchrow(_SEND_AGAIN, last, self._pace.horizon, _PORTION)
             events, last = row or (0, None)
             total += events
         return total
 
     async def _know_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
-        """To ask for a topic that is absent would take seconds, and others wait meanwhile."""
+        """To ask for a topic that is absent would take seconds, and others wait meanwhile.
+
+        The day that the oldest unsent event was recorded is part of the statement, so that it is planned for the months since alone.
+        """
         self._held.clear()
+        self._pending = _PENDING.format(first=await connection.fetchval(_FIRST))
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
         for row in await connection.fetch(_NOWHERE, self._topics):
             self._tell_held(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         self._database.committed.clear()
-        rows = await connection.fetch(_PENDING, self._pace.batch, self._topics, list(self._held))
+        rows = await connection.fetch(self._pending, self._pace.batch, self._topics, list(self._held))
         sent: list[asyncpg.Record] = []
         try:
             if rows:
@@ -260,11 +266,6 @@ def _rounds(rows: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
 
 async def _failed(problem: Exception) -> None:
     raise problem
-
-
-def _records() -> list[str]:
-    """Topics that hold what is known of a person now: of those the log is sent again whole, however old."""
-    return [topic for topic, events in topics().items() if any(event.RESTRICTED for event in events)]
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:

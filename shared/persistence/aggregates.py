@@ -32,7 +32,7 @@ class Aggregate(Protocol):
 
 A = TypeVar("A", bound=Aggregate)
 
-_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2"
+_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2 AND shelf = 'infinity'"
 
 
 class Aggregates(Generic[A]):
@@ -107,6 +107,8 @@ class Aggregates(Generic[A]):
             if event.TOPIC == self._topic:
                 before += 1
                 tx.record(about, event, before)
+            elif not event.RESTRICTED:
+                raise ValueError(f"{event.TYPE} beside {self._topic}: what is counted in the log must be kept in it whole")
             else:  # a side topic counts for itself; the row lock makes the count safe
                 stored = await tx.connection.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
                 tx.record(about, event, stored + tx.recorded(about.id, event.TOPIC) + 1)

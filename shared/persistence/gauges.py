@@ -7,7 +7,7 @@ from shared.telemetry import metrics
 
 _STATE = """
 SELECT (SELECT count(*) FROM outbox) AS depth,
-       (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0) FROM outbox JOIN event USING (seq)) AS age,
+       (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event WHERE seq = (SELECT min(seq) FROM outbox)) AS age,
        (SELECT count(*) FROM parked) + (SELECT count(*) FROM timer WHERE state = 'parked') AS parked,
        least((SELECT min(due_at) FROM timer WHERE state = 'pending'), (SELECT min(due_at) FROM timer WHERE state = 'parked')) AS next_due"""
 
@@ -17,7 +17,7 @@ async def read_gauges(tx: Transaction[Any], context: str) -> None:
     row = await tx.connection.fetchrow(_STATE)
     if row is not None:
         metrics.OUTBOX_DEPTH.labels(context).set(row["depth"])
-        metrics.OUTBOX_AGE.labels(context).set(row["age"])
+        metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)
         metrics.PARKED.labels(context).set(row["parked"])
         late = (tx.now - row["next_due"]).total_seconds() if row["next_due"] else 0
         metrics.TIMERS_LATE_BY.labels(context).set(max(late, 0))

@@ -13,6 +13,9 @@ from shared.persistence.database import Database
 
 _PORTION = 5_000
 
+#: Months of the event log that are made before they begin.
+MONTHS_AHEAD = 2
+
 _ANSWERS = """
 DELETE FROM idempotency WHERE ctid IN (SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2)"""
 _APPLIED = """
@@ -44,6 +47,13 @@ async def remove_expired(database: Database[Any], keep: Keep) -> int:
     removed = await _remove(database, _ANSWERS, keep.answers)
     removed += await _remove(database, _APPLIED, keep.applied, restricted)
     return removed + await _remove(database, _SETTLED, keep.settled, now)
+
+
+async def open_months(database: Database[Any]) -> int:
+    """Makes what the event log needs of this month and the next ones, and says how many that were."""
+    async with database.transaction() as tx:
+        made: int = await tx.connection.fetchval("SELECT open_months($1)", MONTHS_AHEAD)
+    return made
 
 
 async def _remove(database: Database[Any], statement: str, older: timedelta, *more: Any) -> int:

@@ -1,7 +1,9 @@
 """The tables that every context has, in its own schema: the event log and what keeps its promises.
 
-`event` is append-only. A row of `outbox` is unsent; a row that remains is proof of failure.
-A row of `inbox` says that an event was applied here, or why it was refused.
+`event` is append-only, in partitions by month (docs/adr/0027): what is unique in it is so within a day, and for ever where
+it is kept whole; across days a number is right because writers of one aggregate queue at its row.
+A row of `outbox` is unsent; a row that remains is proof of failure. A row of `inbox` says that an event was applied here,
+or why it was refused.
 """
 
 import sqlalchemy as sa
@@ -9,6 +11,7 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
+TODAY = sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")
 
 
 def platform_tables(metadata: sa.MetaData) -> None:
@@ -37,7 +40,7 @@ def _event_log(metadata: sa.MetaData) -> None:
         "event",
         metadata,
         sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-        sa.Column("id", sa.Uuid, nullable=False, unique=True),
+        sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("topic", sa.Text, nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
@@ -51,11 +54,21 @@ def _event_log(metadata: sa.MetaData) -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("data", BYTEA, nullable=False, comment="as sent: JSON, or the JWE of a restricted event"),
-        sa.UniqueConstraint("subject", "topic", "sequence"),
+        sa.Column(
+            "shelf", sa.Date, primary_key=True, server_default=TODAY, comment="the day of recording, or infinity for what is kept whole"
+        ),
+        sa.UniqueConstraint("id", "shelf", name="uq_event_id"),
+        sa.UniqueConstraint("subject", "topic", "sequence", "shelf", name="uq_event_subject_topic_sequence_shelf"),
         sa.Index("ix_event_correlation_id", "correlation_id"),
-        sa.Index("ix_event_recorded_at", "recorded_at"),
+        postgresql_partition_by="RANGE (shelf)",
     )
-    sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, sa.ForeignKey("event.seq"), primary_key=True))
+    sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False))
+    sa.Table(
+        "trimmed",
+        metadata,
+        sa.Column("before", sa.Date, primary_key=True, comment="months that ended before this day may be gone from the log"),
+        sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
+    )
     sa.Table(
         "relay_state",
         metadata,

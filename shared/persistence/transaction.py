@@ -22,9 +22,11 @@ _MOST_BYTES = 1_000_000
 _RECORD_EVENTS = """
 WITH recorded AS (
     INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
-                       actor_org, actor_role, traceparent, data)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
-                         $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[])
+                       actor_org, actor_role, traceparent, data, shelf)
+    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE clock_timestamp()::date END
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
+                $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
+         AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
     RETURNING seq)
 INSERT INTO outbox (seq) SELECT seq FROM recorded"""
 
@@ -100,7 +102,7 @@ class Transaction(Reader, Generic[P]):
         actor, cause = self.actor, self.cause
         self._events.append(
             (new_id(), event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
-             actor.organisation, actor.role, cause.traceparent, data)
+             actor.organisation, actor.role, cause.traceparent, data, event.RESTRICTED)
         )  # fmt: skip
 
     def audit(self, subject: UUID, version: int | None = None) -> None:

@@ -278,9 +278,9 @@ async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_know
     old, young, record = await post.send(), await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
-    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', topic = $2 WHERE subject = $1"
-    await post.owner.execute(age, old.id, TOPIC)
-    await post.owner.execute(age, record.id, "referrals.person-record")
+    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', shelf = {} WHERE subject = $1"
+    await post.owner.execute(age.format("shelf - 2"), old.id)
+    await post.owner.execute(age.format("'infinity'"), record.id)  # where restricted ones lie
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 
     async with relaying(post, kafka, replace(QUICK, horizon=timedelta(days=1))) as relay:

@@ -6,6 +6,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from shared.contracts.codes import PlaceOfCare
+from shared.contracts.mdt import CarePlanRecorded
 from shared.contracts.rapid_care import CapacityLevel, CapacityWarned
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import VersionConflict
@@ -80,16 +82,28 @@ async def test_two_new_aggregates_of_one_id_at_once_are_one(post: Post) -> None:
 
 
 async def test_events_on_a_side_topic_are_counted_for_themselves(post: Post) -> None:
-    warned = CapacityWarned(month=NOW.date(), referrals=180, level=CapacityLevel.WARNING)
     parcel = await post.send()
+    written = CarePlanRecorded(
+        care_plan_id=parcel.id, plan_version=1, preferred_place_of_care=PlaceOfCare.HOME, what_matters="the garden", crisis=None
+    )
 
     for _ in range(2):
         async with post.sender.database.transaction() as tx:
             found = await parcels.load(tx, parcel.id)
-            await parcels.save(tx, Decision(found, [warned, requested(found, NOW), warned]))
+            await parcels.save(tx, Decision(found, [written, requested(found, NOW), written]))
 
-    rows = await post.owner.fetch("SELECT sequence FROM rapid_care.event WHERE topic = 'rapid-care.capacity' ORDER BY seq")
+    rows = await post.owner.fetch("SELECT sequence FROM rapid_care.event WHERE topic = 'mdt.care-plan-record' ORDER BY seq")
     assert [row["sequence"] for row in rows] == [1, 2, 3, 4]
+
+
+async def test_what_is_counted_in_the_log_is_kept_in_it_whole(post: Post) -> None:
+    """A month that is gone would take the number with it."""
+    warned = CapacityWarned(month=NOW.date(), referrals=180, level=CapacityLevel.WARNING)
+    decision = Decision(a_parcel(NOW), [requested(a_parcel(NOW), NOW), warned])
+
+    async with post.sender.database.transaction() as tx:
+        with pytest.raises(ValueError, match="kept in it whole"):
+            await parcels.save(tx, decision)
 
 
 async def test_a_change_without_an_event_is_refused(post: Post) -> None:

@@ -1,0 +1,72 @@
+"""The event log as of its first version: one table in partitions by month, and one partition that is kept whole.
+
+`shelf` is the day on which an event was recorded, or infinity for one of a restricted topic, which is sent again however old. A month is
+made by whoever asks for it through `open_months`, also a role that may not make tables; to remove one is the owner's alone.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import BYTEA
+
+INSTANT = sa.DateTime(timezone=True)
+REAL_TIME = sa.text("clock_timestamp()")
+
+#: What no month was made for lies in `event_default`, and is put into its month when that is made.
+_OPEN_MONTHS = """
+CREATE FUNCTION open_months(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    first date;
+    name text;
+    made integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('months ' || current_schema()));
+    FOR month IN 0..ahead LOOP
+        first := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => month);
+        name := to_char(first, '"event_"YYYY_MM');
+        CONTINUE WHEN to_regclass(name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I (LIKE event INCLUDING DEFAULTS)', name);
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM event_default WHERE shelf >= %L AND shelf < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
+            first, first + interval '1 month', name);
+        EXECUTE format('ALTER TABLE event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, first + interval '1 month');
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END $$"""
+
+
+def create() -> None:
+    op.create_table(
+        "event",
+        sa.Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("key", sa.Uuid, nullable=False),
+        sa.Column("occurred_at", INSTANT, nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("causation_id", sa.Uuid),
+        sa.Column("actor_org", sa.Text, nullable=False),
+        sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("traceparent", sa.Text),
+        sa.Column("data", BYTEA, nullable=False),
+        sa.Column("shelf", sa.Date, nullable=False, server_default=sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")),
+        sa.PrimaryKeyConstraint("seq", "shelf", name="pk_event"),
+        sa.UniqueConstraint("id", "shelf", name="uq_event_id"),
+        sa.UniqueConstraint("subject", "topic", "sequence", "shelf", name="uq_event_subject_topic_sequence_shelf"),
+        postgresql_partition_by="RANGE (shelf)",
+    )
+    op.create_index("ix_event_correlation_id", "event", ["correlation_id"])
+    op.execute("CREATE TABLE event_kept PARTITION OF event FOR VALUES FROM ('infinity') TO (MAXVALUE)")
+    op.execute("CREATE TABLE event_default PARTITION OF event DEFAULT")
+    op.execute(_OPEN_MONTHS)
+    op.create_table("outbox", sa.Column("seq", sa.BigInteger, nullable=False), sa.PrimaryKeyConstraint("seq", name="pk_outbox"))
+    op.create_table(
+        "trimmed",
+        sa.Column("before", sa.Date, nullable=False),
+        sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.PrimaryKeyConstraint("before", name="pk_trimmed"),
+    )
