@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -127,6 +127,34 @@ def replay(
         out.print(f"Applied: {done.applied}")
         if done.failed:
             raise StackError(" ".join([*done.failed, "Those behind them still wait."]))
+
+
+@app.command()
+def trim(
+    keep: Annotated[int | None, typer.Option(envvar="CARE_KEEP_LOG_DAYS", help="For how many days the event logs are kept.")] = None,
+    name: Name = "default",
+) -> None:
+    """Remove the months of the event logs that are older than they are kept for; what is unsent stays."""
+    from infra.event_log import Trimmed
+    from infra.event_log import trim as trim_logs
+
+    done: Trimmed = _run(trim_logs(name, keep))
+    out.print(f"Removed: {', '.join(done.removed) or 'no month'}, and {done.rows} single rows.")
+    if done.unsent:
+        raise StackError(f"These hold what Kafka has not acknowledged and stay: {', '.join(done.unsent)}.")
+
+
+@app.command()
+def resend(
+    context: Context,
+    since: Annotated[datetime, typer.Option(help="From when on, UTC: 2026-11-01 or 2026-11-01T09:00:00.")],
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    name: Name = "default",
+) -> None:
+    """Send a part of a context's log to Kafka once more; whoever applied it already ignores it."""
+    from infra.event_log import resend as send_again
+
+    out.print(f"To be sent again: {_run(send_again(context, name, since.replace(tzinfo=UTC), topic))}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What the platform's tables keep only for a while, and its removal in portions that hold up nobody.
 
-Never removed here: the event log, the audit, what waits (outbox, parked, pending deadlines), and of the inbox the events that
-travel on restricted topics, which are sent again however old.
+Never removed here: the event log (`care trim` does that), the audit, what waits (outbox, parked, pending deadlines), and of the
+inbox the events that travel on restricted topics, which are sent again however old.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,10 @@ _PORTION = 5_000
 
 #: Months of the event log that are made before they begin.
 MONTHS_AHEAD = 2
+#: Longer than what Kafka keeps of an ordinary topic, all of which a new cluster is sent again.
+LEAST_LOG = timedelta(days=15)
+#: As long as the record of an adult's care: eight years (NHS Records Management Code of Practice).
+LOG = timedelta(days=2922)
 
 _ANSWERS = """
 DELETE FROM idempotency WHERE ctid IN (SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2)"""

@@ -23,7 +23,7 @@ MANIFESTS = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in s
 PRODUCT = {name: service for name, service in COMPOSE.items() if service["image"] == "care-coordination"}
 #: What the command line reads for itself.
 _COMMANDS = {"DATABASE_URL", "CARE_DATABASE_PASSWORD", "CARE_DATABASE_ROLES", "CARE_TOPIC_PARTITIONS"}
-_COMMANDS |= {"CARE_TOPIC_REPLICATION", "CARE_TOPIC_MIN_IN_SYNC"}
+_COMMANDS |= {"CARE_TOPIC_REPLICATION", "CARE_TOPIC_MIN_IN_SYNC", "CARE_KEEP_LOG_DAYS"}
 
 
 def _variables(settings: type[BaseSettings], prefix: str, *, required: bool = False) -> set[str]:
@@ -39,7 +39,8 @@ def _all(*, required: bool = False) -> set[str]:
 def _containers() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, documents in MANIFESTS.items():
         for each in documents:
-            for container in each["spec"].get("template", {}).get("spec", {}).get("containers", []):
+            work = each["spec"].get("jobTemplate", each)["spec"]
+            for container in work.get("template", {}).get("spec", {}).get("containers", []):
                 yield f"{name} {container['name']}", container
 
 
@@ -58,9 +59,9 @@ def test_what_a_container_runs_exists(command: list[str]) -> None:
         case ["python", "-c", code]:
             compile(code, "command", "exec")
             assert callable(import_module("infra.gateway").main)
-        case ["sh", "-c", steps]:
+        case ["care", *_] | ["sh", "-c", _]:
             known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-            assert set(re.findall(r"care ([a-z-]+)", steps)) <= known
+            assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= known
         case _:
             pytest.fail(f"nobody knows {command}")
 

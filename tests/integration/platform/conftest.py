@@ -17,7 +17,7 @@ from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post, make_tables, opened
 
 TOPICS = [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)]
-_PLATFORM = ("outbox", "event", "inbox", "parked", "timer", "idempotency", "audit", "relay_state")
+_PLATFORM = ("outbox", "event", "inbox", "parked", "timer", "idempotency", "audit", "relay_state", "trimmed")
 _FILLED = [f"{schema}.{table}" for schema in CONTEXTS for table in _PLATFORM] + ["rapid_care.parcel", "navigation.effect"]
 
 

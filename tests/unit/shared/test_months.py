@@ -1,0 +1,21 @@
+"""Which months of the event log may go."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.event_log import Month, expired
+
+FIRST_DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1)).map(lambda day: day.replace(day=1))
+
+
+@given(FIRST_DAYS, st.dates(date(2000, 1, 1), date(2110, 1, 1)), st.integers(0, 4000))
+def test_a_month_goes_exactly_when_its_last_day_is_as_old_as_the_log_is_kept_for(first: date, today: date, days: int) -> None:
+    last = first
+    while (last + timedelta(days=1)).month == first.month:
+        last += timedelta(days=1)
+
+    gone = expired([Month("event", first)], today, timedelta(days=days))
+
+    assert bool(gone) == (today - last > timedelta(days=days))
