@@ -1,8 +1,8 @@
 """One context running inside a test: its HTTP application and its event and deadline handlers on a database of its own."""
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,8 +11,9 @@ from uuid import UUID
 import asyncpg
 import httpx
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from joserfc.jwk import KeySet
+from starlette.datastructures import State
 
 from infra.keys import AUDIENCE, ISSUER, Keys
 from shared.clock import FrozenClock
@@ -22,7 +23,7 @@ from shared.contracts.sealing import KeyRing
 from shared.kernel.ids import new_id
 from shared.messaging.handling import Wiring
 from shared.messaging.intake import Intake
-from shared.messaging.relay import envelope_of
+from shared.messaging.shipment import envelope_of
 from shared.messaging.timekeeper import Beat, Timekeeper
 from shared.persistence.database import Database, connect
 from shared.persistence.secrets import Secrets
@@ -31,6 +32,9 @@ from shared.web.health import Gauges
 from shared.web.tokens import Tokens
 
 E = TypeVar("E", bound=Event)
+
+#: Applications that no test uses at the moment: to make the routes of one takes longer than most tests.
+_IDLE: dict[tuple[object, ...], list[FastAPI]] = {}
 
 
 def secrets_of(keys: Keys) -> Secrets:
@@ -125,25 +129,39 @@ async def running(
     url = keys.roles.url(owner_url, wiring.context)
     database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8)
 
-    async def opened() -> Database[Any]:
-        return database
+    try:
+        with _application(wiring, router, unlimited, gauges) as app:
+            app.state = State({"database": database, "tokens": tokens_of(keys)})
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
+                yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring, Beat(attempts=1)), keys)
+    finally:
+        await database.close()
 
-    app = assemble(
+
+@contextmanager
+def _application(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
+    """Of one user at a time, who sets its state anew."""
+    idle = _IDLE.setdefault((router.prefix, *unlimited, *gauges), [])
+    app = idle.pop() if idle else _assembled(wiring, router, unlimited, gauges)
+    try:
+        yield app
+    finally:
+        idle.append(app)
+
+
+def _assembled(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
+    async def nowhere() -> Database[Any]:
+        raise AssertionError("No server runs the application: whoever uses it opens the database and closes it.")
+
+    return assemble(
         context=wiring.context,
         title=wiring.context,
         router=router,
-        open_database=opened,
-        tokens=tokens_of(keys),
+        open_database=nowhere,
+        tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE),
         unlimited=unlimited,
         gauges=gauges,
     )
-    app.state.database = database
-    transport = httpx.ASGITransport(app=app)
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://care.test") as http:
-            yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring, Beat(attempts=1)), keys)
-    finally:
-        await database.close()
 
 
 def repeated(record: Record, times: int) -> list[Record]:
