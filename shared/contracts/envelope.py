@@ -53,23 +53,25 @@ class Record:
 
 
 def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
-    attributes = {
-        "specversion": SPEC_VERSION,
-        "id": str(envelope.id),
-        "type": envelope.type,
-        "source": envelope.source,
-        "subject": envelope.subject,
-        "time": envelope.time.isoformat(),
-        "sequence": str(envelope.sequence).zfill(_SEQUENCE_DIGITS),
-        "correlationid": str(envelope.correlation_id),
-        "causationid": str(envelope.causation_id) if envelope.causation_id else None,
-        "actororg": envelope.actor_org,
-        "actorrole": envelope.actor_role,
-        "recordedtime": envelope.recorded_time.isoformat(),
-        "traceparent": envelope.traceparent,
-    }
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items() if value is not None]
-    return [("content-type", b"application/json"), *headers]
+    headers = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", SPEC_VERSION.encode()),
+        ("ce_id", str(envelope.id).encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_subject", envelope.subject.encode()),
+        ("ce_time", envelope.time.isoformat().encode()),
+        ("ce_sequence", str(envelope.sequence).zfill(_SEQUENCE_DIGITS).encode()),
+        ("ce_correlationid", str(envelope.correlation_id).encode()),
+        ("ce_actororg", envelope.actor_org.encode()),
+        ("ce_actorrole", envelope.actor_role.encode()),
+        ("ce_recordedtime", envelope.recorded_time.isoformat().encode()),
+    ]
+    if envelope.causation_id:
+        headers.append(("ce_causationid", str(envelope.causation_id).encode()))
+    if envelope.traceparent is not None:
+        headers.append(("ce_traceparent", envelope.traceparent.encode()))
+    return headers
 
 
 def read_envelope(record: Record) -> Envelope:

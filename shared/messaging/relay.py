@@ -6,8 +6,7 @@ is held back with the later events of its key on that topic, and tried again at 
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,16 +17,9 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    PolicyViolationError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import KafkaError
 
-from shared.contracts.envelope import Envelope, to_headers
+from shared.messaging.shipment import BATCH_BYTES, Shipment, place
 from shared.persistence.database import Database
 from shared.persistence.failures import INFRASTRUCTURE
 from shared.persistence.statements import Connection
@@ -57,9 +49,6 @@ SELECT count(*) AS events, max(seq) AS last FROM portion"""
 _KNOW = "INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp()"
 _PORTION = 10_000  # so that no statement takes long, however much is sent again
 
-#: Kafka will not take this record, or nothing on its topic from us. Everything else begins anew.
-_UNDELIVERABLE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError, PolicyViolationError)
-
 
 class AnotherCluster(Exception):
     """The broker was replaced. The process begins anew, so that its consumer forgets the offsets of the old one."""
@@ -73,7 +62,7 @@ class Pace:
     idle: float = 0.025
     standby: float = 0.5
     trouble: float = 0.5
-    batch: int = 500
+    batch: int = 2_000
     look_at_cluster: float = 10.0
     horizon: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
 
@@ -86,6 +75,7 @@ class Relay:
         self._topics: list[str] = []
         self._pending = _PENDING.format(first=date.max)
         self._held: set[str] = set()
+        self._rest = pace.idle
         self._is_leading: bool | None = None  # None while that is not known
 
     @property
@@ -118,7 +108,12 @@ class Relay:
     async def _lead(self, connection: Connection) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=0, request_timeout_ms=10_000
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=10_000,
         )
         try:
             await admin.start()
@@ -186,44 +181,11 @@ class Relay:
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         """All of them, in order; those that are acknowledged are added to `sent`. Raises what is no fault of the events themselves."""
-        for together in _rounds(rows):
-            refused: list[asyncpg.Record] = []
-            free = [row for row in together if _place(row) not in self._held]
-            await self._send_at_once(producer, free, sent, refused)
-            for row in refused:  # the producer makes batches, which Kafka refuses whole: alone each shows whether it is at fault
-                held: list[asyncpg.Record] = []
-                await self._send_at_once(producer, [row], sent, held)
-                for each in held:
-                    self._hold(each)
-
-    async def _send_at_once(
-        self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record], refused: list[asyncpg.Record]
-    ) -> None:
-        outcomes = await asyncio.gather(*[await self._hand_over(producer, row) for row in rows], return_exceptions=True)
-        trouble: BaseException | None = None
-        for row, outcome in zip(rows, outcomes, strict=True):
-            if not isinstance(outcome, BaseException):
-                sent.append(row)
-            elif isinstance(outcome, _UNDELIVERABLE):
-                refused.append(row)
-            else:
-                trouble = trouble or outcome
-        if trouble:
-            raise trouble
-
-    async def _hand_over(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> Awaitable[object]:
-        """To the producer, which keeps the order of a partition; gives what becomes of it."""
-        headers = to_headers(envelope_of(row, f"/care/{self._context.replace('_', '-')}"))
-        try:
-            future: Awaitable[object] = await producer.send(
-                self._prefix + row["topic"], row["data"], str(row["key"]).encode(), headers=headers
-            )
-        except _UNDELIVERABLE as problem:
-            return _failed(problem)
-        return future
+        source = f"/care/{self._context.replace('_', '-')}"
+        await Shipment(producer, self._prefix, source, self._held, self._hold, sent).send(rows)
 
     def _hold(self, row: asyncpg.Record) -> None:
-        self._held.add(_place(row))
+        self._held.add(place(row))
         self._tell_held(row["topic"], "Kafka does not take it")
 
     def _tell_held(self, topic: str, problem: str) -> None:
@@ -235,53 +197,15 @@ class Relay:
             return
         now = await connection.fetchval(_SENT, [row["seq"] for row in sent])
         metrics.EVENTS_RELAYED.labels(self._context).inc(len(sent))
+        delay = metrics.RELAY_DELAY.labels(self._context)
         for row in sent:
-            metrics.RELAY_DELAY.labels(self._context).observe((now - row["recorded_at"]).total_seconds())
+            delay.observe((now - row["recorded_at"]).total_seconds())
 
     async def _pause(self, sent: int) -> None:
+        """Short after an event, since another may follow; longer each time that nothing came."""
         if sent == self._pace.batch:
             return
+        self._rest = self._pace.busy if sent else min(2 * self._rest, self._pace.idle)
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
-            async with asyncio.timeout(self._pace.busy if sent else self._pace.idle):
+            async with asyncio.timeout(self._rest):
                 await self._database.committed.wait()
-
-
-def _place(row: asyncpg.Record) -> str:
-    """Within it order is kept."""
-    return f"{row['topic']} {row['key']}"
-
-
-def _rounds(rows: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
-    """An event goes out only when the one before it on its topic and key is acknowledged; others go together."""
-    rounds: list[list[asyncpg.Record]] = []
-    count: Counter[str] = Counter()
-    for row in rows:
-        number = count[_place(row)]
-        count[_place(row)] += 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(row)
-    return rounds
-
-
-async def _failed(problem: Exception) -> None:
-    raise problem
-
-
-def envelope_of(row: asyncpg.Record, source: str) -> Envelope:
-    """The envelope that a row of the event log is sent in."""
-    return Envelope(
-        id=row["id"],
-        type=row["type"],
-        source=source,
-        subject=str(row["subject"]),
-        key=str(row["key"]),
-        sequence=row["sequence"],
-        time=row["occurred_at"],
-        recorded_time=row["recorded_at"],
-        correlation_id=row["correlation_id"],
-        causation_id=row["causation_id"],
-        actor_org=row["actor_org"],
-        actor_role=row["actor_role"],
-        traceparent=row["traceparent"],
-    )

@@ -19,7 +19,7 @@ from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, to_headers
 from shared.kernel.ids import new_id
 from shared.messaging.handling import Wiring
-from shared.messaging.relay import envelope_of
+from shared.messaging.shipment import envelope_of
 from tests.builders.running import Running, running
 from tests.integration.platform import parcels, receiving, routes
 from tests.integration.platform.parcels import Behaviour, Parcel
