@@ -20,7 +20,7 @@ from shared.clock import wall_clock
 #: First line with what follows it to the end of the headers, and the body. The headers that all requests share go between.
 Request = tuple[bytes, bytes]
 _GRACE_SECONDS = 60.0
-_UNANSWERED = 0
+_UNANSWERED, _NEVER_SENT = 0, -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Shots:
-    """Of every request, in the order of the answers: planned so many seconds after `begun_at`, answered so much later, and how."""
+    """Of every request, in the order of the answers: which, planned so many seconds after `begun_at`, answered so much later, and how."""
 
     begun_at: float = 0.0
+    number: "array[int]" = field(default_factory=lambda: array("l"))
     planned: "array[float]" = field(default_factory=lambda: array("d"))
     latency: "array[float]" = field(default_factory=lambda: array("d"))
     status: "array[int]" = field(default_factory=lambda: array("H"))
@@ -82,10 +83,10 @@ class Loader:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._loop = plan, asyncio.get_running_loop()
-        self._requests: Iterator[Request] = iter(plan.requests)
+        self._requests: Iterator[tuple[int, Request]] = iter(enumerate(plan.requests))
         self._due: deque[float] = deque()
         self._free: deque[Connection] = deque()
-        self._flying: dict[Connection, float] = {}
+        self._flying: dict[Connection, tuple[int, float]] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._is_over, self._done = False, asyncio.Event()
         self._begin = 0.0
@@ -108,8 +109,8 @@ class Loader:
         loop_ends = self._loop.call_later(self._plan.seconds + _GRACE_SECONDS, self._done.set)
         await self._done.wait()
         loop_ends.cancel()
-        for planned in (*self._flying.values(), *self._due):
-            self._note(planned, _UNANSWERED)
+        for number, planned in (*self._flying.values(), *((_NEVER_SENT, due) for due in self._due)):
+            self._note(number, planned, _UNANSWERED)
         for connection in (*self._flying, *self._free):
             connection.close()
 
@@ -133,23 +134,23 @@ class Loader:
             self._send(self._due.popleft())
 
     def _send(self, planned: float) -> None:
-        head, body = next(self._requests, (b"", b""))
-        if not head:
+        number, request = next(self._requests, (_NEVER_SENT, None))
+        if request is None:
             self.shots.ran_out = True
             self._end()
             return
         connection = self._free.popleft()  # in turn, so that none is idle for long and closed by the server
-        self._flying[connection] = planned
-        connection.send(head + self._plan.shared + body)
+        self._flying[connection] = number, planned
+        connection.send(request[0] + self._plan.shared + request[1])
 
     def _answered(self, connection: Connection, status: int) -> None:
-        self._note(self._flying.pop(connection), status)
+        self._note(*self._flying.pop(connection), status)
         self._free.append(connection)
         self._go_on()
 
     def _lost(self, connection: Connection) -> None:
-        if (planned := self._flying.pop(connection, None)) is not None:
-            self._note(planned, _UNANSWERED)
+        if flying := self._flying.pop(connection, None):
+            self._note(*flying, _UNANSWERED)
         elif connection in self._free:
             self._free.remove(connection)
         if not self._is_over:
@@ -166,7 +167,8 @@ class Loader:
         if self._is_over and not self._flying and not self._due:
             self._done.set()
 
-    def _note(self, planned: float, status: int) -> None:
+    def _note(self, number: int, planned: float, status: int) -> None:
+        self.shots.number.append(number)
         self.shots.planned.append(planned - self._begin)
         self.shots.latency.append(self._loop.time() - planned)
         self.shots.status.append(status)

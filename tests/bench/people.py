@@ -1,7 +1,7 @@
 """Distinct people to refer, and the requests that refer them. Every number is valid; each is used once, the synthetic range first."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, count, islice
 from typing import Any
 
@@ -26,13 +26,15 @@ def nhs_numbers() -> Iterator[str]:
 
 def post(path: str, body: bytes, **headers: str) -> Request:
     """A request as the load generator takes it, without what all requests share."""
-    own = "".join(f"\r\n{name.replace('_', '-')}: {value}" for name, value in headers.items())
-    rest = f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}{own}\r\n\r\n".encode()
-    return f"POST {path} HTTP/1.1\r\n".encode(), rest + body
+    return _with_body("POST", path, body, headers)
 
 
-def get(path: str) -> Request:
-    return f"GET {path} HTTP/1.1\r\n".encode(), b"\r\n\r\n"
+def put(path: str, body: bytes) -> Request:
+    return _with_body("PUT", path, body, {})
+
+
+def get(path: str, **headers: str) -> Request:
+    return f"GET {path} HTTP/1.1\r\n".encode(), f"{_lines(headers)}\r\n\r\n".encode()
 
 
 class People:
@@ -65,3 +67,12 @@ class People:
 def change(path: str, version: int, body: dict[str, Any]) -> Request:
     """A command on a version that is known."""
     return post(path, json.dumps(body).encode(), If_Match=f'W/"{version}"')
+
+
+def _with_body(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Request:
+    own = f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}{_lines(headers)}\r\n\r\n"
+    return f"{method} {path} HTTP/1.1\r\n".encode(), own.encode() + body
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join(f"\r\n{name.replace('_', '-')}: {value}" for name, value in headers.items())

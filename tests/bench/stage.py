@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
 from typing import TypeVar
@@ -48,10 +49,10 @@ class Bench:
         return {Size.QUICK: quick, Size.SHORT: short, Size.LONG: short if long is None else long}[self.size]
 
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator["Stage"]:
-        """A product of its own for one scenario, thrown away afterwards."""
+    async def stage(self, clock_at: datetime | None = None) -> AsyncIterator["Stage"]:
+        """A product of its own for one scenario, thrown away afterwards; `clock_at` is for what happens on certain days only."""
         _allow_many_files()
-        async with running(f"bench-{os.getpid()}", ephemeral=True, progress=self.progress) as product:
+        async with running(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
             owner = await asyncpg.connect(product.addresses.database_url)
             with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as beside:
                 try:
@@ -74,12 +75,13 @@ class Stage:
     def port(self) -> int:
         return int(self.product.url.rpartition(":")[2])
 
-    def headers(self, caller: str) -> bytes:
-        """What all requests of a ready-made caller share."""
-        return f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {token(self.product.keys, caller)}".encode()
+    def headers(self, caller: str | None) -> bytes:
+        """What all requests of a ready-made caller share; without one each brings its own token."""
+        bearer = f"\r\nAuthorization: Bearer {token(self.product.keys, caller)}" if caller else ""
+        return f"Host: 127.0.0.1:{self.port}{bearer}".encode()
 
     async def fire(
-        self, requests: Sequence[Request], caller: str, *, seconds: float, rate: float | None = None, connections: int = 32
+        self, requests: Sequence[Request], caller: str | None, *, seconds: float, rate: float | None = None, connections: int = 32
     ) -> Shots:
         """In a process of its own, so that neither the product nor another measure shares its time."""
         plan = Plan(self.port, self.headers(caller), requests, connections, seconds, rate)
@@ -97,19 +99,18 @@ class Stage:
 
     async def quiet(self) -> float:
         """Waits until nothing is on its way; gives the seconds that it took."""
-        began = perf_counter()
+        began = asked = perf_counter()
         async with asyncio.timeout(_LONGEST_WAIT):
             while await open_work(self.owner):
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(max(0.05, 4 * (perf_counter() - asked)))  # to ask costs, too
+                asked = perf_counter()
         return perf_counter() - began
 
-    async def prepared(self, what: str, *statements: str) -> None:
-        """Rows written in sets, in the shape in which the code writes them; then PostgreSQL is given its statistics and its peace."""
+    async def prepare(self, what: str, *statements: str) -> None:
+        """Rows written in sets; then PostgreSQL has its statistics, and has written what it had to write."""
         with timed(self.progress, what):
-            for statement in statements:
+            for statement in (*statements, "VACUUM ANALYZE", "CHECKPOINT"):
                 await self.owner.execute(statement, timeout=_LONGEST_WAIT)
-            await self.owner.execute("VACUUM ANALYZE", timeout=_LONGEST_WAIT)
-            await self.owner.execute("CHECKPOINT", timeout=_LONGEST_WAIT)
 
 
 def _allow_many_files() -> None:

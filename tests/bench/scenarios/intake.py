@@ -23,12 +23,18 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
 
 async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
     whole = warm_up + seconds
-    requests = stage.people.referrals(int(whole * _MOST_PER_SECOND))
+    before, requests = await stored(stage), stage.people.referrals(int(whole * _MOST_PER_SECOND))
     with spending(stage.product) as spent:
         shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
     behind = await open_work(stage.owner)
-    found = answers(shots, success=201, after=warm_up)
+    missing = sum(status == 201 for status in shots.status) - (await stored(stage) - before)
+    found = {**answers(shots, after=warm_up), "acknowledged and not stored": missing}
     return {**found, **_lag(behind), "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}
+
+
+async def stored(stage: Stage) -> int:
+    found: int = await stage.owner.fetchval("SELECT count(*) FROM referrals.referral")
+    return found
 
 
 def _lag(behind: dict[str, int]) -> dict[str, float]:

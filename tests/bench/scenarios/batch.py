@@ -1,0 +1,39 @@
+"""Referrals that come many at once, as from a practice's system that was away: each of the batch has its own answer."""
+
+from collections.abc import AsyncGenerator
+
+from tests.bench.figures import Figure, Run
+from tests.bench.processes import spending
+from tests.bench.scenario import Scenario, answers
+from tests.bench.scenarios.intake import stored
+from tests.bench.stage import Bench, Stage
+
+_EACH, _CONNECTIONS, _MOST_PER_SECOND = 100, 8, 80
+
+
+async def measure(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage() as stage:
+        for _ in range(bench.runs):
+            yield await _run(stage, bench.pick(2.0, 5.0), bench.pick(8.0, 20.0))
+
+
+async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
+    whole = warm_up + seconds
+    before, requests = await stored(stage), stage.people.batches(int(whole * _MOST_PER_SECOND), _EACH)
+    with spending(stage.product) as spent:
+        shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
+    promised = _EACH * sum(status in {200, 201, 207} for status in shots.status)
+    found = answers(shots, success=(200, 201, 207), after=warm_up)
+    missing = promised - (await stored(stage) - before)
+    referrals = {"referrals per second": found.pop("per second") * _EACH, "acknowledged and not stored": missing}
+    return {**referrals, **found, "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}
+
+
+SCENARIO = Scenario(
+    "batch",
+    "Batch intake, 100 referrals a request",
+    "Closed loop: 8 clients, each request 100 referrals of somebody new; 20 s after 5 s of warm-up.",
+    minutes=2.5,
+    figures=(Figure("referrals per second", "1/s", 4_000, is_floor=True), Figure("p99", "ms")),
+    measure=measure,
+)

@@ -1,0 +1,101 @@
+"""From the commit to the record in Kafka: rows written straight into the log, and referrals that come over HTTP."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from shared.messaging import topics
+from shared.messaging.topics import TopicDeclaration
+from tests.bench import listening
+from tests.bench.copies import copies, unsent
+from tests.bench.figures import Figure, Run, delays
+from tests.bench.listening import Instants
+from tests.bench.scenario import Scenario
+from tests.bench.stage import Bench, Stage
+
+TOPIC = "referrals.bench"
+_ROWS_PER_SECOND, _REFERRALS_PER_SECOND = 500, 300
+_REAL_TOPIC = "referrals.referral"
+_COMMITTED = """
+SELECT id, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float AS at FROM referrals.event
+WHERE topic = $1 AND recorded_at > to_timestamp($2)"""
+#: Until the listener reads, the relay has noticed the topic, and stragglers have come.
+_SETTLE = 3.0
+
+
+async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage() as stage:
+        statement = await one_event(stage)
+        seconds = bench.pick(5.0, 30.0)
+        for _ in range(bench.runs):
+            hearing = await _hearing(stage, TOPIC, round(_ROWS_PER_SECOND * seconds), seconds)
+            dsn = stage.product.addresses.database_url
+            written = await stage.apart(listening.write, dsn, unsent(statement, "referrals"), _ROWS_PER_SECOND, seconds)
+            yield _between(written, await hearing)
+
+
+async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage() as stage:
+        seconds = bench.pick(5.0, 30.0)
+        count = round(_REFERRALS_PER_SECOND * seconds)
+        await stage.fire(stage.people.referrals(count), "gp", seconds=bench.pick(2.0, 10.0), rate=100.0)
+        for _ in range(bench.runs):
+            await stage.quiet()
+            hearing = await _hearing(stage, _REAL_TOPIC, count, seconds)
+            shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
+            heard = await hearing
+            rows = await stage.owner.fetch(_COMMITTED, _REAL_TOPIC, shots.begun_at)
+            yield {
+                **_between({row["id"]: row["at"] for row in rows}, heard),
+                "answers other than 201": sum(status != 201 for status in shots.status),
+            }
+
+
+async def one_event(stage: Stage) -> str:
+    """The statement that writes a row like that of a real referral, on a topic that only the bench reads; `$1` is its id."""
+    await topics.create(stage.product.addresses.kafka_bootstrap, [TopicDeclaration(TOPIC, False, 1)], stage.product.layout)
+    await stage.all_of(stage.people.referrals(1), "gp")
+    return await copies(
+        stage.owner,
+        "referrals.event",
+        f"topic = '{_REAL_TOPIC}'",
+        "(VALUES (1))",
+        id="$1::uuid",
+        subject="$1::uuid",
+        key="$1::uuid",
+        topic=f"'{TOPIC}'",
+        recorded_at="clock_timestamp()",
+    )
+
+
+async def _hearing(stage: Stage, topic: str, expected: int, seconds: float) -> "asyncio.Task[Instants]":
+    name = stage.product.layout.prefix + topic
+    bootstrap = stage.product.addresses.kafka_bootstrap
+    task = asyncio.create_task(stage.apart(listening.hear, bootstrap, name, expected, seconds + 10 * _SETTLE))
+    await asyncio.sleep(4 * _SETTLE)
+    return task
+
+
+def _between(committed: Instants, heard: Instants) -> Run:
+    known = committed.keys() & heard.keys()
+    return {**delays(heard[each] - committed[each] for each in known), "events": len(committed), "never heard": len(committed) - len(known)}
+
+
+ROWS = Scenario(
+    "delivery",
+    "Commit to record in Kafka, 500 rows/s straight into the log, one writer",
+    "One writer of 500 transactions a second, each a row of the event log and of the outbox, on a topic that only the bench reads; "
+    "from the answer to COMMIT until a consumer in another process has the record.",
+    minutes=3,
+    figures=(Figure("p50", "ms", 4), Figure("p99", "ms", 15)),
+    measure=measure_rows,
+)
+INTAKE = Scenario(
+    "delivery-intake",
+    "Commit to record in Kafka under 300 referrals/s over HTTP",
+    "Open loop of 300 referrals a second; from PostgreSQL's own commit time of each event, which lies before the write to disk, until "
+    "a consumer "
+    "in another process has the record.",
+    minutes=3.5,
+    figures=(Figure("p50", "ms", 10), Figure("p99", "ms", 50)),
+    measure=measure_intake,
+)

@@ -1,0 +1,109 @@
+"""From the commit of an agreed plan to its tasks in the navigators' open streams, in three processes and over Kafka."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+from infra.demo.calendar import day
+from infra.shifted_clock import jump
+from tests.bench.copies import copies, upto, uuid
+from tests.bench.figures import Figure, Run, delays
+from tests.bench.people import change
+from tests.bench.scenario import Scenario
+from tests.bench.scenarios.response import MEETING, routing, triaged
+from tests.bench.scenarios.streams import following, navigators
+from tests.bench.stage import Bench, Stage
+
+_PER_SECOND, _NAVIGATORS = 50, 100
+_ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
+_ACTIONS = [
+    {"kind": "arrange-social-care-assessment", "owner_role": "care-navigator", "due_on": "2026-09-16"},
+    {"kind": "personal-budget-advice", "owner_role": "care-navigator", "due_on": "2026-09-18"},
+    {"kind": "signpost", "owner_role": "care-navigator", "due_on": "2026-09-23", "service_code": "befriending"},
+]
+_CRISIS = {"warning_signs": "Sudden confusion.", "what_to_do": "Treat at home first.", "whom_to_call": "Rapid Care."}
+_PLAN = {"what_matters": "To stay at home.", "preferred_place_of_care": "home", "problems": ["falls"], "crisis": _CRISIS}
+_CANDIDATE = {"professional_id": "clch-community-nurse-1", "role": "community-nurse", "organisation": "CLCH"}
+_DISCUSSION = {
+    "joint_plan": _PLAN,
+    "actions": _ACTIONS,
+    "lead": {"candidate": _CANDIDATE, "has_accepted": True},
+    "is_agreed_by_person": True,
+}
+_ENTRIES = """
+SELECT entry.navigator_id, entry.sequence, extract(epoch FROM pg_xact_commit_timestamp(agreed.xmin))::float AS agreed_at
+FROM mdt.event AS agreed
+JOIN navigation.task ON task.source_id = agreed.subject
+JOIN navigation.feed_entry AS entry ON entry.task_id = task.id AND entry.change = 'assigned'
+WHERE agreed.type = 'mdt.care-plan.agreed.v1' AND agreed.recorded_at > to_timestamp($1)"""
+
+
+async def measure(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage(clock_at=day(1, "10:05")) as stage:
+        count = round(_PER_SECOND * bench.pick(4.0, 15.0))
+        names = await navigators(stage, _NAVIGATORS)
+        await _meeting(stage, count * bench.runs)
+        for number in range(bench.runs):
+            yield await _run(stage, names, number * count, count)
+            await stage.owner.execute("UPDATE navigation.task SET ended_at = created_at WHERE ended_at IS NULL")  # nobody is full
+
+
+async def _run(stage: Stage, names: list[str], after: int, count: int) -> Run:
+    rows = await stage.owner.fetch(f"SELECT {uuid('case')} AS id FROM {upto(count, after)} AS n")  # noqa: S608  the bench's own words
+    version = await stage.owner.fetchval("SELECT version FROM mdt.case WHERE id = $1", rows[0]["id"])
+    requests = [change(f"/mdt/cases/{row['id']}/discussion", version, _DISCUSSION) for row in rows]
+    async with following(stage, names) as followed:
+        shots = await stage.fire(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
+        await stage.quiet()
+    entries = await stage.owner.fetch(_ENTRIES, shots.begun_at)
+    came = followed.arrivals
+    known = [row for row in entries if (row["navigator_id"], row["sequence"]) in came]
+    took = [came[row["navigator_id"], row["sequence"]] - row["agreed_at"] for row in known]
+    others = sum(status != 200 for status in shots.status)
+    return {**delays(took), "entries": len(entries), "entries that never came": len(entries) - len(took), "answers other than 200": others}
+
+
+async def _meeting(stage: Stage, count: int) -> None:
+    """One person comes before a meeting through the real product; the others on its agenda are copies of that one."""
+    await triaged(stage, 1, MEETING)
+    await stage.all_of(await routing(stage, 1, MEETING), "point-of-access")
+    await stage.quiet()
+    case = await _case(stage)
+    await stage.all_of([change(f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "eligible"})], "mdt-coordinator")
+    await jump(stage.owner, day(3, "13:30"))
+    await stage.quiet()
+    case = await _case(stage)
+    version = await stage.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])
+    await stage.all_of([change(f"/mdt/meetings/{case['meeting_id']}/held", version, {"attended": _ATTENDED})], "mdt-coordinator")
+    await stage.quiet()
+    await _copied(stage, case["id"], case["person_id"], count)
+
+
+async def _case(stage: Stage) -> dict[str, Any]:
+    row = await stage.owner.fetchrow("SELECT * FROM mdt.case")
+    assert row is not None
+    return dict(row)
+
+
+async def _copied(stage: Stage, case: UUID, person: UUID, count: int) -> None:
+    """Each case, and what is known of its person where the plan and the tasks need it."""
+    owner, numbers, new, somebody = stage.owner, upto(count), uuid("case"), uuid("person")
+    statements = [
+        await copies(owner, "mdt.case", f"id = '{case}'", numbers, id=new, person_id=somebody, referral_id=new, correlation_id=new),
+        await copies(owner, "mdt.person", f"person_id = '{person}'", numbers, person_id=somebody),
+        await copies(owner, "navigation.person", f"person_id = '{person}'", numbers, person_id=somebody),
+    ]
+    await stage.prepare(f"Putting {count:,} cases on the agenda", *statements)
+
+
+SCENARIO = Scenario(
+    "feed",
+    "Plan agreed to its tasks in the navigator's stream, 50/s",
+    "Open loop: 50 cases a second are discussed over HTTP, each with a plan of three actions for navigators and a lead; 100 "
+    "navigators' streams are open. From PostgreSQL's own commit time of the agreed plan until each task has come over the stream of "
+    "the navigator who got it. The cases are copies of "
+    "one that came before the meeting through the real product.",
+    minutes=4,
+    figures=(Figure("p99", "ms", 500), Figure("p50", "ms")),
+    measure=measure,
+)

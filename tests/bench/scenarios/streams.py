@@ -1,0 +1,108 @@
+"""Ten thousand navigators with their feeds open, each of whom something is told."""
+
+import asyncio
+import multiprocessing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from infra.local.progress import timed
+from tests.bench import streams
+from tests.bench.copies import copies, upto
+from tests.bench.figures import Figure, Run, delays
+from tests.bench.people import put
+from tests.bench.processes import memory
+from tests.bench.scenario import Scenario
+from tests.bench.stage import Bench, Stage
+from tests.bench.streams import Arrivals
+
+#: In the shape in which `services/navigation/store/feed.py` writes one, for many feeds together.
+_ENTRIES = """
+WITH next AS (
+    INSERT INTO navigation.feed (navigator_id, sequence) SELECT code, 1 FROM unnest($1::text[]) AS code
+    ON CONFLICT (navigator_id) DO UPDATE SET sequence = feed.sequence + 1
+    RETURNING navigator_id, sequence)
+INSERT INTO navigation.feed_entry (navigator_id, sequence, at, change, task_id, person_id, kind, status, due_at)
+SELECT navigator_id, sequence, clock_timestamp(), 'assigned', uuidv7(), uuidv7(), 'signpost', 'assigned', clock_timestamp() FROM next"""
+_COMMITTED = """
+SELECT navigator_id, sequence, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float AS at
+FROM navigation.feed_entry WHERE at > $1"""
+_PORTIONS, _SPREAD_SECONDS = 100, 10.0
+_WAIT = 20.0
+
+
+@dataclass(slots=True)
+class Followed:
+    """Filled when the streams are closed."""
+
+    arrivals: Arrivals
+
+
+async def measure(bench: Bench) -> AsyncGenerator[Run]:
+    async with bench.stage() as stage:
+        names = await navigators(stage, bench.pick(500, 10_000))
+        before = memory(stage.product)["MiB api"]
+        for _ in range(bench.runs):
+            async with following(stage, names) as followed:
+                held = memory(stage.product)["MiB api"]
+                spread = await _told(stage, [names[start::_PORTIONS] for start in range(_PORTIONS)], _SPREAD_SECONDS)
+                at_once = await _told(stage, [names], 0)
+            figures = {**_delays("at once", at_once, followed), **_delays("spread over 10 s", spread, followed)}
+            yield {**figures, "MiB api": held, "MiB api before": before}
+
+
+async def navigators(stage: Stage, count: int) -> list[str]:
+    """So many on the roster, copies of a real one."""
+    request = b'{"locality": "west", "role": "care-navigator"}'
+    await stage.all_of([put("/navigation/navigators/clch-navigator-1", request)], "navigation-coordinator")
+    changes = {"id": "md5('navigator ' || n)::uuid", "code": "'bench-' || n"}
+    await stage.owner.execute(await copies(stage.owner, "navigation.navigator", "true", upto(count), **changes))
+    await stage.owner.execute("VACUUM ANALYZE")
+    return [f"bench-{number}" for number in range(1, count + 1)]
+
+
+@asynccontextmanager
+async def following(stage: Stage, names: Sequence[str]) -> AsyncIterator[Followed]:
+    """Everybody's stream is open within the block, and what came is known after it."""
+    with multiprocessing.get_context("spawn").Manager() as shared:
+        are_open, enough, followed = shared.Event(), shared.Event(), Followed({})
+        headers = stage.headers("navigation-coordinator")
+        task = asyncio.create_task(stage.apart(streams.follow, stage.port, headers, list(names), are_open, enough))
+        with timed(stage.progress, f"Opening {len(names):,} streams"):
+            while not are_open.is_set() and not task.done():
+                await asyncio.sleep(0.1)
+        yield followed
+        enough.set()
+        followed.arrivals = await task
+
+
+async def _told(stage: Stage, portions: Sequence[Sequence[str]], seconds: float) -> dict[tuple[str, int], float]:
+    """One entry for everybody, a commit for each portion; when each was committed."""
+    loop = asyncio.get_running_loop()
+    since, began = await stage.owner.fetchval("SELECT clock_timestamp()"), loop.time()
+    for number, names in enumerate(portions):
+        await asyncio.sleep(max(0.0, began + number * seconds / len(portions) - loop.time()))
+        await stage.owner.execute(_ENTRIES, names)
+    await asyncio.sleep(_WAIT)
+    return {(row["navigator_id"], row["sequence"]): row["at"] for row in await stage.owner.fetch(_COMMITTED, since)}
+
+
+def _delays(how: str, committed: dict[tuple[str, int], float], followed: Followed) -> Run:
+    came = [followed.arrivals[entry] - at for entry, at in committed.items() if entry in followed.arrivals]
+    return {**{f"{name}, {how}": value for name, value in delays(came).items()}, f"never came, {how}": len(committed) - len(came)}
+
+
+SCENARIO = Scenario(
+    "streams",
+    "10,000 open feeds, one entry each",
+    "10,000 navigators' streams open in one API process, heartbeats on. An entry for each is committed: all in one transaction, and "
+    "in a hundred over ten seconds; from PostgreSQL's own commit time until the entry has come over its own stream.",
+    minutes=5,
+    figures=(
+        Figure("p99, at once", "ms", 1_000),
+        Figure("p99, spread over 10 s", "ms", 1_000),
+        Figure("worst, at once", "ms"),
+        Figure("MiB api", "MiB"),
+    ),
+    measure=measure,
+)

@@ -1,0 +1,71 @@
+"""Many open feeds in a process of its own: each connection follows the stream of one navigator and notes when what came."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
+from time import time
+
+import httptools
+import uvloop
+
+_AT_ONCE = 200
+_ID = re.compile(rb"^id: (\d+)", re.MULTILINE)
+
+#: Navigator and sequence of an entry to the instant at which it came.
+Arrivals = dict[tuple[str, int], float]
+
+
+@dataclass(slots=True)
+class Feed(asyncio.Protocol):
+    """One open stream; what comes is kept raw and read afterwards."""
+
+    request: bytes
+    came: list[tuple[float, bytes]] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    _parser: httptools.HttpResponseParser = field(init=False)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        transport.write(self.request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self.came.append((time(), body))
+        self.begun.set()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.begun.set()
+
+
+def follow(port: int, shared: bytes, navigators: list[str], open_: Event, enough: Event) -> Arrivals:
+    """Sets `open_` when every stream has begun, and gives everything that came until `enough` is set."""
+    return uvloop.run(_follow(port, shared, navigators, open_, enough))
+
+
+async def _follow(port: int, shared: bytes, navigators: list[str], open_: Event, enough: Event) -> Arrivals:
+    feeds: dict[str, Feed] = {}
+    for start in range(0, len(navigators), _AT_ONCE):
+        await asyncio.gather(*(_open(port, shared, each, feeds) for each in navigators[start : start + _AT_ONCE]))
+    open_.set()
+    while not enough.is_set():
+        await asyncio.sleep(0.2)
+    return {(name, number): at for name, feed in feeds.items() for number, at in _entries(feed)}
+
+
+async def _open(port: int, shared: bytes, navigator: str, feeds: dict[str, Feed]) -> None:
+    request = f"GET /navigation/navigators/{navigator}/feed/stream HTTP/1.1\r\n".encode() + shared + b"\r\n\r\n"
+    _, feeds[navigator] = await asyncio.get_running_loop().create_connection(lambda: Feed(request), "127.0.0.1", port)
+    await feeds[navigator].begun.wait()
+
+
+def _entries(feed: Feed) -> list[tuple[int, float]]:
+    """An entry has come when its last byte has."""
+    found: list[tuple[int, float]] = []
+    text = b""
+    for at, piece in feed.came:
+        whole, end, text = (text + piece).rpartition(b"\n\n")
+        found += [(int(number), at) for number in _ID.findall(whole + end)]
+    return found

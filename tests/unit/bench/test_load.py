@@ -1,0 +1,75 @@
+"""The load generator must not flatter: it counts from the planned moment, and loses no answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.bench.load import Connection, Loader, Plan, Shots
+from tests.bench.people import get
+
+_ANSWER = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def a_server(pauses: dict[int, float], hangs_up_at: int = -1) -> AsyncIterator[int]:
+    """Answers requests in the order in which they come, after the pause of each; gives its port."""
+    count = iter(range(1_000_000))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            number = next(count)
+            await asyncio.sleep(pauses.get(number, 0))
+            if number == hangs_up_at:
+                writer.close()
+                return
+            writer.write(_ANSWER)
+
+    async def serve_until_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve_until_gone, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def shots(port: int, *, count: int, seconds: float, rate: float | None, connections: int = 1) -> Shots:
+    return await Loader(Plan(port, b"Host: bench", [get("/")] * count, connections, seconds, rate)).run()
+
+
+async def test_who_waits_behind_a_stalled_request_is_charged_for_the_wait() -> None:
+    async with a_server({0: 0.4}) as port:
+        fired = await shots(port, count=100, seconds=0.5, rate=100)
+    assert len(fired.latency) == 50
+    assert fired.latency[0] == pytest.approx(0.4, abs=0.1)
+    assert fired.latency[20] == pytest.approx(0.2, abs=0.1)  # planned at 0.2, when the first was still being waited for
+    assert sum(took > 0.1 for took in fired.latency) >= 25
+
+
+async def test_a_closed_loop_sends_the_next_when_the_last_was_answered() -> None:
+    async with a_server({0: 0.3}) as port:
+        fired = await shots(port, count=3, seconds=5, rate=None)
+    assert list(fired.number) == [0, 1, 2]
+    assert list(fired.status) == [201, 201, 201]
+    assert fired.latency[1] < 0.2
+    assert fired.ran_out
+
+
+async def test_a_request_whose_connection_breaks_counts_as_unanswered() -> None:
+    async with a_server({}, hangs_up_at=1) as port:
+        fired = await shots(port, count=4, seconds=5, rate=None)
+    assert sorted(fired.status) == [0, 201, 201, 201]
+
+
+@pytest.mark.parametrize("size", [1, 7, len(_ANSWER) + 5])
+def test_answers_are_counted_however_they_are_cut(size: int) -> None:
+    heard: list[int] = []
+    connection = Connection(lambda _, status: heard.append(status), lambda _: None)
+    stream = _ANSWER + b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + _ANSWER
+    for start in range(0, len(stream), size):
+        connection.data_received(stream[start : start + size])
+    assert heard == [201, 503, 201]
