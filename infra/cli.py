@@ -8,7 +8,6 @@ import sys
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -160,15 +159,17 @@ def resend(
 @app.command()
 def verify(
     answers: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="What a client was answered, as JSON lines.")] = None,
+    expect_parked: Annotated[int, typer.Option(help="How many records and deadlines wait for an operator by intention.")] = 0,
+    since: Annotated[datetime | None, typer.Option(help="Judge no delivery of an event recorded before (UTC).")] = None,
+    metrics: Annotated[Path | None, typer.Option(dir_okay=False, help="Leave the result here for Prometheus.")] = None,
     name: Name = "default",
+    *,
+    live: Annotated[bool, typer.Option("--live", help="What is on its way is stated, and is no contradiction.")] = False,
 ) -> None:
     """Judge from outside whether everything that was promised was kept; exit code 1 when not."""
-    from infra.verify.report import tell, verify_stack
+    from infra.verify.command import judge_stack
 
-    begun = monotonic()
-    findings = _run(verify_stack(name, answers))
-    tell(out, findings, monotonic() - begun)
-    if not all(each.holds for each in findings):
+    if not _run(judge_stack(out, name, answers=answers, parked=expect_parked, since=since, metrics=metrics, is_live=live)):
         raise typer.Exit(1)
 
 

@@ -1,7 +1,7 @@
 """What a check found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: How many of what contradicts are told.
 SHOWN = 5
@@ -20,6 +20,26 @@ class Finding:
     @property
     def holds(self) -> bool:
         return not self.contradictions
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what was looked at and what contradicts, and keeps the first examples: however much is broken, it stays small."""
+
+    invariant: str
+    sentence: str
+    checked: int = 0
+    contradictions: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def note(self, what: str) -> None:
+        self.contradictions += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(what)
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.invariant, self.sentence, self.checked, self.contradictions, tuple(self.examples))
 
 
 def found(invariant: str, sentence: str, checked: int, broken: Sequence[str]) -> Finding:

@@ -1,0 +1,42 @@
+"""What is on its way and no contradiction yet: how much, and how old the oldest of it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+from infra.contexts import CONTEXTS
+
+_UNSENT = """
+SELECT count(*), coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8
+FROM {context}.outbox JOIN {context}.event USING (seq)"""
+_OVERDUE = """
+SELECT count(*), coalesce(extract(epoch FROM now() + min(shift) - min(due_at)), 0)::float8
+FROM {context}.timer, {context}.clock_shift WHERE state = 'pending' AND due_at <= now() + shift"""
+_PARKED = "SELECT (SELECT count(*) FROM {context}.parked) + (SELECT count(*) FROM {context}.timer WHERE state = 'parked')"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    count: int
+    oldest_seconds: float
+
+
+Lag = Mapping[str, Waiting]
+
+
+async def in_the_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
+    """Events that are not sent, and deadlines that have come."""
+    found = {}
+    for context in CONTEXTS:
+        for name, query in (("unsent", _UNSENT), ("overdue", _OVERDUE)):
+            row = await owner.fetchrow(query.format(context=context))
+            if row and row[0]:
+                found[f"{context} {name}"] = Waiting(row[0], max(round(row[1], 1), 0))
+    return found
+
+
+async def parked(owner: "asyncpg.Connection[asyncpg.Record]") -> Mapping[str, int]:
+    """Records and deadlines that wait for an operator, by context."""
+    counts = {context: await owner.fetchval(_PARKED.format(context=context)) for context in CONTEXTS}
+    return {context: count for context, count in counts.items() if count}

@@ -1,0 +1,87 @@
+"""Faulty timekeepers, and the two-hour clock of a response that nobody answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from infra.verify.verdict import Verdict
+from services.rapid_care import agents
+from shared.messaging.timekeeper import Timekeeper
+from shared.persistence import timers
+from shared.persistence.failures import INFRASTRUCTURE
+from tests.builders.rapid_care import RapidCare, rapid_care
+from tests.builders.referrals import MONDAY, referrals
+from tests.chaos.defects.consumers import URGENT
+from tests.chaos.defects.ground import Ground, consume, doing, relay
+
+_ADMINISTRATOR = "57P01"
+
+
+class SettlesAfterwards(Timekeeper):
+    """Acts on deadlines in one transaction and settles them in the next."""
+
+    async def _together(self) -> int:
+        async with self._database.transaction() as tx:
+            due = await timers.due(tx, self._beat.batch, self._waiting())
+            for timer in due:
+                await self._fire(timer, tx)
+        async with self._database.transaction() as tx:
+            await timers.settle(tx, due)
+        return len(due)
+
+
+class LooksAhead(Timekeeper):
+    """Takes what is due within five minutes, not to be late."""
+
+    async def _together(self) -> int:
+        async with self._database.transaction() as tx:
+            now, tx.now = tx.now, tx.now + timedelta(minutes=5)
+            due = await timers.due(tx, self._beat.batch, self._waiting())
+            tx.now = now
+            for timer in due:
+                await self._fire(timer, tx)
+            await timers.settle(tx, due)
+        return len(due)
+
+
+async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
+    """The database ends the timekeeper's connection when it settles the breach."""
+    async with _requested(ground) as care:
+        care.context.clock.advance(timedelta(hours=3))
+        kind = SettlesAfterwards if is_seeded else Timekeeper
+        async with ground.failing_once("rapid_care.timer", _ADMINISTRATOR, "NEW.kind = 'breach' AND NEW.state = 'fired'"):
+            await _act_twice(care, kind(care.context.database, agents.WIRING))
+        return await ground.judge(care.context.clock)
+
+
+async def breached_early(ground: Ground, *, is_seeded: bool) -> Verdict:
+    """Nothing fails; it is two minutes before the deadline, and then it is after."""
+    async with _requested(ground) as care:
+        kind = LooksAhead if is_seeded else Timekeeper
+        for passes in (timedelta(minutes=118), timedelta(minutes=10)):
+            care.context.clock.advance(passes)
+            await kind(care.context.database, agents.WIRING).act()
+        return await ground.judge(care.context.clock)
+
+
+@asynccontextmanager
+async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
+    """One response, whose clock has just begun."""
+    async with (
+        referrals(ground.owner_url, ground.keys, MONDAY) as desk,
+        rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
+        doing(relay(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database)),
+    ):
+        await desk.routed(**URGENT)
+        await ground.until("rapid_care.response")
+        yield care
+
+
+async def _act_twice(care: RapidCare, keeper: Timekeeper) -> None:
+    """As it does of itself, again and again, whatever happened; a second later."""
+    with pytest.raises(INFRASTRUCTURE):
+        await keeper.act()
+    care.context.clock.advance(timedelta(seconds=1))
+    await keeper.act()

@@ -1,0 +1,68 @@
+"""Faulty ways from the outbox to Kafka."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from shared.messaging.relay import Relay
+from shared.persistence.statements import Connection
+
+_AFTER = "SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
+_FORGET = "DELETE FROM outbox WHERE seq <= $1"
+_SHARE = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT 1 FOR UPDATE OF outbox SKIP LOCKED"
+_SLOW_SECONDS = 0.7
+
+
+class CursorRelay(Relay):
+    """Remembers the number that it sent last, and believes that no smaller one can come any more."""
+
+    _last = 0
+
+    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+        sent: list[asyncpg.Record] = []
+        if rows := await connection.fetch(_AFTER, self._last, self._pace.batch):
+            await self._send(producer, rows, sent)
+            self._last = rows[-1]["seq"]
+        await connection.execute(_FORGET, self._last)
+        return len(sent)
+
+
+class HastyRelay(Relay):
+    """Takes the rows out of the outbox, then sends them."""
+
+    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+        rows = await connection.fetch(self._pending, self._pace.batch, self._topics, list(self._held))
+        await self._forget(connection, rows)
+        if rows:
+            await self._send(producer, rows, [])
+        return len(rows)
+
+
+class SharingRelay(Relay):
+    """Leads beside others that lead: each takes what no other has taken."""
+
+    async def _when_leading(self, connection: Connection) -> None:
+        await self._lead(connection)
+
+    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+        sent: list[asyncpg.Record] = []
+        async with connection.transaction():
+            if rows := await connection.fetch(_SHARE):
+                await self._send(producer, rows, sent)
+                await self._forget(connection, sent)
+        return len(sent)
+
+
+class SlowRelay(Relay):
+    """Whose way to Kafka is slow for a moment."""
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
+        if any(row["type"] == "referrals.referral.received.v1" for row in rows):
+            await asyncio.sleep(_SLOW_SECONDS)
+        await super()._send(producer, rows, sent)
+
+
+class SlowSharingRelay(SlowRelay, SharingRelay):
+    """Both."""
