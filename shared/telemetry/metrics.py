@@ -29,5 +29,7 @@ OUTBOX_DEPTH = Gauge("care_outbox_depth", "Events not yet acknowledged by Kafka"
 OUTBOX_AGE = Gauge("care_outbox_age_seconds", "Age of the oldest event not yet acknowledged", ["context"])
 PARKED = Gauge("care_parked", "Records and deadlines waiting for an operator", ["context"])
 TIMERS_LATE_BY = Gauge("care_timers_late_by_seconds", "How overdue the oldest deadline is that nobody acted on", ["context"])
+LOG_MONTHS_AHEAD = Gauge("care_event_log_months_ahead", "Months of the event log that are made before they begin", ["context"])
 CLOCKS_OPEN = Gauge("care_clocks_open", "Two-hour clocks running")
+CLOCKS_NEAR_BREACH = Gauge("care_clocks_near_breach", "Two-hour clocks that end within thirty minutes, without contact so far")
 CLOCKS_BREACHED = Gauge("care_clocks_breached", "Two-hour clocks past their deadline without contact")

@@ -1,17 +1,18 @@
 """Is it alive, is it ready, how is it doing: `/livez`, `/readyz`, `/metrics` of each context."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.persistence.failures import INFRASTRUCTURE
 from shared.persistence.gauges import read_gauges
-from shared.persistence.statements import Reader
+from shared.persistence.transaction import Transaction
 from shared.web.problems import problem_response
 
 #: Sets gauges of its own from the context's database when /metrics is asked.
-Gauges = Callable[[Reader], Awaitable[None]]
+Gauges = Callable[[Transaction[Any]], Awaitable[None]]
 
 
 def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRouter:

@@ -1,7 +1,8 @@
 """One response, and the queue of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from services.rapid_care.store.responses import responses
 from services.rapid_care.store.tables import RESPONSE, is_one_of
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Reader, Statement
+from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
 
 
@@ -40,9 +42,15 @@ _LIST = (
 )
 _MOST_URGENT_FIRST = Statement(_LIST.where(_PLACE > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
 _LATEST_FIRST = Statement(_LIST.where(_PLACE < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
+#: As long as a clinician who is free may need to the door.
+_SOON = timedelta(minutes=30)
+
 _CLOCKS = Statement(
     sa.select(
         sa.func.count().label("open"),
+        sa.func.count()
+        .filter(RESPONSE.c.due_at.between(sa.bindparam("now", type_=INSTANT), sa.bindparam("soon", type_=INSTANT)))
+        .label("near_breach"),
         sa.func.count().filter(RESPONSE.c.breached_at.is_not(None)).label("breached"),
     ).where(is_one_of(RESPONSE.c.status, WAITING))
 )
@@ -68,9 +76,10 @@ async def queue(
     return [responses.of(row) for row in rows]
 
 
-async def observe_clocks(reader: Reader) -> None:
-    """Sets the gauges of running and of breached clocks, for /metrics."""
-    row = await reader.fetch_one(_CLOCKS)
+async def observe_clocks(tx: Transaction[Any]) -> None:
+    """Sets the gauges of running clocks, of those that end soon and of breached ones, for /metrics."""
+    row = await tx.fetch_one(_CLOCKS, now=tx.now, soon=tx.now + _SOON)
     assert row is not None  # noqa: S101  a count has one row
     metrics.CLOCKS_OPEN.set(row["open"])
+    metrics.CLOCKS_NEAR_BREACH.set(row["near_breach"])
     metrics.CLOCKS_BREACHED.set(row["breached"])

@@ -54,6 +54,7 @@ async def test_metrics_tell_what_waits_and_how_late_it_is(post: Post) -> None:
     assert (found["care_outbox_depth"], found["care_parked"]) == (3, 0)
     assert found["care_timers_late_by_seconds"] == 300
     assert 0 <= found["care_outbox_age_seconds"] < 60
+    assert found["care_event_log_months_ahead"] == 2
 
 
 async def test_what_is_applied_refused_and_parked_is_counted(post: Post) -> None:

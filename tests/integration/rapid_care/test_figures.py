@@ -151,3 +151,8 @@ async def test_running_and_breached_clocks_are_gauges(owner_url: str, keys: Keys
 
         assert "care_clocks_open 3.0" in text
         assert "care_clocks_breached 2.0" in text
+        assert "care_clocks_near_breach 0.0" in text
+
+        await care.context.let_pass(timedelta(hours=1, minutes=31))
+
+        assert "care_clocks_near_breach 1.0" in (await care.context.http.get("/rapid-care/metrics")).text
