@@ -15,6 +15,7 @@ from infra.keys import Keys, make
 from infra.local.stack import Stack, StackAddresses
 from infra.migrate import drop_roles, migrate
 from shared.kernel.ids import new_id
+from tests.sharing import LongestFirst, longest_first
 
 #: Named for this run: the server may be a given one, which other runs use too.
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
@@ -42,6 +43,21 @@ class Common:
 
 _VERSIONS = pytest.StashKey[str]()
 _SERVERS = "servers"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    return LongestFirst(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for what they started."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from infra.demo.observe import Flowed, Observer
 from infra.demo.story import CHAPTERS
 from infra.demo.world import Call, World
 from infra.product import running
+from tests.patience import LONGEST_WAIT
 
 Disaster = Callable[[World], Awaitable[None]]
 
@@ -45,7 +46,7 @@ async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[Live
     """Plays every chapter; a disaster strikes after the chapter that it is named for, before anything has settled."""
     async with (
         running(f"journey-{name}-{os.getpid()}", ephemeral=True, clock_at=day(-31, "09:00")) as product,
-        httpx.AsyncClient(base_url=product.url, timeout=30) as http,
+        httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
     ):
         owner = await asyncpg.connect(product.addresses.database_url)
         try:
@@ -62,7 +63,7 @@ async def kill_every_worker(world: World) -> None:
     assert None not in before.values()
     for pid in before.values():
         os.kill(cast("int", pid), signal.SIGKILL)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(LONGEST_WAIT):
         while any(now in {None, before[context]} for context, now in _workers(world).items()):
             await asyncio.sleep(0.05)
 

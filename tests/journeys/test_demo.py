@@ -54,6 +54,7 @@ async def test_the_demo_tells_the_story_and_passes() -> None:
     assert verdict["events"] > sum(EXPECTED.values())
 
 
+@pytest.mark.usefixtures("given_servers")
 async def test_a_story_that_ends_before_the_crisis_fails_the_demo() -> None:
     """The last chapters are taken away before the command begins."""
     code, said = await _care_demo("import infra.demo.story as told; told.CHAPTERS = told.CHAPTERS[:3]")

@@ -7,6 +7,7 @@ from tests.journeys.living import kill_every_worker, lived, wipe_the_broker
 pytestmark = pytest.mark.timeout(400)
 
 
+@pytest.mark.usefixtures("given_servers")
 async def test_the_same_story_when_every_worker_is_killed_in_the_middle() -> None:
     async with lived("killed", {"the_meeting_agrees": kill_every_worker, "louise_calls": kill_every_worker}) as story:
         assert story.faults == []

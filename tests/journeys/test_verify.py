@@ -28,7 +28,7 @@ from infra.verify.report import verify
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.persistence.keeping import KEEP
-from tests.journeys.living import Lived, lived
+from tests.journeys.living import Lived
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -86,12 +86,6 @@ _BROKEN_LOG = {
     "an event reads in Kafka as it was committed": "UPDATE mdt.event SET data = '{}' WHERE seq = 1",
     "every event was applied, refused or parked by each context that listens to it": "DELETE FROM mdt.inbox",
 }
-
-
-@pytest.fixture(scope="module")
-async def story() -> AsyncIterator[Lived]:
-    async with lived("verified", {}) as lived_through:
-        yield lived_through
 
 
 async def test_after_the_story_everything_holds(story: Lived) -> None:

@@ -17,6 +17,7 @@ from infra.guest import administer
 from infra.local.ports import free_ports
 from infra.local.stack import StackAddresses
 from shared.kernel.ids import new_id
+from tests.patience import LONGEST_WAIT
 
 _PROGRAM = str(Path(sys.executable).with_name("care"))
 _OURS = ("CARE_", "DATABASE_URL", "KAFKA_", "REFERRALS_", "RAPID_CARE_", "MDT_", "NAVIGATION_")
@@ -83,7 +84,7 @@ class Served:
     async def hears(self, words: str) -> str:
         """The next line with these words."""
         assert self.process.stdout
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LONGEST_WAIT):
             while words not in (line := (await self.process.stdout.readline()).decode()):
                 assert line, f"it ended before it said “{words}”"
         return line
@@ -105,7 +106,7 @@ async def serving(place: Place, name: str) -> AsyncIterator[Served]:
 async def _until_it_serves(process: Process) -> str:
     assert process.stdout
     said = ""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(LONGEST_WAIT):
         while "Ctrl-C stops." not in said:
             line = (await process.stdout.readline()).decode()
             if not line:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.builders.population import population, write
 from tests.integration.care.conftest import Served
+from tests.patience import LONGEST_WAIT
 
 _STRANGE_KEY = b"\xff[/bold]"
 _REFERRAL = {
@@ -43,7 +44,7 @@ async def owner(served: Served) -> AsyncIterator["asyncpg.Connection[asyncpg.Rec
 
 
 async def _until(owner: "asyncpg.Connection[asyncpg.Record]", query: str) -> Any:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LONGEST_WAIT):
         while not (found := await owner.fetchval(query)):
             await asyncio.sleep(0.1)
     return found

@@ -13,6 +13,7 @@ from infra.local.errors import StackError
 from infra.local.ports import HOST
 from infra.local.supervisor import Program, Supervisor
 from infra.readiness import until_ready
+from tests.patience import LONGEST_WAIT
 
 _SLEEPS = [sys.executable, "-I", "-c", "import time; print('not serving', flush=True); time.sleep(600)"]
 
@@ -41,6 +42,6 @@ async def test_another_process_on_the_port_is_not_taken_for_ours(tmp_path: Path)
 async def test_a_worker_that_does_not_answer_is_named(tmp_path: Path) -> None:
     programs = [Program(name, _SLEEPS) for name in ("api", "mdt")]
     async with Supervisor(programs, tmp_path) as supervisor, _answering(supervisor.pid("api")) as url:
-        await until_ready(url, {"mdt": url}, supervisor, within=5)
+        await until_ready(url, {"mdt": url}, supervisor, within=LONGEST_WAIT)
         with pytest.raises(StackError, match="mdt did not become ready"):
             await until_ready(url, {"mdt": f"http://{HOST}:9"}, supervisor, within=1)

@@ -9,6 +9,7 @@ import psutil
 
 from infra.contexts import CONTEXTS
 from tests.integration.care.conftest import Place, Served, serving
+from tests.patience import LONGEST_WAIT
 
 _NOBODY = {"nhs_number": "9990548609"}
 
@@ -67,7 +68,7 @@ async def test_a_worker_that_dies_is_told_and_comes_back(served: Served) -> None
 
     assert "navigation ended (SIGKILL) and starts again" in await served.hears("navigation ended")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONGEST_WAIT):
         while _worker(served, "navigation") in {None, first}:
             await asyncio.sleep(0.1)
 
@@ -93,6 +94,6 @@ async def test_two_beside_each_other_on_one_server_both_work_until_one_is_ended_
         second.process.send_signal(signal.SIGTERM)
         assert await second.process.wait() == 0
 
-        assert psutil.wait_procs(started, timeout=10)[1] == []
+        assert psutil.wait_procs(started, timeout=LONGEST_WAIT)[1] == []
     assert await _search(served, served.token("POINT_OF_ACCESS")) in {200, 404}
     assert (await served.place.care("parked", "mdt", "--name", served.name)).code == 0

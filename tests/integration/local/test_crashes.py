@@ -17,6 +17,7 @@ from infra.local.postgres import LocalPostgres
 from infra.local.progress import Silent
 from infra.local.stack import Stack
 from tests.integration.local.traffic import create_topic, keep, kept, receive, send
+from tests.patience import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
 
@@ -36,7 +37,7 @@ async def _owner(name: str, *, place: str = "terminal") -> AsyncIterator[tuple[a
 
 
 async def _until_gone(pids: list[int]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(LONGEST_WAIT):
         while any(map(psutil.pid_exists, pids)):
             await asyncio.sleep(0.05)
 

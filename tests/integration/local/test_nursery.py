@@ -11,13 +11,14 @@ import psutil
 
 from infra.local import nursery
 from infra.local.supervisor import Program, Supervisor
+from tests.patience import LONGEST_WAIT
 
 _HERE = "tests.integration.local.programs"
 _ROOT = Path(__file__).parents[3]
 
 
 async def _until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONGEST_WAIT):
         while not holds():
             await asyncio.sleep(0.02)
 

@@ -12,6 +12,7 @@ import psutil
 from infra.local.child import Child
 from infra.local.errors import StackError
 from infra.local.supervisor import Program, Supervisor, start_command
+from tests.patience import LONGEST_WAIT
 
 _PYTHON = [sys.executable, "-I", "-u", "-c"]
 _SPEAKS = [*_PYTHON, "import time; print('hello'); time.sleep(600)"]
@@ -20,7 +21,7 @@ _IGNORES_SIGTERM = [*_PYTHON, "import signal, time; signal.signal(signal.SIGTERM
 
 
 async def _until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONGEST_WAIT):
         while not holds():
             await asyncio.sleep(0.02)
 

@@ -10,6 +10,7 @@ import pytest
 from infra.local.stack import Stack
 from infra.local.upkeep import keep_running
 from tests.integration.local.traffic import keep, kept
+from tests.patience import LONGEST_WAIT
 
 
 async def test_a_postgres_that_dies_is_started_again_with_its_data(
@@ -25,7 +26,7 @@ async def test_a_postgres_that_dies_is_started_again_with_its_data(
         first = stack.postgres.pid
         assert first
         os.kill(first, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONGEST_WAIT):
             while stack.postgres.pid in {None, first}:
                 await asyncio.sleep(0.05)
         upkeep.cancel()

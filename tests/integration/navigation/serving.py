@@ -19,8 +19,7 @@ from infra.environment import environment
 from infra.keys import Keys
 from infra.local.ports import HOST, accepts, free_ports
 from infra.local.stack import StackAddresses
-
-_STARTS_WITHIN = 30
+from tests.patience import LONGEST_WAIT
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Served:
     async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
         """The lines of a feed's stream, while the block lasts; then the client is gone."""
         async with (
-            httpx.AsyncClient(base_url=self.url, timeout=10) as http,
+            httpx.AsyncClient(base_url=self.url, timeout=LONGEST_WAIT) as http,
             http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers, params=query) as answer,
         ):
             assert answer.status_code == 200, await answer.aread()
@@ -55,7 +54,7 @@ class Served:
         """Asks it to end as a supervisor does; gives what it had to say."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONGEST_WAIT):
             await self.process.wait()
         return self.log.read_text()
 
@@ -64,7 +63,7 @@ async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
     """The next so many events; comments and hints are left out."""
     found: list[Event] = []
     fields: dict[str, str] = {}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONGEST_WAIT):
         async for line in lines:
             name, _, value = line.partition(": ")
             if line and name:
@@ -99,7 +98,7 @@ async def _ended(found: Served) -> AsyncIterator[Served]:
 
 
 async def _until_it_listens(process: Process, port: int) -> None:
-    async with asyncio.timeout(_STARTS_WITHIN):
+    async with asyncio.timeout(LONGEST_WAIT):
         while not await accepts(HOST, port):
             assert process.returncode is None
             await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, a_step_down, an_action, navigation
 from tests.conftest import Common
 from tests.integration.navigation.serving import Served, events, served
+from tests.patience import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
 
@@ -83,7 +84,7 @@ async def test_every_screen_follows_its_own_feed_from_where_it_wants(owner_url: 
 async def test_a_silent_stream_hints_when_to_come_back_and_beats(owner_url: str, api: Served, keys: Keys) -> None:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
-        async with api.stream(NAVIGATOR, desk.navigator()) as lines, asyncio.timeout(5):
+        async with api.stream(NAVIGATOR, desk.navigator()) as lines, asyncio.timeout(LONGEST_WAIT):
             said = [await anext(lines) for _ in range(5)]
 
         assert said[0] == "retry: 2000"
@@ -96,7 +97,7 @@ async def test_a_stream_ends_after_its_time_so_that_its_reader_is_authorised_ane
         await desk.plan(an_action())
         streams = Streams(desk.context.database)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST_WAIT):
             found = [entry.sequence async for entry in streams.follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.3))]
 
         assert found == [1]
@@ -133,7 +134,7 @@ async def test_one_poller_serves_all_streams_and_ends_with_the_last(owner_url: s
         following = [asyncio.create_task(follow(code, 5)) for code in [NAVIGATOR, OTHER] * 20]
         for _ in range(10):
             await desk.tell(a_step_down(), person=new_id(), subject=new_id())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONGEST_WAIT):
             found = await asyncio.gather(*following)
             poller = streams._poller
             assert poller is not None

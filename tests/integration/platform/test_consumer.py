@@ -22,6 +22,7 @@ from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 from tests.integration.platform.receiving import RECEIVING
 from tests.integration.platform.test_relay import relaying, until_sent
+from tests.patience import LONGEST_WAIT
 
 GROUP = "navigation"
 
@@ -67,7 +68,7 @@ async def consuming(
 
 
 async def until_applied(post: Post, count: int) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(LONGEST_WAIT):
         while await post.count("navigation.effect") < count:
             await asyncio.sleep(0.02)
 
@@ -103,7 +104,7 @@ async def test_a_consumer_ends_when_it_is_told_to_and_the_next_goes_on_where_it_
         await post.send()
         await until_applied(post, 1)
         first.task.cancel()
-        await asyncio.wait([first.task], timeout=10)
+        await asyncio.wait([first.task], timeout=LONGEST_WAIT)
         assert first.task.cancelled()
         assert set(threading.enumerate()) <= threads | {threading.main_thread()}
 
@@ -136,7 +137,7 @@ async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post:
         await _send_to_all(post, 30)
         await until_applied(post, 30)
         async with consuming(post, replace(kafka, instance="1"), session=session) as second:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(LONGEST_WAIT):
                 while not second.intake.batches:
                     await _send_to_all(post, 10)
                     await asyncio.sleep(0.2)
@@ -157,7 +158,7 @@ async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: Po
     async with relaying(post, kafka), consuming(post, kafka):
         await post.send()
         await until_applied(post, 1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LONGEST_WAIT):
             while await post.count("navigation.parked") < 3:
                 await asyncio.sleep(0.02)
 
@@ -173,7 +174,7 @@ async def test_a_poisonous_event_does_not_stop_the_consumer(post: Post, kafka: K
             await post.send()
         await until_applied(post, 5)
         assert not running.task.done()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LONGEST_WAIT):
             while not await post.count("navigation.parked"):
                 await asyncio.sleep(0.02)
 
@@ -190,9 +191,9 @@ async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post
             await post.send()
         await until_sent(post)
         async with consuming(post, kafka, stopped=True):
-            await until(lambda: lag() == 7, within=20)
+            await until(lambda: lag() == 7)
         async with consuming(post, kafka):
-            await until(lambda: lag() == 0, within=30)
+            await until(lambda: lag() == 0)
 
     assert await post.events_without_their_one_effect() == []
 
@@ -229,8 +230,8 @@ async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: Post, kafk
         assert not topicless.task.done()
 
 
-async def until(holds: Callable[[], bool], within: float) -> None:
-    async with asyncio.timeout(within):
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LONGEST_WAIT):
         while not holds():
             await asyncio.sleep(0.05)
 

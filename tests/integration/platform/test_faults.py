@@ -11,6 +11,7 @@ import pytest
 
 from infra.local.child import Child, start_child
 from infra.local.ports import HOST, free_ports
+from tests.patience import LONGEST_WAIT
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +37,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
             [sys.executable, "-m", "uvicorn", "--factory", app, "--host", HOST, "--port", str(port)], output=file.fileno(), folder=ROOT
         )
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}/faulty") as http:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONGEST_WAIT):
             while not await _is_live(http):
                 await asyncio.sleep(0.05)
         yield Served(http, child, output)

@@ -23,6 +23,7 @@ from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout, TopicDeclaration
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
+from tests.patience import LONGEST_WAIT
 
 _LEADER = """
 SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
@@ -43,7 +44,7 @@ async def relaying(post: Post, kafka: Kafka, pace: Pace = QUICK) -> AsyncIterato
 
 
 async def until_sent(post: Post, left: int = 0) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONGEST_WAIT):
         while await post.count("rapid_care.outbox") > left:
             await asyncio.sleep(0.01)
 
@@ -205,7 +206,7 @@ async def test_a_relay_ends_when_it_is_told_to_while_it_wakes_up(post: Post, kaf
         await until_sent(post)
         post.sender.database.committed.set()
         relay.cancel()
-        await asyncio.wait([relay], timeout=5)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
         assert relay.cancelled()
 
@@ -216,7 +217,7 @@ async def test_a_relay_ends_when_it_is_told_to_though_its_connection_is_gone(pos
         await until_sent(post)
         await post.owner.execute(_END_LEADER)
         relay.cancel()
-        await asyncio.wait([relay], timeout=5)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
         assert relay.cancelled()
 
@@ -236,7 +237,7 @@ async def test_on_another_cluster_the_log_is_sent_again_and_the_process_begins_a
     async with relaying(post, kafka) as relay:
         await until_sent(post)
         await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
-        await asyncio.wait([relay], timeout=20)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
         assert isinstance(relay.exception(), AnotherCluster)
     assert await post.count("rapid_care.outbox") == 3
 
@@ -253,7 +254,7 @@ async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(pos
     await post.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one in between')")
 
     async with relaying(post, kafka) as relay:
-        await asyncio.wait([relay], timeout=20)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
         assert isinstance(relay.exception(), AnotherCluster)
     async with relaying(post, kafka):
         await until_sent(post)
@@ -269,7 +270,7 @@ async def test_however_much_is_sent_again_it_goes_in_portions(post: Post, kafka:
         FROM generate_series(1, 20001)""")
 
     async with relaying(post, kafka) as relay:
-        await asyncio.wait([relay], timeout=20)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
     assert await post.count("rapid_care.outbox") == 20_001
 
@@ -284,7 +285,7 @@ async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_know
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 
     async with relaying(post, kafka, replace(QUICK, horizon=timedelta(days=1))) as relay:
-        await asyncio.wait([relay], timeout=20)
+        await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
     rows = await post.owner.fetch("SELECT subject FROM rapid_care.outbox JOIN rapid_care.event USING (seq)")
     assert {row["subject"] for row in rows} == {young.id, record.id}

@@ -20,6 +20,7 @@ from shared.persistence.transaction import Subject
 from tests.integration.platform.parcels import PATIENCE, RING, SENDING, Tx, accept, on_ring
 from tests.integration.platform.post import NOW, Post
 from tests.integration.platform.test_observing import gauges
+from tests.patience import LONGEST_WAIT
 
 FAILING = Condition.FALL
 
@@ -293,7 +294,7 @@ async def test_contention_leaves_the_deadline_pending(post: Post) -> None:
     post.sender.clock.at = NOW + PATIENCE
     running = asyncio.create_task(timekeeper(post).run())
 
-    async with post.raising("rapid_care.parcel", "40P01", times=2), asyncio.timeout(10):
+    async with post.raising("rapid_care.parcel", "40P01", times=2), asyncio.timeout(LONGEST_WAIT):
         while not await rings(post):
             await asyncio.sleep(0.05)
     running.cancel()

@@ -21,6 +21,7 @@ from tests.integration.platform.post import Post
 from tests.integration.platform.test_consumer import consuming
 from tests.integration.platform.test_relay import on_kafka, relaying
 from tests.integration.platform.workers import KILLED, Workers, end_of, working
+from tests.patience import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
 _DEAF = """
@@ -53,7 +54,7 @@ async def workers(post: Post, kafka: Kafka, keys: Keys, tmp_path: Path) -> Async
     await jump(post.owner, wall_clock())
 
 
-async def until(holds: Callable[[], Awaitable[object]], within: float = 60) -> None:
+async def until(holds: Callable[[], Awaitable[object]], within: float = LONGEST_WAIT) -> None:
     async with asyncio.timeout(within):
         while not await holds():
             await asyncio.sleep(0.05)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local.child import Child, start_child
+from tests.patience import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
 
@@ -41,7 +42,7 @@ async def working(environment: Mapping[str, str], log: Path) -> AsyncIterator[Wo
         await asyncio.gather(*(child.stop() for child in workers.children))
 
 
-async def end_of(child: Child, within: float = 60) -> int:
+async def end_of(child: Child, within: float = LONGEST_WAIT) -> int:
     """The exit code, or minus the signal that ended it."""
     async with asyncio.timeout(within):
         return await child.process.wait()

@@ -1,0 +1,1 @@
+"""Mr Dale's six weeks, told, judged, verified, and lived through disasters."""
