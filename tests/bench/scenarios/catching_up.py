@@ -65,8 +65,9 @@ async def _until_none(stage: Stage, names: Iterable[str]) -> None:
 SCENARIO = Scenario(
     "catching-up",
     "Consumer catching up, with its real handlers",
-    "The worker of the context is down while people are referred, triaged and routed over HTTP, half to Rapid Care and half to the "
-    "meeting; events applied a second from its first to its last one after it came back, with the rest of the product running.",
+    "The workers of the other three contexts are down while people are referred, triaged and routed over HTTP, half to Rapid Care and half "
+    "to the meeting; then each comes back alone, and referrals last, to what the others have told meanwhile. Events applied a second, from "
+    "the first to the last one after it came back.",
     minutes=8,
     figures=tuple(Figure(context, "1/s", 2_000, is_floor=True) for context in (*_LISTENERS, "referrals")),
     measure=measure,

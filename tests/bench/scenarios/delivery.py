@@ -84,7 +84,8 @@ ROWS = Scenario(
     "delivery",
     "Commit to record in Kafka, 500 rows/s straight into the log, one writer",
     "One writer of 500 transactions a second, each a row of the event log and of the outbox, on a topic that only the bench reads; "
-    "from the answer to COMMIT until a consumer in another process has the record.",
+    "from the answer to COMMIT until a consumer in another process has the record. Debezium 3.7, tuned, had 7 and 20 ms here, a "
+    "plain polling relay 4 and 16 ms.",
     minutes=3,
     figures=(Figure("p50", "ms", 4), Figure("p99", "ms", 15)),
     measure=measure_rows,
@@ -92,9 +93,8 @@ ROWS = Scenario(
 INTAKE = Scenario(
     "delivery-intake",
     "Commit to record in Kafka under 300 referrals/s over HTTP",
-    "Open loop of 300 referrals a second; from PostgreSQL's own commit time of each event, which lies before the write to disk, until "
-    "a consumer "
-    "in another process has the record.",
+    "Open loop of 300 referrals a second; from PostgreSQL's own commit time of each event, which lies before the write to disk, "
+    "until a consumer in another process has the record.",
     minutes=3.5,
     figures=(Figure("p50", "ms", 10), Figure("p99", "ms", 50)),
     measure=measure_intake,

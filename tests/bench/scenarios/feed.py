@@ -100,9 +100,8 @@ SCENARIO = Scenario(
     "feed",
     "Plan agreed to its tasks in the navigator's stream, 50/s",
     "Open loop: 50 cases a second are discussed over HTTP, each with a plan of three actions for navigators and a lead; 100 "
-    "navigators' streams are open. From PostgreSQL's own commit time of the agreed plan until each task has come over the stream of "
-    "the navigator who got it. The cases are copies of "
-    "one that came before the meeting through the real product.",
+    "navigators' streams are open. From PostgreSQL's own commit time of the agreed plan until each task has come over the stream of"
+    " the navigator who got it. The cases are copies of one that came before the meeting through the real product.",
     minutes=4,
     figures=(Figure("p99", "ms", 500), Figure("p50", "ms")),
     measure=measure,

@@ -76,9 +76,9 @@ async def _grow(stage: Stage, before: int, size: int) -> None:
 SCENARIO = Scenario(
     "growth",
     "Growth from 1,000 to 1,000,000 referrals stored",
-    "Intake of 50 referrals a second in an open loop, and the first page of the queue of 200 open responses, at each size; the figure"
-    " is how many times slower the middle one is at 1,000,000 than at 1,000. What is stored are copies of what one real referral "
-    "leaves in all four schemas, ended.",
+    "Intake of 50 referrals a second in an open loop, and the first page of the queue of 200 open responses, at each size; the "
+    "figure is how many times slower the middle one is at 1,000,000 than at 1,000. What is stored are copies of what one real "
+    "referral leaves in all four schemas, ended.",
     minutes=9,
     figures=(Figure("intake p50, times", "", 1.3), Figure("queue read p50, times", "", 1.3)),
     measure=measure,

@@ -30,8 +30,8 @@ SCENARIO = Scenario(
     "idle",
     "Idle stack, cold start",
     "From nothing to ready: data folders made, PostgreSQL and Kafka started, four schemas made, topics created, five processes "
-    "serving; the jars of Kafka were fetched before. Memory of all processes when idle for 20 s, what is shared divided among those "
-    "that share it.",
+    "serving; the jars of Kafka were fetched before. Memory of all processes when idle for 20 s, what is shared divided among those"
+    " that share it.",
     minutes=3,
     figures=(Figure("seconds to start", "s", 15), Figure("GiB", "GiB", 2.5)),
     measure=measure,

@@ -75,9 +75,8 @@ async def _something_to_see(stage: Stage, responses: int) -> None:
 SCENARIO = Scenario(
     "reads",
     "Reads under 300 referrals/s",
-    "Open loop of 30 reads a second, in turn the first page of the queue of 1,000 open responses, a page of 50 feed entries, and one "
-    "referral by id, each audited, "
-    "while 300 referrals a second come in.",
+    "Open loop of 30 reads a second, in turn the first page of the queue of 1,000 open responses, a page of 50 feed entries, and "
+    "one referral by id, each audited, while 300 referrals a second come in.",
     minutes=3,
     figures=tuple(Figure(f"{kind}, p99", "ms", 25) for kind in _KINDS),
     measure=measure,

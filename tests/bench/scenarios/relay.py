@@ -55,8 +55,8 @@ SCENARIO = Scenario(
     "relay",
     "Relay from a backlog of 1,000,000 events",
     "1,000,000 events of one context appear in its log and outbox in one commit, copies of a real one under ids and keys of their "
-    "own, on a topic that only the bench knows; until the outbox is empty, that is, until Kafka has acknowledged all and the rows are"
-    " gone.",
+    "own, on a topic that only the bench knows; until the outbox is empty, that is, until Kafka has acknowledged all and the rows "
+    "are gone. Debezium did 10,100/s here, a plain polling relay 14,400/s.",
     minutes=7,
     figures=(Figure("events per second", "1/s", 20_000, is_floor=True),),
     measure=measure,

@@ -70,9 +70,9 @@ async def _each(stage: Stage, status: str, count: int, verb: str, body: dict[str
 SCENARIO = Scenario(
     "response",
     "Routed referral committed to response row with its clock, 300/s",
-    "Open loop: 300 referrals a second, triaged before, are routed to Rapid Care over HTTP; between PostgreSQL's own commit times of "
-    "the routed "
-    "event and of the response, in two schemas.",
+    "Open loop: 300 referrals a second, triaged before, are routed to Rapid Care over HTTP; between PostgreSQL's own commit times "
+    "of the routed event and of the response, in two schemas. A HAPI subscription took 2.8 and 5.0 s here by default, 0.15 and 0.26"
+    " s at its best, at 20/s.",
     minutes=4,
     figures=(Figure("p50", "ms", 30), Figure("p99", "ms", 100)),
     measure=measure,

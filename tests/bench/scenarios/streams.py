@@ -95,8 +95,8 @@ def _delays(how: str, committed: dict[tuple[str, int], float], followed: Followe
 SCENARIO = Scenario(
     "streams",
     "10,000 open feeds, one entry each",
-    "10,000 navigators' streams open in one API process, heartbeats on. An entry for each is committed: all in one transaction, and "
-    "in a hundred over ten seconds; from PostgreSQL's own commit time until the entry has come over its own stream.",
+    "10,000 navigators' streams open in one API process, heartbeats on. An entry for each is committed: all in one transaction, and"
+    " in a hundred over ten seconds; from PostgreSQL's own commit time until the entry has come over its own stream.",
     minutes=5,
     figures=(
         Figure("p99, at once", "ms", 1_000),

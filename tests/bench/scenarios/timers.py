@@ -96,8 +96,8 @@ SCENARIO = Scenario(
     "timers",
     "Deadlines, with 2,000,000 others pending",
     "Deadlines `at-risk` of responses, 100 a second, with their real handler; from `due_at` to PostgreSQL's own commit time of the "
-    "settled deadline. Under load 300 referrals a second come in over HTTP meanwhile. Overdue: 200,000 at once. The rows are copies "
-    "of one real response.",
+    "settled deadline. Under load 300 referrals a second come in over HTTP meanwhile. Overdue: 200,000 at once. The rows are copies"
+    " of one real response.",
     minutes=7,
     figures=(
         Figure("p99, idle", "ms", 20),
