@@ -1,27 +1,47 @@
 """Trace context: every request and every event carries a W3C `traceparent`, so one referral can be followed everywhere.
 
-A deployment that wants the spans adds an exporter to PROVIDER in its composition root.
+A deployment that wants the spans calls `export` in its composition root. Without it nobody would see a span, so none is made: only its
+name in the trace is, which is what everything that follows is told.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-#: A provider of our own, so that ids are made whether or not a deployment exports spans.
-PROVIDER = TracerProvider()
-_TRACER = PROVIDER.get_tracer("care")
+#: A provider of our own, which no library of the process can change.
+_PROVIDER = TracerProvider()
+_TRACER = _PROVIDER.get_tracer("care")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+_exporters: list[SpanProcessor] = []
+
+
+def export(processor: SpanProcessor) -> None:
+    """From now on spans are made, and given to this."""
+    _PROVIDER.add_span_processor(processor)
+    _exporters.append(processor)
 
 
 @contextmanager
 def span(name: str, parent: str | None = None) -> Iterator[str]:
     """A span below `parent`, which may be absent; gives its own traceparent, also where spans are switched off."""
+    if not _exporters:
+        yield _below(parent)
+        return
     context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
     # The text of an exception may quote what a person said, so spans never record exceptions.
     with _TRACER.start_as_current_span(name, context=context, record_exception=False, set_status_on_exception=False):
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
-        yield carrier.get("traceparent") or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+        yield carrier.get("traceparent") or _below(parent)
+
+
+def _below(parent: str | None) -> str:
+    """In the trace of `parent`, with its flags; of what is no traceparent nothing is taken over."""
+    told = _TRACEPARENT.fullmatch(parent) if parent else None
+    trace, flags = (told[1], told[2]) if told and not told[0].startswith("ff") else (secrets.token_hex(16), "01")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"

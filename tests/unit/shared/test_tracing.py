@@ -6,18 +6,45 @@ import sys
 
 import pytest
 
-PROGRAM = """
 from shared.telemetry.tracing import span
+
+PROGRAM = """
+import sys
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from shared.telemetry.tracing import export, span
+seen = InMemorySpanExporter()
+if "exporting" in sys.argv:
+    export(SimpleSpanProcessor(seen))
 with span("a", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") as inside, span("b") as alone:
-    print(inside, alone)
+    pass
+print(inside, alone, *[f"00-{each.context.trace_id:032x}-{each.context.span_id:016x}-01" for each in seen.get_finished_spans()])
 """
+INVALID = ("junk", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01")
+
+
+def run(*arguments: str, **environment: str) -> list[str]:
+    program = [sys.executable, "-c", PROGRAM, *arguments]
+    return subprocess.run(program, env={**os.environ, **environment}, capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
-def test_a_span_has_a_traceparent(disabled: str) -> None:
-    environment = {**os.environ, "OTEL_SDK_DISABLED": disabled}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("exporting", ["exporting", "alone"])
+def test_a_span_has_a_traceparent(disabled: str, exporting: str) -> None:
+    inside, alone, *_ = run(exporting, OTEL_SDK_DISABLED=disabled)
 
-    inside, alone = done.stdout.split()
     assert inside.startswith("00-4bf92f3577b34da6a3ce929d0e0e4736-")
     assert [len(part) for part in alone.split("-")] == [2, 32, 16, 2]
+
+
+def test_what_is_exported_is_what_was_told() -> None:
+    inside, alone, *exported = run("exporting")
+
+    assert set(exported) == {inside, alone}
+
+
+@pytest.mark.parametrize("parent", INVALID)
+def test_of_what_is_no_traceparent_nothing_is_taken_over(parent: str) -> None:
+    with span("a", parent) as told:
+        assert told.split("-")[1] not in parent
+        assert told.startswith("00-")
