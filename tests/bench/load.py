@@ -88,7 +88,7 @@ class Loader:
         self._free: deque[Connection] = deque()
         self._flying: dict[Connection, tuple[int, float]] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._is_over, self._done = False, asyncio.Event()
+        self._is_over, self._done = False, asyncio.Event()  # over: nothing more is planned
         self._begin = 0.0
         self.shots = Shots()
 
@@ -96,11 +96,11 @@ class Loader:
         await asyncio.gather(*(self._open() for _ in range(self._plan.connections)))
         self._begin, cpu = self._loop.time(), process_time()
         self.shots.begun_at = wall_clock().timestamp()
-        self._loop.call_later(self._plan.seconds, self._end)
         if self._plan.rate is None:
+            self._loop.call_later(self._plan.seconds, self._end)
             self._fill()
         else:
-            self._tick(0)
+            self._tick(0, self._plan.rate)
         await self._until_done()
         self.shots.wall_seconds, self.shots.cpu_seconds = self._loop.time() - self._begin, process_time() - cpu
         return self.shots
@@ -118,16 +118,16 @@ class Loader:
         while self._free and not self._is_over:
             self._send(self._loop.time())
 
-    def _tick(self, number: int) -> None:
-        """Everything whose moment has come, and itself again at the next moment."""
-        rate = self._plan.rate or 1.0
-        while (planned := self._begin + number / rate) <= self._loop.time():
-            if self._is_over or number >= self._plan.seconds * rate:
-                return
+    def _tick(self, number: int, rate: float) -> None:
+        """Everything whose moment has come, and itself again at the next moment. What was planned is due, however late this is."""
+        while number < self._plan.seconds * rate and (planned := self._begin + number / rate) <= self._loop.time():
             self._due.append(planned)
             number += 1
-        self._send_due()
-        self._loop.call_at(planned, self._tick, number)
+        if number < self._plan.seconds * rate:
+            self._send_due()
+            self._loop.call_at(self._begin + number / rate, self._tick, number, rate)
+        else:
+            self._end()
 
     def _send_due(self) -> None:
         while self._due and self._free:
@@ -153,7 +153,7 @@ class Loader:
             self._note(*flying, _UNANSWERED)
         elif connection in self._free:
             self._free.remove(connection)
-        if not self._is_over:
+        if self._due or not self._is_over:
             task = self._loop.create_task(self._open())
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
@@ -178,7 +178,7 @@ class Loader:
         self._go_on()
 
     async def _open(self) -> None:
-        while not self._is_over:
+        while self._due or not self._is_over:
             try:
                 _, made = await self._loop.create_connection(lambda: Connection(self._answered, self._lost), "127.0.0.1", self._plan.port)
             except OSError:

@@ -27,7 +27,7 @@ async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
         statement = await one_event(stage)
         seconds = bench.pick(5.0, 30.0)
         for _ in range(bench.runs):
-            hearing = await _hearing(stage, TOPIC, round(_ROWS_PER_SECOND * seconds), seconds)
+            hearing = await _hearing(stage, TOPIC, seconds)
             dsn = stage.product.addresses.database_url
             written = await stage.apart(listening.write, dsn, unsent(statement, "referrals"), _ROWS_PER_SECOND, seconds)
             yield _between(written, await hearing)
@@ -40,7 +40,7 @@ async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
         await stage.fire(stage.people.referrals(count), "gp", seconds=bench.pick(2.0, 10.0), rate=100.0)
         for _ in range(bench.runs):
             await stage.quiet()
-            hearing = await _hearing(stage, _REAL_TOPIC, count, seconds)
+            hearing = await _hearing(stage, _REAL_TOPIC, seconds)
             shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
             heard = await hearing
             rows = await stage.owner.fetch(_COMMITTED, _REAL_TOPIC, shots.begun_at)
@@ -67,10 +67,10 @@ async def one_event(stage: Stage) -> str:
     )
 
 
-async def _hearing(stage: Stage, topic: str, expected: int, seconds: float) -> "asyncio.Task[Instants]":
+async def _hearing(stage: Stage, topic: str, seconds: float) -> "asyncio.Task[Instants]":
     name = stage.product.layout.prefix + topic
     bootstrap = stage.product.addresses.kafka_bootstrap
-    task = asyncio.create_task(stage.apart(listening.hear, bootstrap, name, expected, seconds + 10 * _SETTLE))
+    task = asyncio.create_task(stage.apart(listening.hear, bootstrap, name, seconds + 10 * _SETTLE))
     await asyncio.sleep(4 * _SETTLE)
     return task
 

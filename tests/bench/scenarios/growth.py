@@ -10,7 +10,7 @@ from tests.bench.scenarios.reads import read
 from tests.bench.scenarios.response import routing, triaged
 from tests.bench.stage import Bench, Stage
 
-_PER_SECOND, _SECONDS = 50, 8.0
+_PER_SECOND, _SECONDS = 25, 8.0
 _QUEUE = "queue of open responses"
 _OPEN = 200
 
@@ -76,7 +76,7 @@ async def _grow(stage: Stage, before: int, size: int) -> None:
 SCENARIO = Scenario(
     "growth",
     "Growth from 1,000 to 1,000,000 referrals stored",
-    "Intake of 50 referrals a second in an open loop, and the first page of the queue of 200 open responses, at each size; the "
+    "Intake of 25 referrals a second in an open loop, and the first page of the queue of 200 open responses, at each size; the "
     "figure is how many times slower the middle one is at 1,000,000 than at 1,000. What is stored are copies of what one real "
     "referral leaves in all four schemas, ended.",
     minutes=9,

@@ -39,6 +39,7 @@ async def _drain(stage: Stage, salt: str, count: int) -> float:
             for start in range(0, count, _PORTION):
                 await stage.owner.execute(await _portion(stage, salt, start, min(_PORTION, count - start)), timeout=600)
             await stage.owner.execute("ANALYZE referrals.outbox, referrals.event")
+            await stage.owner.execute("CHECKPOINT", timeout=600)
     began = perf_counter()
     while await stage.owner.fetchval(_WAITS):
         await asyncio.sleep(0.25)
