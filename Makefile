@@ -42,8 +42,8 @@ lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: $(READY) ## live the story and the broker's faults with processes killed and data wiped
-	@$(BIN)/pytest tests/journeys/test_disasters.py tests/integration/platform/test_broker_faults.py tests/integration/platform/test_worker.py
+chaos: $(READY) ## the whole product under load while everything is killed, stopped, cut off and wiped, then `care verify`; HOURS=8 SEED=1 RATE=60
+	@$(BIN)/python -m tests.chaos $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ from infra.keys import Keys, load_or_make
 from infra.local import nursery
 from infra.local.given import given_database_url, given_kafka_bootstrap
 from infra.local.home import stack_folders
+from infra.local.kafka_settings import SideDoor
 from infra.local.ports import HOST, free_ports, require_free
 from infra.local.progress import Progress, Silent, timed
 from infra.local.stack import Stack, StackAddresses
@@ -44,6 +45,30 @@ class Product:
         return await topics.create(self.addresses.kafka_bootstrap, declarations(), self.layout)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the processes of a product will find everything: servers that run, schemas, topics, and the secrets."""
+
+    name: str
+    keys: Keys
+    stack: Stack
+    addresses: StackAddresses
+    layout: Layout
+    secrets: Mapping[str, str]
+    may_travel: bool
+
+    def environment(self, addresses: StackAddresses) -> dict[str, str]:
+        """What a process is told that reaches the servers at `addresses`."""
+        told = environment(
+            addresses.database_url,
+            addresses.kafka_bootstrap,
+            self.keys,
+            allow_time_travel=self.may_travel,
+            topic_prefix=self.layout.prefix,
+        )
+        return {**os.environ, **told, **self.secrets}
+
+
 @asynccontextmanager
 async def running(
     name: str = "default",
@@ -60,9 +85,27 @@ async def running(
     """
     progress = progress or Silent()
     port = require_free(port) if port else free_ports(1)[0]
-    layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
     nursery.prepare(["infra.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
-    stack = Stack(name=name, ephemeral=ephemeral, progress=progress)
+    async with prepared(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as place, AsyncExitStack() as exits:
+        url = f"http://{HOST}:{port}"
+        supervisor = await _serve(exits, url, name, place.environment(place.addresses), progress)
+        exits.enter_context(announced(name, Whereabouts(url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        yield Product(url, place.keys, place.stack, place.addresses, place.layout, supervisor)
+
+
+@asynccontextmanager
+async def prepared(
+    name: str,
+    *,
+    ephemeral: bool = False,
+    clock_at: datetime | None = None,
+    side: SideDoor | None = None,
+    progress: Progress | None = None,
+) -> AsyncIterator[Place]:
+    """Everything but the processes of the product. Raises StackError with a sentence."""
+    progress = progress or Silent()
+    layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
+    stack = Stack(name=name, ephemeral=ephemeral, progress=progress, side=side)
     async with AsyncExitStack() as exits:
         addresses = await exits.enter_async_context(stack)
         keys = load_or_make(stack_folders(name).root)
@@ -71,13 +114,7 @@ async def running(
         await _prepare(addresses, keys, layout, progress)
         if clock_at:
             await _set_clock(addresses, clock_at)
-        url = f"http://{HOST}:{port}"
-        variables = environment(
-            addresses.database_url, addresses.kafka_bootstrap, keys, allow_time_travel=clock_at is not None, topic_prefix=layout.prefix
-        )
-        supervisor = await _serve(exits, url, name, variables | secrets, progress)
-        exits.enter_context(announced(name, Whereabouts(url, addresses.database_url, addresses.kafka_bootstrap)))
-        yield Product(url, keys, stack, addresses, layout, supervisor)
+        yield Place(name, keys, stack, addresses, layout, secrets, clock_at is not None)
 
 
 async def _own_place(
@@ -111,7 +148,7 @@ async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
 async def _serve(exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], progress: Progress) -> Supervisor:
     """Gives the supervisor of the API and the workers when all of them are ready."""
     ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
-    whole = {**os.environ, **variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
+    whole = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
     programs = [
         Program("api", ["infra.gateway:main", HOST, url.rpartition(":")[2]], whole),
         *(Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS),

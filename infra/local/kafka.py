@@ -19,7 +19,7 @@ from infra.local.errors import StackError
 from infra.local.jars import KAFKA_VERSION
 from infra.local.java import java_command
 from infra.local.kafka_ready import answers
-from infra.local.kafka_settings import settings_text
+from infra.local.kafka_settings import SideDoor, settings_text
 from infra.local.logs import last_words, open_log
 from infra.local.ports import HOST, free_ports
 
@@ -34,6 +34,7 @@ class LocalKafka:
     folder: Path
     jars: Sequence[Path]
     java_flags: Sequence[str] | None = None
+    side: SideDoor | None = None
     _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
     _child: Child | None = field(default=None, init=False)
 
@@ -100,7 +101,7 @@ class LocalKafka:
 
     def _write_settings(self, data: Path) -> Path:
         path = self.folder / "server.properties"
-        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1]))
+        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1], side=self.side))
         return path
 
 

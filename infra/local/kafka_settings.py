@@ -3,6 +3,7 @@
 Invariant: topics exist only because somebody declared them, and one node is enough for every internal topic.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.ports import HOST
@@ -11,7 +12,8 @@ _FIXED = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SIDE:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
@@ -36,12 +38,20 @@ _FIXED = {
 }
 
 
-def settings_text(data: Path, *, broker_port: int, controller_port: int) -> str:
+@dataclass(frozen=True, slots=True)
+class SideDoor:
+    """A second listener whose clients are told another port: that of whatever stands between."""
+
+    port: int
+    told: int
+
+
+def settings_text(data: Path, *, broker_port: int, controller_port: int, side: SideDoor | None = None) -> str:
     broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
     placed = {
         "log.dirs": str(data),
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",SIDE://{HOST}:{side.port}" if side else ""),
+        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",SIDE://{HOST}:{side.told}" if side else ""),
         "controller.quorum.voters": f"1@{controller}",
     }
     return "".join(f"{name}={value}\n" for name, value in (_FIXED | placed).items())

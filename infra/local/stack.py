@@ -18,6 +18,7 @@ from infra.local.given import Server, check_database, check_kafka, given_databas
 from infra.local.home import StackFolders, stack_folders
 from infra.local.java_cache import start_learning
 from infra.local.kafka import LocalKafka
+from infra.local.kafka_settings import SideDoor
 from infra.local.leftovers import end_leftovers
 from infra.local.lock import take
 from infra.local.postgres import LocalPostgres
@@ -50,6 +51,7 @@ class Stack:
     name: str = "default"
     ephemeral: bool = False
     progress: Progress = field(default_factory=Silent)
+    side: SideDoor | None = None  # for clients of Kafka that something stands before
     postgres: LocalPostgres | None = field(default=None, init=False)
     kafka: Broker | None = field(default=None, init=False)
     _undo: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
@@ -109,6 +111,8 @@ class Stack:
         step = f"Starting {LocalKafka.title}"
         with timed(self.progress, step):
             self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, step))
+            if isinstance(self.kafka, LocalKafka):
+                self.kafka.side = self.side
             self._undo.push_async_callback(self.kafka.stop)
             await self.kafka.start()
         await self._learn(self.kafka)

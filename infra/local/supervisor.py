@@ -44,6 +44,7 @@ class Supervisor:
     begin: Callable[[Program, Path], Awaitable[Child]] = start_command
     tell: Callable[[str], None] = field(default=lambda _: None)
     patience: float = 10
+    longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
     _keepers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
@@ -77,7 +78,7 @@ class Supervisor:
             self._note(program.name, f"{program.name} ended ({_reason(code)}) and starts again in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, self.longest_pause)
 
     async def _try(self, program: Program) -> None:
         """A keeper outlives every fault: after one, the dead program is found dead again, and it waits longer."""

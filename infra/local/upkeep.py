@@ -19,10 +19,10 @@ async def keep_running(stack: Stack) -> None:
     async with asyncio.TaskGroup() as both:
         for server in (stack.postgres, stack.kafka):
             if server and not isinstance(server, FallbackBroker):
-                both.create_task(_keep(server, stack.progress))
+                both.create_task(keep(server, stack.progress))
 
 
-async def _keep(server: LocalPostgres | LocalKafka, progress: Progress) -> None:
+async def keep(server: LocalPostgres | LocalKafka, progress: Progress) -> None:
     while True:
         await server.ended()
         progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")

@@ -35,6 +35,7 @@ class Terms:
     `is_live`: what is on its way is stated and no contradiction. `parked`: how many records and deadlines wait for an
     operator by intention. `recorded_since`: deliveries of earlier events are not judged (a context that listens to more
     than it did has not applied what it let pass before). `log` is a client's (see answers). `keep` is what the services keep.
+    `strangers`: the keys of records that somebody put on the topics on purpose, to see that they are parked.
     """
 
     is_live: bool = False
@@ -42,6 +43,7 @@ class Terms:
     recorded_since: datetime | None = None
     log: Path | None = None
     keep: Keep = KEEP
+    strangers: frozenset[bytes] = frozenset()
 
 
 async def verify(database_url: str, bootstrap: str, *, prefix: str = "", terms: Terms = Terms(), tell: Tell = silent) -> Verdict:
@@ -49,7 +51,7 @@ async def verify(database_url: str, bootstrap: str, *, prefix: str = "", terms: 
     begun = monotonic()
     async with connected(bootstrap, prefix) as broker:
         looked = await look(broker) if terms.is_live else await _at_the_end(broker)
-        with deliveries(looked, tell) as taken:
+        with deliveries(looked, tell, terms.strangers) as taken:
             owner = await asyncpg.connect(database_url, server_settings={"jit": "off"})
             try:
                 async with owner.transaction(isolation="repeatable_read", readonly=True):

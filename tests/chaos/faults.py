@@ -1,0 +1,244 @@
+"""How each kind strikes. A strike returns when what it did is over; from then on the product has to mend itself."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from random import Random
+from time import monotonic
+
+import asyncpg
+
+from infra.contexts import CONTEXTS
+from infra.local.supervisor import Supervisor
+from tests.builders.running import secrets_of
+from tests.chaos.control import PROGRAMS
+from tests.chaos.ground import Ground
+from tests.chaos.poison import poison, put
+from tests.chaos.schedule import Strike
+
+#: Says how many it struck.
+Fault = Callable[["Theatre", Strike], Awaitable[int]]
+_LOOK = 0.02
+_PASSES_WITHIN = 15.0
+_HALF_AN_HOUR, _HOUR = 1800, 3600
+_STEP = "UPDATE {context}.clock_shift SET shift = shift + make_interval(secs => $1)"
+
+
+class Theatre:
+    """The ground, and what was put on its topics."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.poisoned: list[bytes] = []
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return self.ground.supervisor
+
+    def kill(self, program: str) -> int:
+        return _send(self.ground.pid(program), signal.SIGKILL)
+
+    async def step_clock(self, seconds: float) -> None:
+        owner = await asyncpg.connect(self.ground.place.addresses.database_url, timeout=10)
+        try:
+            async with owner.transaction():
+                for context in CONTEXTS:
+                    await owner.execute(_STEP.format(context=context), seconds)
+        finally:
+            await owner.close()
+
+    async def restart(self, program: str, release: int) -> None:
+        """Asked to stop, started again as that release, and waited for."""
+        self.ground.control.set_release(program, release)
+        before = self.ground.pid(program)
+        _send(before, signal.SIGTERM)
+        async with asyncio.timeout(60):
+            while (now := self.ground.pid(program)) is None or now == before:
+                await asyncio.sleep(_LOOK)
+        if program != "api":
+            await self.ground.ready(program)
+
+
+async def _kill_a_process(theatre: Theatre, strike: Strike) -> int:
+    return theatre.kill(strike.target)
+
+
+async def _kill_three(theatre: Theatre, strike: Strike) -> int:
+    return sum(theatre.kill(program) for program in Random(strike.number).sample(PROGRAMS, 3))
+
+
+async def _kill_at_a_point(theatre: Theatre, strike: Strike) -> int:
+    """Armed for one of the next passages; when nobody comes by, nobody dies."""
+    program, _, point = strike.target.partition(": ")
+    control = theatre.ground.control
+    control.arm(program, point, 1 + strike.number % 5)
+    if point.startswith("timekeeper"):
+        await theatre.step_clock(_HALF_AN_HOUR / 2)  # so that deadlines come
+    begun = monotonic()
+    while control.is_armed(program, point) and monotonic() - begun < _PASSES_WITHIN:
+        await asyncio.sleep(_LOOK)
+    died = not control.is_armed(program, point)
+    control.disarm(program, point)
+    return int(died)
+
+
+async def _kill_a_session(theatre: Theatre, strike: Strike) -> int:
+    """PostgreSQL then ends all sessions and recovers, as after a crash."""
+    return _send(_one_of(theatre.ground.sessions(), strike), signal.SIGKILL)
+
+
+async def _kill_postgres(theatre: Theatre, _: Strike) -> int:
+    return _send(theatre.ground.postgres.pid, signal.SIGKILL)
+
+
+async def _kill_the_broker(theatre: Theatre, _: Strike) -> int:
+    return _send(theatre.ground.kafka.pid, signal.SIGKILL)
+
+
+async def _stop_a_process(theatre: Theatre, strike: Strike) -> int:
+    return await _stopped(theatre.ground.pid(strike.target), strike.seconds)
+
+
+async def _stop_a_session(theatre: Theatre, strike: Strike) -> int:
+    return await _stopped(_one_of(theatre.ground.sessions(), strike), strike.seconds)
+
+
+async def _stop_postgres(theatre: Theatre, strike: Strike) -> int:
+    return await _stopped(theatre.ground.postgres.pid, strike.seconds)
+
+
+async def _stop_the_broker(theatre: Theatre, strike: Strike) -> int:
+    return await _stopped(theatre.ground.kafka.pid, strike.seconds)
+
+
+async def _latency(theatre: Theatre, strike: Strike) -> int:
+    weather = theatre.ground.links[strike.target].weather
+    weather.delay = 0.02 + strike.number % 10 / 100
+    await asyncio.sleep(strike.seconds)
+    weather.delay = 0.0
+    return 1
+
+
+async def _reset(theatre: Theatre, strike: Strike) -> int:
+    theatre.ground.links[strike.target].reset()
+    return 1
+
+
+async def _half_open(theatre: Theatre, strike: Strike) -> int:
+    deaf = theatre.ground.links[strike.target].deafen()
+    await asyncio.sleep(strike.seconds)
+    for pair in deaf:
+        pair.abort()
+    return 1
+
+
+async def _black_hole(theatre: Theatre, strike: Strike) -> int:
+    link = theatre.ground.links[strike.target]
+    link.stall(is_stalled=True)
+    await asyncio.sleep(strike.seconds)
+    link.stall(is_stalled=False)
+    return 1
+
+
+async def _cut(theatre: Theatre, strike: Strike) -> int:
+    theatre.ground.links[strike.target].cut_after(strike.number % 4000)
+    return 1
+
+
+async def shut(theatre: Theatre, strike: Strike) -> int:
+    link = theatre.ground.links[strike.target]
+    link.weather.is_shut = True
+    link.reset()
+    await asyncio.sleep(strike.seconds)
+    link.weather.is_shut = False
+    return 1
+
+
+async def _wipe(theatre: Theatre, _: Strike) -> int:
+    await theatre.ground.wipe()
+    return 1
+
+
+async def _fill_the_disk(theatre: Theatre, strike: Strike) -> int:
+    disk = theatre.ground.disks[strike.target]
+    if disk is None:
+        return 0
+    try:
+        await asyncio.to_thread(disk.fill)
+        await asyncio.sleep(strike.seconds)
+    finally:
+        disk.relieve()
+    return 1
+
+
+async def _step_the_clock(theatre: Theatre, strike: Strike) -> int:
+    await theatre.step_clock(_HOUR)
+    await asyncio.sleep(strike.seconds)
+    if strike.target == "forth and back":
+        await theatre.step_clock(-_HOUR)
+    return 1
+
+
+async def _poison(theatre: Theatre, strike: Strike) -> int:
+    place = theatre.ground.place
+    records = poison(secrets_of(place.keys))
+    theatre.poisoned += [record.key or b"" for record in records]
+    await put(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(strike.number))
+    return len(records)
+
+
+async def _upgrade(theatre: Theatre, _: Strike) -> int:
+    """Who reads goes before who writes, and back the other way round; each alone, while the others work."""
+    for order, release in ((PROGRAMS[::-1], 1), (PROGRAMS, 0), (PROGRAMS[::-1], 1)):
+        for program in order:
+            await theatre.restart(program, release)
+    return 1
+
+
+FAULTS: Mapping[str, Fault] = {
+    "kill a process": _kill_a_process,
+    "kill three processes at once": _kill_three,
+    "kill at a point": _kill_at_a_point,
+    "kill a session of PostgreSQL": _kill_a_session,
+    "kill PostgreSQL": _kill_postgres,
+    "kill the broker": _kill_the_broker,
+    "stop a process": _stop_a_process,
+    "stop a process for long": _stop_a_process,
+    "stop a session of PostgreSQL": _stop_a_session,
+    "stop PostgreSQL": _stop_postgres,
+    "stop the broker": _stop_the_broker,
+    "network: latency": _latency,
+    "network: reset": _reset,
+    "network: half-open": _half_open,
+    "network: black hole": _black_hole,
+    "network: cut after some bytes": _cut,
+    "network: nobody gets through": shut,
+    "wipe the broker": _wipe,
+    "disk full": _fill_the_disk,
+    "step the clock an hour": _step_the_clock,
+    "unreadable and raising records": _poison,
+    "rolling upgrade, back and up again": _upgrade,
+}
+
+
+async def _stopped(pid: int | None, seconds: float) -> int:
+    struck = _send(pid, signal.SIGSTOP)
+    await asyncio.sleep(seconds if struck else 0)
+    _send(pid, signal.SIGCONT)
+    return struck
+
+
+def _send(pid: int | None, number: signal.Signals) -> int:
+    """1 when there was such a process."""
+    if pid is None:
+        return 0
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return 1
+    return 0
+
+
+def _one_of(pids: list[int], strike: Strike) -> int | None:
+    return sorted(pids)[strike.number % len(pids)] if pids else None

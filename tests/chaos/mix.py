@@ -1,0 +1,106 @@
+"""What the clients do, and how often: the one table of the load. And what they send, all of it synthetic."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import nhs_number
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act: who, on what, which command, and the state that it ends."""
+
+    caller: str
+    verb: str
+    body: Mapping[str, Any] | None
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """`share` of a hundred referrals. `steps` are done to the referral, `visit` to the response that comes of it."""
+
+    share: int
+    steps: tuple[Step, ...] = ()
+    visit: tuple[Step, ...] = ()
+
+
+#: Of a hundred referrals: sent twice at once; sent again later, when others have come in between; so often as a batch of retries.
+TWICE_AT_ONCE, AGAIN_LATER, IN_A_BATCH = 5, 4, 1
+BATCH_OF_RETRIES = 6
+#: Besides: requests a second that only read, that are wrong and must be refused, and records that nobody can apply.
+READS, REFUSED, POISON = 8.0, 0.5, 0.2
+
+
+def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> Step:
+    return Step("point-of-access", "triage", {"urgency": urgency, "is_complex": is_complex, "reason": reason}, "received")
+
+
+def _route(route: str, service: str) -> Step:
+    return Step("point-of-access", "route", {"route": route, "service_code": service}, "triaged")
+
+
+_VISIT = (_triage("urgent", "Seen to be urgent."), _route("rapid-care", "rapid-care"))
+_MEETING = (_triage("routine", "Standard measures have not helped.", is_complex=True), _route("mdt", "mdt"))
+_NAVIGATOR = (_triage("routine", "Help with arranging."), _route("navigation", "care-navigation"))
+_ADVICE = (_triage("advice", "Advice is enough."), Step("point-of-access", "signpost", {"service_code": "befriending"}, "triaged"))
+_PACKAGE = {"items": [{"kind": "night-sitting", "service_code": "night-sitting", "starts_at": "RECEIVED"}]}
+_TO_THE_END = (
+    Step("rapid-care", "acceptance", None, "requested"),
+    Step("rapid-care", "assignment", {"clinician_id": "SOMEBODY"}, "accepted"),
+    Step("rapid-care", "departure", None, "assigned"),
+    Step("rapid-care", "first-contact", {"contacted_at": "RECEIVED"}, "en-route"),
+    Step("rapid-care", "assessment", {"health_needs": ["infection"], "social_needs": ["personal-care"]}, "contacted"),
+    Step("rapid-care", "package", _PACKAGE, "assessed"),
+)
+
+JOURNEYS: Mapping[str, Journey] = {
+    "received only": Journey(72),
+    "advice": Journey(6, _ADVICE),
+    "navigator": Journey(6, _NAVIGATOR),
+    "meeting": Journey(4, _MEETING),
+    "visit asked for": Journey(6, _VISIT),
+    "visit accepted": Journey(2, _VISIT, _TO_THE_END[:1]),
+    "visit made": Journey(4, _VISIT, _TO_THE_END),
+}
+
+CLINICIANS = [f"clinician-{number}" for number in range(40)]
+NAVIGATORS = [f"navigator-{number}" for number in range(12)]
+_REFERRAL = {"source": "gp", "reason": "urgent-deterioration", "urgency": "urgent", "condition": "fall"}
+_STORY = {"narrative": "Found on the floor, not hurt, shaken."}
+_WEIGHTS = range(10, 1, -1)
+
+
+def journey(random: Random) -> Journey:
+    return random.choices(list(JOURNEYS.values()), [each.share for each in JOURNEYS.values()])[0]
+
+
+def referral(random: Random, number: str | None = None) -> bytes:
+    demographics = {
+        "given_name": f"Given{random.randrange(1000)}",
+        "family_name": f"Family{random.randrange(1000)}",
+        "born_on": f"19{random.randrange(25, 50)}-0{random.randrange(1, 10)}-1{random.randrange(10)}",
+        "address": f"{random.randrange(200)} Synthetic Street",
+        "practice_code": random.choice(["W07", "B11", "C03"]),
+    }
+    return json.dumps(
+        {**_REFERRAL, "nhs_number": number or synthetic_number(random), "demographics": demographics, "story": _STORY}
+    ).encode()
+
+
+def synthetic_number(random: Random) -> str:
+    """From the range that is never issued."""
+    while True:
+        digits = f"999{random.randrange(10**6):06}"
+        check = -sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS, strict=True)) % 11
+        if check < 10 and nhs_number.is_valid(f"{digits}{check}"):
+            return f"{digits}{check}"
+
+
+def wrong_number(random: Random) -> str:
+    """With a check digit that is not its own."""
+    right = synthetic_number(random)
+    return right[:-1] + str((int(right[-1]) + 1) % 10)
