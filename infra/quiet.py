@@ -31,7 +31,7 @@ async def open_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, in
     return {name: count for name, count in counts.items() if count}
 
 
-async def settle(owner: "asyncpg.Connection[asyncpg.Record]", within: float = 60) -> None:
+async def settle(owner: "asyncpg.Connection[asyncpg.Record]", within: float = 120) -> None:
     """Waits until nothing is on its way. Raises TimeoutError, naming what is."""
     work: dict[str, int] = {}
     try:

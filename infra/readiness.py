@@ -17,7 +17,7 @@ from infra.local.supervisor import Supervisor
 _PAUSE = 0.05
 
 
-async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 60) -> None:
+async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 120) -> None:
     """`workers` is context to the address of its worker. Raises StackError, quoting the log of what is not ready `within` these seconds."""
     async with httpx.AsyncClient(timeout=5) as http:
         await _until(partial(_is_ours, http, url, supervisor), "api", supervisor, within)
