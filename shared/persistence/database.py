@@ -1,7 +1,7 @@
 """The door to a context's schema: a pool of connections that hands out transactions and readers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
@@ -13,9 +13,16 @@ from shared.kernel.actor import SYSTEM, Actor
 from shared.persistence.idempotency import claim
 from shared.persistence.secrets import Secrets
 from shared.persistence.statements import Connection, Reader
+from shared.persistence.together import Shareable, Together
 from shared.persistence.transaction import Cause, Once, Transaction
 
 P = TypeVar("P")
+Q = TypeVar("Q", bound=Shareable)
+R = TypeVar("R")
+
+
+#: Does some requests in one transaction; gives for each its result, or what refuses it.
+Handle = Callable[[Sequence[Q], Transaction[Any]], Awaitable[Sequence[R | Exception]]]
 
 #: A statement or lock that takes longer than this is a fault, not work.
 _SESSION = {
@@ -35,6 +42,7 @@ class Database(Generic[P]):
         self.clock = clock
         self.policy = policy
         self.secrets = secrets
+        self._together: dict[Any, Together[Any, Any]] = {}
         self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
 
     @asynccontextmanager
@@ -55,6 +63,17 @@ class Database(Generic[P]):
                 await tx.flush()
             if tx.has_recorded:
                 self.committed.set()
+
+    def together(self, handle: Handle[Q, R]) -> Together[Q, R]:
+        """Where requests wait that `handle` does in groups, each group in one transaction. Of one handler there is one such place."""
+
+        async def in_one_transaction(requests: Sequence[Q]) -> Sequence[R | Exception]:
+            async with self.transaction() as tx:
+                return await handle(requests, tx)
+
+        if handle not in self._together:
+            self._together[handle] = Together(in_one_transaction)
+        return self._together[handle]
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:

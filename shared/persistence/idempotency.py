@@ -1,14 +1,25 @@
 """A request that is sent twice is done once: the answer is stored, sealed, in the transaction that it reports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+import orjson
+
+from shared.kernel.actor import Actor
 from shared.kernel.errors import Conflict
 from shared.persistence.transaction import Once, Transaction
 
-_CLAIM = "INSERT INTO idempotency (actor_id, key, fingerprint) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-_EARLIER = "SELECT fingerprint, status, headers, body FROM idempotency WHERE actor_id = $1 AND key = $2"
-_REMEMBER = "UPDATE idempotency SET status = $3, headers = $4, body = $5 WHERE actor_id = $1 AND key = $2"
+_CLAIM = """
+INSERT INTO idempotency (actor_id, key, fingerprint)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS claimed (actor_id, key, fingerprint) ORDER BY actor_id, key
+ON CONFLICT DO NOTHING RETURNING actor_id, key"""
+_EARLIER = """
+SELECT idempotency.* FROM unnest($1::text[], $2::text[]) AS asked (actor_id, key) JOIN idempotency USING (actor_id, key)"""
+_RELEASE = """
+DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS refused (actor_id, key)
+WHERE idempotency.actor_id = refused.actor_id AND idempotency.key = refused.key"""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -39,16 +50,36 @@ async def claim(tx: Transaction[Any], once: Once) -> None:
     Raises AlreadyAnswered, IdempotencyKeyReused.
     """
     tx.once = once
-    if await tx.connection.execute(_CLAIM, tx.actor.id, once.key, once.fingerprint) == "INSERT 0 1":
-        return
-    earlier = await tx.connection.fetchrow(_EARLIER, tx.actor.id, once.key)
-    if earlier is None or earlier["fingerprint"] != once.fingerprint:
-        raise IdempotencyKeyReused("This Idempotency-Key was used for another request.")
-    raise AlreadyAnswered(Answer(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))
+    (refusal,) = await claim_all(tx, [(tx.actor, once)])
+    if refusal is not None:
+        raise refusal
 
 
-async def remember(tx: Transaction[Any], answer: Answer) -> None:
+async def claim_all(tx: Transaction[Any], asked: Sequence[tuple[Actor, Once]]) -> list[AlreadyAnswered | IdempotencyKeyReused | None]:
+    """`claim` for requests with keys that are all different: for each what speaks against it, or None when the key is taken now."""
+    actors, keys = [actor.id for actor, _ in asked], [once.key for _, once in asked]
+    rows = await tx.connection.fetch(_CLAIM, actors, keys, [once.fingerprint for _, once in asked])
+    if len(rows) == len(asked):
+        return [None] * len(asked)
+    taken = {(row["actor_id"], row["key"]) for row in rows}
+    earlier = {(row["actor_id"], row["key"]): row for row in await tx.connection.fetch(_EARLIER, actors, keys)}
+    return [None if (actor.id, once.key) in taken else _refusal(tx, once, earlier.get((actor.id, once.key))) for actor, once in asked]
+
+
+async def release_all(tx: Transaction[Any], refused: Sequence[tuple[Actor, Once]]) -> None:
+    """Gives keys back that were taken in this transaction: what is refused leaves nothing."""
+    if refused:
+        await tx.connection.execute(_RELEASE, [actor.id for actor, _ in refused], [once.key for _, once in refused])
+
+
+def remember(tx: Transaction[Any], answer: Answer) -> None:
     """Keeps the answer for repetitions of the request that this transaction claimed."""
     if tx.once is not None:
         sealed = tx.secrets.key_ring.seal(answer.body)  # it may hold what a person told
-        await tx.connection.execute(_REMEMBER, tx.actor.id, tx.once.key, answer.status, answer.headers, sealed)
+        tx.remember(answer.status, orjson.dumps(answer.headers).decode(), sealed)
+
+
+def _refusal(tx: Transaction[Any], once: Once, earlier: asyncpg.Record | None) -> AlreadyAnswered | IdempotencyKeyReused:
+    if earlier is None or earlier["fingerprint"] != once.fingerprint:
+        return IdempotencyKeyReused("This Idempotency-Key was used for another request.")
+    return AlreadyAnswered(Answer(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))

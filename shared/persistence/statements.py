@@ -5,7 +5,7 @@ processor time (reliability.md §4.1). Values travel as the driver's own types: 
 the codec that `database.connect` sets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -19,14 +19,15 @@ _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 class Statement:
-    """A compiled statement: its SQL with numbered parameters, and which named value goes where."""
+    """A compiled statement: its SQL with numbered parameters, which named value goes where, and which table it changes if any."""
 
-    __slots__ = ("_defaults", "_names", "sql")
+    __slots__ = ("_defaults", "_names", "sql", "table")
 
     def __init__(self, statement: sa.sql.ClauseElement) -> None:
         compiled = statement.compile(dialect=_DIALECT)
         names: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
         self.sql = str(compiled)
+        self.table: str = getattr(statement.table, "name", "") if isinstance(statement, sa.UpdateBase) else ""
         self._names = tuple(names)
         self._defaults: Mapping[str, Any] = compiled.construct_params(_check=False) or {}  # type: ignore[call-arg]
 
@@ -54,6 +55,12 @@ class Reader:
     async def fetch_value(self, query: Query, **values: Any) -> Any:
         statement = _compiled(query)
         return await self.connection.fetchval(statement.sql, *statement.arguments(values))
+
+    async def fetch_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[asyncpg.Record]:
+        """Runs the statement once for each of `rows`, all in one round trip; what they give, in order."""
+        statement = _compiled(query)
+        found: list[asyncpg.Record] = await self.connection.fetchmany(statement.sql, [statement.arguments(row) for row in rows])
+        return found
 
     async def execute(self, query: Query, **values: Any) -> str:
         statement = _compiled(query)

@@ -1,8 +1,10 @@
 """The one transaction. Handlers change state through it; it alone writes events, outbox, deadlines and audit, at its end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from shared.contracts.envelope import encode
@@ -11,8 +13,9 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
+from shared.persistence.gathered import Gathered
 from shared.persistence.secrets import Secrets
-from shared.persistence.statements import Connection, Reader
+from shared.persistence.statements import Connection, Reader, Statement
 
 P = TypeVar("P")
 
@@ -32,7 +35,12 @@ INSERT INTO outbox (seq) SELECT seq FROM recorded"""
 
 _AUDIT = """
 INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
-SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::uuid[], $7::int[], $8::text[])"""
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::int[], $8::text[])"""
+
+_ANSWER = """
+UPDATE idempotency SET status = told.status, headers = told.headers::jsonb, body = told.body
+FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[]) AS told (actor_id, key, status, headers, body)
+WHERE idempotency.actor_id = told.actor_id AND idempotency.key = told.key"""
 
 _CANCEL_TIMERS = """
 UPDATE timer SET state = 'cancelled', settled_at = $1
@@ -70,6 +78,15 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose request it is, where several share a transaction."""
+
+    actor: Actor
+    cause: Cause
+    once: Once | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Which aggregate something was recorded about. `key` decides the Kafka partition, `correlation_id` the chain it belongs to."""
 
@@ -89,10 +106,38 @@ class Transaction(Reader, Generic[P]):
         self.policy = policy
         self.secrets = secrets
         self.once: Once | None = None
+        self.gathered: Gathered | None = None
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
+        self._answers: list[tuple[Any, ...]] = []
         self._deadlines: list[tuple[UUID, str, datetime, UUID]] = []
         self._cancelled: list[tuple[UUID, str]] = []
+
+    @contextmanager
+    def taking(self, turn: Turn) -> Iterator[None]:
+        """Inside the block it is this one's turn: requests that share a transaction are recorded each under its own name."""
+        before = self.turn
+        self.actor, self.cause, self.once = turn.actor, turn.cause, turn.once
+        try:
+            yield
+        finally:
+            self.actor, self.cause, self.once = before.actor, before.cause, before.once
+
+    @property
+    def turn(self) -> Turn:
+        return Turn(self.actor, self.cause, self.once)
+
+    def gather(self) -> None:
+        """From here on changes that answer nothing go together: for a batch, which fails or succeeds as a whole."""
+        self.gathered = Gathered(self.connection)
+        self.connection = cast("Connection", self.gathered)
+
+    async def write(self, statement: Statement, **values: Any) -> None:
+        """A change that answers nothing."""
+        if self.gathered:
+            self.gathered.put_off(statement, values)
+        else:
+            await self.execute(statement, **values)
 
     def record(self, about: Subject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
@@ -107,7 +152,13 @@ class Transaction(Reader, Generic[P]):
 
     def audit(self, subject: UUID, version: int | None = None) -> None:
         """One line of who did what to which thing; also for reads of a person's record."""
-        self._audit.append((self.cause.action, subject, version, self.cause.traceparent))
+        who, why = self.actor, self.cause
+        self._audit.append((who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
+
+    def remember(self, status: int, headers: str, body: bytes) -> None:
+        """Keeps the answer, sealed, for repetitions of the request that holds the turn; of one without a key nothing is kept."""
+        if self.once is not None:
+            self._answers.append((self.actor.id, self.once.key, status, headers, body))
 
     def set_deadline(self, about: Subject, deadline: Deadline) -> None:
         self._deadlines.append((about.id, deadline.kind, deadline.due_at, about.correlation_id))
@@ -130,11 +181,14 @@ class Transaction(Reader, Generic[P]):
 
     async def flush(self) -> None:
         """Called by the database at the end of the block, never by handlers."""
+        if self.gathered:
+            await self.gathered.catch_up()
         if self._events:
             await self.connection.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
         if self._audit:
-            who = (self.now, self.actor.id, self.actor.organisation, self.actor.role)
-            await self.connection.execute(_AUDIT, *who, *map(list, zip(*self._audit, strict=True)))
+            await self.connection.execute(_AUDIT, self.now, *map(list, zip(*self._audit, strict=True)))
+        if self._answers:
+            await self.connection.execute(_ANSWER, *map(list, zip(*self._answers, strict=True)))
         if self._cancelled:
             await self.connection.execute(_CANCEL_TIMERS, self.now, *map(list, zip(*self._cancelled, strict=True)))
         if self._deadlines:

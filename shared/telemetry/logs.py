@@ -6,9 +6,11 @@ import time
 import traceback
 from collections.abc import MutableMapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 
 REDACTED = "[redacted]"
@@ -41,7 +43,7 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             redact,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
@@ -107,7 +109,7 @@ def _sentence(record: logging.LogRecord) -> str:
 
 
 def _clean(key: str, value: Any) -> Any:
-    if key not in _OWN_KEYS and _PRIVATE.search(key):
+    if _is_private(key):
         return REDACTED
     match value:
         case dict():
@@ -120,6 +122,15 @@ def _clean(key: str, value: Any) -> Any:
             return _plain(value.decode(errors="replace"))
         case _:
             return _plain(value)
+
+
+@lru_cache(maxsize=1024)
+def _is_private(key: str) -> bool:
+    return key not in _OWN_KEYS and _PRIVATE.search(key) is not None
+
+
+def _json(event: Any, default: Any) -> str:
+    return orjson.dumps(event, default=default).decode()
 
 
 def _plain(value: Any) -> Any:

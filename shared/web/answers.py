@@ -49,11 +49,11 @@ def answer(view: View, status: int = 200, headers: dict[str, str] | None = None)
     return Response(view.model_dump_json().encode(), status, _headers(view, headers), "application/json")
 
 
-async def created(tx: Transaction[Any], view: View, location: str) -> Response:
+def created(tx: Transaction[Any], view: View, location: str) -> Response:
     """201, and the same again for a repetition of the request."""
     headers = _headers(view, {"Location": location})
     body = view.model_dump_json().encode()
-    await remember(tx, Answer(201, headers, body))
+    remember(tx, Answer(201, headers, body))
     return Response(body, 201, headers, "application/json")
 
 

@@ -27,6 +27,7 @@ _DEPENDENCIES: Mapping[object, Codes] = {
     once: {400: ("idempotency-key-missing",), 422: (IdempotencyKeyReused.code,)},
 }
 _SCHEMA = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_BEARER = {"type": "http", "scheme": "bearer", "description": "A JWT; `care token` issues one for development."}
 _ERRORS = 400
 
 
@@ -38,7 +39,9 @@ def install(app: FastAPI) -> None:
 def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        schemas = app.openapi_schema.setdefault("components", {}).setdefault("schemas", {})
+        components = app.openapi_schema.setdefault("components", {})
+        components["securitySchemes"] = {"HTTPBearer": _BEARER}
+        schemas = components.setdefault("schemas", {})
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs", {}) | {"Problem": problem}
         for unused in ("HTTPValidationError", "ValidationError"):  # the framework's own form of a refusal, which is never sent
@@ -52,6 +55,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
+    if any(isinstance(each.call, ScopeCheck) for each in _all(route.dependant)):
+        operation["security"] = [{"HTTPBearer": []}]
     responses = operation["responses"]
     codes = {int(status): _told(response) for status, response in responses.items() if int(status) >= _ERRORS}
     for each in (*_codes(route.dependant), _BODY if "requestBody" in operation else {}):

@@ -113,9 +113,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(asyncpg.DataError, _unstorable)
 
 
+def refusal_response(refusal: DomainError) -> Response:
+    return problem_response(status_of(type(refusal)), refusal.code, refusal.detail, refusal.advice)
+
+
 async def _domain(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
-    return problem_response(status_of(type(refusal)), refusal.code, refusal.detail, refusal.advice)
+    return refusal_response(refusal)
 
 
 async def _already_answered(_: Request, repeated: Exception) -> Response:

@@ -6,21 +6,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import structlog
-from fastapi import Depends, Header, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Header, Request
 
 from shared.kernel.actor import Actor
-from shared.persistence.database import Database
+from shared.persistence.database import Database, Handle
 from shared.persistence.statements import Reader
-from shared.persistence.transaction import Cause, Once, Transaction
+from shared.persistence.together import Shareable
+from shared.persistence.transaction import Cause, Once, Transaction, Turn
 from shared.web.problems import HttpRefusal
 
+Q = TypeVar("Q", bound=Shareable)
+R = TypeVar("R")
+
 _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
-_BEARER = HTTPBearer(auto_error=False, description="A JWT; `care token` issues one for development.")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ScopeCheck:
 
     scopes: tuple[str, ...]
 
-    async def __call__(self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Actor:
+    async def __call__(self, request: Request) -> Actor:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask whoever administers access for a token with this scope."
@@ -73,6 +75,14 @@ class UnitOfWork:
 
     def __init__(self, database: Database[Any], cause: Cause) -> None:
         self._database, self._cause = database, cause
+
+    def turn(self, caller: Actor, once: Once) -> Turn:
+        """This request, in a transaction that it shares with others."""
+        return Turn(caller, self._cause, once)
+
+    async def together(self, handle: Handle[Q, R], request: Q) -> R:
+        """Handled in one transaction with whatever else comes at this moment. Raises what refuses this request."""
+        return await self._database.together(handle).ask(request)
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, once: Once | None = None) -> AsyncIterator[Transaction[Any]]:

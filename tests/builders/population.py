@@ -58,7 +58,7 @@ def population(seed: int = 14, counts: Mapping[int, int] | None = None) -> list[
     random = Random(seed)  # noqa: S311  synthetic people need no secrecy
     levels = [level for level, count in (counts or TABLE_14).items() for _ in range(count)]
     random.shuffle(levels)
-    numbers, practices = _nhs_numbers(random, len(levels)), random.choices(PRACTICES, k=len(levels))
+    numbers, practices = nhs_numbers(random, len(levels)), random.choices(PRACTICES, k=len(levels))
     people = zip(numbers, practices, levels, strict=True)
     return [Resident(number, practice, level, _ratio(random, level)) for number, practice, level in people]
 
@@ -107,7 +107,7 @@ def _line(resident: Resident, valid_from: date, *, has_level: bool) -> str:
     return f"{resident.nhs_number},{resident.practice},{whole}.{thousandths:03},{resident.level if has_level else ''},{valid_from}\n"
 
 
-def _nhs_numbers(random: Random, count: int) -> list[str]:
+def nhs_numbers(random: Random, count: int) -> list[str]:
     """Different valid numbers from 999 000 000 on. One in eleven sets of nine digits has no check digit, hence some to spare."""
     endings = random.sample(range(999_999), count * 9 // 8 + 20)
     sums = {tens: _weighted(tens, 7, 6, 5) for tens in range(1000)}, {tens: _weighted(tens, 4, 3, 2) for tens in range(1000)}

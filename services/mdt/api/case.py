@@ -107,7 +107,7 @@ async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyKey,
     async with unit.transaction(caller, once) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
-        return await created(tx, view, f"/mdt/cases/{case.id}")
+        return created(tx, view, f"/mdt/cases/{case.id}")
 
 
 @router.post(

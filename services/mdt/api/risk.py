@@ -86,7 +86,7 @@ async def import_risk(
     content = await request.body()  # whole, before the transaction begins: a slow sender must not hold a connection
     async with unit.transaction(caller, once) as tx:
         report = await handlers.import_scores(content, tx=tx)
-        return await created(tx, RiskImportView.of(report), f"/mdt/risk/imports/{report.id}")
+        return created(tx, RiskImportView.of(report), f"/mdt/risk/imports/{report.id}")
 
 
 @router.get("/risk/imports/{import_id:uuid}", response_model=RiskImportView, responses=problems(ImportNotFound))

@@ -73,7 +73,7 @@ async def register_navigator(
         navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
         view = await _view(navigator.code, tx)
         is_new = navigator.version == 1 and tx.has_recorded
-        return await created(tx, view, request.url.path) if is_new else answer(view)
+        return created(tx, view, request.url.path) if is_new else answer(view)
 
 
 @router.get("/navigators", responses=problems())

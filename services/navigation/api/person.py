@@ -59,7 +59,7 @@ async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, onc
     async with unit.transaction(caller, once) as tx:
         await _told(person_id, tx)
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
-        return await created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
+        return created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
 
 
 async def _told(person_id: UUID, tx: Transaction[Policy]) -> Told:

@@ -57,6 +57,10 @@ class NewReferral(Body):
         )
 
 
+class NewReferrals(Body):
+    referrals: Annotated[tuple[NewReferral, ...], Field(min_length=1, max_length=100)]
+
+
 class Search(Body):
     nhs_number: Annotated[str, Field(max_length=20)]
 

@@ -6,22 +6,22 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import bodies, pages
+from services.referrals.api.acknowledging import acknowledge
 from services.referrals.api.callers import Referrer, Triager
 from services.referrals.api.following import followed
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.views import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.domain import person
 from services.referrals.domain.access import require_referrer
-from services.referrals.domain.receiving import turn_to_now
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
-from services.referrals.handlers.intake import receive_referral, today
-from services.referrals.queries import directory, referrals
+from services.referrals.handlers.intake import Asked
+from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
-from shared.web.answers import Page, created
+from shared.web.answers import Page
 from shared.web.problems import problems
 from shared.web.request import IdempotencyKey, Unit
 
@@ -45,12 +45,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"])
 )
 async def send_referral(body: bodies.NewReferral, caller: Referrer, once: IdempotencyKey, unit: Unit) -> HttpResponse:
     """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
-    async with unit.transaction(caller, once) as tx:
-        received = await receive_referral(body.command(), tx=tx)
-        code = turn_to_now(received.joins or received.referral, tx.now, tx.policy)
-        turn_to = await directory.service(tx, code, today(tx)) if code else None
-        view = ReceivedView.acknowledging(received, turn_to=turn_to, policy=tx.policy, now=tx.now)
-        return await created(tx, view, f"/referrals/{received.referral.id}")
+    return await unit.together(acknowledge, Asked.by(unit.turn(caller, once), body.command()))
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))

@@ -14,6 +14,7 @@ from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
 from shared.web.answers import VersionedView, View
+from shared.web.problems import Problem
 
 
 class OwnerView(View):
@@ -157,6 +158,18 @@ class ReceivedView(ReferralView):
             story=person.story if person.sharing is SharingPreference.DIRECT_CARE else None,
             turn_to=None if turn_to is None else ServiceView.model_validate(turn_to),
         )
+
+
+class BatchItemView(View):
+    """One referral of a batch: its own status, and its acknowledgement or what refused it."""
+
+    status: int
+    referral: ReceivedView | None = None
+    problem: Problem | None = None
+
+
+class BatchView(View):
+    items: tuple[BatchItemView, ...]
 
 
 def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The directory: reference data, filled and changed by migrations, each entry valid between two days (G52)."""
 
+from collections.abc import Iterable
 from datetime import date
 
 import sqlalchemy as sa
@@ -62,6 +63,7 @@ def _one(table: sa.Table) -> Statement:
     return Statement(valid_on(table).where(table.c.code == sa.bindparam("code")))
 
 
+_THESE_PRACTICES = Statement(valid_on(PRACTICE).where(PRACTICE.c.code == sa.any_(sa.bindparam("codes", type_=sa.ARRAY(sa.Text)))))
 _SERVICE, _PRACTICE, _ORGANISATION = _one(SERVICE), _one(PRACTICE), _one(ORGANISATION)
 
 
@@ -82,6 +84,12 @@ async def practice(reader: Reader, code: str, on: date) -> Practice | None:
     """None for a practice outside the borough."""
     row = await reader.fetch_one(_PRACTICE, code=code, on=on)
     return None if row is None else _PRACTICES.validate_python(dict(row))
+
+
+async def practices(reader: Reader, codes: Iterable[str], on: date) -> dict[str, Practice]:
+    """By code; those outside the borough are absent."""
+    rows = await reader.fetch(_THESE_PRACTICES, codes=list(codes), on=on)
+    return {row["code"]: _PRACTICES.validate_python(dict(row)) for row in rows}
 
 
 async def organisation(reader: Reader, code: str, on: date) -> Organisation | None:

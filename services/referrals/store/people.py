@@ -1,5 +1,6 @@
 """Persons: one row each, and a queue for whoever registers or refers the same one."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -32,7 +33,9 @@ PERSON = sa.Table(
 
 persons = Aggregates(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
-_QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+_QUEUE = """
+SELECT pg_advisory_xact_lock(place)
+FROM (SELECT DISTINCT hashtextextended(name, 0) AS place FROM unnest($1::text[]) AS name ORDER BY place) AS places"""
 
 
 async def seen(reader: Reader, person_id: UUID) -> Person:
@@ -46,6 +49,6 @@ async def seen(reader: Reader, person_id: UUID) -> Person:
     return found
 
 
-async def queue_for(tx: Tx, person_id: UUID) -> None:
-    """Until the transaction ends, nobody else refers this person: two first referrals at once must not miss each other."""
-    await tx.connection.execute(_QUEUE, f"person {person_id}")
+async def queue_for(tx: Tx, people: Iterable[UUID]) -> None:
+    """Until the transaction ends, nobody else refers these: two first referrals at once must not miss each other."""
+    await tx.connection.execute(_QUEUE, [f"person {person_id}" for person_id in people])

@@ -1,13 +1,13 @@
 """Referrals: one row each. An ended one keeps its reference for ever."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-import asyncpg
 import sqlalchemy as sa
 
 from services.referrals.domain.referral import IN_HAND, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.contracts.referrals import Reason
 from shared.persistence.aggregates import Aggregates
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Statement
@@ -67,27 +67,31 @@ NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
 
 referrals = Aggregates(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
 
-_NEXT_NUMBER = Statement(sa.select(NUMBERS.next_value()))
+_NEXT_NUMBERS = Statement(
+    sa.select(NUMBERS.next_value()).select_from(sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer)).alias("each"))
+)
 _IN_HAND_FOR = Statement(
     sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.bindparam("person_id"), REFERRAL.c.reason == sa.bindparam("reason"))
+    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
     .where(REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
+    .order_by(REFERRAL.c.id)
     .with_for_update()
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
 _HAS_JOINED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
 
 
-async def next_number(tx: Tx) -> int:
+async def next_numbers(tx: Tx, count: int) -> list[int]:
     """Never the same twice; a refused referral leaves a gap."""
-    number: int = await tx.fetch_value(_NEXT_NUMBER)
-    return number
+    return [number for (number,) in await tx.fetch(_NEXT_NUMBERS, count=count)]
 
 
-async def in_hand_for(tx: Tx, person_id: UUID, reason: Reason) -> list[Referral]:
-    """The referrals of a person for a reason that are in somebody's hands, locked: none of them can end while another joins it."""
-    rows: list[asyncpg.Record] = await tx.fetch(_IN_HAND_FOR, person_id=person_id, reason=reason, statuses=list(IN_HAND))
-    return [referrals.of(row) for row in rows]
+async def in_hand_for(tx: Tx, people: Iterable[UUID]) -> Mapping[UUID, Sequence[Referral]]:
+    """The referrals of each that are in somebody's hands, locked: none of them can end while another joins it."""
+    found: defaultdict[UUID, list[Referral]] = defaultdict(list)
+    for row in await tx.fetch(_IN_HAND_FOR, people=list(people), statuses=list(IN_HAND)):
+        found[row["person_id"]].append(referrals.of(row))
+    return found
 
 
 async def person_of(tx: Tx, referral_id: UUID) -> UUID:

@@ -34,7 +34,7 @@ class ParcelView(VersionedView):
 async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyKey, unit: Unit) -> HttpResponse:
     async with unit.transaction(caller, once) as tx:
         parcel = await send(tx, a_parcel(tx.now, person_id=body.person_id, condition=body.condition))
-        return await created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")
+        return created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")
 
 
 @router.get("/{parcel_id:uuid}", response_model=ParcelView, responses=problems(ParcelNotFound))

@@ -1,0 +1,45 @@
+"""Many referrals at once, as a practice's own system sends them: each is acknowledged or refused for itself."""
+
+import asyncio
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+
+from services.referrals.api import bodies
+from services.referrals.api.acknowledging import acknowledge
+from services.referrals.api.callers import Referrer
+from services.referrals.api.views import BatchView
+from services.referrals.handlers.intake import Asked
+from shared.kernel.errors import DomainError
+from shared.persistence.idempotency import AlreadyAnswered
+from shared.persistence.transaction import Once, Turn
+from shared.web.problems import problems, refusal_response
+from shared.web.request import IdempotencyKey, Unit
+
+router = APIRouter(prefix="/batch")
+
+
+@router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
+async def send_referrals(body: bodies.NewReferrals, caller: Referrer, once: IdempotencyKey, unit: Unit) -> Response:
+    """Send up to a hundred. The items answer in the order in which they were sent, each with what it would have been answered alone.
+
+    Under the same key what was acknowledged is answered alike again, and what was refused is tried again.
+    """
+    sent = [(Once(f"{once.key}#{number}", once.fingerprint), each) for number, each in enumerate(body.referrals)]
+    answers = await asyncio.gather(*(_one(each, unit.turn(caller, own), unit) for own, each in sent))
+    return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
+
+
+async def _one(body: bodies.NewReferral, turn: Turn, unit: Unit) -> Response:
+    try:
+        return await unit.together(acknowledge, Asked.by(turn, body.command()))
+    except AlreadyAnswered as repeated:
+        return Response(repeated.answer.body, repeated.answer.status)
+    except DomainError as refusal:
+        return refusal_response(refusal)
+
+
+def _item(answer: Response) -> bytes:
+    """Both kinds of answer are JSON already."""
+    kind = b"referral" if answer.status_code == HTTPStatus.CREATED else b"problem"
+    return b'{"status":%d,"%b":%b}' % (answer.status_code, kind, bytes(answer.body))
