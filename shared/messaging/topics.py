@@ -1,13 +1,16 @@
 """Topics as declared in infra/kafka/topics.yaml, created by `care topics`. Nothing is created by accident."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, for_code
 
-_ALREADY_THERE = TopicAlreadyExistsError.errno
+_ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
+_WAIT_FOR_BROKERS_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,19 @@ async def create(bootstrap: str, declarations: Sequence[TopicDeclaration], layou
 
 
 async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic]) -> list[str]:
-    answer = await admin.create_topics(wanted)
-    codes = {name: code for name, code, *_ in answer.topic_errors}
-    for name, code in codes.items():
-        if code not in {0, _ALREADY_THERE}:
+    """A broker that the controller has not heard of for a moment cannot be given a topic: then it is asked again."""
+    created: list[str] = []
+    until = monotonic() + _WAIT_FOR_BROKERS_SECONDS
+    while True:
+        codes = {name: code for name, code, *_ in (await admin.create_topics(wanted)).topic_errors}
+        created += [name for name, code in codes.items() if code == 0]
+        refused = {name: code for name, code in codes.items() if code not in {0, _ALREADY_THERE}}
+        if not refused:
+            return created
+        name, code = next(iter(refused.items()))
+        if set(refused.values()) != {_TOO_FEW_BROKERS} or monotonic() > until:
             raise for_code(code)(f"topic {name}")
-    return [name for name, code in codes.items() if code == 0]
+        await asyncio.sleep(0.5)
 
 
 async def _ask_for(bootstrap: str, names: Sequence[str]) -> list[str]:
