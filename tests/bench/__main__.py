@@ -39,7 +39,9 @@ async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[st
 
 def main() -> None:
     asked = _arguments()
-    result = json.loads(asked.read.read_text()) if asked.read else _measured(asked)
+    kept = json.loads(asked.read.read_text()) if asked.read else {}
+    result = kept if kept and not asked.only else _measured(asked)
+    result["scenarios"] = kept.get("scenarios", {}) | result["scenarios"]
     Console().print(table(result))
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
@@ -49,7 +51,7 @@ def main() -> None:
 
 def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     chosen = [scenario for scenario in ALL if scenario.name in asked.only or not asked.only]
-    size = Size.QUICK if asked.quick else Size.LONG if asked.long else Size.SHORT
+    size = next((size for size in Size if getattr(asked, size)), Size.SHORT)
     out, load = Console(stderr=True), load_before()
     with StatusLines(out) as progress:
         found = asyncio.run(run(chosen, Bench(asked.runs, size, progress), out))
@@ -58,21 +60,28 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    listed = "\n".join(f"  {scenario.name:14} {scenario.minutes:4.1f} min  {scenario.title}" for scenario in ALL)
+    listed = "\n".join(f"  {scenario.name:16} {scenario.minutes:4.1f} min  {scenario.title}" for scenario in ALL)
     whole = sum(scenario.minutes for scenario in ALL)
     parser = argparse.ArgumentParser(
         "python -m tests.bench",
         description=__doc__,
-        epilog=f"scenarios, with about how long three runs take (all: {whole:.0f} min):\n{listed}",
+        epilog=f"scenarios, with about how long three runs of the short form take on two quiet cores (all: {whole:.0f} min):\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", choices=[scenario.name for scenario in ALL])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="everything small: shows that it works, measures nothing")
-    parser.add_argument("--long", action="store_true", help="intake for ten minutes")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="everything small: shows that it works, measures nothing")
+    sizes.add_argument(
+        "--short", action="store_true", help="less of what is stored or waits, and not for so long; this is taken when nothing is said"
+    )
+    sizes.add_argument("--full", action="store_true", help="as much as the targets say; takes about twice as long")
+    sizes.add_argument("--long", action="store_true", help="the same, and the intake for ten minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep everything that was measured")
-    parser.add_argument("--read", type=Path, metavar="FILE", help="measure nothing: show, or write, what was kept")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--read", type=Path, metavar="FILE", help="show, or write, what was kept; with --only, what is measured anew takes its place in it"
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md, which is meant to hold the full form")
     return parser.parse_args()
 
 

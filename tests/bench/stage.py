@@ -29,10 +29,11 @@ _LONGEST_WAIT = 600.0
 
 
 class Size(StrEnum):
-    """How much is measured: to see that it works; what is published; and hours."""
+    """How much is measured: to see that it works; to see where one stands; what is promised; and that with ten minutes of intake."""
 
     QUICK = "quick"
     SHORT = "short"
+    FULL = "full"
     LONG = "long"
 
 
@@ -44,9 +45,10 @@ class Bench:
     size: Size = Size.SHORT
     progress: Progress = field(default_factory=Silent)
 
-    def pick(self, quick: T, short: T, long: T | None = None) -> T:
-        """The one of the size asked for."""
-        return {Size.QUICK: quick, Size.SHORT: short, Size.LONG: short if long is None else long}[self.size]
+    def pick(self, quick: T, short: T, full: T | None = None, long: T | None = None) -> T:
+        """The one of the size asked for; what is not given is as in the size below it."""
+        full = short if full is None else full
+        return {Size.QUICK: quick, Size.SHORT: short, Size.FULL: full, Size.LONG: full if long is None else long}[self.size]
 
     @asynccontextmanager
     async def stage(self, clock_at: datetime | None = None) -> AsyncIterator["Stage"]:

@@ -23,7 +23,7 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
     async with bench.stage() as stage:
         held = Held(stage.product)
         for _ in range(bench.runs):
-            yield await _run(stage, held, bench.pick(200, 5_000))
+            yield await _run(stage, held, bench.pick(200, 2_000, 5_000))
 
 
 async def _run(stage: Stage, held: Held, people: int) -> Run:
@@ -68,7 +68,7 @@ SCENARIO = Scenario(
     "The workers of the other three contexts are down while people are referred, triaged and routed over HTTP, half to Rapid Care and half "
     "to the meeting; then each comes back alone, and referrals last, to what the others have told meanwhile. Events applied a second, from "
     "the first to the last one after it came back.",
-    minutes=8,
+    minutes=2.5,
     figures=tuple(Figure(context, "1/s", 2_000, is_floor=True) for context in (*_LISTENERS, "referrals")),
     measure=measure,
 )
