@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from multiprocessing.synchronize import Event
 from time import time
 
@@ -23,6 +24,7 @@ class Feed(asyncio.Protocol):
     request: bytes
     came: list[tuple[float, bytes]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    status: int = 0
     _parser: httptools.HttpResponseParser = field(init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -31,6 +33,9 @@ class Feed(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
         self.came.append((time(), body))
@@ -49,6 +54,8 @@ async def _follow(port: int, shared: bytes, navigators: list[str], open_: Event,
     feeds: dict[str, Feed] = {}
     for start in range(0, len(navigators), _AT_ONCE):
         await asyncio.gather(*(_open(port, shared, each, feeds) for each in navigators[start : start + _AT_ONCE]))
+    if refused := [feed.status for feed in feeds.values() if feed.status != HTTPStatus.OK]:
+        raise RuntimeError(f"{len(refused)} streams were refused: {sorted(set(refused))}")
     open_.set()
     while not enough.is_set():
         await asyncio.sleep(0.2)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from infra.local.progress import timed
+from services.navigation.domain.navigator import id_of
 from tests.bench import streams
 from tests.bench.copies import copies, upto
 from tests.bench.figures import Figure, Run, delays
@@ -55,10 +56,12 @@ async def navigators(stage: Stage, count: int) -> list[str]:
     """So many on the roster, copies of a real one."""
     request = b'{"locality": "west", "role": "care-navigator"}'
     await stage.all_of([put("/navigation/navigators/clch-navigator-1", request)], "navigation-coordinator")
-    changes = {"id": "md5('navigator ' || n)::uuid", "code": "'bench-' || n"}
-    await stage.owner.execute(await copies(stage.owner, "navigation.navigator", "true", upto(count), **changes))
+    names = [f"bench-{number}" for number in range(1, count + 1)]
+    changes = {"id": "($1::uuid[])[n]", "code": "($2::text[])[n]"}
+    statement = await copies(stage.owner, "navigation.navigator", "true", upto(count), **changes)
+    await stage.owner.execute(statement, [id_of(name) for name in names], names)
     await stage.owner.execute("VACUUM ANALYZE")
-    return [f"bench-{number}" for number in range(1, count + 1)]
+    return names
 
 
 @asynccontextmanager
@@ -71,6 +74,8 @@ async def following(stage: Stage, names: Sequence[str]) -> AsyncIterator[Followe
         with timed(stage.progress, f"Opening {len(names):,} streams"):
             while not are_open.is_set() and not task.done():
                 await asyncio.sleep(0.1)
+        if task.done():
+            await task  # says why
         yield followed
         enough.set()
         followed.arrivals = await task
