@@ -50,4 +50,5 @@ WIRING = Wiring(
         RiskDue.WATCH: case_finding.on_watch_over,
         RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
     },
+    ahead={ReferralRouted: case.before_referrals_routed},
 )

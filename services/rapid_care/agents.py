@@ -25,4 +25,5 @@ WIRING = Wiring(
         Due.BREACH: handlers.on_breach,
         Due.AVOIDANCE: handlers.on_avoidance_confirmation,
     },
+    ahead={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(Due, handlers.before_deadlines)},
 )

@@ -1,5 +1,6 @@
 """One function per command, event and deadline: load, decide, save."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from services.rapid_care.domain.response import Occurrence, Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import copies
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
-from services.rapid_care.store.responses import is_admitted_since, latest_of, responses, unfinished_of
+from services.rapid_care.store.responses import is_admitted_since, latest_of, read_latest_ahead, responses, unfinished_of
 from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -93,6 +94,14 @@ async def roster_clinician(clinician_id: str, version: int, command: RosterClini
     await enter_clinician(tx, after)
     tx.audit(derived_id("rapid-care", "clinician", clinician_id), after.version)
     return after
+
+
+async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
+    await read_latest_ahead([UUID(envelope.subject) for _, envelope in coming], tx=tx)
+
+
+async def before_deadlines(coming: Sequence[Timer], *, tx: Tx) -> None:
+    await responses.read_ahead(tx, [timer.subject for timer in coming])
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -192,6 +201,8 @@ async def _cancel(unfinished: Response | None, told_by: str, reason: str, *, tx:
 async def _count(received_at: datetime, tx: Tx) -> None:
     month = month_of(received_at, tx.policy)
     referrals = await count_referral(tx, month)
+    if capacity.level_of(referrals, tx.policy) is None:
+        return
     decision = capacity.warn(await capacity_of(tx, month), referrals, tx.policy)
     if decision:
         await capacities.save(tx, decision)

@@ -45,4 +45,10 @@ WIRING = Wiring(
     context="referrals",
     on_event=_listened(),
     on_timer=dict.fromkeys(Due, deadlines.on_due),
+    ahead={
+        **dict.fromkeys(
+            [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.before_answers
+        ),
+        **dict.fromkeys(Due, deadlines.before_due),
+    },
 )

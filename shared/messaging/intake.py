@@ -97,10 +97,12 @@ class Intake:
         async with self._database.transaction(SYSTEM) as tx:
             free = await self._set_aside(records, tx)
             fresh = await inbox.claim(tx, [arrived.envelope for arrived in free]) if free else set()
-            for arrived in free:
-                if arrived.envelope.id in fresh:
-                    fresh.discard(arrived.envelope.id)  # the same event twice in one batch
-                    await self._handle(arrived, tx)
+            coming = list({arrived.envelope.id: arrived for arrived in free if arrived.envelope.id in fresh}.values())
+            if len(coming) > 1:  # one alone is done statement by statement, so that its handler hears of what fails
+                tx.gather()
+                await self._wiring.read_ahead([(type(each.event), (each.event, each.envelope)) for each in coming], tx=tx)
+            for arrived in coming:
+                await self._handle(arrived, tx)
 
     async def _set_aside(self, records: Sequence[Record], tx: Transaction[Any]) -> list[Arrived]:
         """Parks what cannot be read and what waits behind it; gives the rest, decoded."""

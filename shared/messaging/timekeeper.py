@@ -86,6 +86,9 @@ class Timekeeper:
         fired = []
         async with self._database.transaction() as tx:
             due = await timers.due(tx, self._beat.batch, self._waiting())
+            if len(due) > 1:
+                tx.gather()
+                await self._wiring.read_ahead([(timer.kind, timer) for timer in due], tx=tx)
             for timer in due:
                 if not tx.cancels(timer.subject, timer.kind):  # by one that came before it in this batch
                     await self._fire(timer, tx)

@@ -1,5 +1,6 @@
 """Cases come, are screened, listed, deferred, stepped down and closed. The diary is locked before any case."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,10 +11,10 @@ from services.mdt.domain.notice import Kind
 from services.mdt.handlers.diary import find_place, next_place
 from services.mdt.handlers.ending import end_care, end_case
 from services.mdt.handlers.notice import tell_lead
-from services.mdt.store.case import cases, open_case
+from services.mdt.store.case import cases, open_case, read_open_ahead
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notice import tell
-from services.mdt.store.standing import standing_of
+from services.mdt.store.standing import read_standings_ahead, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
@@ -46,11 +47,21 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     return await _refer(case, tx)
 
 
+async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
+    """The diary first, as everybody takes it."""
+    people = [PersonId(UUID(envelope.key)) for event, envelope in coming if event.route is Route.MDT]
+    if people:
+        await lock_diary(tx)
+        await read_open_ahead(tx, people)
+        await read_standings_ahead(tx, people)
+
+
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
     """Routed here it becomes a case, or joins the person's; routed elsewhere, a case that waited for it need not wait."""
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     if event.route is not Route.MDT:
-        await _withdraw(await open_case(tx, person_id), referral_id, tx)
+        if event.routing > 1:  # nobody was asked before the first
+            await _withdraw(await open_case(tx, person_id), referral_id, tx)
         return
     await lock_diary(tx)
     case = await open_case(tx, person_id)

@@ -14,6 +14,8 @@ SELECT DISTINCT ON (person_id) person_id, score.level, coalesce(climber_until >=
 FROM risk_score AS score LEFT JOIN risk USING (person_id) WHERE person_id = ANY($1::uuid[])
 ORDER BY person_id, score.valid_from DESC, import_number DESC"""
 
+_OF_PERSON = "the standing of a person"
+
 
 async def standings(reader: Reader, person_ids: Sequence[UUID], today: date) -> dict[UUID, Standing]:
     """A person who was never scored is absent."""
@@ -22,5 +24,13 @@ async def standings(reader: Reader, person_ids: Sequence[UUID], today: date) -> 
 
 
 async def standing_of(tx: Tx, person_id: UUID) -> Standing:
-    found = await standings(tx, [person_id], tx.policy.day_of(tx.now))
+    ahead = tx.gathered.held(_OF_PERSON) if tx.gathered else {}
+    found = ahead if person_id in ahead else await standings(tx, [person_id], tx.policy.day_of(tx.now))
     return found.get(person_id, Standing())
+
+
+async def read_standings_ahead(tx: Tx, person_ids: Sequence[UUID]) -> None:
+    """Before a batch about these people: what `standing_of` will ask for."""
+    found = await standings(tx, person_ids, tx.policy.day_of(tx.now))
+    if tx.gathered:
+        tx.gathered.held(_OF_PERSON).update({person_id: found.get(person_id, Standing()) for person_id in person_ids})

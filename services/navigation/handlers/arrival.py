@@ -40,7 +40,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
         await take_turn(tx)
         level = await level_of(tx, origin.person_id)
         await make_once(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
-    else:
+    elif event.routing > 1:  # nobody was asked before the first
         await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
 
 

@@ -1,5 +1,7 @@
 """What is done with a task, by its navigator or by a coordinator."""
 
+from collections.abc import Sequence
+
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain import task as domain
@@ -77,6 +79,11 @@ async def cancel_task(at: At, command: CancelTask, *, tx: Tx) -> Task:
     cancelled = await keep(task, domain.cancel(task, command, tx.now), tx=tx)
     await hand_out_waiting(tx=tx)
     return cancelled
+
+
+async def before_deadlines(coming: Sequence[Timer], *, tx: Tx) -> None:
+    await take_turn(tx)
+    await tasks.read_ahead(tx, [timer.subject for timer in coming])
 
 
 async def on_acknowledgement(timer: Timer, *, tx: Tx) -> None:

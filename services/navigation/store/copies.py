@@ -91,24 +91,24 @@ _LOCALITY = Statement(
 
 async def keep_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
     """Keeps the newest record of a person, whatever order the events come in."""
-    await tx.execute(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
+    await tx.write(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
 
 
 async def keep_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: LeadActivated) -> None:
-    await tx.execute(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
+    await tx.write(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
 
 
 async def drop_lead(tx: Tx, lead_id: UUID) -> None:
     """Only if nobody has followed since."""
-    await tx.execute(_DROP_LEAD, lead_id=lead_id)
+    await tx.write(_DROP_LEAD, lead_id=lead_id)
 
 
 async def keep_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
-    await tx.execute(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
+    await tx.write(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
 
 
 async def drop_plan(tx: Tx, care_plan_id: UUID) -> None:
-    await tx.execute(_DROP_PLAN, care_plan_id=care_plan_id)
+    await tx.write(_DROP_PLAN, care_plan_id=care_plan_id)
 
 
 async def lead_of(reader: Reader, person_id: PersonId) -> Lead | None:
@@ -123,7 +123,7 @@ async def is_known(reader: Reader, person_id: PersonId) -> bool:
 
 
 async def keep_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
-    await tx.execute(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
+    await tx.write(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
 
 
 async def level_of(reader: Reader, person_id: PersonId) -> RiskLevel | None:

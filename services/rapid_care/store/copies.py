@@ -48,11 +48,11 @@ _LEAD = Statement(
 
 
 async def copy_person(tx: Tx, envelope: Envelope, record: PersonRecordRecorded) -> None:
-    await tx.execute(_COPY_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
+    await tx.write(_COPY_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
 
 
 async def copy_plan(tx: Tx, envelope: Envelope, record: CarePlanRecorded) -> None:
-    await tx.execute(
+    await tx.write(
         _COPY_PLAN,
         care_plan_id=record.care_plan_id,
         person_id=UUID(envelope.key),
@@ -63,12 +63,12 @@ async def copy_plan(tx: Tx, envelope: Envelope, record: CarePlanRecorded) -> Non
 
 
 async def close_plan(tx: Tx, envelope: Envelope) -> None:
-    await tx.execute(_CLOSE_PLAN, care_plan_id=UUID(envelope.subject), person_id=UUID(envelope.key))
+    await tx.write(_CLOSE_PLAN, care_plan_id=UUID(envelope.subject), person_id=UUID(envelope.key))
 
 
 async def copy_lead(tx: Tx, envelope: Envelope, lead: LeadActivated | None) -> None:
     """Without `lead` it has ended."""
-    await tx.execute(
+    await tx.write(
         _COPY_LEAD,
         lead_id=UUID(envelope.subject),
         person_id=UUID(envelope.key),

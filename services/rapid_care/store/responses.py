@@ -1,5 +1,6 @@
 """Responses as rows, and the two questions that a rule asks about the others of the same referral or person."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -24,6 +25,9 @@ _LATEST = Statement(
     .limit(1)
     .with_for_update()
 )
+_AMONG = RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
+_OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).with_for_update())
+_REFERRAL = "the last response to a referral"
 _ADMITTED = Statement(
     sa.select(
         sa.exists().where(
@@ -41,13 +45,24 @@ _IN_CRISIS = Statement(
 async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The response of a referral that has not ended, locked."""
     row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
-    return None if row is None else responses.of(row)
+    return None if row is None else responses.hold(tx, row)
 
 
 async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The last response to a referral, ended or not, locked."""
+    if tx.gathered and referral_id in (ahead := tx.gathered.held(_REFERRAL)):
+        found: Response | None = ahead.pop(referral_id)  # whoever asks may answer it: the next one must ask anew
+        return found
     row = await tx.fetch_one(_LATEST, referral_id=referral_id)
-    return None if row is None else responses.of(row)
+    return None if row is None else responses.hold(tx, row)
+
+
+async def read_latest_ahead(referral_ids: Sequence[UUID], *, tx: Tx) -> None:
+    """Before a batch about these referrals: what `latest_of` will ask for."""
+    rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
+    latest = {row["referral_id"]: responses.hold(tx, row) for row in rows}
+    if tx.gathered:
+        tx.gathered.held(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:

@@ -4,6 +4,7 @@ An answer that no longer fits the referral changes nothing: it is noted on the t
 an acceptance is never lost, because whoever accepted goes (`_accept`).
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
@@ -12,6 +13,7 @@ from services.referrals.domain.referral import Occurrence, Referral, possible
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.envelope import Envelope
+from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanAgreed,
     CarePlanClosed,
@@ -42,6 +44,11 @@ _OF_CASE = {
     CaseCloseReason.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
     CaseCloseReason.NEEDS_MET: Outcome.NEED_MET,
 }
+
+
+async def before_answers(coming: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
+    """The referrals that a batch of answers is about, as their chain tells; one that answers another reads that itself."""
+    await referrals.read_ahead(tx, [envelope.correlation_id for _, envelope in coming])
 
 
 async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) -> None:

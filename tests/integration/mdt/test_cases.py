@@ -116,7 +116,7 @@ async def test_a_referral_that_is_routed_elsewhere_or_twice_leaves_no_case_waiti
         await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
         assert len(await context.published(CaseReferred)) == 1
 
-        elsewhere = a_routed_case(route=Route.SERVICE, service_code="district-nursing")
+        elsewhere = a_routed_case(route=Route.SERVICE, service_code="district-nursing", routing=2)
         await context.deliver(elsewhere, key=patient.person_id, subject=patient.referral_id)
 
         assert [event.referral_id for event in await context.published(CaseClosed)] == [patient.referral_id]

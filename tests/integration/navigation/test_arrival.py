@@ -88,9 +88,9 @@ async def test_a_referral_routed_elsewhere_after_all_ends_its_task_and_may_come_
         person_id, referral_id = new_id(), new_id()
         await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
 
-        await desk.tell(a_routed_referral(at("13:00"), route=route), person=person_id, subject=referral_id)
+        await desk.tell(a_routed_referral(at("13:00"), route=route, routing=2), person=person_id, subject=referral_id)
         assert await desk.unassigned() == []
-        await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+        await desk.tell(a_routed_referral(at("13:00"), routing=3), person=person_id, subject=referral_id)
 
         assert len(await desk.unassigned()) == 1
         assert [event.reason for event in await desk.context.published(TaskCancelled)] == ["referral-rerouted"]
