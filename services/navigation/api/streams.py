@@ -1,12 +1,14 @@
-"""Open streams of feeds, all served by one poller that asks the database about all of them at once, and only while there are any.
+"""Open streams of feeds, all served by one poller that asks the database once for what is new in any feed, and only while there are any.
 
-A stream reads its entries itself, after its own cursor; the poller only wakes it. So nothing is lost or told twice
-however wake-ups and entries fall together.
+A stream first reads what its reader missed, after the poller has begun to listen for it, and then takes what the poller hands it. An entry
+that it has is passed over, and where one seems to be missing it reads again: nothing is lost or told twice, however the two fall together.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -20,9 +22,22 @@ from shared.persistence.failures import INFRASTRUCTURE
 
 log = structlog.get_logger()
 
-_BEAT_SECONDS = 0.075
+_BEAT_SECONDS = 0.05
 _TROUBLE_SECONDS = 1.0
 _AT_ONCE = 200
+_OF_ALL_AT_ONCE = 2_000
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    """What the poller has handed over, and the stream not yet passed on. Whoever is woken with nothing in hand looks for itself."""
+
+    handed: deque[Entry] = field(default_factory=deque)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hand(self, entry: Entry) -> None:
+        self.handed.append(entry)
+        self.woken.set()
 
 
 class Streams:
@@ -31,8 +46,9 @@ class Streams:
     def __init__(self, database: Database[Any]) -> None:
         self.ending = anyio.Event()
         self._database = database
-        self._open: dict[str, set[asyncio.Event]] = {}
+        self._open: dict[str, set[_Stream]] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
 
     async def follow(self, navigator_id: str, *, after: int, lasts: timedelta) -> AsyncGenerator[Entry]:
         """Every entry after `after`, now and as they come.
@@ -40,28 +56,38 @@ class Streams:
         Ends after `lasts`, with the process, or when the database is away; the reader comes again and resumes.
         """
         end = asyncio.get_running_loop().time() + lasts.total_seconds()
-        with self._opened(navigator_id) as woken:
-            while (entries := await self._entries(navigator_id, after)) is not None:
+        with self._opened(navigator_id) as stream:
+            await self._listening.wait()
+            is_behind = True
+            while True:
+                stream.woken.clear()
+                entries = await self._read(navigator_id, after) if is_behind else _next(stream, after)
+                if entries is None:
+                    return
                 for entry in entries:
                     yield entry
                     after = entry.sequence
-                if len(entries) < _AT_ONCE and not await self._goes_on(woken, end):
-                    return
+                is_behind = len(entries) == _AT_ONCE if is_behind else _is_behind(stream, after)
+                if not is_behind:
+                    if not await self._goes_on(stream, end):
+                        return
+                    is_behind = not stream.handed
 
     @contextmanager
-    def _opened(self, navigator_id: str) -> Iterator[asyncio.Event]:
-        woken = asyncio.Event()
-        self._open.setdefault(navigator_id, set()).add(woken)
+    def _opened(self, navigator_id: str) -> Iterator[_Stream]:
+        stream = _Stream()
+        self._open.setdefault(navigator_id, set()).add(stream)
         if self._poller is None or self._poller.done():
+            self._listening.clear()
             self._poller = asyncio.create_task(self._poll(), name="feed poller")
         try:
-            yield woken
+            yield stream
         finally:
-            self._open[navigator_id].discard(woken)
+            self._open[navigator_id].discard(stream)
             if not self._open[navigator_id]:
                 del self._open[navigator_id]
 
-    async def _entries(self, navigator_id: str, after: int) -> list[Entry] | None:
+    async def _read(self, navigator_id: str, after: int) -> list[Entry] | None:
         try:
             async with self._database.reading() as reader:
                 return await feed.entries(reader, navigator_id, after=after, most=_AT_ONCE)
@@ -69,34 +95,57 @@ class Streams:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
-    async def _goes_on(self, woken: asyncio.Event, end: float) -> bool:
+    async def _goes_on(self, stream: _Stream, end: float) -> bool:
         """Waits for new entries; False when it is time to end."""
         try:
-            await asyncio.wait_for(woken.wait(), end - asyncio.get_running_loop().time())
+            async with asyncio.timeout_at(end):
+                await stream.woken.wait()
         except TimeoutError:
             return False
-        woken.clear()
         return not self.ending.is_set()
 
     async def _poll(self) -> None:
-        told: dict[str, int] = {}
+        place: int | None = None
         while self._open:
             try:
-                newest = await self._newest()
+                place, waits = await self._look(place)
             except Exception as problem:  # whatever it was, streams must not sleep on it for ever
                 log.warning("streams.trouble", problem=type(problem).__name__)
-                await asyncio.sleep(_TROUBLE_SECONDS)
-                newest = told
-            for navigator_id in list(self._open):
-                if self.ending.is_set() or told.get(navigator_id) != newest.get(navigator_id):
-                    self._wake(navigator_id)
-            told = newest
-            await asyncio.sleep(_BEAT_SECONDS)
+                waits = _TROUBLE_SECONDS
+            self._listening.set()  # also in trouble, which the streams then have themselves
+            if self.ending.is_set():
+                self._wake_all()
+            await asyncio.sleep(waits)
 
-    async def _newest(self) -> dict[str, int]:
+    async def _look(self, place: int | None) -> tuple[int, float]:
+        """Hands over what came after `place`; gives the place of the last, and for how long to wait. Without a place it learns its own."""
         async with self._database.reading() as reader:
-            return await feed.newest(reader, list(self._open))
+            if place is None:
+                place = await feed.last_place(reader)
+                self._wake_all()
+                return place, 0
+            entries = await feed.since(reader, place, most=_OF_ALL_AT_ONCE)
+        for entry in entries:
+            for stream in self._open.get(entry.navigator_id, ()):
+                stream.hand(entry)
+        return (entries[-1].place if entries else place), (0 if len(entries) == _OF_ALL_AT_ONCE else _BEAT_SECONDS)
 
-    def _wake(self, navigator_id: str) -> None:
-        for woken in self._open.get(navigator_id, ()):
-            woken.set()
+    def _wake_all(self) -> None:
+        for streams in self._open.values():
+            for stream in streams:
+                stream.woken.set()
+
+
+def _next(stream: _Stream, after: int) -> list[Entry]:
+    """What was handed over and follows `after` without a gap."""
+    entries: list[Entry] = []
+    while stream.handed and stream.handed[0].sequence <= after + 1:
+        entry = stream.handed.popleft()
+        if entry.sequence == after + 1:
+            entries.append(entry)
+            after += 1
+    return entries
+
+
+def _is_behind(stream: _Stream, after: int) -> bool:
+    return bool(stream.handed) and stream.handed[0].sequence > after + 1

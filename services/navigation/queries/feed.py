@@ -29,6 +29,7 @@ class Entry:
     kind: TaskKind
     status: Status
     due_at: datetime
+    place: int
 
 
 class FeedCursorAhead(RuleBroken):
@@ -45,12 +46,29 @@ _AFTER = Statement(
     .order_by(FEED_ENTRY.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_SINCE = Statement(
+    sa.select(FEED_ENTRY)
+    .where(FEED_ENTRY.c.place > sa.bindparam("place", type_=sa.BigInteger))
+    .order_by(FEED_ENTRY.c.place)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.place), 0)))
 _NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
 
 
 async def entries(reader: Reader, navigator_id: str, *, after: int, most: int) -> list[Entry]:
     rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, most=most)
     return [_ENTRY.validate_python(dict(row)) for row in rows]
+
+
+async def since(reader: Reader, place: int, *, most: int) -> list[Entry]:
+    """Of all feeds, what came after a place."""
+    return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, place=place, most=most)]
+
+
+async def last_place(reader: Reader) -> int:
+    found: int = await reader.fetch_value(_LAST)
+    return found
 
 
 async def newest(reader: Reader, navigator_ids: Sequence[str]) -> dict[str, int]:

@@ -91,8 +91,10 @@ def _feeds() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("place", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
         sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
     )
+    op.create_index("ix_feed_entry_place", "feed_entry", ["place"], unique=True)
 
 
 def _home_checks() -> None:
