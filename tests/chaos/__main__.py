@@ -8,6 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -30,6 +31,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=60, help="referrals a second")
     parser.add_argument("--seed", type=int, default=1, help="the same seed strikes alike")
     parser.add_argument("--outage", type=float, default=30, help="seconds without Kafka, to see the backlog drain; 0 for none")
+    parser.add_argument("--only", default="", help="kinds of faults with this in their name, for looking into one")
     parser.add_argument("--totals", nargs="?", const="", default=None, help="the file of totals; alone it prints their sum")
     return parser.parse_args()
 
@@ -39,13 +41,23 @@ def _run(given: argparse.Namespace, totals: Path) -> bool:
     out, until, seed, kept = Console(width=160), monotonic() + given.hours * 3600, given.seed, True
     seconds = _STORM_OF_LONG if given.hours else max(given.minutes * 60 - _BESIDES - given.outage, _LEAST_STORM)
     while True:
-        with tempfile.TemporaryDirectory(prefix="care-chaos-") as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            summary = runner.run(run(Plan(seconds, given.outage, given.rate, seed), out, Path(folder)))
+        summary = _once(Plan(seconds, given.outage, given.rate, seed, given.only), out)
         append(totals, summary)
         kept = kept and not summary["broken"] and not summary["surprises"]
         seed += 1
         if monotonic() > until:
             return kept
+
+
+def _once(plan: Plan, out: Console) -> dict[str, Any]:
+    """Leaves the environment as it was: an operator's commands remember in it which stack they are about."""
+    before = dict(os.environ)
+    try:
+        with tempfile.TemporaryDirectory(prefix="care-chaos-") as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run(plan, out, Path(folder)))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def main() -> int:

@@ -35,11 +35,11 @@ class Disk:
 
 
 @contextmanager
-def own_disk(image: Path, at: Path) -> Iterator[Disk | None]:
+def own_disk(image: Path, at: Path, megabytes: int = _MEGABYTES) -> Iterator[Disk | None]:
     """None where the machine does not allow it."""
     at.mkdir(parents=True)
     with image.open("wb") as file:
-        file.truncate(_MEGABYTES * 1024 * 1024)
+        file.truncate(megabytes * 1024 * 1024)
     is_mounted = _done("mkfs.ext4", "-q", "-F", "-m", "0", str(image)) and _done("mount", "-o", "loop", str(image), str(at))
     if is_mounted:
         at.chmod(0o755)

@@ -31,8 +31,8 @@ class Journey:
 #: Of a hundred referrals: sent twice at once; sent again later, when others have come in between; so often as a batch of retries.
 TWICE_AT_ONCE, AGAIN_LATER, IN_A_BATCH = 5, 4, 1
 BATCH_OF_RETRIES = 6
-#: Besides: requests a second that only read, that are wrong and must be refused, and records that nobody can apply.
-READS, REFUSED, POISON = 8.0, 0.5, 0.2
+#: Besides, for each referral: requests that only read, and that are wrong and must be refused.
+READS, REFUSED = 0.15, 0.01
 
 
 def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> Step:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-_EVERY, _LONGEST = 0.1, 120.0
+_EVERY, _LONGEST = 0.1, 90.0
 _TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _NEWEST = """
 SELECT id, seq, extract(epoch FROM clock_timestamp() - recorded_at)::float AS age FROM referrals.event

@@ -38,12 +38,13 @@ _UNKNOWN = Recovery(None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`storm` and `outage` in seconds; the whole load lasts as long as they and the strikes before them take."""
+    """`storm` and `outage` in seconds; the load lasts as long as they and the strikes before them. `only`: kinds of such a name."""
 
     storm: float
     outage: float
     per_second: float
     seed: int
+    only: str = ""
 
 
 @dataclass(slots=True)
@@ -125,12 +126,12 @@ async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
 
 
 async def _befall(plan: Plan, course: Course, clients: Clients) -> None:
-    for strike in one_of_each(plan.seed):
+    for strike in one_of_each(plan.seed, plan.only):
         await course.alone(strike)
     if plan.outage:
         await _outage(plan, course, clients)
     begun = monotonic()
-    strikes = storm(plan.seed, plan.storm)
+    strikes = storm(plan.seed, plan.storm, plan.only)
     course.out.print(f"Storm: {len(strikes)} strikes in {plan.storm:.0f} s.")
     await asyncio.gather(*(course.in_the_storm(strike, begun) for strike in strikes))
     await asyncio.sleep(max(0.0, begun + plan.storm - monotonic()))
@@ -182,8 +183,8 @@ async def _quiet(place: Place, poisoned: set[bytes], out: Console) -> float:
         work: dict[str, int] = {}
         async with asyncio.timeout(_CATCH_UP_SECONDS):
             while work := await _unfinished(owner):
+                await asyncio.sleep(2)
                 await _replay(place, poisoned, out)
-                await asyncio.sleep(0.5)
             await _replay(place, poisoned, out)
     except TimeoutError:
         out.print(f"Still on its way after {_CATCH_UP_SECONDS} s: {work}")

@@ -66,13 +66,14 @@ class Strike:
     number: int
 
 
-def one_of_each(seed: int) -> list[Strike]:
+def one_of_each(seed: int, only: str = "") -> list[Strike]:
     """Every kind, at every server that it may strike: each alone, so that its recovery is its own."""
     random = Random(f"alone {seed}")
-    return [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind)]
+    strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind)]
+    return [strike for strike in strikes if only in strike.kind]
 
 
-def storm(seed: int, seconds: float) -> list[Strike]:
+def storm(seed: int, seconds: float, only: str = "") -> list[Strike]:
     """In order of their moments, over each other."""
     random = Random(f"storm {seed}")
     strikes: list[Strike] = []
@@ -81,7 +82,8 @@ def storm(seed: int, seconds: float) -> list[Strike]:
         times = int(often) + (random.random() < often % 1)
         begin, end = kind.part
         strikes += [_strike(random, kind, random.uniform(begin, end) * seconds, random.choice(kind.targets)) for _ in range(times)]
-    return sorted(strikes, key=lambda strike: strike.moment or 0.0)
+    chosen = [strike for strike in strikes if only in strike.kind]
+    return sorted(chosen, key=lambda strike: strike.moment or 0.0)
 
 
 def _alone(random: Random, kind: Kind) -> Iterable[str]:
