@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -22,7 +22,6 @@ from infra.verify.checks import CHECKS
 from infra.verify.compare import compare
 from infra.verify.deliveries import deliveries, look
 from infra.verify.finding import Finding
-from infra.verify.order import Order
 from infra.verify.progress import silent
 from infra.verify.report import verify
 from shared.contracts.envelope import Record
@@ -132,27 +131,6 @@ async def test_what_is_new_since_the_first_look_is_on_its_way(story: Lived) -> N
             findings, lag = compare(taken)
     assert [each for each in findings if not each.holds] == []
     assert lag["mdt not applied"].count > 0
-
-
-@pytest.mark.parametrize(
-    ("numbers", "is_compacted", "holds"),
-    [
-        ((1, 2, 3), False, True),
-        ((4, 5), False, True),
-        ((1, 3), True, True),
-        ((1, 3), False, False),
-        ((2, 1), False, False),
-        ((1, 2, 1, 2), False, True),
-        ((2, 1), True, False),
-        ((2, 1, 2), True, True),
-    ],
-)
-def test_first_occurrences_follow_the_numbers(numbers: Sequence[int], *, is_compacted: bool, holds: bool) -> None:
-    """What Kafka has dropped at the beginning does not matter; of a compacted topic anything but the newest may be gone."""
-    order, aggregate = Order(), (new_id().bytes, "mdt.case")
-    for number in numbers:
-        order.take(aggregate, 0, number, is_expired=False, is_compacted=is_compacted)
-    assert (not list(order.wrong)) == holds
 
 
 async def test_a_record_that_is_no_event_of_ours_is_found(story: Lived) -> None:

@@ -15,7 +15,7 @@ from shared.messaging.intake import Intake
 from shared.persistence import inbox
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
-from tests.chaos.defects.ground import Ground, consume, doing, relay
+from tests.chaos.defects.ground import Ground, consume, doing, relaying
 
 #: What reaches Rapid Care.
 URGENT: dict[str, Any] = {"route": "rapid-care", "service": "rapid-care", "urgency": "urgent", "reason": "urgent-deterioration"}
@@ -52,7 +52,7 @@ async def acknowledged_before_applied(ground: Ground, *, is_seeded: bool) -> Ver
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         ground.failing_once("rapid_care.inbox", _ADMINISTRATOR),
-        doing(relay(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database, kind)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database, kind)),
     ):
         await desk.routed(**URGENT)
         await desk.routed(nhs_number=SOMEBODY_ELSE, **URGENT)
@@ -67,7 +67,7 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         doing(
-            relay(ground, "referrals", desk.context.database),
+            relaying(ground, "referrals", desk.context.database),
             consume(ground, agents.WIRING, care.context.database, intake=InboxUnasked if is_seeded else Intake),
         ),
     ):

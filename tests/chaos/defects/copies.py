@@ -14,7 +14,7 @@ from shared.persistence.transaction import Transaction
 from tests.builders.navigation import NAVIGATOR, navigation
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY, referrals
-from tests.chaos.defects.ground import Ground, consume, doing, relay
+from tests.chaos.defects.ground import Ground, consume, doing, relaying
 
 _CONTENDED = "40001"
 _TO_NAVIGATION: dict[str, Any] = {"route": "navigation", "service": "care-navigation"}
@@ -38,7 +38,7 @@ async def lost_number(ground: Ground, *, is_seeded: bool) -> Verdict:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         navigation(ground.owner_url, ground.keys, MONDAY) as screens,
-        doing(relay(ground, "referrals", desk.context.database), consume(ground, navigation_agents.WIRING, screens.context.database)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, navigation_agents.WIRING, screens.context.database)),
     ):
         await screens.register(NAVIGATOR)
         async with ground.failing_once("navigation.task", _CONTENDED, at_commit=True):
@@ -54,7 +54,7 @@ async def stale_copy(ground: Ground, *, is_seeded: bool) -> Verdict:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relay(ground, "referrals", desk.context.database), consume(ground, wiring, care.context.database)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, wiring, care.context.database)),
     ):
         await desk.sent()
         joined = await desk.sent(story={"narrative": "He has fallen since, and his daughter stays with him."})

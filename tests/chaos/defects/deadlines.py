@@ -14,7 +14,7 @@ from shared.persistence.failures import INFRASTRUCTURE
 from tests.builders.rapid_care import RapidCare, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
-from tests.chaos.defects.ground import Ground, consume, doing, relay
+from tests.chaos.defects.ground import Ground, consume, doing, relaying
 
 _ADMINISTRATOR = "57P01"
 
@@ -72,7 +72,7 @@ async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relay(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database)),
     ):
         await desk.routed(**URGENT)
         await ground.until("rapid_care.response")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -22,6 +22,8 @@ from shared.messaging.handling import Wiring
 from shared.messaging.intake import Intake
 from shared.messaging.relay import Pace, Relay
 from shared.persistence.database import Database
+
+R = TypeVar("R", bound=Relay)
 
 PACE = Pace(standby=0.05, trouble=0.05)
 _LONGEST = 30
@@ -121,8 +123,13 @@ async def doing(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Task
         await asyncio.wait(tasks)
 
 
-def relay(ground: Ground, context: str, database: Database[Any], kind: type[Relay] = Relay) -> Awaitable[object]:
-    return kind(database, context, ground.kafka.bootstrap, prefix=ground.kafka.prefix, pace=PACE).run()
+def relay(ground: Ground, context: str, database: Database[Any], kind: type[R]) -> R:
+    return kind(database, context, ground.kafka.bootstrap, prefix=ground.kafka.prefix, pace=PACE)
+
+
+def relaying(ground: Ground, context: str, database: Database[Any]) -> Awaitable[object]:
+    """The sound one, at work."""
+    return relay(ground, context, database, Relay).run()
 
 
 async def consume(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -12,7 +13,8 @@ from shared.persistence.statements import Connection
 _AFTER = "SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
 _FORGET = "DELETE FROM outbox WHERE seq <= $1"
 _SHARE = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT 1 FOR UPDATE OF outbox SKIP LOCKED"
-_SLOW_SECONDS = 0.7
+_UNSENT = "SELECT count(*) FROM outbox"
+_A_MOMENT, _LONGEST = 0.5, 20
 
 
 class CursorRelay(Relay):
@@ -56,13 +58,26 @@ class SharingRelay(Relay):
 
 
 class SlowRelay(Relay):
-    """Whose way to Kafka is slow for a moment."""
+    """Whose way to Kafka is slow for a moment, when it holds an aggregate's first event."""
+
+    def __init__(self, *context: Any, **more: Any) -> None:
+        super().__init__(*context, **more)
+        self.holds = asyncio.Event()
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         if any(row["type"] == "referrals.referral.received.v1" for row in rows):
-            await asyncio.sleep(_SLOW_SECONDS)
+            self.holds.set()
+            await self._dawdle()
         await super()._send(producer, rows, sent)
+
+    async def _dawdle(self) -> None:
+        await asyncio.sleep(_A_MOMENT)
 
 
 class SlowSharingRelay(SlowRelay, SharingRelay):
-    """Both."""
+    """Slow until another has sent all that it has not taken itself."""
+
+    async def _dawdle(self) -> None:
+        async with asyncio.timeout(_LONGEST):
+            while await self._database.pool.fetchval(_UNSENT) > 1:
+                await asyncio.sleep(_A_MOMENT / 10)

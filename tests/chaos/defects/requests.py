@@ -1,38 +1,44 @@
 """A faulty way from a request to its effect."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from infra.verify.verdict import Verdict
-from shared.kernel.actor import SYSTEM, Actor
-from shared.persistence.database import Database
-from shared.persistence.idempotency import claim
-from shared.persistence.transaction import Cause, Once, Transaction
+from shared.kernel.ids import new_id
+from shared.persistence.database import Database, Handle
+from shared.persistence.idempotency import claim_all
+from shared.persistence.together import Together
+from shared.persistence.transaction import Once
 from tests.builders.referrals import MONDAY, Desk, a_body, referrals
 from tests.chaos.defects.ground import Ground
 
 _ADMINISTRATOR, _KEY = "57P01", "asked-once"
-_IS_KNOWN = "SELECT EXISTS (SELECT FROM idempotency WHERE actor_id = $1 AND key = $2)"
+_KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 
 
 class KeyAfterwards(Database[Any]):
-    """Looks whether a key is known, does the work, commits, and keeps the key in a transaction of its own."""
+    """Looks whether the keys are known, does the work, commits, and keeps the keys in a transaction of their own."""
 
-    @asynccontextmanager
-    async def transaction(
-        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: Once | None = None
-    ) -> AsyncIterator[Transaction[Any]]:
-        if once is None or await self.pool.fetchval(_IS_KNOWN, actor.id, once.key):
-            async with super().transaction(actor, cause, once) as tx:
-                yield tx
-            return
-        async with super().transaction(actor, cause) as tx:
-            yield tx
-        async with super().transaction(actor, cause) as later:
-            await claim(later, once)
+    def together(self, handle: Handle[Any, Any]) -> Together[Any, Any]:
+        async def in_two_transactions(requests: Sequence[Any]) -> Sequence[Any]:
+            asked = [(each.turn.actor, each.turn.once) for each in requests]
+            is_known = await self.pool.fetchval(_KNOWN, [once.key for _, once in asked])
+            async with self.transaction() as tx:
+                outcomes = await handle(requests if is_known else [_under_another_key(each) for each in requests], tx)
+            async with self.transaction() as later:
+                await claim_all(later, asked)
+            return outcomes
+
+        return Together(in_two_transactions)
+
+
+def _under_another_key(request: Any) -> Any:
+    """One that nobody sends again."""
+    once = Once(str(new_id()), request.turn.once.fingerprint)
+    return replace(request, turn=replace(request.turn, once=once))
 
 
 async def key_in_another_transaction(ground: Ground, *, is_seeded: bool) -> Verdict:
@@ -42,7 +48,7 @@ async def key_in_another_transaction(ground: Ground, *, is_seeded: bool) -> Verd
         opened = desk.context.database
         if is_seeded:
             transport.app.state.database = KeyAfterwards(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
-        async with ground.failing_once("referrals.idempotency", _ADMINISTRATOR):
+        async with ground.failing_once("referrals.idempotency", _ADMINISTRATOR, f"NEW.key = '{_KEY}'"):
             lines = [await _ask(desk), await _ask(desk)]
         log = ground.folder / "answers.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[3]
 async def cursor(ground: Ground, *, is_seeded: bool) -> Verdict:
     """A transaction that drew its numbers first commits last."""
     async with referrals(ground.owner_url, ground.keys, MONDAY) as desk:
-        async with doing(relay(ground, "referrals", desk.context.database, CursorRelay if is_seeded else Relay)):
+        async with doing(relay(ground, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
             async with ground.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
                 late = asyncio.create_task(desk.send(caller=desk.gp("W08")))
                 await ground.until("pg_locks", "locktype = 'advisory' AND NOT granted")
@@ -34,11 +34,12 @@ async def two_relays(ground: Ground, *, is_seeded: bool) -> Verdict:
     """The first has an aggregate's first event in its hands when the second comes."""
     first, second = (SlowSharingRelay, SharingRelay) if is_seeded else (SlowRelay, Relay)
     async with referrals(ground.owner_url, ground.keys, MONDAY) as desk, referrals(ground.owner_url, ground.keys, MONDAY) as other:
-        async with doing(
-            relay(ground, "referrals", desk.context.database, first), relay(ground, "referrals", other.context.database, second)
-        ):
+        slow = relay(ground, "referrals", desk.context.database, first)
+        async with doing(slow.run()):
             await desk.sent()
-            await ground.until_sent("referrals")
+            await slow.holds.wait()
+            async with doing(relay(ground, "referrals", other.context.database, second).run()):
+                await ground.until_sent("referrals")
         return await ground.judge(desk.context.clock)
 
 
