@@ -4,20 +4,21 @@ Each runs in a process of its own; instants are of the one clock of this machine
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from multiprocessing.synchronize import Event
 from time import time
 from uuid import UUID
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 #: Id of an event to the instant of something that happened to it.
 Instants = dict[UUID, float]
-_SILENCE_SECONDS = 8.0
 
 
-def hear(bootstrap: str, topic: str, seconds: float) -> Instants:
-    """When each record came that is sent from now on; ends after a long silence, or when the time is over."""
-    return asyncio.run(_hear(bootstrap, topic, seconds))
+def hear(bootstrap: str, topic: str, begun: Event, enough: Event) -> Instants:
+    """When each record came that was sent between `begun` and `enough`."""
+    return asyncio.run(_hear(bootstrap, topic, begun, enough))
 
 
 def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
@@ -25,17 +26,18 @@ def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
     return asyncio.run(_write(dsn, statement, rate, round(rate * seconds)))
 
 
-async def _hear(bootstrap: str, topic: str, seconds: float) -> Instants:
+async def _hear(bootstrap: str, topic: str, begun: Event, enough: Event) -> Instants:
     heard: Instants = {}
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="latest", fetch_max_wait_ms=100)
     await consumer.start()
     try:
         await consumer.seek_to_end()
-        last = until = time() + seconds
-        while time() < until and time() - last < _SILENCE_SECONDS:
-            records = await consumer.getmany(timeout_ms=100)
+        await asyncio.gather(*(consumer.position(partition) for partition in consumer.assignment()))
+        begun.set()
+        records: Mapping[TopicPartition, Sequence[ConsumerRecord]] = {}
+        while records or not enough.is_set():
+            records = await consumer.getmany(timeout_ms=200)
             at = time()
-            last = at if records else last
             for record in (each for batch in records.values() for each in batch):
                 heard.setdefault(UUID(dict(record.headers)["ce_id"].decode()), at)
     finally:

@@ -33,5 +33,6 @@ def answers(shots: Shots, *, success: Collection[int] = (201,), after: float = 0
         "p99": percentile(took, 0.99) * 1000,
         "worst": percentile(took, 1) * 1000,
         f"answers other than {min(success)}": len(kept) - len(took),
+        "unanswered": sum(status == 0 for *_, status in kept),
         "cores generator": shots.cpu_seconds / shots.wall_seconds,
     }

@@ -92,6 +92,20 @@ class Stage:
     async def apart(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.beside, work, *arguments)
 
+    @asynccontextmanager
+    async def along(self, work: Callable[..., T], *arguments: object) -> AsyncIterator["asyncio.Task[T]"]:
+        """`work` has begun before the block does, and is done after it; two events that it is given last say so."""
+        with multiprocessing.get_context("spawn").Manager() as shared:
+            begun, enough = shared.Event(), shared.Event()
+            task = asyncio.create_task(self.apart(work, *arguments, begun, enough))
+            while not (begun.is_set() or task.done()):
+                await asyncio.sleep(0.05)
+            if task.done():
+                await task  # says why
+            yield task
+            enough.set()
+            await task
+
     async def all_of(self, requests: Sequence[Request], caller: str) -> None:
         """Every one of them is answered with success; for what is prepared."""
         shots = await self.fire(requests, caller, seconds=_LONGEST_WAIT)

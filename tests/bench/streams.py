@@ -45,18 +45,18 @@ class Feed(asyncio.Protocol):
         self.begun.set()
 
 
-def follow(port: int, shared: bytes, navigators: list[str], open_: Event, enough: Event) -> Arrivals:
-    """Sets `open_` when every stream has begun, and gives everything that came until `enough` is set."""
-    return uvloop.run(_follow(port, shared, navigators, open_, enough))
+def follow(port: int, shared: bytes, navigators: list[str], begun: Event, enough: Event) -> Arrivals:
+    """Sets `begun` when every stream has begun, and gives everything that came until `enough` is set."""
+    return uvloop.run(_follow(port, shared, navigators, begun, enough))
 
 
-async def _follow(port: int, shared: bytes, navigators: list[str], open_: Event, enough: Event) -> Arrivals:
+async def _follow(port: int, shared: bytes, navigators: list[str], begun: Event, enough: Event) -> Arrivals:
     feeds: dict[str, Feed] = {}
     for start in range(0, len(navigators), _AT_ONCE):
         await asyncio.gather(*(_open(port, shared, each, feeds) for each in navigators[start : start + _AT_ONCE]))
     if refused := [feed.status for feed in feeds.values() if feed.status != HTTPStatus.OK]:
         raise RuntimeError(f"{len(refused)} streams were refused: {sorted(set(refused))}")
-    open_.set()
+    begun.set()
     while not enough.is_set():
         await asyncio.sleep(0.2)
     return {(name, number): at for name, feed in feeds.items() for number, at in _entries(feed)}

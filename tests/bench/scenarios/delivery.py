@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
 from shared.messaging import topics
 from shared.messaging.topics import TopicDeclaration
@@ -18,8 +19,7 @@ _REAL_TOPIC = "referrals.referral"
 _COMMITTED = """
 SELECT id, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float AS at FROM referrals.event
 WHERE topic = $1 AND recorded_at > to_timestamp($2)"""
-#: Until the listener reads.
-_SETTLE = 3.0
+_NOTICED_SECONDS = 12.0
 
 
 async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
@@ -27,10 +27,11 @@ async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
         statement = await one_event(stage)
         seconds = bench.pick(5.0, 12.0, 30.0)
         for _ in range(bench.runs):
-            hearing = await _hearing(stage, TOPIC, seconds)
-            dsn = stage.product.addresses.database_url
-            written = await stage.apart(listening.write, dsn, unsent(statement, "referrals"), _ROWS_PER_SECOND, seconds)
-            yield _between(written, await hearing)
+            async with _listening(stage, TOPIC) as heard:
+                dsn = stage.product.addresses.database_url
+                written = await stage.apart(listening.write, dsn, unsent(statement, "referrals"), _ROWS_PER_SECOND, seconds)
+                await stage.quiet()
+            yield _between(written, heard.result())
 
 
 async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
@@ -40,12 +41,12 @@ async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
         await stage.fire(stage.people.referrals(count), "gp", seconds=bench.pick(2.0, 10.0), rate=100.0)
         for _ in range(bench.runs):
             await stage.quiet()
-            hearing = await _hearing(stage, _REAL_TOPIC, seconds)
-            shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
-            heard = await hearing
+            async with _listening(stage, _REAL_TOPIC) as heard:
+                shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
+                await stage.quiet()
             rows = await stage.owner.fetch(_COMMITTED, _REAL_TOPIC, shots.begun_at)
             yield {
-                **_between({row["id"]: row["at"] for row in rows}, heard),
+                **_between({row["id"]: row["at"] for row in rows}, heard.result()),
                 "answers other than 201": sum(status != 201 for status in shots.status),
             }
 
@@ -54,7 +55,7 @@ async def one_event(stage: Stage) -> str:
     """The statement that writes a row like that of a real referral, on a topic that only the bench reads; `$1` is its id."""
     await topics.create(stage.product.addresses.kafka_bootstrap, [TopicDeclaration(TOPIC, False, 1)], stage.product.layout)
     await stage.all_of(stage.people.referrals(1), "gp")
-    await asyncio.sleep(4 * _SETTLE)  # the relay looks for new topics every ten seconds
+    await asyncio.sleep(_NOTICED_SECONDS)  # the relay looks for new topics every ten seconds
     return await copies(
         stage.owner,
         "referrals.event",
@@ -68,12 +69,8 @@ async def one_event(stage: Stage) -> str:
     )
 
 
-async def _hearing(stage: Stage, topic: str, seconds: float) -> "asyncio.Task[Instants]":
-    name = stage.product.layout.prefix + topic
-    bootstrap = stage.product.addresses.kafka_bootstrap
-    task = asyncio.create_task(stage.apart(listening.hear, bootstrap, name, seconds + 10 * _SETTLE))
-    await asyncio.sleep(_SETTLE)
-    return task
+def _listening(stage: Stage, topic: str) -> AbstractAsyncContextManager["asyncio.Task[Instants]"]:
+    return stage.along(listening.hear, stage.product.addresses.kafka_bootstrap, stage.product.layout.prefix + topic)
 
 
 def _between(committed: Instants, heard: Instants) -> Run:

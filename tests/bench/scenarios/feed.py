@@ -55,7 +55,7 @@ async def _run(stage: Stage, names: list[str], after: int, count: int) -> Run:
         shots = await stage.fire(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
         await stage.quiet()
     entries = await stage.owner.fetch(_ENTRIES, shots.begun_at)
-    came = followed.arrivals
+    came = followed.result()
     known = [row for row in entries if (row["navigator_id"], row["sequence"]) in came]
     took = [came[row["navigator_id"], row["sequence"]] - row["agreed_at"] for row in known]
     others = sum(status != 200 for status in shots.status)

@@ -1,12 +1,9 @@
 """Ten thousand navigators with their feeds open, each of whom something is told."""
 
 import asyncio
-import multiprocessing
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
 
-from infra.local.progress import timed
 from services.navigation.domain.navigator import id_of
 from tests.bench import streams
 from tests.bench.copies import copies, upto
@@ -32,13 +29,6 @@ _PORTIONS, _SPREAD_SECONDS = 100, 10.0
 _WAIT = 10.0
 
 
-@dataclass(slots=True)
-class Followed:
-    """Filled when the streams are closed."""
-
-    arrivals: Arrivals
-
-
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
     async with bench.stage() as stage:
         names = await navigators(stage, bench.pick(500, 10_000))
@@ -48,7 +38,7 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
                 held = memory(stage.product)["MiB api"]
                 spread = await _told(stage, [names[start::_PORTIONS] for start in range(_PORTIONS)], _SPREAD_SECONDS)
                 at_once = await _told(stage, [names], 0)
-            figures = {**_delays("at once", at_once, followed), **_delays("spread over 10 s", spread, followed)}
+            figures = {**_delays("at once", at_once, followed.result()), **_delays("spread over 10 s", spread, followed.result())}
             yield {**figures, "MiB api": held, "MiB api before": before}
 
 
@@ -64,24 +54,12 @@ async def navigators(stage: Stage, count: int) -> list[str]:
     return names
 
 
-@asynccontextmanager
-async def following(stage: Stage, names: Sequence[str]) -> AsyncIterator[Followed]:
+def following(stage: Stage, names: Sequence[str]) -> AbstractAsyncContextManager["asyncio.Task[Arrivals]"]:
     """Everybody's stream is open within the block, and what came is known after it."""
-    with multiprocessing.get_context("spawn").Manager() as shared:
-        are_open, enough, followed = shared.Event(), shared.Event(), Followed({})
-        headers = stage.headers("navigation-coordinator")
-        task = asyncio.create_task(stage.apart(streams.follow, stage.port, headers, list(names), are_open, enough))
-        with timed(stage.progress, f"Opening {len(names):,} streams"):
-            while not are_open.is_set() and not task.done():
-                await asyncio.sleep(0.1)
-        if task.done():
-            await task  # says why
-        yield followed
-        enough.set()
-        followed.arrivals = await task
+    return stage.along(streams.follow, stage.port, stage.headers("navigation-coordinator"), list(names))
 
 
-async def _told(stage: Stage, portions: Sequence[Sequence[str]], seconds: float) -> dict[tuple[str, int], float]:
+async def _told(stage: Stage, portions: Sequence[Sequence[str]], seconds: float) -> Arrivals:
     """One entry for everybody, a commit for each portion; when each was committed."""
     loop = asyncio.get_running_loop()
     since, began = await stage.owner.fetchval("SELECT clock_timestamp()"), loop.time()
@@ -92,8 +70,8 @@ async def _told(stage: Stage, portions: Sequence[Sequence[str]], seconds: float)
     return {(row["navigator_id"], row["sequence"]): row["at"] for row in await stage.owner.fetch(_COMMITTED, since)}
 
 
-def _delays(how: str, committed: dict[tuple[str, int], float], followed: Followed) -> Run:
-    came = [followed.arrivals[entry] - at for entry, at in committed.items() if entry in followed.arrivals]
+def _delays(how: str, committed: Arrivals, arrivals: Arrivals) -> Run:
+    came = [arrivals[entry] - at for entry, at in committed.items() if entry in arrivals]
     return {**{f"{name}, {how}": value for name, value in delays(came).items()}, f"never came, {how}": len(committed) - len(came)}
 
 
