@@ -6,7 +6,6 @@ Invariant: what falls short of its target is shown as such; a figure is never le
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from infra.local.progress import StatusLines
 from shared.clock import wall_clock
-from tests.bench.figures import Run
+from tests.bench.figures import Run, shown
 from tests.bench.machine import load_before, machine, versions
 from tests.bench.report import document, table
 from tests.bench.scenario import Scenario
@@ -32,7 +31,7 @@ async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[st
         found[scenario.name] = []
         async for figures in scenario.measure(bench):
             found[scenario.name].append(figures)
-            shown = "  ".join(f"{name} {value:,.4g}" for name, value in figures.items())
+            shown = "  ".join(f"{name} {shown(value)}" for name, value in figures.items())
             out.print(f"[bold]{scenario.name}[/] {shown}", highlight=False, soft_wrap=True)
     return found
 
@@ -54,9 +53,10 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     size = next((size for size in Size if getattr(asked, size)), Size.SHORT)
     out, load = Console(stderr=True), load_before()
     with StatusLines(out) as progress:
-        found = asyncio.run(run(chosen, Bench(asked.runs, size, progress), out))
-    told = {"command": f"python -m tests.bench {' '.join(sys.argv[1:])}".strip(), "date": f"{wall_clock():%Y-%m-%d}", "size": size}
-    return {**told, "load_before": load, "machine": machine(), "versions": versions(), "scenarios": found}
+        bench = Bench(asked.runs, size, progress)
+        found = asyncio.run(run(chosen, bench, out))
+    told = {"command": f'make bench ARGS="--{size} --runs {asked.runs}"', "date": f"{wall_clock():%Y-%m-%d}", "size": size}
+    return {**told, "load_before": load, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
 
 
 def _arguments() -> argparse.Namespace:

@@ -37,6 +37,11 @@ class Spread:
         return cls(min(values), median(values), max(values))
 
 
+def shown(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def percentile(values: Iterable[float], share: float) -> float:
     """The smallest value that so large a share of all values does not exceed (nearest rank); NaN of none."""
     ordered = sorted(values)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tests.bench.figures import Figure, Run, Spread
+from tests.bench.figures import Figure, Run, Spread, shown
 from tests.bench.prose import AFTER, BEFORE
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
@@ -43,9 +43,9 @@ def _cells(figure: Figure, runs: Sequence[Run]) -> list[str]:
     if figure.target is None:
         target, verdict = "", ""
     else:
-        target = f"{'at least' if figure.is_floor else 'at most'} {figure.target:,g} {figure.unit}"
+        target = f"{'at least' if figure.is_floor else 'at most'} {shown(figure.target)} {figure.unit}".strip()
         verdict = "yes" if figure.is_reached(spread.median) else "no"
-    return [*(f"{value:,.4g} {figure.unit}" for value in (spread.minimum, spread.median, spread.maximum)), target, verdict]
+    return [*(f"{shown(value)} {figure.unit}".strip() for value in (spread.minimum, spread.median, spread.maximum)), target, verdict]
 
 
 def _circumstances(result: Result) -> list[str]:
@@ -62,4 +62,4 @@ def _besides(scenario: Scenario, runs: Sequence[Run]) -> str:
     """The medians of everything that explains the figures."""
     promised = {figure.name for figure in scenario.figures}
     names = [name for name in runs[0] if name not in promised]
-    return "Also seen (medians): " + ", ".join(f"{name} {Spread.of([run[name] for run in runs]).median:,.3g}" for name in names) + "."
+    return "Also seen (medians): " + ", ".join(f"{name} {shown(Spread.of([run[name] for run in runs]).median)}" for name in names) + "."

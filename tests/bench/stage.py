@@ -44,6 +44,7 @@ class Bench:
     runs: int = 3
     size: Size = Size.SHORT
     progress: Progress = field(default_factory=Silent)
+    servers: dict[str, str] = field(default_factory=dict)  # their versions, once one was started
 
     def pick(self, quick: T, short: T, full: T | None = None, long: T | None = None) -> T:
         """The one of the size asked for; what is not given is as in the size below it."""
@@ -55,7 +56,9 @@ class Bench:
         """A product of its own for one scenario, thrown away afterwards; `clock_at` is for what happens on certain days only."""
         _allow_many_files()
         async with running(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
-            owner = await asyncpg.connect(product.addresses.database_url)
+            addresses = product.addresses
+            self.servers.update({"PostgreSQL": addresses.postgres_version, "Apache Kafka": addresses.kafka_version})
+            owner = await asyncpg.connect(addresses.database_url)
             with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as beside:
                 try:
                     yield Stage(product, owner, beside, self.progress)
