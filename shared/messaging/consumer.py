@@ -99,6 +99,7 @@ class Consumer:
         self.is_working = False
 
     async def _consume(self, stream: Any) -> None:
+        stream.enable_acks = False  # or faust acknowledges by itself what it reads between a failure here and its end: that would be lost
         async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
             await self._intake.apply([self._record(event) for event in events])
             for event in events:

@@ -31,7 +31,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=60, help="referrals a second")
     parser.add_argument("--seed", type=int, default=1, help="the same seed strikes alike")
     parser.add_argument("--outage", type=float, default=30, help="seconds without Kafka, to see the backlog drain; 0 for none")
-    parser.add_argument("--only", default="", help="kinds of faults with this in their name, for looking into one")
+    parser.add_argument("--only", default="", help="kinds of faults with one of these in their names (wipe,disk), for looking into them")
     parser.add_argument("--totals", nargs="?", const="", default=None, help="the file of totals; alone it prints their sum")
     return parser.parse_args()
 

@@ -70,7 +70,7 @@ def one_of_each(seed: int, only: str = "") -> list[Strike]:
     """Every kind, at every server that it may strike: each alone, so that its recovery is its own."""
     random = Random(f"alone {seed}")
     strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind)]
-    return [strike for strike in strikes if only in strike.kind]
+    return [strike for strike in strikes if _is_meant(strike, only)]
 
 
 def storm(seed: int, seconds: float, only: str = "") -> list[Strike]:
@@ -82,8 +82,12 @@ def storm(seed: int, seconds: float, only: str = "") -> list[Strike]:
         times = int(often) + (random.random() < often % 1)
         begin, end = kind.part
         strikes += [_strike(random, kind, random.uniform(begin, end) * seconds, random.choice(kind.targets)) for _ in range(times)]
-    chosen = [strike for strike in strikes if only in strike.kind]
+    chosen = [strike for strike in strikes if _is_meant(strike, only)]
     return sorted(chosen, key=lambda strike: strike.moment or 0.0)
+
+
+def _is_meant(strike: Strike, only: str) -> bool:
+    return any(part in strike.kind for part in only.split(","))
 
 
 def _alone(random: Random, kind: Kind) -> Iterable[str]:

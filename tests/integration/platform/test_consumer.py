@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -44,6 +45,13 @@ class Noting(Intake):
         if self.broken:
             raise self.broken
         await super().apply(records)
+
+
+class Alone(Consumer):
+    """Takes what it is given without Kafka."""
+
+    def _record(self, event: Any) -> Record:
+        return Record(TOPIC, 0, 0, event.key, event.value, ())
 
 
 @dataclass
@@ -129,6 +137,25 @@ async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_
             await until_applied(post, 3)
 
     assert await post.events_without_their_one_effect() == []
+
+
+async def test_nothing_is_acknowledged_between_a_failure_and_the_end_of_the_process(post: Post, kafka: Kafka) -> None:
+    """Faust goes on reading meanwhile, and would acknowledge by itself; what came just then in another partition would be lost."""
+    intake = Noting(post)
+    intake.broken = OSError("the database is away")
+    consumer = Alone(intake, GROUP, [TOPIC], kafka)
+    app = consumer._build()
+    app.flow_control.resume()
+    channel = app.channel()
+    stream = app.stream(channel)
+    await channel.send(key=b"person", value=b"event")
+
+    with pytest.raises(OSError, match="away"):
+        await consumer._consume(stream)
+    await asyncio.sleep(0.1)
+
+    assert not stream.enable_acks
+    await stream.stop()
 
 
 async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: Post, kafka: Kafka) -> None:
