@@ -1,7 +1,7 @@
 """Encryption of the restricted topics: JWE, direct A256GCM, under a ring of keys told apart by `kid`.
 
 Written out, because it is done for every referral and by every reader: a compact JWE under a direct key is three parts around one
-call of the cipher (RFC 7516 §7.1), at a twentieth of a general library's cost. A test opens with such a library what is sealed here.
+call of the cipher (RFC 7516), at a twentieth of a general library's cost. A test opens with such a library what is sealed here.
 """
 
 import os
