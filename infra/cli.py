@@ -76,12 +76,22 @@ def migrate(
 
 
 @app.command()
-def topics(bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS")]) -> None:
+def topics(
+    bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS")],
+    database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="The owner's address; only for --anew.")] = "",
+    *,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Delete them first, while no worker runs; the relays send their logs again.")
+    ] = False,
+) -> None:
     """Create the declared topics that are absent."""
+    from infra.anew import make_anew
     from infra.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
-    made = _run(create(bootstrap, declarations(), layout_of_environment()))
+    if anew and not database_url:
+        raise StackError("Name the owner's database in DATABASE_URL: the relays must know that their logs are to be sent again.")
+    made = _run(make_anew(bootstrap, database_url) if anew else create(bootstrap, declarations(), layout_of_environment()))
     out.print(f"Created: {', '.join(made)}" if made else "Every topic was there already.")
 
 

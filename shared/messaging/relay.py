@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared.messaging.ending import to_its_end
 from shared.messaging.shipment import BATCH_BYTES, Shipment, place
 from shared.persistence.database import Database
 from shared.persistence.failures import INFRASTRUCTURE
@@ -132,7 +133,7 @@ class Relay:
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
         until = monotonic() + self._pace.look_at_cluster
         while monotonic() < until:
-            await self._pause(await self._send_some(connection, producer))
+            await self._pause(await to_its_end(self._send_some(connection, producer)))
 
     async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         cluster = str((await admin.describe_cluster())["cluster_id"])

@@ -25,7 +25,7 @@ from shared.persistence.keeping import KEEP, Keep
 
 log = structlog.get_logger()
 
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 8.0  # a supervisor kills after ten
 
 
 @dataclass(frozen=True, slots=True)

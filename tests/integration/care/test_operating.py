@@ -18,7 +18,7 @@ from tests.integration.care.conftest import Served
 from tests.patience import LONGEST_WAIT
 
 _STRANGE_KEY = b"\xff[/bold]"
-_REFERRAL = {
+REFERRAL = {
     "nhs_number": "9434765919",
     "source": "gp",
     "reason": "urgent-deterioration",
@@ -65,7 +65,7 @@ async def test_what_is_parked_is_shown_replayed_by_its_key_and_applied(served: S
     async with _fault(owner, "rapid_care.person"):
         async with httpx.AsyncClient(base_url=served.url) as http:
             headers = {"Authorization": f"Bearer {served.token('GP')}", "Idempotency-Key": "parked"}
-            assert (await http.post("/referrals", json=_REFERRAL, headers=headers)).status_code == 201
+            assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
         first = await _until(owner, "SELECT min(id) FROM rapid_care.parked")
         told = await served.place.care("parked", "rapid_care", "--name", served.name)
         assert told.code == 0
