@@ -1,13 +1,14 @@
 """Requests that come at the same moment share a transaction: one round trip for each kind of row, and one fsync for all of them.
 
 Invariant: nobody is answered before the commit, and what refuses one never touches another: a group in which something breaks is
-undone, and each of its requests is tried alone (docs/adr/0028).
+undone, and each of its requests is tried alone (docs/adr/0029).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from shared.persistence.failures import INFRASTRUCTURE
 
@@ -38,7 +39,7 @@ class Together(Generic[Q, R]):
         self._handle, self._grouping = handle, grouping
         self._waiting: list[tuple[Q, asyncio.Future[R]]] = []
         self._busy: set[Hashable] = set()
-        self._lanes: set[asyncio.Task[Any]] = set()
+        self._lanes: set[asyncio.Task[None]] = set()
 
     async def ask(self, request: Q) -> R:
         """Goes with the next group. Raises what refuses it."""
@@ -48,18 +49,20 @@ class Together(Generic[Q, R]):
         return await answer
 
     def _open_lane(self) -> None:
-        if len(self._lanes) < self._grouping.lanes:
-            lane = asyncio.create_task(self._lane())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+        if len(self._lanes) < self._grouping.lanes:  # a lane belongs to nobody: it carries no request's trace
+            self._lanes.add(asyncio.create_task(self._lane(), context=Context()))
 
     async def _lane(self) -> None:
-        while group := self._next_group():
-            names = {name for request, _ in group for name in request.apart}
-            try:
-                await self._settle(group)
-            finally:
-                self._busy -= names
+        """Leaves at once when nothing is left for it: whoever asks a moment later opens another."""
+        try:
+            while group := self._next_group():
+                names = {name for request, _ in group for name in request.apart}
+                try:
+                    await self._settle(group)
+                finally:
+                    self._busy -= names
+        finally:
+            self._lanes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _next_group(self) -> list[tuple[Q, asyncio.Future[R]]]:
         """Those that have waited longest, each about something else than all others under way."""

@@ -113,13 +113,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(asyncpg.DataError, _unstorable)
 
 
-def refusal_response(refusal: DomainError) -> Response:
-    return problem_response(status_of(type(refusal)), refusal.code, refusal.detail, refusal.advice)
+def answer_to(problem: Exception) -> Response:
+    """What a request is answered that ended in this: a rule's refusal, trouble of the machinery, or a fault of ours."""
+    match problem:
+        case DomainError():
+            return problem_response(status_of(type(problem)), problem.code, problem.detail, problem.advice)
+        case asyncpg.DataError():
+            detail, advice = "A value cannot be stored.", "Send text without NUL characters, and numbers of a usual size."
+            return problem_response(422, "validation-failed", detail, advice)
+        case _ if isinstance(problem, (*INFRASTRUCTURE, *CONTENTION)):
+            advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
+            return problem_response(503, "temporarily-unavailable", "The service cannot answer now.", advice, headers={"Retry-After": "1"})
+        case _:
+            return internal_error()
 
 
 async def _domain(_: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
-    return refusal_response(refusal)
+    return answer_to(refusal)
 
 
 async def _already_answered(_: Request, repeated: Exception) -> Response:
@@ -150,14 +160,12 @@ async def _http(_: Request, refusal: Exception) -> Response:
 
 async def _unavailable(request: Request, trouble: Exception) -> Response:
     log.error("request.unavailable", route=_route(request), problem=type(trouble).__name__)
-    advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
-    return problem_response(503, "temporarily-unavailable", "The service cannot answer now.", advice, headers={"Retry-After": "1"})
+    return answer_to(trouble)
 
 
 async def _unstorable(request: Request, problem: Exception) -> Response:
     log.warning("request.unstorable", route=_route(request), problem=type(problem).__name__)
-    detail, advice = "A value cannot be stored.", "Send text without NUL characters, and numbers of a usual size."
-    return problem_response(422, "validation-failed", detail, advice)
+    return answer_to(problem)
 
 
 def internal_error() -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
+import structlog
 from fastapi import APIRouter, Response
 
 from services.referrals.api import bodies
@@ -13,8 +14,11 @@ from services.referrals.handlers.intake import Asked
 from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import AlreadyAnswered
 from shared.persistence.transaction import Once, Turn
-from shared.web.problems import problems, refusal_response
+from shared.telemetry.logs import frames
+from shared.web.problems import answer_to, problems
 from shared.web.request import IdempotencyKey, Unit
+
+log = structlog.get_logger()
 
 router = APIRouter(prefix="/batch")
 
@@ -36,7 +40,10 @@ async def _one(body: bodies.NewReferral, turn: Turn, unit: Unit) -> Response:
     except AlreadyAnswered as repeated:
         return Response(repeated.answer.body, repeated.answer.status)
     except DomainError as refusal:
-        return refusal_response(refusal)
+        return answer_to(refusal)
+    except Exception as problem:  # the others are told what became of theirs all the same
+        log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))
+        return answer_to(problem)
 
 
 def _item(answer: Response) -> bytes:

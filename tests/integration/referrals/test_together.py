@@ -114,6 +114,21 @@ async def test_a_batch_sent_again_is_answered_alike_and_nothing_is_done_twice(ow
         assert await _referrals(desk) == 30
 
 
+async def test_one_of_a_batch_that_somebody_holds_up_keeps_no_answer_from_the_others(owner_url: str, keys: Keys) -> None:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        one, held, two = _numbers(3)
+        known = await desk.sent(nhs_number=held)
+        async with desk.context.database.pool.acquire() as somebody, somebody.transaction():
+            await somebody.execute("SELECT FROM person WHERE id = $1 FOR UPDATE", UUID(known["person_id"]))
+            items = (await _batch(desk, [a_body(nhs_number=number) for number in (one, held, two)])).json()["items"]
+
+        assert [item["status"] for item in items] == [201, 503, 201]
+        assert items[1]["problem"]["code"] == "temporarily-unavailable"
+        again = (await _batch(desk, [a_body(nhs_number=number) for number in (one, held, two)])).json()["items"]
+        assert [item["status"] for item in again] == [201, 201, 201]
+        assert [again[0], again[2]] == [items[0], items[2]]
+
+
 async def test_a_key_of_another_batch_is_refused_for_each(owner_url: str, keys: Keys) -> None:
     async with referrals(owner_url, keys, MONDAY) as desk:
         one, two = _numbers(2)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import pytest
@@ -57,6 +58,32 @@ async def test_each_gets_its_own_answer_and_those_that_wait_go_together() -> Non
     assert await _ask(desk, [Request(number) for number in range(50)]) == [number * 10 for number in range(50)]
     assert len(desk.groups) < 10
     assert sorted(number for group in desk.groups for number in group) == list(range(50))
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_who_asks_when_a_lane_has_just_ended_is_not_left_waiting(lanes: int) -> None:
+    together = Together(Desk().handle, Grouping(lanes=lanes))
+
+    async def one_after_another(first: int) -> list[int]:
+        return [await together.ask(Request(first + number)) for number in range(20)]
+
+    async with asyncio.timeout(5):
+        assert list(await asyncio.gather(one_after_another(0), one_after_another(100))) == [
+            [number * 10 for number in range(first, first + 20)] for first in (0, 100)
+        ]
+
+
+async def test_a_lane_carries_nothing_of_the_request_that_opened_it() -> None:
+    trace = ContextVar("trace", default="nobody's")
+    seen: list[str] = []
+
+    async def handle(requests: Sequence[Request]) -> Sequence[int | Exception]:
+        seen.append(trace.get())
+        return [each.number for each in requests]
+
+    trace.set("the first one's")
+    await Together(handle).ask(Request(1))
+    assert seen == ["nobody's"]
 
 
 async def test_no_group_is_larger_than_allowed() -> None:
