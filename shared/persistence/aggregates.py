@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, VersionConflict
+from shared.persistence.gathered import Step
 from shared.persistence.statements import Reader, Statement
 from shared.persistence.transaction import Subject, Transaction, Turn
 
@@ -143,7 +144,7 @@ class Aggregates(Generic[A]):
         for state, before in changes:
             known = held.get(state.id)
             if not before or (known and known.version == before):
-                tx.gathered.put_off(statement, self._row(state, before))
+                tx.gathered.put_off_step(statement, self._row(state, before), Step(state.id, before, state.version))
                 held[state.id] = state
             else:
                 rest.append((state, before))

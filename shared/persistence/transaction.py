@@ -26,7 +26,7 @@ _RECORD_EVENTS = """
 WITH recorded AS (
     INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
                        actor_org, actor_role, traceparent, data, shelf)
-    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE clock_timestamp()::date END
+    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
                 $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
          AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
@@ -131,6 +131,10 @@ class Transaction(Reader, Generic[P]):
         """From here on changes that answer nothing go together: for a batch, which fails or succeeds as a whole."""
         self.gathered = Gathered(self.connection)
         self.connection = cast("Connection", self.gathered)
+
+    def ahead(self, question: str) -> dict[UUID, Any]:
+        """What a batch has read for a store's question, by the id that it is asked with; of a transaction that is no batch, nothing."""
+        return self.gathered.ahead(question) if self.gathered else {}
 
     async def write(self, statement: Statement, **values: Any) -> None:
         """A change that answers nothing."""

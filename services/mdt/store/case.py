@@ -71,7 +71,7 @@ _TAKEN = Statement(
 
 async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
     """The person's open case, locked; None when there is none."""
-    ahead = tx.gathered.held(_OF_PERSON) if tx.gathered else {}
+    ahead = tx.ahead(_OF_PERSON)
     found: UUID | None  # what was read ahead is right once: whoever asks may close the case, or open one
     found = ahead.pop(person_id) if person_id in ahead else await tx.fetch_value(_OPEN_OF_PERSON, person_id=person_id)
     return None if found is None else await cases.load(tx, found)
@@ -81,8 +81,7 @@ async def read_open_ahead(tx: Tx, person_ids: Sequence[PersonId]) -> None:
     """Before a batch about these people: what `open_case` will ask for."""
     rows = await tx.fetch(_OPEN_OF_PEOPLE, person_ids=list(person_ids))
     found = {row["person_id"]: cases.hold(tx, row).id for row in rows}
-    if tx.gathered:
-        tx.gathered.held(_OF_PERSON).update({person_id: found.get(person_id) for person_id in person_ids})
+    tx.ahead(_OF_PERSON).update({person_id: found.get(person_id) for person_id in person_ids})
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:

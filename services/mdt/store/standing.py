@@ -24,7 +24,7 @@ async def standings(reader: Reader, person_ids: Sequence[UUID], today: date) -> 
 
 
 async def standing_of(tx: Tx, person_id: UUID) -> Standing:
-    ahead = tx.gathered.held(_OF_PERSON) if tx.gathered else {}
+    ahead = tx.ahead(_OF_PERSON)  # right as often as it is asked: no event changes where somebody stands
     found = ahead if person_id in ahead else await standings(tx, [person_id], tx.policy.day_of(tx.now))
     return found.get(person_id, Standing())
 
@@ -32,5 +32,4 @@ async def standing_of(tx: Tx, person_id: UUID) -> Standing:
 async def read_standings_ahead(tx: Tx, person_ids: Sequence[UUID]) -> None:
     """Before a batch about these people: what `standing_of` will ask for."""
     found = await standings(tx, person_ids, tx.policy.day_of(tx.now))
-    if tx.gathered:
-        tx.gathered.held(_OF_PERSON).update({person_id: found.get(person_id, Standing()) for person_id in person_ids})
+    tx.ahead(_OF_PERSON).update({person_id: found.get(person_id, Standing()) for person_id in person_ids})

@@ -50,9 +50,10 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
 
 async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The last response to a referral, ended or not, locked."""
-    if tx.gathered and referral_id in (ahead := tx.gathered.held(_REFERRAL)):
-        found: Response | None = ahead.pop(referral_id)  # whoever asks may answer it: the next one must ask anew
-        return found
+    ahead = tx.ahead(_REFERRAL)
+    if referral_id in ahead:  # which one it is, not how it was then; and once only: whoever asks may make another
+        found: UUID | None = ahead.pop(referral_id)
+        return None if found is None else await responses.find(tx, found, lock=True)
     row = await tx.fetch_one(_LATEST, referral_id=referral_id)
     return None if row is None else responses.hold(tx, row)
 
@@ -60,9 +61,8 @@ async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
 async def read_latest_ahead(referral_ids: Sequence[UUID], *, tx: Tx) -> None:
     """Before a batch about these referrals: what `latest_of` will ask for."""
     rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
-    latest = {row["referral_id"]: responses.hold(tx, row) for row in rows}
-    if tx.gathered:
-        tx.gathered.held(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
+    latest = {row["referral_id"]: responses.hold(tx, row).id for row in rows}
+    tx.ahead(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from infra.keys import Keys
 from services.mdt import agents as mdt
 from services.rapid_care import agents as rapid_care
@@ -67,14 +69,16 @@ async def _left(context: Running, person: UUID, table: str) -> list[tuple[Any, .
     return [tuple(row) for rows in (events, states, timers, audit, copies) for row in rows]
 
 
-async def _compare(context: Running, wiring: Wiring, table: str) -> None:
+async def _compare(context: Running, wiring: Wiring, table: str, first: int) -> None:
+    """Each life one by one, and the same lives mixed: the `first` records of each as a batch, and what follows as another."""
     intake = Whole(context.database, wiring)
     alone, together = _records(context), _records(context)
     for _, records in alone:
         for record in records:
             await intake.apply([record])
-    mixed = [record for several in zip(*(_padded(records) for _, records in together), strict=True) for record in several if record]
-    await intake.apply(mixed)
+    rounds = list(zip(*(_padded(records) for _, records in together), strict=True))
+    for batch in filter(None, (rounds[:first], rounds[first:])):
+        await intake.apply([record for several in batch for record in several if record])
 
     for (one, _), (other, _) in zip(alone, together, strict=True):
         left = await _left(context, other, table)
@@ -94,14 +98,20 @@ class Whole(Intake):
         raise AssertionError(record.topic)
 
 
-async def test_rapid_care_is_left_the_same(owner_url: str, keys: Keys) -> None:
+#: Whole lives in one batch; or what began in one goes on in the next, which finds it stored.
+CUTS = pytest.mark.parametrize("first", [0, 2])
+
+
+@CUTS
+async def test_rapid_care_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
-        await _compare(desk.context, rapid_care.WIRING, "response")
+        await _compare(desk.context, rapid_care.WIRING, "response", first)
 
 
-async def test_the_meeting_is_left_the_same(owner_url: str, keys: Keys) -> None:
+@CUTS
+async def test_the_meeting_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
     async with meeting.mdt(owner_url, keys) as context:
-        await _compare(context, mdt.WIRING, "case")
+        await _compare(context, mdt.WIRING, "case", first)
 
 
 async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: str, keys: Keys) -> None:
