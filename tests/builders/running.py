@@ -33,6 +33,9 @@ from shared.web.tokens import Tokens
 
 E = TypeVar("E", bound=Event)
 
+#: The tables of the context's schema; what a partition holds is in its table.
+TABLES = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+
 #: Applications that no test uses at the moment: to make the routes of one takes longer than most tests.
 _IDLE: dict[tuple[object, ...], list[FastAPI]] = {}
 

@@ -47,7 +47,7 @@ async def test_another_answer_is_a_fault(story: Lived, name: str, said: str | No
 async def test_the_demo_tells_the_story_and_passes() -> None:
     code, said = await _care_demo()
 
-    assert code == 0
+    assert code == 0, said
     assert "102 minutes, met" in said
     verdict: dict[str, Any] = json.loads(said.splitlines()[-1])
     assert verdict["demo"] == "passed"

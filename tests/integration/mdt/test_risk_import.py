@@ -22,7 +22,7 @@ from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.persistence.transaction import Cause
 from tests.builders.mdt import mdt
 from tests.builders.population import HEADER, later, population, write
-from tests.builders.running import Running
+from tests.builders.running import TABLES, Running
 
 DALE, ANOTHER = "9990548609", "9000000009"
 FIRST = date(2014, 12, 1)
@@ -263,6 +263,6 @@ async def _standing(context: Running, nhs_number: str) -> Standing:
 
 async def _everything_written(context: Running) -> str:
     """Every row of the schema, as text."""
-    tables = await context.database.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'mdt'")
+    tables = await context.database.pool.fetch(TABLES)
     texts = [await context.database.pool.fetchval(f"SELECT string_agg(t::text, ' ') FROM \"{row[0]}\" AS t") for row in tables]  # noqa: S608
     return " ".join(text or "" for text in texts)

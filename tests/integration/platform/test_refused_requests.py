@@ -15,7 +15,7 @@ import pytest
 
 from infra.keys import Keys
 from shared.kernel.ids import new_id
-from tests.builders.running import Running
+from tests.builders.running import TABLES, Running
 from tests.integration.platform.doors import COMMANDS, CREATING, NOBODY, NOT_THEIRS, STRANGER, Door, Opening
 
 SECRET = "Mr Dale fell in his kitchen"
@@ -158,5 +158,5 @@ async def test_without_a_mistake_it_is_done(owner_url: str, keys: Keys, opening:
 async def contents(context: Running) -> dict[str, Any]:
     """Every row of every table of the context's schema."""
     pool = context.database.pool
-    names = [row["tablename"] for row in await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")]
+    names = [name for (name,) in await pool.fetch(TABLES)]
     return {name: await pool.fetch(f'SELECT to_jsonb(each)::text FROM "{name}" AS each ORDER BY 1') for name in names}  # noqa: S608  names of the catalogue
