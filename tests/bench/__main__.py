@@ -31,8 +31,8 @@ async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[st
         found[scenario.name] = []
         async for figures in scenario.measure(bench):
             found[scenario.name].append(figures)
-            shown = "  ".join(f"{name} {shown(value)}" for name, value in figures.items())
-            out.print(f"[bold]{scenario.name}[/] {shown}", highlight=False, soft_wrap=True)
+            line = "  ".join(f"{name} {shown(value)}" for name, value in figures.items())
+            out.print(f"[bold]{scenario.name}[/] {line}", highlight=False, soft_wrap=True)
     return found
 
 
