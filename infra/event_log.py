@@ -11,17 +11,19 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from infra.contexts import CONTEXTS
+from infra.kept import kept
 from infra.local.errors import StackError
 from infra.running import whereabouts
-from shared.persistence.keeping import KEEP, LEAST_LOG, LOG
+from shared.persistence.keeping import LEAST_LOG, LOG
 
 _PORTION = 10_000
 _MONTHS = """
 SELECT inhrelid::regclass::text AS name, to_date(right(relname, 7), 'YYYY_MM') AS first
 FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
 WHERE inhparent = CAST($1 AS regclass) AND relname ~ '^event_[0-9]{4}_[0-9]{2}$' ORDER BY relname"""
-#: Writers lock the log before the outbox; in that order nobody waits in a circle.
-_LOCKS = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event; LOCK TABLE {context}.outbox IN SHARE MODE"
+#: Whoever puts a row into the outbox holds the log too, and is waited for here. The outbox must not be locked as well: a writer whose
+#: statement is prepared locks it before the log, so both would wait in a circle.
+_LOCK = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event"
 _HAS_UNSENT = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
 _NOTE = "INSERT INTO {context}.trimmed (before) VALUES ($1) ON CONFLICT DO NOTHING"
 _STRAY = """
@@ -88,12 +90,16 @@ async def trim_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta
 
 
 async def resend(context: str, name: str, since: datetime, topic: str | None = None) -> int:
-    """Puts a part of a context's log back into its outbox. Raises StackError when the product's own consumers would take it as new."""
+    """Puts a part of a context's log back into its outbox.
+
+    Raises StackError when the product's own consumers would take it as new, Misconfigured.
+    """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
+    applied = kept().applied
     async with _owner(name) as owner:
-        if since < await owner.fetchval("SELECT now()") - KEEP.applied:
-            raise StackError(f"Consumers remember for {KEEP.applied.days} days what they applied: what is older they would apply again.")
+        if since < await owner.fetchval("SELECT now()") - applied:
+            raise StackError(f"Consumers remember for {applied.days} days what they applied: what is older they would apply again.")
         return await resend_log(owner, context, since, topic)
 
 
@@ -108,7 +114,7 @@ async def resend_log(owner: "asyncpg.Connection[asyncpg.Record]", context: str, 
 async def _remove(owner: "asyncpg.Connection[asyncpg.Record]", context: str, month: Month) -> bool:
     """Whether it could go. Raises asyncpg.LockNotAvailableError when somebody is at work for long: nothing is changed then."""
     async with owner.transaction():
-        await owner.execute(_LOCKS.format(context=context))
+        await owner.execute(_LOCK.format(context=context))
         if await owner.fetchval(_HAS_UNSENT.format(context=context, month=month.name)):
             return False
         await owner.execute(_NOTE.format(context=context), month.end)

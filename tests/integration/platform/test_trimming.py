@@ -4,9 +4,10 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
-from infra.event_log import resend_log, trim_logs
+from infra.event_log import resend, resend_log, trim_logs
 from infra.local.errors import StackError
 from shared.contracts.codes import PlaceOfCare
 from shared.contracts.mdt import CarePlanRecorded
@@ -16,6 +17,7 @@ from shared.persistence.keeping import LEAST_LOG
 from tests.integration.platform.parcels import Parcel, parcels, requested
 from tests.integration.platform.post import NOW, Post
 from tests.integration.platform.test_relay import on_kafka, relaying, until_sent
+from tests.patience import LONGEST_WAIT
 
 OLD = "rapid_care.event_2014_03"
 YEARS = timedelta(days=8 * 365)
@@ -43,6 +45,14 @@ async def write_words(post: Post, parcel: Parcel) -> None:
         await parcels.save(tx, Decision(found, [requested(found, NOW), words]))
 
 
+async def until_waiting(watching: "asyncpg.Connection[asyncpg.Record]", many: int) -> None:
+    """So many wait for the log."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rapid_care.event'::regclass"
+    async with asyncio.timeout(LONGEST_WAIT):
+        while await watching.fetchval(waiting) < many:
+            await asyncio.sleep(0.01)
+
+
 async def numbers(post: Post, parcel: Parcel) -> list[tuple[str, int]]:
     rows = await post.owner.fetch("SELECT topic, sequence FROM rapid_care.event WHERE subject = $1 ORDER BY seq", parcel.id)
     return [(row["topic"], row["sequence"]) for row in rows]
@@ -64,6 +74,25 @@ async def test_a_month_with_something_unsent_stays_and_goes_when_it_was_sent(pos
     rows = await post.owner.fetch("SELECT subject FROM rapid_care.event")
     assert [row["subject"] for row in rows] == [young.id]
     assert await post.owner.fetchval("SELECT before::text FROM rapid_care.trimmed") == "2014-04-01"
+
+
+async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: Post) -> None:
+    """Such a writer locks the outbox before the log; here it does so while the month's removal waits for the log."""
+    await recorded_in_2014(post, (await post.send()).id)
+    await post.send()  # prepares it anew, since the log has got a month
+    await post.owner.execute("DELETE FROM rapid_care.outbox")
+    reader = await asyncpg.connect(post.owner_url)
+    async with reader.transaction():
+        await reader.execute("LOCK TABLE rapid_care.event IN ACCESS SHARE MODE")
+        trimming = asyncio.create_task(trim_logs(post.owner, YEARS))
+        await until_waiting(reader, 1)
+        writing = asyncio.create_task(post.send())
+        await until_waiting(reader, 2)
+    await reader.close()
+
+    assert (await trimming).removed == [OLD]
+    assert (await writing).version == 1
+    assert await post.count("rapid_care.outbox JOIN rapid_care.event USING (seq)") == 1
 
 
 async def test_no_month_goes_that_a_new_cluster_would_be_sent(post: Post) -> None:
@@ -125,3 +154,16 @@ async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: Post, k
 
     keys = [record.key for record in await on_kafka(kafka)]
     assert (keys.count(str(old.person_id).encode()), keys.count(str(young.person_id).encode())) == (1, 2)
+
+
+async def test_no_more_is_sent_again_than_these_workers_remember(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", post.owner_url)
+    monkeypatch.setenv("CARE_KEEP_APPLIED", "P20D")
+    await post.send()
+    await post.owner.execute("DELETE FROM rapid_care.outbox")
+    today = await post.owner.fetchval("SELECT now()")
+
+    with pytest.raises(StackError, match="remember for 20 days"):
+        await resend("rapid_care", "default", today - timedelta(days=21))
+    assert await post.count("rapid_care.outbox") == 0
+    assert await resend("rapid_care", "default", today - timedelta(days=19)) == 1
