@@ -19,6 +19,8 @@ _HERE = Path(__file__).parent / "migrations"
 _APPEND_ONLY = ("event", "audit")
 #: The log is written and read through `event`, whose rights hold for all of it.
 _PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:log AS regclass)")
+#: No context makes any; one could stand before a table of the same name.
+_NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
 
 
 async def migrate(owner_url: str, roles: Roles) -> None:
@@ -67,6 +69,7 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
     connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
     connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
     connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    connection.exec_driver_sql(_NO_TEMPORARY_TABLES)
     connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{context}"')
 
 

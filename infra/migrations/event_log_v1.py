@@ -11,24 +11,30 @@ from sqlalchemy.dialects.postgresql import BYTEA
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
 
-#: What no month was made for lies in `event_default`, and is put into its month when that is made.
+#: What no month was made for lies in `event_default`, and is put into its month when that is made. It runs with the owner's rights, so
+#: it names every table with its schema: a temporary one of the caller's would be found first, and its triggers would run as the owner.
 _OPEN_MONTHS = """
-CREATE FUNCTION open_months(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION open_months(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = {context}, pg_temp AS $$
 DECLARE
     first date;
-    name text;
+    month text;
     made integer := 0;
 BEGIN
+    IF ahead > 12 THEN
+        RAISE EXCEPTION 'at most twelve months are made ahead' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('months ' || current_schema()));
-    FOR month IN 0..ahead LOOP
-        first := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => month);
-        name := to_char(first, '"event_"YYYY_MM');
-        CONTINUE WHEN to_regclass(name) IS NOT NULL;
-        EXECUTE format('CREATE TABLE %I (LIKE event INCLUDING DEFAULTS)', name);
+    FOR later IN 0..ahead LOOP
+        first := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => later);
+        month := to_char(first, '"{context}.event_"YYYY_MM');
+        CONTINUE WHEN to_regclass(month) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %s (LIKE {context}.event INCLUDING DEFAULTS)', month);
         EXECUTE format(
-            'WITH moved AS (DELETE FROM event_default WHERE shelf >= %L AND shelf < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
-            first, first + interval '1 month', name);
-        EXECUTE format('ALTER TABLE event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, first, first + interval '1 month');
+            'WITH moved AS (DELETE FROM {context}.event_default WHERE shelf >= %L AND shelf < %L RETURNING *)'
+            ' INSERT INTO %s SELECT * FROM moved',
+            first, first + interval '1 month', month);
+        EXECUTE format(
+            'ALTER TABLE {context}.event ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)', month, first, first + interval '1 month');
         made := made + 1;
     END LOOP;
     RETURN made;
@@ -62,7 +68,8 @@ def create() -> None:
     op.create_index("ix_event_correlation_id", "event", ["correlation_id"])
     op.execute("CREATE TABLE event_kept PARTITION OF event FOR VALUES FROM ('infinity') TO (MAXVALUE)")
     op.execute("CREATE TABLE event_default PARTITION OF event DEFAULT")
-    op.execute(_OPEN_MONTHS)
+    op.execute(_OPEN_MONTHS.format(context=op.get_bind().scalar(sa.text("SELECT current_schema()"))))
+    op.execute("REVOKE ALL ON FUNCTION open_months FROM PUBLIC")
     op.create_table("outbox", sa.Column("seq", sa.BigInteger, nullable=False), sa.PrimaryKeyConstraint("seq", name="pk_outbox"))
     op.create_table(
         "trimmed",

@@ -3,15 +3,24 @@
 import asyncpg
 import pytest
 
+from infra.keys import Keys
 from shared.contracts.codes import PlaceOfCare
 from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
 from shared.messaging.address import Kafka
 from shared.persistence.keeping import MONTHS_AHEAD, open_months
-from tests.integration.platform.parcels import parcels, requested
+from tests.integration.platform.parcels import a_parcel, parcels, requested, send
 from tests.integration.platform.post import NOW, Post
 from tests.integration.platform.test_relay import relaying, until_sent
 
+#: Tables of the caller's own in place of the log's, which keep whoever touches one.
+PLANT = """
+CREATE TEMPORARY TABLE event_default (LIKE event);
+INSERT INTO event_default SELECT * FROM event;
+CREATE TEMPORARY TABLE {month} (LIKE event);
+CREATE FUNCTION pg_temp.trip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'touched as %', current_user; END $$;
+CREATE TRIGGER trip BEFORE INSERT OR UPDATE OR DELETE ON event_default EXECUTE FUNCTION pg_temp.trip();
+CREATE TRIGGER trip BEFORE INSERT OR UPDATE OR DELETE ON {month} EXECUTE FUNCTION pg_temp.trip();"""
 LIES_IN = "SELECT tableoid::regclass::text FROM rapid_care.event WHERE subject = $1 ORDER BY seq"
 
 
@@ -35,6 +44,42 @@ async def test_what_no_month_was_made_for_is_kept_and_goes_into_its_month_when_t
 
     assert await post.owner.fetchval(LIES_IN, parcel.id) == await month(post)
     assert await post.count("rapid_care.outbox JOIN rapid_care.event USING (seq)") == 1
+
+
+async def test_no_table_of_the_callers_own_stands_in_for_the_log_when_a_month_is_made(post: Post) -> None:
+    name = await month(post)
+    await post.owner.execute(f"DROP TABLE {name}")
+    parcel = await post.send()
+    async with post.sender.database.pool.acquire() as role:
+        may = "SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), current_user)"
+        await post.owner.execute(await role.fetchval(may))
+        await role.execute(PLANT.format(month=name.removeprefix("rapid_care.")))
+
+        assert await role.fetchval("SELECT open_months(0)") == 1
+
+        assert await role.fetchval("SELECT count(*) FROM pg_temp.event_default") == 1
+        await role.execute("DISCARD TEMP")
+    assert await post.owner.fetchval(LIES_IN, parcel.id) == name
+    assert await post.count("rapid_care.event") == 1
+
+
+async def test_a_context_may_make_no_tables_of_its_own_not_even_for_a_while(post: Post, template: str, keys: Keys) -> None:
+    may = "SELECT has_database_privilege($1, $2, 'TEMPORARY')"
+    assert not await post.owner.fetchval(may, keys.roles.of("rapid_care"), template)
+
+
+async def test_no_more_than_a_year_is_made_ahead(post: Post) -> None:
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="twelve months"):
+        await post.sender.database.pool.execute("SELECT open_months(13)")
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour it is another day in one of them
+async def test_an_event_lies_at_the_day_in_utc_wherever_its_session_is(zone: str, post: Post) -> None:
+    async with post.sender.database.transaction() as tx:
+        await tx.connection.execute(f"SET LOCAL timezone = '{zone}'")
+        await send(tx, a_parcel(tx.now))
+
+    assert await post.count("rapid_care.event", "shelf = (recorded_at AT TIME ZONE 'UTC')::date") == 1
 
 
 async def test_a_restricted_event_lies_where_the_log_is_kept_whole(post: Post) -> None:
