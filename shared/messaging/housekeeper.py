@@ -1,6 +1,7 @@
 """Removes what the platform keeps only for a while, and makes the event log's next months, once an hour."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
@@ -23,13 +24,17 @@ class Housekeeper:
         self._database, self._context, self._keep = database, context, keep
 
     async def run(self) -> None:
-        """Runs until cancelled; trouble is the next hour's business, and stops nothing else."""
+        """Runs until cancelled; trouble is the next hour's business, and stops nothing else, not even the other half of this."""
         while True:
-            try:
-                made = await open_months(self._database)
-                removed = await remove_expired(self._database, self._keep)
-            except _TROUBLE as problem:
-                log.warning("housekeeper.trouble", context_name=self._context, problem=type(problem).__name__)
-            else:
-                log.info("housekeeper.removed", context_name=self._context, rows=removed, months_made=made)
+            made = await self._tried("months", open_months(self._database))
+            removed = await self._tried("expired", remove_expired(self._database, self._keep))
+            log.info("housekeeper.done", context_name=self._context, rows=removed, months_made=made)
             await asyncio.sleep(_EVERY_SECONDS)
+
+    async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
+        """How much it was; None when it could not be done."""
+        try:
+            return await work
+        except _TROUBLE as problem:
+            log.warning("housekeeper.trouble", context_name=self._context, duty=duty, problem=type(problem).__name__)
+            return None

@@ -9,6 +9,7 @@ from shared.persistence.keeping import KEEP, Keep, remove_expired
 from tests.integration.platform.parcels import PATIENCE
 from tests.integration.platform.post import NOW, Post
 from tests.integration.platform.test_timekeeper import timekeeper
+from tests.patience import LONGEST_WAIT
 
 RESTRICTED, PUBLIC = "referrals.person-record.recorded.v1", "rapid-care.response.requested.v1"
 
@@ -67,3 +68,17 @@ async def test_trouble_of_the_housekeeper_is_no_trouble_of_the_worker(post: Post
     assert not keeping.done()
     keeping.cancel()
     await asyncio.wait([keeping])
+
+
+async def test_what_is_expired_is_removed_also_when_a_month_cannot_be_made(post: Post) -> None:
+    await post.owner.execute("INSERT INTO navigation.inbox (event_id, type, applied_at) VALUES ($1, $2, '2000-01-01')", new_id(), PUBLIC)
+    await post.owner.execute("ALTER FUNCTION navigation.open_months RENAME TO months_closed")
+    keeping = asyncio.create_task(Housekeeper(post.receiver.database, "navigation", KEEP).run())
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            while await post.count("navigation.inbox"):
+                await asyncio.sleep(0.05)
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        await post.owner.execute("ALTER FUNCTION navigation.months_closed RENAME TO open_months")
