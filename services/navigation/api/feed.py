@@ -6,8 +6,12 @@ from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated
 
+import anyio
+import structlog
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from services.navigation.api.callers import Limit, NavigatorCode, Staff
 from services.navigation.api.navigator import readable
@@ -23,6 +27,7 @@ from shared.web.answers import Page
 from shared.web.problems import HttpRefusal, problems
 from shared.web.request import Unit
 
+log = structlog.get_logger()
 router = APIRouter(tags=["feeds"])
 
 _RETRY_MILLISECONDS = 2_000
@@ -64,13 +69,23 @@ async def follow_feed(
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
     streams = _streams(request)
-    return EventSourceResponse(
-        _events(streams.follow(navigator_id, after=seen, lasts=policy.stream_lasts)),
-        ping=policy.stream_heartbeat.total_seconds(),
-        sep="\n",
-        shutdown_event=streams.ending,
-        shutdown_grace_period=_GRACE_SECONDS,
+    return told(streams.follow(navigator_id, after=seen, lasts=policy.stream_lasts), policy, streams.ending)
+
+
+def told(entries: AsyncGenerator[Entry], policy: Policy, ending: anyio.Event) -> EventSourceResponse:
+    """The entries as events, until `ending`, or until the reader has taken nothing for as long as a heartbeat is apart from the next."""
+    heartbeat = policy.stream_heartbeat.total_seconds()
+    return _Told(
+        _events(entries), ping=heartbeat, sep="\n", send_timeout=heartbeat, shutdown_event=ending, shutdown_grace_period=_GRACE_SECONDS
     )
+
+
+class _Told(EventSourceResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:  # the reader's trouble, not ours; it comes again and resumes
+            log.info("stream.not-taken")
 
 
 async def _events(entries: AsyncGenerator[Entry]) -> AsyncIterator[ServerSentEvent]:

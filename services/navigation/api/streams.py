@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -26,13 +27,15 @@ _BEAT_SECONDS = 0.05
 _TROUBLE_SECONDS = 1.0
 _AT_ONCE = 200
 _OF_ALL_AT_ONCE = 2_000
+#: A reader who takes nothing costs no more memory than this; what is dropped is read again.
+_MOST_IN_HAND = 500
 
 
 @dataclass(eq=False, slots=True)
 class _Stream:
-    """What the poller has handed over, and the stream not yet passed on. Whoever is woken with nothing in hand looks for itself."""
+    """The last that the poller has handed over and the stream not passed on. Whoever is woken with nothing in hand looks for itself."""
 
-    handed: deque[Entry] = field(default_factory=deque)
+    handed: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MOST_IN_HAND))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hand(self, entry: Entry) -> None:
@@ -79,7 +82,7 @@ class Streams:
         self._open.setdefault(navigator_id, set()).add(stream)
         if self._poller is None or self._poller.done():
             self._listening.clear()
-            self._poller = asyncio.create_task(self._poll(), name="feed poller")
+            self._poller = asyncio.create_task(self._poll(), name="feed poller", context=Context())  # it carries no request's trace
         try:
             yield stream
         finally:
@@ -102,15 +105,17 @@ class Streams:
                 await stream.woken.wait()
         except TimeoutError:
             return False
-        return not self.ending.is_set()
+        is_over = asyncio.get_running_loop().time() >= end  # who is woken already waits for nothing, and no time runs out on it
+        return not is_over and not self.ending.is_set()
 
     async def _poll(self) -> None:
         place: int | None = None
         while self._open:
             try:
                 place, waits = await self._look(place)
-            except Exception as problem:  # whatever it was, streams must not sleep on it for ever
+            except Exception as problem:  # whatever it was, streams must not sleep on it for ever: each looks for itself, and ends
                 log.warning("streams.trouble", problem=type(problem).__name__)
+                self._wake_all()
                 waits = _TROUBLE_SECONDS
             self._listening.set()  # also in trouble, which the streams then have themselves
             if self.ending.is_set():

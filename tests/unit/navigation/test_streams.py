@@ -1,0 +1,142 @@
+"""Open streams of feeds end when they have to, cost no more than they may, and belong to no request."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, cast
+
+import anyio
+import pytest
+from starlette.types import Message
+
+from services.navigation.api.feed import told
+from services.navigation.api.streams import Streams, _is_behind, _Stream
+from services.navigation.domain.feed import Change
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Status
+from services.navigation.queries.feed import Entry
+from shared.contracts.codes import TaskKind
+from shared.kernel.ids import new_id
+from shared.persistence.database import Database
+from tests.builders.navigation import NAVIGATOR, at
+from tests.patience import LONGEST_WAIT
+
+HOUR = timedelta(hours=1)
+TRACE = ContextVar("trace", default="nobody's")
+
+
+class Quiet:
+    """A reader for whom nothing ever comes into any feed."""
+
+    async def fetch(self, *_: Any, **__: Any) -> list[Any]:
+        return []
+
+    async def fetch_value(self, *_: Any, **__: Any) -> int:
+        return 0
+
+
+class Desk:
+    """Where streams read. It is there until `is_away`, and notes on whose account it was asked."""
+
+    def __init__(self) -> None:
+        self.is_away, self.asked = False, list[str]()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Quiet]:
+        self.asked.append(TRACE.get())
+        if self.is_away:
+            raise ConnectionRefusedError
+        yield Quiet()
+
+
+def streams(desk: Desk) -> Streams:
+    return Streams(cast("Database[Any]", desk))
+
+
+def entry(sequence: int) -> Entry:
+    now, ids = at("15:00"), (new_id(), new_id())
+    return Entry(NAVIGATOR, sequence, now, Change.ASSIGNED, *ids, TaskKind.CASE_MANAGEMENT, Status.ASSIGNED, now, place=sequence)
+
+
+async def until_idle(desk: Desk) -> None:
+    """The poller has looked again and again, and every stream waits for it."""
+    asked = len(desk.asked)
+    async with asyncio.timeout(LONGEST_WAIT):
+        while len(desk.asked) < asked + 5:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_idle_stream_ends_when_the_database_goes_away() -> None:
+    desk = Desk()
+
+    async def follow() -> list[Entry]:
+        return [entry async for entry in streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR)]
+
+    following = asyncio.create_task(follow())
+    await until_idle(desk)
+    desk.is_away = True
+
+    async with asyncio.timeout(LONGEST_WAIT):
+        assert await following == []
+
+
+async def test_a_reader_who_takes_nothing_costs_no_more_memory_and_misses_nothing() -> None:
+    stream = _Stream()
+    for sequence in range(1, 10_001):
+        stream.hand(entry(sequence))
+
+    assert len(stream.handed) <= 500
+    assert stream.handed[-1].sequence == 10_000
+    assert _is_behind(stream, after=0)
+
+
+async def test_a_stream_whose_time_is_over_ends_though_there_is_more() -> None:
+    stream, now = _Stream(), asyncio.get_running_loop().time()
+    stream.hand(entry(1))
+
+    assert await streams(Desk())._goes_on(stream, end=now + 3600)
+    assert not await streams(Desk())._goes_on(stream, end=now)
+
+
+async def test_the_poller_carries_no_request_s_trace() -> None:
+    desk = Desk()
+    TRACE.set("the first reader's")
+    async with aclosing(streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR)) as entries:
+        following = asyncio.ensure_future(anext(entries))
+        await until_idle(desk)
+        following.cancel()
+        await asyncio.wait([following])
+
+    assert set(desk.asked[2:]) == {"nobody's"}
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_a_reader_whose_socket_takes_nothing_is_let_go(taken: int) -> None:
+    sent: list[Message] = []
+    is_closed = asyncio.Event()
+
+    async def entries() -> AsyncGenerator[Entry]:
+        try:
+            yield entry(1)
+            yield entry(2)
+        finally:
+            is_closed.set()
+
+    async def send(message: Message) -> None:
+        if len(sent) > taken:  # the answer's beginning, and so many of its parts
+            await asyncio.Event().wait()
+        sent.append(message)
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with asyncio.timeout(LONGEST_WAIT):
+        await told(entries(), Policy(stream_heartbeat=timedelta(seconds=0.05)), anyio.Event())(
+            {"type": "http", "method": "GET"}, receive, send
+        )
+
+    assert len(sent) == 1 + taken
+    assert is_closed.is_set() == bool(taken)
