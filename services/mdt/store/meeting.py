@@ -28,8 +28,9 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' diary'))"
 
 
 async def lock_diary(tx: Tx) -> None:
-    """One transaction at a time gives places or makes meetings: about five a week, so nobody waits, and nothing is counted wrong.
+    """One transaction at a time gives places or makes meetings, so nothing is counted wrong: about five a week, each in a moment.
 
-    Taken before any case is locked, so that two who list cannot wait for each other.
+    A batch of referrals has it until all of them are done, and whoever lists meanwhile waits for that. Taken before any case is
+    locked, so that two who list cannot wait for each other.
     """
     await tx.connection.execute(_LOCK)
