@@ -36,7 +36,8 @@ _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 _PENDING = """
 SELECT event.* FROM outbox JOIN event USING (seq)
 WHERE topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) AND shelf >= '{first}' ORDER BY seq LIMIT $1"""
-_FIRST = "SELECT least(now(), (SELECT recorded_at FROM event WHERE seq = (SELECT min(seq) FROM outbox)))::date - 1"
+_OLDEST = "SELECT min(seq) FROM outbox"
+_FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(shelf) FROM event WHERE seq >= $1)) - 1"
 _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _SENT = "WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[])) SELECT clock_timestamp()"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
@@ -159,10 +160,12 @@ class Relay:
     async def _know_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         """To ask for a topic that is absent would take seconds, and others wait meanwhile.
 
-        The day that the oldest unsent event was recorded is part of the statement, so that it is planned for the months since alone.
+        The earliest day since the oldest unsent event is part of the statement, so that it is planned for the months since alone. That
+        event's own number is given to the question, or it would be planned for a third of the log.
         """
         self._held.clear()
-        self._pending = _PENDING.format(first=await connection.fetchval(_FIRST))
+        oldest = await connection.fetchval(_OLDEST)
+        self._pending = _PENDING.format(first=await connection.fetchval(_FIRST, oldest))
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
         for row in await connection.fetch(_NOWHERE, self._topics):
             self._tell_held(row["topic"], "the topic is absent")

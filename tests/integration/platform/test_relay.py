@@ -118,6 +118,18 @@ async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_a
     assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(quick.id), str(late.id)}
 
 
+async def test_what_was_recorded_while_the_database_clock_stood_days_back_keeps_its_place(post: Post, kafka: Kafka) -> None:
+    person = new_id()
+    sent = [await post.send(person) for _ in range(3)]
+    back = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '3 days', shelf = shelf - 3 WHERE subject = $1"
+    await post.owner.execute(back, sent[1].id)
+
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    assert [read_envelope(record).subject for record in await on_kafka(kafka)] == [str(parcel.id) for parcel in sent]
+
+
 async def test_what_kafka_will_not_take_holds_back_its_key_and_nobody_else_and_goes_when_it_may(post: Post, kafka: Kafka) -> None:
     person = new_id()
     large = await post.send(person, Condition.FALL)
