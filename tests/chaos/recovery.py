@@ -6,6 +6,7 @@ after it has left the outbox. Flows again: it was applied by every context that 
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 _EVERY, _LONGEST = 0.1, 90.0
-_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+_LONGEST_LOOK = 10.0
 _NEWEST = """
 SELECT id, seq, extract(epoch FROM clock_timestamp() - recorded_at)::float AS age FROM referrals.event
 WHERE topic = 'referrals.person-record' ORDER BY seq DESC LIMIT 1"""
@@ -58,16 +59,16 @@ class Watch:
         self.backlog: list[tuple[float, int]] = []
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Whatever a server that is being killed answers with, it looks again."""
         while True:
-            try:
-                owner = await asyncpg.connect(self._url, timeout=5, command_timeout=20)
+            with suppress(Exception):
+                async with asyncio.timeout(_LONGEST_LOOK):
+                    owner = await asyncpg.connect(self._url, timeout=5, command_timeout=10)
                 try:
                     await self._follow(owner)
                 finally:
-                    await asyncio.shield(owner.close(timeout=2))
-            except _TROUBLE:
-                await asyncio.sleep(_EVERY)
+                    owner.terminate()
+            await asyncio.sleep(_EVERY)
 
     def recovery(self, after: float) -> Recovery:
         """As it is known now."""
