@@ -30,23 +30,28 @@ class Layout:
     min_in_sync: int = 1
 
 
-async def create(bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout) -> list[str]:
-    """Creates what is absent and says which those were; what exists is left alone. Raises KafkaError."""
+async def create(
+    bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout, *, patience: float = _WAIT_FOR_BROKERS_SECONDS
+) -> list[str]:
+    """Creates what is absent and says which those were; what exists is left alone.
+
+    Waits up to `patience` seconds for as many brokers as the layout asks for. Raises KafkaError.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
         cluster = await admin.describe_cluster()
         if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
             return await _ask_for(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
-        return await _create(admin, [_topic(declaration, layout) for declaration in declarations])
+        return await _create(admin, [_topic(declaration, layout) for declaration in declarations], patience)
     finally:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic]) -> list[str]:
+async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic], patience: float) -> list[str]:
     """A broker that the controller has not heard of for a moment cannot be given a topic: then it is asked again."""
     created: list[str] = []
-    until = monotonic() + _WAIT_FOR_BROKERS_SECONDS
+    until = monotonic() + patience
     while True:
         codes = {name: code for name, code, *_ in (await admin.create_topics(wanted)).topic_errors}
         created += [name for name, code in codes.items() if code == 0]
