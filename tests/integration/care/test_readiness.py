@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,11 @@ async def _answering(process: int | None) -> AsyncIterator[str]:
     """A server that answers every question with its process id, as `/livez` does."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps({"process": process}).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        await writer.drain()
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # whoever asked may have stopped waiting
+            await reader.readuntil(b"\r\n\r\n")
+            body = json.dumps({"process": process}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(answer, HOST, 0) as server:
