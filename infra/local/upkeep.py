@@ -11,7 +11,7 @@ from infra.local.postgres import LocalPostgres
 from infra.local.progress import Progress
 from infra.local.stack import Stack
 
-_PAUSE = 5
+_PAUSE = 1
 
 
 async def keep_running(stack: Stack) -> None:

@@ -3,12 +3,15 @@
 Topics are read one after the other and in small portions, so that what is in memory does not grow with what is there.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.structs import OffsetAndMetadata
 
 from infra.local.errors import StackError
 from infra.topics import declarations
@@ -39,8 +42,17 @@ class Broker:
 
     async def applied(self, context: str) -> Offsets:
         """How far the context's consumers have come: whatever lies before was settled there, and committed, when this is asked."""
-        done = await self._admin.list_consumer_group_offsets(f"{self._prefix}{context.replace('_', '-')}")
+        done = await self._group(f"{self._prefix}{context.replace('_', '-')}")
         return self._named({partition: each.offset for partition, each in done.items() if each.offset >= 0})
+
+    async def _group(self, name: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """A broker that is young has nobody yet who knows about groups; asked for one, it finds somebody."""
+        for _ in range(_SILENT_ROUNDS):
+            with suppress(GroupCoordinatorNotAvailableError):
+                found: Mapping[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(name)
+                return found
+            await asyncio.sleep(_WAIT_MS / 1000)
+        raise StackError(f"Kafka does not say how far the group {name} has come.")
 
     async def read(self, until: Offsets) -> AsyncIterator[Record]:
         """Every record before `until`, in the order of each partition. Raises StackError when Kafka does not give them."""

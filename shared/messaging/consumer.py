@@ -18,6 +18,7 @@ from mode import CrashingSupervisor
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
 from shared.messaging.intake import Intake
+from shared.messaging.unbroken import Unbroken
 from shared.telemetry import metrics
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class _App(faust.App):
     """
 
     settle: Callable[[Any], bool]
+    unbroken: Unbroken
 
     def _create_directories(self) -> None:
         """Makes none."""
@@ -45,6 +47,14 @@ class _App(faust.App):
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
         self.settle, consumer.ack = consumer.ack, _not_by_itself
+        seek_to_committed = consumer.seek_to_committed
+
+        async def seek() -> Any:
+            positions = await seek_to_committed()
+            self.unbroken.begin(positions)
+            return positions
+
+        consumer.seek_to_committed = seek
         return consumer
 
 
@@ -81,9 +91,10 @@ class Consumer:
         finally:
             self.is_working = False
             await app.stop()
+            await app.unbroken.close()
         raise ConsumerStopped(self._context) from app.crash_reason
 
-    def _build(self) -> faust.App:
+    def _build(self) -> _App:
         app = _App(
             self._group,
             broker=f"kafka://{self._bootstrap}",
@@ -98,6 +109,7 @@ class Consumer:
             web_enabled=False,
             loop=asyncio.get_running_loop(),
         )
+        app.unbroken = Unbroken(self._bootstrap)
         channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=self._group, concurrency=1)(self._consume)
         app.on_partitions_assigned.connect(self._note_assignment, weak=False)
@@ -111,10 +123,15 @@ class Consumer:
         self.is_working = False
 
     async def _consume(self, stream: Any) -> None:
-        async for events in stream.noack_take(BATCH, within=WITHIN_SECONDS):
+        app = stream.app
+        async for taken in stream.noack_take(BATCH, within=WITHIN_SECONDS):
+            # What was read before the partitions were given out anew is sent again.
+            events = [event for event in taken if event.message.generation_id == app.consumer_generation_id]
+            for event in events:
+                await app.unbroken.require(TopicPartition(*event.message.tp), event.message.offset)
             await self._intake.apply([self._record(event) for event in events])
             for event in events:
-                stream.app.settle(event.message)
+                app.settle(event.message)
 
     def _record(self, event: Any) -> Record:
         message = event.message

@@ -1,8 +1,8 @@
 """Applies arrived records, each once, in the order of their partition.
 
-A batch is one transaction. When anything in it raises, it is rolled back and done again record by record: a rule that
-says no settles the event as refused; what cannot be read, or fails again and again, is parked, and later records of
-its key behind it; trouble of the machinery is raised, so that nothing is acknowledged. When nothing but parking is left
+A batch is one transaction. When anything in it raises, it is rolled back and done again by halves, down to the one record that
+raises: a rule that says no settles the event as refused; what cannot be read, or fails again and again, is parked, and later records
+of its key behind it; trouble of the machinery is raised, so that nothing is acknowledged. When nothing but parking is left
 to do, the version is at fault: the intake stops, also after a restart, until an operator replays or acknowledges.
 """
 
@@ -64,14 +64,7 @@ class Intake:
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Raises the machinery's errors and TooManyParked; then nothing may be acknowledged."""
-        try:
-            await self._together(records)
-        except INFRASTRUCTURE:
-            raise
-        except Exception as problem:
-            log.warning("intake.one-by-one", context_name=self._wiring.context, records=len(records), problem=type(problem).__name__)
-            for record in records:
-                await self._alone(record)
+        await self._settle(records)
         await self._stop_when_too_many()
 
     async def may_go_on(self) -> bool:
@@ -92,6 +85,24 @@ class Intake:
                     await self._handle(arrived, tx)
         except DomainError as refusal:
             await self._refuse(waiting.record, refusal, waiting)
+
+    async def _settle(self, records: Sequence[Record]) -> None:
+        if len(records) == 1:
+            await self._alone(records[0])
+            return
+        try:
+            await self._together(records)
+        except INFRASTRUCTURE:
+            raise
+        except Exception as problem:
+            log.warning("intake.by-halves", context_name=self._wiring.context, records=len(records), problem=type(problem).__name__)
+            await self._by_halves(records)
+
+    async def _by_halves(self, records: Sequence[Record]) -> None:
+        """One that fails costs its batch a few transactions more, not one for each of the sound ones."""
+        middle = len(records) // 2
+        await self._settle(records[:middle])
+        await self._settle(records[middle:])
 
     async def _together(self, records: Sequence[Record]) -> None:
         async with self._database.transaction(SYSTEM) as tx:

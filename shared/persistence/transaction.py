@@ -110,8 +110,8 @@ class Transaction(Reader, Generic[P]):
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._answers: list[tuple[Any, ...]] = []
-        self._deadlines: list[tuple[UUID, str, datetime, UUID]] = []
-        self._cancelled: list[tuple[UUID, str]] = []
+        self._deadlines: dict[tuple[UUID, str], list[tuple[UUID, str, datetime, UUID]]] = {}
+        self._cancelled: dict[tuple[UUID, str], None] = {}
 
     @contextmanager
     def taking(self, turn: Turn) -> Iterator[None]:
@@ -165,12 +165,13 @@ class Transaction(Reader, Generic[P]):
             self._answers.append((self.actor.id, self.once.key, status, headers, body))
 
     def set_deadline(self, about: Subject, deadline: Deadline) -> None:
-        self._deadlines.append((about.id, deadline.kind, deadline.due_at, about.correlation_id))
+        row = (about.id, deadline.kind, deadline.due_at, about.correlation_id)
+        self._deadlines.setdefault((about.id, deadline.kind), []).append(row)
 
     def cancel_deadlines(self, subject: UUID, kind: str) -> None:
         """Those already stored, and those set earlier in this transaction."""
-        self._deadlines = [row for row in self._deadlines if row[:2] != (subject, kind)]
-        self._cancelled.append((subject, kind))
+        self._deadlines.pop((subject, kind), None)
+        self._cancelled[subject, kind] = None
 
     def recorded(self, subject: UUID, topic: str) -> int:
         """How many events of this transaction are about `subject` on `topic`."""
@@ -196,4 +197,5 @@ class Transaction(Reader, Generic[P]):
         if self._cancelled:
             await self.connection.execute(_CANCEL_TIMERS, self.now, *map(list, zip(*self._cancelled, strict=True)))
         if self._deadlines:
-            await self.connection.execute(_SET_TIMERS, *map(list, zip(*self._deadlines, strict=True)))
+            rows = [row for those in self._deadlines.values() for row in those]
+            await self.connection.execute(_SET_TIMERS, *map(list, zip(*rows, strict=True)))

@@ -25,6 +25,8 @@ _HARMLESS = (bool, float, UUID, date, type(None))
 _MOST_SENTENCES = 1000
 #: What uvicorn sets up for itself, also when it was started by its own command line: texts of exceptions, and addresses with queries.
 _SERVER_LOGS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+#: What no caller has a say in: the trace is taken over only in its exact form.
+_MADE_HERE = frozenset({"level", "timestamp", "trace_id", "traceparent"})
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 
@@ -83,7 +85,7 @@ class Libraries(logging.Handler):
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hides values under telling keys, and anything that looks like an NHS number wherever it stands."""
-    return {key: _clean(key, value) for key, value in event.items()}
+    return {key: value if key in _MADE_HERE else _clean(key, value) for key, value in event.items()}
 
 
 def frames(problem: BaseException) -> list[str]:

@@ -42,6 +42,7 @@ def create_app(
         docs_url=f"{prefix}/docs",
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Observed does it, in the words of shared/telemetry
     )
     app.state.tokens = tokens
     app.include_router(router)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import structlog
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
@@ -45,6 +46,10 @@ class Observed:
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
                 try:
                     await self._app(scope, receive, noting)
+                except asyncio.CancelledError:  # the server stops, and waits no longer
+                    if not status:
+                        await _unavailable("The service stops.")(scope, receive, noting)
+                    raise
                 except Exception as fault:
                     log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
                     if not status:  # half an answer cannot be taken back; the server ends its connection
@@ -81,8 +86,7 @@ class Timed:
         except TimeoutError:
             if has_begun:  # half an answer cannot be taken back
                 raise
-            late = problem_response(503, "temporarily-unavailable", "This took too long.", "Repeat the request unchanged.")
-            await late(scope, receive, send)
+            await _unavailable("This took too long.")(scope, receive, send)
 
 
 class Sized:
@@ -107,6 +111,10 @@ class Sized:
         await self._app(scope, receive, holding_back)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
+
+
+def _unavailable(detail: str) -> Response:
+    return problem_response(503, "temporarily-unavailable", detail, "Repeat the request unchanged.", headers={"Retry-After": "1"})
 
 
 def _route(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from shared.kernel.errors import VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.problems import MEDIA_TYPE, Problem
-from shared.web.request import ScopeCheck, if_match, once
+from shared.web.request import KEY_LENGTH, ScopeCheck, if_match, once
 
 Codes = Mapping[int, tuple[str, ...]]
 
@@ -28,6 +28,13 @@ _DEPENDENCIES: Mapping[object, Codes] = {
 }
 _SCHEMA = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _BEARER = {"type": "http", "scheme": "bearer", "description": "A JWT; `care token` issues one for development."}
+_KEY = {
+    "name": "idempotency-key",
+    "in": "header",
+    "required": True,
+    "description": "New for a new request; repeated with it",
+    "schema": {"type": "string", "maxLength": KEY_LENGTH},
+}
 _ERRORS = 400
 
 
@@ -57,6 +64,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     if any(isinstance(each.call, ScopeCheck) for each in _all(route.dependant)):
         operation["security"] = [{"HTTPBearer": []}]
+    if any(each.call is once for each in _all(route.dependant)):
+        operation.setdefault("parameters", []).append(_KEY)
     responses = operation["responses"]
     codes = {int(status): _told(response) for status, response in responses.items() if int(status) >= _ERRORS}
     for each in (*_codes(route.dependant), _BODY if "requestBody" in operation else {}):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
 from shared.persistence.database import Database, Handle
@@ -22,6 +23,8 @@ from shared.web.problems import HttpRefusal
 Q = TypeVar("Q", bound=Shareable)
 R = TypeVar("R")
 
+#: The longest Idempotency-Key.
+KEY_LENGTH = 128
 _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 
 
@@ -59,15 +62,17 @@ def version_of(if_match: str | None) -> int:
     return int(found[1])
 
 
-async def once(
-    request: Request,
-    idempotency_key: Annotated[str | None, Header(max_length=128, description="New for a new request; repeated with it")] = None,
-) -> Once:
-    if not idempotency_key:
-        advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
+async def once(request: Request) -> Once:
+    """What an Idempotency-Key stands for: the request as it was sent. Raises HttpRefusal 400 when it is absent."""
+    key = request.headers.get("idempotency-key")
+    advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
+    if not key:
         raise HttpRefusal(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
-    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body())
-    return Once(idempotency_key, asked.digest())
+    if len(key) > KEY_LENGTH:
+        too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "msg": f"At most {KEY_LENGTH} characters are taken"}
+        raise RequestValidationError([too_long])
+    line = b"%b %b?%b\n" % (request.method.encode(), request.scope["path"].encode(), request.scope["query_string"])
+    return Once(key, hashlib.sha256(line + await request.body()).digest())
 
 
 class UnitOfWork:

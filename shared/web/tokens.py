@@ -1,11 +1,12 @@
 """Bearer tokens: JWTs signed under a key of the deployment's JWKS, with an allow-listed algorithm."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
 from joserfc.jwk import KeySet
 
 from shared.clock import wall_clock
@@ -18,13 +19,29 @@ _TOKENS_REMEMBERED = 10_000
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who acts by a verified token, and between which seconds of the epoch it counts, leeway included."""
+
+    actor: Actor
+    begins: float
+    ends: float
+
+    def require_valid(self, now: int) -> None:
+        """Raises ExpiredTokenError, InvalidClaimError."""
+        if now >= self.ends:
+            raise ExpiredTokenError("exp")
+        if now < self.begins:
+            raise InvalidClaimError("nbf")
+
+
 class Tokens:
     """Reads who acts from a token. `audience` and `issuer` must match exactly."""
 
     def __init__(self, key_set: KeySet, *, issuer: str, audience: str) -> None:
         self._key_set = key_set
-        # A signature that was right stays right; what a token says, above all until when, is looked at every time.
-        self._claims_of = lru_cache(_TOKENS_REMEMBERED)(self._verified)
+        # What was right of a token stays right; between which instants it is, is looked at every time.
+        self._known = lru_cache(_TOKENS_REMEMBERED)(self._verified)
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(wall_clock().timestamp()),
             leeway=_LEEWAY_SECONDS,
@@ -42,16 +59,19 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise _unauthorised("token-missing", "This needs a bearer token.")
         try:
-            claims = self._claims_of(token)
-            self._claims.validate(claims)
+            known = self._known(token)
+            known.require_valid(int(wall_clock().timestamp()))
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except (JoseError, ValueError) as problem:
             raise _unauthorised("token-invalid", "The token is not valid here.") from problem
-        return _actor(claims)
+        return known.actor
 
-    def _verified(self, token: str) -> dict[str, Any]:
-        return jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
+    def _verified(self, token: str) -> _Known:
+        claims = jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
+        self._claims.validate(claims)
+        begins = max(claims.get("nbf", 0), claims.get("iat", 0)) - _LEEWAY_SECONDS
+        return _Known(_actor(claims), begins, claims["exp"] + _LEEWAY_SECONDS)
 
 
 def _actor(claims: dict[str, Any]) -> Actor:

@@ -15,12 +15,13 @@ from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import AlreadyAnswered
 from shared.persistence.transaction import Once, Turn
 from shared.telemetry.logs import frames
+from shared.web.direct import Direct
 from shared.web.problems import answer_to, problems
 from shared.web.request import IdempotencyKey, Unit
 
 log = structlog.get_logger()
 
-router = APIRouter(prefix="/batch")
+router = APIRouter(prefix="/batch", route_class=Direct)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())

@@ -22,10 +22,11 @@ from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.answers import Page
+from shared.web.direct import Direct
 from shared.web.problems import problems
 from shared.web.request import IdempotencyKey, Unit
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=Direct)
 
 
 @router.post(

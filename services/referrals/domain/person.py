@@ -4,8 +4,9 @@ Sources: domain.md AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
@@ -130,7 +131,7 @@ def register(
         locality=locality,
         story=received.story,
         number_as_typed=None if nhs_number else received.nhs_number,
-        **asdict(received.demographics) | {"residence": received.demographics.residence or policy.residence},
+        **_told(received.demographics) | {"residence": received.demographics.residence or policy.residence},
     )
     return Decision(person, [_recorded(person)])
 
@@ -180,8 +181,11 @@ def _who(person: Person, demographics: Demographics | None, locality: Locality) 
     """What was told replaces what was recorded; what was not told stays."""
     if demographics is None:
         return person
-    told = {field.name: getattr(demographics, field.name) for field in fields(demographics)}
-    return replace(person, locality=locality, **{name: value for name, value in told.items() if value is not None})
+    return replace(person, locality=locality, **{name: value for name, value in _told(demographics).items() if value is not None})
+
+
+def _told(demographics: Demographics) -> dict[str, Any]:
+    return {field.name: getattr(demographics, field.name) for field in fields(demographics)}
 
 
 def _answers(before: Story, now: Story) -> list[tuple[str | None, str | None]]:

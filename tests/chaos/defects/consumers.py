@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import faust
 from mode import OneForOneSupervisor
 
 from infra.verify.verdict import Verdict
@@ -25,7 +24,7 @@ _ADMINISTRATOR = "57P01"  # the database's connections are being ended
 class FaustDefaults(Consumer):
     """An agent as the manual of faust begins: it is acknowledged what was taken, and a new agent takes the next."""
 
-    def _build(self) -> faust.App:
+    def _build(self) -> Any:
         app = super()._build()
         app.conf.agent_supervisor = OneForOneSupervisor  # type: ignore[assignment]
         return app

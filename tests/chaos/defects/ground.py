@@ -26,7 +26,7 @@ from shared.persistence.database import Database
 R = TypeVar("R", bound=Relay)
 
 PACE = Pace(standby=0.05, trouble=0.05)
-_LONGEST = 30
+_LONGEST, _TRIES = 30, 5
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,22 @@ class Ground:
     @asynccontextmanager
     async def _trigger(self, table: str, body: str, *, at_commit: bool) -> AsyncIterator[None]:
         kind, moment = ("CONSTRAINT ", "DEFERRABLE INITIALLY DEFERRED ") if at_commit else ("", "")
-        await self.owner.execute(f"""
+        await self._change(f"""
             CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
                 $$ BEGIN {body} RETURN NEW; END $$;
             CREATE {kind}TRIGGER fault AFTER INSERT OR UPDATE ON {table} {moment}FOR EACH ROW EXECUTE FUNCTION fault()""")
         try:
             yield
         finally:
-            await self.owner.execute(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
+            await self._change(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
+
+    async def _change(self, sql: str) -> None:
+        """A change of a table locks its parts one by one, and may meet whoever works with them the other way round."""
+        for _ in range(_TRIES):
+            with suppress(asyncpg.DeadlockDetectedError):
+                await self.owner.execute(sql)
+                return
+        raise AssertionError(sql)
 
     async def _has(self, table: str, where: str, count: int) -> bool:
         return await self.count(table, where) >= count

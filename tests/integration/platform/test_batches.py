@@ -1,5 +1,6 @@
 """A batch reads ahead and writes behind; what it leaves is what its records would leave one by one."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -92,10 +93,10 @@ def _padded(records: list[Record]) -> list[Record | None]:
 
 
 class Whole(Intake):
-    """A batch that has to be done one by one after all would prove nothing."""
+    """A batch that has to be done in parts after all would prove nothing."""
 
-    async def _alone(self, record: Record) -> None:
-        raise AssertionError(record.topic)
+    async def _by_halves(self, records: Sequence[Record]) -> None:
+        raise AssertionError(records)
 
 
 #: Whole lives in one batch; or what began in one goes on in the next, which finds it stored.

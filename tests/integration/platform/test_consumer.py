@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from faust.types.tuples import ConsumerMessage
 
 from shared.contracts.codes import Condition
@@ -18,6 +19,7 @@ from shared.kernel.ids import new_id
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import BATCH, SESSION_SECONDS, Consumer, ConsumerStopped
 from shared.messaging.intake import Intake
+from shared.messaging.unbroken import RecordPassedOver
 from shared.persistence import parked
 from shared.telemetry import metrics
 from tests.integration.platform.parcels import TOPIC
@@ -152,6 +154,74 @@ async def test_faust_acknowledges_nothing_by_itself(post: Post, kafka: Kafka) ->
         message.ack(running.consumer.app.consumer)
 
         assert not message.acked
+
+
+class Forgetful(Opened):
+    """Its faust drops the second record of a partition once, as it may when partitions are given out anew."""
+
+    def _build(self) -> Any:
+        app = super()._build()
+        make, dropped = app._new_consumer, list[int]()
+
+        def forgetful() -> Any:
+            consumer = make()
+            hand_over = consumer.callback
+
+            async def forgetting(message: Any) -> None:
+                if message.offset == 1 and not dropped:
+                    dropped.append(message.offset)
+                    return
+                await hand_over(message)
+
+            consumer.callback = forgetting
+            return consumer
+
+        app._new_consumer = forgetful
+        return app
+
+
+async def test_a_record_that_faust_passes_over_is_not_lost(post: Post, kafka: Kafka) -> None:
+    person = new_id()
+    for _ in range(5):
+        await post.send(person)
+    async with relaying(post, kafka):
+        await until_sent(post)
+        forgetful = Forgetful(Noting(post), GROUP, [TOPIC], kafka)
+        with pytest.raises(ConsumerStopped) as stopped:
+            await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
+        assert isinstance(stopped.value.__cause__, RecordPassedOver)
+
+        async with consuming(post, kafka):
+            await until_applied(post, 5)
+
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_what_kafka_holds_no_longer_is_not_missed(post: Post, kafka: Kafka) -> None:
+    """Retention takes the beginning of a partition; a consumer that never read it goes on with what is there."""
+    person = new_id()
+    for _ in range(5):
+        await post.send(person)
+    async with relaying(post, kafka):
+        await until_sent(post)
+        await _take_away(kafka, 3)
+        async with consuming(post, kafka) as running:
+            await until_applied(post, 2)
+            assert not running.task.done()
+
+
+async def _take_away(kafka: Kafka, before: int) -> None:
+    """The records of every partition that has any, up to an offset."""
+    client = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    await admin.start()
+    try:
+        ends = await client.end_offsets(client.assignment())
+        await admin.delete_records({partition: RecordsToDelete(before_offset=before) for partition, end in ends.items() if end >= before})
+    finally:
+        await client.stop()
+        await admin.close()
 
 
 async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: Post, kafka: Kafka) -> None:

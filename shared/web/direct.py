@@ -1,0 +1,71 @@
+"""Routes that are called often: an endpoint that takes a JSON body, and what is read from the request, is called directly.
+
+The framework resolves any signature anew for each request, which costs more here than all rules together (docs/adr/0034). What the
+route says of itself in OpenAPI, and what it refuses, stays the same.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
+from inspect import signature
+from typing import Any, cast
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+
+#: Reads one parameter of an endpoint from the request.
+Reading = Callable[[Request], Awaitable[Any]]
+
+
+class Direct(APIRoute):
+    """A router's `route_class`; routes that take anything else are left to the framework."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        if not _is_plain(self.dependant):
+            return super().get_route_handler()
+        readings, endpoint = _readings(self.dependant), cast("Callable[..., Awaitable[Response]]", self.dependant.call)
+
+        async def handle(request: Request) -> Response:
+            return await endpoint(**{name: await read(request) for name, read in readings.items()})
+
+        return handle
+
+
+def _is_plain(route: Dependant) -> bool:
+    """Whether it answers itself, and takes at most a body besides what dependencies read from the request alone."""
+    answers = signature(route.call).return_annotation if route.call else None
+    is_read_from_request = not any(_parameters(each) or each.body_params or each.dependencies for each in route.dependencies)
+    is_body_all = not _parameters(route) and len(route.body_params) <= 1
+    return is_body_all and is_read_from_request and isinstance(answers, type) and issubclass(answers, Response)
+
+
+def _parameters(part: Dependant) -> Sequence[Any]:
+    return [*part.path_params, *part.query_params, *part.header_params, *part.cookie_params]
+
+
+def _readings(route: Dependant) -> Mapping[str, Reading]:
+    """By the parameter's name; who calls is looked at before the body is."""
+    found = {str(each.name): cast("Reading", each.call) for each in route.dependencies}
+    return found | {field.name: _body(TypeAdapter(cast("type[Any]", field.field_info.annotation))) for field in route.body_params}
+
+
+def _body(form: TypeAdapter[Any]) -> Reading:
+    async def read(request: Request) -> Any:
+        raw = await request.body()
+        if not raw:
+            raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
+        try:
+            return form.validate_json(raw) if _is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
+        except ValidationError as problem:
+            told = problem.errors(include_url=False, include_context=False, include_input=False)
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in told]) from None
+
+    return read
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    kind, _, form = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (form == "json" or form.endswith("+json"))

@@ -1,0 +1,58 @@
+"""A request that the server can wait for no longer is told to come again, in our own words."""
+
+import asyncio
+import json
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.web.middleware import Observed
+
+
+def _request() -> Scope:
+    return {"type": "http", "method": "POST", "path": "/referrals", "headers": []}
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _until_cancelled(app: Observed, began: asyncio.Event) -> list[Message]:
+    told: list[Message] = []
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    request = asyncio.create_task(app(_request(), _nothing, send))
+    await began.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    return told
+
+
+async def test_a_request_that_is_cut_off_is_told_to_be_repeated() -> None:
+    began = asyncio.Event()
+
+    async def slow(_: Scope, __: Receive, ___: Send) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    start, body = await _until_cancelled(Observed(slow, "referrals"), began)
+
+    assert start["status"] == 503
+    assert (b"retry-after", b"1") in start["headers"]
+    assert json.loads(body["body"])["code"] == "temporarily-unavailable"
+
+
+async def test_half_an_answer_is_not_followed_by_another() -> None:
+    began = asyncio.Event()
+
+    async def halfway(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        began.set()
+        await asyncio.Event().wait()
+
+    (start,) = await _until_cancelled(Observed(halfway, "referrals"), began)
+
+    assert start["status"] == 200
