@@ -31,6 +31,7 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "wal_level": "replica",
     "max_wal_size": "2GB",
+    "autovacuum_naptime": "5s",  # a new stack's tables grow from nothing: plans made for empty ones must not live for a minute
     "track_commit_timestamp": "on",
     "jit": "off",
     "timezone": "UTC",

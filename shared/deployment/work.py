@@ -1,9 +1,10 @@
 """Composes the worker of a context, and lives as it."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import uvloop
 
 from shared.deployment.settings import ContextSettings, Deployment, Misconfigured, read
 from shared.messaging.handling import Wiring
@@ -22,7 +23,7 @@ def live(settings: type[ContextSettings], policy: type[Any], wiring: Wiring, fir
     except Misconfigured as problem:
         sys.exit(f"The worker of {wiring.context} cannot start. {problem}")
     deployment.observe()
-    sys.exit(asyncio.run(_run(own, deployment, numbers, wiring, first)))
+    sys.exit(uvloop.run(_run(own, deployment, numbers, wiring, first)))
 
 
 async def _run(own: ContextSettings, deployment: Deployment, numbers: object, wiring: Wiring, first: First | None) -> int:
