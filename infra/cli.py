@@ -78,7 +78,9 @@ def migrate(
 @app.command()
 def topics(
     bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS")],
-    database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="The owner's address; only for --anew.")] = "",
+    database_url: Annotated[
+        str, typer.Option(envvar="DATABASE_URL", help="The owner's; topics that had to be made are given their logs again.")
+    ] = "",
     *,
     anew: Annotated[
         bool, typer.Option("--anew", help="Delete them first, while no worker runs; the relays send their logs again.")
@@ -86,12 +88,18 @@ def topics(
 ) -> None:
     """Create the declared topics that are absent."""
     from infra.anew import make_anew
+    from infra.established import establish
     from infra.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
     if anew and not database_url:
         raise StackError("Name the owner's database in DATABASE_URL: the relays must know that their logs are to be sent again.")
-    made = _run(make_anew(bootstrap, database_url) if anew else create(bootstrap, declarations(), layout_of_environment()))
+    if anew:
+        made = _run(make_anew(bootstrap, database_url))
+    elif database_url:
+        made = _run(establish(bootstrap, database_url, layout_of_environment()))
+    else:
+        made = _run(create(bootstrap, declarations(), layout_of_environment()))
     out.print(f"Created: {', '.join(made)}" if made else "Every topic was there already.")
 
 

@@ -24,6 +24,8 @@ WHERE inhparent = CAST($1 AS regclass) AND relname ~ '^event_[0-9]{4}_[0-9]{2}$'
 #: Whoever puts a row into the outbox holds the log too, and is waited for here. The outbox must not be locked as well: a writer whose
 #: statement is prepared locks it before the log, so both would wait in a circle.
 _LOCK = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event"
+#: Rows are not removed while others are sent again: each would see the other's rows as they were.
+_TURN = "SELECT pg_advisory_xact_lock(hashtext('rows of the log of ' || $1))"
 _HAS_UNSENT = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
 _NOTE = "INSERT INTO {context}.trimmed (before) VALUES ($1) ON CONFLICT DO NOTHING"
 _STRAY = """
@@ -106,7 +108,9 @@ async def resend(context: str, name: str, since: datetime, topic: str | None = N
 async def resend_log(owner: "asyncpg.Connection[asyncpg.Record]", context: str, since: datetime, topic: str | None = None) -> int:
     total, last = 0, 0
     while last is not None:
-        (row,) = await owner.fetch(_AGAIN.format(context=context), last, since, since.date(), topic, _PORTION)
+        async with owner.transaction():
+            await owner.execute(_TURN, context)
+            (row,) = await owner.fetch(_AGAIN.format(context=context), last, since, since.date(), topic, _PORTION)
         total, last = total + row["events"], row["last"]
     return total
 
@@ -125,6 +129,7 @@ async def _remove(owner: "asyncpg.Connection[asyncpg.Record]", context: str, mon
 async def _remove_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str, before: datetime) -> int:
     """What no month was made for, and what was superseded where the log is kept whole."""
     async with owner.transaction():
+        await owner.execute(_TURN, context)
         stray = await owner.execute(_STRAY.format(context=context), before.date())
         superseded = await owner.execute(_SUPERSEDED.format(context=context), before)
         rows = sum(int(done.removeprefix("DELETE ")) for done in (stray, superseded))

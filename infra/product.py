@@ -10,6 +10,7 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 from infra.environment import environment
+from infra.established import establish
 from infra.given_secrets import given_secrets
 from infra.guest import mark, own_database, own_topics
 from infra.keys import Keys, load_or_make
@@ -25,8 +26,7 @@ from infra.migrate import migrate
 from infra.readiness import until_ready
 from infra.running import Whereabouts, announced
 from infra.shifted_clock import jump
-from infra.topics import declarations, layout_of_environment
-from shared.messaging import topics
+from infra.topics import layout_of_environment
 from shared.messaging.topics import Layout
 
 
@@ -42,7 +42,7 @@ class Product:
     supervisor: Supervisor
 
     async def create_topics(self) -> list[str]:
-        return await topics.create(self.addresses.kafka_bootstrap, declarations(), self.layout)
+        return await establish(self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progre
     with timed(progress, "Bringing the schemas to their newest version"):
         await migrate(addresses.database_url, keys.roles)
     with timed(progress, "Creating the topics that are absent"):
-        await topics.create(addresses.kafka_bootstrap, declarations(), layout)
+        await establish(addresses.kafka_bootstrap, addresses.database_url, layout)
 
 
 async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:

@@ -43,7 +43,7 @@ async def serve(out: Console, *, name: str, port: int) -> None:
 
 @asynccontextmanager
 async def _kept_running(product: Product) -> AsyncIterator[None]:
-    upkeep = asyncio.create_task(keep_running(product.stack))
+    upkeep = asyncio.create_task(keep_running(product.stack, product.create_topics))
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
 from infra.demo.calendar import day
+from infra.established import establish
 from infra.local import nursery
 from infra.local.home import stack_folders
 from infra.local.kafka import LocalKafka
@@ -29,8 +30,6 @@ from infra.local.upkeep import keep
 from infra.product import Place, prepared
 from infra.readiness import until_ready
 from infra.running import Whereabouts, announced
-from infra.topics import declarations
-from shared.messaging import topics
 from tests.chaos.control import VARIABLE, WORKERS, Control
 from tests.chaos.disk import Disk, own_disk
 from tests.chaos.proxy import Link
@@ -65,8 +64,8 @@ class Ground:
 
     def keep(self) -> None:
         """Whatever server ends is started again."""
-        for name, server in (("kafka", self.kafka), ("postgres", self.postgres)):
-            self._keeping[name] = asyncio.create_task(keep(server, Silent()))
+        self._keeping["kafka"] = asyncio.create_task(keep(self.kafka, Silent(), self._establish))
+        self._keeping["postgres"] = asyncio.create_task(keep(self.postgres, Silent()))
 
     async def stop_keeping(self, *names: str) -> None:
         for name in names or tuple(self._keeping):
@@ -79,9 +78,13 @@ class Ground:
         await self.stop_keeping("kafka")
         try:
             await self.kafka.wipe()
-            await topics.create(self.kafka.bootstrap, declarations(), self.place.layout)
+            await self._establish()
         finally:
-            self._keeping["kafka"] = asyncio.create_task(keep(self.kafka, Silent()))
+            self._keeping["kafka"] = asyncio.create_task(keep(self.kafka, Silent(), self._establish))
+
+    async def _establish(self) -> None:
+        """What `care up` does when its broker is back."""
+        await establish(self.kafka.bootstrap, self.place.addresses.database_url, self.place.layout)
 
     async def ready(self, program: str, within: float = 60) -> None:
         """Returns when this worker says that it is. Raises TimeoutError."""

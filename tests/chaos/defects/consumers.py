@@ -50,7 +50,7 @@ async def acknowledged_before_applied(ground: Ground, *, is_seeded: bool) -> Ver
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        ground.failing_once("rapid_care.inbox", _ADMINISTRATOR),
+        ground.raising("rapid_care.inbox", _ADMINISTRATOR, times=1),
         doing(relaying(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database, kind)),
     ):
         await desk.routed(**URGENT)

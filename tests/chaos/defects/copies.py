@@ -41,7 +41,7 @@ async def lost_number(ground: Ground, *, is_seeded: bool) -> Verdict:
         doing(relaying(ground, "referrals", desk.context.database), consume(ground, navigation_agents.WIRING, screens.context.database)),
     ):
         await screens.register(NAVIGATOR)
-        async with ground.failing_once("navigation.task", _CONTENDED, at_commit=True):
+        async with ground.raising("navigation.task", _CONTENDED, times=1, at_commit=True):
             await desk.routed(**_TO_NAVIGATION)
             await ground.until("navigation.feed_entry")
         return await ground.judge(desk.context.clock)

@@ -51,7 +51,7 @@ async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
     async with _requested(ground) as care:
         care.context.clock.advance(timedelta(hours=3))
         kind = SettlesAfterwards if is_seeded else Timekeeper
-        async with ground.failing_once("rapid_care.timer", _ADMINISTRATOR, "NEW.kind = 'breach' AND NEW.state = 'fired'"):
+        async with ground.raising("rapid_care.timer", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
             await _act_twice(care, kind(care.context.database, agents.WIRING))
         return await ground.judge(care.context.clock)
 

@@ -48,7 +48,7 @@ async def key_in_another_transaction(ground: Ground, *, is_seeded: bool) -> Verd
         opened = desk.context.database
         if is_seeded:
             transport.app.state.database = KeyAfterwards(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
-        async with ground.failing_once("referrals.idempotency", _ADMINISTRATOR, f"NEW.key = '{_KEY}'"):
+        async with ground.raising("referrals.idempotency", _ADMINISTRATOR, when=f"NEW.key = '{_KEY}'", times=1):
             lines = [await _ask(desk), await _ask(desk)]
         log = ground.folder / "answers.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))

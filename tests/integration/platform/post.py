@@ -20,6 +20,7 @@ from shared.contracts.envelope import Record, to_headers
 from shared.kernel.ids import new_id
 from shared.messaging.handling import Wiring
 from shared.messaging.shipment import envelope_of
+from tests.builders.faults import FaultyDatabase
 from tests.builders.running import Running, running
 from tests.integration.platform import parcels, receiving, routes
 from tests.integration.platform.parcels import Behaviour, Parcel
@@ -29,7 +30,7 @@ NOW = datetime(2015, 3, 16, 9, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Post:
+class Post(FaultyDatabase):
     """`owner` is a connection that may look at everything."""
 
     sender: Running
@@ -72,41 +73,6 @@ class Post:
             WHERE type LIKE '%.requested.v1' OR type LIKE '%.accepted.v1'
             GROUP BY event.id HAVING count(event_id) <> 1""")
         return [row["id"] for row in rows]
-
-    @asynccontextmanager
-    async def raising(self, table: str, code: str, *, times: int = 1_000_000, at_commit: bool = False) -> AsyncIterator[None]:
-        """Meanwhile the first `times` writes to `table` fail with the SQLSTATE `code`, at once or only when they are committed."""
-        await self.owner.execute("CREATE SEQUENCE fault_count")
-        fault = f"IF nextval('fault_count') <= {times} THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{code}'; END IF;"
-        async with self._trigger(table, fault, at_commit=at_commit):
-            yield
-        await self.owner.execute("DROP SEQUENCE fault_count")
-
-    @asynccontextmanager
-    async def slow_commits(self, table: str, when: str) -> AsyncIterator[None]:
-        """Transactions that wrote a row of `table` for which `when` holds commit only when the block ends."""
-        async with self._trigger(table, f"IF {when} THEN PERFORM pg_advisory_xact_lock(1); END IF;", at_commit=True):
-            await self.owner.execute("SELECT pg_advisory_lock(1)")
-            try:
-                yield
-            finally:
-                await self.owner.execute("SELECT pg_advisory_unlock(1)")
-
-    @asynccontextmanager
-    async def _trigger(self, table: str, body: str, *, at_commit: bool) -> AsyncIterator[None]:
-        kind, moment = ("CONSTRAINT ", "DEFERRABLE INITIALLY DEFERRED ") if at_commit else ("", "")
-        await self.owner.execute(f"""
-            CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
-                $$ BEGIN {body} RETURN NEW; END $$;
-            CREATE {kind}TRIGGER fault AFTER INSERT OR UPDATE ON {table} {moment}FOR EACH ROW EXECUTE FUNCTION fault()""")
-        try:
-            yield
-        finally:
-            await self.owner.execute(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
-
-    async def count(self, table: str, where: str = "true") -> int:
-        found: int = await self.owner.fetchval(f"SELECT count(*) FROM {table} WHERE {where}")  # noqa: S608  names from the tests
-        return found
 
 
 @asynccontextmanager

@@ -1,0 +1,49 @@
+"""Declared topics that are absent are made; on a broker that the relays know, they are given again what the logs hold for them.
+
+A broker that has lost its topics but not its name, after its disk was full for instance, is no other cluster to the relays: they would
+go on with what is new, and what nobody had read yet would be lost.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+
+from infra.event_log import resend_log
+from infra.topics import declarations
+from shared.messaging.relay import Pace
+from shared.messaging.topics import Layout, TopicDeclaration, create
+
+_LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+async def establish(bootstrap: str, database_url: str, layout: Layout) -> list[str]:
+    """The names of the topics that were made. Raises KafkaError."""
+    made = await create(bootstrap, declarations(), layout)
+    if made:
+        await _give_again([each for each in declarations() if layout.prefix + each.name in made], bootstrap, database_url)
+    return made
+
+
+async def _give_again(topics: Sequence[TopicDeclaration], bootstrap: str, database_url: str) -> None:
+    cluster = await _cluster(bootstrap)
+    owner = await asyncpg.connect(database_url, server_settings={"timezone": "UTC"})
+    try:
+        horizon: datetime = await owner.fetchval("SELECT now() - CAST($1 AS interval)", Pace().horizon)
+        for topic in topics:
+            context = topic.name.partition(".")[0].replace("-", "_")
+            if await owner.fetchval(_LAST_CLUSTER.format(context=context)) == cluster:
+                await resend_log(owner, context, _EVER if topic.is_compacted else horizon, topic.name)
+    finally:
+        await owner.close()
+
+
+async def _cluster(bootstrap: str) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()
