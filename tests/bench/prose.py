@@ -32,6 +32,27 @@ AFTER = """
   gathered and a checkpoint is made. What is measured on them is the real code.
 - Memory is the proportional set size: what processes share is divided among them.
 
+## What falls short, and what was tried
+- **Both cores are full** in intake, batch, reads, response and delivery under intake: the cores of the processes add up to 1.8. At 206
+  referrals a second one costs about 8.7 ms of processor time with everything on: API 1.7, the four workers 3.7, PostgreSQL 1.4,
+  Kafka 1.1. 1,000 a second would need 2 ms for all of it.
+  Tried: group commit and one statement for each kind of row (ADR 0029), batches that read ahead and write behind (0031), the
+  relay's own batches (0028), intake called without the framework's resolving (0034: API 2.4 to 1.8 ms), a plan of the relay's
+  question that does not depend on statistics and uvloop in the workers (with intake as the measure, minutes apart: 160 to 175/s
+  before, 178 to 252/s after). Not tried: several API processes, which would share the same two cores; consumers without faust,
+  whose part of a worker's time is more than a third by a profile (tasks made for each record, tables of offsets written for a log
+  that nobody reads).
+- **Routed to response, and plans to streams**: what is asked, 300 and 50 journeys a second of several requests each, is more than is
+  done; so what is shown is the length of the queue, not of the way.
+- **10,000 open feeds**: entries are looked for by one query for all feeds, and written to the streams by one process, one after the
+  other. What takes the seconds has not been profiled.
+- **Commit to Kafka on a quiet machine**: consumers apply the same 500 events a second on the same two cores. Not profiled anew.
+- **Relay from a backlog**: the worker and its PostgreSQL session take 0.8 cores each. Not profiled anew.
+- **Consumers catching up**: see ADR 0031 for what was gained; the rest is faust's and the handlers' about equally.
+- **Deadlines**: idle, one wakes up to 60 ms late; 200,000 overdue ones take 40 s. Not profiled anew.
+- **Risk import**: a bare COPY of the file takes half a second; reading the scores with every check takes two, finding who crossed a
+  level two more. Not begun.
+
 ## What was left out
 - Networks and TLS: everything is on one machine, over its loopback and a unix socket.
 - More than one API process, replicas, and more than one broker.

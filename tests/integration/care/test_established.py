@@ -49,9 +49,9 @@ async def _lose(topic: str, bootstrap: str) -> None:
         await admin.close()
 
 
-@pytest.mark.parametrize("is_known", [True, False], ids=["a broker that the relay knows", "another one, to which it sends all by itself"])
+@pytest.mark.parametrize("last", [None, "of before"], ids=["a broker that the relay knows", "another one, to which it sends all by itself"])
 async def test_a_topic_that_was_lost_is_given_its_log_again(
-    is_known: bool, own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
+    last: str | None, own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     layout = Layout(prefix=f"{new_id().hex}.", partitions=1)
     made = await establish(addresses.kafka_bootstrap, own_url, layout)
@@ -60,14 +60,14 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
         relay = Relay(desk.context.database, "referrals", addresses.kafka_bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05))
         await desk.sent()
         await _send_everything(relay, owner)
-        if not is_known:
-            await owner.execute("UPDATE referrals.relay_state SET cluster_id = 'of before'")
+        if last:
+            await owner.execute("UPDATE referrals.relay_state SET cluster_id = $1", last)
         await _lose(layout.prefix + _LOST, addresses.kafka_bootstrap)
 
         assert await establish(addresses.kafka_bootstrap, own_url, layout) == [layout.prefix + _LOST]
 
         waiting = dict(await owner.fetch(_WAITING))
-        assert waiting == ({_LOST: await owner.fetchval(_OF_TOPIC, _LOST)} if is_known else {})
+        assert waiting == ({_LOST: await owner.fetchval(_OF_TOPIC, _LOST)} if last is None else {})
         await _send_everything(relay, owner)
 
 
