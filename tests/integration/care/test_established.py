@@ -66,7 +66,7 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
 
         assert await establish(addresses.kafka_bootstrap, own_url, layout) == [layout.prefix + _LOST]
 
-        waiting = dict(await owner.fetch(_WAITING))
+        waiting = {row["topic"]: row["count"] for row in await owner.fetch(_WAITING)}
         assert waiting == ({_LOST: await owner.fetchval(_OF_TOPIC, _LOST)} if last is None else {})
         await _send_everything(relay, owner)
 
