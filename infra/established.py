@@ -20,15 +20,17 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 async def establish(bootstrap: str, database_url: str, layout: Layout) -> list[str]:
-    """The names of the topics that were made. Raises KafkaError."""
-    made = await create(bootstrap, declarations(), layout)
-    if made:
-        await _give_again([each for each in declarations() if layout.prefix + each.name in made], bootstrap, database_url)
-    return made
+    """The names of the topics that were made. Raises KafkaError.
+
+    First they are given again, then made: whoever is interrupted in between, or finds the broker away, begins anew.
+    """
+    cluster, there = await _what_is_there(bootstrap)
+    if absent := [each for each in declarations() if layout.prefix + each.name not in there]:
+        await _give_again(absent, cluster, database_url)
+    return await create(bootstrap, declarations(), layout)
 
 
-async def _give_again(topics: Sequence[TopicDeclaration], bootstrap: str, database_url: str) -> None:
-    cluster = await _cluster(bootstrap)
+async def _give_again(topics: Sequence[TopicDeclaration], cluster: str, database_url: str) -> None:
     owner = await asyncpg.connect(database_url, server_settings={"timezone": "UTC"})
     try:
         horizon: datetime = await owner.fetchval("SELECT now() - CAST($1 AS interval)", Pace().horizon)
@@ -40,10 +42,11 @@ async def _give_again(topics: Sequence[TopicDeclaration], bootstrap: str, databa
         await owner.close()
 
 
-async def _cluster(bootstrap: str) -> str:
+async def _what_is_there(bootstrap: str) -> tuple[str, set[str]]:
+    """The name of the cluster, and its topics."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        return str((await admin.describe_cluster())["cluster_id"])
+        return str((await admin.describe_cluster())["cluster_id"]), set(await admin.list_topics())
     finally:
         await admin.close()
