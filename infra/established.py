@@ -11,11 +11,11 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.event_log import resend_log
-from infra.topics import declarations
+from infra.topics import declarations, last_cluster
+from shared.contracts.event import producer_of
 from shared.messaging.relay import Pace
 from shared.messaging.topics import Layout, TopicDeclaration, create
 
-_LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,8 +35,8 @@ async def _give_again(topics: Sequence[TopicDeclaration], cluster: str, database
     try:
         horizon: datetime = await owner.fetchval("SELECT now() - CAST($1 AS interval)", Pace().horizon)
         for topic in topics:
-            context = topic.name.partition(".")[0].replace("-", "_")
-            if await owner.fetchval(_LAST_CLUSTER.format(context=context)) == cluster:
+            context = producer_of(topic.name)
+            if await last_cluster(owner, context) == cluster:
                 await resend_log(owner, context, _EVER if topic.is_compacted else horizon, topic.name)
     finally:
         await owner.close()

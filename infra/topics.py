@@ -1,13 +1,15 @@
-"""The declared topics, read from infra/kafka/topics.yaml, and how they are laid out here."""
+"""The declared topics, read from infra/kafka/topics.yaml, how they are laid out here, and on which cluster they were last."""
 
 import os
 from pathlib import Path
 
+import asyncpg
 import yaml
 
 from infra.local.errors import StackError
 from shared.messaging.topics import Layout, TopicDeclaration
 
+_LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
 FILE = Path(__file__).parent / "kafka" / "topics.yaml"
 
 
@@ -26,6 +28,12 @@ def layout_of_environment() -> Layout:
         replication=_number("CARE_TOPIC_REPLICATION", 1),
         min_in_sync=_number("CARE_TOPIC_MIN_IN_SYNC", 1),
     )
+
+
+async def last_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> str | None:
+    """The Kafka cluster that the context's relay sent to last; None before it ever did."""
+    found: str | None = await owner.fetchval(_LAST_CLUSTER.format(context=context))
+    return found
 
 
 def _number(variable: str, default: int) -> int:

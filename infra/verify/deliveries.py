@@ -20,7 +20,7 @@ import asyncpg
 import orjson
 
 from infra.contexts import CONTEXTS
-from infra.topics import declarations
+from infra.topics import declarations, last_cluster
 from infra.verify.broker import Broker, Offsets
 from infra.verify.check import since
 from infra.verify.finding import Tally
@@ -28,6 +28,7 @@ from infra.verify.spill import Spill
 from infra.wiring import WIRINGS
 from shared.clock import wall_clock
 from shared.contracts.envelope import Record, Undecodable, read_envelope
+from shared.contracts.event import producer_of
 from shared.messaging.topics import TopicDeclaration
 from shared.persistence.keeping import Keep
 
@@ -58,7 +59,6 @@ WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)
 AND NOT EXISTS (SELECT FROM {consumer}.inbox WHERE event_id = event.id)
 AND NOT EXISTS (SELECT FROM {producer}.outbox WHERE outbox.seq = event.seq)"""
 _PARKED = "SELECT headers FROM {context}.parked"
-_LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ class Deliveries:
         self.tell("Reading Kafka", total, total)
 
     async def _take_log(self, owner: "asyncpg.Connection[asyncpg.Record]", number: int, topic: TopicDeclaration) -> None:
-        context = topic.name.partition(".")[0].replace("-", "_")
-        last = await owner.fetchval(_LAST_CLUSTER.format(context=context))
+        context = producer_of(topic.name)
+        last = await last_cluster(owner, context)
         query = _COMMITTED.format(
             context=context,
             bytes=_DIGEST_BYTES,

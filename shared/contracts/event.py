@@ -51,7 +51,12 @@ class Event(Value):
 
 def producer(event: type[Event]) -> str:
     """The context that emits it, as its Python package: `rapid_care`."""
-    return event.TOPIC.partition(".")[0].replace("-", "_")
+    return producer_of(event.TOPIC)
 
 
-__all__ = ["UUID", "Code", "Day", "Event", "Instant", "Value", "producer"]
+def producer_of(topic: str) -> str:
+    """The same, of what a topic is called without its prefix."""
+    return topic.partition(".")[0].replace("-", "_")
+
+
+__all__ = ["UUID", "Code", "Day", "Event", "Instant", "Value", "producer", "producer_of"]

@@ -8,12 +8,11 @@ from http import HTTPStatus
 
 import structlog
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
-from shared.web.problems import internal_error, problem_response
+from shared.web.problems import internal_error, unavailable
 
 log = structlog.get_logger()
 
@@ -48,7 +47,7 @@ class Observed:
                     await self._app(scope, receive, noting)
                 except asyncio.CancelledError:  # the server stops, and waits no longer
                     if not status:
-                        await _unavailable("The service stops.")(scope, receive, noting)
+                        await unavailable("The service stops.")(scope, receive, noting)
                     raise
                 except Exception as fault:
                     log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
@@ -86,7 +85,7 @@ class Timed:
         except TimeoutError:
             if has_begun:  # half an answer cannot be taken back
                 raise
-            await _unavailable("This took too long.")(scope, receive, send)
+            await unavailable("This took too long.")(scope, receive, send)
 
 
 class Sized:
@@ -111,10 +110,6 @@ class Sized:
         await self._app(scope, receive, holding_back)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
-
-
-def _unavailable(detail: str) -> Response:
-    return problem_response(503, "temporarily-unavailable", detail, "Repeat the request unchanged.", headers={"Retry-After": "1"})
 
 
 def _route(scope: Scope) -> str:

@@ -123,7 +123,7 @@ def answer_to(problem: Exception) -> Response:
             return problem_response(422, "validation-failed", detail, advice)
         case _ if isinstance(problem, (*INFRASTRUCTURE, *CONTENTION)):
             advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
-            return problem_response(503, "temporarily-unavailable", "The service cannot answer now.", advice, headers={"Retry-After": "1"})
+            return unavailable("The service cannot answer now.", advice)
         case _:
             return internal_error()
 
@@ -166,6 +166,11 @@ async def _unavailable(request: Request, trouble: Exception) -> Response:
 async def _unstorable(request: Request, problem: Exception) -> Response:
     log.warning("request.unstorable", route=_route(request), problem=type(problem).__name__)
     return answer_to(problem)
+
+
+def unavailable(detail: str, advice: str = "Repeat the request unchanged.") -> Response:
+    """The answer to what may succeed a moment later."""
+    return problem_response(503, "temporarily-unavailable", detail, advice, headers={"Retry-After": "1"})
 
 
 def internal_error() -> Response:
