@@ -10,11 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.contexts import CONTEXTS
 from infra.local.errors import StackError
-from infra.topics import declarations, layout_of_environment
+from infra.topics import declarations, forget_cluster, layout_of_environment
 from shared.messaging.topics import Layout, create
 
 _PATIENCE_SECONDS = 60
-_FORGET = "INSERT INTO {context}.relay_state (cluster_id) VALUES ('topics made anew ' || clock_timestamp())"
 
 
 async def make_anew(bootstrap: str, database_url: str) -> list[str]:
@@ -26,7 +25,7 @@ async def make_anew(bootstrap: str, database_url: str) -> list[str]:
         await admin.start()
         await _require_nobody(admin, owner, layout.prefix)
         for context in CONTEXTS:
-            await owner.execute(_FORGET.format(context=context))
+            await forget_cluster(owner, context)
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while len(made := await _replace(admin, bootstrap, layout)) < len(declarations()):
                 await asyncio.sleep(0.5)  # a broker learns a moment later than its controller which topics there are

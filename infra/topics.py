@@ -10,6 +10,10 @@ from infra.local.errors import StackError
 from shared.messaging.topics import Layout, TopicDeclaration
 
 _LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
+#: Where a relay never sent anything there is nothing to forget.
+_FORGET_CLUSTER = """
+INSERT INTO {context}.relay_state (cluster_id)
+SELECT 'topics made anew ' || clock_timestamp() WHERE EXISTS (SELECT FROM {context}.relay_state)"""
 FILE = Path(__file__).parent / "kafka" / "topics.yaml"
 
 
@@ -34,6 +38,11 @@ async def last_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str
     """The Kafka cluster that the context's relay sent to last; None before it ever did."""
     found: str | None = await owner.fetchval(_LAST_CLUSTER.format(context=context))
     return found
+
+
+async def forget_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> None:
+    """The context's relay takes the cluster that it sent to for another one from here on: it sends its log again, and begins anew."""
+    await owner.execute(_FORGET_CLUSTER.format(context=context))
 
 
 def _number(variable: str, default: int) -> int:

@@ -18,6 +18,7 @@ from mode import CrashingSupervisor
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
 from shared.messaging.intake import Intake
+from shared.messaging.membership import tell_only_as_member
 from shared.messaging.unbroken import Unbroken
 from shared.telemetry import metrics
 
@@ -28,6 +29,7 @@ WITHIN_SECONDS = 0.02
 SESSION_SECONDS = 15.0
 _COMMIT_EVERY_SECONDS = 0.5
 _LOOK_AT_LAG_SECONDS = 5.0
+_LOOK_AT_TOPICS_MILLISECONDS = 5_000
 _ASK_OPERATOR_SECONDS = 2.0
 
 
@@ -36,10 +38,12 @@ class _App(faust.App):
 
     By itself faust would acknowledge what it reads between a failed batch and its end, and what it skips in a rebalance; and it takes a
     record for the last of all done before it although the one in between is not. Each of these loses events when the process then dies.
+    What was read before the partitions were given out anew is never acknowledged: it is sent again.
     """
 
     settle: Callable[[Any], bool]
     unbroken: Unbroken
+    holding: object | None = None  # another one for each time that partitions are given to us, none in between
 
     def _create_directories(self) -> None:
         """Makes none."""
@@ -47,14 +51,20 @@ class _App(faust.App):
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
         self.settle, consumer.ack = consumer.ack, _not_by_itself
-        seek_to_committed = consumer.seek_to_committed
+        let_go, seek_to_committed = consumer.on_partitions_revoked, consumer.seek_to_committed
+
+        async def revoke(partitions: Any) -> None:
+            self.holding = None
+            await let_go(partitions)
 
         async def seek() -> Any:
+            tell_only_as_member(consumer._thread._consumer._coordinator)  # noqa: SLF001  faust shows it to nobody
             positions = await seek_to_committed()
             self.unbroken.begin(positions)
+            self.holding = object()
             return positions
 
-        consumer.seek_to_committed = seek
+        consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
         return consumer
 
 
@@ -101,6 +111,7 @@ class Consumer:
             agent_supervisor=CrashingSupervisor,
             broker_commit_interval=_COMMIT_EVERY_SECONDS,
             broker_session_timeout=self._session,
+            consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=self._instance,
             topic_allow_declare=False,
@@ -125,13 +136,14 @@ class Consumer:
     async def _consume(self, stream: Any) -> None:
         app = stream.app
         async for taken in stream.noack_take(BATCH, within=WITHIN_SECONDS):
-            # What was read before the partitions were given out anew is sent again.
-            events = [event for event in taken if event.message.generation_id == app.consumer_generation_id]
+            holding = app.holding
+            events = [event for event in taken if holding and event.message.generation_id == app.consumer_generation_id]
             for event in events:
                 await app.unbroken.require(TopicPartition(*event.message.tp), event.message.offset)
             await self._intake.apply([self._record(event) for event in events])
-            for event in events:
-                app.settle(event.message)
+            if app.holding is holding:
+                for event in events:
+                    app.settle(event.message)
 
     def _record(self, event: Any) -> Record:
         message = event.message

@@ -27,10 +27,6 @@ from shared.persistence.statements import Connection
 from shared.telemetry import metrics
 
 log = structlog.get_logger()
-
-#: The relay begins anew after these: a row that remains in the outbox is sent again.
-_TROUBLE = (KafkaError, asyncpg.PostgresError, *INFRASTRUCTURE)
-
 _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 #: OFFSET 0 has each event looked up by its number: how many wait is never what the server's statistics say.
@@ -42,8 +38,13 @@ ORDER BY outbox.seq LIMIT $1"""
 _OLDEST = "SELECT min(seq) FROM outbox"
 _FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(shelf) FROM event WHERE seq >= $1)) - 1"
 _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
-_SENT = "WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[])) SELECT clock_timestamp()"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
+#: What was acknowledged by a cluster that has lost it since stays: whoever found that out has noted it before.
+_SENT = """
+WITH gone AS (
+    DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND (SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1) = $2
+    RETURNING seq)
+SELECT count(*) AS gone, clock_timestamp() AS now FROM gone"""
 _SEND_AGAIN = """
 WITH portion AS (
     SELECT seq FROM event
@@ -56,7 +57,15 @@ _PORTION = 10_000  # so that no statement takes long, however much is sent again
 
 
 class AnotherCluster(Exception):
-    """The broker was replaced. The process begins anew, so that its consumer forgets the offsets of the old one."""
+    """The broker was replaced, or has lost its topics. The process begins anew, so that its consumer forgets its places."""
+
+
+class NotForgotten(Exception):
+    """What was sent is in the outbox still, for what it was sent to is no longer what counts."""
+
+
+#: The relay begins anew after these: a row that remains in the outbox is sent again.
+_TROUBLE = (KafkaError, asyncpg.PostgresError, NotForgotten, *INFRASTRUCTURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class Relay:
         self._pending = _PENDING.format(first=date.max)
         self._held: set[str] = set()
         self._rest = pace.idle
+        self._cluster: str | None = None
         self._is_leading: bool | None = None  # None while that is not known
 
     @property
@@ -122,13 +132,12 @@ class Relay:
         )
         try:
             await admin.start()
-            await self._know_cluster(connection, admin)
             await producer.start()
-            self._is_leading = True
             while True:
                 await self._know_topics(connection, admin)
+                await self._know_cluster(connection, admin)  # after the topics: whoever fills one again notes it before making it
+                self._is_leading = True
                 await self._send_for_a_while(connection, producer)
-                await self._know_cluster(connection, admin)
         finally:
             with suppress(*_TROUBLE):
                 await producer.stop()
@@ -141,7 +150,7 @@ class Relay:
 
     async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         cluster = str((await admin.describe_cluster())["cluster_id"])
-        last = await connection.fetchval(_LAST_CLUSTER)
+        self._cluster = last = await connection.fetchval(_LAST_CLUSTER)
         if cluster == last:
             return
         again = await self._send_again(connection) if last is not None else 0
@@ -149,6 +158,7 @@ class Relay:
         if last is not None:
             log.warning("relay.another-cluster", context_name=self._context, sent_again=again)
             raise AnotherCluster(cluster)
+        self._cluster = cluster
 
     async def _send_again(self, connection: Connection) -> int:
         """Says how many; what is in the outbox already stays there once. Dying in between, it begins anew."""
@@ -202,11 +212,13 @@ class Relay:
     async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if not sent:
             return
-        now = await connection.fetchval(_SENT, [row["seq"] for row in sent])
+        done = await connection.fetchrow(_SENT, [row["seq"] for row in sent], self._cluster)
+        if not done or not done["gone"]:
+            raise NotForgotten
         metrics.EVENTS_RELAYED.labels(self._context).inc(len(sent))
         delay = metrics.RELAY_DELAY.labels(self._context)
         for row in sent:
-            delay.observe((now - row["recorded_at"]).total_seconds())
+            delay.observe((done["now"] - row["recorded_at"]).total_seconds())
 
     async def _pause(self, sent: int) -> None:
         """Short after an event, since another may follow; longer each time that nothing came."""

@@ -29,13 +29,14 @@ class Unbroken:
         self._witness: AIOKafkaConsumer | None = None
 
     def begin(self, positions: Mapping[TopicPartition, int | None]) -> None:
-        """From here on these partitions are read; None is the beginning."""
+        """From here on these partitions are read; None is the beginning. What Kafka held is asked again: it may have lost it."""
         self._next.update({partition: offset or 0 for partition, offset in positions.items()})
+        self._held.clear()
 
     async def require(self, partition: TopicPartition, offset: int) -> None:
         """For each record in the order in which they are handed over. Raises RecordPassedOver; OSError, KafkaError when nobody can tell."""
         expected = self._next.get(partition, 0)
-        if offset > expected and await self._first_from(partition, expected, offset) < offset:
+        if offset > expected and await self._first_from(partition, expected) != offset:
             raise RecordPassedOver(partition, expected)
         self._next[partition] = offset + 1
 
@@ -43,13 +44,13 @@ class Unbroken:
         if self._witness:
             await self._witness.stop()
 
-    async def _first_from(self, partition: TopicPartition, expected: int, known: int) -> int:
-        """The offset of the first record that Kafka holds from `expected` on; `known` is one that it holds."""
+    async def _first_from(self, partition: TopicPartition, expected: int) -> int | None:
+        """The offset of the first record that Kafka holds from `expected` on."""
         begin, held = self._held.get(partition, (0, []))
         if not held or not begin <= expected <= held[-1]:
             held = await self._look(partition, expected)
             self._held[partition] = expected, held
-        return held[bisect_left(held, expected)] if held else known
+        return held[bisect_left(held, expected)] if held else None
 
     async def _look(self, partition: TopicPartition, expected: int) -> list[int]:
         if self._witness is None:

@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.established import establish
 from infra.keys import Keys
 from infra.local.stack import StackAddresses
 from shared.kernel.ids import new_id
-from shared.messaging.relay import Pace, Relay
+from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout
 from tests.builders.referrals import MONDAY, referrals
 from tests.patience import LONGEST_WAIT
 
 _LOST = "referrals.referral"
-_OF_TOPIC = "SELECT count(*) FROM referrals.event WHERE topic = $1"
-_WAITING = "SELECT topic, count(*) FROM referrals.outbox JOIN referrals.event USING (seq) GROUP BY topic"
+_OF_TOPIC = "SELECT id FROM referrals.event WHERE topic = $1"
 
 
 @pytest.fixture
@@ -37,6 +37,19 @@ async def _send_everything(relay: Relay, owner: "asyncpg.Connection[asyncpg.Reco
     await asyncio.wait([task])
 
 
+async def _on_kafka(bootstrap: str, topic: str) -> set[str]:
+    """The ids of the events of a topic with one partition."""
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as client:
+        partition = TopicPartition(topic, 0)
+        client.assign([partition])
+        end = (await client.end_offsets([partition]))[partition]
+        ids = set[str]()
+        while await client.position(partition) < end:
+            for record in (await client.getmany(partition, timeout_ms=1_000)).get(partition, []):
+                ids.add(dict(record.headers)["ce_id"].decode())
+        return ids
+
+
 async def _lose(topic: str, bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -49,33 +62,40 @@ async def _lose(topic: str, bootstrap: str) -> None:
         await admin.close()
 
 
-@pytest.mark.parametrize("last", [None, "of before"], ids=["a broker that the relay knows", "another one, to which it sends all by itself"])
 async def test_a_topic_that_was_lost_is_given_its_log_again(
-    last: str | None, own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
+    own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    layout = Layout(prefix=f"{new_id().hex}.", partitions=1)
-    made = await establish(addresses.kafka_bootstrap, own_url, layout)
-    assert layout.prefix + _LOST in made
+    layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
+    lost = layout.prefix + _LOST
+    assert lost in await establish(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
-        relay = Relay(desk.context.database, "referrals", addresses.kafka_bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05))
+        relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05))
         await desk.sent()
         await _send_everything(relay, owner)
-        if last:
-            await owner.execute("UPDATE referrals.relay_state SET cluster_id = $1", last)
-        await _lose(layout.prefix + _LOST, addresses.kafka_bootstrap)
+        await _lose(lost, bootstrap)
 
-        assert await establish(addresses.kafka_bootstrap, own_url, layout) == [layout.prefix + _LOST]
+        assert await establish(bootstrap, own_url, layout) == [lost]
 
-        waiting = {row["topic"]: row["count"] for row in await owner.fetch(_WAITING)}
-        assert waiting == ({_LOST: await owner.fetchval(_OF_TOPIC, _LOST)} if last is None else {})
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay.run(), LONGEST_WAIT)
         await _send_everything(relay, owner)
+        assert await _on_kafka(bootstrap, lost) == {str(row["id"]) for row in await owner.fetch(_OF_TOPIC, _LOST)}
 
 
-async def test_where_nothing_is_absent_nothing_is_sent_again(own_url: str, addresses: StackAddresses, keys: Keys) -> None:
-    layout = Layout(prefix=f"{new_id().hex}.", partitions=1)
-    await establish(addresses.kafka_bootstrap, own_url, layout)
-
+async def test_where_nothing_was_lost_no_relay_begins_anew(
+    own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Neither where all topics are there, nor where the only absent ones never held anything."""
+    layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
+    new = layout.prefix + "mdt.risk"
+    await establish(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
         await desk.sent()
+        await _send_everything(Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05)), owner)
 
-    assert await establish(addresses.kafka_bootstrap, own_url, layout) == []
+    assert await establish(bootstrap, own_url, layout) == []
+    await _lose(new, bootstrap)
+    assert await establish(bootstrap, own_url, layout) == [new]
+
+    assert await owner.fetchval("SELECT count(*) FROM referrals.relay_state") == 1
+    assert await owner.fetchval("SELECT count(*) FROM mdt.relay_state") == 0

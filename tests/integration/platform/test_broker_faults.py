@@ -5,23 +5,32 @@ These proofs have a broker of their own, so that no other test feels what they d
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from infra.environment import environment
 from infra.keys import Keys
 from infra.local.kafka import LocalKafka
 from infra.local.stack import Stack, StackAddresses
 from infra.local.supervisor import Program, Supervisor
+from infra.topics import forget_cluster
 from shared.clock import wall_clock
+from shared.kernel.ids import new_id
 from shared.messaging import topics
+from shared.messaging.address import Kafka
+from shared.messaging.relay import AnotherCluster
 from shared.messaging.topics import Layout
 from tests.integration.platform.conftest import TOPICS
 from tests.integration.platform.post import Post
+from tests.integration.platform.test_consumer import GROUP, Consuming, consuming, until_applied
+from tests.integration.platform.test_relay import relaying
 from tests.integration.platform.test_worker import all_delivered, until
 from tests.patience import LONGEST_WAIT
 
@@ -118,6 +127,74 @@ async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
         await until(lambda: all_delivered(post))
 
     assert await post.count(_OF_THIS_LOG) == 20
+
+
+@pytest.mark.parametrize("ends_in", ["absence", "the new topic"])
+async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_nothing(
+    ends_in: str, post: Post, broker: LocalKafka
+) -> None:
+    """A broker may come back under its own name without a topic: the consumer's last batch ends before or after the topic is made anew."""
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with consuming(post, kafka, session=6.0) as living:
+        async with relaying(post, kafka):
+            for _ in range(30):
+                await post.send(person)
+            await until_applied(post, 30)
+            living.intake.gate.clear()
+            await post.send(person)
+            await until(lambda: _is_begun(living, 31))
+
+        await forget_topics(broker)
+        if ends_in == "absence":
+            living.intake.gate.set()
+        await asyncio.sleep(3)
+        await forget_cluster(post.owner, "rapid_care")
+        await _make(kafka)
+        living.intake.gate.set()
+        for _ in range(8):
+            await asyncio.sleep(0.5)
+            assert await _place(kafka) == 0
+        async with relaying(post, kafka) as relay:
+            for _ in range(10):
+                await post.send(person)
+            with pytest.raises(AnotherCluster):
+                await relay
+        async with relaying(post, kafka):
+            await until_applied(post, 41)
+    assert await post.events_without_their_one_effect() == []
+
+
+async def forget_topics(broker: LocalKafka) -> None:
+    """What is left of a broker whose metadata log is gone: its name."""
+    await broker.kill()
+    for each in (broker.folder / "data").iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+    await broker.start()
+
+
+async def _make(kafka: Kafka) -> None:
+    await topics.create(kafka.bootstrap, TOPICS, Layout(prefix=kafka.prefix, partitions=1))
+
+
+async def _place(kafka: Kafka) -> int:
+    """What the group of the consumer has told Kafka of its only partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        known = await admin.list_consumer_group_offsets(f"{kafka.prefix}{GROUP}")
+    except KafkaError:  # it knows no groups yet
+        return 0
+    else:
+        return max((place.offset for place in known.values()), default=0)
+    finally:
+        await admin.close()
+
+
+async def _is_begun(consuming: Consuming, count: int) -> bool:
+    return sum(map(len, consuming.intake.batches)) >= count
 
 
 async def _knows_two_clusters(post: Post) -> bool:

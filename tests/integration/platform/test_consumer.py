@@ -32,19 +32,22 @@ GROUP = "navigation"
 
 
 class Noting(Intake):
-    """Remembers which batches it was given; refuses them while `broken` says with what."""
+    """Remembers which batches it was given; refuses them while `broken` says with what, and applies them only while its gate is open."""
 
     def __init__(self, post: Post) -> None:
         super().__init__(post.receiver.database, RECEIVING)
         self.batches: list[list[Record]] = []
         self.broken: Exception | None = None
         self.stopped = False
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def may_go_on(self) -> bool:
         return not self.stopped and await super().may_go_on()
 
     async def apply(self, records: Sequence[Record]) -> None:
         self.batches.append(list(records))
+        await self.gate.wait()
         if self.broken:
             raise self.broken
         await super().apply(records)

@@ -1,18 +1,20 @@
 """What was committed reaches Kafka: all of it, in the order of each aggregate, by one relay at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import REGISTRY
 
-from infra.topics import declarations
+from infra.topics import declarations, forget_cluster
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, decode, read_envelope
 from shared.contracts.rapid_care import ResponseRequested
@@ -21,6 +23,7 @@ from shared.messaging import topics
 from shared.messaging.address import Kafka
 from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout, TopicDeclaration
+from shared.persistence.statements import Connection
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 from tests.patience import LONGEST_WAIT
@@ -257,6 +260,29 @@ async def test_on_another_cluster_the_log_is_sent_again_and_the_process_begins_a
         await until_sent(post)
     subjects = [read_envelope(record).subject for record in await on_kafka(kafka)]
     assert sorted(subjects) == sorted([str(parcel.id) for parcel in sent] * 2)
+
+
+class Interrupted(Relay):
+    """Something happens between the acknowledgement of Kafka and what the relay does about it."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
+        if sent:
+            await self.meanwhile()
+        await super()._forget(connection, sent)
+
+
+async def test_what_was_acknowledged_by_a_cluster_that_has_lost_it_since_stays_to_be_sent(post: Post, kafka: Kafka) -> None:
+    relay = Interrupted(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, look_at_cluster=60))
+    relay.meanwhile = partial(forget_cluster, post.owner, "rapid_care")
+    await post.send()
+
+    with pytest.raises(AnotherCluster):
+        await asyncio.wait_for(relay.run(), LONGEST_WAIT)
+
+    assert len(await on_kafka(kafka)) == 1
+    assert await post.count("rapid_care.outbox") == 1
 
 
 async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(post: Post, kafka: Kafka) -> None:
