@@ -1,11 +1,11 @@
 """The faust edge, and the only module that knows faust.
 
 What was measured to lose nothing, and nothing else: raw bytes, `noack_take`, one agent without concurrency, a
-supervisor that crashes, acknowledgement after the commit and by nobody but us, at least once. Duplicates are certain; the inbox takes them.
+supervisor that crashes, acknowledgement after the commit and not by faust, at least once. Duplicates are certain; the inbox takes them.
 """
 
 import asyncio
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import faust
@@ -18,7 +18,7 @@ from mode import CrashingSupervisor
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
 from shared.messaging.intake import Intake
-from shared.messaging.membership import tell_only_as_member
+from shared.messaging.places import Places
 from shared.messaging.unbroken import Unbroken
 from shared.telemetry import metrics
 
@@ -27,41 +27,35 @@ log = structlog.get_logger()
 BATCH = 100
 WITHIN_SECONDS = 0.02
 SESSION_SECONDS = 15.0
-_COMMIT_EVERY_SECONDS = 0.5
+_TELL_EVERY_SECONDS = 0.5
+_LAST_WORD_SECONDS = 2.0
 _LOOK_AT_LAG_SECONDS = 5.0
 _LOOK_AT_TOPICS_MILLISECONDS = 5_000
 _ASK_OPERATOR_SECONDS = 2.0
 
 
 class _App(faust.App):
-    """Without faust's own tables there is nothing to keep in folders. Only `settle` acknowledges.
+    """Without faust's own tables there is nothing to keep in folders; of what is acknowledged it knows nothing (docs/adr/0036)."""
 
-    By itself faust would acknowledge what it reads between a failed batch and its end, and what it skips in a rebalance; and it takes a
-    record for the last of all done before it although the one in between is not. Each of these loses events when the process then dies.
-    What was read before the partitions were given out anew is never acknowledged: it is sent again.
-    """
-
-    settle: Callable[[Any], bool]
-    unbroken: Unbroken
-    holding: object | None = None  # another one for each time that partitions are given to us, none in between
+    def __init__(self, *given: Any, bootstrap: str, **more: Any) -> None:
+        self.places, self.unbroken = Places(), Unbroken(bootstrap)
+        super().__init__(*given, broker=f"kafka://{bootstrap}", **more)
 
     def _create_directories(self) -> None:
         """Makes none."""
 
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
-        self.settle, consumer.ack = consumer.ack, _not_by_itself
         let_go, seek_to_committed = consumer.on_partitions_revoked, consumer.seek_to_committed
 
         async def revoke(partitions: Any) -> None:
-            self.holding = None
+            self.places.end()
             await let_go(partitions)
 
         async def seek() -> Any:
-            tell_only_as_member(consumer._thread._consumer._coordinator)  # noqa: SLF001  faust shows it to nobody
             positions = await seek_to_committed()
             self.unbroken.begin(positions)
-            self.holding = object()
+            self.places.begin(consumer._thread)  # noqa: SLF001  faust shows it to nobody
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
@@ -95,11 +89,14 @@ class Consumer:
 
     async def _run_app(self) -> None:
         app = self._build()
+        telling = asyncio.create_task(self._tell_places(app))
         try:
             await app.start()
             await app.wait_until_stopped()
         finally:
             self.is_working = False
+            telling.cancel()
+            await asyncio.wait([telling])
             await app.stop()
             await app.unbroken.close()
         raise ConsumerStopped(self._context) from app.crash_reason
@@ -107,9 +104,8 @@ class Consumer:
     def _build(self) -> _App:
         app = _App(
             self._group,
-            broker=f"kafka://{self._bootstrap}",
+            bootstrap=self._bootstrap,
             agent_supervisor=CrashingSupervisor,
-            broker_commit_interval=_COMMIT_EVERY_SECONDS,
             broker_session_timeout=self._session,
             consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,
             consumer_auto_offset_reset="earliest",
@@ -120,8 +116,7 @@ class Consumer:
             web_enabled=False,
             loop=asyncio.get_running_loop(),
         )
-        app.unbroken = Unbroken(self._bootstrap)
-        channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False)
         app.agent(channel, name=self._group, concurrency=1)(self._consume)
         app.on_partitions_assigned.connect(self._note_assignment, weak=False)
         app.on_partitions_revoked.connect(self._note_revocation, weak=False)
@@ -136,14 +131,26 @@ class Consumer:
     async def _consume(self, stream: Any) -> None:
         app = stream.app
         async for taken in stream.noack_take(BATCH, within=WITHIN_SECONDS):
-            holding = app.holding
-            events = [event for event in taken if holding and event.message.generation_id == app.consumer_generation_id]
+            held = app.places.held
+            events = [event for event in taken if held and event.message.generation_id == app.consumer_generation_id]
             for event in events:
                 await app.unbroken.require(TopicPartition(*event.message.tp), event.message.offset)
             await self._intake.apply([self._record(event) for event in events])
-            if app.holding is holding:
-                for event in events:
-                    app.settle(event.message)
+            for event in events:
+                app.places.applied(held, TopicPartition(*event.message.tp), event.message.offset)
+
+    async def _tell_places(self, app: _App) -> None:
+        """Every so often, and once more at the end."""
+        try:
+            while True:
+                await asyncio.sleep(_TELL_EVERY_SECONDS)
+                await app.places.tell()
+        except Exception as problem:  # without places everything would be done again and again
+            await app.crash(problem)
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(_LAST_WORD_SECONDS):
+                    await app.places.tell()
 
     def _record(self, event: Any) -> Record:
         message = event.message
@@ -202,8 +209,3 @@ class Consumer:
             return f"topics are absent: {', '.join(sorted(absent))}" if absent else None
         finally:
             await probe.stop()
-
-
-def _not_by_itself(_: Any) -> bool:
-    """What faust calls to acknowledge."""
-    return False

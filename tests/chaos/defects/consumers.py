@@ -27,6 +27,8 @@ class FaustDefaults(Consumer):
     def _build(self) -> Any:
         app = super()._build()
         app.conf.agent_supervisor = OneForOneSupervisor  # type: ignore[assignment]
+        for agent in app.agents.values():
+            agent.channel.acks = True
         return app
 
     async def _consume(self, stream: Any) -> None:

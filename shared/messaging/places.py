@@ -1,0 +1,63 @@
+"""How far each partition was applied, and what Kafka is told of it. Nobody else acknowledges anything (docs/adr/0036).
+
+A place is told only under the assignment in which it was read. Whoever goes on trying until it succeeds may tell it to a broker that has
+lost its topics meanwhile, and the group would begin there in the new ones: what is before it would be lost (docs/adr/0035).
+"""
+
+from typing import Any
+
+import structlog
+from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
+
+log = structlog.get_logger()
+
+#: The partitions are somebody else's by now, or come anew: what was not told is sent again.
+_MOVED = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+
+
+class Places:
+    """Holds what was applied since the partitions were given to us."""
+
+    def __init__(self) -> None:
+        self.held: Any = None  # the assignment: another object each time that partitions are given to us, None in between
+        self._thread: Any = None
+        self._applied: dict[TopicPartition, int] = {}
+        self._told: dict[TopicPartition, int] = {}
+
+    def begin(self, thread: Any) -> None:
+        """From here on partitions are read, by the client of this thread of faust's."""
+        self._thread, self.held = thread, thread._consumer._subscription.subscription.assignment  # noqa: SLF001  they are shown to nobody
+        self._applied, self._told = {}, {}
+
+    def end(self) -> None:
+        """The partitions are taken away."""
+        self.held = None
+        self._applied, self._told = {}, {}
+
+    def applied(self, held: Any, partition: TopicPartition, offset: int) -> None:
+        """What was read under another assignment than the present one counts for nothing: it is sent again."""
+        if held is self.held:
+            self._applied[partition] = offset + 1
+
+    async def tell(self) -> None:
+        """One try; whatever fails is told the next time, if it then still holds. Raises KafkaError where no next time can help."""
+        held, told = self.held, self._told
+        new = {partition: place for partition, place in self._applied.items() if told.get(partition) != place}
+        try:
+            if new and await self._thread.call_thread(self._commit, held, new):
+                told.update(new)
+        except _MOVED as problem:
+            log.info("consumer.moved", problem=type(problem).__name__)
+        except KafkaError as problem:
+            if not problem.retriable:
+                raise
+            log.warning("consumer.place-untold", problem=type(problem).__name__)
+
+    async def _commit(self, held: Any, places: dict[TopicPartition, int]) -> bool:
+        """Nothing may be awaited between the look and the sending. Without a generation Kafka would take a place from anybody."""
+        coordinator = self._thread._consumer._coordinator  # noqa: SLF001  as above
+        if not held.active or coordinator.generation < 0 or coordinator.coordinator_id is None:
+            return False
+        await coordinator._do_commit_offsets(held, {each: OffsetAndMetadata(place, "") for each, place in places.items()})  # noqa: SLF001  one try
+        return True
