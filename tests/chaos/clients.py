@@ -20,7 +20,7 @@ import aiohttp
 from shared.kernel.ids import new_id
 from tests.chaos import mix
 from tests.chaos.answers import AnswerLog
-from tests.chaos.mix import Step
+from tests.chaos.mix import Elsewhere, Step
 
 _PATIENCE = aiohttp.ClientTimeout(total=35)  # a little more than the API takes before it gives up
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
@@ -122,10 +122,10 @@ class Clients:
         path, tag = f"/referrals/{made.body['id']}", made.etag
         for step in chosen.steps:
             tag = await self._act(path, step, tag)
-        if chosen.visit and (response := await self._response(made.body["id"])):
-            tag = response.etag
-            for step in chosen.visit:
-                tag = await self._act(f"/rapid-care/responses/{response.body['id']}", _filled(step, response.body, random), tag)
+        if chosen.elsewhere and (arrived := await self._arrived(chosen.elsewhere, made.body)):
+            tag = arrived.etag
+            for step in chosen.elsewhere.steps:
+                tag = await self._act(f"{chosen.elsewhere.collection}/{arrived.body['id']}", _filled(step, arrived.body, random), tag)
         self.told.finished += 1
 
     async def _refer(self, random: Random) -> Answer:
@@ -183,17 +183,17 @@ class Clients:
             if seen.status == HTTPStatus.OK and seen.body["status"] != step.of:
                 return tag
 
-    async def _response(self, referral: str) -> Answer | None:
-        """What Rapid Care made of it, when the event has come there; None when it takes too long, or is closed at this hour."""
+    async def _arrived(self, there: Elsewhere, receipt: Mapping[str, Any]) -> Answer | None:
+        """What came of it there, when the event has come; None when it takes too long, or the service is closed at this hour."""
         for attempt in range(_ARRIVES_WITHIN):
-            found = await self._ask("GET", "rapid-care", f"/rapid-care/responses?referral_id={referral}&status=waiting")
+            found = await self._ask("GET", there.caller, f"{there.collection}?{there.found_by.format(**receipt)}")
             if found.status == HTTPStatus.OK and found.body["items"]:
                 (item, *_) = found.body["items"]
                 return Answer(HTTPStatus.OK, item, f'W/"{item["version"]}"')
             await asyncio.sleep(min(0.3 * (attempt + 1), _LONGEST_PAUSE))
             if self._is_over:
                 break
-        self.told.statuses["no response came"] += 1
+        self.told.statuses["nothing came of it elsewhere"] += 1
         return None
 
     async def _read(self, random: Random) -> None:
@@ -204,7 +204,7 @@ class Clients:
         await self._ask("GET", *random.choice(paths))
 
     async def _be_refused(self, random: Random) -> None:
-        await self._send(mix.referral(random, mix.wrong_number(random)), str(new_id()))
+        await self._send(mix.wrong(random), str(new_id()))
 
     async def _until_done(self, caller: str, path: str, body: Any) -> None:
         while (await self._ask("PUT", caller, path, json.dumps(body).encode())).status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:
@@ -222,10 +222,10 @@ class Clients:
             return _NONE
 
 
-def _filled(step: Step, response: Mapping[str, Any], random: Random) -> Step:
+def _filled(step: Step, arrived: Mapping[str, Any], random: Random) -> Step:
     if step.body is None:
         return step
-    whole = json.dumps(step.body).replace("SOMEBODY", random.choice(mix.CLINICIANS)).replace("RECEIVED", response["received_at"])
+    whole = json.dumps(step.body).replace("SOMEBODY", random.choice(mix.CLINICIANS)).replace("RECEIVED", arrived.get("received_at", ""))
     return Step(step.caller, step.verb, json.loads(whole), step.of)
 
 

@@ -20,12 +20,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What comes of a referral in another context: how it is found there by what the receipt says, and what is done to it."""
+
+    caller: str
+    collection: str
+    found_by: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
-    """`share` of a hundred referrals. `steps` are done to the referral, `visit` to the response that comes of it."""
+    """`share` of a hundred referrals. `steps` are done to the referral."""
 
     share: int
     steps: tuple[Step, ...] = ()
-    visit: tuple[Step, ...] = ()
+    elsewhere: Elsewhere | None = None
 
 
 #: Of a hundred referrals: sent twice at once; sent again later, when others have come in between; so often as a batch of retries.
@@ -57,14 +67,24 @@ _TO_THE_END = (
     Step("rapid-care", "package", _PACKAGE, "assessed"),
 )
 
+_SCREENED = Step("mdt-coordinator", "screening", {"outcome": "eligible"}, "referred")
+_WITHDRAWN = Step("gp", "cancellation", {"reason": "declined-by-person"}, "received")
+
+
+def _visit(*steps: Step) -> Elsewhere:
+    return Elsewhere("rapid-care", "/rapid-care/responses", "referral_id={id}&status=waiting", steps)
+
+
 JOURNEYS: Mapping[str, Journey] = {
-    "received only": Journey(72),
+    "received only": Journey(69),
+    "withdrawn": Journey(3, (_WITHDRAWN,)),
     "advice": Journey(6, _ADVICE),
     "navigator": Journey(6, _NAVIGATOR),
-    "meeting": Journey(4, _MEETING),
+    "meeting": Journey(1, _MEETING),
+    "on an agenda": Journey(3, _MEETING, Elsewhere("mdt-coordinator", "/mdt/cases", "person_id={person_id}", (_SCREENED,))),
     "visit asked for": Journey(6, _VISIT),
-    "visit accepted": Journey(2, _VISIT, _TO_THE_END[:1]),
-    "visit made": Journey(4, _VISIT, _TO_THE_END),
+    "visit accepted": Journey(2, _VISIT, _visit(*_TO_THE_END[:1])),
+    "visit made": Journey(4, _VISIT, _visit(*_TO_THE_END)),
 }
 
 CLINICIANS = [f"clinician-{number}" for number in range(40)]
@@ -100,7 +120,8 @@ def synthetic_number(random: Random) -> str:
             return f"{digits}{check}"
 
 
-def wrong_number(random: Random) -> str:
-    """With a check digit that is not its own."""
+def wrong(random: Random) -> bytes:
+    """With a check digit that is not its own; what is urgent would be taken all the same."""
     right = synthetic_number(random)
-    return right[:-1] + str((int(right[-1]) + 1) % 10)
+    number = right[:-1] + str((int(right[-1]) + 1) % 10)
+    return json.dumps(json.loads(referral(random, number)) | {"urgency": "routine", "reason": "falls"}).encode()
