@@ -10,10 +10,11 @@ from infra.local.errors import StackError
 from shared.messaging.topics import Layout, TopicDeclaration
 
 _LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
-#: Where a relay never sent anything there is nothing to forget.
+#: Where a relay never sent anything there is nothing to forget. Later than all before, though the clock of the server be set back.
 _FORGET_CLUSTER = """
-INSERT INTO {context}.relay_state (cluster_id)
-SELECT 'topics made anew ' || clock_timestamp() WHERE EXISTS (SELECT FROM {context}.relay_state)"""
+INSERT INTO {context}.relay_state (cluster_id, seen_at)
+SELECT 'topics made anew ' || clock_timestamp(), greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond')
+FROM {context}.relay_state HAVING count(*) > 0"""
 FILE = Path(__file__).parent / "kafka" / "topics.yaml"
 
 

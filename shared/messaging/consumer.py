@@ -37,8 +37,8 @@ _ASK_OPERATOR_SECONDS = 2.0
 class _App(faust.App):
     """Without faust's own tables there is nothing to keep in folders; of what is acknowledged it knows nothing (docs/adr/0036)."""
 
-    def __init__(self, *given: Any, bootstrap: str, **more: Any) -> None:
-        self.places, self.unbroken = Places(), Unbroken(bootstrap)
+    def __init__(self, *given: Any, bootstrap: str, patience: float, **more: Any) -> None:
+        self.places, self.unbroken, self._patience = Places(), Unbroken(bootstrap), patience
         super().__init__(*given, broker=f"kafka://{bootstrap}", **more)
 
     def _create_directories(self) -> None:
@@ -49,13 +49,18 @@ class _App(faust.App):
         let_go, seek_to_committed = consumer.on_partitions_revoked, consumer.seek_to_committed
 
         async def revoke(partitions: Any) -> None:
-            self.places.end()
+            self.places.end(consumer._thread)  # noqa: SLF001  faust shows it to nobody
             await let_go(partitions)
 
         async def seek() -> Any:
-            positions = await seek_to_committed()
+            try:
+                async with asyncio.timeout(self._patience):
+                    positions = await seek_to_committed()
+            except TimeoutError as late:  # faust itself would wait somewhat longer, and then read nothing any more without a word
+                await self.crash(late)
+                raise
             self.unbroken.begin(positions)
-            self.places.begin(consumer._thread)  # noqa: SLF001  faust shows it to nobody
+            self.places.begin(consumer._thread)  # noqa: SLF001  as above
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
@@ -105,6 +110,7 @@ class Consumer:
         app = _App(
             self._group,
             bootstrap=self._bootstrap,
+            patience=2 * self._session,
             agent_supervisor=CrashingSupervisor,
             broker_session_timeout=self._session,
             consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,

@@ -22,17 +22,19 @@ class Places:
     def __init__(self) -> None:
         self.held: Any = None  # the assignment: another object each time that partitions are given to us, None in between
         self._thread: Any = None
+        self._ended: Any = None
         self._applied: dict[TopicPartition, int] = {}
         self._told: dict[TopicPartition, int] = {}
 
     def begin(self, thread: Any) -> None:
-        """From here on partitions are read, by the client of this thread of faust's."""
-        self._thread, self.held = thread, thread._consumer._subscription.subscription.assignment  # noqa: SLF001  they are shown to nobody
+        """From here on partitions are read, by the client of this thread of faust's; not, though, those that were taken away last."""
+        assignment = _subscription(thread).assignment
+        self._thread, self.held = thread, None if assignment is self._ended else assignment
         self._applied, self._told = {}, {}
 
-    def end(self) -> None:
-        """The partitions are taken away."""
-        self.held = None
+    def end(self, thread: Any) -> None:
+        """The partitions are taken away. The client holds on to them until it is given others."""
+        self._ended, self.held = _subscription(thread).assignment, None
         self._applied, self._told = {}, {}
 
     def applied(self, held: Any, partition: TopicPartition, offset: int) -> None:
@@ -56,8 +58,14 @@ class Places:
 
     async def _commit(self, held: Any, places: dict[TopicPartition, int]) -> bool:
         """Nothing may be awaited between the look and the sending. Without a generation Kafka would take a place from anybody."""
-        coordinator = self._thread._consumer._coordinator  # noqa: SLF001  as above
-        if not held.active or coordinator.generation < 0 or coordinator.coordinator_id is None:
+        coordinator, subscription = self._thread._consumer._coordinator, _subscription(self._thread)  # noqa: SLF001  shown to nobody
+        if subscription.assignment is not held or subscription._reassignment_in_progress:  # noqa: SLF001  as above
+            return False
+        if coordinator.generation < 0 or coordinator.coordinator_id is None:
             return False
         await coordinator._do_commit_offsets(held, {each: OffsetAndMetadata(place, "") for each, place in places.items()})  # noqa: SLF001  one try
         return True
+
+
+def _subscription(thread: Any) -> Any:
+    return thread._consumer._subscription.subscription  # noqa: SLF001  it is shown to nobody

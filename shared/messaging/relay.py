@@ -52,7 +52,11 @@ WITH portion AS (
     ORDER BY seq LIMIT $3),
 again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
-_KNOW = "INSERT INTO relay_state (cluster_id) VALUES ($1) ON CONFLICT (cluster_id) DO UPDATE SET seen_at = clock_timestamp()"
+#: What was seen last is later than all before, though the clock of the server be set back.
+_KNOW = """
+INSERT INTO relay_state (cluster_id, seen_at)
+SELECT $1, greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond') FROM relay_state
+ON CONFLICT (cluster_id) DO UPDATE SET seen_at = excluded.seen_at"""
 _PORTION = 10_000  # so that no statement takes long, however much is sent again
 
 
@@ -125,11 +129,11 @@ class Relay:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
-            enable_idempotence=True,
             linger_ms=0,
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=10_000,
         )
+        _try_once(producer)
         try:
             await admin.start()
             await producer.start()
@@ -228,3 +232,8 @@ class Relay:
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._rest):
                 await self._database.committed.wait()
+
+
+def _try_once(producer: AIOKafkaProducer) -> None:
+    """By itself it tries until it succeeds, on whatever cluster it then finds, where what was sent before is not yet (docs/adr/0037)."""
+    producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  it has no setting for it

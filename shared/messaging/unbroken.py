@@ -59,4 +59,4 @@ class Unbroken:
         self._witness.assign([partition])
         self._witness.seek(partition, expected)
         found = await self._witness.getmany(partition, timeout_ms=_PATIENCE_MILLISECONDS)
-        return [record.offset for record in found.get(partition, [])]
+        return [record.offset for record in found.get(partition, []) if record.offset >= expected]

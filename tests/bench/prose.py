@@ -40,8 +40,8 @@ AFTER = """
   relay's own batches (0028), intake called without the framework's resolving (0034: API 2.4 to 1.8 ms), a plan of the relay's
   question that does not depend on statistics and uvloop in the workers (with intake as the measure, minutes apart: 160 to 175/s
   before, 178 to 252/s after). Not tried: several API processes, which would share the same two cores; consumers without faust,
-  whose part of a worker's time is more than a third by a profile (tasks made for each record, tables of offsets written for a log
-  that nobody reads).
+  whose part of a worker's time was more than a third by a profile (tasks made for each record, tables of offsets written for a log
+  that nobody reads; the latter ended after these figures were taken, with ADR 0036).
 - **Routed to response, and plans to streams**: what is asked, 300 and 50 journeys a second of several requests each, is more than is
   done; so what is shown is the length of the queue, not of the way.
 - **10,000 open feeds**: entries are looked for by one query for all feeds, and written to the streams by one process, one after the

@@ -22,6 +22,7 @@ from infra.local.stack import Stack, StackAddresses
 from infra.local.supervisor import Program, Supervisor
 from infra.topics import forget_cluster
 from shared.clock import wall_clock
+from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.address import Kafka
@@ -30,7 +31,7 @@ from shared.messaging.topics import Layout
 from tests.integration.platform.conftest import TOPICS
 from tests.integration.platform.post import Post
 from tests.integration.platform.test_consumer import GROUP, Consuming, consuming, until_applied
-from tests.integration.platform.test_relay import relaying
+from tests.integration.platform.test_relay import on_kafka, relaying, until_sent
 from tests.integration.platform.test_worker import all_delivered, until
 from tests.patience import LONGEST_WAIT
 
@@ -164,6 +165,28 @@ async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_n
         async with relaying(post, kafka):
             await until_applied(post, 41)
     assert await post.events_without_their_one_effect() == []
+
+
+async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_before_what_it_had(post: Post, broker: LocalKafka) -> None:
+    """A client that tries until it succeeds would put it first into the new topic: a later event before earlier ones."""
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with relaying(post, kafka) as relay:
+        sent = [await post.send(person) for _ in range(3)]
+        await until_sent(post)
+        await broker.kill()
+        sent.append(await post.send(person))
+        await asyncio.sleep(1)
+        await broker.wipe()
+        await _make(kafka)
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay, LONGEST_WAIT)
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    heard = dict.fromkeys(read_envelope(record).subject for record in await on_kafka(kafka))
+    assert [*heard] == [str(parcel.id) for parcel in sent]
 
 
 async def forget_topics(broker: LocalKafka) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,31 @@ async def test_what_faust_reads_behind_a_batch_while_it_ends_is_not_acknowledged
             await until_applied(post, 201)
 
     assert await post.events_without_their_one_effect() == []
+
+
+class Uninformed(Opened):
+    """Kafka never tells it where to begin."""
+
+    def _build(self) -> Any:
+        app = super()._build()
+        make = app._new_consumer
+
+        def uninformed() -> Any:
+            consumer = make()
+            consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
+            return consumer
+
+        app._new_consumer = uninformed
+        return app
+
+
+async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: Post, kafka: Kafka) -> None:
+    """Faust would wait, and then read nothing any more without a word."""
+    uninformed = Uninformed(Noting(post), GROUP, [TOPIC], kafka, session=6.0)
+    with pytest.raises(ConsumerStopped) as stopped:
+        await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
+
+    assert isinstance(stopped.value.__cause__, TimeoutError)
 
 
 class Forgetful(Opened):

@@ -285,6 +285,24 @@ async def test_what_was_acknowledged_by_a_cluster_that_has_lost_it_since_stays_t
     assert await post.count("rapid_care.outbox") == 1
 
 
+async def test_a_clock_that_was_set_back_does_not_hide_which_cluster_was_last(post: Post, kafka: Kafka) -> None:
+    await post.send()
+    async with relaying(post, kafka):
+        await until_sent(post)
+    await post.owner.execute("UPDATE rapid_care.relay_state SET seen_at = seen_at + interval '1 hour'")
+    await forget_cluster(post.owner, "rapid_care")
+
+    async with relaying(post, kafka) as relay:
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay, LONGEST_WAIT)
+    async with relaying(post, kafka) as relay:
+        await until_sent(post)
+        await asyncio.sleep(0.3)  # it looked at the cluster again meanwhile
+        assert not relay.done()
+
+    assert len(await on_kafka(kafka)) == 2
+
+
 async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(post: Post, kafka: Kafka) -> None:
     await post.send()
     async with relaying(post, kafka):
