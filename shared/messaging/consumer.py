@@ -139,11 +139,12 @@ class Consumer:
         async for taken in stream.noack_take(BATCH, within=WITHIN_SECONDS):
             held = app.places.held
             events = [event for event in taken if held and event.message.generation_id == app.consumer_generation_id]
-            for event in events:
-                await app.unbroken.require(TopicPartition(*event.message.tp), event.message.offset)
+            read = [(TopicPartition(*event.message.tp), event.message.offset) for event in events]
+            for partition, offset in read:
+                await app.unbroken.require(partition, offset)
             await self._intake.apply([self._record(event) for event in events])
-            for event in events:
-                app.places.applied(held, TopicPartition(*event.message.tp), event.message.offset)
+            for partition, offset in read:
+                app.places.applied(held, partition, offset)
 
     async def _tell_places(self, app: _App) -> None:
         """Every so often, and once more at the end."""

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.established import establish
 from infra.keys import Keys
 from infra.local.stack import StackAddresses
+from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
+from shared.messaging.address import Kafka
 from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout
 from tests.builders.referrals import MONDAY, referrals
+from tests.integration.platform.test_relay import on_kafka
 from tests.patience import LONGEST_WAIT
 
 _LOST = "referrals.referral"
@@ -35,19 +37,6 @@ async def _send_everything(relay: Relay, owner: "asyncpg.Connection[asyncpg.Reco
             await asyncio.sleep(0.05)
     task.cancel()
     await asyncio.wait([task])
-
-
-async def _on_kafka(bootstrap: str, topic: str) -> set[str]:
-    """The ids of the events of a topic with one partition."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as client:
-        partition = TopicPartition(topic, 0)
-        client.assign([partition])
-        end = (await client.end_offsets([partition]))[partition]
-        ids = set[str]()
-        while await client.position(partition) < end:
-            for record in (await client.getmany(partition, timeout_ms=1_000)).get(partition, []):
-                ids.add(dict(record.headers)["ce_id"].decode())
-        return ids
 
 
 async def _lose(topic: str, bootstrap: str) -> None:
@@ -79,7 +68,9 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
         with pytest.raises(AnotherCluster):
             await asyncio.wait_for(relay.run(), LONGEST_WAIT)
         await _send_everything(relay, owner)
-        assert await _on_kafka(bootstrap, lost) == {str(row["id"]) for row in await owner.fetch(_OF_TOPIC, _LOST)}
+        assert {read_envelope(record).id for record in await on_kafka(Kafka(bootstrap, layout.prefix), _LOST)} == {
+            row["id"] for row in await owner.fetch(_OF_TOPIC, _LOST)
+        }
 
 
 async def test_where_nothing_was_lost_no_relay_begins_anew(

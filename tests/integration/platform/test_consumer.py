@@ -171,20 +171,29 @@ async def test_what_faust_reads_behind_a_batch_while_it_ends_is_not_acknowledged
     assert await post.events_without_their_one_effect() == []
 
 
-class Uninformed(Opened):
-    """Kafka never tells it where to begin."""
+class Altered(Opened):
+    """Its faust is altered before it begins."""
 
     def _build(self) -> Any:
         app = super()._build()
         make = app._new_consumer
 
-        def uninformed() -> Any:
+        def altered() -> Any:
             consumer = make()
-            consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
+            self._alter(consumer)
             return consumer
 
-        app._new_consumer = uninformed
+        app._new_consumer = altered
         return app
+
+    def _alter(self, consumer: Any) -> None: ...
+
+
+class Uninformed(Altered):
+    """Kafka never tells it where to begin."""
+
+    def _alter(self, consumer: Any) -> None:
+        consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
 
 
 async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: Post, kafka: Kafka) -> None:
@@ -196,28 +205,19 @@ async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: Post, kafk
     assert isinstance(stopped.value.__cause__, TimeoutError)
 
 
-class Forgetful(Opened):
+class Forgetful(Altered):
     """Its faust drops the second record of a partition once, as it may when partitions are given out anew."""
 
-    def _build(self) -> Any:
-        app = super()._build()
-        make, dropped = app._new_consumer, list[int]()
+    def _alter(self, consumer: Any) -> None:
+        hand_over, dropped = consumer.callback, list[int]()
 
-        def forgetful() -> Any:
-            consumer = make()
-            hand_over = consumer.callback
+        async def forgetting(message: Any) -> None:
+            if message.offset == 1 and not dropped:
+                dropped.append(message.offset)
+                return
+            await hand_over(message)
 
-            async def forgetting(message: Any) -> None:
-                if message.offset == 1 and not dropped:
-                    dropped.append(message.offset)
-                    return
-                await hand_over(message)
-
-            consumer.callback = forgetting
-            return consumer
-
-        app._new_consumer = forgetful
-        return app
+        consumer.callback = forgetting
 
 
 async def test_a_record_that_faust_passes_over_is_not_lost(post: Post, kafka: Kafka) -> None:
