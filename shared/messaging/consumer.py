@@ -1,19 +1,19 @@
 """The faust edge, and the only module that knows faust.
 
-What was measured to lose nothing, and nothing else: raw bytes, `noack_take`, one agent without concurrency, a
-supervisor that crashes, acknowledgement after the commit and not by faust, at least once. Duplicates are certain; the inbox takes them.
+Faust joins the group, stays a member of it in a thread of its own, and gives the partitions out. What is read goes round its streams,
+raw and in batches (docs/adr/0038), and is told to be done after the commit (docs/adr/0036). Duplicates are certain; the inbox takes them.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import faust
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from mode import CrashingSupervisor
 
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
@@ -25,7 +25,9 @@ from shared.telemetry import metrics
 log = structlog.get_logger()
 
 BATCH = 100
-WITHIN_SECONDS = 0.02
+_LOOK_RECORDS = 5 * BATCH
+_LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 0.1
 SESSION_SECONDS = 15.0
 _TELL_EVERY_SECONDS = 0.5
 _LAST_WORD_SECONDS = 2.0
@@ -34,11 +36,14 @@ _LOOK_AT_TOPICS_MILLISECONDS = 5_000
 _ASK_OPERATOR_SECONDS = 2.0
 
 
-class _App(faust.App):
-    """Without faust's own tables there is nothing to keep in folders; of what is acknowledged it knows nothing (docs/adr/0036)."""
+Apply = Callable[[Sequence[ConsumerRecord]], Awaitable[None]]
 
-    def __init__(self, *given: Any, bootstrap: str, patience: float, **more: Any) -> None:
-        self.places, self.unbroken, self._patience = Places(), Unbroken(bootstrap), patience
+
+class _App(faust.App):
+    """Without faust's own tables there is nothing to keep in folders. Raises what `apply` raises, by ending."""
+
+    def __init__(self, *given: Any, bootstrap: str, patience: float, apply: Apply, **more: Any) -> None:
+        self.places, self.unbroken, self._patience, self._apply = Places(), Unbroken(bootstrap), patience, apply
         super().__init__(*given, broker=f"kafka://{bootstrap}", **more)
 
     def _create_directories(self) -> None:
@@ -64,7 +69,31 @@ class _App(faust.App):
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
+        consumer._drain_messages = self._read  # noqa: SLF001  as above
         return consumer
+
+    async def _read(self, fetcher: Any) -> None:
+        consumer: Any = self.consumer
+        while not (consumer.should_stop or fetcher.should_stop):
+            await consumer.can_resume_flow.wait()
+            held, active = self.places.held, consumer._get_active_partitions()  # noqa: SLF001  as above
+            if held is None or not active:
+                await asyncio.sleep(_IDLE_SECONDS)
+                continue
+            found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
+            records = [record for of_partition in found.values() for record in of_partition]
+            for start in range(0, len(records), BATCH):
+                await self._take(held, records[start : start + BATCH])
+
+    async def _take(self, held: Any, records: Sequence[ConsumerRecord]) -> None:
+        """What was read before the partitions were given out anew is left: it is sent again."""
+        if held is not self.places.held:
+            return
+        for record in records:
+            await self.unbroken.require(TopicPartition(record.topic, record.partition), record.offset)
+        await self._apply(records)
+        for record in records:
+            self.places.applied(held, TopicPartition(record.topic, record.partition), record.offset)
 
 
 class ConsumerStopped(Exception):
@@ -111,10 +140,11 @@ class Consumer:
             self._group,
             bootstrap=self._bootstrap,
             patience=2 * self._session,
-            agent_supervisor=CrashingSupervisor,
+            apply=self._apply,
             broker_session_timeout=self._session,
             consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,
             consumer_auto_offset_reset="earliest",
+            broker_max_poll_records=_LOOK_RECORDS,
             consumer_group_instance_id=self._instance,
             topic_allow_declare=False,
             topic_disable_leader=True,
@@ -122,8 +152,7 @@ class Consumer:
             web_enabled=False,
             loop=asyncio.get_running_loop(),
         )
-        channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False)
-        app.agent(channel, name=self._group, concurrency=1)(self._consume)
+        app.topics.add(app.topic(*self._topics, acks=False))
         app.on_partitions_assigned.connect(self._note_assignment, weak=False)
         app.on_partitions_revoked.connect(self._note_revocation, weak=False)
         return app
@@ -134,17 +163,8 @@ class Consumer:
     async def _note_revocation(self, *_: Any, **__: Any) -> None:
         self.is_working = False
 
-    async def _consume(self, stream: Any) -> None:
-        app = stream.app
-        async for taken in stream.noack_take(BATCH, within=WITHIN_SECONDS):
-            held = app.places.held
-            events = [event for event in taken if held and event.message.generation_id == app.consumer_generation_id]
-            read = [(TopicPartition(*event.message.tp), event.message.offset) for event in events]
-            for partition, offset in read:
-                await app.unbroken.require(partition, offset)
-            await self._intake.apply([self._record(event) for event in events])
-            for partition, offset in read:
-                app.places.applied(held, partition, offset)
+    async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
+        await self._intake.apply([self._record(record) for record in records])
 
     async def _tell_places(self, app: _App) -> None:
         """Every so often, and once more at the end."""
@@ -159,11 +179,9 @@ class Consumer:
                 async with asyncio.timeout(_LAST_WORD_SECONDS):
                     await app.places.tell()
 
-    def _record(self, event: Any) -> Record:
-        message = event.message
-        topic = message.topic.removeprefix(self._prefix)
-        headers = message.headers.items() if isinstance(message.headers, dict) else message.headers or ()
-        return Record(topic, message.partition, message.offset, message.key, message.value, tuple(headers))
+    def _record(self, record: ConsumerRecord) -> Record:
+        topic = record.topic.removeprefix(self._prefix)
+        return Record(topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
 
     async def _watch_lag(self) -> None:
         """Of the whole group, by clients of its own: right also while this process is stuck, waits, or has no partition."""

@@ -25,15 +25,24 @@ class FaustDefaults(Consumer):
     """An agent as the manual of faust begins: it is acknowledged what was taken, and a new agent takes the next."""
 
     def _build(self) -> Any:
-        app = super()._build()
-        app.conf.agent_supervisor = OneForOneSupervisor  # type: ignore[assignment]
-        for agent in app.agents.values():
-            agent.channel.acks = True
+        app: Any = super()._build()
+        app.conf.agent_supervisor, app.conf.broker_commit_interval = OneForOneSupervisor, 0.5
+        channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        app.agent(channel, name=self._group, concurrency=1)(self._consume)
+        make = app._new_consumer
+
+        def streaming() -> Any:
+            consumer = make()
+            del consumer._drain_messages
+            return consumer
+
+        app._new_consumer = streaming
         return app
 
     async def _consume(self, stream: Any) -> None:
         async for event in stream.events():
-            await self._intake.apply([self._record(event)])
+            event.message.headers = [*event.message.headers.items()]
+            await self._intake.apply([self._record(event.message)])
 
 
 class InboxUnasked(Intake):
