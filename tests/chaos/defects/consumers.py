@@ -27,6 +27,7 @@ class FaustDefaults(Consumer):
     def _build(self) -> Any:
         app: Any = super()._build()
         app.conf.agent_supervisor, app.conf.broker_commit_interval = OneForOneSupervisor, 0.5
+        app.topics.clear()  # only the agent reads
         channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=self._group, concurrency=1)(self._consume)
         make = app._new_consumer
@@ -41,7 +42,6 @@ class FaustDefaults(Consumer):
 
     async def _consume(self, stream: Any) -> None:
         async for event in stream.events():
-            event.message.headers = [*event.message.headers.items()]
             await self._intake.apply([self._record(event.message)])
 
 
