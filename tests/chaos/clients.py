@@ -1,73 +1,38 @@
 """Clients that send referrals at a rate, whatever becomes of them, and carry some on their way.
 
-Open loop: a slow answer does not hold back the next request. A request whose answer is missing is repeated with the same key, as a
-careful client would, until it is answered; some are sent twice at once, some again much later.
+Open loop: a slow answer does not hold back the next request. Some referrals are sent twice at once, some again much later.
 """
 
 import asyncio
-import hashlib
 import itertools
 import json
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from random import Random
 from typing import Any
 
-import aiohttp
-
 from shared.kernel.ids import new_id
 from tests.chaos import mix
-from tests.chaos.answers import AnswerLog
+from tests.chaos.asking import MISTAKES, Answer, Asking
+from tests.chaos.meeting import hold_meetings
 from tests.chaos.mix import Elsewhere, Step
+from tests.chaos.referring import Referring
 
-_PATIENCE = aiohttp.ClientTimeout(total=35)  # a little more than the API takes before it gives up
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
+_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 _MOST_AT_ONCE = 800
 _ARRIVES_WITHIN = 400
 _RECENT = 500
-#: Of the receipt, what `care verify` compares with what is stored.
-_TOLD = ("reference", "received_at")
-
-#: What somebody who is right is never told. A version that somebody else changed meanwhile is no mistake.
-_MISTAKES = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`status` is None when there was none."""
-
-    status: int | None
-    body: Any = None
-    etag: str = ""
-
-
-_NONE = Answer(None)
-
-
-@dataclass(slots=True)
-class Told:
-    """What came of the load. `answered_at` holds when each acknowledged request had begun and ended."""
-
-    statuses: Counter[str] = field(default_factory=Counter)
-    surprises: Counter[str] = field(default_factory=Counter)
-    acknowledged: int = 0
-    finished: int = 0
-    held_back: int = 0
-    answered_at: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Clients:
-    """`http` speaks to the API, as the callers of `tokens`."""
+    """All that asks the API: who refers, who carries on, who only reads, and the weekly meeting."""
 
-    url: str
-    tokens: Mapping[str, str]
-    http: aiohttp.ClientSession
+    asking: Asking
+    referring: Referring
     random: Random
-    log: AnswerLog
-    told: Told = field(default_factory=Told)
     _open: set[asyncio.Task[None]] = field(default_factory=set)
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
     _is_over: bool = False
@@ -85,10 +50,13 @@ class Clients:
 
     async def run(self, per_second: float) -> None:
         """Begins journeys until `stop`, then waits for all of them."""
-        flows = [(1, self._journey), (mix.READS, self._read), (mix.REFUSED, self._be_refused)]
+        flows = [(1, self._journey), (mix.READS, self._read), (mix.REFUSED, self._be_refused), (mix.BATCHES, self._refer_many)]
+        meetings = asyncio.create_task(hold_meetings(self.asking))
         await asyncio.gather(*(self._begin(per_second * share, act) for share, act in flows))
         while self._open:
             await asyncio.wait(list(self._open))
+        meetings.cancel()
+        await asyncio.gather(meetings, return_exceptions=True)
 
     def stop(self) -> None:
         self._is_over = True
@@ -101,7 +69,7 @@ class Clients:
             if self._is_over:
                 break
             if len(self._open) >= _MOST_AT_ONCE:
-                self.told.held_back += 1
+                self.asking.told.held_back += 1
             else:
                 self._spawn(act(Random(self.random.random())))
 
@@ -113,7 +81,7 @@ class Clients:
     def _end(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)
         if not task.cancelled() and (problem := task.exception()):
-            self.told.surprises[f"{type(problem).__name__}: {problem}"] += 1
+            self.asking.told.surprises[f"{type(problem).__name__}: {problem}"] += 1
 
     async def _journey(self, random: Random) -> None:
         made = await self._refer(random)
@@ -126,13 +94,13 @@ class Clients:
             tag = arrived.etag
             for step in chosen.elsewhere.steps:
                 tag = await self._act(f"{chosen.elsewhere.collection}/{arrived.body['id']}", _filled(step, arrived.body, random), tag)
-        self.told.finished += 1
+        self.asking.told.finished += 1
 
     async def _refer(self, random: Random) -> Answer:
         body, key, draw = mix.referral(random), str(new_id()), random.uniform(0, 100)
         times = 2 if draw < mix.TWICE_AT_ONCE else 1
-        made, *_ = await asyncio.gather(*(self._until_made(body, key) for _ in range(times)))
-        self.told.acknowledged += 1
+        made, *_ = await asyncio.gather(*(self.referring.until_made(body, key) for _ in range(times)))
+        self.asking.told.acknowledged += 1
         again = 1 if draw > 100 - mix.AGAIN_LATER else 0
         if draw > 100 - mix.IN_A_BATCH:
             again = mix.BATCH_OF_RETRIES
@@ -142,43 +110,21 @@ class Clients:
 
     async def _again(self, body: bytes, key: str, seconds: float) -> None:
         await asyncio.sleep(0 if self._is_over else seconds)
-        await self._until_made(body, key)
-
-    async def _until_made(self, body: bytes, key: str) -> Answer:
-        loop, pause = asyncio.get_running_loop(), _FIRST_PAUSE
-        while True:
-            begun = loop.time()
-            answer = await self._send(body, key)
-            if answer.status == HTTPStatus.CREATED:
-                self.told.answered_at.append((begun, loop.time()))
-                return answer
-            if answer.status is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                self.told.surprises[f"referral refused: {answer.status} {answer.body.get('code')}"] += 1
-            await asyncio.sleep(pause * self.random.uniform(0.5, 1))
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def _send(self, body: bytes, key: str) -> Answer:
-        answer = await self._ask("POST", "gp", "/referrals", body, {"Idempotency-Key": key})
-        made = answer.body["id"] if answer.status == HTTPStatus.CREATED else None
-        told = {name: answer.body[name] for name in _TOLD} if made else None
-        await self.log.note(
-            {"actor": "gp", "key": key, "sent": _digest("POST", "/referrals", body), "status": answer.status, "id": made, "told": told}
-        )
-        return answer
+        await self.referring.until_made(body, key)
 
     async def _act(self, path: str, step: Step, tag: str) -> str:
         """Acts while it stands where it did, however often; an earlier attempt, whose answer got lost, may have done it. Gives the ETag."""
         body = json.dumps(step.body).encode() if step.body else b""
         while True:
             if tag:
-                done = await self._ask("POST", step.caller, f"{path}/{step.verb}", body, {"If-Match": tag})
+                done = await self.asking.ask("POST", step.caller, f"{path}/{step.verb}", body, {"If-Match": tag})
                 if done.status == HTTPStatus.OK:
                     return done.etag
-                if done.status in _MISTAKES:
-                    self.told.surprises[f"{step.verb} refused: {done.status} {done.body.get('code')}"] += 1
+                if done.status in MISTAKES:
+                    self.asking.note_mistake(step.verb, done)
                     return ""
-            await asyncio.sleep(_FIRST_PAUSE)
-            seen = await self._ask("GET", step.caller, path)
+            await asyncio.sleep(_PAUSE)
+            seen = await self.asking.ask("GET", step.caller, path)
             tag = seen.etag
             if seen.status == HTTPStatus.OK and seen.body["status"] != step.of:
                 return tag
@@ -186,14 +132,14 @@ class Clients:
     async def _arrived(self, there: Elsewhere, receipt: Mapping[str, Any]) -> Answer | None:
         """What came of it there, when the event has come; None when it takes too long, or the service is closed at this hour."""
         for attempt in range(_ARRIVES_WITHIN):
-            found = await self._ask("GET", there.caller, f"{there.collection}?{there.found_by.format(**receipt)}")
+            found = await self.asking.ask("GET", there.caller, f"{there.collection}?{there.found_by.format(**receipt)}")
             if found.status == HTTPStatus.OK and found.body["items"]:
                 (item, *_) = found.body["items"]
                 return Answer(HTTPStatus.OK, item, f'W/"{item["version"]}"')
             await asyncio.sleep(min(0.3 * (attempt + 1), _LONGEST_PAUSE))
             if self._is_over:
                 break
-        self.told.statuses["nothing came of it elsewhere"] += 1
+        self.asking.told.statuses["nothing came of it elsewhere"] += 1
         return None
 
     async def _read(self, random: Random) -> None:
@@ -201,25 +147,20 @@ class Clients:
         paths = [("rapid-care", "/rapid-care/responses?limit=20"), ("point-of-access", "/referrals/work?limit=20")]
         if referral:
             paths += [("point-of-access", f"/referrals/{referral}"), ("point-of-access", f"/referrals/{referral}/timeline")] * 3
-        await self._ask("GET", *random.choice(paths))
+        await self.asking.ask("GET", *random.choice(paths))
+
+    async def _refer_many(self, random: Random) -> None:
+        """As a practice's own system does; the receipt of one of them is enough for what only reads."""
+        bodies = [mix.referral(random) for _ in range(mix.BATCH)]
+        await self.referring.until_all_made(bodies, str(new_id()))
+        self.asking.told.acknowledged += len(bodies)
 
     async def _be_refused(self, random: Random) -> None:
-        await self._send(mix.wrong(random), str(new_id()))
+        await self.referring.once(mix.wrong(random), str(new_id()))
 
     async def _until_done(self, caller: str, path: str, body: Any) -> None:
-        while (await self._ask("PUT", caller, path, json.dumps(body).encode())).status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:
-            await asyncio.sleep(_FIRST_PAUSE)
-
-    async def _ask(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        sent = {"Authorization": f"Bearer {self.tokens[caller]}", "Content-Type": "application/json", **(headers or {})}
-        try:
-            async with self.http.request(method, self.url + path, data=body, headers=sent, timeout=_PATIENCE) as answer:
-                self.told.statuses[str(answer.status)] += 1
-                content = json.loads(await answer.read() or b"{}")
-                return Answer(answer.status, content, answer.headers.get("ETag", ""))
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            self.told.statuses["none"] += 1
-            return _NONE
+        while (await self.asking.ask("PUT", caller, path, json.dumps(body).encode())).status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:
+            await asyncio.sleep(_PAUSE)
 
 
 def _filled(step: Step, arrived: Mapping[str, Any], random: Random) -> Step:
@@ -227,7 +168,3 @@ def _filled(step: Step, arrived: Mapping[str, Any], random: Random) -> Step:
         return step
     whole = json.dumps(step.body).replace("SOMEBODY", random.choice(mix.CLINICIANS)).replace("RECEIVED", arrived.get("received_at", ""))
     return Step(step.caller, step.verb, json.loads(whole), step.of)
-
-
-def _digest(method: str, path: str, body: bytes) -> str:
-    return hashlib.sha256(f"{method} {path}?\n".encode() + body).hexdigest()

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from time import monotonic
 
@@ -12,6 +13,7 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 from infra.local.supervisor import Supervisor
+from infra.shifted_clock import jump
 from tests.builders.running import secrets_of
 from tests.chaos.control import PROGRAMS
 from tests.chaos.ground import Ground
@@ -23,6 +25,8 @@ Fault = Callable[["Theatre", Strike], Awaitable[int]]
 _LOOK = 0.02
 _PASSES_WITHIN = 15.0
 _HALF_AN_HOUR, _HOUR = 1800, 3600
+_A_MINUTE = timedelta(minutes=1)
+_NEXT_MEETING = "SELECT cut_off_at, starts_at FROM mdt.meeting WHERE status = 'scheduled' ORDER BY starts_at LIMIT 1"
 _STEP = "UPDATE {context}.clock_shift SET shift = shift + make_interval(secs => $1)"
 
 
@@ -181,6 +185,21 @@ async def _step_the_clock(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
+async def _let_days_go_by(theatre: Theatre, strike: Strike) -> int:
+    """To the closing of the next agenda, and to its meeting; every deadline in between is due at once."""
+    owner = await asyncpg.connect(theatre.ground.place.addresses.database_url, timeout=10)
+    try:
+        coming = await owner.fetchrow(_NEXT_MEETING)
+        if coming is None:
+            return 0
+        for instant in coming:
+            await jump(owner, instant + _A_MINUTE)
+            await asyncio.sleep(strike.seconds)
+    finally:
+        await owner.close()
+    return 1
+
+
 async def _poison(theatre: Theatre, strike: Strike) -> int:
     place = theatre.ground.place
     records = poison(secrets_of(place.keys))
@@ -218,6 +237,7 @@ FAULTS: Mapping[str, Fault] = {
     "wipe the broker": _wipe,
     "disk full": _fill_the_disk,
     "step the clock an hour": _step_the_clock,
+    "the days go by until a meeting": _let_days_go_by,
     "unreadable and raising records": _poison,
     "rolling upgrade, back and up again": _upgrade,
 }

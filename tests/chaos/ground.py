@@ -36,6 +36,8 @@ from tests.chaos.proxy import Link
 
 _SOCKET = ".s.PGSQL.5432"
 _READY_WITHIN = 180.0
+#: The load brings more people before a meeting than would stay in ten places.
+_LONG_AGENDA = '{"capacity": 200}'
 
 
 @dataclass(slots=True)
@@ -155,7 +157,7 @@ async def _proxied(exits: AsyncExitStack, place: Place, side: SideDoor, folder: 
 
 
 def _programs(there: Ground, reached: StackAddresses) -> list[Program]:
-    told = {**there.place.environment(reached), VARIABLE: str(there.control.path)}
+    told = {**there.place.environment(reached), "MDT_POLICY": _LONG_AGENDA, VARIABLE: str(there.control.path)}
     api = Program("api", ["tests.chaos.programs:api", HOST, str(there.ports["api"])], told)
     return [api, *(Program(name, ["tests.chaos.programs:worker", name], _of_worker(there, name, told)) for name in WORKERS)]
 

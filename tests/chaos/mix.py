@@ -43,6 +43,8 @@ TWICE_AT_ONCE, AGAIN_LATER, IN_A_BATCH = 5, 4, 1
 BATCH_OF_RETRIES = 6
 #: Besides, for each referral: requests that only read, and that are wrong and must be refused.
 READS, REFUSED = 0.15, 0.01
+#: And as many batches, of so many referrals each.
+BATCHES, BATCH = 0.05, 20
 
 
 def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> Step:

@@ -21,12 +21,14 @@ from infra.verify.verdict import Verdict
 from infra.wiring import WIRINGS
 from tests.chaos import outcome
 from tests.chaos.answers import answer_log
+from tests.chaos.asking import Asking, Told
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FAULTS, Theatre, shut
 from tests.chaos.ground import ground
 from tests.chaos.judgement import judged
 from tests.chaos.outcome import Struck
 from tests.chaos.recovery import Recovery, Watch
+from tests.chaos.referring import Referring
 from tests.chaos.schedule import BY_NAME, Strike, one_of_each, storm
 
 _CALM, _WARM_UP = 1.0, 5.0
@@ -96,13 +98,14 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
         tokens = {caller: token(there.place.keys, caller) for caller in CALLERS}
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         async with aiohttp.ClientSession(connector=connector) as http, answer_log(log) as answers:
-            clients = Clients(there.url, tokens, http, Random(plan.seed), answers)
-            watch = Watch(there.place.addresses.database_url, clients.told.answered_at)
+            asking = Asking(there.url, tokens, http)
+            clients = Clients(asking, Referring(asking, answers, Random(plan.seed)), Random(plan.seed))
+            watch = Watch(there.place.addresses.database_url, asking.told.answered_at)
             course = Course(Theatre(there), watch, out)
             loaded = await _under_load(plan, clients, course)
         caught_up = await _quiet(there.place, set(course.theatre.poisoned), out)
         verdict = await judged(there.place, log, set(course.theatre.poisoned), out)
-    return _summary(plan, clients, course, loaded, caught_up, verdict)
+    return _summary(plan, asking.told, course, loaded, caught_up, verdict)
 
 
 async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
@@ -140,11 +143,11 @@ async def _befall(plan: Plan, course: Course, clients: Clients) -> None:
 
 async def _outage(plan: Plan, course: Course, clients: Clients) -> None:
     """Nobody reaches Kafka, and intake goes on; then how quickly the backlog drains, compared with the intake meanwhile."""
-    before, begun = clients.told.acknowledged, monotonic()
+    before, begun = clients.asking.told.acknowledged, monotonic()
     await shut(course.theatre, Strike(None, "outage", "kafka", plan.outage, 1))
     back = monotonic()
     waiting = max((count for at, count in course.watch.backlog if at >= begun), default=0)
-    intake = (clients.told.acknowledged - before) / (back - begun)
+    intake = (clients.asking.told.acknowledged - before) / (back - begun)
     while not any(at > back + 1 and count < _DRAINED for at, count in course.watch.backlog) and monotonic() < back + 600:
         await asyncio.sleep(0.2)
     sent = monotonic()
@@ -205,8 +208,7 @@ async def _replay(place: Place, poisoned: set[bytes], out: Console) -> None:
             out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
-def _summary(plan: Plan, clients: Clients, course: Course, loaded: float, caught_up: float, verdict: Verdict) -> dict[str, Any]:
-    told = clients.told
+def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: float, verdict: Verdict) -> dict[str, Any]:
     recovered = outcome.recoveries(course.struck)
     outcome.tell_recoveries(course.out, recovered)
     summary = {
@@ -216,6 +218,8 @@ def _summary(plan: Plan, clients: Clients, course: Course, loaded: float, caught
         "acknowledged": told.acknowledged,
         "acknowledged_per_second": round(told.acknowledged / loaded, 1),
         "journeys_finished": told.finished,
+        "meetings": told.meetings,
+        "plans_agreed": told.discussed,
         "held_back": told.held_back,
         "poisoned": len(course.theatre.poisoned),
         "faults": outcome.faults(course.struck),

@@ -49,6 +49,7 @@ KINDS = (
     Kind("wipe the broker", 2, ("kafka",), is_dear=True, part=(0.0, 0.4)),
     Kind("disk full", 1.4, _SERVERS, (3, 10), is_dear=True),
     Kind("step the clock an hour", 2, ("forth", "forth and back"), (5, 20), is_dear=True),
+    Kind("the days go by until a meeting", 1, ("mdt",), (10, 20), is_dear=True, part=(0.5, 0.9)),
     Kind("unreadable and raising records", 3, _SERVERS[:1]),
     Kind("rolling upgrade, back and up again", 0.5, ("all",), is_dear=True, part=(0.3, 0.7)),
 )
