@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -31,7 +32,7 @@ _FORGOTTEN_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """How often the timekeeper looks, in seconds, how much it takes at once, and how patient it is with a failing handler."""
+    """How seldom the timekeeper looks, in seconds, how much it takes at once, and how patient it is with a failing handler."""
 
     idle: float = 0.05
     trouble: float = 0.5
@@ -59,6 +60,7 @@ class Timekeeper:
     def __init__(self, database: Database[Any], wiring: Wiring, beat: Beat = Beat()) -> None:
         self._database, self._wiring, self._beat = database, wiring, beat
         self._trials: dict[int, Trial] = {}
+        self._rest = beat.idle
 
     async def run(self) -> None:
         """Runs until cancelled; a database that is away is waited for."""
@@ -70,7 +72,7 @@ class Timekeeper:
                 settled = 0
                 await asyncio.sleep(self._beat.trouble)
             if not settled:
-                await asyncio.sleep(self._beat.idle)
+                await asyncio.sleep(self._rest)
 
     async def act(self) -> int:
         """Settles what is due now; says how many deadlines that were."""
@@ -85,7 +87,7 @@ class Timekeeper:
     async def _together(self) -> int:
         fired = []
         async with self._database.transaction() as tx:
-            due = await timers.due(tx, self._beat.batch, self._waiting())
+            due = await self._due(tx)
             if len(due) > 1:
                 tx.gather()
                 await self._wiring.read_ahead([(timer.kind, timer) for timer in due], tx=tx)
@@ -97,6 +99,13 @@ class Timekeeper:
                 await timers.settle(tx, fired)
         self._count(fired, "fired")
         return len(due)
+
+    async def _due(self, tx: Transaction[Any]) -> list[Timer]:
+        """Notes how long it may rest when there are none: until the next comes, if that is before it would look again."""
+        found = await timers.due(tx, self._beat.batch, self._waiting(), ahead=timedelta(seconds=self._beat.idle))
+        due = [timer for timer in found if timer.late_by >= timedelta(0)]
+        self._rest = min((-timer.late_by.total_seconds() for timer in found[len(due) :]), default=self._beat.idle)
+        return due
 
     async def _one_by_one(self) -> int:
         """Each once, so that one that fails keeps none of the others waiting."""

@@ -18,7 +18,7 @@ _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
 _TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
 _DUE = """
 SELECT id, subject, kind, due_at, correlation_id FROM timer
-WHERE state = 'pending' AND due_at <= $1 AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
+WHERE state = 'pending' AND due_at <= $1::timestamptz + $4::interval AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
 _IS_PENDING = "SELECT EXISTS (SELECT FROM timer WHERE id = $1 AND state = 'pending')"
 _SETTLE = """
 UPDATE timer SET state = $2, settled_at = $3, reason = $4,
@@ -59,11 +59,14 @@ class CancelledMeanwhile(Exception):
     """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[Timer]:
-    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
+async def due(tx: Transaction[Any], most: int, besides: Collection[int] = (), *, ahead: timedelta = timedelta(0)) -> list[Timer]:
+    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it.
+
+    Behind them those that come within `ahead`: they are early by so much.
+    """
     if not await tx.connection.fetchval(_TRY_TURN):
         return []
-    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides))
+    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides), ahead)
     return [Timer(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 

@@ -125,9 +125,9 @@ async def _placed(addresses: StackAddresses, home: Path) -> AsyncIterator[Place]
     await administer(addresses.database_url, f"DROP DATABASE {mark} WITH (FORCE)")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def served(addresses: StackAddresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """The product that the tests of this folder share."""
+    """The product that the tests of this folder share. It ends with them: idle it would only take time from those that follow."""
     async with _placed(addresses, tmp_path_factory.mktemp("care")) as place, serving(place, "shared") as running:
         yield running
 
