@@ -73,21 +73,22 @@ class _App(faust.App):
         return consumer
 
     async def _read(self, fetcher: Any) -> None:
+        """What is found belongs to the assignment that holds when it comes: to look may take longer than to give partitions out anew."""
         consumer: Any = self.consumer
         while not (consumer.should_stop or fetcher.should_stop):
             await consumer.can_resume_flow.wait()
-            held, active = self.places.held, consumer._get_active_partitions()  # noqa: SLF001  as above
-            if held is None or not active:
+            if self.places.held is None or not (active := consumer._get_active_partitions()):  # noqa: SLF001  as above
                 await asyncio.sleep(_IDLE_SECONDS)
                 continue
             found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
+            held = self.places.held
             records = [record for of_partition in found.values() for record in of_partition]
             for start in range(0, len(records), BATCH):
                 await self._take(held, records[start : start + BATCH])
 
     async def _take(self, held: Any, records: Sequence[ConsumerRecord]) -> None:
         """What was read before the partitions were given out anew is left: it is sent again."""
-        if held is not self.places.held:
+        if held is None or held is not self.places.held:
             return
         for record in records:
             await self.unbroken.require(TopicPartition(record.topic, record.partition), record.offset)
