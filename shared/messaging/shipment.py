@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from struct import unpack_from
 from uuid import UUID
 
 import asyncpg
@@ -19,7 +20,6 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.contracts.envelope import Envelope, to_headers
@@ -30,7 +30,7 @@ _UNDELIVERABLE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopi
 #: The batches of one producer: a broker takes a megabyte at once.
 BATCH_BYTES = 256 * 1024
 
-_partitioner = DefaultPartitioner()
+_SEED, _M, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Shipment:
         loaded = []
         while waiting:
             row = waiting[0]
-            if place(row) not in self.held:
+            if not self.held or place(row) not in self.held:
                 headers = to_headers(envelope_of(row, self.source))
                 if batch.append(timestamp=None, key=str(row["key"]).encode(), value=row["data"], headers=headers) is None:
                     break
@@ -101,9 +101,20 @@ def place(row: asyncpg.Record) -> str:
 
 @lru_cache(maxsize=100_000)
 def _partition(key: UUID, partitions: int) -> int:
-    """Where every client of Kafka would put this key. Remembered, for it is computed slowly and people come again."""
-    number: int = _partitioner(str(key).encode(), range(partitions), range(partitions))
-    return number
+    """Where every client of Kafka would put this key. Remembered, for people come again."""
+    return (murmur2(str(key).encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """The hash of Kafka's default partitioner, by whole words. The client's own goes byte by byte, and took a quarter of the relay's time."""
+    words, h = len(data) // 4, _SEED ^ len(data)
+    for word in unpack_from(f"<{words}I", data):
+        mixed = word * _M & _32_BITS
+        h = (h * _M ^ (mixed ^ mixed >> 24) * _M) & _32_BITS
+    if rest := data[4 * words :]:
+        h = (h ^ int.from_bytes(rest, "little")) * _M & _32_BITS
+    h = (h ^ h >> 13) * _M & _32_BITS
+    return h ^ h >> 15
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:

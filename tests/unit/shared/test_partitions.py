@@ -1,0 +1,12 @@
+"""An event goes to the partition where every other client of Kafka would look for its key."""
+
+from aiokafka.partitioner import murmur2 as of_the_client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.messaging.shipment import murmur2
+
+
+@given(st.one_of(st.uuids().map(lambda key: str(key).encode()), st.binary(max_size=80)))
+def test_the_hash_of_a_key_is_that_of_kafka(key: bytes) -> None:
+    assert murmur2(key) == of_the_client(key)
