@@ -73,6 +73,6 @@ def _entries(feed: Feed) -> list[tuple[int, float]]:
     found: list[tuple[int, float]] = []
     text = b""
     for at, piece in feed.came:
-        whole, end, text = (text + piece).rpartition(b"\n\n")
+        whole, end, text = (text + piece).replace(b"\r\n", b"\n").rpartition(b"\n\n")
         found += [(int(number), at) for number in _ID.findall(whole + end)]
     return found

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 router = APIRouter(tags=["feeds"])
 
 _RETRY_MILLISECONDS = 2_000
+_LINE_END = "\n"  # of events and of heartbeats alike
 #: How long a stream has to end by itself when the process is asked to end.
 _GRACE_SECONDS = 2.0
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed, FeedCursorAhead)
@@ -76,7 +77,7 @@ def told(entries: AsyncGenerator[Entry], policy: Policy, ending: anyio.Event) ->
     """The entries as events, until `ending`, or until the reader has taken nothing for as long as a heartbeat is apart from the next."""
     heartbeat = policy.stream_heartbeat.total_seconds()
     return _Told(
-        _events(entries), ping=heartbeat, sep="\n", send_timeout=heartbeat, shutdown_event=ending, shutdown_grace_period=_GRACE_SECONDS
+        _events(entries), ping=heartbeat, sep=_LINE_END, send_timeout=heartbeat, shutdown_event=ending, shutdown_grace_period=_GRACE_SECONDS
     )
 
 
@@ -89,11 +90,11 @@ class _Told(EventSourceResponse):
 
 
 async def _events(entries: AsyncGenerator[Entry]) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(retry=_RETRY_MILLISECONDS)
+    yield ServerSentEvent(retry=_RETRY_MILLISECONDS, sep=_LINE_END)
     async with aclosing(entries):
         async for entry in entries:
             data = FeedEntryView.model_validate(entry).model_dump_json()
-            yield ServerSentEvent(data, id=str(entry.sequence), event=entry.change)
+            yield ServerSentEvent(data, id=str(entry.sequence), event=entry.change, sep=_LINE_END)
 
 
 def _sequence(last_event_id: str) -> int:
