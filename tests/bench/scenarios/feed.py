@@ -1,5 +1,6 @@
 """From the commit of an agreed plan to its tasks in the navigators' open streams, in three processes and over Kafka."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from math import inf
 from typing import Any
@@ -10,11 +11,13 @@ from infra.shifted_clock import jump
 from tests.bench.copies import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import change
+from tests.bench.processes import spending
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import MEETING, routing, triaged
 from tests.bench.scenarios.streams import following, navigators
 from tests.bench.stage import Bench, Stage
 
+_LAST_WORD_SECONDS = 2.0  # what is applied is still to be told over the streams
 _PER_SECOND, _NAVIGATORS = 50, 200  # so many that nobody is full
 _ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
 _ACTIONS = [
@@ -53,13 +56,21 @@ async def _run(stage: Stage, names: list[str], after: int, count: int) -> Run:
     version = await stage.owner.fetchval("SELECT version FROM mdt.case WHERE id = $1", rows[0]["id"])
     requests = [change(f"/mdt/cases/{row['id']}/discussion", version, _DISCUSSION) for row in rows]
     async with following(stage, names) as followed:
-        shots = await stage.fire(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
-        await stage.quiet()
+        with spending(stage.product) as spent:
+            shots = await stage.fire(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
+        behind = await stage.quiet()
+        await asyncio.sleep(_LAST_WORD_SECONDS)
     entries = await stage.owner.fetch(_ENTRIES, shots.begun_at)
     came = followed.result()
     took = [came.get((row["navigator_id"], row["sequence"]), inf) - row["agreed_at"] for row in entries]
     others = sum(status != 200 for status in shots.status)
-    return {**delays(took), "entries": len(entries), "never came": took.count(inf), "answers other than 200": others}
+    found = {**delays(took), "entries": len(entries), "never came": took.count(inf), "answers other than 200": others}
+    return {
+        **found,
+        "answered within, p99": delays(shots.latency)["p99"],
+        "seconds until all is quiet": behind,
+        **spent.cores(shots.wall_seconds),
+    }
 
 
 async def _meeting(stage: Stage, count: int) -> None:
