@@ -1,5 +1,6 @@
 """The servers of the whole test run, and a database of its own for every test that asks for one."""
 
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -47,6 +48,12 @@ _SERVERS = "servers"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected is there to stay: the garbage collector need not pass over it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -45,7 +45,9 @@ class Aggregates(Generic[A]):
         self._state, self._topic, self._key, self._not_found = state, topic, key, not_found
         self._adapter: TypeAdapter[A] = TypeAdapter(state)
         by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
-        self._read, self._lock = Statement(by_id), Statement(by_id.with_for_update())
+        self._read, self._lock, self._share = (
+            Statement(query) for query in (by_id, by_id.with_for_update(), by_id.with_for_update(read=True))
+        )
         by_ids = sa.select(table).where(table.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))))
         self._lock_all = Statement(by_ids.order_by(table.c.id).with_for_update())
         new: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns}
@@ -91,11 +93,19 @@ class Aggregates(Generic[A]):
 
     async def load(self, tx: Transaction[Any], subject: UUID, *, if_version: int | None = None) -> A:
         """Locks the row until the transaction ends. Raises the context's NotFound, or VersionConflict."""
-        state = await self.find(tx, subject, lock=True)
-        if state is None:
-            raise self._not_found(f"There is none with the id {subject}.")
+        state = self._existing(subject, await self.find(tx, subject, lock=True))
         if if_version is not None and state.version != if_version:
             raise VersionConflict(subject, if_version, state.version)
+        return state
+
+    async def hold_still(self, tx: Transaction[Any], subject: UUID) -> A:
+        """For who only needs it to stay as it is until the transaction ends; others may so, too. Raises the context's NotFound."""
+        row = await tx.fetch_one(self._share, id=subject)
+        return self._existing(subject, None if row is None else self.of(row))
+
+    def _existing(self, subject: UUID, state: A | None) -> A:
+        if state is None:
+            raise self._not_found(f"There is none with the id {subject}.")
         return state
 
     async def save(self, tx: Transaction[Any], decision: Decision[A]) -> A:

@@ -39,19 +39,29 @@ AFTER = """
   Tried: group commit and one statement for each kind of row (ADR 0029), batches that read ahead and write behind (0031), the
   relay's own batches (0028), intake called without the framework's resolving (0034: API 2.4 to 1.8 ms), a plan of the relay's
   question that does not depend on statistics and uvloop in the workers (with intake as the measure, minutes apart: 160 to 175/s
-  before, 178 to 252/s after). Not tried: several API processes, which would share the same two cores; consumers without faust,
-  whose part of a worker's time was more than a third by a profile (tasks made for each record, tables of offsets written for a log
-  that nobody reads; the latter ended after these figures were taken, with ADR 0036).
-- **Routed to response, and plans to streams**: what is asked, 300 and 50 journeys a second of several requests each, is more than is
-  done; so what is shown is the length of the queue, not of the way.
-- **10,000 open feeds**: entries are looked for by one query for all feeds, and written to the streams by one process, one after the
-  other. What takes the seconds has not been profiled.
-- **Commit to Kafka on a quiet machine**: consumers apply the same 500 events a second on the same two cores. Not profiled anew.
-- **Relay from a backlog**: the worker and its PostgreSQL session take 0.8 cores each. Not profiled anew.
-- **Consumers catching up**: see ADR 0031 for what was gained; the rest is faust's and the handlers' about equally.
-- **Deadlines**: idle, one wakes up to 60 ms late; 200,000 overdue ones take 40 s. Not profiled anew.
-- **Risk import**: a bare COPY of the file takes half a second; reading the scores with every check takes two, finding who crossed a
-  level two more. Not begun.
+  before, 178 to 252/s after), reading without faust's streams (0038: 219/s before and 246/s after, one after the other, and nothing
+  left to apply at the end), and letting the consumers rest for 15 or 30 ms, or for as long as a batch had taken, so that more comes
+  together (nothing that stood out of the noise). Not tried: several API processes, which would share the same two cores.
+- **Routed to response**: what is asked, 300 journeys a second of several requests each, is more than is done; so what is shown is the
+  length of the queue, not of the way.
+- **Plans to streams**: 50 plans a second are more than is done, and both cores are full. Looking at what the sessions of PostgreSQL
+  do showed two places: all plans of a meeting waited for each other at the meeting's row, which they now share; and for each of three
+  tasks all 200 navigators are read with what they have in hand, to give it to the one with least. A dozen are read quickly; not mended.
+- **10,000 open feeds**: until lately the bench itself was wrong: it looked for a line feed where the library ends an event with CR LF,
+  so that an entry came with the next heartbeat, seconds later. Then the garbage collector's passes over ten million objects stood
+  out (ADR 0039). An entry for everybody at once takes 0.26 ms for each stream, in the tasks, timeouts and locks of the library.
+- **Commit to Kafka on a quiet machine**: a look at the outbox, the sending and the deletion follow each other, about two milliseconds
+  each, with a rest of two. A deletion that does not wait for the disk, and a rest that grows with the work, changed nothing that
+  stood out of the noise. The broker's Java needs half a minute until it is quick: 14 ms in the first seconds, 7 after that.
+- **Relay from a backlog**: Python prepares and sends while PostgreSQL waits, and the other way round, about half of the time each. The
+  hash of a key in Python was the largest single thing and takes half of what it did: 14,100 events a second before, 13,700 to 15,500
+  after. To read the next events while these are sent was not tried: what is to be forgotten and what comes next would have to be
+  kept apart in the one place where nothing may be lost.
+- **Consumers catching up**: see ADR 0031 and 0038 for what was gained; the rest is the handlers'.
+- **Deadlines**: a timekeeper rests until the next deadline comes, and no longer up to 50 ms (p50 idle 20 ms before, 7 after); what is
+  left over 20 ms are the other workers on the same cores. 200,000 overdue ones: 1,200 to 1,700 a second, by their handlers.
+- **Risk import**: a bare COPY of the file takes half a second; reading the scores takes two, with a keyed hash of each person and every
+  column judged as a whole; finding who crossed a level and recording an event for each takes two more. Not gone further.
 
 ## What was left out
 - Networks and TLS: everything is on one machine, over its loopback and a unix socket.

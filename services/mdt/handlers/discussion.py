@@ -21,7 +21,7 @@ from shared.kernel.ids import new_id
 
 async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, at.id, if_version=at.version)
-    meeting = await meetings.load(tx, case_domain.meeting_of(case, command))
+    meeting = await meetings.hold_still(tx, case_domain.meeting_of(case, command))
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)

@@ -4,10 +4,12 @@ import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from infra.keys import Keys
 from services.mdt.handlers.diary import ensure_meetings
+from services.mdt.store import meeting as store
 from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.mdt import (
@@ -96,6 +98,18 @@ async def test_ten_places_go_by_rank_and_not_to_whoever_was_screened_first(owner
         assert await agenda(context, this_week) == [str(patient.person_id) for patient in (in_crisis, *calm[:9])]
         assert await agenda(context, next_week) == [str(patient.person_id) for patient in calm[9:]]
         assert [event.reason for event in await context.published(CaseDeferred)] == ["outranked"] * 2
+
+
+async def test_cases_of_a_meeting_are_discussed_side_by_side_and_it_stays_as_it_is_meanwhile(owner_url: str, keys: Keys) -> None:
+    async with mdt(owner_url, keys, MONDAY) as context:
+        one, other = await Patient.listed(context), await Patient.listed(context)
+        await one.meet()
+        meeting_id = UUID((await one.case())["meeting_id"])
+        async with context.database.transaction() as discussing_one:
+            await store.meetings.hold_still(discussing_one, meeting_id)
+            await other.ask("discussion", a_discussion(context.clock.at.date()))
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await context.database.pool.execute("SELECT FROM meeting WHERE id = $1 FOR UPDATE NOWAIT", meeting_id)
 
 
 async def test_what_a_meeting_does_not_reach_moves_on(owner_url: str, keys: Keys) -> None:
