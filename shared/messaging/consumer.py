@@ -34,6 +34,8 @@ _LAST_WORD_SECONDS = 2.0
 _LOOK_AT_LAG_SECONDS = 5.0
 _LOOK_AT_TOPICS_MILLISECONDS = 5_000
 _ASK_OPERATOR_SECONDS = 2.0
+#: Who reads nothing for a quarter of an hour, because the broker is away or others have all partitions, would be out of the group for ever.
+_YEARS_SECONDS = 10.0 * 365 * 24 * 3600
 
 
 Apply = Callable[[Sequence[ConsumerRecord]], Awaitable[None]]
@@ -44,6 +46,7 @@ class _App(faust.App):
 
     def __init__(self, *given: Any, bootstrap: str, patience: float, apply: Apply, **more: Any) -> None:
         self.places, self.unbroken, self._patience, self._apply = Places(), Unbroken(bootstrap), patience, apply
+        self._looking = asyncio.Lock()
         super().__init__(*given, broker=f"kafka://{bootstrap}", **more)
 
     def _create_directories(self) -> None:
@@ -58,9 +61,12 @@ class _App(faust.App):
             await let_go(partitions)
 
         async def seek() -> Any:
+            """Not while a look is under way: what it found would be left, and would lie before where the reading then begins."""
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._patience), self._looking:
                     positions = await seek_to_committed()
+                    if new := [partition for partition, offset in positions.items() if not offset]:
+                        await consumer._thread.seek_to_beginning(*new)  # noqa: SLF001  as above
             except TimeoutError as late:  # faust itself would wait somewhat longer, and then read nothing any more without a word
                 await self.crash(late)
                 raise
@@ -80,8 +86,9 @@ class _App(faust.App):
             if self.places.held is None or not (active := consumer._get_active_partitions()):  # noqa: SLF001  as above
                 await asyncio.sleep(_IDLE_SECONDS)
                 continue
-            found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
-            held = self.places.held
+            async with self._looking:
+                found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
+                held = self.places.held
             records = [record for of_partition in found.values() for record in of_partition]
             for start in range(0, len(records), BATCH):
                 await self._take(held, records[start : start + BATCH])
@@ -132,9 +139,10 @@ class Consumer:
             self.is_working = False
             telling.cancel()
             await asyncio.wait([telling])
+            reason = app.crash_reason  # to stop may put another in its place
             await app.stop()
             await app.unbroken.close()
-        raise ConsumerStopped(self._context) from app.crash_reason
+        raise ConsumerStopped(self._context) from reason
 
     def _build(self) -> _App:
         app = _App(
@@ -143,6 +151,7 @@ class Consumer:
             patience=2 * self._session,
             apply=self._apply,
             broker_session_timeout=self._session,
+            broker_max_poll_interval=_YEARS_SECONDS,
             consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,
             consumer_auto_offset_reset="earliest",
             broker_max_poll_records=_LOOK_RECORDS,

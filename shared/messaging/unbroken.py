@@ -1,7 +1,7 @@
 """No record is passed over: those of a partition follow each other from where the reading began.
 
-When partitions are given out anew, faust may drop a record that it has read, and it acknowledges what comes after one that is missing:
-the missing one would be lost (docs/adr/0033). Here that ends the process, and Kafka sends everything after the acknowledged once more.
+When partitions are given out anew, a record that was read may be left, and if what comes after it were acknowledged, it would be lost
+(docs/adr/0033). Here that ends the process, and Kafka sends everything after the acknowledged once more.
 """
 
 from bisect import bisect_left

@@ -33,7 +33,7 @@ _NEXT = "SELECT min(due_at) FROM timer WHERE state = 'pending'"
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A deadline that has come."""
+    """A deadline that has come, or is early by as much as `late_by` is below zero."""
 
     id: int
     subject: UUID

@@ -56,7 +56,8 @@ class Clients:
         while self._open:
             await asyncio.wait(list(self._open))
         meetings.cancel()
-        await asyncio.gather(meetings, return_exceptions=True)
+        await asyncio.wait([meetings])
+        self._end(meetings)
 
     def stop(self) -> None:
         self._is_over = True
@@ -150,7 +151,7 @@ class Clients:
         await self.asking.ask("GET", *random.choice(paths))
 
     async def _refer_many(self, random: Random) -> None:
-        """As a practice's own system does; the receipt of one of them is enough for what only reads."""
+        """As a practice's own system does."""
         bodies = [mix.referral(random) for _ in range(mix.BATCH)]
         await self.referring.until_all_made(bodies, str(new_id()))
         self.asking.told.acknowledged += len(bodies)

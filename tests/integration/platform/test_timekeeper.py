@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from prometheus_client import REGISTRY
 
 from shared.contracts.codes import Condition
@@ -51,6 +52,16 @@ async def test_a_deadline_is_not_acted_on_before_its_time(post: Post) -> None:
 
     assert await timekeeper(post).act() == 0
     assert await rings(post) == 0
+
+
+async def test_it_rests_until_the_next_deadline_and_no_longer_than_its_beat(post: Post) -> None:
+    await post.send()
+    post.sender.clock.at = NOW + PATIENCE - timedelta(milliseconds=20)
+    near, far = timekeeper(post, idle=3600.0), timekeeper(post, idle=0.01)
+
+    assert [await keeper.act() for keeper in (near, far)] == [0, 0]
+    assert (near._rest, far._rest) == (pytest.approx(0.02), 0.01)
+    assert await settled(post) == [("pending", None, None)]
 
 
 async def test_a_deadline_that_came_while_everything_was_down_is_acted_on_once_with_its_lateness(post: Post) -> None:
