@@ -44,7 +44,9 @@ AFTER = """
   together (nothing that stood out of the noise). Not tried: several API processes, which would share the same two cores.
 - **Routed to response**: what is asked, 300 journeys a second of several requests each, is more than is done; so what is shown is the
   length of the queue, not of the way.
-- **Plans to streams**: 50 plans a second are more than is done, and both cores are full. Looking at what the sessions of PostgreSQL
+- The streams and the consumers that catch up were measured last, in two runs each; everything else before ADR 0036 to 0039, in three.
+- **Plans to streams**: the figure above is from before the bench read events rightly (see the next point); since then the middle was
+  5 to 10 s. 50 plans a second are more than is done, and both cores are full. Looking at what the sessions of PostgreSQL
   do showed two places: all plans of a meeting waited for each other at the meeting's row, which they now share; and for each of three
   tasks all 200 navigators are read with what they have in hand, to give it to the one with least. A dozen are read quickly; not mended.
 - **10,000 open feeds**: until lately the bench itself was wrong: it looked for a line feed where the library ends an event with CR LF,
