@@ -97,11 +97,12 @@ class _App(faust.App):
         """What was read before the partitions were given out anew is left: it is sent again."""
         if held is None or held is not self.places.held:
             return
-        for record in records:
-            await self.unbroken.require(TopicPartition(record.topic, record.partition), record.offset)
+        read = [(TopicPartition(record.topic, record.partition), record.offset) for record in records]
+        for partition, offset in read:
+            await self.unbroken.require(partition, offset)
         await self._apply(records)
-        for record in records:
-            self.places.applied(held, TopicPartition(record.topic, record.partition), record.offset)
+        for partition, offset in read:
+            self.places.applied(held, partition, offset)
 
 
 class ConsumerStopped(Exception):

@@ -24,7 +24,7 @@ class Answer:
     etag: str = ""
 
 
-NONE = Answer(None)
+_NONE = Answer(None)
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Asking:
                 return Answer(answer.status, content, answer.headers.get("ETag", ""))
         except (aiohttp.ClientError, TimeoutError, ValueError):
             self.told.statuses["none"] += 1
-            return NONE
+            return _NONE
 
     def note_mistake(self, what: str, answer: Answer) -> None:
         self.told.surprises[f"{what} refused: {answer.status} {answer.body.get('code')}"] += 1

@@ -5,20 +5,18 @@ Nobody tells it when. It asks, is refused until then, and asks again after whate
 
 import asyncio
 import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from tests.builders.mdt import QUORUM, a_discussion, an_action
 from tests.chaos.asking import MISTAKES, Answer, Asking
 
 _COORDINATOR = "mdt-coordinator"
 _LOOK_SECONDS, _AT_ONCE = 3.0, 8
-_ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
-_PLAN = {"what_matters": "To stay at home.", "preferred_place_of_care": "home", "problems": ["falls"]}
-_CANDIDATE = {"professional_id": "clch-community-nurse-1", "role": "community-nurse", "organisation": "CLCH"}
-_LEAD = {"candidate": _CANDIDATE, "has_accepted": True}
-_DUE = timedelta(days=7)
+#: What each plan asks of navigators.
+_ACTIONS: Sequence[Mapping[str, str]] = ({}, {"kind": "personal-budget-advice"}, {"kind": "signpost", "service_code": "befriending"})
 #: What is no fault of whoever asks: it has not begun, was decided meanwhile, or the person has their lead from before.
 _NOT_YET, _HAS_LEAD = "meeting-not-begun", "lead-already-active"
 
@@ -36,7 +34,7 @@ async def hold_meetings(asking: Asking) -> None:
 
 
 async def _held(asking: Asking, meeting: Mapping[str, Any]) -> bool:
-    held = await _change(asking, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": _ATTENDED})
+    held = await _change(asking, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
     if held.status in MISTAKES and held.body.get("code") != _NOT_YET:
         asking.note_mistake("meeting", held)
     asking.told.meetings += held.status == HTTPStatus.OK
@@ -48,26 +46,20 @@ async def _discuss_all(asking: Asking, meeting: Mapping[str, Any]) -> None:
     agenda = await asking.ask("GET", _COORDINATOR, f"/mdt/meetings/{meeting['id']}/agenda")
     if agenda.status != HTTPStatus.OK:
         return
-    due_on = (datetime.fromisoformat(meeting["starts_at"]) + _DUE).date().isoformat()
-    gate = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_discuss(asking, item["case"], due_on, gate) for item in agenda.body["items"]))
+    met_on, gate = datetime.fromisoformat(meeting["starts_at"]).date(), asyncio.Semaphore(_AT_ONCE)
+    decided = a_discussion(met_on, actions=[an_action(met_on, **each) for each in _ACTIONS])
+    await asyncio.gather(*(_discuss(asking, item["case"], decided, gate) for item in agenda.body["items"]))
 
 
-async def _discuss(asking: Asking, case: Mapping[str, Any], due_on: str, gate: asyncio.Semaphore) -> None:
-    decided = {"joint_plan": _PLAN, "actions": _actions(due_on), "is_agreed_by_person": True}
+async def _discuss(asking: Asking, case: Mapping[str, Any], decided: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
+    path = f"/mdt/cases/{case['id']}/discussion"
     async with gate:
-        done = await _change(asking, f"/mdt/cases/{case['id']}/discussion", case["version"], {**decided, "lead": _LEAD})
+        done = await _change(asking, path, case["version"], decided)
         if done.status is not None and done.body.get("code") == _HAS_LEAD:
-            done = await _change(asking, f"/mdt/cases/{case['id']}/discussion", case["version"], decided)
+            done = await _change(asking, path, case["version"], {name: value for name, value in decided.items() if name != "lead"})
     if done.status in MISTAKES:
         asking.note_mistake("discussion", done)
     asking.told.discussed += done.status == HTTPStatus.OK
-
-
-def _actions(due_on: str) -> list[Mapping[str, str]]:
-    arranged = [{"kind": kind, "owner_role": "care-navigator"} for kind in ("arrange-social-care-assessment", "personal-budget-advice")]
-    signposted = {"kind": "signpost", "owner_role": "care-navigator", "service_code": "befriending"}
-    return [{**each, "due_on": due_on} for each in (*arranged, signposted)]
 
 
 async def _change(asking: Asking, path: str, version: int, body: Mapping[str, Any]) -> Answer:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.chaos.answers import AnswerLog
 from tests.chaos.asking import Answer, Asking
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 6.0
+_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
 _ONE, _MANY = "/referrals", "/referrals/batch"
 #: Of the receipt, what `care verify` compares with what is stored.
 _TOLD = ("reference", "received_at")
@@ -67,7 +67,7 @@ class Referring:
 
     async def _rest(self, times: int) -> None:
         """Longer each time."""
-        await asyncio.sleep(min(_FIRST_PAUSE * 2**times, _LONGEST_PAUSE) * self.random.uniform(0.25, 0.5))
+        await asyncio.sleep(min(_PAUSE * 2**times, _LONGEST_PAUSE) * self.random.uniform(0.5, 1))
 
     async def _note(self, key: str, sent: str, status: int | None, receipt: Mapping[str, Any] | None) -> None:
         made = receipt if receipt and status == HTTPStatus.CREATED else None
