@@ -23,6 +23,7 @@ LONGEST = (
     "tests/integration/care/test_errors.py",
     "tests/integration/care/test_up.py",
     "tests/integration/platform/test_worker.py",
+    "tests/integration/platform/test_membership.py",
     "tests/integration/platform/test_consumer.py",
     "tests/integration/care/test_guest.py",
     "tests/journeys/test_readme.py",

@@ -7,7 +7,7 @@ raw and in batches (docs/adr/0038), and is told to be done after the commit (doc
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import faust
 import structlog
@@ -75,8 +75,23 @@ class _App(faust.App):
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
-        consumer._drain_messages = self._read  # noqa: SLF001  as above
+        consumer._drain_messages = self._read_or_crash  # noqa: SLF001  as above
         return consumer
+
+    async def require_member(self) -> None:
+        """Raises KafkaError when the client in the thread gave up its membership: it tells only whoever waits for records just then."""
+        thread: Any = cast("Any", self.consumer)._thread  # noqa: SLF001  faust shows it to nobody
+        if thread._consumer and (coordinator := thread._consumer._coordinator):  # noqa: SLF001  as above
+            await thread.call_thread(coordinator.check_errors)
+
+    async def _read_or_crash(self, fetcher: Any) -> None:
+        """Cancelled by anybody but who stops it, it would end, and nothing would be read any more without a word."""
+        try:
+            await self._read(fetcher)
+        except asyncio.CancelledError as end:
+            if not (self.should_stop or fetcher.should_stop):
+                await self.crash(end)
+            raise
 
     async def _read(self, fetcher: Any) -> None:
         """What is found belongs to the assignment that holds when it comes: to look may take longer than to give partitions out anew."""
@@ -132,14 +147,14 @@ class Consumer:
 
     async def _run_app(self) -> None:
         app = self._build()
-        telling = asyncio.create_task(self._tell_places(app))
+        looking_after = asyncio.create_task(self._look_after(app))
         try:
             await app.start()
             await app.wait_until_stopped()
         finally:
             self.is_working = False
-            telling.cancel()
-            await asyncio.wait([telling])
+            looking_after.cancel()
+            await asyncio.wait([looking_after])
             reason = app.crash_reason  # to stop may put another in its place
             await app.stop()
             await app.unbroken.close()
@@ -177,11 +192,12 @@ class Consumer:
     async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
         await self._intake.apply([self._record(record) for record in records])
 
-    async def _tell_places(self, app: _App) -> None:
-        """Every so often, and once more at the end."""
+    async def _look_after(self, app: _App) -> None:
+        """Tells the places every so often, and once more at the end."""
         try:
             while True:
                 await asyncio.sleep(_TELL_EVERY_SECONDS)
+                await app.require_member()
                 await app.places.tell()
         except Exception as problem:  # without places everything would be done again and again
             await app.crash(problem)

@@ -29,8 +29,8 @@ from shared.messaging.address import Kafka
 from shared.messaging.relay import AnotherCluster
 from shared.messaging.topics import Layout
 from tests.integration.platform.conftest import TOPICS
+from tests.integration.platform.consuming import GROUP, Consuming, consuming, until_applied
 from tests.integration.platform.post import Post
-from tests.integration.platform.test_consumer import GROUP, Consuming, consuming, until_applied
 from tests.integration.platform.test_relay import on_kafka, relaying, until_sent
 from tests.integration.platform.test_worker import all_delivered, until
 from tests.patience import LONGEST_WAIT

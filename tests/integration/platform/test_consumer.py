@@ -2,91 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from shared.contracts.codes import Condition
-from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.messaging.address import Kafka
-from shared.messaging.consumer import BATCH, SESSION_SECONDS, Consumer, ConsumerStopped
-from shared.messaging.intake import Intake
-from shared.messaging.unbroken import RecordPassedOver
+from shared.messaging.consumer import BATCH, ConsumerStopped
 from shared.persistence import parked
 from shared.telemetry import metrics
+from tests.integration.platform.consuming import GROUP, consuming, send_to_all, until, until_applied
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
-from tests.integration.platform.receiving import RECEIVING
 from tests.integration.platform.test_relay import relaying, until_sent
 from tests.patience import LONGEST_WAIT
-
-GROUP = "navigation"
-
-
-class Noting(Intake):
-    """Remembers which batches it was given; refuses them while `broken` says with what, and applies them only while its gate is open."""
-
-    def __init__(self, post: Post) -> None:
-        super().__init__(post.receiver.database, RECEIVING)
-        self.batches: list[list[Record]] = []
-        self.broken: Exception | None = None
-        self.stopped = False
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def may_go_on(self) -> bool:
-        return not self.stopped and await super().may_go_on()
-
-    async def apply(self, records: Sequence[Record]) -> None:
-        self.batches.append(list(records))
-        await self.gate.wait()
-        if self.broken:
-            raise self.broken
-        await super().apply(records)
-
-
-class Opened(Consumer):
-    """Shows the application that it builds."""
-
-    def _build(self) -> Any:
-        self.app = super()._build()
-        return self.app
-
-
-@dataclass
-class Consuming:
-    intake: Noting
-    consumer: Opened = field(init=False)
-    task: asyncio.Task[None] = field(init=False)
-
-
-@asynccontextmanager
-async def consuming(
-    post: Post, kafka: Kafka, broken: Exception | None = None, session: float = SESSION_SECONDS, *, stopped: bool = False
-) -> AsyncIterator[Consuming]:
-    running = Consuming(Noting(post))
-    running.intake.broken, running.intake.stopped = broken, stopped
-    running.consumer = Opened(running.intake, GROUP, [TOPIC], kafka, session=session)
-    running.task = asyncio.create_task(running.consumer.run())
-    try:
-        yield running
-    finally:
-        running.task.cancel()
-        await asyncio.wait([running.task])
-
-
-async def until_applied(post: Post, count: int) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while await post.count("navigation.effect") < count:
-            await asyncio.sleep(0.02)
 
 
 async def test_what_is_sent_over_http_takes_effect_in_the_other_context(post: Post, kafka: Kafka) -> None:
@@ -153,80 +85,12 @@ async def test_what_comes_behind_a_batch_that_was_not_applied_is_not_acknowledge
             first.intake.gate.clear()
             await post.send()
             await until(lambda: bool(first.intake.batches))
-            await _send_to_all(post, 200)
+            await send_to_all(post, 200)
             await until_sent(post)
             await asyncio.sleep(2)
 
         async with consuming(post, kafka):
             await until_applied(post, 201)
-
-    assert await post.events_without_their_one_effect() == []
-
-
-class Altered(Opened):
-    """Its faust is altered before it begins."""
-
-    def _build(self) -> Any:
-        app = super()._build()
-        make = app._new_consumer
-
-        def altered() -> Any:
-            consumer = make()
-            self._alter(consumer)
-            return consumer
-
-        app._new_consumer = altered
-        return app
-
-    def _alter(self, consumer: Any) -> None: ...
-
-
-class Uninformed(Altered):
-    """Kafka never tells it where to begin."""
-
-    def _alter(self, consumer: Any) -> None:
-        consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
-
-
-async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: Post, kafka: Kafka) -> None:
-    """Faust would wait, and then read nothing any more without a word."""
-    uninformed = Uninformed(Noting(post), GROUP, [TOPIC], kafka, session=6.0)
-    with pytest.raises(ConsumerStopped) as stopped:
-        await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
-
-    assert isinstance(stopped.value.__cause__, TimeoutError)
-
-
-class Forgetful(Altered):
-    """The second record of a partition is dropped once on its way, as faust may when partitions are given out anew."""
-
-    def _alter(self, consumer: Any) -> None:
-        look, dropped = consumer._getmany, list[int]()
-
-        async def forgetting(*given: Any) -> Any:
-            found = await look(*given)
-            for records in found.values():
-                if not dropped and (second := [record for record in records if record.offset == 1]):
-                    records.remove(second[0])
-                    dropped.append(1)
-            return found
-
-        consumer._getmany = forgetting
-
-
-async def test_a_record_that_faust_passes_over_is_not_lost(post: Post, kafka: Kafka) -> None:
-    person = new_id()
-    for _ in range(5):
-        await post.send(person)
-    async with relaying(post, kafka):
-        await until_sent(post)
-        forgetful = Forgetful(Noting(post), GROUP, [TOPIC], kafka)
-        with pytest.raises(ConsumerStopped) as stopped:
-            await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
-        assert isinstance(stopped.value.__cause__, RecordPassedOver)
-
-        async with consuming(post, kafka):
-            await until_applied(post, 5)
 
     assert await post.events_without_their_one_effect() == []
 
@@ -256,25 +120,6 @@ async def _take_away(kafka: Kafka, before: int) -> None:
     finally:
         await client.stop()
         await admin.close()
-
-
-async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: Post, kafka: Kafka) -> None:
-    session = 6.0  # the shortest that a broker allows
-    async with relaying(post, kafka), consuming(post, kafka, session=session) as first:
-        await _send_to_all(post, 30)
-        await until_applied(post, 30)
-        async with consuming(post, replace(kafka, instance="1"), session=session) as second:
-            async with asyncio.timeout(LONGEST_WAIT):
-                while not second.intake.batches:
-                    await _send_to_all(post, 10)
-                    await asyncio.sleep(0.2)
-        await _send_to_all(post, 30)
-        await until_applied(post, await post.count("rapid_care.event"))
-
-    partitions = {record.partition for batch in second.intake.batches for record in batch}
-    assert 0 < len(partitions) < 3
-    assert {record.partition for batch in first.intake.batches for record in batch} == {0, 1, 2}
-    assert await post.events_without_their_one_effect() == []
 
 
 async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: Post, kafka: Kafka) -> None:
@@ -355,14 +200,3 @@ async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: Post, kafk
         await asyncio.sleep(1.5)
         assert not nowhere.task.done()
         assert not topicless.task.done()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
-async def _send_to_all(post: Post, count: int) -> None:
-    for _ in range(count):
-        await post.send()

@@ -10,9 +10,9 @@ from infra.topics import declarations
 from shared.messaging import topics
 from shared.messaging.address import Kafka
 from shared.messaging.topics import Layout
+from tests.integration.platform.consuming import consuming, until_applied
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
-from tests.integration.platform.test_consumer import consuming, until_applied
 from tests.integration.platform.test_relay import relaying
 
 

@@ -16,9 +16,9 @@ from infra.local.ports import HOST, free_ports
 from infra.shifted_clock import jump
 from shared.clock import wall_clock
 from shared.messaging.address import Kafka
+from tests.integration.platform.consuming import consuming
 from tests.integration.platform.parcels import PATIENCE
 from tests.integration.platform.post import Post
-from tests.integration.platform.test_consumer import consuming
 from tests.integration.platform.test_relay import on_kafka, relaying
 from tests.integration.platform.workers import KILLED, Workers, end_of, working
 from tests.patience import LONGEST_WAIT
