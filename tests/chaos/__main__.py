@@ -19,8 +19,8 @@ from tests.chaos.outcome import append, tell_totals
 from tests.chaos.run import Plan, run
 
 _OWN_MOUNTS = "CHAOS_OWN_MOUNTS"
-#: What each run takes besides its storm: start, every kind alone, quiet, judgement.
-_BESIDES = 330
+#: What each run takes besides its storm: start, every kind alone, quiet, judgement; and with every kind at every server.
+_BESIDES, _BESIDES_EVERYWHERE = 330, 600
 _LEAST_STORM, _STORM_OF_LONG = 30, 600
 
 
@@ -31,6 +31,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=60, help="referrals a second")
     parser.add_argument("--seed", type=int, default=1, help="the same seed strikes alike")
     parser.add_argument("--outage", type=float, default=30, help="seconds without Kafka, to see the backlog drain; 0 for none")
+    parser.add_argument("--everywhere", action="store_true", help="every kind alone at every server, as in the long form")
     parser.add_argument("--only", default="", help="kinds of faults with one of these in their names (wipe,disk), for looking into them")
     parser.add_argument("--totals", nargs="?", const="", default=None, help="the file of totals; alone it prints their sum")
     return parser.parse_args()
@@ -39,9 +40,11 @@ def _given() -> argparse.Namespace:
 def _run(given: argparse.Namespace, totals: Path) -> bool:
     """Whether every promise was kept."""
     out, until, seed, kept = Console(width=160), monotonic() + given.hours * 3600, given.seed, True
-    seconds = _STORM_OF_LONG if given.hours else max(given.minutes * 60 - _BESIDES - given.outage, _LEAST_STORM)
+    everywhere = given.everywhere or bool(given.hours)
+    besides = given.outage + (_BESIDES_EVERYWHERE if everywhere else _BESIDES)
+    seconds = _STORM_OF_LONG if given.hours else max(given.minutes * 60 - besides, _LEAST_STORM)
     while True:
-        summary = _once(Plan(seconds, given.outage, given.rate, seed, given.only), out)
+        summary = _once(Plan(seconds, given.outage, given.rate, seed, given.only, everywhere), out)
         append(totals, summary)
         kept = kept and not summary["broken"] and not summary["surprises"]
         seed += 1

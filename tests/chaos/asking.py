@@ -29,14 +29,17 @@ _NONE = Answer(None)
 
 @dataclass(slots=True)
 class Told:
-    """What came of the load. `answered_at` holds when each acknowledged request had begun and ended."""
+    """What came of the load, as it was acknowledged.
+
+    `meetings` were held, `discussed` holds the version of each discussed case, `answered_at` when each request had begun and ended.
+    """
 
     statuses: Counter[str] = field(default_factory=Counter)
     surprises: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
     finished: int = 0
-    meetings: int = 0
-    discussed: int = 0
+    meetings: set[str] = field(default_factory=set)
+    discussed: dict[str, int] = field(default_factory=dict)
     held_back: int = 0
     answered_at: list[tuple[float, float]] = field(default_factory=list)
 

@@ -1,8 +1,12 @@
-"""`care verify` after a run: every check of it. What the harness itself put on the topics is expected to be parked, and nothing else."""
+"""`care verify` after a run: every check of it. What the harness itself put on the topics is expected to be parked, and nothing else.
 
-from collections.abc import Collection
+What was answered about meetings is in no client's log that `care verify` reads; it is held here against what is stored.
+"""
+
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
 
 from infra.operate import list_parked
@@ -10,6 +14,25 @@ from infra.product import Place
 from infra.verify.report import Terms, verify
 from infra.verify.verdict import Verdict, tell
 from infra.wiring import WIRINGS
+
+#: Each holds of what was acknowledged and is not stored.
+_UNHELD = "SELECT count(*) FROM unnest($1::uuid[]) AS told (id) LEFT JOIN mdt.meeting USING (id) WHERE status IS DISTINCT FROM 'held'"
+_UNDISCUSSED = """
+SELECT count(*) FROM unnest($1::uuid[], $2::int[]) AS told (id, version) LEFT JOIN mdt."case" AS stored USING (id)
+WHERE stored.version IS NULL OR stored.version < told.version
+   OR NOT EXISTS (SELECT FROM mdt.care_plan_version AS agreed WHERE agreed.case_id = told.id)"""
+
+
+async def unkept(owner_url: str, meetings: Collection[str], discussed: Mapping[str, int]) -> dict[str, int]:
+    """How many meetings were acknowledged as held, and how many cases as discussed at a version, and are not stored so."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        return {
+            "meeting acknowledged and not held": await owner.fetchval(_UNHELD, list(meetings)),
+            "discussion acknowledged and not stored": await owner.fetchval(_UNDISCUSSED, list(discussed), list(discussed.values())),
+        }
+    finally:
+        await owner.close()
 
 
 async def judged(place: Place, log: Path, poisoned: Collection[bytes], out: Console) -> Verdict:

@@ -37,7 +37,8 @@ async def _held(asking: Asking, meeting: Mapping[str, Any]) -> bool:
     held = await _change(asking, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
     if held.status in MISTAKES and held.body.get("code") != _NOT_YET:
         asking.note_mistake("meeting", held)
-    asking.told.meetings += held.status == HTTPStatus.OK
+    if held.status == HTTPStatus.OK:
+        asking.told.meetings.add(meeting["id"])
     return held.status == HTTPStatus.OK
 
 
@@ -59,7 +60,8 @@ async def _discuss(asking: Asking, case: Mapping[str, Any], decided: Mapping[str
             done = await _change(asking, path, case["version"], {name: value for name, value in decided.items() if name != "lead"})
     if done.status in MISTAKES:
         asking.note_mistake("discussion", done)
-    asking.told.discussed += done.status == HTTPStatus.OK
+    if done.status == HTTPStatus.OK:
+        asking.told.discussed[case["id"]] = done.body["version"]
 
 
 async def _change(asking: Asking, path: str, version: int, body: Mapping[str, Any]) -> Answer:

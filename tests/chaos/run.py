@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.chaos.asking import Asking, Told
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FAULTS, Theatre, shut
 from tests.chaos.ground import ground
-from tests.chaos.judgement import judged
+from tests.chaos.judgement import judged, unkept
 from tests.chaos.outcome import Struck
 from tests.chaos.recovery import Recovery, Watch
 from tests.chaos.referring import Referring
@@ -35,18 +36,23 @@ _CALM, _WARM_UP = 1.0, 5.0
 _CATCH_UP_SECONDS = 900
 _POISON_EVERY = 10.0
 _DRAINED = 50
+_TO_A_MEETING = "the days go by until a meeting"
 _UNKNOWN = Recovery(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`storm` and `outage` in seconds; the load lasts as long as they and the strikes before them. `only`: kinds of such a name."""
+    """`storm` and `outage` in seconds; the load lasts as long as they and the strikes before them. `only`: kinds of such a name.
+
+    `everywhere`: before the storm each kind strikes at every server that it may, not at one.
+    """
 
     storm: float
     outage: float
     per_second: float
     seed: int
     only: str = ""
+    everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +111,7 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
             loaded = await _under_load(plan, clients, course)
         caught_up = await _quiet(there.place, set(course.theatre.poisoned), out)
         verdict = await judged(there.place, log, set(course.theatre.poisoned), out)
+        _note(asking.told, course, await unkept(there.place.addresses.database_url, asking.told.meetings, asking.told.discussed))
     return _summary(plan, asking.told, course, loaded, caught_up, verdict)
 
 
@@ -129,8 +136,10 @@ async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
 
 
 async def _befall(plan: Plan, course: Course, clients: Clients) -> None:
-    for strike in one_of_each(plan.seed, plan.only):
+    alone, begun = one_of_each(plan.seed, plan.only, everywhere=plan.everywhere), monotonic()
+    for strike in alone:
         await course.alone(strike)
+    course.out.print(f"{len(alone)} strikes alone in {monotonic() - begun:.0f} s.")
     if plan.outage:
         await _outage(plan, course, clients)
     begun = monotonic()
@@ -208,6 +217,13 @@ async def _replay(place: Place, poisoned: set[bytes], out: Console) -> None:
             out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
+def _note(told: Told, course: Course, unkept: Mapping[str, int]) -> None:
+    """What is no promise that `care verify` knows, and yet must not be."""
+    told.surprises.update({name: count for name, count in unkept.items() if count})
+    if any(each.kind == _TO_A_MEETING and each.count for each in course.struck) and not told.meetings:
+        told.surprises["days went by until a meeting, and none was held"] += 1
+
+
 def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: float, verdict: Verdict) -> dict[str, Any]:
     recovered = outcome.recoveries(course.struck)
     outcome.tell_recoveries(course.out, recovered)
@@ -218,8 +234,8 @@ def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: f
         "acknowledged": told.acknowledged,
         "acknowledged_per_second": round(told.acknowledged / loaded, 1),
         "journeys_finished": told.finished,
-        "meetings": told.meetings,
-        "plans_agreed": told.discussed,
+        "meetings": len(told.meetings),
+        "plans_agreed": len(told.discussed),
         "held_back": told.held_back,
         "poisoned": len(course.theatre.poisoned),
         "faults": outcome.faults(course.struck),

@@ -67,10 +67,10 @@ class Strike:
     number: int
 
 
-def one_of_each(seed: int, only: str = "") -> list[Strike]:
-    """Every kind, at every server that it may strike: each alone, so that its recovery is its own."""
+def one_of_each(seed: int, only: str = "", *, everywhere: bool = False) -> list[Strike]:
+    """Every kind, once or at every server that it may strike: each alone, so that its recovery is its own."""
     random = Random(f"alone {seed}")
-    strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind)]
+    strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind, everywhere=everywhere)]
     return [strike for strike in strikes if _is_meant(strike, only)]
 
 
@@ -91,7 +91,9 @@ def _is_meant(strike: Strike, only: str) -> bool:
     return any(part in strike.kind for part in only.split(","))
 
 
-def _alone(random: Random, kind: Kind) -> Iterable[str]:
+def _alone(random: Random, kind: Kind, *, everywhere: bool) -> Iterable[str]:
+    if not everywhere:
+        return [random.choice(kind.targets)]
     if kind.targets == _AT_POINTS:  # each point once, in one worker or another
         workers = [random.choice([target for target in _AT_POINTS if target.endswith(point)]) for point in WORKER_POINTS]
         return [*_AT_POINTS[: len(API_POINTS)], *workers]

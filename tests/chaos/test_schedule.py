@@ -11,10 +11,14 @@ def test_the_same_seed_strikes_alike_and_another_does_not() -> None:
 
 
 def test_every_kind_strikes_alone_at_every_server_that_it_may_strike() -> None:
-    struck = {(strike.kind, strike.target) for strike in one_of_each(1)}
+    struck = {(strike.kind, strike.target) for strike in one_of_each(1, everywhere=True)}
 
     assert {kind for kind, _ in struck} == set(BY_NAME) == set(FAULTS)
     assert {(kind.name, target) for kind in KINDS if kind.targets == ("kafka", "postgres") for target in kind.targets} <= struck
+
+
+def test_in_the_short_form_every_kind_strikes_alone_once() -> None:
+    assert [strike.kind for strike in one_of_each(1)] == list(BY_NAME)
 
 
 def test_the_storm_keeps_to_its_table() -> None:
