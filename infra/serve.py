@@ -14,6 +14,7 @@ from infra.keys import Keys
 from infra.local.progress import StatusLines
 from infra.local.upkeep import keep_running
 from infra.product import Product, running
+from shared.messaging.ending import end
 
 #: Ready-made callers for development: who, where, as what, with which scopes.
 CALLERS: dict[str, tuple[str, str, list[str]]] = {
@@ -47,8 +48,7 @@ async def _kept_running(product: Product) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
+        await end(upkeep)
 
 
 def token(keys: Keys, caller: str) -> str:

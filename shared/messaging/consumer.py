@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
+from shared.messaging.ending import end
 from shared.messaging.intake import Intake
 from shared.messaging.places import Places
 from shared.messaging.unbroken import Unbroken
@@ -142,8 +143,7 @@ class Consumer:
             await self._wait_for_operator()
             await self._run_app()
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
+            await end(watching)
 
     async def _run_app(self) -> None:
         app = self._build()
@@ -153,8 +153,7 @@ class Consumer:
             await app.wait_until_stopped()
         finally:
             self.is_working = False
-            looking_after.cancel()
-            await asyncio.wait([looking_after])
+            await end(looking_after)
             reason = app.crash_reason  # to stop may put another in its place
             await app.stop()
             await app.unbroken.close()

@@ -1,4 +1,4 @@
-"""What has begun is done before a process ends, as long as it does not take long."""
+"""What has begun is done before a process ends, as long as it does not take long; and what is told to end does."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,6 +8,8 @@ T = TypeVar("T")
 
 #: A part of the ten seconds within which a process that is asked to end has ended.
 _PATIENCE_SECONDS = 4.0
+#: Longer than that patience.
+_AGAIN_SECONDS = 5.0
 
 
 async def to_its_end(work: Coroutine[Any, Any, T], *, patience: float = _PATIENCE_SECONDS) -> T:
@@ -20,3 +22,15 @@ async def to_its_end(work: Coroutine[Any, Any, T], *, patience: float = _PATIENC
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
+
+
+async def end(*tasks: asyncio.Task[Any], again: float = _AGAIN_SECONDS) -> None:
+    """Cancels them and returns when all have ended. Whoever goes on is cancelled once more after `again` seconds.
+
+    Libraries lose a cancellation: Kafka's client, while it closes, takes it for one of its own, and so does `asyncio.wait_for` before
+    Python 3.12 when what it waited for has just come.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=again)

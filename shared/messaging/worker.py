@@ -14,6 +14,7 @@ import structlog
 
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import Consumer
+from shared.messaging.ending import end
 from shared.messaging.handling import Wiring
 from shared.messaging.health import Health, Part
 from shared.messaging.housekeeper import Housekeeper
@@ -67,10 +68,8 @@ class Worker:
         failed = [task for task in done if task is not stopping]
         for task in failed:
             log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task.exception()))
-        for task in [*tasks, stopping]:
-            task.cancel()
-        _, stuck = await asyncio.wait([*tasks, stopping], timeout=_PATIENCE_SECONDS)
-        if stuck:  # a process that cannot end would not be started anew
+        await asyncio.wait([asyncio.create_task(end(*tasks, stopping))], timeout=_PATIENCE_SECONDS)
+        if stuck := [task for task in tasks if not task.done()]:  # a process that cannot end would not be started anew
             log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in stuck])
             os._exit(1)
         return 1 if failed else 0

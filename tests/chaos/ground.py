@@ -30,6 +30,7 @@ from infra.local.upkeep import keep
 from infra.product import Place, prepared
 from infra.readiness import until_ready
 from infra.running import Whereabouts, announced
+from shared.messaging.ending import end
 from tests.chaos.control import VARIABLE, WORKERS, Control
 from tests.chaos.disk import Disk, own_disk
 from tests.chaos.proxy import Link
@@ -71,9 +72,7 @@ class Ground:
 
     async def stop_keeping(self, *names: str) -> None:
         for name in names or tuple(self._keeping):
-            task = self._keeping.pop(name)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(self._keeping.pop(name))
 
     async def wipe(self) -> None:
         """As the runbook says: a new broker at the same address, and the topics."""

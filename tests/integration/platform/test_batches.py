@@ -118,7 +118,12 @@ async def _left(context: Running, person: UUID, table: str) -> list[tuple[Any, .
 
 #: What a context keeps of what it was told of the person.
 _COPY = "SELECT sequence, record ->> 'given_name' FROM person WHERE person_id = $1"
-_COPIES = {"response": _COPY, "case": _COPY, "task": _COPY, "referral": "SELECT type FROM noted WHERE person_id = $1 ORDER BY occurred_at, type"}
+_COPIES = {
+    "response": _COPY,
+    "case": _COPY,
+    "task": _COPY,
+    "referral": "SELECT type FROM noted WHERE person_id = $1 ORDER BY occurred_at, type",
+}
 
 
 async def _compare(context: Running, wiring: Wiring, table: str, first: int, make: Callable[[], Awaitable[Lives]]) -> None:
