@@ -50,5 +50,5 @@ WIRING = Wiring(
         navigators.Due.RETURN: navigator.on_return,
         home_check.DUE: person.on_home_check,
     },
-    ahead=dict.fromkeys(tasks.Due, task.before_deadlines),
+    ahead={**dict.fromkeys(tasks.Due, task.before_deadlines), **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans)},
 )

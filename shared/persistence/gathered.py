@@ -46,15 +46,15 @@ class Gathered:
         self._connection = connection
         self._waiting: dict[str, list[_Run]] = {}
         self._held: dict[str, dict[UUID, Any]] = {}
-        self._ahead: dict[str, dict[UUID, Any]] = {}
+        self._ahead: dict[str, dict[Any, Any]] = {}
         self._locks: set[tuple[str, tuple[Any, ...]]] = set()
 
     def held(self, table: str) -> dict[UUID, Any]:
         """The aggregates of a table that this transaction has locked or made; None where it looked and there was none."""
         return self._held.setdefault(table, {})
 
-    def ahead(self, question: str) -> dict[UUID, Any]:
-        """What was read for a store's question before anybody asked it, by the id that it is asked with. The store itself forgets it."""
+    def ahead(self, question: str) -> dict[Any, Any]:
+        """What was read for a store's question before anybody asked it again, by what it is asked with. The store itself forgets it."""
         return self._ahead.setdefault(question, {})
 
     def put_off(self, statement: Statement, values: Mapping[str, Any]) -> None:

@@ -132,8 +132,8 @@ class Transaction(Reader, Generic[P]):
         self.gathered = Gathered(self.connection)
         self.connection = cast("Connection", self.gathered)
 
-    def ahead(self, question: str) -> dict[UUID, Any]:
-        """What a batch has read for a store's question, by the id that it is asked with; of a transaction that is no batch, nothing."""
+    def ahead(self, question: str) -> dict[Any, Any]:
+        """What a batch has read for a store's question, by what it is asked with; of a transaction that is no batch, nothing."""
         return self.gathered.ahead(question) if self.gathered else {}
 
     async def write(self, statement: Statement, **values: Any) -> None:

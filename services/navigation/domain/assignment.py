@@ -5,11 +5,11 @@ the queue for a coordinator.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.navigation.domain.navigator import Navigator, Presence
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import Task
+from services.navigation.domain.task import Status, Task
 from shared.kernel.errors import RuleBroken
 
 
@@ -20,6 +20,16 @@ class Candidate:
     navigator: Navigator
     open_tasks: int
     load: int
+
+    def after(self, before: Task | None, now: Task, policy: Policy) -> "Candidate":
+        """With what they have in hand when a task, theirs or somebody's, has come to be as it is `now`."""
+        (had, weighed), (has, weighs) = self._part(before, policy), self._part(now, policy)
+        return replace(self, open_tasks=self.open_tasks - had + has, load=self.load - weighed + weighs)
+
+    def _part(self, task: Task | None, policy: Policy) -> tuple[int, int]:
+        if task is None or task.navigator_id != self.navigator.code or task.ended_at is not None:
+            return 0, 0
+        return 1, 0 if task.status is Status.BLOCKED else policy.weight_of(task.kind)
 
 
 class NavigatorAway(RuleBroken):

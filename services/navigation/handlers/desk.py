@@ -10,7 +10,7 @@ from services.navigation.domain.feed import lines
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import ROLES, Origin, Work
 from services.navigation.store import feed
-from services.navigation.store.navigator import candidates
+from services.navigation.store.navigator import candidates, note_change
 from services.navigation.store.tables import Tx
 from services.navigation.store.task import first_waiting, tasks
 from shared.contracts.envelope import Envelope
@@ -27,6 +27,7 @@ def origin_of(envelope: Envelope, source: TaskSource) -> Origin:
 async def keep(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
     """Saves a decision about a task and tells the feeds that it concerns."""
     after = await tasks.save(tx, decision)
+    note_change(tx, before, after)
     await feed.append(tx, lines(before, after))
     return after
 

@@ -5,7 +5,7 @@ from services.navigation.domain import navigator as domain
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.handlers.desk import hand_out_waiting, pass_on
-from services.navigation.store.navigator import navigators
+from services.navigation.store.navigator import navigators, save
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_of
 from shared.contracts.navigation import ReassignReason
@@ -27,7 +27,7 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
     else:
         require_involved(tx.actor, known.organisation)
         decision = domain.move(await navigators.load(tx, known.id, if_version=version), command)
-    navigator = await navigators.save(tx, decision)
+    navigator = await save(tx, decision)
     await hand_out_waiting(tx=tx)
     return navigator
 
@@ -38,7 +38,7 @@ async def declare_availability(at: At, command: DeclareAvailability, *, tx: Tx) 
     navigator = await navigators.load(tx, at.id, if_version=at.version)
     require_involved(tx.actor, navigator.organisation)
     require_own(tx.actor, [navigator.code])
-    declared = await navigators.save(tx, domain.declare_availability(navigator, command, tx.now))
+    declared = await save(tx, domain.declare_availability(navigator, command, tx.now))
     if declared.presence is Presence.AWAY:
         for task in await open_tasks_of(tx, declared.code):
             await pass_on(task, ReassignReason.ABSENCE, tx=tx)
@@ -50,5 +50,5 @@ async def declare_availability(at: At, command: DeclareAvailability, *, tx: Tx) 
 async def on_return(timer: Timer, *, tx: Tx) -> None:
     await take_turn(tx)
     navigator = await navigators.load(tx, timer.subject)
-    await navigators.save(tx, domain.come_back(navigator))
+    await save(tx, domain.come_back(navigator))
     await hand_out_waiting(tx=tx)

@@ -1,5 +1,6 @@
 """Care plans: their actions become tasks, follow their revisions, and end with them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -15,6 +16,14 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanRevised
 from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
 from shared.kernel.ids import derived_id
+
+
+async def before_plans(coming: Sequence[tuple[CarePlanAgreed | CarePlanRevised, Envelope]], *, tx: Tx) -> None:
+    """The tasks that a batch of plans may have already."""
+    await take_turn(tx)
+    told = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in coming]
+    works = [work for origin, event in told for work in of_plan(origin, event.actions, event.locality, tx.policy)]
+    await tasks.read_ahead(tx, [work.task_id for work in works])
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:

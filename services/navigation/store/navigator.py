@@ -7,9 +7,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.navigator import Navigator, NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Task
 from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
+from shared.kernel.decision import Decision
 from shared.persistence.aggregates import Aggregates
 from shared.persistence.platform import INSTANT
 from shared.persistence.statements import Statement
@@ -41,9 +43,30 @@ _OF_ORGANISATION = Statement(
 _ONE = Statement(_CANDIDATES.where(NAVIGATOR.c.id == sa.bindparam("id")))
 
 
+_ROSTERS = "rosters"
+
+
 async def candidates(tx: Tx, role: Role) -> list[Candidate]:
-    """Everybody of a role, there or away."""
-    return [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
+    """Everybody of a role, there or away. A batch, which has the turn, asks once; `note_change` and `save` keep what it holds true."""
+    rosters = tx.ahead(_ROSTERS)
+    if role not in rosters:
+        found = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
+        rosters[role] = {candidate.navigator.code: candidate for candidate in found}
+    return list(rosters[role].values())
+
+
+def note_change(tx: Tx, before: Task | None, now: Task) -> None:
+    """A task has changed: who had it and who has it now have less or more in hand."""
+    concerned = {task.navigator_id for task in (before, now) if task}
+    for roster in tx.ahead(_ROSTERS).values():
+        for code in concerned & roster.keys():
+            roster[code] = roster[code].after(before, now, tx.policy)
+
+
+async def save(tx: Tx, decision: Decision[Navigator]) -> Navigator:
+    """Whoever chooses next asks anew who is there."""
+    tx.ahead(_ROSTERS).clear()
+    return await navigators.save(tx, decision)
 
 
 async def roster(tx: Tx, organisation: str) -> list[Candidate]:

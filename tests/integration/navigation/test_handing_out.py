@@ -3,14 +3,32 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from infra.keys import Keys
+from services.navigation.commands import BlockTask
+from services.navigation.domain import task as domain
+from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.policy import Policy
+from services.navigation.domain.work import Origin, of_plan
+from services.navigation.handlers.desk import cancel_all, keep, make_once, pass_on
+from services.navigation.store.navigator import candidates
+from services.navigation.store.tables import take_turn
+from services.navigation.store.task import tasks
 from shared.contracts.codes import Locality, Role, TaskKind
-from shared.contracts.navigation import NavigatorAvailabilityDeclared, TaskAssigned, TaskEscalated, TaskReassigned
-from shared.kernel.ids import new_id
+from shared.contracts.navigation import (
+    BlockReason,
+    CancelReason,
+    NavigatorAvailabilityDeclared,
+    ReassignReason,
+    TaskAssigned,
+    TaskEscalated,
+    TaskReassigned,
+    TaskSource,
+)
+from shared.kernel.ids import PersonId, new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_routed_referral, a_step_down, an_action, at, navigation
 
 FAR = "clch-navigator-9"
@@ -240,3 +258,31 @@ async def test_the_last_working_day_before_easter_gives_time_until_tuesday(owner
         [task] = await desk.tasks()
 
         assert (task["acknowledge_by"], task["due_at"]) == ("2015-04-07T14:00:00Z", "2015-04-13T14:00:00Z")
+
+
+async def test_what_a_batch_remembers_of_caseloads_is_what_is_stored(owner_url: str, keys: Keys) -> None:
+    """It asks once who has how much, and follows its own changes."""
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR, OTHER)
+        person, plan = await desk.plan(*(an_action() for _ in range(4)))
+        ids = [UUID(task["id"]) for code in (NAVIGATOR, OTHER) for task in await desk.tasks(code)]
+        async with desk.context.database.transaction() as tx:
+            tx.gather()
+            await take_turn(tx)
+            assert sum(each.load for each in await candidates(tx, Role.CARE_NAVIGATOR)) == 4
+            blocked, passed_on, ended, _ = [await tasks.load(tx, each) for each in ids]
+            blocked = await keep(blocked, domain.acknowledge(blocked), tx=tx)
+            await keep(blocked, domain.block(blocked, BlockTask(BlockReason.WAITING_LIST), tx.now), tx=tx)
+            await pass_on(passed_on, ReassignReason.ABSENCE, tx=tx)
+            await cancel_all([ended], CancelReason.CARE_PLAN_REVISED, tx=tx)
+            origin = Origin(PersonId(person), new_id(), TaskSource.CARE_PLAN, plan, 9)
+            for new in of_plan(origin, [an_action(), an_action(kind=TaskKind.CARE_COORDINATION)], Locality.WEST, tx.policy):
+                await make_once(new, tx=tx)
+
+            remembered = await candidates(tx, Role.CARE_NAVIGATOR)
+            tx.ahead("rosters").clear()
+            assert sorted(remembered, key=_code) == sorted(await candidates(tx, Role.CARE_NAVIGATOR), key=_code)
+
+
+def _code(candidate: Candidate) -> str:
+    return candidate.navigator.code
