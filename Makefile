@@ -42,7 +42,7 @@ lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: $(READY) ## the whole product under load while everything is killed, stopped, cut off and wiped, then `care verify`; HOURS=8 SEED=1 RATE=60
+chaos: $(READY) ## the whole product under load while everything is killed, stopped, cut off and wiped, then `care verify`; HOURS=8 SEED=1 RATE=20
 	@$(BIN)/python -m tests.chaos $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
 clean: ## remove the virtual environment and what tools left behind

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --minutes 9 --rate 60 --seed 1`: load, faults, and the judgement; with --hours, run after run."""
+"""`python -m tests.chaos --minutes 9 --rate 20 --seed 1`: load, faults, and the judgement; with --hours, run after run."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=9, help="how long one run takes, about")
     parser.add_argument("--hours", type=float, default=0, help="run after run, each with the next seed, for so long")
-    parser.add_argument("--rate", type=float, default=60, help="referrals a second")
+    parser.add_argument("--rate", type=float, default=20, help="journeys a second; batches bring as many referrals again")
     parser.add_argument("--seed", type=int, default=1, help="the same seed strikes alike")
     parser.add_argument("--outage", type=float, default=30, help="seconds without Kafka, to see the backlog drain; 0 for none")
     parser.add_argument("--everywhere", action="store_true", help="every kind alone at every server, as in the long form")
