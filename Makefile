@@ -43,7 +43,7 @@ bench: $(READY) ## measure every promised figure on the real product; ARGS="--he
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(READY) ## the whole product under load while everything is killed, stopped, cut off and wiped, then `care verify`; HOURS=8 SEED=1 RATE=20
-	@$(BIN)/python -m tests.chaos $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
+	@$(BIN)/python -m tests.chaos $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ from infra.local.kafka import LocalKafka
 from infra.local.postgres import LocalPostgres
 from infra.local.progress import Progress
 from infra.local.stack import Stack
+from shared.messaging.ending import end
 
 _PAUSE = 1
 
@@ -36,12 +37,12 @@ async def keep(server: LocalPostgres | LocalKafka, progress: Progress, is_back: 
     try:
         while True:
             await server.ended()
-            after.cancel()
+            await end(after)
             progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")
             if await _has_started(server, progress):
                 after = asyncio.create_task(_see_to(is_back, progress))
     finally:
-        after.cancel()
+        await end(after)
 
 
 async def _has_started(server: LocalPostgres | LocalKafka, progress: Progress) -> bool:

@@ -89,10 +89,15 @@ class _App(faust.App):
         """Cancelled by anybody but who stops it, it would end, and nothing would be read any more without a word."""
         try:
             await self._read(fetcher)
-        except asyncio.CancelledError as end:
-            if not (self.should_stop or fetcher.should_stop):
-                await self.crash(end)
+        except asyncio.CancelledError as problem:
+            await self.crash_unless_told(problem)
             raise
+
+    async def crash_unless_told(self, problem: asyncio.CancelledError) -> None:
+        """Nobody cancelled the task that runs: a library raised it."""
+        task = asyncio.current_task()
+        if task and not task.cancelling():
+            await self.crash(problem)
 
     async def _read(self, fetcher: Any) -> None:
         """What is found belongs to the assignment that holds when it comes: to look may take longer than to give partitions out anew."""
@@ -200,6 +205,9 @@ class Consumer:
                 await app.places.tell()
         except Exception as problem:  # without places everything would be done again and again
             await app.crash(problem)
+        except asyncio.CancelledError as problem:
+            await app.crash_unless_told(problem)
+            raise
         finally:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(_LAST_WORD_SECONDS):

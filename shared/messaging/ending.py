@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import structlog
+
+log = structlog.get_logger()
+
 T = TypeVar("T")
 
 #: A part of the ten seconds within which a process that is asked to end has ended.
@@ -33,4 +37,7 @@ async def end(*tasks: asyncio.Task[Any], again: float = _AGAIN_SECONDS) -> None:
     while running := [task for task in tasks if not task.done()]:
         for task in running:
             task.cancel()
-        await asyncio.wait(running, timeout=again)
+        _, deaf = await asyncio.wait(running, timeout=again)
+        for task in deaf:
+            log.warning("task.goes-on", task=task.get_name(), advice="it is told again to end")
+    await asyncio.gather(*tasks, return_exceptions=True)

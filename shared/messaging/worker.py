@@ -7,6 +7,7 @@ it starts it anew.
 import asyncio
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +69,20 @@ class Worker:
         failed = [task for task in done if task is not stopping]
         for task in failed:
             log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task.exception()))
-        await asyncio.wait([asyncio.create_task(end(*tasks, stopping))], timeout=_PATIENCE_SECONDS)
-        if stuck := [task for task in tasks if not task.done()]:  # a process that cannot end would not be started anew
-            log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in stuck])
-            os._exit(1)
+        self._end_in_time(tasks)
+        await end(*tasks, stopping)
         return 1 if failed else 0
+
+    def _end_in_time(self, tasks: list[asyncio.Task[None]]) -> None:
+        """A process that cannot end would not be started anew, whether a task goes on, a thread, or the loop itself stands."""
+
+        def exit_now() -> None:
+            log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in tasks if not task.done()])
+            os._exit(1)
+
+        timer = threading.Timer(_PATIENCE_SECONDS, exit_now)
+        timer.daemon = True
+        timer.start()
 
 
 def _why(problem: BaseException | None) -> str:

@@ -33,6 +33,14 @@ _SIDE_DOORS = {
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }
 
+#: Whoever saves these must tell what a batch remembers of caseloads (docs/adr/0040).
+_REMEMBERED = {"tasks.save": "services/navigation/handlers/desk.py", "navigators.save": "services/navigation/store/navigator.py"}
+
+
+def test_tasks_and_navigators_are_saved_where_caseloads_are_followed() -> None:
+    found = {(call, source.name) for source in production() for call in _REMEMBERED if re.search(rf"\b{re.escape(call)}\(", source.text)}
+    assert found == set(_REMEMBERED.items())
+
 
 def test_nothing_goes_past_the_one_transaction() -> None:
     inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]

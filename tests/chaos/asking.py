@@ -31,7 +31,8 @@ _NONE = Answer(None)
 class Told:
     """What came of the load, as it was acknowledged.
 
-    `meetings` were held, `discussed` holds the version of each discussed case, `answered_at` when each request had begun and ended.
+    `meetings` were held, `discussed` holds the meeting and the version of each discussed case, `answered_at` when each request had begun
+    and ended.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -39,7 +40,7 @@ class Told:
     acknowledged: int = 0
     finished: int = 0
     meetings: set[str] = field(default_factory=set)
-    discussed: dict[str, int] = field(default_factory=dict)
+    discussed: dict[str, tuple[str, int]] = field(default_factory=dict)
     held_back: int = 0
     answered_at: list[tuple[float, float]] = field(default_factory=list)
 

@@ -124,6 +124,8 @@ class Clients:
                 if done.status in MISTAKES:
                     self.asking.note_mistake(step.verb, done)
                     return ""
+                if done.status == HTTPStatus.CONFLICT and self._is_over:
+                    return ""  # a clock that was set back may keep somebody waiting for an hour
             await asyncio.sleep(_PAUSE)
             seen = await self.asking.ask("GET", step.caller, path)
             tag = seen.etag

@@ -18,21 +18,25 @@ from infra.wiring import WIRINGS
 #: Each holds of what was acknowledged and is not stored.
 _UNHELD = "SELECT count(*) FROM unnest($1::uuid[]) AS told (id) LEFT JOIN mdt.meeting USING (id) WHERE status IS DISTINCT FROM 'held'"
 _UNDISCUSSED = """
-SELECT count(*) FROM unnest($1::uuid[], $2::int[]) AS told (id, version) LEFT JOIN mdt."case" AS stored USING (id)
+SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS told (id, meeting_id, version) LEFT JOIN mdt."case" AS stored USING (id)
 WHERE stored.version IS NULL OR stored.version < told.version
-   OR NOT EXISTS (SELECT FROM mdt.care_plan_version AS agreed WHERE agreed.case_id = told.id)"""
+   OR NOT EXISTS (SELECT FROM mdt.care_plan_version AS agreed WHERE agreed.case_id = told.id AND agreed.meeting_id = told.meeting_id)"""
 
 
-async def unkept(owner_url: str, meetings: Collection[str], discussed: Mapping[str, int]) -> dict[str, int]:
-    """How many meetings were acknowledged as held, and how many cases as discussed at a version, and are not stored so."""
+async def unkept(owner_url: str, meetings: Collection[str], discussed: Mapping[str, tuple[str, int]]) -> dict[str, int]:
+    """How many meetings were acknowledged as held, and how many cases as discussed at a meeting at a version, and are not stored so."""
     owner = await asyncpg.connect(owner_url)
     try:
         return {
             "meeting acknowledged and not held": await owner.fetchval(_UNHELD, list(meetings)),
-            "discussion acknowledged and not stored": await owner.fetchval(_UNDISCUSSED, list(discussed), list(discussed.values())),
+            "discussion acknowledged and not stored": await owner.fetchval(_UNDISCUSSED, list(discussed), *_columns(discussed.values())),
         }
     finally:
         await owner.close()
+
+
+def _columns(told: Collection[tuple[str, int]]) -> tuple[list[str], list[int]]:
+    return [meeting for meeting, _ in told], [version for _, version in told]
 
 
 async def judged(place: Place, log: Path, poisoned: Collection[bytes], out: Console) -> Verdict:

@@ -26,6 +26,8 @@ async def hold_meetings(asking: Asking) -> None:
     while True:
         diary = await asking.ask("GET", _COORDINATOR, "/mdt/meetings?limit=5")
         for meeting in diary.body["items"] if diary.status == HTTPStatus.OK else ():
+            if meeting["status"] == "held":
+                asking.told.meetings.add(meeting["id"])  # the answer to whoever held it may have got lost
             if meeting["status"] == "held" or (meeting["status"] != "cancelled" and await _held(asking, meeting)):
                 await _discuss_all(asking, meeting)
             elif meeting["status"] != "cancelled":
@@ -49,10 +51,10 @@ async def _discuss_all(asking: Asking, meeting: Mapping[str, Any]) -> None:
         return
     met_on, gate = datetime.fromisoformat(meeting["starts_at"]).date(), asyncio.Semaphore(_AT_ONCE)
     decided = a_discussion(met_on, actions=[an_action(met_on, **each) for each in _ACTIONS])
-    await asyncio.gather(*(_discuss(asking, item["case"], decided, gate) for item in agenda.body["items"]))
+    await asyncio.gather(*(_discuss(asking, meeting["id"], item["case"], decided, gate) for item in agenda.body["items"]))
 
 
-async def _discuss(asking: Asking, case: Mapping[str, Any], decided: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
+async def _discuss(asking: Asking, meeting: str, case: Mapping[str, Any], decided: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
     path = f"/mdt/cases/{case['id']}/discussion"
     async with gate:
         done = await _change(asking, path, case["version"], decided)
@@ -61,7 +63,7 @@ async def _discuss(asking: Asking, case: Mapping[str, Any], decided: Mapping[str
     if done.status in MISTAKES:
         asking.note_mistake("discussion", done)
     if done.status == HTTPStatus.OK:
-        asking.told.discussed[case["id"]] = done.body["version"]
+        asking.told.discussed[case["id"]] = (meeting, done.body["version"])
 
 
 async def _change(asking: Asking, path: str, version: int, body: Mapping[str, Any]) -> Answer:

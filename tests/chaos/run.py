@@ -20,6 +20,7 @@ from infra.quiet import open_work
 from infra.serve import CALLERS, token
 from infra.verify.verdict import Verdict
 from infra.wiring import WIRINGS
+from shared.messaging.ending import end
 from tests.chaos import outcome
 from tests.chaos.answers import answer_log
 from tests.chaos.asking import Asking, Told
@@ -128,9 +129,7 @@ async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
     clients.stop()
     await load
     loaded = monotonic() - begun
-    for task in (poisoning, watching):
-        task.cancel()
-    await asyncio.gather(poisoning, watching, return_exceptions=True)
+    await end(poisoning, watching)
     course.struck = [each if each.is_alone else _with_recovery(each, course.watch) for each in course.struck]
     return loaded
 

@@ -68,7 +68,7 @@ class Strike:
 
 
 def one_of_each(seed: int, only: str = "", *, everywhere: bool = False) -> list[Strike]:
-    """Every kind, once or at every server that it may strike: each alone, so that its recovery is its own."""
+    """Every kind, once or at every server that it may strike, and at each point: each alone, so that its recovery is its own."""
     random = Random(f"alone {seed}")
     strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind, everywhere=everywhere)]
     return [strike for strike in strikes if _is_meant(strike, only)]
@@ -92,7 +92,7 @@ def _is_meant(strike: Strike, only: str) -> bool:
 
 
 def _alone(random: Random, kind: Kind, *, everywhere: bool) -> Iterable[str]:
-    if not everywhere:
+    if not everywhere and kind.targets != _AT_POINTS:
         return [random.choice(kind.targets)]
     if kind.targets == _AT_POINTS:  # each point once, in one worker or another
         workers = [random.choice([target for target in _AT_POINTS if target.endswith(point)]) for point in WORKER_POINTS]

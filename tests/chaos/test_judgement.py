@@ -16,8 +16,11 @@ async def test_a_meeting_that_was_held_and_a_case_that_was_discussed_are_kept(ow
         listed = await patient.case()
         discussed = await patient.discuss()
 
-    assert await unkept(owner_url, {listed["meeting_id"]}, {listed["id"]: discussed["version"]}) == {_MEETING: 0, _DISCUSSION: 0}
-    assert await unkept(owner_url, {listed["meeting_id"]}, {listed["id"]: discussed["version"] + 1}) == {_MEETING: 0, _DISCUSSION: 1}
+    meeting, case, version = listed["meeting_id"], listed["id"], discussed["version"]
+
+    assert await unkept(owner_url, {meeting}, {case: (meeting, version)}) == {_MEETING: 0, _DISCUSSION: 0}
+    assert await unkept(owner_url, {meeting}, {case: (meeting, version + 1)}) == {_MEETING: 0, _DISCUSSION: 1}
+    assert await unkept(owner_url, {meeting}, {case: (str(new_id()), version)}) == {_MEETING: 0, _DISCUSSION: 1}
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -26,4 +29,4 @@ async def test_what_was_acknowledged_and_is_not_stored_is_counted(owner_url: str
         case = await (await Patient.listed(context)).case()
     meeting, discussed = (case["meeting_id"], case["id"]) if is_known else (str(new_id()), str(new_id()))
 
-    assert await unkept(owner_url, {meeting}, {discussed: case["version"]}) == {_MEETING: 1, _DISCUSSION: 1}
+    assert await unkept(owner_url, {meeting}, {discussed: (meeting, case["version"])}) == {_MEETING: 1, _DISCUSSION: 1}

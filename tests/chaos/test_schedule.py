@@ -1,5 +1,6 @@
 """What strikes is a function of the seed, and nothing is left out."""
 
+from tests.chaos.control import API_POINTS, WORKER_POINTS
 from tests.chaos.faults import FAULTS
 from tests.chaos.schedule import BY_NAME, KINDS, one_of_each, storm
 
@@ -17,8 +18,11 @@ def test_every_kind_strikes_alone_at_every_server_that_it_may_strike() -> None:
     assert {(kind.name, target) for kind in KINDS if kind.targets == ("kafka", "postgres") for target in kind.targets} <= struck
 
 
-def test_in_the_short_form_every_kind_strikes_alone_once() -> None:
-    assert [strike.kind for strike in one_of_each(1)] == list(BY_NAME)
+def test_in_the_short_form_every_kind_strikes_alone_once_and_each_point() -> None:
+    struck = one_of_each(1)
+
+    assert list(dict.fromkeys(strike.kind for strike in struck)) == list(BY_NAME)
+    assert len(struck) == len(BY_NAME) - 1 + len(API_POINTS) + len(WORKER_POINTS)
 
 
 def test_the_storm_keeps_to_its_table() -> None:

@@ -64,6 +64,7 @@ async def _run(stage: Stage, names: list[str], after: int, count: int) -> Run:
     came = followed.result()
     took = [came.get((row["navigator_id"], row["sequence"]), inf) - row["agreed_at"] for row in entries]
     others = sum(status != 200 for status in shots.status)
+    took += [inf] * (len(_ACTIONS) * (count - others) - len(entries))  # a task that nobody was given
     found = {**delays(took), "entries": len(entries), "never came": took.count(inf), "answers other than 200": others}
     return {
         **found,

@@ -260,6 +260,20 @@ async def test_the_last_working_day_before_easter_gives_time_until_tuesday(owner
         assert (task["acknowledge_by"], task["due_at"]) == ("2015-04-07T14:00:00Z", "2015-04-13T14:00:00Z")
 
 
+async def test_two_who_come_back_in_one_batch_share_what_waits(owner_url: str, keys: Keys) -> None:
+    """The first is given as much as fits; the second is there by the time that the rest is handed out."""
+    async with navigation(owner_url, keys, policy=Policy(caseload_cap=2)) as desk:
+        await desk.register(NAVIGATOR, OTHER)
+        for code in (NAVIGATOR, OTHER):
+            await desk.declare(code, is_available=False, until=at("09:00") + timedelta(days=1))
+        await desk.plan(*(an_action() for _ in range(4)))
+        assert len(await desk.unassigned()) == 4
+
+        await desk.context.let_pass(timedelta(days=1))
+
+        assert [len(await desk.tasks(code)) for code in (NAVIGATOR, OTHER)] == [2, 2]
+
+
 async def test_what_a_batch_remembers_of_caseloads_is_what_is_stored(owner_url: str, keys: Keys) -> None:
     """It asks once who has how much, and follows its own changes."""
     async with navigation(owner_url, keys) as desk:

@@ -24,8 +24,8 @@ from tests.integration.platform.workers import KILLED, Workers, end_of, working
 from tests.patience import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
-_DEAF = """
-import asyncio, os, signal
+_STUCK = """
+import asyncio, os, signal, threading, time
 from types import SimpleNamespace
 from shared.messaging import worker
 
@@ -38,10 +38,26 @@ class Deaf:
             except asyncio.CancelledError:
                 continue
 
-worker._PATIENCE_SECONDS = 0.1
-deaf = object.__new__(worker.Worker)
-deaf._context, deaf._watch, deaf._parts = "test", worker.Watch(), {"deaf": Deaf()}
-asyncio.run(deaf.run())
+class Standing:
+    async def run(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            time.sleep(60)
+
+class Threaded:
+    async def run(self):
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+
+async def closed(): ...
+
+worker._PATIENCE_SECONDS = 0.5
+stuck = object.__new__(worker.Worker)
+stuck._context, stuck._watch, stuck._parts, stuck._database = "test", worker.Watch(), {"part": PART()}, SimpleNamespace(close=closed)
+asyncio.run(stuck.run())
 """
 
 
@@ -169,9 +185,13 @@ async def test_a_worker_that_is_asked_to_end_ends_well(post: Post, workers: Work
     assert worker.process.returncode == 0
 
 
-async def test_a_worker_whose_part_does_not_end_ends_all_the_same() -> None:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _DEAF, cwd=_ROOT, stdout=asyncio.subprocess.PIPE)
-    output, _ = await process.communicate()
+@pytest.mark.parametrize("part", ["Deaf", "Standing", "Threaded"])
+async def test_a_worker_whose_part_does_not_end_ends_all_the_same(part: str) -> None:
+    """A task that goes on, one that holds up the loop, and a thread that is left."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _STUCK.replace("PART", part), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
 
     assert process.returncode == 1
     assert b"worker.stuck" in output
