@@ -33,22 +33,20 @@ AFTER = """
 - Memory is the proportional set size: what processes share is divided among them.
 
 ## What falls short, and what was tried
-- **Both cores are full** in intake, batch, reads, response and delivery under intake: the cores of the processes add up to 1.8. At 206
-  referrals a second one costs about 8.7 ms of processor time with everything on: API 1.7, the four workers 3.7, PostgreSQL 1.4,
-  Kafka 1.1. 1,000 a second would need 2 ms for all of it.
+- **Both cores are full** in intake, batch, reads, response and delivery under intake: the cores of the processes add up to 1.9. At 284
+  referrals a second one costs about 6.7 ms of processor time with everything on: API 1.5, the four workers 2.5, PostgreSQL 1.9,
+  Kafka 0.8. 1,000 a second would need 2 ms for all of it.
   Tried: group commit and one statement for each kind of row (ADR 0029), batches that read ahead and write behind (0031), the
   relay's own batches (0028), intake called without the framework's resolving (0034: API 2.4 to 1.8 ms), a plan of the relay's
   question that does not depend on statistics and uvloop in the workers (with intake as the measure, minutes apart: 160 to 175/s
   before, 178 to 252/s after), reading without faust's streams (0038: 219/s before and 246/s after, one after the other, and nothing
   left to apply at the end), and letting the consumers rest for 15 or 30 ms, or for as long as a batch had taken, so that more comes
   together (nothing that stood out of the noise). Not tried: several API processes, which would share the same two cores.
-- **Routed to response**: what is asked, 300 journeys a second of several requests each, is more than is done; so what is shown is the
-  length of the queue, not of the way.
-- The streams and the consumers that catch up were measured last, in two runs each; everything else before ADR 0036 to 0039, in three.
-- **Plans to streams**: the figure above is from before the bench read events rightly (see the next point); since then the middle was
-  5 to 10 s. 50 plans a second are more than is done, and both cores are full. Looking at what the sessions of PostgreSQL
-  do showed two places: all plans of a meeting waited for each other at the meeting's row, which they now share; and for each of three
-  tasks all 200 navigators are read with what they have in hand, to give it to the one with least. A dozen are read quickly; not mended.
+- **Routed to response**: 300 journeys a second are asked and 85 are done, so the delay is that of two full cores. Not profiled further.
+- **Plans to streams**: 50 plans a second, 150 tasks, are a little more than is done: both cores are full, and half of the delay is the
+  queue of the meeting's requests. Sampling what PostgreSQL's sessions do showed two places: all plans of a meeting waited for each
+  other at the meeting's row, which they now share; and for each task all 200 navigators were read with what they have in hand. A batch
+  asks that once now (ADR 0040: p50 8.2 s before, 2.0 s after, in turn).
 - **10,000 open feeds**: until lately the bench itself was wrong: it looked for a line feed where the library ends an event with CR LF,
   so that an entry came with the next heartbeat, seconds later. Then the garbage collector's passes over ten million objects stood
   out (ADR 0039). An entry for everybody at once takes 0.26 ms for each stream, in the tasks, timeouts and locks of the library.

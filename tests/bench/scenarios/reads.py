@@ -9,7 +9,7 @@ from tests.bench.load import Request
 from tests.bench.people import get
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import routing, triaged
-from tests.bench.scenarios.streams import navigators
+from tests.bench.scenarios.streams import FIRST, navigators
 from tests.bench.stage import Bench, Stage
 
 _INTAKE_PER_SECOND, _READS_PER_SECOND = 300, 30
@@ -17,7 +17,7 @@ _QUEUE, _FEED, _REFERRAL = "queue of open responses", "feed page", "one referral
 _KINDS = (_QUEUE, _FEED, _REFERRAL)
 _ENTRY = """
 INSERT INTO navigation.feed_entry (navigator_id, sequence, at, change, task_id, person_id, kind, status, due_at)
-SELECT 'bench-1', n, clock_timestamp(), 'assigned', uuidv7(), uuidv7(), 'signpost', 'assigned', clock_timestamp()
+SELECT $1, n, clock_timestamp(), 'assigned', uuidv7(), uuidv7(), 'signpost', 'assigned', clock_timestamp()
 FROM generate_series(1, 60) AS n"""
 _LEAD_IN = 3.0
 
@@ -53,7 +53,7 @@ async def _requests(stage: Stage, kind: str) -> list[Request]:
     if kind == _QUEUE:
         return [_get(stage, "/rapid-care/responses", "rapid-care")]
     if kind == _FEED:
-        return [_get(stage, "/navigation/navigators/bench-1/feed", "navigation-coordinator")]
+        return [_get(stage, f"/navigation/navigators/{FIRST}/feed", "navigation-coordinator")]
     rows = await stage.owner.fetch("SELECT id FROM referrals.referral WHERE referrer_organisation = 'W07' LIMIT 500")
     return [_get(stage, f"/referrals/{row['id']}", "gp") for row in rows]
 
@@ -67,8 +67,8 @@ async def _something_to_see(stage: Stage, responses: int) -> None:
     await triaged(stage, responses)
     await stage.all_of(await routing(stage, responses), "point-of-access")
     await navigators(stage, 1)
-    await stage.owner.execute(_ENTRY)
-    await stage.owner.execute("INSERT INTO navigation.feed (navigator_id, sequence) VALUES ('bench-1', 60)")
+    await stage.owner.execute(_ENTRY, FIRST)
+    await stage.owner.execute("INSERT INTO navigation.feed (navigator_id, sequence) VALUES ($1, 60)", FIRST)
     await stage.quiet()
 
 

@@ -26,7 +26,7 @@ SELECT navigator_id, sequence, clock_timestamp(), 'assigned', uuidv7(), uuidv7()
 _COMMITTED = """
 SELECT navigator_id, sequence, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float AS at
 FROM navigation.feed_entry WHERE at > $1"""
-_FIRST = "clch-navigator-1"
+FIRST = "clch-navigator-1"
 _PORTIONS, _SPREAD_SECONDS = 100, 10.0
 _WAIT = 15.0
 
@@ -47,13 +47,13 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
 async def navigators(stage: Stage, count: int) -> list[str]:
     """So many on the roster, a real one and copies of it."""
     request = b'{"locality": "west", "role": "care-navigator"}'
-    await stage.all_of([put(f"/navigation/navigators/{_FIRST}", request)], "navigation-coordinator")
+    await stage.all_of([put(f"/navigation/navigators/{FIRST}", request)], "navigation-coordinator")
     names = [f"bench-{number}" for number in range(1, count)]
     changes = {"id": "($1::uuid[])[n]", "code": "($2::text[])[n]"}
     statement = await copies(stage.owner, "navigation.navigator", "true", upto(len(names)), **changes)
     await stage.owner.execute(statement, [id_of(name) for name in names], names)
     await stage.owner.execute("VACUUM ANALYZE")
-    return [_FIRST, *names]
+    return [FIRST, *names]
 
 
 def following(stage: Stage, names: Sequence[str]) -> AbstractAsyncContextManager["asyncio.Task[Arrivals]"]:
