@@ -15,6 +15,7 @@ from typing import Self
 
 from infra.local.child import Child, start_child
 from infra.local.logs import open_log
+from shared.messaging.ending import end
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _ALIVE_FOR_GOOD = 30.0
@@ -65,7 +66,8 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End all programs at the same time: politely, after `patience` seconds not."""
-        await _cancel(self._keepers)
+        await end(*self._keepers)
+        self._keepers.clear()
         await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
 
     async def _keep(self, program: Program) -> None:
@@ -109,12 +111,3 @@ class Supervisor:
 
 def _reason(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
-    tasks.clear()

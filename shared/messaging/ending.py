@@ -23,8 +23,7 @@ async def to_its_end(work: Coroutine[Any, Any, T], *, patience: float = _PATIENC
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task], timeout=patience)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
         raise
 
 

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from shared.messaging.ending import end
+
 
 class AnswerLog:
     """`note` returns when the line is on disk."""
@@ -51,5 +53,4 @@ async def answer_log(path: Path) -> AsyncIterator[AnswerLog]:
         try:
             yield log
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await end(keeping)

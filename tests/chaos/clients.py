@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from shared.kernel.ids import new_id
+from shared.messaging.ending import end
 from tests.chaos import mix
 from tests.chaos.asking import MISTAKES, Answer, Asking
 from tests.chaos.meeting import hold_meetings
@@ -55,8 +56,7 @@ class Clients:
         await asyncio.gather(*(self._begin(per_second * share, act) for share, act in flows))
         while self._open:
             await asyncio.wait(list(self._open))
-        meetings.cancel()
-        await asyncio.wait([meetings])
+        await end(meetings)
         self._end(meetings)
 
     def stop(self) -> None:

@@ -92,14 +92,12 @@ def _is_meant(strike: Strike, only: str) -> bool:
 
 
 def _alone(random: Random, kind: Kind, *, everywhere: bool) -> Iterable[str]:
-    if not everywhere and kind.targets != _AT_POINTS:
-        return [random.choice(kind.targets)]
     if kind.targets == _AT_POINTS:  # each point once, in one worker or another
         workers = [random.choice([target for target in _AT_POINTS if target.endswith(point)]) for point in WORKER_POINTS]
         return [*_AT_POINTS[: len(API_POINTS)], *workers]
-    if kind.name == "kill a process":
+    if everywhere and (kind.targets == _SERVERS or kind.name == "kill a process"):
         return kind.targets
-    return kind.targets if kind.targets == _SERVERS else [random.choice(kind.targets)]
+    return [random.choice(kind.targets)]
 
 
 def _strike(random: Random, kind: Kind, moment: float | None, target: str) -> Strike:

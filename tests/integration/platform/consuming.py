@@ -9,6 +9,7 @@ from typing import Any
 from shared.contracts.envelope import Record
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import SESSION_SECONDS, Consumer
+from shared.messaging.ending import end
 from shared.messaging.intake import Intake
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
@@ -66,8 +67,7 @@ async def consuming(
     try:
         yield running
     finally:
-        running.task.cancel()
-        await asyncio.wait([running.task])
+        await end(running.task)
 
 
 async def until_applied(post: Post, count: int) -> None:
