@@ -1,39 +1,29 @@
 """A navigator's feed: as pages by cursor, and as a stream of server-sent events that resumes exactly where it broke off."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated
 
-import anyio
-import structlog
 from fastapi import APIRouter, Header, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
-from starlette.types import Receive, Scope, Send
+from fastapi.responses import StreamingResponse
 
 from services.navigation.api.callers import Limit, NavigatorCode, Staff
 from services.navigation.api.navigator import readable
 from services.navigation.api.streams import Streams
+from services.navigation.api.told import Told
 from services.navigation.api.views import FeedEntryView
 from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
-from services.navigation.queries.feed import Entry, FeedCursorAhead
+from services.navigation.queries.feed import FeedCursorAhead
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.answers import Page
 from shared.web.problems import HttpRefusal, problems
 from shared.web.request import Unit
 
-log = structlog.get_logger()
 router = APIRouter(tags=["feeds"])
 
-_RETRY_MILLISECONDS = 2_000
-_LINE_END = "\n"  # of events and of heartbeats alike
-#: How long a stream has to end by itself when the process is asked to end.
-_GRACE_SECONDS = 2.0
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed, FeedCursorAhead)
 
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of the last entry that the caller has seen")]
@@ -52,7 +42,7 @@ async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, afte
 
 @router.get(
     "/navigators/{navigator_id}/feed/stream",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "One event per entry; `id` is its sequence"}, **_REFUSALS},
 )
 async def follow_feed(
@@ -62,39 +52,15 @@ async def follow_feed(
     request: Request,
     last_event_id: Annotated[str | None, Header(description="Sent by the browser when it connects again; wins over `after`")] = None,
     after: After = 0,
-) -> EventSourceResponse:
+) -> Told:
     """The same entries as they come. After an interruption exactly those that were missed follow, in order."""
     seen = _sequence(last_event_id) if last_event_id else after
     async with unit.viewing(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
-    streams = _streams(request)
-    return told(streams.follow(navigator_id, after=seen, lasts=policy.stream_lasts), policy, streams.ending)
-
-
-def told(entries: AsyncGenerator[Entry], policy: Policy, ending: anyio.Event) -> EventSourceResponse:
-    """The entries as events, until `ending`, or until the reader has taken nothing for as long as a heartbeat is apart from the next."""
-    heartbeat = policy.stream_heartbeat.total_seconds()
-    return _Told(
-        _events(entries), ping=heartbeat, sep=_LINE_END, send_timeout=heartbeat, shutdown_event=ending, shutdown_grace_period=_GRACE_SECONDS
-    )
-
-
-class _Told(EventSourceResponse):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:  # the reader's trouble, not ours; it comes again and resumes
-            log.info("stream.not-taken")
-
-
-async def _events(entries: AsyncGenerator[Entry]) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(retry=_RETRY_MILLISECONDS, sep=_LINE_END)
-    async with aclosing(entries):
-        async for entry in entries:
-            data = FeedEntryView.model_validate(entry).model_dump_json()
-            yield ServerSentEvent(data, id=str(entry.sequence), event=entry.change, sep=_LINE_END)
+    portions = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
+    return Told(portions, patience=policy.stream_heartbeat.total_seconds())
 
 
 def _sequence(last_event_id: str) -> int:

@@ -5,15 +5,15 @@ that it has is passed over, and where one seems to be missing it reads again: no
 """
 
 import asyncio
+import signal
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import anyio
 import structlog
 
 from services.navigation.queries import feed
@@ -44,21 +44,22 @@ class _Stream:
 
 
 class Streams:
-    """The streams that this process has open, by navigator. They end when `ending` is set."""
+    """The streams that this process has open, by navigator. They end when its server is asked to."""
 
     def __init__(self, database: Database[Any]) -> None:
-        self.ending = anyio.Event()
+        self._is_ending = False
         self._database = database
         self._open: dict[str, set[_Stream]] = {}
         self._poller: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
-    async def follow(self, navigator_id: str, *, after: int, lasts: timedelta) -> AsyncGenerator[Entry]:
-        """Every entry after `after`, now and as they come.
+    async def follow(self, navigator_id: str, *, after: int, lasts: timedelta, beat: timedelta) -> AsyncGenerator[Sequence[Entry]]:
+        """Every entry after `after`, now and as they come, some at a time; none when nothing came for as long as `beat`.
 
         Ends after `lasts`, with the process, or when the database is away; the reader comes again and resumes.
         """
-        end = asyncio.get_running_loop().time() + lasts.total_seconds()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + lasts.total_seconds()
         with self._opened(navigator_id) as stream:
             await self._listening.wait()
             is_behind = True
@@ -67,14 +68,15 @@ class Streams:
                 entries = await self._read(navigator_id, after) if is_behind else _next(stream, after)
                 if entries is None:
                     return
-                for entry in entries:
-                    yield entry
-                    after = entry.sequence
+                if entries:
+                    yield entries
+                    after = entries[-1].sequence
                 is_behind = len(entries) == _AT_ONCE if is_behind else _is_behind(stream, after)
-                if not is_behind:
-                    if not await self._goes_on(stream, end):
-                        return
-                    is_behind = not stream.handed
+                while not (is_behind or self._is_over(end) or await _is_woken(stream, min(end, loop.time() + beat.total_seconds()))):
+                    yield []
+                if self._is_over(end):
+                    return
+                is_behind = is_behind or not stream.handed
 
     @contextmanager
     def _opened(self, navigator_id: str) -> Iterator[_Stream]:
@@ -98,15 +100,8 @@ class Streams:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
-    async def _goes_on(self, stream: _Stream, end: float) -> bool:
-        """Waits for new entries; False when it is time to end."""
-        try:
-            async with asyncio.timeout_at(end):
-                await stream.woken.wait()
-        except TimeoutError:
-            return False
-        is_over = asyncio.get_running_loop().time() >= end  # who is woken already waits for nothing, and no time runs out on it
-        return not is_over and not self.ending.is_set()
+    def _is_over(self, end: float) -> bool:
+        return self._is_ending or asyncio.get_running_loop().time() >= end
 
     async def _poll(self) -> None:
         place: int | None = None
@@ -118,7 +113,8 @@ class Streams:
                 self._wake_all()
                 waits = _TROUBLE_SECONDS
             self._listening.set()  # also in trouble, which the streams then have themselves
-            if self.ending.is_set():
+            if _is_server_ending():
+                self._is_ending = True
                 self._wake_all()
             await asyncio.sleep(waits)
 
@@ -154,3 +150,19 @@ def _next(stream: _Stream, after: int) -> list[Entry]:
 
 def _is_behind(stream: _Stream, after: int) -> bool:
     return bool(stream.handed) and stream.handed[0].sequence > after + 1
+
+
+async def _is_woken(stream: _Stream, until: float) -> bool:
+    """Whether there is something to look at before this instant of the loop."""
+    try:
+        async with asyncio.timeout_at(until):
+            await stream.woken.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _is_server_ending() -> bool:
+    """Uvicorn tells its application only when every answer has ended, so one asks the server, whose method handles the signal."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))

@@ -98,7 +98,8 @@ async def test_a_stream_ends_after_its_time_so_that_its_reader_is_authorised_ane
         streams = Streams(desk.context.database)
 
         async with asyncio.timeout(LONGEST_WAIT):
-            found = [entry.sequence async for entry in streams.follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.3))]
+            following = streams.follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.3), beat=HOUR)
+            found = [entry.sequence async for portion in following for entry in portion]
 
         assert found == [1]
 
@@ -124,10 +125,10 @@ async def test_one_poller_serves_all_streams_and_ends_with_the_last(owner_url: s
 
         async def follow(code: str, most: int) -> list[int]:
             found: list[int] = []
-            async with aclosing(streams.follow(code, after=0, lasts=HOUR)) as entries:
-                async for entry in entries:
-                    found.append(entry.sequence)
-                    if len(found) == most:
+            async with aclosing(streams.follow(code, after=0, lasts=HOUR, beat=HOUR)) as portions:
+                async for entries in portions:
+                    found += [entry.sequence for entry in entries]
+                    if len(found) >= most:
                         break
             return found
 
@@ -151,4 +152,4 @@ async def test_a_stream_ends_when_the_database_is_away_instead_of_staying_silent
         streams = Streams(desk.context.database)
         await desk.context.database.close()
 
-        assert [entry async for entry in streams.follow(NAVIGATOR, after=0, lasts=HOUR)] == []
+        assert [portion async for portion in streams.follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)] == []

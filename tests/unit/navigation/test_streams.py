@@ -4,17 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, cast
 
-import anyio
 import pytest
 from starlette.types import Message
 
-from services.navigation.api.feed import told
 from services.navigation.api.streams import Streams, _is_behind, _Stream
+from services.navigation.api.told import Told
 from services.navigation.domain.feed import Change
-from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status
 from services.navigation.queries.feed import Entry
 from shared.contracts.codes import TaskKind
@@ -37,18 +36,25 @@ class Quiet:
         return 0
 
 
+class Endless(Quiet):
+    """A reader of a feed in which there is always more."""
+
+    async def fetch(self, *_: Any, after: int | None = None, most: int = 0, **__: Any) -> list[Any]:
+        return [] if after is None else [asdict(entry(after + number)) for number in range(1, most + 1)]
+
+
 class Desk:
     """Where streams read. It is there until `is_away`, and notes on whose account it was asked."""
 
-    def __init__(self) -> None:
-        self.is_away, self.asked = False, list[str]()
+    def __init__(self, reader: Quiet | None = None) -> None:
+        self.is_away, self.asked, self._reader = False, list[str](), reader or Quiet()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Quiet]:
         self.asked.append(TRACE.get())
         if self.is_away:
             raise ConnectionRefusedError
-        yield Quiet()
+        yield self._reader
 
 
 def streams(desk: Desk) -> Streams:
@@ -72,7 +78,7 @@ async def test_an_idle_stream_ends_when_the_database_goes_away() -> None:
     desk = Desk()
 
     async def follow() -> list[Entry]:
-        return [entry async for entry in streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR)]
+        return [entry async for portion in streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR) for entry in portion]
 
     following = asyncio.create_task(follow())
     await until_idle(desk)
@@ -93,17 +99,16 @@ async def test_a_reader_who_takes_nothing_costs_no_more_memory_and_misses_nothin
 
 
 async def test_a_stream_whose_time_is_over_ends_though_there_is_more() -> None:
-    stream, now = _Stream(), asyncio.get_running_loop().time()
-    stream.hand(entry(1))
+    found = [portion async for portion in streams(Desk(Endless())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)]
 
-    assert await streams(Desk())._goes_on(stream, end=now + 3600)
-    assert not await streams(Desk())._goes_on(stream, end=now)
+    assert found
+    assert [each.sequence for portion in found for each in portion] == [*range(1, 200 * len(found) + 1)]
 
 
 async def test_the_poller_carries_no_request_s_trace() -> None:
     desk = Desk()
     TRACE.set("the first reader's")
-    async with aclosing(streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR)) as entries:
+    async with aclosing(streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
         following = asyncio.ensure_future(anext(entries))
         await until_idle(desk)
         following.cancel()
@@ -117,10 +122,10 @@ async def test_a_reader_whose_socket_takes_nothing_is_let_go(taken: int) -> None
     sent: list[Message] = []
     is_closed = asyncio.Event()
 
-    async def entries() -> AsyncGenerator[Entry]:
+    async def entries() -> AsyncGenerator[list[Entry]]:
         try:
-            yield entry(1)
-            yield entry(2)
+            yield [entry(1)]
+            yield [entry(2)]
         finally:
             is_closed.set()
 
@@ -134,9 +139,7 @@ async def test_a_reader_whose_socket_takes_nothing_is_let_go(taken: int) -> None
         raise AssertionError
 
     async with asyncio.timeout(LONGEST_WAIT):
-        await told(entries(), Policy(stream_heartbeat=timedelta(seconds=0.05)), anyio.Event())(
-            {"type": "http", "method": "GET"}, receive, send
-        )
+        await Told(entries(), patience=0.05)({"type": "http", "method": "GET"}, receive, send)
 
     assert len(sent) == 1 + taken
     assert is_closed.is_set() == bool(taken)
