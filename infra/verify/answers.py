@@ -66,8 +66,9 @@ class Asked:
         return {line["sent"] for line in self._created or self.lines}
 
     @property
-    def told(self) -> dict[str, Any]:
-        return {name: value for line in self._created for name, value in (line.get("told") or {}).items()}
+    def told(self) -> list[dict[str, Any]]:
+        """What each answer said."""
+        return [line.get("told") or {} for line in self._created]
 
     @property
     def is_refused(self) -> bool:
@@ -126,7 +127,7 @@ class _Judgement:
             self.lost.note(each.key)
             return
         is_as_sent = row is None or each.sent == {row["fingerprint"].hex()}
-        if not is_as_sent or not all(_is_as_told(each.told, receipts[one]) for one in each.made):
+        if not is_as_sent or not all(_is_as_told(told, receipts[one]) for told in each.told for one in each.made):
             self.altered.note(each.key)
 
     def _judge_unknown(self, each: Asked, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:

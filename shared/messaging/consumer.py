@@ -228,7 +228,8 @@ class Consumer:
                 while True:
                     await self._note_lag(admin, client)
                     await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
-            except (KafkaError, OSError) as problem:
+            except Exception as problem:  # whatever it is, nobody else would look
+                metrics.CONSUMER_LAG.clear()  # what is not known any more is not told
                 log.warning("consumer.lag-unknown", context_name=self._context, problem=type(problem).__name__)
             finally:
                 await client.stop()

@@ -75,7 +75,7 @@ class Intake:
     async def replay(self, waiting: parked.Parked) -> None:
         """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
 
-        Raises Undecodable, and what else its handler raises; the record then stays parked.
+        Raises Undecodable, Conflict, and what else its handler raises; the record then stays parked.
         """
         arrived = self._read(waiting.record)
         try:
@@ -84,6 +84,8 @@ class Intake:
                 if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
                     await self._handle(arrived, tx)
         except DomainError as refusal:
+            if not _is_final(refusal):
+                raise
             await self._refuse(waiting.record, refusal, waiting)
 
     async def _settle(self, records: Sequence[Record]) -> None:
@@ -161,7 +163,7 @@ class Intake:
 
     async def _alone(self, record: Record) -> None:
         problem = await self._attempts(record)
-        if isinstance(problem, DomainError):
+        if isinstance(problem, DomainError) and _is_final(problem):
             await self._refuse(record, problem)
         elif problem is not None:
             async with self._database.transaction(SYSTEM) as tx:
@@ -183,7 +185,7 @@ class Intake:
                 await self._pause(problem, clashes)
                 continue
             failures += 1
-            if failures >= self._retries.attempts or (isinstance(problem, DomainError) and not isinstance(problem, Conflict)):
+            if failures >= self._retries.attempts or _is_final(problem):
                 return problem
             await self._pause(problem, failures)
         return None
@@ -219,3 +221,8 @@ class Intake:
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._wiring.context).inc()
         log.error("intake.parked", context_name=self._wiring.context, topic=record.topic, offset=record.offset, reason=reason)
+
+
+def _is_final(problem: Exception) -> bool:
+    """A rule's no is an answer; a race that was lost is none."""
+    return isinstance(problem, DomainError) and not isinstance(problem, Conflict)

@@ -81,6 +81,7 @@ class Pace:
     trouble: float = 0.5
     batch: int = 2_000
     look_at_cluster: float = 10.0
+    silence: float = 1.0  # no broker is gone and back in less
     horizon: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
 
 
@@ -94,6 +95,7 @@ class Relay:
         self._held: set[str] = set()
         self._rest = pace.idle
         self._cluster: str | None = None
+        self._heard = 0.0  # when the broker last said what it is, or acknowledged something
         self._is_leading: bool | None = None  # None while that is not known
 
     @property
@@ -147,13 +149,18 @@ class Relay:
                 await admin.close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
+        """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0042)."""
         until = monotonic() + self._pace.look_at_cluster
         while monotonic() < until:
-            await self._pause(await to_its_end(self._send_some(connection, producer)))
+            sent = await to_its_end(self._send_some(connection, producer))
+            if sent is None:
+                return
+            await self._pause(sent)
 
     async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         cluster = str((await admin.describe_cluster())["cluster_id"])
         self._cluster = last = await connection.fetchval(_LAST_CLUSTER)
+        self._heard = monotonic()
         if cluster == last:
             return
         again = await self._send_again(connection) if last is not None else 0
@@ -186,9 +193,12 @@ class Relay:
         for row in await connection.fetch(_NOWHERE, self._topics):
             self._tell_held(row["topic"], "the topic is absent")
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
+        """How many; None when something waits, and nothing was heard for so long that the broker may be another by now."""
         self._database.committed.clear()
         rows = await connection.fetch(self._pending, self._pace.batch, self._topics, list(self._held))
+        if rows and monotonic() - self._heard > self._pace.silence:
+            return None
         sent: list[asyncpg.Record] = []
         try:
             if rows:
@@ -197,6 +207,7 @@ class Relay:
             await self._forget(connection, sent)
             raise
         await self._forget(connection, sent)
+        self._heard = monotonic() if sent else self._heard
         return len(sent)
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:

@@ -66,10 +66,10 @@ class Worker:
     async def _until_the_first_ends(self, tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> int:
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        self._end_in_time(tasks)
         failed = [task for task in done if task is not stopping]
         for task in failed:
-            log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task.exception()))
-        self._end_in_time(tasks)
+            log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task))
         await end(*tasks, stopping)
         return 1 if failed else 0
 
@@ -85,5 +85,9 @@ class Worker:
         timer.start()
 
 
-def _why(problem: BaseException | None) -> str:
+def _why(task: asyncio.Task[Any]) -> str:
+    """Libraries cancel, too, what nobody told to end."""
+    if task.cancelled():
+        return asyncio.CancelledError.__name__
+    problem = task.exception()
     return " <- ".join(type(link).__name__ for link in (problem, problem.__cause__ if problem else None) if link)

@@ -31,6 +31,12 @@ _SESSION = {
     "lock_timeout": "5s",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
+    # A host that vanishes holds no lock for longer than half a minute: the system's own patience is two hours, and a relay that takes
+    # over would wait for it.
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30s",
 }
 
 

@@ -24,13 +24,14 @@ from tests.bench.stage import Bench, Size
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
-async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[str, list[Run]]:
-    """Every run of every scenario, printed as it ends."""
-    found: dict[str, list[Run]] = {}
+async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[str, dict[str, Any]]:
+    """Every run of every scenario, printed as it ends; with its size and day, for they may be kept beside others."""
+    found: dict[str, dict[str, Any]] = {}
     for scenario in chosen:
-        found[scenario.name] = []
+        runs: list[Run] = []
+        found[scenario.name] = {"size": str(bench.size), "date": f"{wall_clock():%Y-%m-%d}", "runs": runs}
         async for figures in scenario.measure(bench):
-            found[scenario.name].append(figures)
+            runs.append(figures)
             line = "  ".join(f"{name} {shown(value)}" for name, value in figures.items())
             out.print(f"[bold]{scenario.name}[/] {line}", highlight=False, soft_wrap=True)
     return found
@@ -55,8 +56,13 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     with StatusLines(out) as progress:
         bench = Bench(asked.runs, size, progress)
         found = asyncio.run(run(chosen, bench, out))
-    told = {"command": f'make bench ARGS="--{size} --runs {asked.runs}"', "date": f"{wall_clock():%Y-%m-%d}", "size": size}
-    return {**told, "load_before": load, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
+    return {
+        "command": f'make bench ARGS="--{size} --runs {asked.runs}"',
+        "load_before": load,
+        "machine": machine(),
+        "versions": bench.servers | versions(),
+        "scenarios": found,
+    }
 
 
 def _arguments() -> argparse.Namespace:

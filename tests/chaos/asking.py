@@ -31,8 +31,8 @@ _NONE = Answer(None)
 class Told:
     """What came of the load, as it was acknowledged.
 
-    `meetings` were held, `discussed` holds the meeting and the version of each discussed case, `answered_at` when each request had begun
-    and ended.
+    `meetings` were held, `discussed` holds the meeting and the version of each discussed case, `acted` the version that the last command
+    on a referral, response or case was answered with, by its path, and `answered_at` when each request had begun and ended.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -41,6 +41,7 @@ class Told:
     finished: int = 0
     meetings: set[str] = field(default_factory=set)
     discussed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    acted: dict[str, int] = field(default_factory=dict)
     held_back: int = 0
     answered_at: list[tuple[float, float]] = field(default_factory=list)
 

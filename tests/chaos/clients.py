@@ -120,6 +120,7 @@ class Clients:
             if tag:
                 done = await self.asking.ask("POST", step.caller, f"{path}/{step.verb}", body, {"If-Match": tag})
                 if done.status == HTTPStatus.OK:
+                    self.asking.told.acted[path] = done.body["version"]
                     return done.etag
                 if done.status in MISTAKES:
                     self.asking.note_mistake(step.verb, done)

@@ -14,6 +14,7 @@ import asyncpg
 from infra.contexts import CONTEXTS
 from infra.local.supervisor import Supervisor
 from infra.shifted_clock import jump
+from shared.contracts.envelope import Record
 from tests.builders.running import secrets_of
 from tests.chaos.control import PROGRAMS
 from tests.chaos.ground import Ground
@@ -31,11 +32,30 @@ _STEP = "UPDATE {context}.clock_shift SET shift = shift + make_interval(secs => 
 
 
 class Theatre:
-    """The ground, and what was put on its topics."""
+    """The ground, and what was put on its topics: all of its keys, and the records that Kafka still holds for certain."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.poisoned: list[bytes] = []
+        self.certain: list[Record] = []
+        self._wipes = 0
+
+    async def wipe(self) -> None:
+        self._wipes += 1
+        try:
+            await self.ground.wipe()
+        finally:
+            self.certain.clear()
+            self._wipes += 1
+
+    async def poison(self, number: int) -> int:
+        place, before = self.ground.place, self._wipes
+        records = poison(secrets_of(place.keys))
+        self.poisoned += [record.key or b"" for record in records]
+        placed = await put(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(number))
+        if before == self._wipes and before % 2 == 0:  # no broker was wiped meanwhile
+            self.certain += placed
+        return len(records)
 
     @property
     def supervisor(self) -> Supervisor:
@@ -161,7 +181,7 @@ async def shut(theatre: Theatre, strike: Strike) -> int:
 
 
 async def _wipe(theatre: Theatre, _: Strike) -> int:
-    await theatre.ground.wipe()
+    await theatre.wipe()
     return 1
 
 
@@ -201,11 +221,7 @@ async def _let_days_go_by(theatre: Theatre, strike: Strike) -> int:
 
 
 async def _poison(theatre: Theatre, strike: Strike) -> int:
-    place = theatre.ground.place
-    records = poison(secrets_of(place.keys))
-    theatre.poisoned += [record.key or b"" for record in records]
-    await put(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(strike.number))
-    return len(records)
+    return await theatre.poison(strike.number)
 
 
 async def _upgrade(theatre: Theatre, _: Strike) -> int:

@@ -14,7 +14,7 @@ from rich.table import Table
 from tests.chaos.recovery import Recovery
 
 _PROCESSES = ("kill a process", "kill three processes at once", "kill at a point")
-#: What the issue asks for over all runs, by what counts towards it.
+#: What all runs together are to come to, by what counts towards it.
 GOALS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "process kills": (2_000, _PROCESSES),
     "postmaster kills": (100, ("kill PostgreSQL",)),

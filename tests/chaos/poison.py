@@ -7,8 +7,10 @@ from random import Random
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from shared.contracts.envelope import Record
+from shared.contracts.envelope import Record, Undecodable, read_envelope
+from shared.contracts.registry import event_type
 from shared.kernel.ids import new_id
+from shared.messaging.handling import Wiring
 from shared.persistence.secrets import Secrets
 from tests.builders.rapid_care import a_routed_referral, at, mr_dale
 from tests.builders.running import arrived
@@ -33,17 +35,28 @@ def poison(secrets: Secrets) -> list[Record]:
     ]
 
 
-async def put(bootstrap: str, prefix: str, records: Sequence[Record], random: Random) -> list[bytes]:
-    """On their topics, what has no envelope on any; says under which keys."""
+def must_park(wiring: Wiring, record: Record) -> bool:
+    """Whether the context meets it: it reads the topic, and cannot see that the record is of a type that it passes over."""
+    if record.topic not in wiring.topics:
+        return False
+    try:
+        contract = event_type(read_envelope(record).type)
+    except Undecodable:
+        return True
+    return contract is None or contract in wiring.on_event
+
+
+async def put(bootstrap: str, prefix: str, records: Sequence[Record], random: Random) -> list[Record]:
+    """On their topics, what has no envelope on any; says where, once Kafka has acknowledged all."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
     await producer.start()
     try:
-        for record in records:
-            topic = record.topic if record.headers else random.choice(TOPICS)
-            await producer.send_and_wait(prefix + topic, record.value, record.key, headers=list(record.headers))
+        placed = [record if record.headers else replace(record, topic=random.choice(TOPICS)) for record in records]
+        for record in placed:
+            await producer.send_and_wait(prefix + record.topic, record.value, record.key, headers=list(record.headers))
     finally:
         await producer.stop()
-    return [record.key or b"" for record in records]
+    return placed
 
 
 def _key() -> bytes:

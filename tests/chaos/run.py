@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -27,7 +28,7 @@ from tests.chaos.asking import Asking, Told
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FAULTS, Theatre, shut
 from tests.chaos.ground import ground
-from tests.chaos.judgement import judged, unkept
+from tests.chaos.judgement import judged, undone, unkept, unparked
 from tests.chaos.outcome import Struck
 from tests.chaos.recovery import Recovery, Watch
 from tests.chaos.referring import Referring
@@ -66,6 +67,7 @@ class Course:
     struck: list[Struck] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     drain: dict[str, float] = field(default_factory=dict)
+    replayed: Counter[str] = field(default_factory=Counter)
     _one_dear: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def alone(self, strike: Strike) -> None:
@@ -110,9 +112,9 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
             watch = Watch(there.place.addresses.database_url, asking.told.answered_at)
             course = Course(Theatre(there), watch, out)
             loaded = await _under_load(plan, clients, course)
-        caught_up = await _quiet(there.place, set(course.theatre.poisoned), out)
+        caught_up = await _quiet(there.place, course)
         verdict = await judged(there.place, log, set(course.theatre.poisoned), out)
-        _note(asking.told, course, await unkept(there.place.addresses.database_url, asking.told.meetings, asking.told.discussed))
+        _note(asking.told, course, await _untrue(there.place, asking.told, course))
     return _summary(plan, asking.told, course, loaded, caught_up, verdict)
 
 
@@ -186,8 +188,15 @@ def _with_recovery(struck: Struck, watch: Watch) -> Struck:
     return Struck(struck.kind, struck.target, struck.count, struck.ended, is_alone=False, recovery=watch.recovery(struck.ended))
 
 
-async def _quiet(place: Place, poisoned: set[bytes], out: Console) -> float:
-    """Waits until nothing is on its way, as an operator who replays what was parked behind something that is no fault of its own."""
+async def _untrue(place: Place, told: Told, course: Course) -> dict[str, int]:
+    """What was acknowledged and is not so, and poison that somebody passed over, by what it is."""
+    url = place.addresses.database_url
+    kept = await unkept(url, told.meetings, told.discussed)
+    return kept | await undone(url, told.acted) | await unparked(place, course.theatre.certain)
+
+
+async def _quiet(place: Place, course: Course) -> float:
+    """Waits until nothing is on its way, as an operator who replays what was parked and is not poison. How much that was is counted."""
     begun = monotonic()
     owner = await asyncpg.connect(place.addresses.database_url)
     try:
@@ -195,10 +204,10 @@ async def _quiet(place: Place, poisoned: set[bytes], out: Console) -> float:
         async with asyncio.timeout(_CATCH_UP_SECONDS):
             while work := await _unfinished(owner):
                 await asyncio.sleep(2)
-                await _replay(place, poisoned, out)
-            await _replay(place, poisoned, out)
+                await _replay(place, course)
+            await _replay(place, course)
     except TimeoutError:
-        out.print(f"Still on its way after {_CATCH_UP_SECONDS} s: {work}")
+        course.out.print(f"Still on its way after {_CATCH_UP_SECONDS} s: {work}")
     finally:
         await owner.close()
     return monotonic() - begun
@@ -208,17 +217,20 @@ async def _unfinished(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, 
     return {name: count for name, count in (await open_work(owner)).items() if not name.endswith("parked")}
 
 
-async def _replay(place: Place, poisoned: set[bytes], out: Console) -> None:
+async def _replay(place: Place, course: Course) -> None:
+    poisoned = set(course.theatre.poisoned)
     for context in WIRINGS:
         parked, _ = await list_parked(context, place.name)
         for each in [each for each in parked if (each.record.key or b"") not in poisoned]:
             done = await replay_records(context, place.name, record=each.id)
-            out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
+            course.replayed[each.reason] += 1
+            course.out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
-def _note(told: Told, course: Course, unkept: Mapping[str, int]) -> None:
+def _note(told: Told, course: Course, untrue: Mapping[str, int]) -> None:
     """What is no promise that `care verify` knows, and yet must not be."""
-    told.surprises.update({name: count for name, count in unkept.items() if count})
+    told.surprises.update({name: count for name, count in untrue.items() if count})
+    told.surprises.update({f"parked: {reason}": count for reason, count in course.replayed.items() if reason.endswith("in its handler")})
     if any(each.kind == _TO_A_MEETING and each.count for each in course.struck) and not told.meetings:
         told.surprises["days went by until a meeting, and none was held"] += 1
 
@@ -242,6 +254,7 @@ def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: f
         "surprises": dict(told.surprises),
         "strikes_that_failed": course.failures,
         "drain": course.drain,
+        "replayed": dict(course.replayed),
         "quiet_after_seconds": round(caught_up, 1),
         "recovery": recovered,
         "judged_in_seconds": round(verdict.seconds, 1),

@@ -11,6 +11,7 @@ from tests.bench import listening
 from tests.bench.copies import copies, unsent
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.listening import Instants
+from tests.bench.processes import spending
 from tests.bench.scenario import Scenario
 from tests.bench.stage import Bench, Stage
 
@@ -42,12 +43,14 @@ async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
         for _ in range(bench.runs):
             await stage.quiet()
             async with _listening(stage, _REAL_TOPIC) as heard:
-                shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
+                with spending(stage.product) as spent:
+                    shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
                 await stage.quiet()
             rows = await stage.owner.fetch(_COMMITTED, _REAL_TOPIC, shots.begun_at)
             yield {
                 **_between({row["id"]: row["at"] for row in rows}, heard.result()),
                 "answers other than 201": sum(status != 201 for status in shots.status),
+                **spent.cores(shots.wall_seconds),
             }
 
 

@@ -7,6 +7,7 @@ from infra.serve import token
 from tests.bench.figures import Figure, Run, percentile
 from tests.bench.load import Request
 from tests.bench.people import get
+from tests.bench.processes import spending
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import routing, triaged
 from tests.bench.scenarios.streams import FIRST, navigators
@@ -30,9 +31,11 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
             referrals = stage.people.referrals(round(_INTAKE_PER_SECOND * (seconds + 2 * _LEAD_IN)))
             load = asyncio.create_task(stage.fire(referrals, "gp", seconds=seconds + 2 * _LEAD_IN, rate=_INTAKE_PER_SECOND))
             await asyncio.sleep(_LEAD_IN)
-            found = await read(stage, _KINDS, seconds)
+            with spending(stage.product) as spent:
+                found = await read(stage, _KINDS, seconds)
             intake = await load
-            yield {**found, "intake answers other than 201": sum(status != 201 for status in intake.status)}
+            others = sum(status != 201 for status in intake.status)
+            yield {**found, "intake answers other than 201": others, **spent.cores(seconds)}
             await stage.quiet()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.load import Request
 from tests.bench.people import change
+from tests.bench.processes import spending
 from tests.bench.scenario import Scenario, answers
 from tests.bench.stage import Bench, Stage
 
@@ -41,12 +42,13 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
         for _ in range(bench.runs):
             await stage.quiet()
             routes = await routing(stage, round(_PER_SECOND * seconds))
-            shots = await stage.fire(routes, "point-of-access", seconds=seconds, rate=_PER_SECOND)
+            with spending(stage.product) as spent:
+                shots = await stage.fire(routes, "point-of-access", seconds=seconds, rate=_PER_SECOND)
             await stage.quiet()
             took = [row["took"] for row in await stage.owner.fetch(_DELAYS, shots.begun_at)]
             found = answers(shots, success=(200,))
-            others = found["answers other than 200"]
-            yield {**delays(took), "responses": len(took), "routed per second": found["per second"], "answers other than 200": others}
+            told = {name: found[name] for name in ("answers other than 200", "per second")}
+            yield {**delays(took), "responses": len(took), **told, **spent.cores(shots.wall_seconds)}
 
 
 async def triaged(stage: Stage, count: int, way: Way = RAPID_CARE) -> None:

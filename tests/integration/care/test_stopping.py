@@ -23,8 +23,6 @@ _HALF_DONE = """
 SELECT count(*) FROM referrals.referral LEFT JOIN referrals.event ON event.subject = referral.id AND event.sequence = 1
 WHERE event.id IS NULL"""
 
-_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-
 
 @dataclass
 class Clients:

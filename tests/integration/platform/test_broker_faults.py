@@ -26,7 +26,7 @@ from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.address import Kafka
-from shared.messaging.relay import AnotherCluster
+from shared.messaging.relay import AnotherCluster, Pace
 from shared.messaging.topics import Layout
 from tests.integration.platform.conftest import TOPICS
 from tests.integration.platform.consuming import GROUP, Consuming, consuming, until_applied
@@ -180,6 +180,27 @@ async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_befor
         await asyncio.sleep(1)
         await broker.wipe()
         await _make(kafka)
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay, LONGEST_WAIT)
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    heard = dict.fromkeys(read_envelope(record).subject for record in await on_kafka(kafka))
+    assert [*heard] == [str(parcel.id) for parcel in sent]
+
+
+async def test_a_broker_that_was_wiped_while_nothing_was_sent_is_asked_who_it_is_before_the_next_event(
+    post: Post, broker: LocalKafka
+) -> None:
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with relaying(post, kafka, Pace(look_at_cluster=LONGEST_WAIT)) as relay:
+        sent = [await post.send(person) for _ in range(3)]
+        await until_sent(post)
+        await broker.wipe()
+        await _make(kafka)
+        sent.append(await post.send(person))
         with pytest.raises(AnotherCluster):
             await asyncio.wait_for(relay, LONGEST_WAIT)
     async with relaying(post, kafka):

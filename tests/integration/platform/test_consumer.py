@@ -2,21 +2,26 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from infra.local.ports import HOST
 from shared.contracts.codes import Condition
 from shared.kernel.ids import new_id
 from shared.messaging.address import Kafka
-from shared.messaging.consumer import BATCH, ConsumerStopped
+from shared.messaging.consumer import BATCH, Consumer, ConsumerStopped
+from shared.messaging.ending import end
+from shared.messaging.intake import Intake
 from shared.persistence import parked
 from shared.telemetry import metrics
 from tests.integration.platform.consuming import GROUP, consuming, send_to_all, until, until_applied
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
+from tests.integration.platform.receiving import RECEIVING
 from tests.integration.platform.test_relay import relaying, until_sent
 from tests.patience import LONGEST_WAIT
 
@@ -168,6 +173,15 @@ async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post
             await until(lambda: lag() == 0)
 
     assert await post.events_without_their_one_effect() == []
+
+
+async def test_a_lag_that_cannot_be_asked_for_any_more_is_not_told(post: Post, kafka: Kafka) -> None:
+    metrics.CONSUMER_LAG.labels("navigation", TOPIC, 0).set(3)
+    assert lag() >= 3
+    nowhere = Consumer(Intake(post.receiver.database, RECEIVING), "navigation", [TOPIC], replace(kafka, bootstrap=f"{HOST}:9"))
+    watching = asyncio.create_task(nowhere._watch_lag())
+    await until(lambda: not [*metrics.CONSUMER_LAG.collect()][0].samples)
+    await end(watching)
 
 
 async def test_a_consumer_that_was_stopped_by_what_was_parked_waits_for_the_operator(post: Post, kafka: Kafka) -> None:

@@ -341,8 +341,8 @@ async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post
     assert len(await waiting(post)) == 1
 
 
-@pytest.mark.parametrize(("losses", "refused"), [(2, None), (99, "version-conflict")])
-async def test_a_lost_race_is_run_again_and_a_refusal_only_in_the_end(post: Post, losses: int, refused: str | None) -> None:
+@pytest.mark.parametrize(("losses", "remains"), [(2, []), (99, ["VersionConflict in its handler"])])
+async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_end(post: Post, losses: int, remains: list[str]) -> None:
     await post.send()
     tries: list[UUID] = []
 
@@ -355,8 +355,26 @@ async def test_a_lost_race_is_run_again_and_a_refusal_only_in_the_end(post: Post
     wiring = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
     await Intake(post.receiver.database, wiring, replace(IMPATIENT, attempts=3)).apply(await post.records())
 
-    assert await post.owner.fetchval("SELECT refused_code FROM navigation.inbox") == refused
-    assert len(await post.effects()) == (0 if refused else 1)
+    assert [reason for _, reason in await waiting(post)] == remains
+    assert len(await post.effects()) == (0 if remains else 1)
+
+
+async def test_a_replay_that_loses_a_race_leaves_the_event_parked(post: Post) -> None:
+    async def loses(_: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
+        raise VersionConflict(envelope.subject, 1, tx.now.year)
+
+    losing = Intake(post.receiver.database, replace(RECEIVING, on_event={ResponseRequested: (loses,)}), IMPATIENT)
+    await post.send()
+    await losing.apply(await post.records())
+    async with post.receiver.database.reading() as reader:
+        (only,) = await parked.waiting(reader)
+
+    with pytest.raises(VersionConflict):
+        await losing.replay(only)
+
+    assert len(await waiting(post)) == 1
+    await impatient(post).replay(only)
+    assert len(await post.effects()) == 1
 
 
 async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(post: Post) -> None:

@@ -52,6 +52,10 @@ class Threaded:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(60)
 
+class Cancelled:
+    async def run(self):
+        raise asyncio.CancelledError
+
 async def closed(): ...
 
 worker._PATIENCE_SECONDS = 0.5
@@ -195,6 +199,17 @@ async def test_a_worker_whose_part_does_not_end_ends_all_the_same(part: str) -> 
 
     assert process.returncode == 1
     assert b"worker.stuck" in output
+
+
+async def test_a_worker_whose_part_is_cancelled_by_nobody_says_so_and_ends() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _STUCK.replace("PART", "Cancelled"), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 0
+    assert b"worker.stopped" in output
+    assert b"CancelledError" in output
 
 
 async def _none(post: Post, table: str, where: str = "true") -> bool:
