@@ -56,13 +56,8 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     with StatusLines(out) as progress:
         bench = Bench(asked.runs, size, progress)
         found = asyncio.run(run(chosen, bench, out))
-    return {
-        "command": f'make bench ARGS="--{size} --runs {asked.runs}"',
-        "load_before": load,
-        "machine": machine(),
-        "versions": bench.servers | versions(),
-        "scenarios": found,
-    }
+    told = {"command": f'make bench ARGS="--{size} --runs {asked.runs}"', "load_before": load}
+    return {**told, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
 
 
 def _arguments() -> argparse.Namespace:

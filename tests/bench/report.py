@@ -47,7 +47,7 @@ def _is_whole(measured: Measured) -> bool:
 
 
 def _title(scenario: Scenario, measured: Measured) -> str:
-    return scenario.title if _is_whole(measured) else f"{scenario.title} ({measured['size']} form: less of it, or not for so long)"
+    return scenario.title if _is_whole(measured) else f"{scenario.title} ({measured['size']} form)"
 
 
 def _cells(figure: Figure, measured: Measured) -> list[str]:

@@ -48,7 +48,8 @@ SCENARIO = Scenario(
     "intake",
     "Acknowledged referrals, 32 connections",
     "Closed loop: 32 clients, each sends a referral of somebody new when its last was answered with 201; 60 s after 30 s of "
-    "warm-up, and after 2 s for the runs that follow at once. HAPI FHIR 8.8 (JPA) did 184/s at p99 420 ms here, without authentication, validation or audit.",
+    "warm-up, and after 2 s for the runs that follow at once. HAPI FHIR 8.8 (JPA) did 184/s at p99 420 ms here, without "
+    "authentication, validation or audit.",
     minutes=2.5,
     figures=(Figure("per second", "1/s", 1_000, is_floor=True), Figure("p99", "ms", 100), Figure("p50", "ms")),
     measure=measure,

@@ -180,7 +180,7 @@ async def test_a_lag_that_cannot_be_asked_for_any_more_is_not_told(post: Post, k
     assert lag() >= 3
     nowhere = Consumer(Intake(post.receiver.database, RECEIVING), "navigation", [TOPIC], replace(kafka, bootstrap=f"{HOST}:9"))
     watching = asyncio.create_task(nowhere._watch_lag())
-    await until(lambda: not [*metrics.CONSUMER_LAG.collect()][0].samples)
+    await until(lambda: not next(iter(metrics.CONSUMER_LAG.collect())).samples)
     await end(watching)
 
 
