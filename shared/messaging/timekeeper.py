@@ -123,21 +123,22 @@ class Timekeeper:
             raise
         except CONTENTION as problem:
             self._wait_for_others(timer, problem)
-        except Conflict as lost:  # a lost race may be won the next time
-            await self._note(timer, lost, "refused", lost.code)
+        except Conflict as lost:  # it may be won the next time, and is no answer
+            await self._note(timer, lost)
         except DomainError as refusal:
             await self._settle(timer, "refused", refusal.code)
         except Exception as problem:
-            await self._note(timer, problem, "parked", type(problem).__name__)
+            await self._note(timer, problem)
 
-    async def _note(self, timer: Timer, problem: Exception, in_the_end: str, reason: str) -> None:
+    async def _note(self, timer: Timer, problem: Exception) -> None:
+        """It is tried again later, and parked in the end."""
         trial = self._trials.setdefault(timer.id, Trial())
         trial.failures += 1
         log.error(
             "timekeeper.failed", context_name=self._wiring.context, kind=timer.kind, problem=type(problem).__name__, at=frames(problem)
         )
         if trial.failures >= self._beat.attempts:
-            await self._settle(timer, in_the_end, reason)
+            await self._settle(timer, "parked", type(problem).__name__)
         else:
             trial.again_at = monotonic() + self._beat.pause(trial.failures)
 

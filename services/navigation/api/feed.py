@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.navigation.api.callers import Limit, NavigatorCode, Staff
+from services.navigation.api.event_stream import EventStream
 from services.navigation.api.navigator import readable
 from services.navigation.api.streams import Streams
-from services.navigation.api.told import Told
 from services.navigation.api.views import FeedEntryView
 from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
@@ -52,7 +52,7 @@ async def follow_feed(
     request: Request,
     last_event_id: Annotated[str | None, Header(description="Sent by the browser when it connects again; wins over `after`")] = None,
     after: After = 0,
-) -> Told:
+) -> EventStream:
     """The same entries as they come. After an interruption exactly those that were missed follow, in order."""
     seen = _sequence(last_event_id) if last_event_id else after
     async with unit.viewing(caller, id_of(navigator_id)) as tx:
@@ -60,7 +60,7 @@ async def follow_feed(
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
     portions = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
-    return Told(portions, patience=policy.stream_heartbeat.total_seconds())
+    return EventStream(portions, patience=policy.stream_heartbeat.total_seconds())
 
 
 def _sequence(last_event_id: str) -> int:

@@ -122,7 +122,7 @@ def _require_right(reports: dict[str, RiskImport], counts: Mapping[int, int]) ->
 SCENARIO = Scenario(
     "risk",
     "Risk import of 394,127 rows",
-    "The whole registered population (domain.md §2.3) into an empty schema, level 2 and 3 published, beside a bare COPY of the same"
+    "The whole registered population into an empty schema, level 2 and 3 published, beside a bare COPY of the same"
     " file into a table without an index, on the same server in turn.",
     minutes=2,
     figures=(Figure("times bare COPY", "", 2), Figure(f"seconds, {_FIRST}", "s"), Figure(f"seconds, {_BARE}", "s")),

@@ -189,7 +189,7 @@ async def test_a_race_that_a_deadline_lost_is_run_again(post: Post) -> None:
     assert await rings(post) == 1
 
 
-async def test_a_race_that_is_lost_again_and_again_is_a_refusal_in_the_end(post: Post) -> None:
+async def test_a_race_that_is_lost_again_and_again_waits_for_an_operator_in_the_end(post: Post) -> None:
     await post.send()
     post.sender.clock.at = NOW + PATIENCE
 
@@ -198,7 +198,7 @@ async def test_a_race_that_is_lost_again_and_again_is_a_refusal_in_the_end(post:
 
     await act_for(Timekeeper(post.sender.database, replace(SENDING, on_timer={RING: loses}), Beat(first_pause=0.001, attempts=3)), 4)
 
-    assert await settled(post) == [("refused", 0, "version-conflict")]
+    assert await settled(post) == [("parked", 0, "VersionConflict")]
 
 
 async def test_a_deadline_that_others_are_in_the_way_of_holds_up_no_other_and_is_counted(post: Post) -> None:

@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from starlette.types import Message
 
+from services.navigation.api.event_stream import EventStream
 from services.navigation.api.streams import Streams, _is_behind, _Stream
-from services.navigation.api.told import Told
 from services.navigation.domain.feed import Change
 from services.navigation.domain.task import Status
 from services.navigation.queries.feed import Entry
@@ -139,7 +139,7 @@ async def test_a_reader_whose_socket_takes_nothing_is_let_go(taken: int) -> None
         raise AssertionError
 
     async with asyncio.timeout(LONGEST_WAIT):
-        await Told(entries(), patience=0.05)({"type": "http", "method": "GET"}, receive, send)
+        await EventStream(entries(), patience=0.05)({"type": "http", "method": "GET"}, receive, send)
 
     assert len(sent) == 1 + taken
     assert is_closed.is_set() == bool(taken)

@@ -17,14 +17,14 @@ _RETRY = b"retry: 2000\n\n"
 _SIGN_OF_LIFE = b": ping\n\n"
 
 
-class Told(StreamingResponse):
+class EventStream(StreamingResponse):
     """What comes, as events. A reader who has taken nothing for `patience` seconds is let go, and resumes when it comes again."""
 
     media_type = "text/event-stream"
 
     def __init__(self, portions: AsyncGenerator[Sequence[Entry]], *, patience: float) -> None:
-        self._told, self._patience = _written(portions), patience
-        super().__init__(self._told, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._written, self._patience = _written(portions), patience
+        super().__init__(self._written, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
     async def stream_response(self, send: Send) -> None:
         async def in_time(message: Message) -> None:
@@ -32,7 +32,7 @@ class Told(StreamingResponse):
                 await send(message)
 
         try:
-            async with aclosing(self._told):
+            async with aclosing(self._written):
                 await super().stream_response(in_time)
         except TimeoutError:  # the reader's trouble, not ours
             log.info("stream.not-taken")
