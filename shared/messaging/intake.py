@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 import structlog
@@ -83,9 +83,9 @@ class Intake:
                 await parked.remove(tx, waiting)
                 if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
                     await self._handle(arrived, tx)
+        except Conflict:
+            raise
         except DomainError as refusal:
-            if not _is_final(refusal):
-                raise
             await self._refuse(waiting.record, refusal, waiting)
 
     async def _settle(self, records: Sequence[Record]) -> None:
@@ -163,7 +163,7 @@ class Intake:
 
     async def _alone(self, record: Record) -> None:
         problem = await self._attempts(record)
-        if isinstance(problem, DomainError) and _is_final(problem):
+        if _is_final(problem):
             await self._refuse(record, problem)
         elif problem is not None:
             async with self._database.transaction(SYSTEM) as tx:
@@ -223,6 +223,6 @@ class Intake:
         log.error("intake.parked", context_name=self._wiring.context, topic=record.topic, offset=record.offset, reason=reason)
 
 
-def _is_final(problem: Exception) -> bool:
+def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:
     """A rule's no is an answer; a race that was lost is none."""
     return isinstance(problem, DomainError) and not isinstance(problem, Conflict)

@@ -68,7 +68,6 @@ Where a figure before and after is named, both were taken on one state of the ma
   its event, by the one timekeeper of its context; that is all that the drain does.
 - **Risk import**: a bare COPY of the file takes half a second; reading the scores takes two, with a keyed hash of each person and every
   column judged as a whole; finding who crossed a level and recording an event for each takes two more. Not gone further.
-
 - **Growth** below one says that the smallest size was measured on processes that had not been at work for long.
 
 ## What was left out

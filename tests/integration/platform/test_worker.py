@@ -25,7 +25,7 @@ from tests.patience import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
 _STUCK = """
-import asyncio, os, signal, threading, time
+import asyncio, os, signal, sys, threading, time
 from types import SimpleNamespace
 from shared.messaging import worker
 
@@ -61,7 +61,7 @@ async def closed(): ...
 worker._PATIENCE_SECONDS = 0.5
 stuck = object.__new__(worker.Worker)
 stuck._context, stuck._watch, stuck._parts, stuck._database = "test", worker.Watch(), {"part": PART()}, SimpleNamespace(close=closed)
-asyncio.run(stuck.run())
+sys.exit(asyncio.run(stuck.run()))
 """
 
 
@@ -207,7 +207,7 @@ async def test_a_worker_whose_part_is_cancelled_by_nobody_says_so_and_ends() -> 
     )
     output, _ = await asyncio.wait_for(process.communicate(), 30)
 
-    assert process.returncode == 0
+    assert process.returncode == 1
     assert b"worker.stopped" in output
     assert b"CancelledError" in output
 
