@@ -53,6 +53,12 @@ class _App(faust.App):
     def _create_directories(self) -> None:
         """Makes none."""
 
+    def _on_rebalance_when_stopped(self) -> None:
+        """Leaves the client to the thread in which it lives, which is told to end as well.
+
+        Faust would close it from this one: then the thread at times waits for ever for a connection to be closed.
+        """
+
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
         let_go, seek_to_committed = consumer.on_partitions_revoked, consumer.seek_to_committed
@@ -77,6 +83,7 @@ class _App(faust.App):
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
         consumer._drain_messages = self._read_or_crash  # noqa: SLF001  as above
+        _end_in_order(consumer._thread)  # noqa: SLF001  as above
         return consumer
 
     async def require_member(self) -> None:
@@ -124,6 +131,19 @@ class _App(faust.App):
         await self._apply(records)
         for partition, offset in read:
             self.places.applied(held, partition, offset)
+
+
+def _end_in_order(thread: Any) -> None:
+    """A client that closes while its broker is away hands on what it cancels itself; the thread would die of it, and be waited for."""
+    stop = thread.on_thread_stop
+
+    async def stop_to_the_end() -> None:
+        try:
+            await stop()
+        except asyncio.CancelledError:
+            await thread._consumer._client.close()  # noqa: SLF001  what it had not come to
+
+    thread.on_thread_stop = stop_to_the_end
 
 
 class ConsumerStopped(Exception):

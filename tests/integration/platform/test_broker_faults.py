@@ -203,6 +203,23 @@ async def test_a_broker_that_was_wiped_while_nothing_was_sent_is_asked_who_it_is
     assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
 
 
+async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_order(post: Post, broker: LocalKafka) -> None:
+    """Told once: its client raises while it closes, and whoever waited for the thread of it would wait for ever."""
+    kafka = Kafka(broker.bootstrap, f"{new_id().hex}.")
+    await _make(kafka)
+    async with consuming(post, kafka) as running:
+        async with relaying(post, kafka):
+            await post.send()
+            await until_applied(post, 1)
+        await broker.kill()
+        await asyncio.sleep(0.5)
+        running.task.cancel()
+        ended, _ = await asyncio.wait([running.task], timeout=LONGEST_WAIT)
+        await broker.start()
+
+    assert running.task in ended
+
+
 async def _heard_after(post: Post, kafka: Kafka) -> list[UUID]:
     """What the topic says for the first time of each parcel, in its order, once a relay that began anew has sent everything."""
     async with relaying(post, kafka):

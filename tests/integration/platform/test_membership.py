@@ -1,6 +1,7 @@
 """A member of the group: partitions come and go, and whatever becomes of the member, no record is passed over and none waits unseen."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -141,3 +142,39 @@ async def test_a_reading_that_is_cancelled_out_of_nowhere_ends_the_consumer(post
         await asyncio.wait_for(cancelled.run(), LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, asyncio.CancelledError)
+
+
+class Interrupted(Altered):
+    """Told to end while partitions are given out to it; notes the threads that close the client of faust's thread."""
+
+    closing: list[threading.Thread]
+    ending: asyncio.Task[None]
+
+    def _alter(self, consumer: Any) -> None:
+        give, self.closing = consumer.on_partitions_assigned, []
+
+        async def late(*given: Any) -> None:
+            client = consumer._thread._consumer._client
+            close = client.close
+
+            async def noting() -> None:
+                self.closing.append(threading.current_thread())
+                await close()
+
+            client.close = noting
+            self.ending = asyncio.create_task(self.app.stop())
+            await asyncio.sleep(0)
+            await give(*given)
+
+        consumer.on_partitions_assigned = late
+
+
+async def test_a_consumer_that_ends_while_partitions_are_given_out_closes_its_client_where_it_lives(post: Post, kafka: Kafka) -> None:
+    """Faust would close it from outside its thread, which then, at times, waited for ever for a connection to be closed."""
+    interrupted = Interrupted(Noting(post), GROUP, [TOPIC], kafka)
+    with pytest.raises(ConsumerStopped):
+        await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
+    await asyncio.wait_for(interrupted.ending, LONGEST_WAIT)
+
+    assert len(interrupted.closing) == 1
+    assert threading.main_thread() not in interrupted.closing
