@@ -56,7 +56,7 @@ class _App(faust.App):
     def _on_rebalance_when_stopped(self) -> None:
         """Leaves the client to the thread in which it lives, which is told to end as well.
 
-        Faust would close it from this one: then the thread at times waits for ever for a connection to be closed.
+        Faust would close it from this one: then the thread at times waits for a connection's end that nobody tells it.
         """
 
     def _new_consumer(self) -> Any:
@@ -134,16 +134,20 @@ class _App(faust.App):
 
 
 def _end_in_order(thread: Any) -> None:
-    """A client that closes while its broker is away hands on what it cancels itself; the thread would die of it, and be waited for."""
+    """Whatever the client does while it closes, its thread ends; it would be waited for.
+
+    While its broker is away it hands on what it cancels itself; while that is stopped it says good-bye to its group for a minute.
+    """
     stop = thread.on_thread_stop
 
-    async def stop_to_the_end() -> None:
-        try:
-            await stop()
-        except asyncio.CancelledError:
-            await thread._consumer._client.close()  # noqa: SLF001  what it had not come to
+    async def stop_in_time() -> None:
+        with suppress(asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                await stop()
+        with suppress(asyncio.CancelledError):
+            await thread._consumer._client.close()  # noqa: SLF001  to which it may not have come
 
-    thread.on_thread_stop = stop_to_the_end
+    thread.on_thread_stop = stop_in_time
 
 
 class ConsumerStopped(Exception):
