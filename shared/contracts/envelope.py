@@ -74,6 +74,12 @@ def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     return headers
 
 
+def type_of(record: Record) -> str:
+    """What a record says that it is, without reading the rest of it; empty when it says nothing."""
+    told = (value for name, value in reversed(record.headers) if name == "ce_type" and value is not None)
+    return next(told, b"").decode(errors="replace")
+
+
 def read_envelope(record: Record) -> Envelope:
     """Raises Undecodable when a header is absent or malformed; its text names the header and quotes nothing of it."""
     attributes = {

@@ -27,7 +27,7 @@ def compose(
         numbers, tokens = own.numbers(policy), deployment.tokens()
     except Misconfigured as problem:
         sys.exit(f"{context} cannot start. {problem}")
-    deployment.observe()
+    deployment.prepare_process()
     return create_app(
         context=context,
         title=title,

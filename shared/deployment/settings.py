@@ -1,5 +1,6 @@
 """The environment of the processes. What is wrong in it is refused before anything starts, in a sentence that names the variable."""
 
+import gc
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
 
 _KEY_BYTES = 32
+#: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/adr/0039).
+_COLLECTOR = 10_000, 10, 50
 #: Longer than anything is sent again of itself, or it would be applied a second time.
 _LEAST_KEPT = timedelta(days=15)
 
@@ -117,9 +120,10 @@ class Deployment(BaseSettings):
     def _is_a_level(cls, level: str) -> str:
         return logs.level(level)
 
-    def observe(self) -> None:
-        """Sets up the logs of this process."""
+    def prepare_process(self) -> None:
+        """Its logs, and how seldom it collects garbage."""
         logs.configure(self.log_level)
+        gc.set_threshold(*_COLLECTOR)
 
     def secrets(self) -> Secrets:
         keys = {kid: _bytes(key) for kid, key in self.record_keys.items()}

@@ -22,7 +22,7 @@ def live(settings: type[ContextSettings], policy: type[Any], wiring: Wiring, fir
         numbers = own.numbers(policy)
     except Misconfigured as problem:
         sys.exit(f"The worker of {wiring.context} cannot start. {problem}")
-    deployment.observe()
+    deployment.prepare_process()
     sys.exit(uvloop.run(_run(own, deployment, numbers, wiring, first)))
 
 

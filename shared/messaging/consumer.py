@@ -7,6 +7,7 @@ raw and in batches (docs/adr/0038), and is told to be done after the commit (doc
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -29,6 +30,7 @@ BATCH = 100
 _LOOK_RECORDS = 5 * BATCH
 _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.1
+_LONGEST_REST_SECONDS = 0.05
 SESSION_SECONDS = 15.0
 _TELL_EVERY_SECONDS = 0.5
 _LAST_WORD_SECONDS = 2.0
@@ -118,8 +120,10 @@ class _App(faust.App):
                 found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
                 held = self.places.held
             records = [record for of_partition in found.values() for record in of_partition]
+            began = monotonic()
             for start in range(0, len(records), BATCH):
                 await self._take(held, records[start : start + BATCH])
+            await asyncio.sleep(rest(len(records), monotonic() - began))
 
     async def _take(self, held: Any, records: Sequence[ConsumerRecord]) -> None:
         """What was read before the partitions were given out anew is left: it is sent again."""
@@ -131,6 +135,11 @@ class _App(faust.App):
         await self._apply(records)
         for partition, offset in read:
             self.places.applied(held, partition, offset)
+
+
+def rest(records: int, worked: float) -> float:
+    """Seconds: as long as the work took, for what comes meanwhile goes together; none while more waits already (docs/adr/0043)."""
+    return 0.0 if records >= BATCH else min(worked, _LONGEST_REST_SECONDS)
 
 
 def _end_in_order(thread: Any) -> None:

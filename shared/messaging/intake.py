@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from shared.contracts.envelope import Envelope, Record, Undecodable, decode, read_envelope
+from shared.contracts.envelope import Envelope, Record, Undecodable, decode, read_envelope, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
 from shared.kernel.actor import SYSTEM
@@ -64,7 +64,8 @@ class Intake:
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Raises the machinery's errors and TooManyParked; then nothing may be acknowledged."""
-        await self._settle(records)
+        if concerning := [record for record in records if self._concerns(record)]:
+            await self._settle(concerning)
         await self._stop_when_too_many()
 
     async def may_go_on(self) -> bool:
@@ -77,7 +78,7 @@ class Intake:
 
         Raises Undecodable, Conflict, and what else its handler raises; the record then stays parked.
         """
-        arrived = self._read(waiting.record)
+        arrived = self._read(waiting.record) if self._concerns(waiting.record) else None
         try:
             async with self._database.transaction(SYSTEM) as tx:
                 await parked.remove(tx, waiting)
@@ -129,7 +130,7 @@ class Intake:
                 await self._park(record, str(problem), tx)
                 blocked.add(record.key or b"")
                 continue
-            if arrived is None or arrived.envelope.id in settled:
+            if arrived.envelope.id in settled:
                 continue
             if record.key in blocked:
                 await self._park(record, parked.BEHIND, tx)
@@ -145,12 +146,14 @@ class Intake:
                 ids.append(read_envelope(record).id)
         return await inbox.known(tx, ids)
 
-    def _read(self, record: Record) -> Arrived | None:
-        """None for an event that this context does not listen to. Raises Undecodable."""
+    def _concerns(self, record: Record) -> bool:
+        """Not what this context does not listen to, however it reads; of what names no event that we know nobody can say so."""
+        contract = event_type(type_of(record))
+        return contract is None or contract in self._wiring.on_event
+
+    def _read(self, record: Record) -> Arrived:
+        """Raises Undecodable."""
         envelope = read_envelope(record)
-        contract = event_type(envelope.type)
-        if contract is not None and contract not in self._wiring.on_event:
-            return None
         return Arrived(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
 
     async def _handle(self, arrived: Arrived, tx: Transaction[Any]) -> None:

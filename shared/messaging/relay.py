@@ -84,6 +84,15 @@ class Pace:
     silence: float = 1.0  # no broker is gone and back in less
     horizon: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
 
+    def rest(self, sent: int, took: float, before: float) -> float:
+        """After as many events as are taken at once none; after some as long as they took, since more will follow and then goes together.
+
+        Twice the rest before it each time that nothing came. All in seconds (docs/adr/0043).
+        """
+        if sent == self.batch:
+            return 0.0
+        return min(max(self.busy, took if sent else 2 * before), self.idle)
+
 
 class Relay:
     """`source` is the CloudEvents source of the context; `prefix` goes before every topic name."""
@@ -152,10 +161,12 @@ class Relay:
         """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0042)."""
         until = monotonic() + self._pace.look_at_cluster
         while monotonic() < until:
+            began = monotonic()
             sent = await to_its_end(self._send_some(connection, producer))
             if sent is None:
                 return
-            await self._pause(sent)
+            self._rest = self._pace.rest(sent, monotonic() - began, self._rest)
+            await self._pause()
 
     async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         cluster = str((await admin.describe_cluster())["cluster_id"])
@@ -234,11 +245,8 @@ class Relay:
         for row in sent:
             delay.observe((done["now"] - row["recorded_at"]).total_seconds())
 
-    async def _pause(self, sent: int) -> None:
-        """Short after an event, since another may follow; longer each time that nothing came."""
-        if sent == self._pace.batch:
-            return
-        self._rest = self._pace.busy if sent else min(2 * self._rest, self._pace.idle)
+    async def _pause(self) -> None:
+        """What is committed in this process ends it."""
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._rest):
                 await self._database.committed.wait()

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -66,13 +65,24 @@ class Timekeeper:
         """Runs until cancelled; a database that is away is waited for."""
         while True:
             try:
-                settled = await self.act()
+                settled = await self.act() if await self.is_time() else 0
             except INFRASTRUCTURE as problem:
                 log.warning("timekeeper.trouble", context_name=self._wiring.context, problem=type(problem).__name__)
                 settled = 0
                 await asyncio.sleep(self._beat.trouble)
             if not settled:
                 await asyncio.sleep(self._rest)
+
+    async def is_time(self) -> bool:
+        """Whether a deadline has come: a look costs less than a transaction, and most find nothing.
+
+        Notes how long to rest where nothing is settled: until the next one comes, if that is before it would look again.
+        """
+        async with self._database.looking() as reader:
+            ahead = await timers.next_in(reader, self._database.clock, self._waiting())
+        seconds = self._beat.idle if ahead is None else ahead.total_seconds()
+        self._rest = min(seconds, self._beat.idle) if seconds > 0 else self._beat.idle
+        return seconds <= 0
 
     async def act(self) -> int:
         """Settles what is due now; says how many deadlines that were."""
@@ -87,7 +97,7 @@ class Timekeeper:
     async def _together(self) -> int:
         fired = []
         async with self._database.transaction() as tx:
-            due = await self._due(tx)
+            due = await timers.due(tx, self._beat.batch, self._waiting())
             if len(due) > 1:
                 tx.gather()
                 await self._wiring.read_ahead([(timer.kind, timer) for timer in due], tx=tx)
@@ -99,13 +109,6 @@ class Timekeeper:
                 await timers.settle(tx, fired)
         self._count(fired, "fired")
         return len(due)
-
-    async def _due(self, tx: Transaction[Any]) -> list[Timer]:
-        """Notes how long it may rest when there are none: until the next comes, if that is before it would look again."""
-        found = await timers.due(tx, self._beat.batch, self._waiting(), ahead=timedelta(seconds=self._beat.idle))
-        due = [timer for timer in found if timer.late_by >= timedelta(0)]
-        self._rest = min((-timer.late_by.total_seconds() for timer in found[len(due) :]), default=self._beat.idle)
-        return due
 
     async def _one_by_one(self) -> int:
         """Each once, so that one that fails keeps none of the others waiting."""

@@ -87,6 +87,12 @@ class Database(Generic[P]):
         async with self.pool.acquire() as connection, connection.transaction(readonly=True):
             yield Reader(connection)
 
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[Reader]:
+        """Without a transaction, for who looks often and mostly finds nothing."""
+        async with self.pool.acquire() as connection:
+            yield Reader(connection)
+
     async def close(self) -> None:
         await self.pool.close()
 

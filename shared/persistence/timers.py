@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.clock import Clock
 from shared.persistence.statements import Reader
 from shared.persistence.transaction import Transaction
 
@@ -18,7 +19,7 @@ _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
 _TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
 _DUE = """
 SELECT id, subject, kind, due_at, correlation_id FROM timer
-WHERE state = 'pending' AND due_at <= $1::timestamptz + $4::interval AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
+WHERE state = 'pending' AND due_at <= $1 AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
 _IS_PENDING = "SELECT EXISTS (SELECT FROM timer WHERE id = $1 AND state = 'pending')"
 _SETTLE = """
 UPDATE timer SET state = $2, settled_at = $3, reason = $4,
@@ -28,12 +29,12 @@ _PARKED = "SELECT id, subject, kind, due_at, correlation_id, reason FROM timer W
 _REPLAY = """
 UPDATE timer SET state = 'pending', settled_at = NULL, late_by_ms = NULL, reason = NULL
 WHERE state = 'parked' AND (id = $1 OR $1::bigint IS NULL)"""
-_NEXT = "SELECT min(due_at) FROM timer WHERE state = 'pending'"
+_NEXT = "SELECT due_at FROM timer WHERE state = 'pending' AND id <> ALL($1::bigint[]) ORDER BY due_at LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A deadline that has come, or is early by as much as `late_by` is below zero."""
+    """A deadline that has come."""
 
     id: int
     subject: UUID
@@ -59,14 +60,11 @@ class CancelledMeanwhile(Exception):
     """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int, besides: Collection[int] = (), *, ahead: timedelta = timedelta(0)) -> list[Timer]:
-    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it.
-
-    Behind them those that come within `ahead`: they are early by so much.
-    """
+async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[Timer]:
+    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
     if not await tx.connection.fetchval(_TRY_TURN):
         return []
-    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides), ahead)
+    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides))
     return [Timer(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
@@ -95,6 +93,8 @@ async def replay(tx: Transaction[Any], timer_id: int | None = None) -> int:
     return int(done.removeprefix("UPDATE "))
 
 
-async def next_due(reader: Reader) -> datetime | None:
-    found: datetime | None = await reader.connection.fetchval(_NEXT)
-    return found
+async def next_in(reader: Reader, clock: Clock, besides: Collection[int] = ()) -> timedelta | None:
+    """How long until the next one comes, not above zero if it has come; without those whose ids are in `besides`."""
+    now = await clock.now(reader.connection)
+    due_at: datetime | None = await reader.connection.fetchval(_NEXT, list(besides))
+    return due_at - now if due_at else None

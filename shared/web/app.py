@@ -1,6 +1,5 @@
 """The factory of a context's HTTP application."""
 
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,8 +13,6 @@ from shared.web.tokens import Tokens
 
 #: The largest body; a route that takes more (an upload) says so itself.
 MOST_BYTES = 1024 * 1024
-#: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all requests stop (docs/adr/0039).
-_COLLECTOR = 10_000, 10, 50
 
 
 def create_app(
@@ -33,7 +30,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        gc.set_threshold(*_COLLECTOR)
         app.state.database = await open_database()
         yield
         await app.state.database.close()

@@ -39,7 +39,7 @@ class _KilledHasty(_Killed, HastyRelay):
 
 async def main(kind: str) -> None:
     deployment = Deployment()
-    deployment.observe()
+    deployment.prepare_process()
     database = await deployment.database(os.environ["REFERRALS_DATABASE_URL"], None)
     kafka = deployment.kafka()
     relay = (_KilledHasty if kind == "hasty" else _Killed)(database, "referrals", kafka.bootstrap, prefix=kafka.prefix)

@@ -229,6 +229,17 @@ async def test_a_record_that_is_no_event_is_parked_whole(post: Post, stranger: R
     assert only.record == stranger
 
 
+async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_reads(post: Post) -> None:
+    await post.send()
+    (record,) = await post.records()
+    others = tuple((name, b"referrals.referral.received.v1" if name == "ce_type" else b"\xff") for name, _ in record.headers)
+
+    await impatient(post).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
+
+    assert await waiting(post) == []
+    assert await post.count("navigation.inbox") == 0
+
+
 @pytest.mark.parametrize(
     ("header", "value", "reason"),
     [

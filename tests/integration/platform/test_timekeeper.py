@@ -59,10 +59,23 @@ async def test_it_rests_until_the_next_deadline_and_no_longer_than_its_beat(post
     post.sender.clock.at = NOW + PATIENCE - timedelta(milliseconds=20)
     near, far = timekeeper(post, idle=3600.0), timekeeper(post, idle=0.01)
 
-    assert [await keeper.act() for keeper in (near, far)] == [0, 0]
+    assert [await keeper.is_time() for keeper in (near, far)] == [False, False]
     assert near._rest == pytest.approx(0.02)
     assert far._rest == 0.01
-    assert await settled(post) == [("pending", None, None)]
+
+
+async def test_it_is_time_at_the_deadline_itself_and_not_for_one_that_failed_and_waits(post: Post) -> None:
+    await post.send(condition=FAILING)
+    post.behaviour.failing.add(FAILING)
+    keeper = timekeeper(post, first_pause=60.0)
+    assert not await keeper.is_time()
+
+    post.sender.clock.at = NOW + PATIENCE
+    assert await keeper.is_time()
+    await keeper.act()
+
+    assert not await keeper.is_time()
+    assert await timekeeper(post).is_time()
 
 
 async def test_a_deadline_that_came_while_everything_was_down_is_acted_on_once_with_its_lateness(post: Post) -> None:

@@ -69,7 +69,7 @@ class FatalRelay(Relay):
 
 async def main(end: str, *fault: str) -> int:
     deployment, fate, wiring = Deployment(), Fate(*fault), WIRINGS[end]
-    deployment.observe()
+    deployment.prepare_process()
     opened = await deployment.database(os.environ[f"{wiring.context.upper()}_DATABASE_URL"], Behaviour())
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
     database.fate = fate

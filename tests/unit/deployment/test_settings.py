@@ -1,5 +1,6 @@
 """A process with a wrong environment does not start, and says in a sentence which variable is wrong."""
 
+import gc
 import json
 from base64 import b64encode
 from collections.abc import Mapping
@@ -131,6 +132,18 @@ def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv("CARE_INSTANCE", "west-1")
     assert read(Deployment).kafka().instance == "west-1"
+
+
+@pytest.mark.usefixtures("given")
+def test_a_process_passes_over_all_its_objects_only_after_a_million_new_ones() -> None:
+    before = gc.get_threshold()
+    try:
+        read(Deployment).prepare_process()
+        young, middle, everything = gc.get_threshold()
+    finally:
+        gc.set_threshold(*before)
+
+    assert young * middle * everything >= 1_000_000
 
 
 def test_numbers_that_are_named_take_the_place_of_the_defaults() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.envelope import Envelope, Record, Undecodable, decode, encode, read_envelope, to_headers
+from shared.contracts.envelope import Envelope, Record, Undecodable, decode, encode, read_envelope, to_headers, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import registry
 from shared.contracts.sealing import KeyRing
@@ -98,6 +98,21 @@ def test_whatever_stands_in_the_headers_is_an_envelope_or_no_event(headers: list
 
     assert len(reason) <= 300
     assert reason.isprintable()
+
+
+@given(envelopes, st.lists(st.none() | _words, max_size=3), st.lists(st.none() | _words, max_size=3))
+def test_what_a_record_says_that_it_is_is_the_type_in_its_envelope(
+    envelope: Envelope, before: list[str | None], after: list[str | None]
+) -> None:
+    whole = record_of(envelope)
+    more = [tuple(("ce_type", None if word is None else word.encode()) for word in words) for words in (before, after)]
+    record = replace(whole, headers=(*more[0], *whole.headers, *more[1]))
+
+    assert type_of(record) == read_envelope(record).type
+
+
+def test_a_record_that_says_nothing_of_itself_has_no_type() -> None:
+    assert type_of(Record("topic", 0, 0, None, None, (("ce_type", None), ("x", b"y")))) == ""
 
 
 @given(st.sampled_from(list(registry().values())), st.none() | st.binary(max_size=200))
