@@ -138,7 +138,7 @@ class _App(faust.App):
 
 
 def rest(records: int, worked: float) -> float:
-    """Seconds: as long as the work took, for what comes meanwhile goes together; none while more waits already (docs/adr/0043)."""
+    """Seconds: as long as the work took, for what comes meanwhile goes together; none after as many as go together (docs/adr/0043)."""
     return 0.0 if records >= BATCH else min(worked, _LONGEST_REST_SECONDS)
 
 

@@ -76,6 +76,7 @@ class Intake:
     async def replay(self, waiting: parked.Parked) -> None:
         """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
 
+        What this context does not listen to, as an earlier version may have done, is removed alone.
         Raises Undecodable, Conflict, and what else its handler raises; the record then stays parked.
         """
         arrived = self._read(waiting.record) if self._concerns(waiting.record) else None

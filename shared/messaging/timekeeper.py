@@ -177,4 +177,4 @@ class Timekeeper:
     def _count(self, settled: Sequence[Timer], state: str) -> None:
         for timer in settled:
             metrics.TIMERS_SETTLED.labels(self._wiring.context, timer.kind, state).inc()
-            metrics.TIMER_LATENESS.labels(self._wiring.context).observe(max(timer.late_by.total_seconds(), 0))
+            metrics.TIMER_LATENESS.labels(self._wiring.context).observe(timer.late_by.total_seconds())

@@ -89,7 +89,7 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Reader]:
-        """Without a transaction, for who looks often and mostly finds nothing."""
+        """For who looks often and mostly finds nothing: no transaction, each statement by itself. Nothing refuses a change here."""
         async with self.pool.acquire() as connection:
             yield Reader(connection)
 

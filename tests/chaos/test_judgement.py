@@ -54,6 +54,6 @@ def test_poison_is_met_by_whoever_reads_its_topic_and_cannot_see_that_it_is_not_
         return {context for context, wiring in WIRINGS.items() if must_park(wiring, record)}
 
     everybody = {context for context, wiring in WIRINGS.items() if half.topic in wiring.topics}
-    assert meets(bytes_alone) == meets(of_tomorrow) == meets(without_id) == everybody
-    assert meets(half) == {context for context in everybody if ReferralRouted in WIRINGS[context].on_event}
+    assert meets(bytes_alone) == meets(of_tomorrow) == everybody
+    assert meets(half) == meets(without_id) == {context for context in everybody if ReferralRouted in WIRINGS[context].on_event}
     assert meets(raising) == {"rapid_care", "mdt", "navigation"}

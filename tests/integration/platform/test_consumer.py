@@ -2,8 +2,11 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -11,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from infra.local.ports import HOST
 from shared.contracts.codes import Condition
+from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.messaging.address import Kafka
 from shared.messaging.consumer import BATCH, Consumer, ConsumerStopped
@@ -18,7 +22,7 @@ from shared.messaging.ending import end
 from shared.messaging.intake import Intake
 from shared.persistence import parked
 from shared.telemetry import metrics
-from tests.integration.platform.consuming import GROUP, consuming, send_to_all, until, until_applied
+from tests.integration.platform.consuming import GROUP, Noting, consuming, send_to_all, until, until_applied
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 from tests.integration.platform.receiving import RECEIVING
@@ -98,6 +102,36 @@ async def test_what_comes_behind_a_batch_that_was_not_applied_is_not_acknowledge
             await until_applied(post, 201)
 
     assert await post.events_without_their_one_effect() == []
+
+
+class _Deliberate(Noting):
+    """Takes a tenth of a second for a batch; remembers when each began and ended."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self.times: list[tuple[float, float]] = []
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        began = monotonic()
+        await super().apply(records)
+        await asyncio.sleep(0.1)
+        self.times.append((began, monotonic()))
+
+
+async def test_a_consumer_rests_after_its_work_though_more_has_come(post: Post, kafka: Kafka) -> None:
+    deliberate = _Deliberate(post)
+    consumer = Consumer(deliberate, GROUP, [TOPIC], kafka)
+    task = asyncio.create_task(consumer.run())
+    try:
+        async with relaying(post, kafka), asyncio.timeout(LONGEST_WAIT):
+            while len(deliberate.times) < 4:
+                await post.send()
+                await asyncio.sleep(0.02)
+    finally:
+        await end(task)
+
+    rests = [following - ended for (_, ended), (following, _) in pairwise(deliberate.times)]
+    assert min(rests) > 0.04
 
 
 async def test_what_kafka_holds_no_longer_is_not_missed(post: Post, kafka: Kafka) -> None:

@@ -16,6 +16,7 @@ from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
 from shared.messaging.intake import Intake, Retries, TooManyParked
 from shared.persistence import parked
+from shared.persistence.database import Database
 from tests.integration.platform.parcels import Tx
 from tests.integration.platform.post import Post
 from tests.integration.platform.receiving import RECEIVING, on_requested
@@ -234,7 +235,25 @@ async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_
     (record,) = await post.records()
     others = tuple((name, b"referrals.referral.received.v1" if name == "ce_type" else b"\xff") for name, _ in record.headers)
 
-    await impatient(post).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
+    there = post.receiver.database
+    unopened = Database(asyncpg.create_pool(post.owner_url), clock=there.clock, policy=there.policy, secrets=there.secrets)
+
+    await Intake(unopened, RECEIVING).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
+
+    with pytest.raises(asyncpg.InterfaceError):  # which asking the database would have raised
+        await Intake(unopened, RECEIVING).apply([record])
+
+
+async def test_what_an_earlier_version_parked_of_events_that_are_not_listened_to_is_removed_by_its_replay(post: Post) -> None:
+    await post.send()
+    (record,) = await post.records()
+    other = replace(record, headers=(("ce_type", b"referrals.referral.received.v1"),))
+    async with post.receiver.database.transaction() as tx:
+        await parked.park(tx, other, "envelope: ce_id is absent")
+    async with post.receiver.database.reading() as reader:
+        (only,) = await parked.waiting(reader)
+
+    await impatient(post).replay(only)
 
     assert await waiting(post) == []
     assert await post.count("navigation.inbox") == 0

@@ -9,7 +9,7 @@ from functools import partial
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import REGISTRY
@@ -21,6 +21,7 @@ from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.address import Kafka
+from shared.messaging.ending import end
 from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
@@ -359,3 +360,37 @@ async def test_a_backlog_is_sent_whole_whatever_the_batch(post: Post, kafka: Kaf
         await until_sent(post)
 
     assert len(await on_kafka(kafka)) == 12
+
+
+class _Slow(Relay):
+    """Its sending takes a third of a second more; it remembers how long it rests after it."""
+
+    rests: list[float]
+
+    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
+        sent = await super()._send_some(connection, producer)
+        self._has_sent = bool(sent)
+        if sent:
+            await asyncio.sleep(0.3)
+        return sent
+
+    async def _pause(self) -> None:
+        if self._has_sent:
+            self.rests.append(self._rest)
+        await super()._pause()
+
+
+async def test_a_relay_rests_after_it_sent_for_as_long_as_that_took(post: Post, kafka: Kafka) -> None:
+    await post.send()
+    relay = _Slow(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, idle=60.0))
+    relay.rests = []
+    task = asyncio.create_task(relay.run())
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            while not relay.rests:
+                await asyncio.sleep(0.01)
+    finally:
+        await end(task)
+
+    (rest,) = relay.rests
+    assert 0.3 <= rest < 60

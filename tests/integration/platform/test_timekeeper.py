@@ -72,10 +72,18 @@ async def test_it_is_time_at_the_deadline_itself_and_not_for_one_that_failed_and
 
     post.sender.clock.at = NOW + PATIENCE
     assert await keeper.is_time()
+    assert keeper._rest == Beat().idle  # another may have its turn; then nothing is settled, and it must not go round at once
     await keeper.act()
 
     assert not await keeper.is_time()
     assert await timekeeper(post).is_time()
+
+
+async def test_it_rests_for_its_beat_when_no_deadline_is_set(post: Post) -> None:
+    keeper = timekeeper(post, idle=0.3)
+
+    assert not await keeper.is_time()
+    assert keeper._rest == 0.3
 
 
 async def test_a_deadline_that_came_while_everything_was_down_is_acted_on_once_with_its_lateness(post: Post) -> None:

@@ -138,7 +138,7 @@ def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPa
 def test_a_process_passes_over_all_its_objects_only_after_a_million_new_ones() -> None:
     before = gc.get_threshold()
     try:
-        read(Deployment).prepare_process()
+        create_app()
         young, middle, everything = gc.get_threshold()
     finally:
         gc.set_threshold(*before)

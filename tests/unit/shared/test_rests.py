@@ -1,4 +1,4 @@
-"""Who sends and who applies rests as long as the work took: on busy cores more goes together, on quiet ones nobody waits."""
+"""Who sends and who applies rests as long as the work took: on busy cores more goes together, on quiet ones little is waited for."""
 
 from hypothesis import given
 from hypothesis import strategies as st
