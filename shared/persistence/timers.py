@@ -93,7 +93,7 @@ async def replay(tx: Transaction[Any], timer_id: int | None = None) -> int:
     return int(done.removeprefix("UPDATE "))
 
 
-async def next_in(reader: Reader, clock: Clock, besides: Collection[int] = ()) -> timedelta | None:
+async def next_in(reader: Reader, clock: Clock, besides: Collection[int]) -> timedelta | None:
     """How long until the next one comes, not above zero if it has come; without those whose ids are in `besides`."""
     now = await clock.now(reader.connection)
     due_at: datetime | None = await reader.connection.fetchval(_NEXT, list(besides))

@@ -244,21 +244,6 @@ async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_
         await Intake(unopened, RECEIVING).apply([record])
 
 
-async def test_what_an_earlier_version_parked_of_events_that_are_not_listened_to_is_removed_by_its_replay(post: Post) -> None:
-    await post.send()
-    (record,) = await post.records()
-    other = replace(record, headers=(("ce_type", b"referrals.referral.received.v1"),))
-    async with post.receiver.database.transaction() as tx:
-        await parked.park(tx, other, "envelope: ce_id is absent")
-    async with post.receiver.database.reading() as reader:
-        (only,) = await parked.waiting(reader)
-
-    await impatient(post).replay(only)
-
-    assert await waiting(post) == []
-    assert await post.count("navigation.inbox") == 0
-
-
 @pytest.mark.parametrize(
     ("header", "value", "reason"),
     [

@@ -25,6 +25,7 @@ from shared.messaging.ending import end
 from shared.messaging.relay import AnotherCluster, Pace, Relay
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
+from tests.integration.platform.consuming import until
 from tests.integration.platform.parcels import TOPIC
 from tests.integration.platform.post import Post
 from tests.patience import LONGEST_WAIT
@@ -363,34 +364,21 @@ async def test_a_backlog_is_sent_whole_whatever_the_batch(post: Post, kafka: Kaf
 
 
 class _Slow(Relay):
-    """Its sending takes a third of a second more; it remembers how long it rests after it."""
-
-    rests: list[float]
+    """Its sending takes a third of a second more."""
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
         sent = await super()._send_some(connection, producer)
-        self._has_sent = bool(sent)
         if sent:
             await asyncio.sleep(0.3)
         return sent
-
-    async def _pause(self) -> None:
-        if self._has_sent:
-            self.rests.append(self._rest)
-        await super()._pause()
 
 
 async def test_a_relay_rests_after_it_sent_for_as_long_as_that_took(post: Post, kafka: Kafka) -> None:
     await post.send()
     relay = _Slow(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, idle=60.0))
-    relay.rests = []
     task = asyncio.create_task(relay.run())
     try:
-        async with asyncio.timeout(LONGEST_WAIT):
-            while not relay.rests:
-                await asyncio.sleep(0.01)
+        await until(lambda: relay._rest < 60)
+        assert relay._rest >= 0.3
     finally:
         await end(task)
-
-    (rest,) = relay.rests
-    assert 0.3 <= rest < 60

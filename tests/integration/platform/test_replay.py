@@ -1,6 +1,7 @@
 """Replay and the consumer meet at one key: what arrives is applied after what waited, and nothing is left behind."""
 
 import asyncio
+from dataclasses import replace
 
 from infra.operate import replay
 from shared.contracts.envelope import Record
@@ -73,3 +74,16 @@ async def test_a_replay_goes_on_with_other_keys_after_one_that_fails_again(post:
     assert done.applied == 0
     assert len(done.failed) == 2
     assert len(await waiting(post)) == 2
+
+
+async def test_what_an_earlier_version_parked_of_events_that_are_not_listened_to_is_removed_by_its_replay(post: Post) -> None:
+    await post.send()
+    (record,) = await post.records()
+    async with post.receiver.database.transaction() as tx:
+        await parked.park(tx, replace(record, headers=(("ce_type", b"referrals.referral.received.v1"),)), "envelope: ce_id is absent")
+    (only,) = await _parked(post)
+
+    await impatient(post).replay(only)
+
+    assert await waiting(post) == []
+    assert await post.count("navigation.inbox") == 0

@@ -62,6 +62,8 @@ async def test_it_rests_until_the_next_deadline_and_no_longer_than_its_beat(post
     assert [await keeper.is_time() for keeper in (near, far)] == [False, False]
     assert near._rest == pytest.approx(0.02)
     assert far._rest == 0.01
+    assert [await keeper.act() for keeper in (near, far)] == [0, 0]
+    assert await settled(post) == [("pending", None, None)]
 
 
 async def test_it_is_time_at_the_deadline_itself_and_not_for_one_that_failed_and_waits(post: Post) -> None:
