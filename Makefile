@@ -27,14 +27,14 @@ lint: $(READY) ## everything of `check` but the tests
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m infra.generate --check
+	@$(BIN)/python -m infra.codegen.generate --check
 
 format: $(READY) ## format the code and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 generate: $(READY) ## write the generated files anew: schemas, docs/events.md, docs/asyncapi.yaml, docs/states
-	@$(BIN)/python -m infra.generate
+	@$(BIN)/python -m infra.codegen.generate
 
 lock: $(READY) ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock

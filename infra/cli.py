@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infra.local.errors import StackError
+from infra.errors import StackError
 
 app = typer.Typer(help="Care coordination: nobody who was referred is lost.", no_args_is_help=True, add_completion=False)
 out = Console()
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Option(help="Which local stack.")]
 @app.command()
 def up(port: Port = 8080, name: Name = "default") -> None:
     """Serve the four services on one port, supervised; Ctrl-C stops."""
-    from infra.serve import serve
+    from infra.dev_stack.serve import serve
 
     _run(serve(out, name=name, port=port))
 
@@ -50,8 +50,8 @@ def token(
     name: Name = "default",
 ) -> None:
     """Issue a development token for a local stack."""
-    from infra.keys import load
-    from infra.local.home import stack_folders
+    from infra.dev_stack.dev_secrets import load
+    from infra.dev_stack.local.paths import stack_folders
 
     if os.environ.get("CARE_JWKS"):
         raise StackError("CARE_JWKS is given: whoever holds its keys issues the tokens.")
@@ -68,8 +68,8 @@ def migrate(
     roles: Annotated[str, typer.Option(envvar="CARE_DATABASE_ROLES", help="What the names of those roles begin with.")] = "care",
 ) -> None:
     """Bring every schema to its newest version, and make the contexts' roles."""
-    from infra.migrate import migrate as bring_up
-    from infra.roles import Roles
+    from infra.deploy.database_roles import Roles
+    from infra.deploy.migrate import migrate as bring_up
 
     _run(bring_up(database_url, Roles(roles, password)))
     out.print("Every schema is at its newest version.")
@@ -87,9 +87,9 @@ def topics(
     ] = False,
 ) -> None:
     """Create the declared topics that are absent."""
-    from infra.anew import make_anew
-    from infra.established import establish
-    from infra.topics import declarations, layout_of_environment
+    from infra.deploy.topic_recovery import establish
+    from infra.deploy.topic_recreate import make_anew
+    from infra.deploy.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
     if anew and not database_url:
@@ -111,7 +111,7 @@ def parked(
     seen: Annotated[bool, typer.Option("--seen", help="Say that you have seen them: a consumer that stopped at them goes on.")] = False,
 ) -> None:
     """List the records and the deadlines that a context could not apply."""
-    from infra.operate import acknowledge, list_parked
+    from infra.operations.replay import acknowledge, list_parked
 
     records, deadlines = _run(list_parked(context, name))
     rows = [(each.id, each.record.topic, each.parked_at, _text(each.record.key), each.reason) for each in records]
@@ -133,7 +133,7 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Everything that is parked, deadlines too.")] = False,
 ) -> None:
     """Apply parked records and those that wait behind them; let parked deadlines be acted on."""
-    from infra.operate import Replayed, replay_deadlines, replay_records
+    from infra.operations.replay import Replayed, replay_deadlines, replay_records
 
     if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
         raise StackError("Say what to replay: the id of a record, or one of --topic, --deadline, --all.")
@@ -152,8 +152,8 @@ def trim(
     name: Name = "default",
 ) -> None:
     """Remove the months of the event logs that are older than they are kept for; what is unsent stays."""
-    from infra.event_log import Trimmed
-    from infra.event_log import trim as trim_logs
+    from infra.operations.event_log import Trimmed
+    from infra.operations.event_log import trim as trim_logs
 
     done: Trimmed = _run(trim_logs(name, keep))
     out.print(f"Removed: {', '.join(done.removed) or 'no month'}, and {done.rows} single rows.")
@@ -169,7 +169,7 @@ def resend(
     name: Name = "default",
 ) -> None:
     """Send a part of a context's log to Kafka once more; whoever applied it already ignores it."""
-    from infra.event_log import resend as send_again
+    from infra.operations.event_log import resend as send_again
 
     out.print(f"To be sent again: {_run(send_again(context, name, since.replace(tzinfo=UTC), topic))}")
 
@@ -185,7 +185,7 @@ def verify(
     live: Annotated[bool, typer.Option("--live", help="What is on its way is stated, and is no contradiction.")] = False,
 ) -> None:
     """Judge from outside whether everything that was promised was kept; exit code 1 when not."""
-    from infra.verify.command import judge_stack
+    from infra.operations.verify.command import judge_stack
 
     if not _run(judge_stack(out, name, answers=answers, parked=expect_parked, since=since, metrics=metrics, is_live=live)):
         raise typer.Exit(1)
@@ -194,7 +194,7 @@ def verify(
 @app.command("import-risk")
 def import_risk(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], name: Name = "default") -> None:
     """Import the risk scores of the whole registered population from a CSV file."""
-    from infra.risk import import_risk_file
+    from infra.operations.risk_import import import_risk_file
 
     sys.stdout.write(json.dumps(_run(import_risk_file(file, Console(stderr=True), name))) + "\n")
 
@@ -206,7 +206,7 @@ def main() -> None:
     try:
         app()
     except Exception as problem:
-        from infra.faults import sentence
+        from infra.error_messages import sentence
 
         Console(stderr=True).print(Text(sentence(problem), style="bold red"), soft_wrap=True)
         sys.exit(1)

@@ -7,11 +7,11 @@ import services.mdt.domain.policy
 import services.navigation.domain
 import services.rapid_care.domain
 import services.referrals.domain
-from services.mdt import agents as mdt
-from services.navigation import agents as navigation
-from services.rapid_care import agents as rapid_care
-from services.referrals import agents as referrals
-from shared.messaging.handling import Wiring
+from services.mdt import subscriptions as mdt
+from services.navigation import subscriptions as navigation
+from services.rapid_care import subscriptions as rapid_care
+from services.referrals import subscriptions as referrals
+from shared.messaging.subscriptions import Wiring
 
 WIRINGS: Mapping[str, Wiring] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}
 

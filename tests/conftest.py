@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
-from infra.guest import administer
-from infra.keys import Keys, make
-from infra.local.stack import Stack, StackAddresses
-from infra.migrate import drop_roles, migrate
+from infra.deploy.migrate import drop_roles, migrate
+from infra.dev_stack.dev_secrets import Keys, make
+from infra.dev_stack.ephemeral import administer
+from infra.dev_stack.local.stack import Stack, StackAddresses
 from shared.kernel.ids import new_id
-from tests.sharing import LongestFirst, longest_first
+from tests.xdist_weights import LongestFirst, longest_first
 
 #: Named for this run: the server may be a given one, which other runs use too.
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"

@@ -6,7 +6,7 @@ What is not named here may happen as often as it likes.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from infra.demo.calendar import day
+from infra.demo.story_dates import day
 
 EXPECTED: dict[str, int] = {
     # Two risk runs: into level 2, then into level 3 as a high climber.

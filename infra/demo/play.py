@@ -11,14 +11,14 @@ import asyncpg
 import httpx
 from rich.console import Console
 
-from infra.demo.calendar import day
-from infra.demo.judge import faults
+from infra.demo.assertions import faults
 from infra.demo.observe import Flowed, Observer
 from infra.demo.story import CHAPTERS, Chapter
+from infra.demo.story_dates import day
 from infra.demo.world import StoryBroken, World
-from infra.local.errors import StackError
-from infra.local.progress import StatusLines
-from infra.product import Product, running
+from infra.dev_stack.local.progress import StatusLines
+from infra.dev_stack.product import Product, running
+from infra.errors import StackError
 from shared.clock import LONDON
 
 _STACK = "demo"

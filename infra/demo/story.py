@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from infra.demo.calendar import day
+from infra.demo.story_dates import day
 from infra.demo.world import StoryBroken, World
 from shared.clock import LONDON
 

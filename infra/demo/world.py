@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from infra.product import Product
-from infra.quiet import settle
-from infra.serve import CALLERS, token
-from infra.time_travel import travel
+from infra.dev_stack.drain import settle
+from infra.dev_stack.product import Product
+from infra.dev_stack.serve import CALLERS, token
+from infra.dev_stack.time_travel import travel
 from shared.kernel.ids import new_id
 
 

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.mdt import api
 from services.mdt.domain.policy import Policy
 from services.mdt.settings import Settings
-from shared.deployment.api import compose
+from shared.deployment.api_main import compose
 
 
 def create_app() -> FastAPI:

@@ -1,14 +1,14 @@
 """Composition root of the process beside the API: `python -m services.mdt.worker`. At its start the diary fills itself."""
 
-from services.mdt import agents
+from services.mdt import subscriptions
 from services.mdt.domain.policy import Policy
-from services.mdt.handlers.diary import ensure_meetings
+from services.mdt.handlers.schedule import ensure_meetings
 from services.mdt.settings import Settings
-from shared.deployment.work import live
+from shared.deployment.worker_main import live
 
 
 def main() -> None:
-    live(Settings, Policy, agents.WIRING, first=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
+    live(Settings, Policy, subscriptions.WIRING, first=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.navigation import api
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
-from shared.deployment.api import compose
+from shared.deployment.api_main import compose
 
 
 def create_app() -> FastAPI:

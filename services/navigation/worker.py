@@ -1,13 +1,13 @@
 """Composition root of the process beside the API: `python -m services.navigation.worker`."""
 
-from services.navigation import agents
+from services.navigation import subscriptions
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
-from shared.deployment.work import live
+from shared.deployment.worker_main import live
 
 
 def main() -> None:
-    live(Settings, Policy, agents.WIRING)
+    live(Settings, Policy, subscriptions.WIRING)
 
 
 if __name__ == "__main__":

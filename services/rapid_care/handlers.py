@@ -18,7 +18,7 @@ from services.rapid_care.domain import capacity, care, clock, dispatch, roster
 from services.rapid_care.domain.opening import month_of
 from services.rapid_care.domain.response import Occurrence, Response
 from services.rapid_care.domain.roster import Clinician
-from services.rapid_care.store import copies
+from services.rapid_care.store import projections
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
 from services.rapid_care.store.responses import is_admitted_since, latest_of, read_latest_ahead, responses, unfinished_of
 from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
@@ -26,10 +26,10 @@ from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.referrals import CancelReason, PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted, Route
-from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, derived_id, new_id
-from shared.persistence.timers import Timer
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 #: Why a response is cancelled whose referral is no longer with Rapid Care.
 TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
@@ -49,7 +49,7 @@ async def decline_response(at: At, command: DeclineResponse, *, tx: Tx) -> Respo
 async def assign_clinician(at: At, command: AssignClinician, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     clinician = await _who_goes(response, command, tx)
-    plan = await copies.crisis_plan(tx, response.person_id)
+    plan = await projections.crisis_plan(tx, response.person_id)
     return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy))
 
 
@@ -144,23 +144,23 @@ async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, t
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await copies.copy_person(tx, envelope, event)
+    await projections.copy_person(tx, envelope, event)
 
 
 async def on_care_plan_recorded(event: CarePlanRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await copies.copy_plan(tx, envelope, event)
+    await projections.copy_plan(tx, envelope, event)
 
 
 async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
-    await copies.close_plan(tx, envelope)
+    await projections.close_plan(tx, envelope)
 
 
 async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
-    await copies.copy_lead(tx, envelope, event)
+    await projections.copy_lead(tx, envelope, event)
 
 
 async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
-    await copies.copy_lead(tx, envelope, None)
+    await projections.copy_lead(tx, envelope, None)
 
 
 async def on_opening(timer: Timer, *, tx: Tx) -> None:

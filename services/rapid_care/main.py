@@ -6,7 +6,7 @@ from services.rapid_care import api
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.queries.responses import observe_clocks
 from services.rapid_care.settings import Settings
-from shared.deployment.api import compose
+from shared.deployment.api_main import compose
 
 
 def create_app() -> FastAPI:

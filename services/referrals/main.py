@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.referrals import api
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment.api import compose
+from shared.deployment.api_main import compose
 
 
 def create_app() -> FastAPI:

@@ -1,13 +1,13 @@
 """Composition root of the process beside the API: `python -m services.referrals.worker`."""
 
-from services.referrals import agents
+from services.referrals import subscriptions
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment.work import live
+from shared.deployment.worker_main import live
 
 
 def main() -> None:
-    live(Settings, Policy, agents.WIRING)
+    live(Settings, Policy, subscriptions.WIRING)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from shared.contracts.encryption import KeyRing
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
-from shared.contracts.sealing import KeyRing
 
 SPEC_VERSION = "1.0"
 _SEQUENCE_DIGITS = 20

@@ -14,15 +14,15 @@ from pydantic import AfterValidator, Field, Json, SecretStr, TypeAdapter, Valida
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
-from shared.contracts.sealing import KeyRing
-from shared.messaging.address import Kafka
+from shared.contracts.encryption import KeyRing
+from shared.messaging.kafka_settings import Kafka
 from shared.persistence.database import Database, connect
-from shared.persistence.keeping import KEEP, Keep
-from shared.persistence.secrets import Secrets
+from shared.persistence.deployment_secrets import Secrets
+from shared.persistence.retention import KEEP, Keep
 from shared.telemetry import logs
 
 if TYPE_CHECKING:
-    from shared.web.tokens import Tokens
+    from shared.web.auth import Tokens
 
 P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
@@ -131,7 +131,7 @@ class Deployment(BaseSettings):
 
     def tokens(self) -> "Tokens":
         """Raises Misconfigured when no caller could ever be known."""
-        from shared.web.tokens import Tokens  # a worker serves no HTTP and must not load what serves it
+        from shared.web.auth import Tokens
 
         if not self.jwks.get("keys"):
             raise Misconfigured("CARE_JWKS holds no key.")

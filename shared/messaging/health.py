@@ -10,7 +10,7 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.persistence.database import Database
-from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE
 from shared.persistence.gauges import read_gauges
 
 _LONGEST_WAIT_SECONDS = 10.0

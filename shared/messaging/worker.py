@@ -13,17 +13,17 @@ from typing import Any
 
 import structlog
 
-from shared.messaging.address import Kafka
-from shared.messaging.consumer import Consumer
-from shared.messaging.ending import end
-from shared.messaging.handling import Wiring
+from shared.messaging.deadline_scheduler import Timekeeper
+from shared.messaging.event_processor import Intake
 from shared.messaging.health import Health, Part
-from shared.messaging.housekeeper import Housekeeper
-from shared.messaging.intake import Intake
-from shared.messaging.relay import Relay
-from shared.messaging.timekeeper import Timekeeper
+from shared.messaging.housekeeping import Housekeeper
+from shared.messaging.inbound.consumer import Consumer
+from shared.messaging.kafka_settings import Kafka
+from shared.messaging.outbound.relay import Relay
+from shared.messaging.shutdown import end
+from shared.messaging.subscriptions import Wiring
 from shared.persistence.database import Database
-from shared.persistence.keeping import KEEP, Keep
+from shared.persistence.retention import KEEP, Keep
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ import orjson
 
 from shared.clock import Clock
 from shared.kernel.actor import SYSTEM, Actor
+from shared.persistence.batching.group_commit import Shareable, Together
+from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
-from shared.persistence.secrets import Secrets
 from shared.persistence.statements import Connection, Reader
-from shared.persistence.together import Shareable, Together
 from shared.persistence.transaction import Cause, Once, Transaction
 
 P = TypeVar("P")

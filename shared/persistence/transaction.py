@@ -13,8 +13,8 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
-from shared.persistence.gathered import Gathered
-from shared.persistence.secrets import Secrets
+from shared.persistence.batching.write_batch import Gathered
+from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.statements import Connection, Reader, Statement
 
 P = TypeVar("P")

@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI
 
 from shared.persistence.database import Database
 from shared.web import health, openapi, problems
+from shared.web.auth import Tokens
 from shared.web.middleware import Observed, Sized, Timed
-from shared.web.tokens import Tokens
 
 #: The largest body; a route that takes more (an upload) says so itself.
 MOST_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE
 from shared.persistence.gauges import read_gauges
 from shared.persistence.transaction import Transaction
 from shared.web.problems import problem_response

@@ -11,8 +11,8 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.kernel.errors import VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.web.dependencies import KEY_LENGTH, ScopeCheck, if_match, once
 from shared.web.problems import MEDIA_TYPE, Problem
-from shared.web.request import KEY_LENGTH, ScopeCheck, if_match, once
 
 Codes = Mapping[int, tuple[str, ...]]
 

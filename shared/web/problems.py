@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
-from shared.persistence.failures import CONTENTION, INFRASTRUCTURE
+from shared.persistence.errors import CONTENTION, INFRASTRUCTURE
 from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
 

@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings
 
 from infra.cli import app
 from infra.contexts import CONTEXTS, prefix
-from infra.local.jars import KAFKA_VERSION
-from infra.local.postgres_programs import installed_programs
+from infra.dev_stack.local.jars import KAFKA_VERSION
+from infra.dev_stack.local.postgres_programs import installed_programs
 from shared.deployment import ContextSettings, Deployment
 from tests.architecture.sources import ROOT
 
@@ -58,7 +58,7 @@ def test_what_a_container_runs_exists(command: list[str]) -> None:
             assert callable(pkgutil.resolve_name(factory))
         case ["python", "-c", code]:
             compile(code, "command", "exec")
-            assert callable(import_module("infra.gateway").main)
+            assert callable(import_module("infra.dev_stack.gateway").main)
         case ["care", *_] | ["sh", "-c", _]:
             known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
             assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= known

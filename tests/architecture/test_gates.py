@@ -42,40 +42,40 @@ class Gate:
 IMPORTS = Gate(
     ("lint-imports",),
     (
-        "shared.kernel.at -> services.mdt.commands",
+        "shared.kernel.target -> services.mdt.commands",
         "services.rapid_care.handlers -> services.mdt.commands",
         "services.mdt.queries.lead -> services.mdt.main",
         "services.mdt.domain.policy -> sqlalchemy",
         "services.mdt.domain.policy -> httpx",
         "services.mdt.domain.policy -> subprocess",
-        "shared.messaging.relay -> faust",
+        "shared.messaging.outbound.relay -> faust",
         "services.navigation.worker -> aiokafka",
-        "services.navigation.agents -> shared.messaging.topics",
+        "services.navigation.subscriptions -> shared.messaging.topics",
         "shared.kernel.actor -> shared.persistence",
         "services.referrals.api -> services.referrals.store",
-        "services.referrals.handlers.intake -> services.referrals.settings",
+        "services.referrals.handlers.receive -> services.referrals.settings",
         "No cycles are allowed in services.mdt.domain.",
         " 0 kept,",  # so whoever adds a contract breaks it here
     ),
     {
-        "shared/kernel/at.py": "import services.mdt.commands\n",
+        "shared/kernel/target.py": "import services.mdt.commands\n",
         "services/rapid_care/handlers.py": "import services.mdt.commands\n",
         "services/mdt/queries/lead.py": "import services.mdt.main\n",
         "services/mdt/domain/policy.py": "import sqlalchemy, httpx, subprocess\n",
-        "shared/messaging/relay.py": "import faust\n",
+        "shared/messaging/outbound/relay.py": "import faust\n",
         "services/navigation/worker.py": "import aiokafka\n",
-        "services/navigation/agents.py": "from shared.messaging.topics import create\n",
+        "services/navigation/subscriptions.py": "from shared.messaging.topics import create\n",
         "shared/kernel/actor.py": "import shared.persistence\n",
         "services/referrals/api/__init__.py": "import services.referrals.store\n",
-        "services/referrals/handlers/intake.py": "import services.referrals.settings\n",
+        "services/referrals/handlers/receive.py": "import services.referrals.settings\n",
         "services/mdt/domain/agenda.py": "import services.mdt.domain.case\n",
         "services/mdt/domain/case.py": "import services.mdt.domain.agenda\n",
     },
 )
 FORMAT = Gate(
     ("ruff", "format", "--no-cache", "--check", "."),
-    ("File would be reformatted --> services/mdt/agents.py",),
-    {"services/mdt/agents.py": "X = {  'a' : 1}\n"},
+    ("File would be reformatted --> services/mdt/subscriptions.py",),
+    {"services/mdt/subscriptions.py": "X = {  'a' : 1}\n"},
 )
 LINT = Gate(
     ("ruff", "check", "--no-cache", "."),
@@ -83,15 +83,15 @@ LINT = Gate(
     {"services/rapid_care/domain/clock.py": "import datetime as d\nimport uuid\nNOW, ID = d.datetime.now(d.UTC), uuid.uuid4()\n"},
 )
 TYPES = Gate(
-    ("mypy", "--cache-dir=/dev/null", "--follow-imports=skip", "shared/kernel/at.py"),
+    ("mypy", "--cache-dir=/dev/null", "--follow-imports=skip", "shared/kernel/target.py"),
     (
         'Incompatible types in assignment (expression has type "str", variable has type "int")',
         'Missing type arguments for generic type "dict"',
     ),
-    {"shared/kernel/at.py": 'WRONG: int = "one"\nBARE: dict = {}\n'},
+    {"shared/kernel/target.py": 'WRONG: int = "one"\nBARE: dict = {}\n'},
 )
 GENERATED = Gate(
-    ("python", "-m", "infra.generate", "--check"),
+    ("python", "-m", "infra.codegen.generate", "--check"),
     (
         "stale: docs/events.md",
         "stale: docs/states/mdt.md",
@@ -131,9 +131,9 @@ HOUSE = Gate(
         "test_nothing_of_ours_is_mocked",
     ),
     {
-        "services/rapid_care/api/responses.py": "async def end(it: Any) -> None:\n    await it.connection.execute(it)\n",
+        "services/rapid_care/api/response.py": "async def end(it: Any) -> None:\n    await it.connection.execute(it)\n",
         "services/mdt/commands.py": "\n" * 400,
-        "services/mdt/agents.py": _LONG_FUNCTION,
+        "services/mdt/subscriptions.py": _LONG_FUNCTION,
         "services/navigation/commands.py": "def bare(): ...\n",
         "services/rapid_care/handlers.py": "async def on_nothing() -> None: ...\n",
         "services/rapid_care/domain/response.py": _refusal("unheard", "of"),
@@ -170,7 +170,7 @@ def test_a_broken_rule_closes_its_gate(checkout: Path, gate: Gate) -> None:
     assert [each for each in gate.says if each not in said] == []
 
 
-TOOLS = ("ruff format", "ruff check", "mypy", "lint-imports", "python -m infra.generate --check", "pytest")
+TOOLS = ("ruff format", "ruff check", "mypy", "lint-imports", "python -m infra.codegen.generate --check", "pytest")
 
 
 @pytest.mark.parametrize("failing", TOOLS)

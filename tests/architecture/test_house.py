@@ -12,16 +12,16 @@ from types import ModuleType
 
 import pytest
 
-from infra.generating.states import scopes, tables
+from infra.codegen.states import scopes, tables
 from infra.wiring import WIRINGS
 from shared.kernel.errors import DomainError
-from shared.kernel.transitions import name_of
+from shared.kernel.state_table import name_of
 from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
 
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
 #: What leads past the one transaction, and the only places where code may touch it.
 _STORE, _PERSISTENCE = r"services/\w+/store/", r"shared/persistence/"
-_RELAY = r"shared/messaging/relay\.py"  # one session for its lock, and its own outbox
+_RELAY = r"shared/messaging/outbound/relay\.py"  # one session for its lock, and its own outbox
 _SIDE_DOORS = {
     "commit": _PERSISTENCE,
     "rollback": _PERSISTENCE,
@@ -34,7 +34,7 @@ _SIDE_DOORS = {
 }
 
 #: Whoever saves these must tell what a batch remembers of caseloads (docs/adr/0040).
-_REMEMBERED = {"tasks.save": "services/navigation/handlers/desk.py", "navigators.save": "services/navigation/store/navigator.py"}
+_REMEMBERED = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
 
 
 def test_tasks_and_navigators_are_saved_where_caseloads_are_followed() -> None:

@@ -12,10 +12,10 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.contexts import CONTEXTS, prefix
-from infra.verify import metrics as verify
-from infra.verify.finding import Finding
-from infra.verify.lag import Waiting
-from infra.verify.verdict import Verdict
+from infra.operations.verify import metrics as verify
+from infra.operations.verify.finding import Finding
+from infra.operations.verify.lag import Waiting
+from infra.operations.verify.verdict import Verdict
 from shared.telemetry import metrics
 from tests.architecture.sources import ROOT
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from infra.local.progress import StatusLines
+from infra.dev_stack.local.progress import StatusLines
 from shared.clock import wall_clock
 from tests.bench.figures import Run, shown
 from tests.bench.machine import load_before, machine, versions

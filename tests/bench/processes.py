@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from infra.product import Product
+from infra.dev_stack.product import Product
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from tests.bench.figures import Figure, Run, Spread, shown
-from tests.bench.prose import AFTER, BEFORE
+from tests.bench.page_text import AFTER, BEFORE
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
 from tests.bench.stage import Size

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 import asyncpg
 
-from infra.local.progress import Progress, Silent, timed
-from infra.product import Product, running
-from infra.quiet import open_work
-from infra.serve import token
+from infra.dev_stack.drain import open_work
+from infra.dev_stack.local.progress import Progress, Silent, timed
+from infra.dev_stack.product import Product, running
+from infra.dev_stack.serve import token
 from tests.bench import load
 from tests.bench.load import Plan, Request, Shots
 from tests.bench.people import People

@@ -5,9 +5,9 @@ import os
 import signal
 from pathlib import Path
 
-from infra.local.child import Child
-from infra.local.supervisor import Program
-from infra.product import Product
+from infra.dev_stack.local.child import Child
+from infra.dev_stack.local.supervisor import Program
+from infra.dev_stack.product import Product
 
 
 class Held:

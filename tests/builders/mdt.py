@@ -9,15 +9,15 @@ from uuid import UUID
 
 import httpx
 
-from infra.keys import Keys
-from services.mdt import agents, api
+from infra.dev_stack.dev_secrets import Keys
+from services.mdt import api, subscriptions
 from services.mdt.domain.policy import Policy
-from services.mdt.handlers.diary import ensure_meetings
+from services.mdt.handlers.schedule import ensure_meetings
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import new_id
-from tests.builders.running import Running, running
+from tests.builders.context_app import Running, running
 
 #: A Monday morning, before the cut-off of that week's meeting.
 MONDAY = datetime(2015, 3, 2, 10, 5, tzinfo=LONDON)
@@ -31,7 +31,7 @@ QUORUM = ["gp", "social-worker", "community-nurse"]
 async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[Running]:
     """The clock stands in UTC, so that time passes evenly across a clock change."""
     async with running(
-        owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy or Policy(), now=now.astimezone(UTC)
+        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy or Policy(), now=now.astimezone(UTC)
     ) as context:
         async with context.database.transaction() as tx:
             await ensure_meetings(tx=tx)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import httpx
 
-from infra.keys import Keys
-from services.navigation import agents, api
+from infra.dev_stack.dev_secrets import Keys
+from services.navigation import api, subscriptions
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.domain.policy import Policy
@@ -23,7 +23,7 @@ from shared.contracts.navigation import TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.running import Running, running
+from tests.builders.context_app import Running, running
 
 #: The Wednesday of Mr Dale's meeting (domain.md §3.4).
 WEDNESDAY = date(2015, 3, 4)
@@ -258,7 +258,7 @@ async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, po
     async with running(
         owner_url=owner_url,
         keys=keys,
-        wiring=agents.WIRING,
+        wiring=subscriptions.WIRING,
         router=api.router,
         policy=policy,
         now=now or at("14:00"),

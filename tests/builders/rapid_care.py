@@ -9,8 +9,8 @@ from uuid import UUID
 
 import httpx
 
-from infra.keys import Keys
-from services.rapid_care import agents, api
+from infra.dev_stack.dev_secrets import Keys
+from services.rapid_care import api, subscriptions
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.domain.roster import Clinician
@@ -21,7 +21,7 @@ from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import Skill
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.running import Running, running
+from tests.builders.context_app import Running, running
 
 #: Mr Dale's Sunday (domain.md §3.4).
 SUNDAY = date(2015, 3, 15)
@@ -211,6 +211,6 @@ class RapidCare:
 @asynccontextmanager
 async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCare]:
     async with running(
-        owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy, now=now, gauges=[observe_clocks]
+        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now, gauges=[observe_clocks]
     ) as context:
         yield RapidCare(context)

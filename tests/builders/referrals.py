@@ -9,8 +9,8 @@ from uuid import UUID
 
 import httpx
 
-from infra.keys import Keys
-from services.referrals import agents, api
+from infra.dev_stack.dev_secrets import Keys
+from services.referrals import api, subscriptions
 from services.referrals.commands import (
     AcceptReferral,
     AnswerInformation,
@@ -25,7 +25,7 @@ from services.referrals.commands import (
     SignpostReferral,
     TriageReferral,
 )
-from services.referrals.domain import Policy, deadlines, ending, routing, triage
+from services.referrals.domain import Policy, closure, deadlines, routing, triage
 from services.referrals.domain.directory import Need, Practice, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Due, Occurrence, Referral, Status, live_deadline
@@ -34,8 +34,8 @@ from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.transitions import Trigger
-from tests.builders.running import Running, running
+from shared.kernel.state_table import Trigger
+from tests.builders.context_app import Running, running
 
 #: Synthetic numbers: valid, and never given to anybody.
 DALE, SOMEBODY_ELSE = "9990548609", "9434765919"
@@ -46,7 +46,7 @@ MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
 @asynccontextmanager
 async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["Desk"]:
     policy = policy or Policy()
-    async with running(owner_url=owner_url, keys=keys, wiring=agents.WIRING, router=api.router, policy=policy, now=now) as context:
+    async with running(owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now) as context:
         yield Desk(context)
 
 
@@ -268,8 +268,8 @@ def moves(
         AcceptReferral: lambda it: routing.accept(it, now, policy),
         ReturnReferral: lambda it: routing.give_back(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
-        CloseReferral: lambda it: ending.close(it, CloseReferral(Outcome.NEED_MET), now),
-        CancelReferral: lambda it: ending.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
+        CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now),
+        CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
         Due.TRIAGE: lambda it: deadlines.remind(it, Due.TRIAGE, now, policy),

@@ -13,9 +13,9 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from infra.local.home import care_home, is_root
-from infra.local.signals import sigterm_as_interrupt
-from tests.chaos.outcome import append, tell_totals
+from infra.dev_stack.local.paths import care_home, is_root
+from infra.dev_stack.local.signals import sigterm_as_interrupt
+from tests.chaos.results import append, tell_totals
 from tests.chaos.run import Plan, run
 
 _OWN_MOUNTS = "CHAOS_OWN_MOUNTS"

@@ -14,12 +14,12 @@ from random import Random
 from typing import Any
 
 from shared.kernel.ids import new_id
-from shared.messaging.ending import end
-from tests.chaos import mix
-from tests.chaos.asking import MISTAKES, Answer, Asking
+from shared.messaging.shutdown import end
+from tests.chaos import workload
+from tests.chaos.http_client import MISTAKES, Answer, Asking
 from tests.chaos.meeting import hold_meetings
-from tests.chaos.mix import Elsewhere, Step
-from tests.chaos.referring import Referring
+from tests.chaos.referral_sender import Referring
+from tests.chaos.workload import Elsewhere, Step
 
 _PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 _MOST_AT_ONCE = 800
@@ -40,18 +40,23 @@ class Clients:
 
     async def prepare(self) -> None:
         """The people who answer calls."""
-        for each in mix.CLINICIANS:
+        for each in workload.CLINICIANS:
             await self._until_done(
                 "rapid-care", f"/rapid-care/clinicians/{each}", {"skills": ["emergency-nurse-practitioner"], "is_on_duty": True}
             )
-        for each in mix.NAVIGATORS:
+        for each in workload.NAVIGATORS:
             locality = self.random.choice(["west", "locality-b", "locality-c"])
             path = f"/navigation/navigators/{each}"
             await self._until_done("navigation-coordinator", path, {"locality": locality, "role": "care-navigator"})
 
     async def run(self, per_second: float) -> None:
         """Begins journeys until `stop`, then waits for all of them."""
-        flows = [(1, self._journey), (mix.READS, self._read), (mix.REFUSED, self._be_refused), (mix.BATCHES, self._refer_many)]
+        flows = [
+            (1, self._journey),
+            (workload.READS, self._read),
+            (workload.REFUSED, self._be_refused),
+            (workload.BATCHES, self._refer_many),
+        ]
         meetings = asyncio.create_task(hold_meetings(self.asking))
         await asyncio.gather(*(self._begin(per_second * share, act) for share, act in flows))
         while self._open:
@@ -87,7 +92,7 @@ class Clients:
     async def _journey(self, random: Random) -> None:
         made = await self._refer(random)
         self._recent.append(made.body["id"])
-        chosen = mix.journey(random)
+        chosen = workload.journey(random)
         path, tag = f"/referrals/{made.body['id']}", made.etag
         for step in chosen.steps:
             tag = await self._act(path, step, tag)
@@ -98,13 +103,13 @@ class Clients:
         self.asking.told.finished += 1
 
     async def _refer(self, random: Random) -> Answer:
-        body, key, draw = mix.referral(random), str(new_id()), random.uniform(0, 100)
-        times = 2 if draw < mix.TWICE_AT_ONCE else 1
+        body, key, draw = workload.referral(random), str(new_id()), random.uniform(0, 100)
+        times = 2 if draw < workload.TWICE_AT_ONCE else 1
         made, *_ = await asyncio.gather(*(self.referring.until_made(body, key) for _ in range(times)))
         self.asking.told.acknowledged += 1
-        again = 1 if draw > 100 - mix.AGAIN_LATER else 0
-        if draw > 100 - mix.IN_A_BATCH:
-            again = mix.BATCH_OF_RETRIES
+        again = 1 if draw > 100 - workload.AGAIN_LATER else 0
+        if draw > 100 - workload.IN_A_BATCH:
+            again = workload.BATCH_OF_RETRIES
         for _ in range(again):
             self._spawn(self._again(body, key, random.uniform(0, 20) if again == 1 else 2.0))
         return made
@@ -155,12 +160,12 @@ class Clients:
 
     async def _refer_many(self, random: Random) -> None:
         """As a practice's own system does."""
-        bodies = [mix.referral(random) for _ in range(mix.BATCH)]
+        bodies = [workload.referral(random) for _ in range(workload.BATCH)]
         await self.referring.until_all_made(bodies, str(new_id()))
         self.asking.told.acknowledged += len(bodies)
 
     async def _be_refused(self, random: Random) -> None:
-        await self.referring.once(mix.wrong(random), str(new_id()))
+        await self.referring.once(workload.wrong(random), str(new_id()))
 
     async def _until_done(self, caller: str, path: str, body: Any) -> None:
         while (await self.asking.ask("PUT", caller, path, json.dumps(body).encode())).status not in {HTTPStatus.OK, HTTPStatus.CONFLICT}:
@@ -170,5 +175,7 @@ class Clients:
 def _filled(step: Step, arrived: Mapping[str, Any], random: Random) -> Step:
     if step.body is None:
         return step
-    whole = json.dumps(step.body).replace("SOMEBODY", random.choice(mix.CLINICIANS)).replace("RECEIVED", arrived.get("received_at", ""))
+    whole = (
+        json.dumps(step.body).replace("SOMEBODY", random.choice(workload.CLINICIANS)).replace("RECEIVED", arrived.get("received_at", ""))
+    )
     return Step(step.caller, step.verb, json.loads(whole), step.of)

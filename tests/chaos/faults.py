@@ -12,14 +12,14 @@ from time import monotonic
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.local.supervisor import Supervisor
-from infra.shifted_clock import jump
+from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.local.supervisor import Supervisor
 from shared.contracts.envelope import Record
-from tests.builders.running import secrets_of
+from tests.builders.context_app import secrets_of
 from tests.chaos.control import PROGRAMS
-from tests.chaos.ground import Ground
-from tests.chaos.poison import poison, put
+from tests.chaos.poison_records import poison, put
 from tests.chaos.schedule import Strike
+from tests.chaos.stack import Ground
 
 #: Says how many it struck.
 Fault = Callable[["Theatre", Strike], Awaitable[int]]

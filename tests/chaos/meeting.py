@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from tests.builders.mdt import QUORUM, a_discussion, an_action
-from tests.chaos.asking import MISTAKES, Answer, Asking
+from tests.chaos.http_client import MISTAKES, Answer, Asking
 
 _COORDINATOR = "mdt-coordinator"
 _LOOK_SECONDS, _AT_ONCE = 3.0, 8

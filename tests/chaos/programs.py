@@ -5,25 +5,25 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from infra import gateway
-from tests.chaos import newer, points
+from infra.dev_stack import gateway
+from tests.chaos import kill_points, next_release
 from tests.chaos.control import VARIABLE, WORKERS, Control
 
 
 def api(host: str, port: str) -> None:
     """The four applications behind one port."""
-    points.wrap_api(partial(_control("api").passed, "api"))
+    kill_points.wrap_api(partial(_control("api").passed, "api"))
     gateway.main(host, port)
 
 
 def worker(program: str) -> None:
     """The worker of a context."""
-    points.wrap_worker(partial(_control(program).passed, program))
+    kill_points.wrap_worker(partial(_control(program).passed, program))
     import_module(f"services.{WORKERS[program]}.worker").main()
 
 
 def _control(program: str) -> Control:
     control = Control(Path(os.environ[VARIABLE]))
     if control.release(program):
-        newer.install()
+        next_release.install()
     return control

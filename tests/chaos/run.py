@@ -16,27 +16,27 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from infra.local.errors import StackError
-from infra.operate import list_parked, replay_records
-from infra.product import Place
-from infra.quiet import open_work
-from infra.serve import CALLERS, token
-from infra.verify.broker import connected
-from infra.verify.deliveries import look
-from infra.verify.verdict import Verdict
+from infra.dev_stack.drain import open_work
+from infra.dev_stack.product import Place
+from infra.dev_stack.serve import CALLERS, token
+from infra.errors import StackError
+from infra.operations.replay import list_parked, replay_records
+from infra.operations.verify.broker import connected
+from infra.operations.verify.deliveries import look
+from infra.operations.verify.verdict import Verdict
 from infra.wiring import WIRINGS
-from shared.messaging.ending import end
-from tests.chaos import outcome
-from tests.chaos.answers import answer_log
-from tests.chaos.asking import Asking, Told
+from shared.messaging.shutdown import end
+from tests.chaos import results
+from tests.chaos.client_log import answer_log
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FAULTS, Theatre, shut
-from tests.chaos.ground import ground
-from tests.chaos.judgement import judged, undone, unkept, unparked
-from tests.chaos.outcome import Struck
+from tests.chaos.http_client import Asking, Told
 from tests.chaos.recovery import Recovery, Watch
-from tests.chaos.referring import Referring
+from tests.chaos.referral_sender import Referring
+from tests.chaos.results import Struck
+from tests.chaos.run_checks import judged, undone, unkept, unparked
 from tests.chaos.schedule import BY_NAME, Strike, one_of_each, storm
+from tests.chaos.stack import ground
 
 _CALM, _WARM_UP = 1.0, 5.0
 _CATCH_UP_SECONDS, _LOOK_AGAIN_SECONDS = 900, 2.0
@@ -246,8 +246,8 @@ def _note(told: Told, course: Course, untrue: Mapping[str, int]) -> None:
 
 
 def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: float, verdict: Verdict) -> dict[str, Any]:
-    recovered = outcome.recoveries(course.struck)
-    outcome.tell_recoveries(course.out, recovered)
+    recovered = results.recoveries(course.struck)
+    results.tell_recoveries(course.out, recovered)
     summary = {
         "seed": plan.seed,
         "rate": plan.per_second,
@@ -259,7 +259,7 @@ def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: f
         "plans_agreed": len(told.discussed),
         "held_back": told.held_back,
         "poisoned": len(course.theatre.poisoned),
-        "faults": outcome.faults(course.struck),
+        "faults": results.faults(course.struck),
         "answers": dict(told.statuses),
         "surprises": dict(told.surprises),
         "strikes_that_failed": course.failures,

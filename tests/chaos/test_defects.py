@@ -6,14 +6,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.keys import Keys
-from infra.local.stack import StackAddresses
-from infra.topics import declarations
+from infra.deploy.topics import declarations
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.address import Kafka
+from shared.messaging.kafka_settings import Kafka
 from shared.messaging.topics import Layout
-from tests.chaos.defects.ground import Ground
+from tests.chaos.defects.stack import Ground
 from tests.chaos.defects.table import DEFECTS, Defect
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "verification.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.ports import HOST, free_ports
+from infra.dev_stack.local.ports import HOST, free_ports
 from tests.chaos.proxy import Link
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from infra.generate import stale
-from infra.generating.catalogue import consumers
-from infra.topics import FILE, declarations
+from infra.codegen.catalogue import consumers
+from infra.codegen.generate import stale
+from infra.deploy.topics import FILE, declarations
 from shared.contracts.event import Event, producer
 from shared.contracts.registry import MODULES, registry, topics
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from infra.local.stack import StackAddresses
-from tests.journeys.living import Lived, lived
+from infra.dev_stack.local.stack import StackAddresses
+from tests.journeys.story_run import Lived, lived
 
 
 @pytest.fixture(scope="package")

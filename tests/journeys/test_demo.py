@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from infra.demo.assertions import faults
 from infra.demo.expected import ANSWERS, EXPECTED
-from infra.demo.judge import faults
 from infra.demo.observe import Flowed
 from tests.architecture.sources import ROOT
-from tests.journeys.living import Lived
+from tests.journeys.story_run import Lived
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.journeys.living import kill_every_worker, lived, wipe_the_broker
+from tests.journeys.story_run import kill_every_worker, lived, wipe_the_broker
 
 pytestmark = pytest.mark.timeout(400)
 

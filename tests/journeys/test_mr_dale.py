@@ -10,7 +10,7 @@ import pytest
 from infra.demo.story import NHS_NUMBER
 from infra.demo.world import Call, Caller
 from shared.clock import LONDON
-from tests.journeys.living import Lived
+from tests.journeys.story_run import Lived
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from infra.demo.calendar import day
-from infra.product import Product, running
-from infra.quiet import settle
-from infra.serve import CALLERS, token
+from infra.demo.story_dates import day
+from infra.dev_stack.drain import settle
+from infra.dev_stack.product import Product, running
+from infra.dev_stack.serve import CALLERS, token
 
 README = Path(__file__).parents[2] / "README.md"
 _STEPS = re.compile(r"```sh\n(.*?)```\n```json\n(.*?)```", re.DOTALL)

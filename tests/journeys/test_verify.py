@@ -16,19 +16,19 @@ import pytest
 from infra.contexts import CONTEXTS
 from infra.demo.story import NHS_NUMBER
 from infra.demo.world import Caller, World
-from infra.verify import answers
-from infra.verify.broker import connected
-from infra.verify.check import judge
-from infra.verify.checks import CHECKS
-from infra.verify.compare import compare
-from infra.verify.deliveries import deliveries, look
-from infra.verify.finding import Finding
-from infra.verify.progress import silent
-from infra.verify.report import verify
+from infra.operations.verify import client_log
+from infra.operations.verify.broker import connected
+from infra.operations.verify.check import judge
+from infra.operations.verify.checks import CHECKS
+from infra.operations.verify.comparison import compare
+from infra.operations.verify.deliveries import deliveries, look
+from infra.operations.verify.finding import Finding
+from infra.operations.verify.progress import silent
+from infra.operations.verify.report import verify
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.persistence.keeping import KEEP
-from tests.journeys.living import Lived
+from shared.persistence.retention import KEEP
+from tests.journeys.story_run import Lived
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -163,7 +163,7 @@ async def test_what_clients_were_answered_is_held_against_what_is_stored(story: 
     async def judged(*lines: dict[str, Any]) -> list[tuple[str, list[str]]]:
         await asyncio.to_thread(_write, log, lines)
         async with world.owner.transaction():
-            return [(each.sentence, list(each.examples)) for each in await answers.compare(world.owner, log) if not each.holds]
+            return [(each.sentence, list(each.examples)) for each in await client_log.compare(world.owner, log) if not each.holds]
 
     await asyncio.to_thread(_write, log, [line, {**line, "status": None, "id": None}])
     assert await _verified(world.product.stack.name, "--answers", str(log)) == []

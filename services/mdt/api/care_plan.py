@@ -6,19 +6,19 @@ from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.callers import REFUSALS, Decider, Member, Professional, Reader
-from services.mdt.api.views import CarePlanView, PlanVersionView
+from services.mdt.api.auth import REFUSALS, Decider, Member, Professional, Reader
+from services.mdt.api.responses import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.access import NotOfTheMeeting
 from services.mdt.domain.lead import NotYourLead
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
 from services.mdt.queries.person import require_involved
-from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, VersionConflict
-from shared.web.answers import Action, Body, actions, answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Action, Body, actions, answer
 
 router = APIRouter(tags=["care plans"])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.callers import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
-from services.mdt.api.views import CaseView
+from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
+from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotOfTheMeeting, require_member
 from services.mdt.handlers import case as handlers
@@ -16,12 +16,12 @@ from services.mdt.queries import case as queries
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
 from shared.contracts.mdt import Destination
-from shared.kernel.at import At
 from shared.kernel.ids import PersonId
-from shared.web.answers import Action, Body, Page, actions, answer, created
-from shared.web.cursors import cursor, place
+from shared.kernel.target import At
+from shared.web.dependencies import IdempotencyKey, IfMatch, Unit
+from shared.web.pagination import cursor, place
 from shared.web.problems import problems
-from shared.web.request import IdempotencyKey, IfMatch, Unit
+from shared.web.responses import Action, Body, Page, actions, answer, created
 
 router = APIRouter(tags=["cases"])
 

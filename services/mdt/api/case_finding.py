@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.callers import REFUSALS, Coordinator, Cursor, Limit, Reader
+from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Reader
 from services.mdt.domain import risk as domain
 from services.mdt.domain.access import NotOfTheMeeting, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
@@ -19,11 +19,11 @@ from services.mdt.queries.risk import Newest, Rank
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Code
 from shared.contracts.mdt import FindingDestination
-from shared.kernel.at import At
-from shared.web.answers import Action, Body, Page, VersionedView, actions, answer
-from shared.web.cursors import malformed, unwrap, wrap
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
+from shared.web.pagination import malformed, unwrap, wrap
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Action, Body, Page, VersionedView, actions, answer
 
 router = APIRouter(tags=["case-finding"])
 

@@ -5,9 +5,9 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.mdt.api.bodies import Discussion
-from services.mdt.api.callers import REFUSALS, Decider
-from services.mdt.api.views import CaseView
+from services.mdt.api.auth import REFUSALS, Decider
+from services.mdt.api.requests import Discussion
+from services.mdt.api.responses import CaseView
 from services.mdt.domain.care_plan import ActionUnknown
 from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, JointPlanMissing, LeadMissing, NotOnItsAgenda
 from services.mdt.domain.lead import LeadAlreadyActive
@@ -15,10 +15,10 @@ from services.mdt.domain.meeting import MeetingNotBegun, MeetingNotFound, Quorum
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
 from services.mdt.queries import case as queries
-from shared.kernel.at import At
-from shared.web.answers import answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import answer
 
 router = APIRouter(tags=["cases"])
 

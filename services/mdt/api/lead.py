@@ -8,27 +8,27 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.bodies import Decline, HandOver
-from services.mdt.api.callers import Limit, Professional, ProfessionalCode, Reader
-from services.mdt.api.views import LeadView
+from services.mdt.api.auth import Limit, Professional, ProfessionalCode, Reader
+from services.mdt.api.requests import Decline, HandOver
+from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
 from services.mdt.domain.access import NotOfTheMeeting
-from services.mdt.domain.notice import Kind, NoticeNotFound, NotYourFeed, require_own_feed
+from services.mdt.domain.notification import Kind, NoticeNotFound, NotYourFeed, require_own_feed
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers import lead as handlers
-from services.mdt.handlers.notice import acknowledge_notice
+from services.mdt.handlers.notification import acknowledge_notice
 from services.mdt.queries import lead as queries
-from services.mdt.queries import notice as notices
+from services.mdt.queries import notification as notices
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
 from shared.contracts.mdt import PlanAction
 from shared.kernel.actor import Actor
-from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, VersionConflict
-from shared.web.answers import Action, Page, View, actions, answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit, requires
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit, requires
+from shared.web.responses import Action, Page, View, actions, answer
 
 router = APIRouter(tags=["leads"])
 

@@ -8,8 +8,8 @@ from fastapi import Response as HttpResponse
 from pydantic import AwareDatetime
 
 from services.mdt import commands
-from services.mdt.api.callers import REFUSALS, Coordinator, Limit, Member
-from services.mdt.api.views import CaseView, PlanVersionView
+from services.mdt.api.auth import REFUSALS, Coordinator, Limit, Member
+from services.mdt.api.responses import CaseView, PlanVersionView
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.access import NotOfTheMeeting
 from services.mdt.domain.agenda import AgendaItem
@@ -17,10 +17,10 @@ from services.mdt.handlers import meeting as handlers
 from services.mdt.queries import meeting as queries
 from shared.contracts.codes import Role
 from shared.contracts.event import Code
-from shared.kernel.at import At
-from shared.web.answers import Action, Body, Page, VersionedView, View, actions, answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Action, Body, Page, VersionedView, View, actions, answer
 
 router = APIRouter(tags=["meetings"])
 

@@ -5,16 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.mdt.api.callers import Reader
+from services.mdt.api.auth import Reader
 from services.mdt.domain.access import NotOfTheMeeting, require_shared
 from services.mdt.queries import person as queries
 from services.mdt.queries.person import StoryNotFound, require_involved
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import PersonRecordRecorded, Story
 from shared.kernel.errors import StoryWithheld
-from shared.web.answers import View
+from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.request import Unit
+from shared.web.responses import View
 
 router = APIRouter(tags=["people"])
 

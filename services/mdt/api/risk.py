@@ -14,9 +14,9 @@ from services.mdt.handlers import risk as handlers
 from services.mdt.queries import risk as queries
 from shared.contracts.codes import RiskLevel
 from shared.kernel.actor import Actor
-from shared.web.answers import View, answer, created
+from shared.web.dependencies import IdempotencyKey, Unit, requires
 from shared.web.problems import HttpRefusal, problems
-from shared.web.request import IdempotencyKey, Unit, requires
+from shared.web.responses import View, answer, created
 
 router = APIRouter(tags=["risk"])
 

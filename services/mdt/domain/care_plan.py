@@ -29,7 +29,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Transitions, Trigger, require, transition
+from shared.kernel.state_table import Transitions, Trigger, require, transition
 from shared.kernel.working_days import working_days_later
 
 

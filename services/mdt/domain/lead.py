@@ -17,7 +17,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require, transition
 
 
 class Status(StrEnum):

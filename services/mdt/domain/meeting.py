@@ -16,7 +16,7 @@ from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, M
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.transitions import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require, transition
 from shared.kernel.working_days import is_working_day, working_days_later
 
 

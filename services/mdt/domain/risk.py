@@ -19,7 +19,7 @@ from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskL
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require, transition
 
 
 class Status(StrEnum):

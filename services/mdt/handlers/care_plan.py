@@ -9,10 +9,10 @@ from services.mdt.commands import CloseReason, FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanNotFound, Due, Occurrence
 from services.mdt.domain.lead import require_lead
-from services.mdt.domain.notice import Kind
-from services.mdt.handlers.ending import end_care
-from services.mdt.handlers.listing import list_for_review
-from services.mdt.handlers.notice import tell_lead
+from services.mdt.domain.notification import Kind
+from services.mdt.handlers.agenda import list_for_review
+from services.mdt.handlers.closure import end_care
+from services.mdt.handlers.notification import tell_lead
 from services.mdt.store.care_plan import care_plans, keep_answer, open_plan, open_plan_id
 from services.mdt.store.case import open_case
 from services.mdt.store.crisis import note_crisis
@@ -23,10 +23,10 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskFulfilled
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
-from shared.kernel.at import At
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Trigger
-from shared.persistence.timers import Timer
+from shared.kernel.state_table import Trigger
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 _DIED = frozenset({ResponseOutcome.DIED_IN_PREFERRED_PLACE, ResponseOutcome.DIED_ELSEWHERE})
 

@@ -7,22 +7,22 @@ from uuid import UUID
 from services.mdt.commands import CloseCase, CloseReason, DeferCase, ReferCase, ScreenCase, StepDownCase
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
-from services.mdt.domain.notice import Kind
-from services.mdt.handlers.diary import find_place, next_place
-from services.mdt.handlers.ending import end_care, end_case
-from services.mdt.handlers.notice import tell_lead
+from services.mdt.domain.notification import Kind
+from services.mdt.handlers.closure import end_care, end_case
+from services.mdt.handlers.notification import tell_lead
+from services.mdt.handlers.schedule import find_place, next_place
 from services.mdt.store.case import cases, open_case, read_open_ahead
 from services.mdt.store.meeting import lock_diary
-from services.mdt.store.notice import tell
-from services.mdt.store.standing import read_standings_ahead, standing_of
+from services.mdt.store.notification import tell
+from services.mdt.store.risk_standing import read_standings_ahead, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
-from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.target import At
 from shared.kernel.working_days import working_days_later
-from shared.persistence.timers import Timer
+from shared.persistence.deadlines import Timer
 
 #: Why a person needs no meeting any more.
 _GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})

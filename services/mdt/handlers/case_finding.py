@@ -2,17 +2,17 @@
 
 from services.mdt.commands import ReferCase, ScreenFinding
 from services.mdt.domain import risk as domain
-from services.mdt.domain.notice import Kind
+from services.mdt.domain.notification import Kind
 from services.mdt.domain.risk import LocalityMissing, Risk
 from services.mdt.handlers.case import refer_case
-from services.mdt.handlers.notice import tell_lead
+from services.mdt.handlers.notification import tell_lead
 from services.mdt.store.person import locality_of
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import FindingDestination
-from shared.kernel.at import At
-from shared.persistence.timers import Timer
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 
 async def screen_finding(at: At, command: ScreenFinding, *, tx: Tx) -> Risk:

@@ -5,18 +5,18 @@ from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as case_domain
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Agreed, Case
+from services.mdt.domain.lead_succession import Person
 from services.mdt.domain.meeting import Meeting
-from services.mdt.domain.succession import Person
 from services.mdt.handlers.lead import appoint_lead
 from services.mdt.store.care_plan import Discussion, care_plans, keep_version, open_plan
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
-from services.mdt.store.standing import standing_of
+from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import PlanAction
-from shared.kernel.at import At
 from shared.kernel.ids import new_id
+from shared.kernel.target import At
 
 
 async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:

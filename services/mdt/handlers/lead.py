@@ -4,21 +4,21 @@ from uuid import UUID
 
 from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
 from services.mdt.domain import lead as domain
-from services.mdt.domain import succession
+from services.mdt.domain import lead_succession
 from services.mdt.domain.access import require_member
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
-from services.mdt.domain.notice import Kind
-from services.mdt.domain.succession import Decisions, Leads, Now, Person
+from services.mdt.domain.lead_succession import Decisions, Leads, Now, Person
+from services.mdt.domain.notification import Kind
 from services.mdt.domain.table_16 import require_allowed
 from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
-from services.mdt.store.notice import tell
-from services.mdt.store.standing import standing_of
+from services.mdt.store.notification import tell
+from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
-from shared.kernel.at import At
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.target import At
 from shared.kernel.working_days import working_days_later
-from shared.persistence.timers import Timer
+from shared.persistence.deadlines import Timer
 
 
 async def accept_lead(at: At, *, tx: Tx) -> Lead:
@@ -26,14 +26,14 @@ async def accept_lead(at: At, *, tx: Tx) -> Lead:
     domain.require_own(lead, tx.actor.id)
     domain.require_unanswered(lead)
     _require_version(lead, at)
-    return _with_id(at.id, await _save(tx, lead.person_id, succession.accept(lead, current, tx.now)))
+    return _with_id(at.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
 
 
 async def decline_lead(at: At, command: DeclineLead, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, at.id)
     domain.require_own(lead, tx.actor.id)
     _require_version(lead, at)
-    decisions = succession.decline(_person(lead), lead, current, command.reason, _now(tx))
+    decisions = lead_succession.decline(_person(lead), lead, current, command.reason, _now(tx))
     return _with_id(at.id, await _save(tx, lead.person_id, decisions))
 
 
@@ -50,8 +50,8 @@ async def hand_over_lead(at: At, command: HandOverLead, *, tx: Tx) -> Lead:
 
 def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
     if lead.professional_id == tx.actor.id or command.reason is None:
-        return succession.hand_over(_person(lead), lead, current, command.to, _now(tx))
-    return succession.replace_absent(_person(lead), lead, current, command.to, command.reason, _now(tx))
+        return lead_succession.hand_over(_person(lead), lead, current, command.to, _now(tx))
+    return lead_succession.replace_absent(_person(lead), lead, current, command.to, command.reason, _now(tx))
 
 
 async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
@@ -59,19 +59,19 @@ async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx)
     await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
-    saved = await _save(tx, person.id, succession.appoint(person, current, proposal, _now(tx, is_meeting=True)))
-    return succession.Leads.of([*saved, *([current.active] if current.active else [])]).require_active()
+    saved = await _save(tx, person.id, lead_succession.appoint(person, current, proposal, _now(tx, is_meeting=True)))
+    return lead_succession.Leads.of([*saved, *([current.active] if current.active else [])]).require_active()
 
 
 async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
     await lock_leads(tx, person_id)
-    await save_leads(tx, succession.end_all(await open_leads(tx, person_id), reason))
+    await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason))
 
 
 async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
     """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
     lead, current = await _locked(tx, timer.subject)
-    await _save(tx, lead.person_id, succession.expire(_person(lead), lead, current, _now(tx)))
+    await _save(tx, lead.person_id, lead_succession.expire(_person(lead), lead, current, _now(tx)))
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:

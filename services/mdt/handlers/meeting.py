@@ -3,12 +3,12 @@
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.meeting import Meeting
-from services.mdt.handlers.diary import ensure_meetings, next_place
-from services.mdt.handlers.listing import cap_agenda, roll_over
+from services.mdt.handlers.agenda import cap_agenda, roll_over
+from services.mdt.handlers.schedule import ensure_meetings, next_place
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
-from shared.kernel.at import At
-from shared.persistence.timers import Timer
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 
 async def hold_meeting(at: At, command: HoldMeeting, *, tx: Tx) -> Meeting:

@@ -16,7 +16,7 @@ from services.mdt.store import risk_import as imports
 from services.mdt.store.tables import Tx
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.ids import new_id, pseudonymiser
-from shared.persistence.timers import Timer
+from shared.persistence.deadlines import Timer
 from shared.persistence.transaction import Subject
 
 

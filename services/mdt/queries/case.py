@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from services.mdt.domain.case import Case, CaseNotFound, Status
 from services.mdt.domain.table_16 import Standing
-from services.mdt.store import standing
+from services.mdt.store import risk_standing
 from services.mdt.store.case import CASE, cases
 from services.mdt.store.tables import Tx
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 _STATUS, _PERSON_ID = sa.bindparam("status", type_=sa.Text), sa.bindparam("person_id", type_=sa.Uuid)
@@ -45,10 +45,10 @@ async def cases_where(
 
 async def with_standing(tx: Tx, found: Sequence[Case]) -> list[tuple[Case, Standing]]:
     """Each case with its person's risk."""
-    levels = await standing.standings(tx, [case.person_id for case in found], tx.policy.day_of(tx.now))
+    levels = await risk_standing.standings(tx, [case.person_id for case in found], tx.policy.day_of(tx.now))
     return [(case, levels.get(case.person_id, Standing())) for case in found]
 
 
 async def standing_of(tx: Tx, person_id: UUID) -> Standing:
     """The person's risk today."""
-    return await standing.standing_of(tx, person_id)
+    return await risk_standing.standing_of(tx, person_id)

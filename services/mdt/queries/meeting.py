@@ -16,7 +16,7 @@ from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION
 from services.mdt.store.case import CASE, cases
 from services.mdt.store.meeting import MEETING, meetings
 from services.mdt.store.tables import Tx
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 _DIARY = Statement(

@@ -8,7 +8,7 @@ from services.mdt.domain.agenda import AgendaItem
 from services.mdt.domain.case import Case
 from services.mdt.domain.table_16 import Standing
 from services.mdt.store.crisis import CRISIS
-from services.mdt.store.standing import standings
+from services.mdt.store.risk_standing import standings
 from services.mdt.store.tables import Tx
 from shared.persistence.statements import Statement
 

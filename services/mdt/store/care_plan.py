@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 CARE_PLAN = sa.Table(

@@ -10,8 +10,8 @@ from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import Slot, Taken
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 CASE = sa.Table(

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 CRISIS = sa.Table(

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status
-from services.mdt.domain.succession import Leads
+from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 _ONE_ACTIVE = "uq_lead_active"

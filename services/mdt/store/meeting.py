@@ -5,8 +5,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.meeting import Meeting, MeetingNotFound
 from services.mdt.store.tables import METADATA, Tx
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 
 MEETING = sa.Table(
     "meeting",

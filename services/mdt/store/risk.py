@@ -20,7 +20,7 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
-from shared.persistence.aggregates import Aggregates
+from shared.persistence.repository import Aggregates
 from shared.persistence.transaction import Subject
 
 RISK = sa.Table(

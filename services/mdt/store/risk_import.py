@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.store.tables import METADATA, Tx
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 RISK_IMPORT = sa.Table(

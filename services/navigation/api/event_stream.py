@@ -8,7 +8,7 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
-from services.navigation.api.views import FeedEntryView
+from services.navigation.api.responses import FeedEntryView
 from services.navigation.queries.feed import Entry
 
 log = structlog.get_logger()

@@ -7,20 +7,20 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.navigation.api.callers import Limit, NavigatorCode, Staff
+from services.navigation.api.auth import Limit, NavigatorCode, Staff
 from services.navigation.api.event_stream import EventStream
 from services.navigation.api.navigator import readable
+from services.navigation.api.responses import FeedEntryView
 from services.navigation.api.streams import Streams
-from services.navigation.api.views import FeedEntryView
 from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import FeedCursorAhead
 from shared.kernel.errors import OrganisationNotInvolved
-from shared.web.answers import Page
+from shared.web.dependencies import Unit
 from shared.web.problems import HttpRefusal, problems
-from shared.web.request import Unit
+from shared.web.responses import Page
 
 router = APIRouter(tags=["feeds"])
 

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import AwareDatetime, model_validator
 
 from services.navigation import commands
-from services.navigation.api.callers import Coordinator, Cursor, Limit, NavigatorCode, Staff
+from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCode, Staff
+from services.navigation.api.responses import NavigatorView, TaskView
 from services.navigation.api.task import page
-from services.navigation.api.views import NavigatorView, TaskView
 from services.navigation.domain.access import NotOwnFeed, require_involved, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
 from services.navigation.domain.policy import Policy
@@ -17,13 +17,13 @@ from services.navigation.queries import feed as feeds
 from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
-from shared.kernel.at import At
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
+from shared.kernel.target import At
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Action, Body, Page, actions, answer, created
-from shared.web.cursors import place
+from shared.web.dependencies import IfMatch, Unit, version_of
+from shared.web.pagination import place
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit, version_of
+from shared.web.responses import Action, Body, Page, actions, answer, created
 
 router = APIRouter(tags=["navigators"])
 

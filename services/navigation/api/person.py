@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from services.navigation.api.callers import Staff
-from services.navigation.api.views import HomeCheckView, StoryView, TaskView
+from services.navigation.api.auth import Staff
+from services.navigation.api.responses import HomeCheckView, StoryView, TaskView
 from services.navigation.domain.access import NotOwnFeed, PersonNotKnown, is_shared, require_involved, require_reader
 from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed
 from services.navigation.domain.policy import Policy
@@ -17,9 +17,9 @@ from services.navigation.queries.person import Told
 from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
 from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Body, Page, created
+from shared.web.dependencies import IdempotencyKey, Unit
 from shared.web.problems import problems
-from shared.web.request import IdempotencyKey, Unit
+from shared.web.responses import Body, Page, created
 
 router = APIRouter(tags=["people"])
 

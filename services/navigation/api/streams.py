@@ -19,7 +19,7 @@ import structlog
 from services.navigation.queries import feed
 from services.navigation.queries.feed import Entry
 from shared.persistence.database import Database
-from shared.persistence.failures import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE
 
 log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
-from services.navigation.api.callers import Coordinator, Cursor, Limit, Staff
-from services.navigation.api.views import OutcomeCount, StepView, TaskDetail, TaskView
+from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
+from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
 from services.navigation.domain.access import NotOwnFeed, require_involved, require_reader
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
@@ -16,10 +16,10 @@ from services.navigation.queries.task import Shown
 from shared.contracts.codes import Locality
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Action, Page, actions, answer
-from shared.web.cursors import cursor, place
+from shared.web.dependencies import Unit
+from shared.web.pagination import cursor, place
 from shared.web.problems import problems
-from shared.web.request import Unit
+from shared.web.responses import Action, Page, actions, answer
 
 router = APIRouter(tags=["tasks"])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Response
 from pydantic import AwareDatetime
 
 from services.navigation import commands
-from services.navigation.api.callers import Coordinator, NavigatorName, Staff
-from services.navigation.api.views import TaskDetail
+from services.navigation.api.auth import Coordinator, NavigatorName, Staff
+from services.navigation.api.responses import TaskDetail
 from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
 from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
@@ -18,12 +18,12 @@ from services.navigation.domain.task import AlreadyTheirs, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
-from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
+from shared.kernel.target import At
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Body, answer
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Body, answer
 
 router = APIRouter(tags=["tasks"])
 

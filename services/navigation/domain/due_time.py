@@ -12,7 +12,7 @@ from services.navigation.domain.task import TASK, Due, Task, escalated, overdue_
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
-from shared.kernel.transitions import require
+from shared.kernel.state_table import require
 
 
 class DueTimePassed(RuleBroken):

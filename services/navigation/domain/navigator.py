@@ -14,7 +14,7 @@ from shared.contracts.navigation import NavigatorAvailabilityDeclared
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.transitions import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require, transition
 
 
 class Presence(StrEnum):

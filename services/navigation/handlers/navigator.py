@@ -4,13 +4,13 @@ from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as domain
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import Navigator, Presence, id_of
-from services.navigation.handlers.desk import hand_out_waiting, pass_on
+from services.navigation.handlers.allocation import hand_out_waiting, pass_on
 from services.navigation.store.navigator import navigators, save
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_of
 from shared.contracts.navigation import ReassignReason
-from shared.kernel.at import At
-from shared.persistence.timers import Timer
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 
 async def register_navigator(code: str, command: RegisterNavigator, version: int, *, tx: Tx) -> Navigator:

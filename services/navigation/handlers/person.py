@@ -7,9 +7,9 @@ from services.navigation.domain import home_check as domain
 from services.navigation.domain import work
 from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.work import Origin
-from services.navigation.handlers.desk import cancel_all, make_once
+from services.navigation.handlers.allocation import cancel_all, make_once
 from services.navigation.store import home_check
-from services.navigation.store.copies import keep_person, locality_of
+from services.navigation.store.projections import keep_person, locality_of
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_about
 from shared.contracts.envelope import Envelope
@@ -19,7 +19,7 @@ from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason as Withdrawn
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed
 from shared.kernel.ids import PersonId
-from shared.persistence.timers import Timer
+from shared.persistence.deadlines import Timer
 
 #: How other contexts say that a person is gone (G39): a referral that is withdrawn or closed, a plan, a case, or a response.
 _GONE: dict[str, CancelReason] = {

@@ -8,8 +8,8 @@ from services.navigation.commands import RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Origin, Work, of_plan
-from services.navigation.handlers.desk import cancel_all, keep, make_once, origin_of
-from services.navigation.store.copies import drop_plan, keep_plan
+from services.navigation.handlers.allocation import cancel_all, keep, make_once, origin_of
+from services.navigation.store.projections import drop_plan, keep_plan
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.envelope import Envelope

@@ -9,12 +9,12 @@ from services.navigation.domain.access import COORDINATE, require_involved, requ
 from services.navigation.domain.assignment import require_fit
 from services.navigation.domain.navigator import id_of
 from services.navigation.domain.task import Task
-from services.navigation.handlers.desk import hand_out_waiting, keep
+from services.navigation.handlers.allocation import hand_out_waiting, keep
 from services.navigation.store.navigator import candidate, navigators
 from services.navigation.store.tables import Tx, take_turn
 from services.navigation.store.task import tasks
-from shared.kernel.at import At
-from shared.persistence.timers import Timer
+from shared.kernel.target import At
+from shared.persistence.deadlines import Timer
 
 
 async def assign_task(at: At, command: AssignTask, *, tx: Tx) -> Task:

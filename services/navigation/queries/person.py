@@ -6,8 +6,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.navigation.domain.access import Lead, PersonNotKnown
-from services.navigation.store.copies import PERSON, lead_of
 from services.navigation.store.navigator import NAVIGATOR
+from services.navigation.store.projections import PERSON, lead_of
 from services.navigation.store.task import TASK
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId

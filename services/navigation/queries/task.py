@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from services.navigation.domain.access import Lead
 from services.navigation.domain.task import Task, TaskNotFound
-from services.navigation.store.copies import CARE_PLAN, LEAD, PERSON
 from services.navigation.store.navigator import NAVIGATOR
+from services.navigation.store.projections import CARE_PLAN, LEAD, PERSON
 from services.navigation.store.task import ATTENTION, TASK, TOPIC, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.referrals import PersonRecordRecorded
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.navigation.domain.feed import Line
 from services.navigation.store.tables import METADATA, Tx
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 
 FEED = sa.Table(
     "feed",

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.navigation.domain.home_check import DUE, HomeCheck
 from services.navigation.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 from shared.persistence.transaction import Subject
 

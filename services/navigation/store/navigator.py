@@ -12,8 +12,8 @@ from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
 from shared.kernel.decision import Decision
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 NAVIGATOR = sa.Table(

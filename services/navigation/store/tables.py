@@ -7,7 +7,7 @@ tasks therefore takes the turn before its first row: choices are made on what is
 from typing import TypeAlias
 
 from services.navigation.domain.policy import Policy
-from shared.persistence.platform import metadata, platform_tables
+from shared.persistence.schema import metadata, platform_tables
 from shared.persistence.transaction import Transaction
 
 Tx: TypeAlias = Transaction[Policy]

@@ -9,8 +9,8 @@ from services.navigation.store.tables import METADATA, Tx
 from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskSource
 from shared.kernel.ids import PersonId
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 TOPIC = "navigation.task"

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.rapid_care.api import clinicians, figures, progress, responses
+from services.rapid_care.api import clinicians, monthly_statistics, progress, response
 
 router = APIRouter(prefix="/rapid-care", tags=["rapid-care"])
 
-for part in (responses.router, progress.router, clinicians.router, figures.router):
+for part in (response.router, progress.router, clinicians.router, monthly_statistics.router):
     router.include_router(part)

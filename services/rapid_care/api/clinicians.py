@@ -6,15 +6,15 @@ from fastapi import APIRouter, Depends, Header, Path
 from fastapi import Response as HttpResponse
 
 from services.rapid_care import handlers
-from services.rapid_care.api.bodies import RosterEntry
-from services.rapid_care.api.callers import Coordinator, Staff
+from services.rapid_care.api.auth import Coordinator, Staff
+from services.rapid_care.api.requests import RosterEntry
 from services.rapid_care.domain.roster import ClinicianNotFound
 from services.rapid_care.queries import roster
 from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
-from shared.web.answers import VersionedView, answer
+from shared.web.dependencies import Unit, version_of
 from shared.web.problems import problems
-from shared.web.request import Unit, version_of
+from shared.web.responses import VersionedView, answer
 
 router = APIRouter(prefix="/clinicians")
 

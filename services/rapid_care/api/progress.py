@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.rapid_care import handlers
-from services.rapid_care.api.bodies import Assessment, Closure, FirstContact, Package, SteppedDown
-from services.rapid_care.api.callers import REFUSALS, Clinician
-from services.rapid_care.api.views import ResponseView
+from services.rapid_care.api.auth import REFUSALS, Clinician
+from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, SteppedDown
+from services.rapid_care.api.responses import ResponseView
 from services.rapid_care.domain.response import (
     ContactBeforeReceipt,
     ContactInFuture,
@@ -17,10 +17,10 @@ from services.rapid_care.domain.response import (
     ResponseNotFound,
     TelephoneNotChosen,
 )
-from shared.kernel.at import At
-from shared.web.answers import answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import answer
 
 router = APIRouter(prefix="/responses/{response_id:uuid}")
 

@@ -1,117 +1,167 @@
-"""The queue, one response, what whoever goes is told, and what the coordinator decides: take, give back, send."""
+"""What callers see of a response, and of what the person going there is told."""
 
-from typing import Annotated
+from datetime import date, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from fastapi import Response as HttpResponse
-
-from services.rapid_care import handlers
-from services.rapid_care.api.bodies import Assignment, Decline
-from services.rapid_care.api.callers import REFUSALS, Coordinator, Staff
-from services.rapid_care.api.views import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
-from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NobodyAvailable, SkillMissing
-from services.rapid_care.queries import responses as queries
-from services.rapid_care.queries.briefing import StoryNotFound, briefing, record
-from services.rapid_care.queries.responses import Shelf
-from shared.kernel.at import At
-from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
-from shared.web.answers import Action, Page, actions, answer
-from shared.web.cursors import cursor, place
-from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
-
-router = APIRouter()
-
-_MOST = 100
+from services.rapid_care.domain.clock import Clock, clock_of
+from services.rapid_care.domain.opening import guidance
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.domain.response import Response, Status
+from services.rapid_care.queries.briefing import Briefing
+from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
+from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
+from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
+from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Story
+from shared.web.responses import VersionedView, View
 
 
-@router.get("/responses", responses=problems(OrganisationNotInvolved))
-async def list_responses(
-    caller: Staff,
-    unit: Unit,
-    *,
-    status: Shelf = Shelf.WAITING,
-    referral_id: UUID | None = None,
-    after: Annotated[str | None, Query(alias="cursor")] = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
-) -> Page[ResponseView]:
-    """The queue, the most urgent first; of those that have ended, the latest first."""
-    last = place(after) if after else None
-    async with unit.transaction(caller) as tx:
-        found = await queries.queue(tx, status, after=last, most=limit + 1, referral_id=referral_id)
-    items = [ResponseView.of(response, tx.policy, tx.now) for response in found[:limit]]
-    following = cursor(items[-1].due_at, items[-1].id) if len(found) > limit else None
-    return Page(items=items, next=following)
+class GuidanceView(View):
+    """Whom to turn to now: in words, and as codes of the directory of services."""
+
+    text: str
+    service_codes: tuple[str, ...]
 
 
-@router.get("/responses/{response_id:uuid}", response_model=ResponseView, responses=problems(ResponseNotFound, OrganisationNotInvolved))
-async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpResponse:
-    """One response with its clock."""
-    async with unit.viewing(caller, response_id) as tx:
-        response = await queries.response(tx, response_id)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+class ResponseView(VersionedView):
+    """`seconds_left` counts down to `due_at` and on below zero; absent once the clock has ended. `guidance` is for closed hours."""
+
+    id: UUID
+    person_id: UUID
+    referral_id: UUID
+    status: Status
+    condition: Condition
+    locality: Locality
+    received_at: datetime
+    clock_starts_at: datetime
+    due_at: datetime
+    crosses_close: bool
+    is_by_telephone: bool
+    clock: Clock
+    seconds_left: int | None
+    guidance: GuidanceView | None
+    clinician_id: str | None
+    contacted_at: datetime | None
+    contact_mode: ContactMode | None
+    breached_at: datetime | None
+    health_needs: tuple[Need, ...]
+    social_needs: tuple[Need, ...]
+    package: tuple[PackageItem, ...]
+    stepped_down_to: StepDown | None
+    outcome: ResponseOutcome | None
+    benefit_pounds: int
+    decline_reason: DeclineReason | None
+    cancel_reason: str | None
+    ended_at: datetime | None
+    avoidance_confirmed_at: datetime | None
+
+    @classmethod
+    def of(cls, response: Response, policy: Policy, now: datetime) -> "ResponseView":
+        return cls(**_fields(response, policy, now))
 
 
-@router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
-async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
-    async with unit.reading() as reader:
-        response = await queries.response(reader, response_id)
-    return actions(request, response.status, [RESPONSE], response_id=response_id)
+class PersonView(View):
+    """Who the person is, as far as somebody at the door must know."""
+
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    locality: Locality
 
 
-@router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))
-async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> BriefingView:
-    """What whoever goes is told, as it is known now."""
-    async with unit.viewing(caller, response_id) as tx:
-        response = await queries.response(tx, response_id)
-        return BriefingView.of(await briefing(tx, response.person_id))
+class PersonStoryView(PersonView):
+    """The story on our own screen, from our own copy, so that nobody asks for it again (AC1)."""
+
+    person_id: UUID
+    story: Story
+
+    @classmethod
+    def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
+        return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
 
 
-@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, StoryWithheld, OrganisationNotInvolved))
-async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
-    """What the person told once, from our own copy: nobody asks them again (AC1)."""
-    async with unit.viewing(caller, person_id) as tx:
-        return PersonStoryView.of(person_id, await record(tx, person_id))
+class CrisisPlanView(View):
+    """The crisis section of the care plan in force, and which version of which plan it is."""
+
+    care_plan_id: UUID
+    plan_version: int
+    warning_signs: str
+    what_to_do: str
+    whom_to_call: str
 
 
-@router.post(
-    "/responses/{response_id:uuid}/acceptance",
-    name="AcceptResponse",
-    response_model=ResponseView,
-    responses=problems(ResponseNotFound, *REFUSALS),
-)
-async def accept_response(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Rapid Care takes it."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.accept_response(At(response_id, version), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+class LeadView(View):
+    """The accountable lead professional; the GP where nobody else is."""
+
+    professional_id: str
+    role: Role
+    organisation: str
+    is_fallback: bool
 
 
-@router.post(
-    "/responses/{response_id:uuid}/decline",
-    name="DeclineResponse",
-    response_model=ResponseView,
-    responses=problems(ResponseNotFound, *REFUSALS),
-)
-async def decline_response(response_id: UUID, body: Decline, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Rapid Care gives it back to the Community Point of Access."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.decline_response(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+class BriefingView(View):
+    """Told to whoever goes. A part that nobody has told yet is absent."""
+
+    person: PersonView | None
+    story: Story | None
+    contacts: tuple[FamilyContact, ...]
+    preferred_visit_times: str | None
+    what_matters: str | None
+    preferred_place_of_care: PlaceOfCare | None
+    crisis_plan: CrisisPlanView | None
+    lead: LeadView | None
+
+    @classmethod
+    def of(cls, briefing: Briefing) -> "BriefingView":
+        person, story, plan = briefing.person, briefing.story, briefing.plan
+        return cls(
+            person=PersonView.model_validate(person) if person else None,
+            story=story,
+            contacts=story.contacts if story else (),
+            preferred_visit_times=story.preferred_visit_times if story else None,
+            what_matters=_what_matters(story, plan),
+            preferred_place_of_care=plan.preferred_place_of_care if plan else None,
+            crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
+            lead=_lead(briefing.lead, person),
+        )
 
 
-@router.post(
-    "/responses/{response_id:uuid}/assignment",
-    name="AssignClinician",
-    response_model=AssignedView,
-    responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NobodyAvailable, *REFUSALS),
-)
-async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
-    """Somebody goes; the answer tells what they must know, the crisis plan above all."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.assign_clinician(At(response_id, version), body.command(), tx=tx)
-        told = await briefing(tx, response.person_id)
-    return answer(AssignedView.shown(response, told, tx.policy, tx.now))
+class AssignedView(ResponseView):
+    """The response with what whoever goes is told."""
+
+    briefing: BriefingView
+
+    @classmethod
+    def shown(cls, response: Response, briefing: Briefing, policy: Policy, now: datetime) -> "AssignedView":
+        return cls(**_fields(response, policy, now), briefing=BriefingView.of(briefing))
+
+
+def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, object]:
+    has_ended = response.contacted_at or response.ended_at
+    own = {name: getattr(response, name) for name in ResponseView.model_fields if hasattr(response, name)}
+    return own | {
+        "clock": clock_of(response, now),
+        "seconds_left": None if has_ended else round((response.due_at - now).total_seconds()),
+        "guidance": guidance(response.clock_starts_at, policy) if now < response.clock_starts_at and not has_ended else None,
+    }
+
+
+def _what_matters(story: Story | None, plan: CarePlanRecorded | None) -> str | None:
+    """As agreed in the plan; without one, as told."""
+    if plan:
+        return plan.what_matters
+    return story.what_matters if story else None
+
+
+def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:
+    return CrisisPlanView(care_plan_id=plan.care_plan_id, plan_version=plan.plan_version, **dict(crisis))
+
+
+def _lead(lead: LeadActivated | None, person: PersonRecordRecorded | None) -> LeadView | None:
+    """Without a lead the person's GP is (AC2, G15)."""
+    if lead is None and person is not None:
+        return LeadView(professional_id=f"gp-{person.practice_code}", role=Role.GP, organisation=person.practice_code, is_fallback=True)
+    return LeadView.model_validate(lead) if lead else None

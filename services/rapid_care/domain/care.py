@@ -22,7 +22,7 @@ from shared.contracts.rapid_care import (
     ResponseSteppedDown,
 )
 from shared.kernel.decision import Deadline, Decision, Fact
-from shared.kernel.transitions import require
+from shared.kernel.state_table import require
 
 #: Judgements that only somebody who saw the person can make.
 _NEEDS_SIGHT = frozenset({ResponseOutcome.ADMISSION_AVOIDED, ResponseOutcome.NOT_ACUTE})

@@ -40,7 +40,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import ReferralRouted
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import require
+from shared.kernel.state_table import require
 
 #: The smallest step of time that the database keeps.
 _INSTANT = timedelta(microseconds=1)

@@ -10,7 +10,7 @@ from services.rapid_care.domain.response import RESPONSE, Response, Status
 from services.rapid_care.domain.roster import Clinician, fitting_skill
 from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute
 from shared.kernel.decision import Decision
-from shared.kernel.transitions import require
+from shared.kernel.state_table import require
 
 
 @dataclass(frozen=True, slots=True)

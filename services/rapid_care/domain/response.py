@@ -46,7 +46,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Transitions, transition
+from shared.kernel.state_table import Transitions, transition
 
 
 class Status(StrEnum):

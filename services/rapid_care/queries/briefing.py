@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.rapid_care.domain.access import may_see_story
-from services.rapid_care.store import copies
+from services.rapid_care.store import projections
 from services.rapid_care.store.responses import is_in_crisis
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded, Story
@@ -28,19 +28,19 @@ class StoryNotFound(NotFound):
 
 
 async def briefing(reader: Reader, person_id: UUID) -> Briefing:
-    person = await copies.person(reader, person_id)
+    person = await projections.person(reader, person_id)
     may_see = person is not None and may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id))
     return Briefing(
         person=person,
         story=person.story if person and may_see else None,
-        plan=await copies.plan(reader, person_id),
-        lead=await copies.lead(reader, person_id),
+        plan=await projections.plan(reader, person_id),
+        lead=await projections.lead(reader, person_id),
     )
 
 
 async def record(reader: Reader, person_id: UUID) -> PersonRecordRecorded:
     """What the person told once, from our own copy. Raises StoryNotFound, StoryWithheld."""
-    found = await copies.person(reader, person_id)
+    found = await projections.person(reader, person_id)
     if found is None:
         raise StoryNotFound("Nothing was told here about this person.")
     if not may_see_story(found.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):

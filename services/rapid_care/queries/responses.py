@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import responses
 from services.rapid_care.store.tables import RESPONSE, is_one_of
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics

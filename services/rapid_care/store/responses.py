@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
 from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 responses = Aggregates(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)

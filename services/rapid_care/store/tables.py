@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rapid_care.domain.policy import Policy
-from shared.persistence.platform import INSTANT, metadata, platform_tables
+from shared.persistence.schema import INSTANT, metadata, platform_tables
 from shared.persistence.transaction import Transaction
 
 #: A transaction that carries the numbers of Rapid Care.

@@ -6,18 +6,18 @@ from http import HTTPStatus
 import structlog
 from fastapi import APIRouter, Response
 
-from services.referrals.api import bodies
-from services.referrals.api.acknowledging import acknowledge
-from services.referrals.api.callers import Referrer
-from services.referrals.api.views import BatchView
-from services.referrals.handlers.intake import Asked
+from services.referrals.api import requests
+from services.referrals.api.auth import Referrer
+from services.referrals.api.receive_group import acknowledge
+from services.referrals.api.responses import BatchView
+from services.referrals.handlers.receive import Asked
 from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import AlreadyAnswered
 from shared.persistence.transaction import Once, Turn
 from shared.telemetry.logs import frames
-from shared.web.direct import Direct
+from shared.web.dependencies import IdempotencyKey, Unit
+from shared.web.fast_route import Direct
 from shared.web.problems import answer_to, problems
-from shared.web.request import IdempotencyKey, Unit
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/batch", route_class=Direct)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
-async def send_referrals(body: bodies.NewReferrals, caller: Referrer, once: IdempotencyKey, unit: Unit) -> Response:
+async def send_referrals(body: requests.NewReferrals, caller: Referrer, once: IdempotencyKey, unit: Unit) -> Response:
     """Send up to a hundred. The items answer in the order in which they were sent, each with what it would have been answered alone.
 
     Under the same key what was acknowledged is answered alike again, and what was refused is tried again.
@@ -35,7 +35,7 @@ async def send_referrals(body: bodies.NewReferrals, caller: Referrer, once: Idem
     return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
 
 
-async def _one(body: bodies.NewReferral, turn: Turn, unit: Unit) -> Response:
+async def _one(body: requests.NewReferral, turn: Turn, unit: Unit) -> Response:
     try:
         return await unit.together(acknowledge, Asked.by(turn, body.command()))
     except AlreadyAnswered as repeated:

@@ -5,17 +5,17 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.referrals.api import bodies
-from services.referrals.api.callers import Referrer, Triager
-from services.referrals.api.views import ReferralView
-from services.referrals.domain import directory, ending, routing, triage
+from services.referrals.api import requests
+from services.referrals.api.auth import Referrer, Triager
+from services.referrals.api.responses import ReferralView
+from services.referrals.domain import closure, directory, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
-from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.web.answers import answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import answer
 
 router = APIRouter()
 
@@ -28,7 +28,7 @@ _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
     response_model=ReferralView,
     responses=problems(*_ANY, triage.RedFlagIsUrgent),
 )
-async def triage_referral(referral_id: UUID, body: bodies.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """A clinician decides how urgent it is, and says why."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.triage_referral(At(referral_id, version), body.command(), tx=tx)
@@ -52,7 +52,7 @@ async def triage_referral(referral_id: UUID, body: bodies.Triage, caller: Triage
         routing.LifeInDanger,
     ),
 )
-async def route_referral(referral_id: UUID, body: bodies.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def route_referral(referral_id: UUID, body: requests.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """A receiver is asked to take over; it stays ours until they accept."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.route_referral(At(referral_id, version), body.command(), tx=tx)
@@ -67,7 +67,7 @@ async def route_referral(referral_id: UUID, body: bodies.Routing, caller: Triage
         *_ANY, directory.ServiceNotInDirectory, directory.LookedAfterHere, directory.LocalityNotCovered, routing.SignpostIsNoRoute
     ),
 )
-async def signpost_referral(referral_id: UUID, body: bodies.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person was told of a service of the directory."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.signpost_referral(At(referral_id, version), body.command(), tx=tx)
@@ -80,7 +80,7 @@ async def signpost_referral(referral_id: UUID, body: bodies.Signpost, caller: Tr
     response_model=ReferralView,
     responses=problems(*_ANY, triage.AlreadyUrgent),
 )
-async def raise_urgency(referral_id: UUID, body: bodies.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """It has become urgent: the same reference, and a new clock unless it was urgent before or nobody has judged it yet."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.raise_urgency(At(referral_id, version), body.command(), tx=tx)
@@ -93,7 +93,7 @@ async def raise_urgency(referral_id: UUID, body: bodies.Raise, caller: Triager, 
     response_model=ReferralView,
     responses=problems(*_ANY),
 )
-async def request_information(referral_id: UUID, body: bodies.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def request_information(referral_id: UUID, body: requests.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer is asked for more; nothing waits for the answer."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.request_information(At(referral_id, version), body.command(), tx=tx)
@@ -106,7 +106,7 @@ async def request_information(referral_id: UUID, body: bodies.Question, caller: 
     response_model=ReferralView,
     responses=problems(*_ANY, OrganisationNotInvolved),
 )
-async def answer_information(referral_id: UUID, body: bodies.Answer, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+async def answer_information(referral_id: UUID, body: requests.Answer, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer gives what was asked for; it becomes part of the person's story."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.answer_information(At(referral_id, version), body.command(), tx=tx)
@@ -117,9 +117,9 @@ async def answer_information(referral_id: UUID, body: bodies.Answer, caller: Ref
     "/{referral_id:uuid}/cancellation",
     name="CancelReferral",
     response_model=ReferralView,
-    responses=problems(*_ANY, OrganisationNotInvolved, ending.CareUnderWay, ending.OthersRelyOnIt),
+    responses=problems(*_ANY, OrganisationNotInvolved, closure.CareUnderWay, closure.OthersRelyOnIt),
 )
-async def cancel_referral(referral_id: UUID, body: bodies.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer withdraws it; once a service has accepted it, only because the person died or moved away."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.cancel_referral(At(referral_id, version), body.command(), tx=tx)

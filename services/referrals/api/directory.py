@@ -5,14 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.referrals.api.callers import Staff
-from services.referrals.api.views import ServiceView
+from services.referrals.api.auth import Staff
+from services.referrals.api.responses import ServiceView
 from services.referrals.domain.directory import Need
-from services.referrals.handlers.intake import today
+from services.referrals.handlers.receive import today
 from services.referrals.queries import directory
-from shared.web.answers import Page
+from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.request import Unit
+from shared.web.responses import Page
 
 router = APIRouter()
 

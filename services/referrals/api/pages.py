@@ -7,12 +7,12 @@ from uuid import UUID
 
 from fastapi import Query
 
-from services.referrals.api.views import ReferralView
+from services.referrals.api.responses import ReferralView
 from services.referrals.domain import Policy
 from services.referrals.domain.referral import Referral
 from services.referrals.queries import referrals, timeline
-from shared.web import cursors
-from shared.web.answers import Page
+from shared.web import pagination
+from shared.web.responses import Page
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 LongLimit = Annotated[int, Query(ge=1, le=1000)]
@@ -24,22 +24,22 @@ _SMALLEST, _LARGEST = UUID(int=0), UUID(int=2**128 - 1)
 
 def newest_first(cursor: str | None) -> UUID:
     """The id before which a list of the newest first goes on. Raises HttpRefusal 400 cursor-malformed."""
-    return _LARGEST if cursor is None else _uuid(cursors.unwrap(cursor, 1)[0])
+    return _LARGEST if cursor is None else _uuid(pagination.unwrap(cursor, 1)[0])
 
 
 def most_urgent_first(cursor: str | None) -> referrals.Place:
     """Raises HttpRefusal 400 cursor-malformed."""
     if cursor is None:
         return 0, _EVER, _SMALLEST
-    rank, *rest = cursors.unwrap(cursor, 3)
+    rank, *rest = pagination.unwrap(cursor, 3)
     if rank not in {"0", "1"}:
-        raise cursors.malformed()
-    return int(rank), *cursors.place(cursors.wrap(*rest))
+        raise pagination.malformed()
+    return int(rank), *pagination.place(pagination.wrap(*rest))
 
 
 def oldest_first(cursor: str | None) -> timeline.Place:
     """Raises HttpRefusal 400 cursor-malformed."""
-    return (_EVER, _SMALLEST) if cursor is None else cursors.place(cursor)
+    return (_EVER, _SMALLEST) if cursor is None else pagination.place(cursor)
 
 
 def of_newest(found: Sequence[Referral], limit: int, policy: Policy, now: datetime) -> Page[ReferralView]:
@@ -55,11 +55,11 @@ def of_most_urgent(found: Sequence[Referral], limit: int, policy: Policy, now: d
 
 def _page(found: Sequence[Referral], limit: int, policy: Policy, now: datetime, *place: object) -> Page[ReferralView]:
     items = [ReferralView.of(each, policy, now) for each in found]
-    return Page[ReferralView](items=items, next=cursors.wrap(*place) if len(found) == limit else None)
+    return Page[ReferralView](items=items, next=pagination.wrap(*place) if len(found) == limit else None)
 
 
 def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as problem:
-        raise cursors.malformed() from problem
+        raise pagination.malformed() from problem

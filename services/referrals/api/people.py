@@ -7,25 +7,25 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.referrals.api import bodies, pages
-from services.referrals.api.callers import Staff, Triager, TriagerOrLead
+from services.referrals.api import pages, requests
+from services.referrals.api.auth import Staff, Triager, TriagerOrLead
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.referral import EntryView, page_of
-from services.referrals.api.views import ReferralView
+from services.referrals.api.responses import ReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import BornInFuture, NothingToRevise, Person, PersonNotFound
-from services.referrals.handlers.intake import today
 from services.referrals.handlers.people import revise_record
+from services.referrals.handlers.receive import today
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
-from shared.kernel.at import At
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+from shared.kernel.target import At
 from shared.persistence.transaction import Transaction
-from shared.web.answers import Page, VersionedView, View, answer
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Page, VersionedView, View, answer
 
 router = APIRouter(prefix="/people", tags=["people"])
 
@@ -79,7 +79,7 @@ class PersonPageView(PersonView):
     response_model=PersonPageView,
     responses=problems(PersonNotFound, InvalidNhsNumber),
 )
-async def search_people(body: bodies.Search, caller: Triager, unit: Unit) -> HttpResponse:
+async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> HttpResponse:
     """Find a person by NHS number."""
     number = parse_nhs_number(body.nhs_number)
     async with unit.transaction(caller) as tx:
@@ -105,7 +105,7 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
     response_model=PersonView,
     responses=problems(PersonNotFound, NothingToRevise, BornInFuture, VersionConflict),
 )
-async def revise(person_id: UUID, body: bodies.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def revise(person_id: UUID, body: requests.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct what is recorded about a person; every service gets the new record."""
     async with unit.transaction(caller) as tx:
         person = await revise_record(At(person_id, version), body.command(), tx=tx)

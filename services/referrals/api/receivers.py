@@ -5,19 +5,19 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.referrals.api import bodies, pages
-from services.referrals.api.callers import Receiver
+from services.referrals.api import pages, requests
+from services.referrals.api.auth import Receiver
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.views import ReferralView
+from services.referrals.api.responses import ReferralView
 from services.referrals.domain.access import ReceiverAnswersItself
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
-from shared.kernel.at import At
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.web.answers import Page, answer
+from shared.kernel.target import At
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.request import IfMatch, Unit
+from shared.web.responses import Page, answer
 
 router = APIRouter()
 
@@ -41,7 +41,7 @@ async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch,
 
 
 @router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=ReferralView, responses=problems(*_ANY))
-async def return_referral(referral_id: UUID, body: bodies.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+async def return_referral(referral_id: UUID, body: requests.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """Back to the Community Point of Access, which finds another way; never to the referrer."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.return_referral(At(referral_id, version), body.command(), tx=tx)
@@ -49,7 +49,7 @@ async def return_referral(referral_id: UUID, body: bodies.Return, caller: Receiv
 
 
 @router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=ReferralView, responses=problems(*_ANY))
-async def close_referral(referral_id: UUID, body: bodies.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+async def close_referral(referral_id: UUID, body: requests.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """It ended, and the referrer sees how."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.close_referral(At(referral_id, version), body.command(), tx=tx)

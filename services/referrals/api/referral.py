@@ -9,10 +9,10 @@ from fastapi import Response as HttpResponse
 
 from services.referrals import commands
 from services.referrals.api import pages
-from services.referrals.api.callers import Involved, Receiver
-from services.referrals.api.following import followed
+from services.referrals.api.auth import Involved, Receiver
 from services.referrals.api.pages import Cursor, LongLimit
-from services.referrals.api.views import FollowedReferralView
+from services.referrals.api.presenter import followed
+from services.referrals.api.responses import FollowedReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import Referral, ReferralNotFound, possible
@@ -21,11 +21,11 @@ from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved
-from shared.kernel.transitions import Transitions
-from shared.web import cursors
-from shared.web.answers import Action, Page, View, actions, answer
+from shared.kernel.state_table import Transitions
+from shared.web import pagination
+from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.request import Unit
+from shared.web.responses import Action, Page, View, actions, answer
 
 router = APIRouter()
 
@@ -118,7 +118,7 @@ async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> Ht
 
 
 def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
-    more = cursors.cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
+    more = pagination.cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
     return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
 
 

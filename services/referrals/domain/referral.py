@@ -52,7 +52,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
-from shared.kernel.transitions import Transitions, Trigger, require, transition
+from shared.kernel.state_table import Transitions, Trigger, require, transition
 
 #: The owner of everything that no receiver has accepted.
 POINT_OF_ACCESS = "community-point-of-access"

@@ -6,7 +6,7 @@ from services.referrals.domain import deadlines
 from services.referrals.domain.referral import Due
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
-from shared.persistence.timers import Timer
+from shared.persistence.deadlines import Timer
 
 
 async def before_due(coming: Sequence[Timer], *, tx: Tx) -> None:

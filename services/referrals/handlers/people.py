@@ -3,11 +3,11 @@
 from services.referrals.commands import ReviseRecord
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
-from services.referrals.handlers.intake import today
+from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons
 from services.referrals.store.tables import Tx
-from shared.kernel.at import At
+from shared.kernel.target import At
 
 
 async def revise_record(at: At, command: ReviseRecord, *, tx: Tx) -> Person:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
-from services.referrals.domain import ending, routing
+from services.referrals.domain import closure, routing
 from services.referrals.domain.referral import Occurrence, Referral, possible
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
@@ -142,7 +142,7 @@ async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | N
     await _accept(referral_id, route, tx, answered)
     referral = await _found(referral_id, tx)
     if referral is not None and CloseReferral in possible(referral):
-        await referrals.save(tx, ending.close(referral, CloseReferral(outcome), tx.now))
+        await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now))
 
 
 async def _with_receiver(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None) -> Referral | None:

@@ -1,14 +1,14 @@
 """What is done to a referral by people."""
 
 from services.referrals import commands
-from services.referrals.domain import access, ending, person, routing, triage
+from services.referrals.domain import access, closure, person, routing, triage
 from services.referrals.domain.referral import Referral
-from services.referrals.handlers.intake import today
+from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons, seen
 from services.referrals.store.referrals import has_joined, person_of, referrals
 from services.referrals.store.tables import Tx
-from shared.kernel.at import At
+from shared.kernel.target import At
 
 
 async def triage_referral(at: At, command: commands.TriageReferral, *, tx: Tx) -> Referral:
@@ -69,11 +69,11 @@ async def return_referral(at: At, command: commands.ReturnReferral, *, tx: Tx) -
 async def close_referral(at: At, command: commands.CloseReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_receiver(referral, tx.actor, commands.CloseReferral)
-    return await referrals.save(tx, ending.close(referral, command, tx.now))
+    return await referrals.save(tx, closure.close(referral, command, tx.now))
 
 
 async def cancel_referral(at: At, command: commands.CancelReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_referrer(referral, tx.actor)
     others_rely = not access.is_triager(tx.actor) and await has_joined(tx, referral.id)
-    return await referrals.save(tx, ending.cancel(referral, command, has_joined=others_rely, now=tx.now))
+    return await referrals.save(tx, closure.cancel(referral, command, has_joined=others_rely, now=tx.now))

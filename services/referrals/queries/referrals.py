@@ -13,7 +13,7 @@ from services.referrals.domain.referral import AT_POINT_OF_ACCESS, OPEN, Referra
 from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Route
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 _BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
 from services.referrals.store.timeline import NOTED
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Reader, Statement
 
 #: Events of one transaction share an instant; their ids are ordered by the time at which they were made.

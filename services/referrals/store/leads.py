@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 LEAD = sa.Table(

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.aggregates import Aggregates
+from shared.persistence.repository import Aggregates
 from shared.persistence.statements import Reader
 
 PERSON = sa.Table(

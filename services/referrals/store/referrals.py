@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from services.referrals.domain.referral import IN_HAND, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.aggregates import Aggregates
-from shared.persistence.platform import INSTANT
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 REFERRAL = sa.Table(

@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from services.referrals.domain import Policy
-from shared.persistence.platform import metadata, platform_tables
+from shared.persistence.schema import metadata, platform_tables
 from shared.persistence.transaction import Transaction
 
 Tx: TypeAlias = Transaction[Policy]

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.persistence.platform import INSTANT
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
 NOTED = sa.Table(

@@ -1,7 +1,21 @@
 """One module for each row of the table, or two rows where they share their work; `ALL` is their order."""
 
 from tests.bench.scenario import Scenario
-from tests.bench.scenarios import batch, catching_up, delivery, feed, growth, idle, intake, reads, relay, response, risk, streams, timers
+from tests.bench.scenarios import (
+    batch,
+    consumer_catch_up,
+    delivery,
+    feed,
+    growth,
+    idle,
+    intake,
+    reads,
+    relay,
+    response,
+    risk,
+    streams,
+    timers,
+)
 
 ALL: tuple[Scenario, ...] = (
     intake.SCENARIO,
@@ -12,7 +26,7 @@ ALL: tuple[Scenario, ...] = (
     feed.SCENARIO,
     timers.SCENARIO,
     relay.SCENARIO,
-    catching_up.SCENARIO,
+    consumer_catch_up.SCENARIO,
     risk.SCENARIO,
     streams.SCENARIO,
     reads.SCENARIO,

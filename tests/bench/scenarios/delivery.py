@@ -7,10 +7,10 @@ from math import inf
 
 from shared.messaging import topics
 from shared.messaging.topics import TopicDeclaration
-from tests.bench import listening
-from tests.bench.copies import copies, unsent
+from tests.bench import listeners
+from tests.bench.bulk_rows import copies, unsent
 from tests.bench.figures import Figure, Run, delays
-from tests.bench.listening import Instants
+from tests.bench.listeners import Instants
 from tests.bench.processes import spending
 from tests.bench.scenario import Scenario
 from tests.bench.stage import Bench, Stage
@@ -27,10 +27,10 @@ _NOTICED_SECONDS = 12.0
 async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
     async with bench.stage() as stage:
         write, dsn = unsent(await one_event(stage), "referrals"), stage.product.addresses.database_url
-        await stage.apart(listening.write, dsn, write, _ROWS_PER_SECOND, bench.pick(2.0, 20.0))
+        await stage.apart(listeners.write, dsn, write, _ROWS_PER_SECOND, bench.pick(2.0, 20.0))
         for _ in range(bench.runs):
             async with _listening(stage, TOPIC) as heard:
-                written = await stage.apart(listening.write, dsn, write, _ROWS_PER_SECOND, bench.pick(5.0, 12.0, 30.0))
+                written = await stage.apart(listeners.write, dsn, write, _ROWS_PER_SECOND, bench.pick(5.0, 12.0, 30.0))
                 await stage.quiet()
             yield _between(written, heard.result())
 
@@ -73,7 +73,7 @@ async def one_event(stage: Stage) -> str:
 
 
 def _listening(stage: Stage, topic: str) -> AbstractAsyncContextManager["asyncio.Task[Instants]"]:
-    return stage.along(listening.hear, stage.product.addresses.kafka_bootstrap, stage.product.layout.prefix + topic)
+    return stage.along(listeners.hear, stage.product.addresses.kafka_bootstrap, stage.product.layout.prefix + topic)
 
 
 def _between(committed: Instants, heard: Instants) -> Run:

@@ -6,9 +6,9 @@ from math import inf
 from typing import Any
 from uuid import UUID
 
-from infra.demo.calendar import day
-from infra.shifted_clock import jump
-from tests.bench.copies import copies, upto, uuid
+from infra.demo.story_dates import day
+from infra.dev_stack.clock_offset import jump
+from tests.bench.bulk_rows import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import change
 from tests.bench.processes import spending

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from itertools import pairwise
 
-from tests.bench.copies import copies, told, upto, uuid
+from tests.bench.bulk_rows import copies, told, upto, uuid
 from tests.bench.figures import Figure, Run, percentile
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.reads import read

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from infra.quiet import open_work
+from infra.dev_stack.drain import open_work
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
 from tests.bench.scenario import Scenario, answers

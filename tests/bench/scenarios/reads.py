@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from infra.serve import token
+from infra.dev_stack.serve import token
 from tests.bench.figures import Figure, Run, percentile
 from tests.bench.load import Request
 from tests.bench.people import get

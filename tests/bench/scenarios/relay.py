@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from time import perf_counter
 
-from infra.local.progress import timed
-from tests.bench.copies import copies, unsent, upto, uuid
+from infra.dev_stack.local.progress import timed
+from tests.bench.bulk_rows import copies, unsent, upto, uuid
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
 from tests.bench.scenario import Scenario

@@ -12,10 +12,10 @@ from time import perf_counter
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from infra.keys import make
-from infra.local.stack import Stack
-from infra.migrate import drop_roles, migrate
-from infra.risk import import_risk
+from infra.deploy.migrate import drop_roles, migrate
+from infra.dev_stack.dev_secrets import make
+from infra.dev_stack.local.stack import Stack
+from infra.operations.risk_import import import_risk
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk_file import Reason
 from services.mdt.domain.risk_import import RiskImport
@@ -27,8 +27,8 @@ from shared.persistence.database import Database, connect
 from tests.bench.figures import Figure, Run
 from tests.bench.scenario import Scenario
 from tests.bench.stage import Bench
+from tests.builders.context_app import secrets_of
 from tests.builders.population import TABLE_14, Resident, later, population, write
-from tests.builders.running import secrets_of
 
 _BARE_TABLE = "CREATE TABLE bare (nhs_number text, practice text, ratio numeric, level smallint, valid_from date)"
 _BARE, _FIRST, _MOVED, _AGAIN = "bare COPY", "first import", "import in which few move", "the same file again"

@@ -7,7 +7,7 @@ from math import inf
 
 from services.navigation.domain.navigator import id_of
 from tests.bench import streams
-from tests.bench.copies import copies, upto
+from tests.bench.bulk_rows import copies, upto
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import put
 from tests.bench.processes import memory

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from time import perf_counter
 
-from tests.bench.copies import copies, upto, uuid
+from tests.bench.bulk_rows import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import routing, triaged

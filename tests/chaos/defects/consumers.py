@@ -5,16 +5,16 @@ from typing import Any
 
 from mode import OneForOneSupervisor
 
-from infra.verify.verdict import Verdict
-from services.rapid_care import agents
+from infra.operations.verify.verdict import Verdict
+from services.rapid_care import subscriptions
 from shared.contracts.envelope import Record
 from shared.kernel.actor import SYSTEM
-from shared.messaging.consumer import Consumer
-from shared.messaging.intake import Intake
+from shared.messaging.event_processor import Intake
+from shared.messaging.inbound.consumer import Consumer
 from shared.persistence import inbox
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
-from tests.chaos.defects.ground import Ground, consume, doing, relaying
+from tests.chaos.defects.stack import Ground, consume, doing, relaying
 
 #: What reaches Rapid Care.
 URGENT: dict[str, Any] = {"route": "rapid-care", "service": "rapid-care", "urgency": "urgent", "reason": "urgent-deterioration"}
@@ -62,12 +62,12 @@ async def acknowledged_before_applied(ground: Ground, *, is_seeded: bool) -> Ver
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         ground.raising("rapid_care.inbox", _ADMINISTRATOR, times=1),
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database, kind)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.WIRING, care.context.database, kind)),
     ):
         await desk.routed(**URGENT)
         await desk.routed(nhs_number=SOMEBODY_ELSE, **URGENT)
         await ground.until("rapid_care.inbox", count=3 if is_seeded else 4)
-        await ground.until_read(agents.WIRING.context)
+        await ground.until_read(subscriptions.WIRING.context)
         return await ground.judge(desk.context.clock)
 
 
@@ -78,7 +78,7 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         doing(
             relaying(ground, "referrals", desk.context.database),
-            consume(ground, agents.WIRING, care.context.database, intake=InboxUnasked if is_seeded else Intake),
+            consume(ground, subscriptions.WIRING, care.context.database, intake=InboxUnasked if is_seeded else Intake),
         ),
     ):
         await desk.routed(**URGENT)
@@ -87,5 +87,5 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         await care.do(response["id"], "decline", reason="capacity")
         await ground.owner.execute("INSERT INTO referrals.outbox SELECT seq FROM referrals.event")
         await ground.until_sent("referrals")
-        await ground.until_read(agents.WIRING.context)
+        await ground.until_read(subscriptions.WIRING.context)
         return await ground.judge(desk.context.clock)

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from infra.verify.verdict import Verdict
-from services.rapid_care import agents
-from shared.messaging.timekeeper import Timekeeper
-from shared.persistence import timers
-from shared.persistence.failures import INFRASTRUCTURE
+from infra.operations.verify.verdict import Verdict
+from services.rapid_care import subscriptions
+from shared.messaging.deadline_scheduler import Timekeeper
+from shared.persistence import deadlines
+from shared.persistence.errors import INFRASTRUCTURE
 from tests.builders.rapid_care import RapidCare, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
-from tests.chaos.defects.ground import Ground, consume, doing, relaying
+from tests.chaos.defects.stack import Ground, consume, doing, relaying
 
 _ADMINISTRATOR = "57P01"
 
@@ -24,11 +24,11 @@ class SettlesAfterwards(Timekeeper):
 
     async def _together(self) -> int:
         async with self._database.transaction() as tx:
-            due = await timers.due(tx, self._beat.batch, self._waiting())
+            due = await deadlines.due(tx, self._beat.batch, self._waiting())
             for timer in due:
                 await self._fire(timer, tx)
         async with self._database.transaction() as tx:
-            await timers.settle(tx, due)
+            await deadlines.settle(tx, due)
         return len(due)
 
 
@@ -38,11 +38,11 @@ class LooksAhead(Timekeeper):
     async def _together(self) -> int:
         async with self._database.transaction() as tx:
             now, tx.now = tx.now, tx.now + timedelta(minutes=5)
-            due = await timers.due(tx, self._beat.batch, self._waiting())
+            due = await deadlines.due(tx, self._beat.batch, self._waiting())
             tx.now = now
             for timer in due:
                 await self._fire(timer, tx)
-            await timers.settle(tx, due)
+            await deadlines.settle(tx, due)
         return len(due)
 
 
@@ -52,7 +52,7 @@ async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
         care.context.clock.advance(timedelta(hours=3))
         kind = SettlesAfterwards if is_seeded else Timekeeper
         async with ground.raising("rapid_care.timer", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
-            await _act_twice(care, kind(care.context.database, agents.WIRING))
+            await _act_twice(care, kind(care.context.database, subscriptions.WIRING))
         return await ground.judge(care.context.clock)
 
 
@@ -62,7 +62,7 @@ async def breached_early(ground: Ground, *, is_seeded: bool) -> Verdict:
         kind = LooksAhead if is_seeded else Timekeeper
         for passes in (timedelta(minutes=118), timedelta(minutes=10)):
             care.context.clock.advance(passes)
-            await kind(care.context.database, agents.WIRING).act()
+            await kind(care.context.database, subscriptions.WIRING).act()
         return await ground.judge(care.context.clock)
 
 
@@ -72,7 +72,7 @@ async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, agents.WIRING, care.context.database)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.WIRING, care.context.database)),
     ):
         await desk.routed(**URGENT)
         await ground.until("rapid_care.response")

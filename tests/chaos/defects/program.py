@@ -12,10 +12,10 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from shared.deployment import Deployment
-from shared.messaging.relay import Relay
+from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
 from tests.chaos.defects.relays import HastyRelay
-from tests.integration.platform.worker import Fate
+from tests.integration.shared.worker_main import Fate
 
 _FATE = Fate(*sys.argv[2:])
 

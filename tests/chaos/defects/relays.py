@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from shared.messaging.relay import Relay
+from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
 
 _AFTER = "SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"

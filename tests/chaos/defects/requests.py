@@ -6,14 +6,14 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from infra.verify.verdict import Verdict
+from infra.operations.verify.verdict import Verdict
 from shared.kernel.ids import new_id
+from shared.persistence.batching.group_commit import Together
 from shared.persistence.database import Database, Handle
 from shared.persistence.idempotency import claim_all
-from shared.persistence.together import Together
 from shared.persistence.transaction import Once
 from tests.builders.referrals import MONDAY, Desk, a_body, referrals
-from tests.chaos.defects.ground import Ground
+from tests.chaos.defects.stack import Ground
 
 _ADMINISTRATOR, _KEY = "57P01", "asked-once"
 _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.verify.verdict import Verdict
-from tests.chaos.defects import consumers, copies, deadlines, requests, sending
-from tests.chaos.defects.ground import Ground
+from infra.operations.verify.verdict import Verdict
+from tests.chaos.defects import consumers, deadlines, outbox, projections, requests
+from tests.chaos.defects.stack import Ground
 
 
 class Scenario(Protocol):
@@ -54,14 +54,14 @@ DEFECTS = (
         "a cursor on the event's number",
         "a relay that sends what has a higher number than what it sent last",
         "the transaction that drew its numbers first commits last",
-        sending.cursor,
+        outbox.cursor,
         (SENT, APPLIED),
     ),
     Defect(
         "delete before send",
         "a relay that takes rows out of the outbox and then sends them",
         "SIGKILL between the two; another relay goes on",
-        sending.delete_before_send,
+        outbox.delete_before_send,
         (SENT, APPLIED),
     ),
     Defect(
@@ -89,14 +89,14 @@ DEFECTS = (
         "two relays",
         "two relays that both lead and share the outbox with SKIP LOCKED",
         "one is slow with an aggregate's first event in its hands",
-        sending.two_relays,
+        outbox.two_relays,
         (IN_ORDER,),
     ),
     Defect(
         "a lost number of a feed",
         "entries of a feed numbered by a sequence of the database",
         "a transaction that entered a task is rolled back and done again",
-        copies.lost_number,
+        projections.lost_number,
         (FEED,),
     ),
     Defect(
@@ -110,7 +110,7 @@ DEFECTS = (
         "a stale copy after a merge",
         "a wiring whose handler keeps what it heard first of a person",
         "a second referral joins the first and tells more",
-        copies.stale_copy,
+        projections.stale_copy,
         (COPY,),
     ),
 )

@@ -7,12 +7,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.mdt import CaseListed, CaseReferred, RiskLevelCrossed, RiskScreened, RiskWatchEnded
 from shared.kernel.ids import new_id
+from tests.builders.context_app import Running
 from tests.builders.mdt import a_person_record, act, mdt, read
 from tests.builders.population import BAD_LINES, HEADER
-from tests.builders.running import Running
 
 DALE = "9990548609"
 FIRST = date(2015, 1, 31)

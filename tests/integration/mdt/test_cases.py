@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
@@ -25,8 +25,8 @@ from shared.contracts.mdt import (
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
+from tests.builders.context_app import repeated
 from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, act, mdt, read
-from tests.builders.running import repeated
 
 
 async def test_only_a_referral_routed_to_the_meeting_becomes_a_case_and_only_once(owner_url: str, keys: Keys) -> None:

@@ -4,15 +4,15 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.mdt.api import router
 from services.mdt.domain import care_plan, case, lead, meeting
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.ids import new_id
-from shared.kernel.transitions import Transitions
-from shared.web.answers import Action
+from shared.kernel.state_table import Transitions
+from shared.web.responses import Action
+from tests.builders.context_app import Running
 from tests.builders.mdt import STAFF, Patient, a_person_record, act, mdt, meetings, read
-from tests.builders.running import Running
 
 TABLES = [meeting.MEETING, case.CASE, care_plan.CARE_PLAN, lead.LEAD]
 

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.mdt.domain import lead as domain
 from services.mdt.domain.lead import LeadAlreadyActive
-from services.mdt.domain.notice import Kind
+from services.mdt.domain.notification import Kind
 from services.mdt.domain.policy import Policy
 from services.mdt.store.lead import save_leads
-from services.mdt.store.notice import tell
+from services.mdt.store.notification import tell
 from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
 from shared.kernel.ids import PersonId, new_id
+from tests.builders.context_app import Running
 from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, act, mdt, read
 from tests.builders.mdt_states import a_lead_of
-from tests.builders.running import Running
 
 NURSE, OTHER = "clch-community-nurse-1", "clch-community-nurse-2"
 NURSES = [{"professional_id": name, "role": "community-nurse", "organisation": "CLCH"} for name in (NURSE, OTHER)]

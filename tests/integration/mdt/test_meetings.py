@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from infra.keys import Keys
-from services.mdt.handlers.diary import ensure_meetings
+from infra.dev_stack.dev_secrets import Keys
+from services.mdt.handlers.schedule import ensure_meetings
 from services.mdt.store import meeting as store
 from shared.clock import LONDON
 from shared.contracts.codes import Urgency
@@ -22,8 +22,8 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseEscalated
 from shared.kernel.ids import new_id
+from tests.builders.context_app import Running
 from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, act, hold, mdt, meetings, read
-from tests.builders.running import Running
 
 
 @pytest.mark.acceptance("mdt-1")

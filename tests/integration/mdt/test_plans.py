@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import ReviewTrigger, RiskLevel, TaskKind
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
@@ -23,8 +23,8 @@ from shared.contracts.mdt import (
 from shared.contracts.navigation import TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id
+from tests.builders.context_app import Running, repeated
 from tests.builders.mdt import Patient, a_discussion, act, an_action, mdt, read
-from tests.builders.running import Running, repeated
 
 NURSE = "clch-community-nurse-1"
 CLOSED = ResponseClosed(referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004)

@@ -11,19 +11,19 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.domain.table_16 import Standing
 from services.mdt.handlers.risk import Step, import_scores
 from services.mdt.queries.risk import import_report
-from services.mdt.store.standing import standing_of, standings
+from services.mdt.store.risk_standing import standing_of, standings
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.persistence.transaction import Cause
+from tests.builders.context_app import TABLES, Running
 from tests.builders.mdt import mdt
 from tests.builders.population import HEADER, later, population, write
-from tests.builders.running import TABLES, Running
-from tests.patience import LONGEST_WAIT
+from tests.timeouts import LONGEST_WAIT
 
 DALE, ANOTHER = "9990548609", "9000000009"
 FIRST = date(2014, 12, 1)
@@ -262,7 +262,7 @@ async def _take_as_soon_as_may_be(context: Running, content: bytes) -> RiskImpor
 
 async def _killed(step: Step, file: Path, url: str) -> int | None:
     """The exit code of a process that imports the file and dies when it comes to the step."""
-    words = [sys.executable, "-m", "tests.integration.mdt.dying_import", url, str(file), step.value]
+    words = [sys.executable, "-m", "tests.integration.mdt.import_process", url, str(file), step.value]
     process = await asyncio.create_subprocess_exec(*words, cwd=Path(__file__).parents[3])
     return await process.wait()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.mdt.handlers.risk import import_scores
 from shared.persistence.transaction import Cause
 from tests.builders.mdt import mdt

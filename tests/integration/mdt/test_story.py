@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import ReviewTrigger
 from shared.contracts.mdt import (
     CarePlanAgreed,

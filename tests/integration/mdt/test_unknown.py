@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
 from tests.builders.mdt import MONDAY, mdt
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.mdt.commands import DiscussCase, HoldMeeting, ReferCase, ScreenCase
 from services.mdt.domain.case import Case
 from services.mdt.domain.meeting import MeetingNotFound
@@ -17,11 +17,11 @@ from services.mdt.store.case import listed_cases
 from services.mdt.store.meeting import meetings
 from shared.contracts.codes import Locality, ScreeningOutcome
 from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld
-from shared.kernel.at import At
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.target import At
+from tests.builders.context_app import Running
 from tests.builders.mdt import MONDAY, mdt
 from tests.builders.mdt_states import POLICY, a_proposal, an_agreed_action, what_was_agreed
-from tests.builders.running import Running
 
 CASES, WEEKS = 233, 52
 #: Nobody here was scored; reviewed as at level 2, the year has room for everybody.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (

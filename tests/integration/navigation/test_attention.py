@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import CaseRedirected, Destination
 from shared.kernel.ids import new_id

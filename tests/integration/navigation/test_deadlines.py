@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskEscalated, TaskOverdue, TaskRescheduled
 from tests.builders.navigation import NAVIGATOR, OTHER, an_action, at, navigation

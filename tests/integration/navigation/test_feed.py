@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, a_step_down, an_action, navigation
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.navigation.commands import FulfilTask
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import task as handlers
@@ -14,8 +14,8 @@ from services.navigation.store.navigator import roster
 from services.navigation.store.tables import Tx
 from shared.contracts.navigation import TaskOutcome
 from shared.kernel.actor import Actor
-from shared.kernel.at import At
 from shared.kernel.ids import new_id
+from shared.kernel.target import At
 from shared.persistence.transaction import Cause
 from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, navigation
 

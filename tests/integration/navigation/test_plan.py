@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Role, TaskKind
 from shared.contracts.mdt import CarePlanClosed
 from shared.contracts.navigation import (
@@ -20,6 +20,7 @@ from shared.contracts.navigation import (
     TaskRescheduled,
 )
 from shared.kernel.ids import new_id
+from tests.builders.context_app import repeated
 from tests.builders.navigation import (
     LEAD,
     NAVIGATOR,
@@ -33,7 +34,6 @@ from tests.builders.navigation import (
     mr_dales_record,
     navigation,
 )
-from tests.builders.running import repeated
 
 
 @pytest.mark.acceptance("navigation-1")

@@ -7,14 +7,14 @@ from typing import Any
 
 import httpx
 
-from infra.keys import Keys
-from services.navigation import agents
+from infra.dev_stack.dev_secrets import Keys
+from services.navigation import subscriptions
 from services.navigation.domain.policy import Policy
 from shared.contracts.navigation import TaskAcknowledged, TaskAssigned, TaskCreated, TaskEscalated
 from shared.kernel.ids import new_id
-from shared.messaging.intake import Intake
+from shared.messaging.event_processor import Intake
+from tests.builders.context_app import arrived
 from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, an_agreed_plan, navigation
-from tests.builders.running import arrived
 
 THIRD = "clch-navigator-3"
 
@@ -29,7 +29,7 @@ async def gap_free(desk: Navigation) -> bool:
 
 def intakes(desk: Navigation, number: int) -> list[Intake]:
     """So many consumers of navigation."""
-    return [Intake(desk.context.database, agents.WIRING) for _ in range(number)]
+    return [Intake(desk.context.database, subscriptions.WIRING) for _ in range(number)]
 
 
 def a_record(desk: Navigation, event: Any) -> Any:

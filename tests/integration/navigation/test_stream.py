@@ -9,14 +9,14 @@ from datetime import timedelta
 
 import pytest
 
-from infra.keys import Keys
-from infra.local.stack import StackAddresses
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.stack import StackAddresses
 from services.navigation.api.streams import Streams
 from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, a_step_down, an_action, navigation
 from tests.conftest import Common
-from tests.integration.navigation.serving import Served, events, served
-from tests.patience import LONGEST_WAIT
+from tests.integration.navigation.stream_server import Served, events, served
+from tests.timeouts import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
 

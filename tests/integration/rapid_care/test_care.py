@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import StepDown
 from shared.contracts.event import Event

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.rapid_care import (
     ResponseAtRisk,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import DeclineReason, ResponseAccepted, ResponseAssigned, ResponseDeclined, ResponseRequested

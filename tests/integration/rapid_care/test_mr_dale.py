@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care.domain.response import Status
 from shared.contracts.rapid_care import ResponseAssigned, ResponseAtRisk, ResponseAvoidanceConfirmed, ResponseBreached, ResponseClosed
 from shared.kernel.ids import new_id

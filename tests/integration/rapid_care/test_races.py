@@ -9,14 +9,14 @@ from uuid import UUID
 
 import httpx
 
-from infra.keys import Keys
-from services.rapid_care import agents
+from infra.dev_stack.dev_secrets import Keys
+from services.rapid_care import subscriptions
 from services.rapid_care.domain.response import Status
 from shared.contracts.rapid_care import ResponseAccepted, ResponseBreachCleared, ResponseBreached, ResponseContacted, ResponseRequested
 from shared.kernel.ids import new_id
-from shared.messaging.intake import Intake
+from shared.messaging.event_processor import Intake
+from tests.builders.context_app import arrived, repeated
 from tests.builders.rapid_care import RapidCare, a_routed_referral, at, rapid_care
-from tests.builders.running import arrived, repeated
 
 _WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
@@ -100,7 +100,7 @@ async def test_one_event_taken_in_twice_at_once_makes_one_response(owner_url: st
         database = care.context.database
         record = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets)
 
-        await asyncio.gather(*(Intake(database, agents.WIRING).apply([each]) for each in repeated(record, 4)))
+        await asyncio.gather(*(Intake(database, subscriptions.WIRING).apply([each]) for each in repeated(record, 4)))
 
         assert len(await care.context.published(ResponseRequested)) == 1
         assert await database.pool.fetchval("SELECT count(*) FROM response") == 1
@@ -124,6 +124,6 @@ async def test_referrals_taken_in_at_once_are_each_counted(owner_url: str, keys:
         database = care.context.database
         records = [arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets) for _ in range(6)]
 
-        await asyncio.gather(*(Intake(database, agents.WIRING).apply([record]) for record in records))
+        await asyncio.gather(*(Intake(database, subscriptions.WIRING).apply([record]) for record in records))
 
         assert await database.pool.fetchval("SELECT referrals FROM month") == 6

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.event import Event
 from shared.contracts.rapid_care import ResponseAccepted
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.referrals import (
     PersonRecordRecorded,
     ReferralCancelled,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
 from shared.contracts.rapid_care import ResponseRequested

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.keys import Keys
+from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Locality, PlaceOfCare, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import (

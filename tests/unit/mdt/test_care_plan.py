@@ -23,7 +23,7 @@ from shared.contracts.mdt import (
     CarePlanRevised,
 )
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.transitions import Trigger
+from shared.kernel.state_table import Trigger
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_plan, a_version, an_agreed_action
 
 TODAY = date(2015, 3, 4)

@@ -15,7 +15,7 @@ from shared.contracts.mdt import Destination, FindingDestination
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
-from shared.kernel.transitions import Transitions, Trigger
+from shared.kernel.state_table import Transitions, Trigger
 from tests.builders.mdt_states import (
     POLICY,
     STARTS_AT,

@@ -31,7 +31,7 @@ from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
-from shared.kernel.transitions import Transitions, Trigger, name_of
+from shared.kernel.state_table import Transitions, Trigger, name_of
 from tests.builders.navigation import OTHER, POLICY, a_navigator, a_task, at
 
 NOW = at("15:00")

@@ -20,7 +20,7 @@ from shared.contracts.codes import TaskKind
 from shared.kernel.ids import new_id
 from shared.persistence.database import Database
 from tests.builders.navigation import NAVIGATOR, at
-from tests.patience import LONGEST_WAIT
+from tests.timeouts import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
 TRACE = ContextVar("trace", default="nobody's")

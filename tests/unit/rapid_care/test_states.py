@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.rapid_care.agents import WIRING
 from services.rapid_care.commands import (
     AcceptResponse,
     AgreePackage,
@@ -21,12 +20,13 @@ from services.rapid_care.commands import (
 from services.rapid_care.domain import care, clock, dispatch
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Occurrence, Response, Status
+from services.rapid_care.subscriptions import WIRING
 from shared.contracts.codes import StepDown
 from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
-from shared.kernel.transitions import Trigger, permitted
+from shared.kernel.state_table import Trigger, permitted
 from tests.builders.rapid_care import a_clinician, a_response, a_routed_referral, at
 
 POLICY = Policy()

@@ -11,7 +11,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.referral import ENDED, OPEN, REFERRAL, Due, Occurrence, Referral, Status, live_deadline, owner, possible
 from shared.contracts.referrals import Route
 from shared.kernel.errors import IllegalTransition
-from shared.kernel.transitions import Trigger, name_of
+from shared.kernel.state_table import Trigger, name_of
 from tests.builders.referrals import MONDAY, a_referral, moves
 
 MOVES = moves(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())

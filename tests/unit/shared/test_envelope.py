@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.encryption import KeyRing
 from shared.contracts.envelope import Envelope, Record, Undecodable, decode, encode, read_envelope, to_headers, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import registry
-from shared.contracts.sealing import KeyRing
 from shared.kernel.ids import new_id
 
 RING = KeyRing({"one": bytes(range(32))}, "one")

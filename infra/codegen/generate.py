@@ -1,0 +1,42 @@
+"""`python -m infra.codegen.generate` writes the generated files; with `--check` it only says which are stale, and fails if any is."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from infra.codegen.asyncapi import asyncapi
+from infra.codegen.catalogue import catalogue
+from infra.codegen.contracts import examples, schemas
+from infra.codegen.states import states
+
+#: In this order: the catalogue shows the examples.
+MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (schemas, examples, catalogue, asyncapi, states)
+FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"))
+
+
+def stale() -> list[Path]:
+    """Files that are not what the code says, or that nothing in the code asks for."""
+    wanted = {path: text for make in MAKERS for path, text in make().items()}
+    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    return changed + [path for folder in FOLDERS for path in folder.glob("*") if path not in wanted]
+
+
+def write() -> None:
+    for make in MAKERS:
+        for path, text in make().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
+def main() -> int:
+    if "--check" not in sys.argv:
+        write()
+        return 0
+    found = stale()
+    for path in found:
+        print(f"stale: {path} (run `make generate`)")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""docs/states/<context>.md: the state tables that guard the commands, printed."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from infra.contexts import CONTEXTS
+from shared.kernel.state_table import Transition, Transitions, Trigger, name_of
+from shared.web.dependencies import ScopeCheck
+
+FOLDER = Path("docs/states")
+_HEAD = "| in the states | command, deadline or event | leads to | emits | who may |\n|---|---|---|---|---|\n"
+
+
+def states() -> Mapping[Path, str]:
+    return {FOLDER / f"{context}.md": _page(context) for context in CONTEXTS}
+
+
+def tables(context: str) -> dict[str, Transitions]:
+    """Name to table: `RESPONSE` of Rapid Care."""
+    return {name: value for module in _domain(context) for name, value in vars(module).items() if _is_table(value)}
+
+
+def scopes(context: str) -> dict[str, tuple[str, ...]]:
+    """Command to the scopes that may give it, from the route that is named like it."""
+    router: APIRouter = importlib.import_module(f"services.{context}.api").router
+    return {route.name: _scopes(route.original_route) for route in iter_route_contexts(router.routes) if route.name}
+
+
+def _page(context: str) -> str:
+    who = scopes(context)
+    parts = [f"# States of {context}\n\nGenerated from `services/{context}/domain` by `make generate`.\n"]
+    for name, table in tables(context).items():
+        parts.append(f"\n## {name.capitalize().replace('_', ' ')}\n\n{_HEAD}")
+        parts += [_row(trigger, row, who) for trigger, row in table.items()]
+    return "".join(parts)
+
+
+def _row(trigger: Trigger, row: Transition, who: Mapping[str, tuple[str, ...]]) -> str:
+    name = name_of(trigger)
+    may = " or ".join(f"`{scope}`" for scope in who.get(name, ())) or (
+        "the deadline" if type(trigger).__name__ == "Due" else "what happened elsewhere"
+    )
+    emits = ", ".join(f"`{fact.TYPE}`" for fact in sorted(row.emits, key=lambda fact: fact.TYPE))
+    return f"| {_names(row.sources)} | {name} | {_names(row.targets) or 'unchanged'} | {emits} | {may} |\n"
+
+
+def _names(found: frozenset[object]) -> str:
+    return ", ".join(sorted(str(each) for each in found))
+
+
+def _domain(context: str) -> Iterator[ModuleType]:
+    package = importlib.import_module(f"services.{context}.domain")
+    yield package
+    for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+        yield importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(row, Transition) for row in value.values())
+
+
+def _scopes(route: object) -> tuple[str, ...]:
+    return _of_dependant(route.dependant) if isinstance(route, APIRoute) else ()
+
+
+def _of_dependant(dependant: Dependant) -> tuple[str, ...]:
+    own = dependant.call.scopes if isinstance(dependant.call, ScopeCheck) else ()
+    return own + tuple(scope for below in dependant.dependencies for scope in _of_dependant(below))

@@ -1,0 +1,92 @@
+"""Schemas, roles and tables. Run by the owner of the database; a context's own role can use its schema and no other."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from infra.contexts import CONTEXTS
+from infra.deploy.database_roles import Roles
+from shared.persistence.retention import MONTHS_AHEAD
+
+_HERE = Path(__file__).parent / "migrations"
+#: What nobody changes after the fact, not even the context that wrote it.
+_APPEND_ONLY = ("event", "audit")
+#: The log is written and read through `event`, whose rights hold for all of it.
+_PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:log AS regclass)")
+#: No context makes any; one could stand before a table of the same name.
+_NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
+
+
+async def migrate(owner_url: str, roles: Roles) -> None:
+    """Brings every schema to its newest version; safe to repeat. Raises sqlalchemy.exc.SQLAlchemyError."""
+    async with _opened(owner_url) as engine:
+        for context in CONTEXTS:
+            async with engine.begin() as connection:
+                await connection.run_sync(_prepare, context, roles)
+                await connection.run_sync(_upgrade, context)
+                await connection.run_sync(_grant, context, roles.of(context))
+
+
+async def drop_roles(owner_url: str, roles: Roles) -> None:
+    """For a deployment whose databases are gone."""
+    async with _opened(owner_url) as engine, engine.begin() as connection:
+        for context in CONTEXTS:
+            await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{roles.of(context)}"')
+
+
+@asynccontextmanager
+async def _opened(owner_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def configuration(connection: Connection, context: str, metadata: sa.MetaData | None = None) -> Config:
+    """Alembic's configuration of one context."""
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("version_locations", str(_HERE / context / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(connection=connection, metadata=metadata)
+    return config
+
+
+def _prepare(connection: Connection, context: str, roles: Roles) -> None:
+    user = roles.of(context)
+    # Roles belong to the whole server: another database's migration may be making the same one.
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
+    if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
+        connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')
+    quoted = roles.password.replace("'", "''")
+    connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
+    connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
+    connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    connection.exec_driver_sql(_NO_TEMPORARY_TABLES)
+    connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{context}"')
+
+
+def _upgrade(connection: Connection, context: str) -> None:
+    connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
+    command.upgrade(configuration(connection, context), "head")
+    connection.execute(sa.text(f'SELECT "{context}".open_months(:ahead)'), {"ahead": MONTHS_AHEAD})
+
+
+def _grant(connection: Connection, context: str, user: str) -> None:
+    connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{context}" TO "{user}"')
+    connection.exec_driver_sql(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{context}" TO "{user}"')
+    connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')
+    for table in _APPEND_ONLY:
+        connection.exec_driver_sql(f'REVOKE UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')
+    connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".open_months TO "{user}"')
+    for partition in connection.execute(_PARTITIONS, {"log": f"{context}.event"}).scalars():
+        connection.exec_driver_sql(f'REVOKE ALL ON {partition} FROM "{user}"')
+    for table in ("schema_version", "clock_shift", "trimmed"):
+        connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

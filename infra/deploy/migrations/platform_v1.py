@@ -1,0 +1,105 @@
+"""The platform's tables as of their first version, for the first migration of every context."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+
+from infra.deploy.migrations import event_log_v1
+
+INSTANT = sa.DateTime(timezone=True)
+REAL_TIME = sa.text("clock_timestamp()")
+
+
+def create() -> None:
+    event_log_v1.create()
+    _relay()
+    _arrivals()
+    _deadlines()
+    _requests()
+    op.create_table("clock_shift", sa.Column("shift", sa.Interval, nullable=False), sa.PrimaryKeyConstraint("shift", name="pk_clock_shift"))
+    op.execute("INSERT INTO clock_shift VALUES ('0')")
+
+
+def _relay() -> None:
+    op.create_table(
+        "relay_state",
+        sa.Column("cluster_id", sa.Text, nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.PrimaryKeyConstraint("cluster_id", name="pk_relay_state"),
+    )
+
+
+def _arrivals() -> None:
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Uuid, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("applied_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("refused_code", sa.Text),
+        sa.PrimaryKeyConstraint("event_id", name="pk_inbox"),
+    )
+    op.create_index("ix_inbox_applied_at", "inbox", ["applied_at"])
+    op.create_table(
+        "parked",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.Integer, nullable=False),
+        sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.Column("key", BYTEA),
+        sa.Column("value", BYTEA),
+        sa.Column("headers", BYTEA, nullable=False),
+        sa.Column("digest", BYTEA, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("is_alarming", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_parked"),
+        sa.UniqueConstraint("digest", name="uq_parked_digest"),
+    )
+    op.create_index("ix_parked_key", "parked", ["key"])
+
+
+def _deadlines() -> None:
+    op.create_table(
+        "timer",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("state", sa.Text, nullable=False, server_default="pending"),
+        sa.Column("settled_at", INSTANT),
+        sa.Column("late_by_ms", sa.BigInteger),
+        sa.Column("reason", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_timer"),
+        sa.UniqueConstraint("subject", "kind", "due_at", name="uq_timer_subject_kind_due_at"),
+    )
+    op.create_index("ix_timer_due", "timer", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
+    op.create_index("ix_timer_parked", "timer", ["due_at"], postgresql_where=sa.text("state = 'parked'"))
+
+
+def _requests() -> None:
+    op.create_table(
+        "idempotency",
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("fingerprint", BYTEA, nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("headers", JSONB),
+        sa.Column("body", BYTEA),
+        sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.PrimaryKeyConstraint("actor_id", "key", name="pk_idempotency"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("actor_org", sa.Text, nullable=False),
+        sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer),
+        sa.Column("trace_id", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+    )
+    op.create_index("ix_audit_subject", "audit", ["subject"])

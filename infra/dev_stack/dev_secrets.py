@@ -1,0 +1,101 @@
+"""The secrets of a local stack: made once, kept in a file that only its owner reads. A deployment brings its own.
+
+Invariant: the file is whole or absent, and what it holds is never replaced: without it the data of the stack cannot be read.
+"""
+
+import json
+import os
+import secrets
+import tempfile
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from infra.deploy.database_roles import Roles
+from infra.errors import StackError
+from shared.clock import wall_clock
+
+ISSUER = AUDIENCE = "care-coordination"
+_FILE = "secrets.json"
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    person_id_secret: str
+    record_key: str
+    record_secret: str
+    database_roles: str
+    database_password: str
+    signing_key: dict[str, str]
+
+    @property
+    def roles(self) -> Roles:
+        return Roles(self.database_roles, self.database_password)
+
+    def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = timedelta(hours=12)) -> str:
+        """A development token. Its key is this stack's own, so it opens nothing elsewhere."""
+        now = int(wall_clock().timestamp())
+        claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(valid_for.total_seconds())}
+        claims |= {"sub": actor_id, "org": organisation, "role": role, "scope": " ".join(scopes)}
+        return jwt.encode({"alg": "RS256", "kid": self.signing_key["kid"]}, claims, _read(json.dumps(self.signing_key)))
+
+    def public(self) -> str:
+        """The JWKS that verifies the tokens."""
+        return json.dumps({"keys": [_read(json.dumps(self.signing_key)).as_dict(private=False)]})
+
+
+@lru_cache(maxsize=4)
+def _read(key: str) -> RSAKey:
+    """Once: to read a private key is to check it, which takes fifty times as long as to sign with it."""
+    return RSAKey.import_key(json.loads(key))
+
+
+def load(folder: Path) -> Keys | None:
+    """None when there are none. Raises StackError when the file is not what was written."""
+    path = folder / _FILE
+    try:
+        return Keys(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as damage:
+        advice = "Restore it from a copy; or delete the stack's folder, and with it its data, to begin anew."
+        raise StackError(f"{path} does not hold the secrets that were written there. {advice}") from damage
+
+
+def load_or_make(folder: Path) -> Keys:
+    """Raises StackError."""
+    if keys := load(folder):
+        return keys
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # somebody else made them meanwhile
+        _write(make(), folder / _FILE)
+    return load_or_make(folder)
+
+
+def make() -> Keys:
+    signing = RSAKey.generate_key(2048, {"kid": f"development-{secrets.token_hex(4)}"}, private=True)
+    return Keys(
+        person_id_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+        record_key=f"record-{secrets.token_hex(4)}",
+        record_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+        database_roles=f"care_{secrets.token_hex(4)}",
+        database_password=secrets.token_urlsafe(24),
+        signing_key=signing.as_dict(private=True),  # type: ignore[arg-type]
+    )
+
+
+def _write(keys: Keys, path: Path) -> None:
+    """The whole file under its name, or nothing. Raises FileExistsError."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # only its owner reads it
+        json.dump(asdict(keys), file)
+        file.flush()
+        os.fsync(file.fileno())
+        path.hardlink_to(file.name)

@@ -1,0 +1,55 @@
+"""A place of our own on servers that somebody else runs: a database and topics, gone when we are done.
+
+Invariant: nothing is written outside that place, and nothing of it is left after an orderly end.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy.engine import make_url
+
+from infra.deploy.database_roles import Roles
+from infra.deploy.migrate import drop_roles
+
+
+def mark(name: str) -> str:
+    """What our database is called, and what our topics begin with: different each time."""
+    return f"care_{name.replace('-', '_')}_{secrets.token_hex(4)}"
+
+
+@asynccontextmanager
+async def own_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
+    """The address of a new and empty database on the server of `url`."""
+    await administer(url, f'CREATE DATABASE "{name}"')
+    try:
+        yield make_url(url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        await administer(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await drop_roles(url, roles)
+
+
+@asynccontextmanager
+async def own_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
+    """Whatever topics of this prefix are made inside are deleted at the end."""
+    try:
+        yield
+    finally:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        try:
+            await admin.start()
+            await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(prefix)])
+        finally:
+            await asyncio.shield(admin.close())
+
+
+async def administer(url: str, statement: str) -> None:
+    """One statement on a connection of its own, such as CREATE DATABASE."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,41 @@
+"""Chooses the broker: Apache Kafka, or one in memory when its jars cannot be had.
+
+Invariant: the second choice is never made silently.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from infra.dev_stack.local.fallback_broker import FallbackBroker
+from infra.dev_stack.local.jar_download import Listener
+from infra.dev_stack.local.jars import verified_jars
+from infra.dev_stack.local.kafka import LocalKafka
+from infra.dev_stack.local.progress import Progress
+from infra.errors import JarsUnavailable
+
+_CONSEQUENCE = (
+    "Using an in-memory broker instead of Apache Kafka: whatever it holds is gone when it stops (the event log in PostgreSQL is not)."
+)
+
+Broker = LocalKafka | FallbackBroker
+
+
+async def choose_broker(folder: Path, *, progress: Progress, tell: Callable[[str], None]) -> Broker:
+    """The broker to start in `folder`. `CARE_KAFKA=fallback` asks for the one in memory."""
+    if os.environ.get("CARE_KAFKA") == "fallback":
+        progress.warned(f"CARE_KAFKA=fallback. {_CONSEQUENCE}")
+        return FallbackBroker(folder)
+    try:
+        return LocalKafka(folder, await _jars(Listener(tell)))
+    except JarsUnavailable as trouble:
+        progress.warned(f"{trouble} {_CONSEQUENCE}")
+        return FallbackBroker(folder)
+
+
+async def _jars(listener: Listener) -> Sequence[Path]:
+    try:
+        return await asyncio.to_thread(verified_jars, listener)
+    finally:
+        listener.given_up.set()  # a cancelled start must not wait for the rest of a download

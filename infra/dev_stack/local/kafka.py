@@ -1,0 +1,113 @@
+"""Apache Kafka in KRaft mode: one process that is broker and controller.
+
+Invariant: the address stays the same from the first `start` on, whatever happens to the process or its data in between; the data folder
+is whole or absent.
+"""
+
+import base64
+import secrets
+import shutil
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
+from infra.dev_stack.local.jars import KAFKA_VERSION
+from infra.dev_stack.local.java import java_command
+from infra.dev_stack.local.kafka_ready import answers
+from infra.dev_stack.local.kafka_settings import SideDoor, settings_text
+from infra.dev_stack.local.logs import last_words, open_log
+from infra.dev_stack.local.ports import HOST, free_ports
+from infra.errors import StackError
+
+
+@dataclass(slots=True)
+class LocalKafka:
+    """One broker on the data in `folder`."""
+
+    title: ClassVar = "Apache Kafka"
+    version: ClassVar = KAFKA_VERSION
+
+    folder: Path
+    jars: Sequence[Path]
+    java_flags: Sequence[str] | None = None
+    side: SideDoor | None = None
+    _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
+    _child: Child | None = field(default=None, init=False)
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self._ports[0]}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "kafka.log"
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child and self._child.is_running else None
+
+    async def start(self) -> None:
+        """Start on the data that is there, or on none, unless it runs; return when it answers."""
+        child = self._child if self._child and self._child.is_running else await self._begin()
+        await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
+
+    async def stop(self, *, patience: float = 10) -> None:
+        if self._child:
+            await self._child.stop(signal.SIGTERM, patience=patience)
+
+    async def kill(self) -> None:
+        """End the broker as a power cut would."""
+        if self._child:
+            await self._child.kill()
+
+    async def ended(self) -> None:
+        """Return when the server's process has ended, for whatever reason."""
+        if self._child:
+            await self._child.process.wait()
+
+    async def wipe(self) -> None:
+        """Lose all data: the same address, a new cluster."""
+        await self.kill()
+        shutil.rmtree(self._data)
+        await self.start()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    async def _begin(self) -> Child:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._data.exists():
+            await self._format()
+        command = java_command(self.jars, "kafka.Kafka", str(self._write_settings(self._data)), flags=self.java_flags)
+        with open_log(self.log) as log:
+            self._child = await start_child(command, output=log.fileno(), folder=self.folder)
+        return self._child
+
+    async def _format(self) -> None:
+        """Write the data folder of a new cluster beside its place, and move it there when it is whole."""
+        fresh = self.folder / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        settings = str(self._write_settings(fresh))
+        call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings)
+        with open_log(self.log) as log:
+            if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
+                raise StackError(f"Kafka could not make its data folder. {last_words(self.log)}")
+        fresh.rename(self._data)
+
+    def _write_settings(self, data: Path) -> Path:
+        path = self.folder / "server.properties"
+        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1], side=self.side))
+        return path
+
+
+def new_cluster_id() -> str:
+    """As Kafka makes its own: 16 random bytes in base64, never with a dash first, which Kafka's tools would take for an option."""
+    name = "-"
+    while name.startswith("-"):
+        name = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    return name

@@ -1,0 +1,57 @@
+"""The settings of the embedded broker.
+
+Invariant: topics exist only because somebody declared them, and one node is enough for every internal topic.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.dev_stack.local.ports import HOST
+
+_FIXED = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SIDE:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "4",
+    "broker.session.timeout.ms": "2000",  # a killed broker may come back only when its old session has ended
+    "broker.heartbeat.interval.ms": "400",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.retention.hours": "168",
+    "log.segment.bytes": "268435456",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "4",
+    "group.coordinator.threads": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SideDoor:
+    """A second listener whose clients are told another port: that of whatever stands between."""
+
+    port: int
+    told: int
+
+
+def settings_text(data: Path, *, broker_port: int, controller_port: int, side: SideDoor | None = None) -> str:
+    broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
+    placed = {
+        "log.dirs": str(data),
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",SIDE://{HOST}:{side.port}" if side else ""),
+        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",SIDE://{HOST}:{side.told}" if side else ""),
+        "controller.quorum.voters": f"1@{controller}",
+    }
+    return "".join(f"{name}={value}\n" for name, value in (_FIXED | placed).items())

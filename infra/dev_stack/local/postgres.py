@@ -1,0 +1,156 @@
+"""PostgreSQL 18 from its wheel, on a unix socket.
+
+The shipped programs are driven directly, because the wheel's own Python interface fixes the settings and attaches to whatever already
+runs.
+
+Invariant: what a commit acknowledged is on disk (fsync, synchronous_commit), and the data folder is either complete or absent.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
+from infra.dev_stack.local.logs import last_words, open_log
+from infra.dev_stack.local.orphan_processes import end_leftovers
+from infra.dev_stack.local.paths import make_folder
+from infra.dev_stack.local.postgres_programs import Programs, installed_programs
+from infra.errors import StackError
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "300",
+    "shared_buffers": "256MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "wal_level": "replica",
+    "max_wal_size": "2GB",
+    "autovacuum_naptime": "5s",  # a new stack's tables grow from nothing: plans made for empty ones must not live for a minute
+    "autovacuum_analyze_scale_factor": "0.5",  # and while they grow that must not be done for each tenth that comes (docs/adr/0043)
+    "autovacuum_vacuum_insert_scale_factor": "0.5",
+    "track_commit_timestamp": "on",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+_INITDB = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+_LONGEST_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107
+_SOCKET_NAME = ".s.PGSQL.5432"
+
+
+@dataclass(slots=True)
+class LocalPostgres:
+    """One PostgreSQL server on the data in `folder`."""
+
+    title: ClassVar = "PostgreSQL"
+
+    folder: Path
+    _child: Child | None = field(default=None, init=False)
+    _socket_folder: Path | None = field(default=None, init=False)
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self._socket_folder}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "postgres.log"
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child and self._child.is_running else None
+
+    async def start(self) -> None:
+        """Start on the data that is there, or on none, unless it runs; return when it takes sessions."""
+        child = self._child if self._child and self._child.is_running else await self._begin(installed_programs())
+        await until_ready(child, self._says_ready, name=self.title, log=self.log)
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop(signal.SIGINT)  # fast shutdown: ends sessions, writes a checkpoint
+        if self._socket_folder and self._socket_folder != self._data:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    async def kill(self) -> None:
+        """End the server as a power cut would; `start` waits for sessions that outlive it."""
+        if self._child:
+            await self._child.kill()
+
+    async def ended(self) -> None:
+        """Return when the server's process has ended, for whatever reason."""
+        if self._child:
+            await self._child.process.wait()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._data / "postmaster.pid"
+
+    async def _begin(self, programs: Programs) -> Child:
+        await asyncio.to_thread(self._clear_away)
+        await self._make_data_folder(programs)
+        self._socket_folder = _socket_folder(self._data, programs)
+        self._child = await self._run(programs)
+        return self._child
+
+    async def _make_data_folder(self, programs: Programs) -> None:
+        if self._data.exists():
+            return
+        fresh = self.folder / "data.new"
+        _make_empty(fresh, programs)
+        command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", *_INITDB]
+        with open_log(self.log) as log:
+            if not await run_child(command, output=log.fileno(), identity=programs.identity, folder=fresh):
+                raise StackError(f"PostgreSQL could not make its data folder. {last_words(self.log)}")
+        fresh.rename(self._data)
+
+    async def _run(self, programs: Programs) -> Child:
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        command = [programs.path("postgres"), "-D", str(self._data), "-k", str(self._socket_folder), *settings]
+        with open_log(self.log) as log:
+            return await start_child(
+                command, output=log.fileno(), identity=programs.identity, death_signal=signal.SIGINT, folder=self._data
+            )
+
+    async def _says_ready(self) -> bool:
+        """Whether this server, not an earlier one, has written `ready` into its pid file."""
+        try:
+            pid, *rest = self._pid_file.read_text().split()
+        except (OSError, ValueError):  # absent, or being written
+            return False
+        return pid == str(self.pid) and rest[-1:] == ["ready"]
+
+    def _clear_away(self) -> None:
+        """What a killed server left: sessions that are still at work, and a pid that may be anybody's by now."""
+        end_leftovers([self.folder])
+        self._pid_file.unlink(missing_ok=True)
+
+
+def _make_empty(folder: Path, programs: Programs) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    folder.chmod(0o700)
+    _give(folder, programs)
+
+
+def _give(folder: Path, programs: Programs) -> None:
+    if programs.identity:
+        os.chown(folder, programs.identity.uid, programs.identity.gid)
+
+
+def _socket_folder(data: Path, programs: Programs) -> Path:
+    """The data folder itself, or a short one where its path is too long for a socket."""
+    if len(os.fsencode(data / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+        return data
+    short = Path(tempfile.mkdtemp(prefix="care-", dir="/tmp"))
+    _give(short, programs)
+    return short

@@ -1,0 +1,23 @@
+"""The environment that the processes of a local stack are started with."""
+
+import json
+
+from infra.contexts import CONTEXTS
+from infra.dev_stack.dev_secrets import Keys
+
+
+def environment(
+    database_url: str, bootstrap: str, keys: Keys, *, allow_time_travel: bool = False, topic_prefix: str = ""
+) -> dict[str, str]:
+    """Variable to value; see shared/deployment.py and the settings of each context."""
+    urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
+    return urls | {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "CARE_PERSON_ID_SECRET": keys.person_id_secret,
+        "CARE_RECORD_KEYS": json.dumps({keys.record_key: keys.record_secret}),
+        "CARE_RECORD_KEY": keys.record_key,
+        "CARE_JWKS": keys.public(),
+        "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
+        "CARE_TOPIC_PREFIX": topic_prefix,
+        "CARE_INSTANCE": "0",  # one worker for each context: one that was killed is back in its group at once
+    }

@@ -1,0 +1,160 @@
+"""The whole product on one machine: servers, schemas, topics, one API process and a worker per context, supervised."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import asyncpg
+
+from infra.contexts import CONTEXTS
+from infra.deploy.migrate import migrate
+from infra.deploy.topic_recovery import establish
+from infra.deploy.topics import layout_of_environment
+from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.dev_secrets import Keys, load_or_make
+from infra.dev_stack.ephemeral import mark, own_database, own_topics
+from infra.dev_stack.external_secrets import given_secrets
+from infra.dev_stack.local import fork_server
+from infra.dev_stack.local.external_servers import given_database_url, given_kafka_bootstrap
+from infra.dev_stack.local.kafka_settings import SideDoor
+from infra.dev_stack.local.paths import stack_folders
+from infra.dev_stack.local.ports import HOST, free_ports, require_free
+from infra.dev_stack.local.progress import Progress, Silent, timed
+from infra.dev_stack.local.stack import Stack, StackAddresses
+from infra.dev_stack.local.supervisor import Program, Supervisor
+from infra.dev_stack.process_environment import environment
+from infra.dev_stack.readiness import until_ready
+from infra.dev_stack.stack_state import Whereabouts, announced
+from shared.messaging.topics import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A running product. `supervisor.pid("api")` and `supervisor.pid("rapid_care")` are its processes."""
+
+    url: str
+    keys: Keys
+    stack: Stack
+    addresses: StackAddresses
+    layout: Layout
+    supervisor: Supervisor
+
+    async def create_topics(self) -> list[str]:
+        return await establish(self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the processes of a product will find everything: servers that run, schemas, topics, and the secrets."""
+
+    name: str
+    keys: Keys
+    stack: Stack
+    addresses: StackAddresses
+    layout: Layout
+    secrets: Mapping[str, str]
+    may_travel: bool
+
+    def environment(self, addresses: StackAddresses) -> dict[str, str]:
+        """What a process is told that reaches the servers at `addresses`."""
+        told = environment(
+            addresses.database_url,
+            addresses.kafka_bootstrap,
+            self.keys,
+            allow_time_travel=self.may_travel,
+            topic_prefix=self.layout.prefix,
+        )
+        return {**os.environ, **told, **self.secrets}
+
+
+@asynccontextmanager
+async def running(
+    name: str = "default",
+    *,
+    ephemeral: bool = False,
+    clock_at: datetime | None = None,
+    port: int | None = None,
+    progress: Progress | None = None,
+) -> AsyncIterator[Product]:
+    """Starts everything, gives it when it is ready, stops everything. Raises StackError with a sentence.
+
+    With `clock_at` time travel is allowed, and the clock of care stands there when the processes start. An ephemeral product leaves
+    nothing, on given servers as little as on its own, and is made with secrets of its own.
+    """
+    progress = progress or Silent()
+    port = require_free(port) if port else free_ports(1)[0]
+    fork_server.prepare(["infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
+    async with prepared(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as place, AsyncExitStack() as exits:
+        url = f"http://{HOST}:{port}"
+        supervisor = await _serve(exits, url, name, place.environment(place.addresses), progress)
+        exits.enter_context(announced(name, Whereabouts(url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        yield Product(url, place.keys, place.stack, place.addresses, place.layout, supervisor)
+
+
+@asynccontextmanager
+async def prepared(
+    name: str,
+    *,
+    ephemeral: bool = False,
+    clock_at: datetime | None = None,
+    side: SideDoor | None = None,
+    progress: Progress | None = None,
+) -> AsyncIterator[Place]:
+    """Everything but the processes of the product. Raises StackError with a sentence."""
+    progress = progress or Silent()
+    layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
+    stack = Stack(name=name, ephemeral=ephemeral, progress=progress, side=side)
+    async with AsyncExitStack() as exits:
+        addresses = await exits.enter_async_context(stack)
+        keys = load_or_make(stack_folders(name).root)
+        if ephemeral:
+            addresses, layout = await _own_place(exits, mark(name), addresses, layout, keys)
+        await _prepare(addresses, keys, layout, progress)
+        if clock_at:
+            await _set_clock(addresses, clock_at)
+        yield Place(name, keys, stack, addresses, layout, secrets, clock_at is not None)
+
+
+async def _own_place(
+    exits: AsyncExitStack, mark: str, addresses: StackAddresses, layout: Layout, keys: Keys
+) -> tuple[StackAddresses, Layout]:
+    """On given servers what is ephemeral keeps to a place of its own; servers that were started here are thrown away whole."""
+    if given_database_url():
+        database = await exits.enter_async_context(own_database(addresses.database_url, mark, keys.roles))
+        addresses = replace(addresses, database_url=database)
+    if given_kafka_bootstrap():
+        layout = replace(layout, prefix=f"{layout.prefix}{mark}.")
+        await exits.enter_async_context(own_topics(addresses.kafka_bootstrap, layout.prefix))
+    return addresses, layout
+
+
+async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progress: Progress) -> None:
+    with timed(progress, "Bringing the schemas to their newest version"):
+        await migrate(addresses.database_url, keys.roles)
+    with timed(progress, "Creating the topics that are absent"):
+        await establish(addresses.kafka_bootstrap, addresses.database_url, layout)
+
+
+async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
+    owner = await asyncpg.connect(addresses.database_url)
+    try:
+        await jump(owner, instant)
+    finally:
+        await owner.close()
+
+
+async def _serve(exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], progress: Progress) -> Supervisor:
+    """Gives the supervisor of the API and the workers when all of them are ready."""
+    ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
+    whole = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
+    programs = [
+        Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], whole),
+        *(Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS),
+    ]
+    supervisor = Supervisor(programs, stack_folders(name).root / "logs", fork_server.start, tell=progress.warned)
+    await exits.enter_async_context(supervisor)
+    with timed(progress, "Starting the four services and their workers"):
+        await until_ready(url, {context: f"http://{HOST}:{port}" for context, port in ports.items()}, supervisor)
+    return supervisor

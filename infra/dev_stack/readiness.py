@@ -1,0 +1,54 @@
+"""Waits until what was started serves: our own API process, each of its applications, and each worker.
+
+Invariant: an answer counts only when the process that gave it is the one that was started here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import httpx
+
+from infra.contexts import CONTEXTS, prefix
+from infra.dev_stack.local.logs import last_words
+from infra.dev_stack.local.supervisor import Supervisor
+from infra.errors import StackError
+
+_PAUSE = 0.05
+
+
+async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 120) -> None:
+    """`workers` is context to the address of its worker. Raises StackError, quoting the log of what is not ready `within` these seconds."""
+    async with httpx.AsyncClient(timeout=5) as http:
+        await _until(partial(_is_ours, http, url, supervisor), "api", supervisor, within)
+        for context in CONTEXTS:
+            await _until(partial(_succeeds, http, f"{url}{prefix(context)}/readyz"), "api", supervisor, within)
+        for context, address in workers.items():
+            await _until(partial(_succeeds, http, f"{address}/readyz"), context, supervisor, within)
+
+
+async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor: Supervisor, within: float) -> None:
+    try:
+        async with asyncio.timeout(within):
+            while not await holds():
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        trouble = f"{program} did not become ready in {within:g} s."
+        raise StackError(f"{trouble} {last_words(supervisor.log(program))}") from None
+
+
+async def _is_ours(http: httpx.AsyncClient, url: str, supervisor: Supervisor) -> bool:
+    answer = await _answer(http, f"{url}/livez")
+    return answer is not None and answer.json().get("process") == supervisor.pid("api")
+
+
+async def _succeeds(http: httpx.AsyncClient, address: str) -> bool:
+    return await _answer(http, address) is not None
+
+
+async def _answer(http: httpx.AsyncClient, address: str) -> httpx.Response | None:
+    try:
+        answer = await http.get(address)
+    except httpx.TransportError:
+        return None
+    return answer if answer.is_success else None

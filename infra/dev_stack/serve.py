@@ -1,0 +1,76 @@
+"""`care up`: the product served until it is interrupted."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.contexts import CONTEXTS, prefix
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.progress import StatusLines
+from infra.dev_stack.local.watchdog import keep_running
+from infra.dev_stack.product import Product, running
+from shared.messaging.shutdown import end
+
+#: Ready-made callers for development: who, where, as what, with which scopes.
+CALLERS: dict[str, tuple[str, str, list[str]]] = {
+    "gp": ("W07", "gp", ["referrals:refer"]),
+    "point-of-access": ("CLCH", "clinical-triager", ["referrals:refer", "referrals:triage"]),
+    "rapid-care": ("CLCH", "emergency-nurse-practitioner", ["rapid-care:coordinate", "rapid-care:respond"]),
+    "mdt-coordinator": ("BCCG", "mdt-coordinator", ["mdt:coordinate", "mdt:decide", "mdt:import-risk", "mdt:read"]),
+    "clch-community-nurse-1": ("CLCH", "community-nurse", ["mdt:lead", "mdt:read"]),
+    "clch-navigator-1": ("CLCH", "care-navigator", ["navigation:work"]),
+    "navigation-coordinator": ("CLCH", "navigation-coordinator", ["navigation:coordinate", "navigation:work"]),
+}
+
+
+async def serve(out: Console, *, name: str, port: int) -> None:
+    """Raises StackError with a sentence when it cannot start."""
+    stop = asyncio.Event()
+    progress = StatusLines(out)
+    with progress:
+        async with running(name, port=port, progress=progress) as product, _kept_running(product):
+            progress.finish()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            _tell(out, product)
+            await stop.wait()
+            out.print("Stopping ...")
+
+
+@asynccontextmanager
+async def _kept_running(product: Product) -> AsyncIterator[None]:
+    upkeep = asyncio.create_task(keep_running(product.stack, product.create_topics))
+    try:
+        yield
+    finally:
+        await end(upkeep)
+
+
+def token(keys: Keys, caller: str) -> str:
+    organisation, role, scopes = CALLERS[caller]
+    return keys.token(caller, organisation, role, scopes)
+
+
+def _tell(out: Console, product: Product) -> None:
+    out.print(f"\nServing at [bold]{product.url}[/] on {product.addresses}.")
+    for context in CONTEXTS:
+        out.print(f"  {product.url}{prefix(context)}/docs")
+    if os.environ.get("CARE_JWKS"):
+        out.print("Whoever holds the keys of CARE_JWKS issues the tokens.")
+    else:
+        _tell_tokens(out, product.keys)
+    out.print("\nCtrl-C stops.")
+
+
+def _tell_tokens(out: Console, keys: Keys) -> None:
+    table = Table("caller", "organisation", "scopes", title="Development tokens: `care token` prints more", title_justify="left")
+    for caller, (organisation, _, scopes) in CALLERS.items():
+        table.add_row(caller, organisation, " ".join(scopes))
+    out.print(table)
+    for caller in CALLERS:
+        out.print(f"export TOKEN_{caller.upper().replace('-', '_')}={token(keys, caller)}", soft_wrap=True, highlight=False)

@@ -1,0 +1,56 @@
+"""Where a local stack is running: written when it is up, read by the commands that operate it.
+
+Invariant: a file that a killed run left is not believed: a stack is running while somebody holds its lock.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infra.dev_stack.local.external_servers import given_database_url, given_kafka_bootstrap
+from infra.dev_stack.local.lock import is_taken
+from infra.dev_stack.local.paths import stack_folders
+from infra.errors import StackError
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    url: str
+    database_url: str
+    kafka_bootstrap: str
+
+
+@contextmanager
+def announced(name: str, whereabouts: Whereabouts) -> Iterator[None]:
+    path = _file(name)
+    path.write_text(json.dumps(asdict(whereabouts)))
+    path.chmod(0o600)  # a given address may hold a password
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def whereabouts(name: str) -> Whereabouts:
+    """DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS go before. Raises StackError when neither they nor a running stack say where."""
+    found = _announced(name)
+    database = given_database_url() or found.database_url
+    if not database:
+        raise StackError(f"The stack “{name}” is not running: start it with `care up`, or name a server in DATABASE_URL.")
+    return Whereabouts(found.url, database, given_kafka_bootstrap() or found.kafka_bootstrap)
+
+
+def _announced(name: str) -> Whereabouts:
+    path = _file(name)
+    if not (path.exists() and is_taken(stack_folders(name).lock)):
+        return Whereabouts("", "", "")
+    try:
+        return Whereabouts(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as damage:
+        raise StackError(f"{path} cannot be read: stop the stack “{name}” and start it again.") from damage
+
+
+def _file(name: str) -> Path:
+    return stack_folders(name).root / "running.json"

@@ -1,0 +1,1 @@
+"""Commands of an operator: replay, retention, import, verification."""

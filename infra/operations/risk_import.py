@@ -1,0 +1,63 @@
+"""Risk scores from a file, straight into the schema of `mdt`: what `care import-risk` does. The HTTP upload calls the same handler."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from infra.errors import StackError
+from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk_import import RiskImport
+from services.mdt.handlers.risk import Step, Tell, import_scores
+from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError
+from shared.persistence.database import Database
+from shared.persistence.transaction import Cause
+
+OPERATOR = Actor(id="care-import-risk", organisation="CARE", role="operator")
+_AS_THEY_ARE = ("rule_version", "rows", "accepted", "mismatched", "crossings", "climbers", "events", "summary")
+
+
+async def import_risk_file(file: Path, out: Console, name: str) -> dict[str, Any]:
+    """The report, as JSON has it. Raises StackError with a sentence when the file is refused or nothing is running."""
+    from infra.operations.replay import database_of
+
+    async with database_of("mdt", name) as database:
+        with _bars(out) as tell:
+            return as_json(await import_risk(database, file.read_bytes(), tell))  # noqa: ASYNC240  nothing else runs here
+
+
+async def import_risk(database: Database[Policy], content: bytes, tell: Tell) -> RiskImport:
+    """Everything of the file in one transaction, or nothing. Raises StackError."""
+    try:
+        async with database.transaction(OPERATOR, Cause("import-risk")) as tx:
+            return await import_scores(content, tx=tx, tell=tell)
+    except DomainError as refusal:
+        raise StackError(f"{refusal.detail} {refusal.advice}") from refusal
+
+
+def as_json(report: RiskImport) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in _AS_THEY_ARE} | {
+        "id": str(report.id),
+        "repeats": None if report.repeats is None else str(report.repeats),
+        "levels": {str(level): count for level, count in enumerate(report.levels)},
+        "refused": {reason.value: count for reason, count in report.refused.items()},
+        "bad_rows": [{"line": row.line, "reason": row.reason.value} for row in report.bad_rows],
+    }
+
+
+@contextmanager
+def _bars(out: Console) -> Iterator[Tell]:
+    """One bar for each step of the import."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out) as progress:
+        tasks = {step: progress.add_task(step.value, total=None, start=False) for step in Step}
+
+        def tell(step: Step, done: int, total: int) -> None:
+            progress.start_task(tasks[step])
+            progress.update(tasks[step], completed=done, total=total or None)
+
+        yield tell

@@ -1,0 +1,108 @@
+"""What Kafka says: how far its topics reach, how far each context has come in them, and every record.
+
+Topics are read one after the other and in small portions, so that what is in memory does not grow with what is there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.structs import OffsetAndMetadata
+
+from infra.deploy.topics import declarations
+from infra.errors import StackError
+from shared.contracts.envelope import Record
+
+#: The next offset of each partition, topics by their own names.
+Offsets: TypeAlias = Mapping[tuple[str, int], int]
+
+_AT_ONCE, _WAIT_MS, _PARTITION_BYTES, _FETCH_BYTES = 2_000, 1_000, 256 * 1024, 4 * 1024 * 1024
+_SILENT_ROUNDS = 30
+
+
+class Broker:
+    """`prefix` goes before every topic and group."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, prefix: str) -> None:
+        self._consumer, self._admin, self._prefix = consumer, admin, prefix
+
+    async def cluster(self) -> str:
+        return str((await self._admin.describe_cluster())["cluster_id"])
+
+    async def ends(self) -> Offsets:
+        """Of every partition of the declared topics; one that is absent has none."""
+        return self._named(await self._consumer.end_offsets(await self._partitions()))
+
+    async def beginnings(self) -> Offsets:
+        return self._named(await self._consumer.beginning_offsets(await self._partitions()))
+
+    async def applied(self, context: str) -> Offsets:
+        """How far the context's consumers have come: whatever lies before was settled there, and committed, when this is asked."""
+        done = await self._group(f"{self._prefix}{context.replace('_', '-')}")
+        return self._named({partition: each.offset for partition, each in done.items() if each.offset >= 0})
+
+    async def _group(self, name: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """A broker that is young has nobody yet who knows about groups; asked for one, it finds somebody."""
+        for _ in range(_SILENT_ROUNDS):
+            with suppress(GroupCoordinatorNotAvailableError):
+                found: Mapping[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(name)
+                return found
+            await asyncio.sleep(_WAIT_MS / 1000)
+        raise StackError(f"Kafka does not say how far the group {name} has come.")
+
+    async def read(self, until: Offsets) -> AsyncIterator[Record]:
+        """Every record before `until`, in the order of each partition. Raises StackError when Kafka does not give them."""
+        for topic in dict.fromkeys(topic for topic, _ in until):
+            ends = {TopicPartition(self._prefix + topic, part): end for (name, part), end in until.items() if name == topic and end}
+            if ends:
+                self._consumer.assign(list(ends))
+                await self._consumer.seek_to_beginning(*ends)
+                async for record in self._until(ends):
+                    yield record
+
+    async def _until(self, ends: Mapping[TopicPartition, int]) -> AsyncIterator[Record]:
+        silent = 0
+        while left := sum([max(end - await self._consumer.position(part), 0) for part, end in ends.items()]):
+            portion = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
+            silent = 0 if portion else silent + 1
+            if silent > _SILENT_ROUNDS:
+                raise StackError(f"Kafka has {left} more records and does not give them.")
+            for part, records in portion.items():
+                for each in records:
+                    if each.offset < ends[part]:
+                        yield Record(self._own(part.topic), part.partition, each.offset, each.key, each.value, tuple(each.headers))
+
+    async def _partitions(self) -> list[TopicPartition]:
+        there = set(await self._admin.list_topics())
+        names = [name for topic in declarations() if (name := self._prefix + topic.name) in there]
+        described = await self._admin.describe_topics(names)
+        return [TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]]
+
+    def _own(self, topic: str) -> str:
+        return topic.removeprefix(self._prefix)
+
+    def _named(self, offsets: Mapping[TopicPartition, int]) -> Offsets:
+        return {(self._own(part.topic), part.partition): offset for part, offset in offsets.items()}
+
+
+@asynccontextmanager
+async def connected(bootstrap: str, prefix: str) -> AsyncIterator[Broker]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=_PARTITION_BYTES,
+        fetch_max_bytes=_FETCH_BYTES,
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await consumer.start()
+        await admin.start()
+        yield Broker(consumer, admin, prefix)
+    finally:
+        await consumer.stop()
+        await admin.close()

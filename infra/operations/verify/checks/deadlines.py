@@ -1,0 +1,65 @@
+"""Deadlines are facts: acted on once, not early; a two-hour clock ends one way (I7)."""
+
+from infra.operations.verify.check import Check
+
+_RAPID_CARE = ["rapid_care"]
+
+DEADLINES = (
+    Check(
+        "I7",
+        "no deadline was acted on before it was due",
+        "SELECT count(*) FROM {context}.timer WHERE state = 'fired'",
+        "SELECT format('%s of %s', kind, subject) AS what FROM {context}.timer WHERE state = 'fired' AND settled_at < due_at",
+    ),
+    Check(
+        "I7",
+        "no deadline was acted on twice, or without being settled",
+        "SELECT count(*) FROM {context}.audit WHERE action LIKE 'deadline %' AND at > {settled}",
+        """SELECT DISTINCT format('%s of %s', timer.kind, audit.subject) AS what FROM {context}.audit JOIN {context}.timer
+           ON timer.subject = audit.subject AND 'deadline ' || timer.kind = audit.action AND timer.due_at <= audit.at
+           WHERE audit.at > {settled} AND NOT EXISTS (
+             SELECT FROM {context}.timer AS settled WHERE settled.subject = timer.subject AND settled.kind = timer.kind
+             AND settled.state = 'fired' AND settled.settled_at = audit.at)""",
+    ),
+    Check(
+        "I7",
+        "no breach was told before the two hours had passed, and none twice for a referral",
+        "SELECT count(*) FROM {context}.event WHERE type = 'rapid-care.response.breached.v1'",
+        """SELECT format('response %s', subject) AS what FROM {context}.event
+           WHERE type = 'rapid-care.response.breached.v1' AND occurred_at <= ({data} ->> 'due_at')::timestamptz
+           UNION ALL SELECT format('referral %s', referral_id) FROM {context}.event JOIN {context}.response ON response.id = subject
+           WHERE type = 'rapid-care.response.breached.v1' GROUP BY referral_id HAVING count(*) > 1""",
+        _RAPID_CARE,
+    ),
+    Check(
+        "I7",
+        "each warning of a two-hour clock was told once for a referral, and not early",
+        "SELECT count(*) FROM {context}.event WHERE type = 'rapid-care.response.at-risk.v1'",
+        """SELECT format('referral %s at %s minutes', referral_id, {data} ->> 'minutes_elapsed') AS what
+           FROM {context}.event JOIN {context}.response ON response.id = subject
+           WHERE type = 'rapid-care.response.at-risk.v1' GROUP BY referral_id, {data} ->> 'minutes_elapsed' HAVING count(*) > 1
+           UNION ALL SELECT format('response %s', subject)
+           FROM {context}.event JOIN {context}.response ON response.id = subject WHERE type = 'rapid-care.response.at-risk.v1'
+           AND occurred_at < clock_starts_at + make_interval(mins => ({data} ->> 'minutes_elapsed')::int)""",
+        _RAPID_CARE,
+    ),
+    Check(
+        "I7",
+        "every two-hour clock that ended was met, breached or released, never two of them",
+        "SELECT count(*) FROM {context}.response",
+        """SELECT format('response %s', id) AS what FROM {context}.response
+           WHERE (contacted_at <= due_at AND breached_at IS NOT NULL)
+           OR (contacted_at > due_at AND breached_at IS NULL)
+           OR (contacted_at IS NULL AND breached_at IS NULL AND ended_at > due_at)""",
+        _RAPID_CARE,
+    ),
+    Check(
+        "I7",
+        "no clock passed its deadline without being told",
+        "SELECT count(*) FROM {context}.response WHERE contacted_at IS NULL AND ended_at IS NULL",
+        """SELECT format('response %s', response.id) AS what FROM {context}.response
+           WHERE contacted_at IS NULL AND ended_at IS NULL AND breached_at IS NULL AND due_at < {now}
+           AND NOT EXISTS (SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'breach' AND {live})""",
+        _RAPID_CARE,
+    ),
+)

@@ -1,0 +1,96 @@
+"""Nobody is dropped: whatever is open has an owner and a live deadline, whatever has ended says how (I8).
+
+A deadline that waits for an operator is live, and told as parked besides.
+"""
+
+from infra.operations.verify.check import Check
+
+_RAPID_CARE, _MDT, _NAVIGATION, _REFERRALS = (["rapid_care"], ["mdt"], ["navigation"], ["referrals"])
+
+PEOPLE = (
+    Check(
+        "I8",
+        "every open referral has an owner, and the deadline by which its owner must act",
+        "SELECT count(*) FROM {context}.referral WHERE status NOT IN ('merged', 'closed', 'cancelled')",
+        """SELECT format('referral %s is %s', id, status) AS what FROM {context}.referral
+            WHERE status NOT IN ('merged', 'closed', 'cancelled') AND (due_at IS NULL OR ended_at IS NOT NULL
+              OR (status = 'accepted' AND service_code IS NULL)
+              OR NOT EXISTS (SELECT FROM {context}.timer WHERE subject = referral.id AND {live}
+                AND kind = CASE coalesce(asked_in, status) WHEN 'routed' THEN 'acknowledgement'
+                  WHEN 'accepted' THEN 'outcome' WHEN 'signposted' THEN 'outcome' ELSE 'triage' END))""",
+        _REFERRALS,
+    ),
+    Check(
+        "I8",
+        "every referral that has ended says how: what came of it, why it was withdrawn, or which one looks after it",
+        "SELECT count(*) FROM {context}.referral WHERE status IN ('merged', 'closed', 'cancelled')",
+        """SELECT format('referral %s is %s', id, status) AS what FROM {context}.referral AS ended
+           WHERE (status IN ('merged', 'closed', 'cancelled') AND ended_at IS NULL) OR (status = 'closed' AND outcome IS NULL)
+           OR (status = 'cancelled' AND cancel_reason IS NULL)
+           OR (status = 'merged' AND NOT EXISTS (SELECT FROM {context}.referral WHERE referral.id = ended.merged_into))""",
+        _REFERRALS,
+    ),
+    Check(
+        "I8",
+        "every response that has reached nobody has its clock, and whoever was sent is named",
+        "SELECT count(*) FROM {context}.response WHERE ended_at IS NULL",
+        """SELECT format('response %s is %s', id, status) AS what FROM {context}.response WHERE ended_at IS NULL AND (
+              (contacted_at IS NULL AND breached_at IS NULL AND NOT EXISTS (
+                SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'breach' AND {live}))
+              OR (status = 'held-until-opening' AND NOT EXISTS (
+                SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'opening' AND {live}))
+              OR (status NOT IN ('held-until-opening', 'requested', 'accepted') AND clinician_id IS NULL)
+              OR NOT EXISTS (SELECT FROM referrals.referral WHERE referral.id = referral_id))""",
+        _RAPID_CARE,
+    ),
+    Check(
+        "I8",
+        "every case on an agenda has a meeting that is still to come or not yet told of",
+        "SELECT count(*) FROM {context}.case WHERE status = 'listed'",
+        """SELECT format('case %s', listed.id) AS what FROM {context}.case AS listed WHERE status = 'listed' AND NOT EXISTS (
+              SELECT FROM {context}.timer WHERE subject = listed.meeting_id AND kind = 'roll-over' AND {live})""",
+        _MDT,
+    ),
+    Check(
+        "I8",
+        "every case that nobody has screened has a deadline or was escalated",
+        "SELECT count(*) FROM {context}.case WHERE status = 'referred' AND referred_at > {settled}",
+        """SELECT format('case %s', referred.id) AS what FROM {context}.case AS referred
+           WHERE status = 'referred' AND referred_at > {settled} AND NOT EXISTS (SELECT FROM {context}.timer
+             WHERE subject = referred.id AND kind = 'screening' AND state IN ('pending', 'fired', 'parked'))""",
+        _MDT,
+    ),
+    Check(
+        "I8",
+        "every case that was discussed has somebody who leads, and a plan whose review is coming",
+        "SELECT count(*) FROM {context}.case WHERE status IN ('active-management', 'stepped-down')",
+        """SELECT format('case %s is %s', led.id, led.status) AS what FROM {context}.case AS led
+            WHERE status IN ('active-management', 'stepped-down') AND (
+              NOT EXISTS (SELECT FROM {context}.timer WHERE subject = led.care_plan_id AND kind = 'review' AND {live})
+              OR NOT EXISTS (
+                SELECT FROM {context}.lead WHERE lead.person_id = led.person_id AND lead.status IN ('active', 'proposed')))""",
+        _MDT,
+    ),
+    Check(
+        "I8",
+        "a person has at most one active lead, and who was asked to lead must answer in time",
+        "SELECT count(DISTINCT person_id) FROM {context}.lead",
+        """SELECT format('person %s', person_id) AS what FROM {context}.lead GROUP BY person_id
+            HAVING count(*) FILTER (WHERE status = 'active') > 1
+            UNION ALL SELECT format('lead %s', id) FROM {context}.lead WHERE status = 'proposed' AND answer_by IS NOT NULL
+            AND NOT EXISTS (SELECT FROM {context}.timer WHERE subject = lead.id AND kind = 'answer' AND {live})""",
+        _MDT,
+    ),
+    Check(
+        "I8",
+        "every open task has a due time that will be told, and somebody who has it or a deadline to find one",
+        "SELECT count(*) FROM {context}.task WHERE ended_at IS NULL",
+        """SELECT format('task %s is %s', id, status) AS what FROM {context}.task WHERE ended_at IS NULL AND (
+              (status <> 'unassigned' AND navigator_id IS NULL)
+              OR NOT EXISTS (
+                SELECT FROM {context}.timer WHERE subject = task.id AND kind IN ('overdue', 'long-overdue') AND {live})
+              OR (status IN ('unassigned', 'assigned') AND escalated_at IS NULL AND NOT EXISTS (
+                SELECT FROM {context}.timer WHERE subject = task.id AND kind = 'acknowledgement' AND {live})))""",
+        _NAVIGATION,
+    ),
+)

@@ -1,0 +1,26 @@
+"""What a context was told is what it shows: no copy is older than the newest event that was applied (I6)."""
+
+from infra.operations.verify.check import Check
+
+COPIES = (
+    Check(
+        "I6",
+        "a copy of what a person told is as new as the newest that was applied",
+        "SELECT count(*) FROM {context}.person",
+        """SELECT format('person %s in {context}', subject) AS what FROM referrals.event
+           JOIN {context}.inbox ON event_id = event.id AND refused_code IS NULL
+            LEFT JOIN {context}.person ON person_id = subject WHERE topic = 'referrals.person-record'
+            GROUP BY subject, person.sequence HAVING max(event.sequence) IS DISTINCT FROM person.sequence""",
+        ["rapid_care", "mdt", "navigation"],
+    ),
+    Check(
+        "I6",
+        "the words of a care plan are as new as the newest that were applied",
+        "SELECT count(*) FROM {context}.care_plan",
+        """SELECT format('care plan %s in {context}', subject) AS what FROM mdt.event
+           JOIN {context}.inbox ON event_id = event.id AND refused_code IS NULL
+            LEFT JOIN {context}.care_plan ON care_plan_id = subject WHERE topic = 'mdt.care-plan-record'
+            GROUP BY subject, care_plan.sequence HAVING max(event.sequence) IS DISTINCT FROM care_plan.sequence""",
+        ["rapid_care"],
+    ),
+)

@@ -1,0 +1,53 @@
+"""What came of a judgement, as a table and as JSON."""
+
+import json
+import resource
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.operations.verify.finding import Finding
+from infra.operations.verify.lag import Lag
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`lag` is what was on its way when the databases were looked at."""
+
+    findings: Sequence[Finding]
+    lag: Lag
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        return all(each.holds for each in self.findings)
+
+    @property
+    def broken(self) -> list[Finding]:
+        return [each for each in self.findings if not each.holds]
+
+
+def tell(out: Console, verdict: Verdict) -> None:
+    table = Table("", "what must hold", "looked at", "broken", title="What the services promised")
+    for each in verdict.findings:
+        broken = "[green]0" if each.holds else f"[bold red]{each.contradictions}"
+        table.add_row(each.invariant, each.sentence, f"{each.checked:,}", broken)
+    out.print(table)
+    for each in verdict.findings:
+        for example in each.examples:
+            out.print(f"{each.invariant} {each.sentence}: {example}", markup=False, highlight=False)
+    for what, waiting in verdict.lag.items():
+        out.print(f"On its way: {what}: {waiting.count:,}, the oldest for {waiting.oldest_seconds:.1f} s", markup=False, highlight=False)
+    out.print(json.dumps(_summary(verdict)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _summary(verdict: Verdict) -> dict[str, object]:
+    return {
+        "verify": "passed" if verdict.holds else "failed",
+        "seconds": round(verdict.seconds, 1),
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "on_the_way": {what: asdict(waiting) for what, waiting in verdict.lag.items()},
+        "findings": [asdict(each) for each in verdict.findings],
+    }

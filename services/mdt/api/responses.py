@@ -1,0 +1,105 @@
+"""What callers see of cases, care plans and leads, on more than one screen."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.mdt.domain import care_plan, case, lead
+from services.mdt.domain.case import Case
+from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule, Standing, allocation
+from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
+from shared.contracts.mdt import CrisisSection, PlanAction
+from shared.web.responses import VersionedView, View
+
+
+class AllocationView(View):
+    """What Table 16 says at this person's risk."""
+
+    care_plan: CarePlanNeed
+    joint_assessment: JointAssessment
+    lead: LeadRule
+    gives_information: bool
+
+
+class CaseView(VersionedView):
+    """`meeting_id` is the meeting that the case is listed for, or was last discussed at."""
+
+    id: UUID
+    person_id: UUID
+    status: case.Status
+    practice_code: str
+    locality: Locality
+    is_urgent: bool
+    referred_at: datetime
+    referral_ids: tuple[UUID, ...]
+    needs_mental_health: bool
+    meeting_id: UUID | None
+    meeting_starts_at: datetime | None
+    is_deferred: bool
+    deferrals: int
+    care_plan_id: UUID | None
+    risk_level: RiskLevel | None
+    is_high_climber: bool
+    allocation: AllocationView
+
+    @classmethod
+    def of(cls, state: Case, standing: Standing) -> "CaseView":
+        own = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
+        own |= {"meeting_id": state.meeting_id or state.discussed_in}
+        risk = {"risk_level": standing.level, "is_high_climber": standing.is_high_climber}
+        return cls(**own, **risk, allocation=AllocationView.model_validate(allocation(standing)))
+
+
+class CarerView(View):
+    name: str
+    relationship: str
+    telephone: str | None
+
+
+class JointPlanView(View):
+    what_matters: str
+    preferred_place_of_care: PlaceOfCare
+    preferred_place_of_death: PlaceOfCare | None
+    problems: tuple[str, ...]
+    crisis: CrisisSection | None
+    carer: CarerView | None
+    is_care_home_resident: bool
+
+
+class PlanVersionView(View):
+    """One version of a plan."""
+
+    number: int
+    joint_plan: JointPlanView
+    actions: tuple[PlanAction, ...]
+    review_on: date
+    offered_at: datetime
+
+
+class CarePlanView(VersionedView):
+    """`in_force` is what the person agreed to last; `offered` waits for their answer. `plan_version` counts what was ever offered.
+
+    `fulfilled` are the actions that were done.
+    """
+
+    id: UUID
+    person_id: UUID
+    status: care_plan.Status
+    locality: Locality
+    plan_version: int
+    in_force: PlanVersionView | None
+    fulfilled: tuple[UUID, ...]
+    offered: PlanVersionView | None
+
+
+class LeadView(VersionedView):
+    """`is_fallback`: the GP, because nobody else said yes yet."""
+
+    id: UUID
+    person_id: UUID
+    status: lead.Status
+    professional_id: str
+    role: Role
+    organisation: str
+    is_fallback: bool
+    answer_by: datetime | None
+    activated_at: datetime | None

@@ -1,0 +1,63 @@
+"""Tells whoever answers for a person what happens to them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.mdt.domain.lead import gp
+from services.mdt.domain.notification import Kind, Notice, require_own_feed
+from services.mdt.store.lead import active_professional
+from services.mdt.store.notification import load_notice, mark_acknowledged, tell
+from services.mdt.store.person import practice_of
+from services.mdt.store.tables import Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.event import Event
+from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.rapid_care import (
+    ResponseAssigned,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseEscalated,
+)
+from shared.kernel.ids import PersonId
+
+#: What a lead is told about, and under which heading.
+TOLD: Mapping[type[Event], Kind] = {
+    ResponseAssigned: Kind.RESPONSE_ASSIGNED,
+    ResponseContacted: Kind.RESPONSE_CONTACTED,
+    ResponseBreached: Kind.RESPONSE_BREACHED,
+    ResponseEscalated: Kind.RESPONSE_ESCALATED,
+    ResponseClosed: Kind.RESPONSE_CLOSED,
+    ResponseCancelled: Kind.RESPONSE_CANCELLED,
+    TaskFulfilled: Kind.TASK_FULFILLED,
+    TaskBlocked: Kind.TASK_BLOCKED,
+    TaskEscalated: Kind.TASK_ESCALATED,
+    TaskOverdue: Kind.TASK_OVERDUE,
+}
+
+
+async def on_news(event: Event, envelope: Envelope, *, tx: Tx) -> None:
+    person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
+    await tell_lead(tx, person_id, TOLD[type(event)], subject, envelope.time)
+
+
+async def acknowledge_notice(notice_id: int, *, tx: Tx) -> Notice:
+    """The professional has seen it; safe to repeat. Raises NoticeNotFound, NotYourFeed."""
+    notice = await load_notice(tx, notice_id)
+    require_own_feed(tx.actor, notice.professional_id)
+    tx.audit(notice.subject)
+    if notice.acknowledged_at is None:
+        await mark_acknowledged(tx, notice.id, tx.now)
+    return replace(notice, acknowledged_at=notice.acknowledged_at or tx.now)
+
+
+async def tell_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: datetime) -> None:
+    """Whoever answers for the person: the lead, without one the GP (AC7), and for somebody of no practice here the chair."""
+    professional_id = await active_professional(tx, person_id)
+    if professional_id is None:
+        practice_code = await practice_of(tx, person_id)
+        professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
+    await tell(tx, professional_id, person_id, kind, subject, at)

@@ -1,0 +1,54 @@
+"""What the weekly meeting listens to and which deadlines it keeps: the whole wiring."""
+
+from services.mdt.domain.care_plan import Due as PlanDue
+from services.mdt.domain.case import Due as CaseDue
+from services.mdt.domain.lead import Due as LeadDue
+from services.mdt.domain.meeting import Due as MeetingDue
+from services.mdt.domain.risk import Due as RiskDue
+from services.mdt.handlers import care_plan, case, case_finding, lead, meeting, notification, person, risk
+from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.rapid_care import (
+    ResponseAssigned,
+    ResponseBreached,
+    ResponseCancelled,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseEscalated,
+)
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.messaging.subscriptions import Wiring
+
+WIRING = Wiring(
+    context="mdt",
+    on_event={
+        ReferralRouted: (case.on_referral_routed,),
+        ReferralReturned: (case.on_referral_returned,),
+        ReferralClosed: (case.on_referral_closed,),
+        ReferralCancelled: (case.on_referral_cancelled,),
+        PersonRecordRecorded: (person.on_person_record_recorded,),
+        ResponseAssigned: (care_plan.on_response_assigned, notification.on_news),
+        ResponseContacted: (notification.on_news,),
+        ResponseBreached: (notification.on_news,),
+        ResponseEscalated: (care_plan.on_response_escalated, notification.on_news),
+        ResponseClosed: (notification.on_news, care_plan.on_response_closed),  # the lead hears it even when it ends their part
+        ResponseCancelled: (notification.on_news,),
+        TaskFulfilled: (care_plan.on_task_fulfilled, notification.on_news),
+        TaskBlocked: (notification.on_news,),
+        TaskEscalated: (notification.on_news,),
+        TaskOverdue: (notification.on_news,),
+        RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
+    },
+    on_timer={
+        MeetingDue.CUT_OFF: meeting.on_cut_off,
+        MeetingDue.ROLL_OVER: meeting.on_roll_over,
+        CaseDue.SCREENING: case.on_screening_due,
+        PlanDue.REVIEW: care_plan.on_review_due,
+        PlanDue.ANSWER: care_plan.on_answer_due,
+        PlanDue.ACTION: care_plan.on_action_due,
+        LeadDue.ANSWER: lead.on_answer_due,
+        RiskDue.WATCH: case_finding.on_watch_over,
+        RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
+    },
+    ahead={ReferralRouted: case.before_referrals_routed},
+)

@@ -1,0 +1,20 @@
+"""Who calls, about which navigator, and which page of a list they want."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import Field
+
+from services.navigation.domain.access import COORDINATE, WORK
+from shared.kernel.actor import Actor
+from shared.web.dependencies import requires
+
+#: A navigator, or somebody who coordinates them.
+Staff = Annotated[Actor, requires(WORK, COORDINATE)]
+Coordinator = Annotated[Actor, requires(COORDINATE)]
+
+_CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+NavigatorCode = Annotated[str, Path(pattern=_CODE, description="A staff code")]
+NavigatorName = Annotated[str, Field(pattern=_CODE, description="A staff code")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(alias="cursor", description="`next` of the page before", max_length=200)]

@@ -1,0 +1,193 @@
+"""What callers see."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.navigation.domain.access import Lead, is_shared
+from services.navigation.domain.assignment import Candidate
+from services.navigation.domain.feed import Change
+from services.navigation.domain.navigator import Presence
+from services.navigation.domain.task import Status
+from services.navigation.queries.person import Told
+from services.navigation.queries.task import Shown
+from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
+from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
+from shared.contracts.referrals import FamilyContact, Story
+from shared.web.responses import VersionedView, View
+
+
+class LeadView(View):
+    """The accountable lead professional."""
+
+    professional_id: str
+    role: Role
+    organisation: str
+    is_fallback: bool
+
+
+class PersonCard(View):
+    """Whom it is for, and how and when they want to be met (AC5)."""
+
+    given_name: str
+    family_name: str
+    telephone: str | None
+    preferred_visit_times: str | None
+    communication_needs: tuple[str, ...]
+
+
+class TaskView(VersionedView):
+    """A task as a work list shows it."""
+
+    id: UUID
+    person_id: UUID
+    kind: TaskKind
+    source: TaskSource
+    source_id: UUID
+    action_id: UUID | None
+    service_code: str | None
+    role: Role
+    locality: Locality | None
+    status: Status
+    created_at: datetime
+    due_at: datetime
+    acknowledge_by: datetime
+    navigator_id: str | None
+    escalated_at: datetime | None
+    escalation: EscalationReason | BlockReason | None
+    overdue_at: datetime | None
+    block_reason: BlockReason | None
+    outcome: TaskOutcome | None
+    cancel_reason: CancelReason | None
+    ended_at: datetime | None
+    person: PersonCard | None
+    preferred_place_of_care: PlaceOfCare | None
+    lead: LeadView | None
+
+    @classmethod
+    def of(cls, shown: Shown) -> "TaskView":
+        return cls(**_fields(shown))
+
+
+class TaskDetail(TaskView):
+    """A task with what the person told once, for those involved (IG8)."""
+
+    narrative: str | None
+    what_matters: str | None
+    contacts: tuple[FamilyContact, ...]
+
+    @classmethod
+    def of(cls, shown: Shown) -> "TaskDetail":
+        record = shown.record
+        story = record.story if record and is_shared(record.sharing) else None
+        return cls(
+            **_fields(shown),
+            narrative=story.narrative if story else None,
+            what_matters=story.what_matters if story else None,
+            contacts=story.contacts if story else (),
+        )
+
+
+class StepView(View):
+    """One event in the life of a task."""
+
+    sequence: int
+    type: str
+    at: datetime
+    organisation: str
+    role: str
+    data: dict[str, Any]
+
+
+class OutcomeCount(View):
+    """How many tasks of a kind ended with this outcome."""
+
+    kind: TaskKind
+    outcome: TaskOutcome
+    tasks: int
+
+
+class NavigatorView(VersionedView):
+    """`feed_sequence` is where to follow the feed from after reading the work list; `load` is what decides who gets the next task."""
+
+    code: str
+    organisation: str
+    locality: Locality
+    role: Role
+    presence: Presence
+    away_until: datetime | None
+    open_tasks: int
+    load: int
+    feed_sequence: int
+
+    @classmethod
+    def of(cls, candidate: Candidate, feed_sequence: int) -> "NavigatorView":
+        navigator = candidate.navigator
+        own = {name: getattr(navigator, name) for name in cls.model_fields if hasattr(navigator, name)}
+        return cls(**own, open_tasks=candidate.open_tasks, load=candidate.load, feed_sequence=feed_sequence)
+
+
+class FeedEntryView(View):
+    """One entry of a feed."""
+
+    sequence: int
+    at: datetime
+    change: Change
+    task_id: UUID
+    person_id: UUID
+    kind: TaskKind
+    status: Status
+    due_at: datetime
+
+
+class StoryView(View):
+    """What the person told once, and who leads."""
+
+    person_id: UUID
+    nhs_number: str | None
+    given_name: str
+    family_name: str
+    born_on: date
+    address: str
+    telephone: str | None
+    practice_code: str
+    locality: Locality
+    story: Story
+    lead: LeadView | None
+
+    @classmethod
+    def of(cls, person_id: UUID, told: Told) -> "StoryView":
+        own = {name: getattr(told.record, name) for name in cls.model_fields if hasattr(told.record, name)}
+        return cls(person_id=person_id, lead=_lead(told.lead), **own)
+
+
+class HomeCheckView(View):
+    """On this day somebody looks whether the person is still at home."""
+
+    id: UUID
+    person_id: UUID
+    discharged_on: date
+    looks_at: datetime
+
+
+def _fields(shown: Shown) -> dict[str, Any]:
+    task = shown.task
+    own = {name: getattr(task, name) for name in TaskView.model_fields if hasattr(task, name)}
+    return own | {"person": _card(shown), "preferred_place_of_care": shown.preferred_place_of_care, "lead": _lead(shown.lead)}
+
+
+def _lead(lead: Lead | None) -> LeadView | None:
+    return None if lead is None else LeadView.model_validate(lead)
+
+
+def _card(shown: Shown) -> PersonCard | None:
+    record = shown.record
+    if record is None:
+        return None
+    return PersonCard(
+        given_name=record.given_name,
+        family_name=record.family_name,
+        telephone=record.telephone,
+        preferred_visit_times=record.story.preferred_visit_times,
+        communication_needs=record.story.communication_needs,
+    )

@@ -1,0 +1,127 @@
+"""Work that reaches navigation from referrals, rapid care and the weekly meeting, apart from care plans."""
+
+from uuid import UUID
+
+from services.navigation.domain import work
+from services.navigation.domain.work import Origin
+from services.navigation.handlers.allocation import cancel_all, make_once, origin_of
+from services.navigation.store.projections import drop_lead, is_known, keep_lead, keep_level, lead_of, level_of, locality_of
+from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.task import open_tasks_from
+from shared.contracts.codes import Locality, RiskLevel, StepDown
+from shared.contracts.envelope import Envelope
+from shared.contracts.event import Event
+from shared.contracts.mdt import (
+    CaseRedirected,
+    CaseSteppedDown,
+    Destination,
+    FindingDestination,
+    LeadActivated,
+    LeadEnded,
+    RiskHighClimberFound,
+    RiskLevelCrossed,
+    RiskScreened,
+)
+from shared.contracts.navigation import CancelReason, TaskSource
+from shared.contracts.rapid_care import ResponseSteppedDown
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
+
+_ENDED: dict[type[Event], CancelReason] = {
+    ReferralCancelled: CancelReason.REFERRAL_CANCELLED,
+    ReferralClosed: CancelReason.REFERRAL_CLOSED,
+    ReferralReturned: CancelReason.REFERRAL_RETURNED,
+}
+
+
+async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
+    """Routed here it becomes a task; routed elsewhere after all, its task ends."""
+    origin = origin_of(envelope, TaskSource.REFERRAL)
+    if event.route is Route.NAVIGATION:
+        await take_turn(tx)
+        level = await level_of(tx, origin.person_id)
+        await make_once(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
+    elif event.routing > 1:  # nobody was asked before the first
+        await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
+
+
+async def on_referral_ended(event: ReferralCancelled | ReferralClosed | ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """Withdrawn, closed, or taken back by the Community Point of Access."""
+    await _end(origin_of(envelope, TaskSource.REFERRAL), _ENDED[type(event)], tx)
+
+
+async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
+    await take_turn(tx)
+    await make_once(work.of_step_down(origin_of(envelope, TaskSource.RAPID_CARE), event.locality, tx.now, tx.policy), tx=tx)
+
+
+async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: Tx) -> None:
+    """Only a case that no referral began: a referral comes back by way of the Community Point of Access."""
+    if event.referral_id is None:
+        await _arrange(origin_of(envelope, TaskSource.MDT), event.destination, event.locality, tx)
+
+
+async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
+    if event.destination is StepDown.NAVIGATION:
+        await take_turn(tx)
+        origin = origin_of(envelope, TaskSource.MDT)
+        await make_once(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+
+
+async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
+    """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (§5.8)."""
+    origin = origin_of(envelope, TaskSource.RISK)
+    await keep_level(tx, origin.person_id, origin.occasion, event.level)
+    if event.destination in {FindingDestination.MDT, FindingDestination.WATCHING_BRIEF}:
+        return
+    if event.destination is FindingDestination.NAVIGATION and event.level is RiskLevel.LOW:
+        await _inform(origin, event.locality, tx)
+    else:
+        await _arrange(origin, event.destination, event.locality, tx)
+
+
+async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
+    """Level 0 is offered information (§5.12 navigation 6), if the person is known here: a bulk import names many who are not."""
+    origin = origin_of(envelope, TaskSource.RISK)
+    await keep_level(tx, origin.person_id, origin.occasion, event.to_level)
+    if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):
+        await _inform(origin, None, tx)
+
+
+async def on_high_climber_found(event: RiskHighClimberFound, envelope: Envelope, *, tx: Tx) -> None:
+    origin = origin_of(envelope, TaskSource.RISK)
+    await keep_level(tx, origin.person_id, origin.occasion, event.level)
+
+
+async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
+    """Person and family are told who leads from now on (AC2), unless the meeting itself settled it with them."""
+    await take_turn(tx)
+    origin = origin_of(envelope, TaskSource.LEAD)
+    before = await lead_of(tx, origin.person_id)
+    await keep_lead(tx, origin.person_id, origin.source_id, event)
+    is_another = before is None or before.professional_id != event.professional_id
+    if is_another and not event.is_from_meeting:
+        locality = await locality_of(tx, origin.person_id)
+        await make_once(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
+
+
+async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
+    await drop_lead(tx, UUID(envelope.subject))
+
+
+async def _arrange(origin: Origin, destination: Destination | FindingDestination, told: Locality | None, tx: Tx) -> None:
+    await take_turn(tx)
+    locality = told or await locality_of(tx, origin.person_id)
+    await make_once(work.of_destination(origin, destination, locality, tx.now, tx.policy), tx=tx)
+
+
+async def _inform(origin: Origin, told: Locality | None, tx: Tx) -> None:
+    await take_turn(tx)
+    locality = told or await locality_of(tx, origin.person_id)
+    await make_once(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
+
+
+async def _end(origin: Origin, reason: CancelReason, tx: Tx) -> None:
+    """Most referrals never have a task here: only those that do take the turn."""
+    if await open_tasks_from(tx, origin.source, origin.source_id):
+        await take_turn(tx)
+        await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), reason, tx=tx)

@@ -1,0 +1,138 @@
+"""What navigation knows of the other contexts: what the person told once, who leads, their risk, where they want to be cared for."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from services.navigation.domain.access import Lead
+from services.navigation.store.tables import METADATA, Tx
+from services.navigation.store.task import TASK
+from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.ids import PersonId
+from shared.persistence.schema import INSTANT
+from shared.persistence.statements import Reader, Statement
+
+PERSON = sa.Table(
+    "person",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("record", JSONB, nullable=False),
+    comment="the copy of what the person told once",
+)
+
+LEAD = sa.Table(
+    "lead",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("lead_id", sa.Uuid, nullable=False),
+    sa.Column("professional_id", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("is_fallback", sa.Boolean, nullable=False),
+    sa.Column("activated_at", INSTANT, nullable=False),
+    comment="the copy of who leads",
+)
+
+RISK = sa.Table(
+    "risk",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("level", sa.SmallInteger, nullable=False),
+    comment="the copy of the risk level last told",
+)
+
+CARE_PLAN = sa.Table(
+    "care_plan",
+    METADATA,
+    sa.Column("care_plan_id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("preferred_place_of_care", sa.Text, nullable=False),
+    comment="the copy of the plans in force",
+)
+
+
+def _upsert(table: sa.Table, key: str, newer: str) -> Statement:
+    """Writes a row unless a newer one is there."""
+    row = insert(table).values({column.name: sa.bindparam(column.name) for column in table.columns})
+    others = {column.name: row.excluded[column.name] for column in table.columns if column.name != key}
+    return Statement(row.on_conflict_do_update(index_elements=[key], set_=others, where=table.c[newer] < row.excluded[newer]))
+
+
+_KEEP_PERSON = _upsert(PERSON, "person_id", "sequence")
+_KEEP_LEAD = _upsert(LEAD, "person_id", "activated_at")
+_KEEP_LEVEL = _upsert(RISK, "person_id", "sequence")
+_KEEP_PLAN = _upsert(CARE_PLAN, "care_plan_id", "sequence")
+_DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lead_id")))
+_DROP_PLAN = Statement(sa.delete(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("care_plan_id")))
+_LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
+_LEVEL_OF = Statement(sa.select(RISK.c.level).where(RISK.c.person_id == sa.bindparam("person_id")))
+_IS_KNOWN = Statement(sa.select(sa.exists().where(PERSON.c.person_id == sa.bindparam("person_id"))))
+_LEAD_ROW = TypeAdapter(Lead)
+_LOCALITY = Statement(
+    sa.select(
+        sa.func.coalesce(
+            sa.select(PERSON.c.record["locality"].astext).where(PERSON.c.person_id == sa.bindparam("person_id")).scalar_subquery(),
+            sa.select(TASK.c.locality)
+            .where(TASK.c.person_id == sa.bindparam("person_id"), TASK.c.locality.is_not(None))
+            .order_by(TASK.c.created_at.desc())
+            .limit(1)
+            .scalar_subquery(),
+        )
+    )
+)
+
+
+async def keep_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
+    """Keeps the newest record of a person, whatever order the events come in."""
+    await tx.write(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
+
+
+async def keep_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: LeadActivated) -> None:
+    await tx.write(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
+
+
+async def drop_lead(tx: Tx, lead_id: UUID) -> None:
+    """Only if nobody has followed since."""
+    await tx.write(_DROP_LEAD, lead_id=lead_id)
+
+
+async def keep_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
+    await tx.write(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
+
+
+async def drop_plan(tx: Tx, care_plan_id: UUID) -> None:
+    await tx.write(_DROP_PLAN, care_plan_id=care_plan_id)
+
+
+async def lead_of(reader: Reader, person_id: PersonId) -> Lead | None:
+    row = await reader.fetch_one(_LEAD_OF, person_id=person_id)
+    return None if row is None else _LEAD_ROW.validate_python(dict(row))
+
+
+async def is_known(reader: Reader, person_id: PersonId) -> bool:
+    """Whether anything was told of the person here."""
+    found: bool = await reader.fetch_value(_IS_KNOWN, person_id=person_id)
+    return found
+
+
+async def keep_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
+    await tx.write(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
+
+
+async def level_of(reader: Reader, person_id: PersonId) -> RiskLevel | None:
+    """The level last told; nobody tells of those who never left the two lowest."""
+    found: int | None = await reader.fetch_value(_LEVEL_OF, person_id=person_id)
+    return None if found is None else RiskLevel(found)
+
+
+async def locality_of(reader: Reader, person_id: PersonId) -> Locality | None:
+    """Where the person lives, as told; failing that, where their last task was. None when nobody knows: nothing is guessed."""
+    found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
+    return Locality(found) if found else None

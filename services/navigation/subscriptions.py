@@ -1,0 +1,54 @@
+"""What care navigation listens to and which deadlines it keeps: the whole wiring."""
+
+from services.navigation.domain import home_check
+from services.navigation.domain import navigator as navigators
+from services.navigation.domain import task as tasks
+from services.navigation.handlers import incoming, navigator, person, plan, task
+from shared.contracts.mdt import (
+    CarePlanAgreed,
+    CarePlanClosed,
+    CarePlanRevised,
+    CaseClosed,
+    CaseRedirected,
+    CaseSteppedDown,
+    LeadActivated,
+    LeadEnded,
+    RiskHighClimberFound,
+    RiskLevelCrossed,
+    RiskScreened,
+)
+from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
+from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.messaging.subscriptions import Wiring
+
+WIRING = Wiring(
+    context="navigation",
+    on_event={
+        CarePlanAgreed: (plan.on_care_plan_agreed,),
+        CarePlanRevised: (plan.on_care_plan_revised,),
+        CarePlanClosed: (person.on_end_of_care, plan.on_care_plan_closed),
+        ReferralRouted: (incoming.on_referral_routed,),
+        ReferralCancelled: (person.on_end_of_care, incoming.on_referral_ended),
+        ReferralClosed: (person.on_outcome, incoming.on_referral_ended),
+        ReferralReturned: (incoming.on_referral_ended,),
+        ResponseSteppedDown: (incoming.on_response_stepped_down,),
+        ResponseClosed: (person.on_outcome,),
+        CaseClosed: (person.on_end_of_care,),
+        CaseRedirected: (incoming.on_case_redirected,),
+        CaseSteppedDown: (incoming.on_case_stepped_down,),
+        RiskLevelCrossed: (incoming.on_risk_level_crossed,),
+        RiskHighClimberFound: (incoming.on_high_climber_found,),
+        RiskScreened: (incoming.on_risk_screened,),
+        LeadActivated: (incoming.on_lead_activated,),
+        LeadEnded: (incoming.on_lead_ended,),
+        PersonRecordRecorded: (person.on_person_record_recorded,),
+    },
+    on_timer={
+        tasks.Due.ACKNOWLEDGEMENT: task.on_acknowledgement,
+        tasks.Due.OVERDUE: task.on_overdue,
+        tasks.Due.LONG_OVERDUE: task.on_long_overdue,
+        navigators.Due.RETURN: navigator.on_return,
+        home_check.DUE: person.on_home_check,
+    },
+    ahead={**dict.fromkeys(tasks.Due, task.before_deadlines), **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans)},
+)

@@ -1,0 +1,29 @@
+"""Who may call: the coordinator and the clinicians of the organisation that runs Rapid Care (promise 5)."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from services.rapid_care.domain.access import require_involved
+from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
+from shared.web.dependencies import requires
+
+#: What every command may be refused with, besides its own rules.
+REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTransition, VersionConflict)
+
+
+def _of_rapid_care(*scopes: str) -> Any:
+    async def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
+        require_involved(actor.organisation, request.app.state.database.policy.organisation)
+        return actor
+
+    return Depends(caller)
+
+
+#: Takes, gives back, sends; keeps the roster.
+Coordinator = Annotated[Actor, _of_rapid_care("rapid-care:coordinate")]
+#: Goes to the person.
+Clinician = Annotated[Actor, _of_rapid_care("rapid-care:respond")]
+#: Either of them.
+Staff = Annotated[Actor, _of_rapid_care("rapid-care:coordinate", "rapid-care:respond")]

@@ -1,0 +1,62 @@
+"""Who may call which routes, and the form of what they send: text without surprises."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from services.referrals.domain.access import RECEIVE, REFER, TRIAGE
+from shared.contracts.referrals import Story
+from shared.kernel.actor import Actor
+from shared.web.dependencies import requires
+
+#: Works at the Community Point of Access.
+Triager = Annotated[Actor, requires(TRIAGE)]
+#: Sends referrals.
+Referrer = Annotated[Actor, requires(REFER, TRIAGE)]
+#: Takes referrals over, for a service of the directory.
+Receiver = Annotated[Actor, requires(RECEIVE, TRIAGE)]
+#: Any of them.
+Involved = Annotated[Actor, requires(REFER, RECEIVE, TRIAGE)]
+#: Whoever cares for a person may ask who is responsible for them (AC2).
+Staff = Annotated[
+    Actor,
+    requires(
+        REFER,
+        RECEIVE,
+        TRIAGE,
+        "rapid-care:coordinate",
+        "rapid-care:respond",
+        "mdt:coordinate",
+        "mdt:decide",
+        "mdt:lead",
+        "mdt:read",
+        "navigation:coordinate",
+        "navigation:work",
+    ),
+]
+#: The Community Point of Access, or a lead who looks at their own people.
+TriagerOrLead = Annotated[Actor, requires(TRIAGE, "mdt:lead")]
+
+
+def _printable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("a text cannot hold the character NUL")
+    return text
+
+
+#: A name, an address, a reason; and what somebody tells at length.
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
+
+
+def _told(story: Story) -> Story:
+    if not story.narrative.strip():
+        raise ValueError("a story needs words")
+    for text in (story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""):
+        _printable(text)
+    for contact in story.contacts:
+        _printable("".join((contact.name, contact.relationship, contact.telephone or "", contact.lives_in or "")))
+    return story
+
+
+ToldStory = Annotated[Story, AfterValidator(_told)]

@@ -1,0 +1,197 @@
+"""What callers see of a referral: codes and instants in lists, the clinicians' words only where one is read (audited)."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+
+from services.referrals.domain import Policy
+from services.referrals.domain.directory import Need, Serves, Service
+from services.referrals.domain.receiving import turn_to_now
+from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, live_deadline, owner
+from services.referrals.handlers.receive import Received
+from services.referrals.queries.feedback import Line
+from shared.contracts.codes import Condition, Locality, Urgency
+from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.web.problems import Problem
+from shared.web.responses import VersionedView, View
+
+
+class OwnerView(View):
+    """Whose turn it is."""
+
+    service_code: str
+    organisation: str
+
+
+class DeadlineView(View):
+    """What the owner must do by when. `overdue_since` stays until it is done."""
+
+    kind: Due
+    due_at: datetime
+    overdue_since: datetime | None
+
+
+class ReferralView(VersionedView):
+    """An open referral always has an owner and a deadline. `turn_to_now` is for what cannot wait for us.
+
+    `also_with` is a service that has accepted it before it heard that it went elsewhere.
+    """
+
+    id: UUID
+    reference: str
+    status: Status
+    person_id: UUID
+    is_identified: bool
+    source: Source
+    reason: Reason
+    condition: Condition | None
+    requested_urgency: Urgency
+    urgency: Urgency
+    is_complex: bool
+    has_red_flag: bool
+    referrer_organisation: str
+    practice_code: str
+    is_practice_covered: bool
+    is_by_telephone: bool
+    locality: Locality
+    received_at: datetime
+    clock_starts_at: datetime
+    owner: OwnerView | None
+    deadline: DeadlineView | None
+    route: Route | None
+    service_code: str | None
+    also_with: str | None
+    return_reason: ReturnReason | None
+    suggestion: str | None
+    turn_to_now: str | None
+    merged_into: UUID | None
+    outcome: Outcome | None
+    cancel_reason: CancelReason | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, referral: Referral, policy: Policy, now: datetime) -> "ReferralView":
+        return cls(**referral_fields(referral, policy, now))
+
+
+class FeedbackLine(View):
+    at: datetime
+    code: str
+    text: str
+
+
+class JoinedView(View):
+    """Another referral of the same trouble, by its own reference."""
+
+    id: UUID
+    reference: str
+    status: Status
+    outcome: Outcome | None
+
+
+class FollowedReferralView(ReferralView):
+    """One referral as it is followed up: what has happened so far in words, and what it joined or was joined by."""
+
+    triaged_at: datetime | None
+    triaged_by: str | None
+    triage_reason: str | None
+    override_reason: str | None
+    question: str | None
+    feedback: list[FeedbackLine]
+    continued_as: JoinedView | None
+    joined_by: list[JoinedView]
+
+    @classmethod
+    def following(
+        cls,
+        referral: Referral,
+        *,
+        lines: Sequence[Line],
+        target: Referral | None,
+        joined: Sequence[Referral],
+        policy: Policy,
+        now: datetime,
+    ) -> "FollowedReferralView":
+        words = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question")
+        return cls(
+            **referral_fields(referral, policy, now, joins=target),
+            **{name: getattr(referral, name) for name in words},
+            feedback=[FeedbackLine.model_validate(line) for line in lines],
+            continued_as=None if target is None else JoinedView.model_validate(target),
+            joined_by=[JoinedView.model_validate(each) for each in joined],
+        )
+
+
+class ServiceView(View):
+    """An entry of the directory, valid from a day and until before another."""
+
+    code: str
+    name: str
+    organisation: str
+    route: Route
+    tier: int
+    needs: tuple[Need, ...]
+    telephone: str
+    serves: Serves
+    minimum_age: int | None
+    localities: tuple[Locality, ...]
+    opens: time | None
+    closes: time | None
+    valid_from: date
+    valid_until: date | None
+
+
+class ReceivedView(ReferralView):
+    """The acknowledgement. The story of a known person comes back for confirmation, unless they do not share it (AC1, G12)."""
+
+    is_story_known: bool
+    story: Story | None
+    turn_to: ServiceView | None
+
+    @classmethod
+    def acknowledging(cls, received: Received, *, turn_to: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
+        person = received.person
+        return cls(
+            **referral_fields(received.referral, policy, now, joins=received.joins),
+            is_story_known=received.is_story_known,
+            story=person.story if person.sharing is SharingPreference.DIRECT_CARE else None,
+            turn_to=None if turn_to is None else ServiceView.model_validate(turn_to),
+        )
+
+
+class BatchItemView(View):
+    """One referral of a batch: its own status, and its acknowledgement or what refused it."""
+
+    status: int
+    referral: ReceivedView | None = None
+    problem: Problem | None = None
+
+
+class BatchView(View):
+    items: tuple[BatchItemView, ...]
+
+
+def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None) -> dict[str, Any]:
+    """`joins` is the referral that a merged one is looked after with."""
+    computed = {
+        "owner": _owner(referral, policy),
+        "deadline": _deadline(referral),
+        "turn_to_now": turn_to_now(joins or referral, now, policy),
+    }
+    return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
+
+
+def _owner(referral: Referral, policy: Policy) -> OwnerView | None:
+    code = owner(referral)
+    if code is None:
+        return None
+    theirs = policy.organisation if code == POINT_OF_ACCESS else referral.receiver_organisation
+    return OwnerView(service_code=code, organisation=theirs or policy.organisation)
+
+
+def _deadline(referral: Referral) -> DeadlineView | None:
+    kind = live_deadline(referral)
+    if kind is None or referral.due_at is None:
+        return None
+    return DeadlineView(kind=kind, due_at=referral.due_at, overdue_since=referral.overdue_since)

@@ -1,0 +1,1 @@
+"""Kafka to handlers: the consumer, its offsets, and the check that no record is missed."""

@@ -1,0 +1,192 @@
+"""Loads and saves aggregates: a frozen dataclass is one row, field by column, and its version counts its events.
+
+Writers of one aggregate queue at its row lock, so its events enter the log in the order of their sequence.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from shared.contracts.event import Event
+from shared.kernel.decision import Decision
+from shared.kernel.errors import NotFound, VersionConflict
+from shared.persistence.batching.write_batch import Step
+from shared.persistence.statements import Reader, Statement
+from shared.persistence.transaction import Subject, Transaction, Turn
+
+
+class Aggregate(Protocol):
+    """What every aggregate has besides its own fields. A new one has version 0."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def correlation_id(self) -> UUID: ...
+
+
+A = TypeVar("A", bound=Aggregate)
+
+_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2 AND shelf = 'infinity'"
+
+
+class Aggregates(Generic[A]):
+    """`topic` is the aggregate's own; `key` gives the id that decides the partition, the person where there is one."""
+
+    def __init__(self, state: type[A], table: sa.Table, *, topic: str, key: Callable[[A], UUID], not_found: type[NotFound]) -> None:
+        if {field.name for field in fields(state)} != set(table.columns.keys()):  # type: ignore[arg-type]
+            raise TypeError(f"the columns of {table.name} are not the fields of {state.__name__}")
+        self._state, self._topic, self._key, self._not_found = state, topic, key, not_found
+        self._adapter: TypeAdapter[A] = TypeAdapter(state)
+        by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
+        self._read, self._lock, self._share = (
+            Statement(query) for query in (by_id, by_id.with_for_update(), by_id.with_for_update(read=True))
+        )
+        by_ids = sa.select(table).where(table.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))))
+        self._lock_all = Statement(by_ids.order_by(table.c.id).with_for_update())
+        new: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns}
+        self._insert = Statement(sa.insert(table).values(new).returning(table.c.id))
+        self._update = Statement(
+            sa.update(table)
+            .where(table.c.id == sa.bindparam("id_"), table.c.version == sa.bindparam("version_"))
+            .values({name: value for name, value in new.items() if name != "id"})
+            .returning(table.c.id)
+        )
+
+    def of(self, row: asyncpg.Record) -> A:
+        """The aggregate that a row of the table holds, for queries that select whole rows."""
+        return self._adapter.validate_python(dict(row))
+
+    async def find(self, reader: Reader, subject: UUID, *, lock: bool = False) -> A | None:
+        held = self._held(reader)
+        if held is not None and subject in held:
+            return held[subject]
+        row = await reader.fetch_one(self._lock if lock else self._read, id=subject)
+        state = None if row is None else self.of(row)
+        if held is not None and (lock or state is None):
+            held[subject] = state
+        return state
+
+    async def read_ahead(self, tx: Transaction[Any], subjects: Sequence[UUID]) -> None:
+        """Locks those that a batch is about by one statement; each is found without another."""
+        found, held = await self.lock(tx, subjects), self._held(tx)
+        if held is not None:
+            held.update({subject: found.get(subject) for subject in subjects})
+
+    def hold(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
+        """The aggregate of a row that another statement has locked."""
+        held, state = self._held(tx), self.of(row)
+        if held is not None:
+            held[state.id] = state
+        return state
+
+    async def lock(self, tx: Transaction[Any], subjects: Iterable[UUID]) -> dict[UUID, A]:
+        """Those that exist, by id, locked in the order of their ids: who locks several never waits in a circle."""
+        rows = await tx.fetch(self._lock_all, ids=list(subjects))
+        return {row["id"]: self.of(row) for row in rows}
+
+    async def load(self, tx: Transaction[Any], subject: UUID, *, if_version: int | None = None) -> A:
+        """Locks the row until the transaction ends. Raises the context's NotFound, or VersionConflict."""
+        state = self._existing(subject, await self.find(tx, subject, lock=True))
+        if if_version is not None and state.version != if_version:
+            raise VersionConflict(subject, if_version, state.version)
+        return state
+
+    async def hold_still(self, tx: Transaction[Any], subject: UUID) -> A:
+        """For who only needs it to stay as it is until the transaction ends; others may so, too. Raises the context's NotFound."""
+        row = await tx.fetch_one(self._share, id=subject)
+        return self._existing(subject, None if row is None else self.of(row))
+
+    def _existing(self, subject: UUID, state: A | None) -> A:
+        if state is None:
+            raise self._not_found(f"There is none with the id {subject}.")
+        return state
+
+    async def save(self, tx: Transaction[Any], decision: Decision[A]) -> A:
+        """Writes the state under its next version and hands events, deadlines and audit to the transaction. Raises VersionConflict."""
+        (state,) = await self.save_all(tx, [(tx.turn, decision)])
+        return state
+
+    async def save_all(self, tx: Transaction[Any], changes: Sequence[tuple[Turn, Decision[A]]]) -> list[A]:
+        """`save` for aggregates that are all different, each recorded under the name of whose turn it is."""
+        states = [self._next(decision) for _, decision in changes]
+        before = [decision.state.version for _, decision in changes]
+        await self._write(tx, self._insert, [(state, 0) for state, version in zip(states, before, strict=True) if not version])
+        await self._write(tx, self._update, [(state, version) for state, version in zip(states, before, strict=True) if version])
+        for (turn, decision), state in zip(changes, states, strict=True):
+            with tx.taking(turn):
+                await self._note(tx, state, decision)
+        return states
+
+    def _next(self, decision: Decision[A]) -> A:
+        own = sum(event.TOPIC == self._topic for event in decision.events)
+        if not own:
+            raise ValueError(f"a change of {self._state.__name__} without an event on {self._topic}")
+        return replace(decision.state, version=decision.state.version + own)  # type: ignore[type-var]
+
+    async def _write(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> None:
+        changes = self._put_off(tx, statement, changes)
+        if not changes:
+            return
+        rows = [self._row(*change) for change in changes]
+        try:
+            done = await tx.fetch_many(statement, rows)
+        except asyncpg.UniqueViolationError as problem:
+            if problem.constraint_name == f"pk_{problem.table_name}":
+                raise _conflict(*changes[0]) from problem
+            raise
+        if len(done) < len(changes):
+            written = {row["id"] for row in done}
+            raise _conflict(*next(change for change in changes if change[0].id not in written))
+
+    def _put_off(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> Sequence[tuple[A, int]]:
+        """In a batch what nobody else can have changed is written with others of its kind; gives the rest."""
+        held = self._held(tx)
+        if held is None or tx.gathered is None:
+            return changes
+        rest = []
+        for state, before in changes:
+            known = held.get(state.id)
+            if not before or (known and known.version == before):
+                tx.gathered.put_off_step(statement, self._row(state, before), Step(state.id, before, state.version))
+                held[state.id] = state
+            else:
+                rest.append((state, before))
+        return rest
+
+    def _row(self, state: A, before: int) -> dict[str, Any]:
+        return {**self._adapter.dump_python(state), "id_": state.id, "version_": before}
+
+    def _held(self, reader: Reader) -> dict[UUID, A | None] | None:
+        gathered = reader.gathered if isinstance(reader, Transaction) else None
+        return gathered.held(self._insert.table) if gathered else None
+
+    async def _note(self, tx: Transaction[Any], state: A, decision: Decision[A]) -> None:
+        about = Subject(state.id, self._key(state), state.correlation_id)
+        await self._record(tx, about, [event for event in decision.events if isinstance(event, Event)], decision.state.version)
+        for kind in decision.cancels:
+            tx.cancel_deadlines(about.id, kind)
+        for deadline in decision.deadlines:
+            tx.set_deadline(about, deadline)
+        tx.audit(about.id, state.version)
+
+    async def _record(self, tx: Transaction[Any], about: Subject, events: Sequence[Event], before: int) -> None:
+        for event in events:
+            if event.TOPIC == self._topic:
+                before += 1
+                tx.record(about, event, before)
+            elif not event.RESTRICTED:
+                raise ValueError(f"{event.TYPE} beside {self._topic}: what is counted in the log must be kept in it whole")
+            else:  # a side topic counts for itself; the row lock makes the count safe
+                stored = await tx.connection.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
+                tx.record(about, event, stored + tx.recorded(about.id, event.TOPIC) + 1)
+
+
+def _conflict(state: Aggregate, before: int) -> VersionConflict:
+    return VersionConflict(state.id, before, state.version)

@@ -1,0 +1,73 @@
+"""Answers: a view as JSON with its version as ETag, what may be done next, and pages of a list."""
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from fastapi import Request, Response
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, ConfigDict
+
+from shared.kernel.state_table import Transitions, permitted
+from shared.persistence.idempotency import Answer, remember
+from shared.persistence.transaction import Transaction
+
+V = TypeVar("V")
+
+
+class View(BaseModel):
+    """What a caller sees. Built from domain values, never the domain value itself."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class VersionedView(View):
+    version: int
+
+
+class Body(BaseModel):
+    """What a caller sends. Unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Action(View):
+    """One thing that may be done now."""
+
+    name: str
+    method: str
+    href: str
+
+
+class Page(View, Generic[V]):
+    """`next` is the cursor of the following page; absent on the last."""
+
+    items: list[V]
+    next: str | None = None
+
+
+def answer(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(view.model_dump_json().encode(), status, _headers(view, headers), "application/json")
+
+
+def created(tx: Transaction[Any], view: View, location: str) -> Response:
+    """201, and the same again for a repetition of the request."""
+    headers = _headers(view, {"Location": location})
+    body = view.model_dump_json().encode()
+    remember(tx, Answer(201, headers, body))
+    return Response(body, 201, headers, "application/json")
+
+
+def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
+    """The commands that a state permits, each with its address: a route is named like the command that it carries."""
+    methods = {route.name: route.methods for route in iter_route_contexts(request.app.routes) if route.methods}
+    commands = [command.__name__ for table in tables for command in permitted(status, table)]
+    return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in commands]
+
+
+def etag(version: int) -> str:
+    return f'W/"{version}"'
+
+
+def _headers(view: View, more: dict[str, str] | None) -> dict[str, str]:
+    tag = {"ETag": etag(view.version)} if isinstance(view, VersionedView) else {}
+    return {**tag, **(more or {})}

@@ -1,0 +1,172 @@
+"""One context running inside a test: its HTTP application and its event and deadline handlers on a database of its own."""
+
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import httpx
+import orjson
+from fastapi import APIRouter, FastAPI
+from joserfc.jwk import KeySet
+from starlette.datastructures import State
+
+from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, Keys
+from shared.clock import FrozenClock
+from shared.contracts.encryption import KeyRing
+from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
+from shared.contracts.event import Event
+from shared.kernel.ids import new_id
+from shared.messaging.deadline_scheduler import Beat, Timekeeper
+from shared.messaging.event_processor import Intake
+from shared.messaging.outbound.outbox_publisher import envelope_of
+from shared.messaging.subscriptions import Wiring
+from shared.persistence.database import Database, connect
+from shared.persistence.deployment_secrets import Secrets
+from shared.web.app import create_app as assemble
+from shared.web.auth import Tokens
+from shared.web.health import Gauges
+
+E = TypeVar("E", bound=Event)
+
+#: The tables of the context's schema; what a partition holds is in its table.
+TABLES = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+
+#: Applications that no test uses at the moment: to make the routes of one takes longer than most tests.
+_IDLE: dict[tuple[object, ...], list[FastAPI]] = {}
+
+
+def secrets_of(keys: Keys) -> Secrets:
+    return Secrets(b64decode(keys.person_id_secret), KeyRing({keys.record_key: b64decode(keys.record_secret)}, keys.record_key))
+
+
+def tokens_of(keys: Keys) -> Tokens:
+    return Tokens(KeySet.import_key_set(orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE)
+
+
+def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correlation: UUID | None = None, sequence: int = 1) -> Record:
+    """The Kafka record of an event, as another context would have sent it."""
+    now = datetime.fromisoformat("2015-03-01T09:00:00+00:00")
+    envelope = Envelope(
+        id=new_id(),
+        type=event.TYPE,
+        source="/care/elsewhere",
+        subject=str(subject),
+        key=str(key),
+        sequence=sequence,
+        time=now,
+        recorded_time=now,
+        correlation_id=correlation or subject,
+        causation_id=None,
+        actor_org="CARE",
+        actor_role="system",
+        traceparent=None,
+    )
+    offset = envelope.id.int & 0x7FFF_FFFF_FFFF
+    return Record(event.TOPIC, 0, offset, str(key).encode(), encode(event, secrets.key_ring), tuple(to_headers(envelope)))
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a test does with a context: calls it, hands it events, lets time pass, and reads what it published."""
+
+    http: httpx.AsyncClient
+    database: Database[Any]
+    clock: FrozenClock
+    intake: Intake
+    timekeeper: Timekeeper
+    keys: Keys
+
+    async def deliver(self, event: Event, *, key: UUID, subject: UUID, correlation: UUID | None = None, sequence: int = 1) -> Record:
+        """Applies an event as if it had come from Kafka; gives the record, to deliver it again."""
+        record = arrived(event, key=key, subject=subject, secrets=self.database.secrets, correlation=correlation, sequence=sequence)
+        await self.intake.apply([record])
+        return record
+
+    async def let_pass(self, time: timedelta) -> None:
+        """Moves the clock from deadline to deadline, so that each is acted on at its own time."""
+        end = self.clock.at + time
+        while True:
+            due = await self.database.pool.fetchval("SELECT min(due_at) FROM timer WHERE state = 'pending'")
+            if due is None or due > end:
+                break
+            self.clock.at = max(due, self.clock.at)
+            await self.timekeeper.act()
+        self.clock.at = end
+
+    async def log(self) -> list[Event]:
+        """Every event the context has published, in order."""
+        rows = await self.database.pool.fetch("SELECT * FROM event ORDER BY seq")
+        return [self._event(row) for row in rows]
+
+    async def published(self, kind: type[E]) -> list[E]:
+        """Those of one kind."""
+        return [event for event in await self.log() if isinstance(event, kind)]
+
+    def token(self, *scopes: str, organisation: str = "CLCH", role: str = "clinician", actor: str = "clinician-1") -> dict[str, str]:
+        """The header of a caller with these scopes."""
+        return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes))}"}
+
+    def _event(self, row: asyncpg.Record) -> Event:
+        return decode(envelope_of(row, "/care/test"), row["data"], self.database.secrets.key_ring)
+
+
+@asynccontextmanager
+async def running(
+    *,
+    owner_url: str,
+    keys: Keys,
+    wiring: Wiring,
+    router: APIRouter,
+    policy: Any,
+    now: datetime,
+    unlimited: Sequence[str] = (),
+    gauges: Sequence[Gauges] = (),
+) -> AsyncIterator[Running]:
+    """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
+    clock = FrozenClock(now)
+    url = keys.roles.url(owner_url, wiring.context)
+    database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8)
+
+    try:
+        with _application(wiring, router, unlimited, gauges) as app:
+            app.state = State({"database": database, "tokens": tokens_of(keys)})
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
+                yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring, Beat(attempts=1)), keys)
+    finally:
+        await database.close()
+
+
+@contextmanager
+def _application(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
+    """Of one user at a time, who sets its state anew."""
+    idle = _IDLE.setdefault((router.prefix, *unlimited, *gauges), [])
+    app = idle.pop() if idle else _assembled(wiring, router, unlimited, gauges)
+    try:
+        yield app
+    finally:
+        idle.append(app)
+
+
+def _assembled(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
+    async def nowhere() -> Database[Any]:
+        raise AssertionError("No server runs the application: whoever uses it opens the database and closes it.")
+
+    return assemble(
+        context=wiring.context,
+        title=wiring.context,
+        router=router,
+        open_database=nowhere,
+        tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE),
+        unlimited=unlimited,
+        gauges=gauges,
+    )
+
+
+def repeated(record: Record, times: int) -> list[Record]:
+    """The same event at other offsets, as at-least-once delivery does."""
+    return [replace(record, offset=record.offset + number) for number in range(times)]

@@ -1,0 +1,142 @@
+"""What an operator does from the command line, on records and deadlines that really could not be applied."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.builders.population import population, write
+from tests.integration.cli.conftest import Served
+from tests.timeouts import LONGEST_WAIT
+
+_STRANGE_KEY = b"\xff[/bold]"
+REFERRAL = {
+    "nhs_number": "9434765919",
+    "source": "gp",
+    "reason": "urgent-deterioration",
+    "urgency": "urgent",
+    "condition": "pneumonia",
+    "demographics": {
+        "given_name": "Colin",
+        "family_name": "Dale",
+        "born_on": "1944-03-02",
+        "address": "Oakleigh",
+        "practice_code": "W07",
+        "residence": "LBB",
+    },
+    "story": {"narrative": "Short of breath since yesterday.", "contacts": []},
+}
+
+
+@pytest.fixture
+async def owner(served: Served) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(served.place.database_url)
+    yield connection
+    await connection.close()
+
+
+async def _until(owner: "asyncpg.Connection[asyncpg.Record]", query: str) -> Any:
+    async with asyncio.timeout(LONGEST_WAIT):
+        while not (found := await owner.fetchval(query)):
+            await asyncio.sleep(0.1)
+    return found
+
+
+@asynccontextmanager
+async def _fault(owner: "asyncpg.Connection[asyncpg.Record]", table: str) -> AsyncIterator[None]:
+    await owner.execute(f"""
+        CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'fault'; END $$;
+        CREATE TRIGGER fault BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fault()""")
+    try:
+        yield
+    finally:
+        await owner.execute(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
+
+
+async def test_what_is_parked_is_shown_replayed_by_its_key_and_applied(served: Served, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    async with _fault(owner, "rapid_care.person"):
+        async with httpx.AsyncClient(base_url=served.url) as http:
+            headers = {"Authorization": f"Bearer {served.token('GP')}", "Idempotency-Key": "parked"}
+            assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+        first = await _until(owner, "SELECT min(id) FROM rapid_care.parked")
+        told = await served.place.care("parked", "rapid_care", "--name", served.name)
+        assert told.code == 0
+        assert "in its handler" in told.out
+        again = await served.place.care("replay", "rapid_care", str(first), "--name", served.name)
+        assert f"Record {first} failed again (RaiseError)." in again.sentence
+
+    done = await served.place.care("replay", "rapid_care", str(first), "--name", served.name)
+
+    assert done.code == 0, done.err
+    assert int(done.out.partition("Applied: ")[2]) >= 1
+    assert await owner.fetchval("SELECT count(*) FROM rapid_care.parked") == 0
+    assert await owner.fetchval("SELECT count(*) FROM rapid_care.person") == 1
+
+
+async def test_what_strangers_sent_is_shown_as_it_is_and_fails_again_in_a_sentence(
+    served: Served, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    variables = served.place.variables
+    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
+        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}mdt.case", b"[/]", key=_STRANGE_KEY)
+    await _until(owner, "SELECT count(*) FROM navigation.parked")
+
+    told = await served.place.care("parked", "navigation", "--seen", "--name", served.name)
+    again = await served.place.care("replay", "navigation", "--topic", "mdt.case", "--name", served.name)
+
+    assert told.code == 0, told.err
+    assert "\\xff[/bold]" in told.out
+    assert "failed again (Undecodable)" in again.sentence
+    assert not await owner.fetchval("SELECT bool_or(is_alarming) FROM navigation.parked")
+    await owner.execute("DELETE FROM navigation.parked")
+
+
+async def test_parked_deadlines_are_shown_and_acted_on_again(served: Served, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    timer = await owner.fetchval("""
+        INSERT INTO navigation.timer (subject, kind, due_at, correlation_id, state, reason)
+        VALUES (gen_random_uuid(), 'no-such-kind', now() + interval '1 day', gen_random_uuid(), 'parked', 'KeyError') RETURNING id""")
+
+    told = await served.place.care("parked", "navigation", "--name", served.name)
+    done = await served.place.care("replay", "navigation", "--deadline", str(timer), "--name", served.name)
+
+    assert "no-such-kind" in told.out
+    assert done.out == "Deadlines that are acted on again: 1\n"
+    assert await owner.fetchval("SELECT state FROM navigation.timer WHERE id = $1", timer) == "pending"
+    await owner.execute("DELETE FROM navigation.timer WHERE id = $1", timer)
+
+
+async def test_a_risk_file_is_imported_once(served: Served, tmp_path: Path) -> None:
+    write(tmp_path / "risk.csv", population(counts={0: 90, 2: 9}), date(2026, 9, 1))
+
+    first, again = [await served.place.care("import-risk", str(tmp_path / "risk.csv"), "--name", served.name) for _ in range(2)]
+
+    assert json.loads(first.out)["accepted"] == 99
+    assert json.loads(again.out)["events"] == 0
+
+
+async def test_a_file_that_is_no_risk_file_is_refused(served: Served) -> None:
+    assert (await served.place.care("import-risk", __file__, "--name", served.name)).sentence
+
+
+async def test_topics_are_created_once_under_their_prefix(served: Served) -> None:
+    prefix = f"{served.place.variables['CARE_TOPIC_PREFIX']}again."
+
+    assert "Every topic was there already." in (await served.place.care("topics")).out
+    elsewhere = await served.place.care("topics", CARE_TOPIC_PREFIX=prefix, DATABASE_URL="")  # or the relays would take theirs for lost
+    assert f"Created: {prefix}" in elsewhere.out
+
+
+async def test_the_schemas_are_at_their_newest_version_already(served: Served) -> None:
+    secrets = json.loads((served.place.home / "stacks" / served.name / "secrets.json").read_text())
+
+    done = await served.place.care("migrate", "--password", secrets["database_password"], "--roles", secrets["database_roles"])
+
+    assert done.code == 0

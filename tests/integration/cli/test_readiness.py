@@ -1,0 +1,48 @@
+"""An answer counts only when our own process gave it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from infra.dev_stack.local.ports import HOST
+from infra.dev_stack.local.supervisor import Program, Supervisor
+from infra.dev_stack.readiness import until_ready
+from infra.errors import StackError
+from tests.timeouts import LONGEST_WAIT
+
+_SLEEPS = [sys.executable, "-I", "-c", "import time; print('not serving', flush=True); time.sleep(600)"]
+
+
+@asynccontextmanager
+async def _answering(process: int | None) -> AsyncIterator[str]:
+    """A server that answers every question with its process id, as `/livez` does."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # whoever asked may have stopped waiting
+            await reader.readuntil(b"\r\n\r\n")
+            body = json.dumps({"process": process}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_another_process_on_the_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    async with Supervisor([Program("api", _SLEEPS)], tmp_path) as supervisor, _answering(1) as url:
+        with pytest.raises(StackError, match=r"api did not become ready in 2 s\..*api\.log ends:\nnot serving"):
+            await until_ready(url, {}, supervisor, within=2)
+
+
+async def test_a_worker_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    programs = [Program(name, _SLEEPS) for name in ("api", "mdt")]
+    async with Supervisor(programs, tmp_path) as supervisor, _answering(supervisor.pid("api")) as url:
+        await until_ready(url, {"mdt": url}, supervisor, within=LONGEST_WAIT)
+        with pytest.raises(StackError, match="mdt did not become ready"):
+            await until_ready(url, {"mdt": f"http://{HOST}:9"}, supervisor, within=4)  # the four answers before it have as long

@@ -1,0 +1,114 @@
+"""`care up` is asked to end under load, as by Ctrl-C: what was done was answered, nothing is half done, gone within ten seconds."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from uuid import UUID
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaConsumer
+
+from shared.kernel.ids import new_id
+from tests.builders.population import nhs_numbers
+from tests.integration.cli.conftest import Place, Served, serving
+from tests.integration.cli.test_operations import REFERRAL
+
+_CLIENTS, _ENOUGH, _LONGEST = 8, 50, 10.0
+_NAVIGATOR = "clch-navigator-1"
+_HALF_DONE = """
+SELECT count(*) FROM referrals.referral LEFT JOIN referrals.event ON event.subject = referral.id AND event.sequence = 1
+WHERE event.id IS NULL"""
+
+
+@dataclass
+class Clients:
+    """What they were answered."""
+
+    acknowledged: set[UUID] = field(default_factory=set)
+    refused: list[int] = field(default_factory=list)
+
+    async def refer(self, served: Served, people: Iterator[str]) -> None:
+        """One after the other, until the service is gone."""
+        headers = {"Authorization": f"Bearer {served.token('GP')}"}
+        async with httpx.AsyncClient(base_url=served.url, timeout=20) as http:
+            for number in people:
+                try:
+                    sent = headers | {"Idempotency-Key": str(new_id())}
+                    answer = await http.post("/referrals", json=REFERRAL | {"nhs_number": number}, headers=sent)
+                except httpx.TransportError:  # the connection was refused, or closed before the request was read
+                    return
+                if answer.status_code == httpx.codes.CREATED:
+                    self.acknowledged.add(UUID(answer.json()["id"]))
+                else:
+                    self.refused.append(answer.status_code)
+
+
+async def test_what_was_done_is_answered_and_sent_and_nothing_is_half_done_when_it_ends(place: Place) -> None:
+    clients, people = Clients(), iter(nhs_numbers(Random(7), 5_000))  # noqa: S311  people, not secrets
+    async with serving(place, "ending") as served:
+        opened = asyncio.Event()
+        stream = asyncio.create_task(_follow(served, opened))
+        await opened.wait()
+        load = [asyncio.create_task(clients.refer(served, people)) for _ in range(_CLIENTS)]
+        while len(clients.acknowledged) < _ENOUGH:
+            await asyncio.sleep(0.1)
+
+        began = monotonic()
+        served.process.send_signal(signal.SIGINT)
+        await served.process.wait()
+        took = monotonic() - began
+        await asyncio.gather(*load)
+
+    assert took < _LONGEST
+    assert served.process.returncode == 0
+    assert await stream == "ended"
+    assert clients.refused == []
+    await _is_whole(place, clients.acknowledged)
+
+
+async def _follow(served: Served, opened: asyncio.Event) -> str:
+    """An open feed; how it ended."""
+    async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
+        coordinator = {"Authorization": f"Bearer {served.token('NAVIGATION_COORDINATOR')}"}
+        body = {"locality": "west", "role": "care-navigator"}
+        (await http.put(f"/navigation/navigators/{_NAVIGATOR}", json=body, headers=coordinator)).raise_for_status()
+        headers = {"Authorization": f"Bearer {served.token('CLCH_NAVIGATOR_1')}"}
+        async with http.stream("GET", f"/navigation/navigators/{_NAVIGATOR}/feed/stream", headers=headers) as answer:
+            async for _ in answer.aiter_lines():
+                opened.set()
+    return "ended"
+
+
+async def _is_whole(place: Place, acknowledged: set[UUID]) -> None:
+    owner = await asyncpg.connect(place.database_url)
+    try:
+        assert {row["id"] for row in await owner.fetch("SELECT id FROM referrals.referral")} == acknowledged
+        assert await owner.fetchval(_HALF_DONE) == 0
+        unsent = {row["id"] for row in await owner.fetch("SELECT id FROM referrals.outbox JOIN referrals.event USING (seq)")}
+        assert (
+            await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE '%referrals' AND datname = current_database()")
+            == 0
+        )
+    finally:
+        await owner.close()
+    sent = await _on_kafka(place)
+    assert len(sent) == len(set(sent))
+    assert not unsent & set(sent)
+
+
+async def _on_kafka(place: Place) -> list[UUID]:
+    """The ids of the records of one topic."""
+    topic = f"{place.variables['CARE_TOPIC_PREFIX']}referrals.referral"
+    found: list[UUID] = []
+    async with AIOKafkaConsumer(
+        topic, bootstrap_servers=place.variables["KAFKA_BOOTSTRAP_SERVERS"], auto_offset_reset="earliest"
+    ) as consumer:
+        for partition, end in (await consumer.end_offsets(consumer.assignment())).items():
+            while await consumer.position(partition) < end:
+                record = await consumer.getone(partition)
+                found.append(UUID(dict(record.headers)["ce_id"].decode()))
+    return found

@@ -1,0 +1,92 @@
+"""A broker that has lost its topics but not its name is given again what the logs hold; nobody has to notice first."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from infra.deploy.topic_recovery import establish
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.stack import StackAddresses
+from shared.contracts.envelope import read_envelope
+from shared.kernel.ids import new_id
+from shared.messaging.kafka_settings import Kafka
+from shared.messaging.outbound.relay import AnotherCluster, Pace, Relay
+from shared.messaging.topics import Layout
+from tests.builders.referrals import MONDAY, referrals
+from tests.integration.shared.test_relay import on_kafka
+from tests.timeouts import LONGEST_WAIT
+
+_LOST = "referrals.referral"
+_OF_TOPIC = "SELECT id FROM referrals.event WHERE topic = $1"
+
+
+@pytest.fixture
+async def owner(own_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(own_url)
+    yield connection
+    await connection.close()
+
+
+async def _send_everything(relay: Relay, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    task = asyncio.create_task(relay.run())
+    async with asyncio.timeout(LONGEST_WAIT):
+        while await owner.fetchval("SELECT count(*) FROM referrals.outbox"):
+            await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _lose(topic: str, bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        async with asyncio.timeout(LONGEST_WAIT):
+            while topic in await admin.list_topics():
+                await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+
+
+async def test_a_topic_that_was_lost_is_given_its_log_again(
+    own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
+    lost = layout.prefix + _LOST
+    assert lost in await establish(bootstrap, own_url, layout)
+    async with referrals(own_url, keys, MONDAY) as desk:
+        relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05))
+        await desk.sent()
+        await _send_everything(relay, owner)
+        await _lose(lost, bootstrap)
+
+        assert await establish(bootstrap, own_url, layout) == [lost]
+
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay.run(), LONGEST_WAIT)
+        await _send_everything(relay, owner)
+        assert {read_envelope(record).id for record in await on_kafka(Kafka(bootstrap, layout.prefix), _LOST)} == {
+            row["id"] for row in await owner.fetch(_OF_TOPIC, _LOST)
+        }
+
+
+async def test_where_nothing_was_lost_no_relay_begins_anew(
+    own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Neither where all topics are there, nor where the only absent ones never held anything."""
+    layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
+    new = layout.prefix + "mdt.risk"
+    await establish(bootstrap, own_url, layout)
+    async with referrals(own_url, keys, MONDAY) as desk:
+        await desk.sent()
+        await _send_everything(Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05)), owner)
+
+    assert await establish(bootstrap, own_url, layout) == []
+    await _lose(new, bootstrap)
+    assert await establish(bootstrap, own_url, layout) == [new]
+
+    assert await owner.fetchval("SELECT count(*) FROM referrals.relay_state") == 1
+    assert await owner.fetchval("SELECT count(*) FROM mdt.relay_state") == 0

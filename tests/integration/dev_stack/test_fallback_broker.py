@@ -1,0 +1,37 @@
+"""Without Kafka's jars the stack still carries events, and says aloud that it is not Kafka."""
+
+import psutil
+import pytest
+
+from infra.dev_stack.local.stack import Stack
+from infra.errors import StackError
+from tests.integration.dev_stack.traffic import receive, send
+
+
+async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    stack = Stack(name, ephemeral=True)
+    async with stack as addresses:
+        await send(addresses.kafka_bootstrap, "fallback", "one", "two")
+        assert sorted(await receive(addresses.kafka_bootstrap, "fallback", 2)) == ["one", "two"]
+        assert addresses.kafka_version == "in-memory fallback"
+        assert str(addresses).endswith("and the in-memory fallback broker")
+        assert stack.kafka
+        pid = stack.kafka.pid
+        with pytest.raises(StackError, match="cannot be wiped"):
+            await stack.kafka.wipe()
+    assert pid
+    assert not psutil.pid_exists(pid)
+    assert capsys.readouterr().err.count("WARNING: CARE_KAFKA=fallback") == 1
+
+
+async def test_jars_that_cannot_be_had_are_announced_and_replaced(
+    name: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARE_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("CARE_MAVEN_REPOSITORY", "http://127.0.0.1:9")
+    async with Stack(name, ephemeral=True) as addresses:
+        assert addresses.kafka_version == "in-memory fallback"
+    assert "Apache Kafka's jars could not be downloaded" in capsys.readouterr().err

@@ -1,0 +1,38 @@
+"""A server that dies under a running stack is started again."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+import pytest
+
+from infra.dev_stack.local.stack import Stack
+from infra.dev_stack.local.watchdog import keep_running
+from tests.integration.dev_stack.traffic import keep, kept
+from tests.timeouts import LONGEST_WAIT
+
+
+async def test_a_postgres_that_dies_is_started_again_with_its_data(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    stack = Stack(name, ephemeral=True)
+    async with stack as addresses:
+        assert stack.postgres
+        await keep(addresses.database_url, "committed")
+        upkeep = asyncio.create_task(keep_running(stack))
+
+        first = stack.postgres.pid
+        assert first
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(LONGEST_WAIT):
+            while stack.postgres.pid in {None, first}:
+                await asyncio.sleep(0.05)
+        upkeep.cancel()
+        with suppress(asyncio.CancelledError):
+            await upkeep
+        await stack.postgres.start()
+
+        assert await kept(addresses.database_url) == ["committed"]
+    assert "PostgreSQL ended and is started again" in capsys.readouterr().err

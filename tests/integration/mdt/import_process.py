@@ -1,0 +1,29 @@
+"""A process that imports a risk file and is killed when a step begins: `python -m tests.integration.mdt.import_process URL FILE STEP`."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from infra.operations.risk_import import import_risk
+from services.mdt.domain.policy import Policy
+from services.mdt.handlers.risk import Step
+from shared.clock import DatabaseClock
+from shared.contracts.encryption import KeyRing
+from shared.persistence.database import connect
+from shared.persistence.deployment_secrets import Secrets
+
+
+async def run(url: str, file: str, dies_at: str) -> None:
+    def tell(step: Step, *_: int) -> None:
+        if step == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    secrets = Secrets(b"s" * 32, KeyRing({"k": b"k" * 32}, "k"))
+    database = await connect(url, clock=DatabaseClock(), policy=Policy(), secrets=secrets)
+    await import_risk(database, Path(file).read_bytes(), tell)  # noqa: ASYNC240  nothing else runs here
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""The navigation API as it is served in production, in a process of its own, and a client of its streams."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import httpx
+
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.ports import HOST, accepts, free_ports
+from infra.dev_stack.local.stack import StackAddresses
+from infra.dev_stack.process_environment import environment
+from tests.timeouts import LONGEST_WAIT
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event, as a browser would see it."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running API process."""
+
+    url: str
+    process: Process
+    log: Path
+
+    @asynccontextmanager
+    async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of a feed's stream, while the block lasts; then the client is gone."""
+        async with (
+            httpx.AsyncClient(base_url=self.url, timeout=LONGEST_WAIT) as http,
+            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers, params=query) as answer,
+        ):
+            assert answer.status_code == 200, await answer.aread()
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            yield answer.aiter_lines()
+
+    async def end(self) -> str:
+        """Asks it to end as a supervisor does; gives what it had to say."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(LONGEST_WAIT):
+            await self.process.wait()
+        return self.log.read_text()
+
+
+async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
+    """The next so many events; comments and hints are left out."""
+    found: list[Event] = []
+    fields: dict[str, str] = {}
+    async with asyncio.timeout(LONGEST_WAIT):
+        async for line in lines:
+            name, _, value = line.partition(": ")
+            if line and name:
+                fields[name] = value
+            elif "data" in fields:
+                found.append(Event(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+                fields = {}
+            if len(found) == most:
+                break
+    return found
+
+
+@asynccontextmanager
+async def served(owner_url: str, addresses: StackAddresses, keys: Keys, **policy: Any) -> AsyncIterator[Served]:
+    """Real uvicorn on a free port, ended with the block."""
+    port = free_ports(1)[0]
+    variables = environment(owner_url, addresses.kafka_bootstrap, keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
+    program = [sys.executable, "-m", "uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port)]
+    with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
+        process = await asyncio.create_subprocess_exec(*program, env=os.environ | variables, stdout=log, stderr=log)
+        async with _ended(Served(f"http://{HOST}:{port}", process, Path(log.name))) as found:
+            await _until_it_listens(process, port)
+            yield found
+
+
+@asynccontextmanager
+async def _ended(found: Served) -> AsyncIterator[Served]:
+    try:
+        yield found
+    finally:
+        await found.end()
+
+
+async def _until_it_listens(process: Process, port: int) -> None:
+    async with asyncio.timeout(LONGEST_WAIT):
+        while not await accepts(HOST, port):
+            assert process.returncode is None
+            await asyncio.sleep(0.05)

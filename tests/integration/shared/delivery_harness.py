@@ -1,0 +1,105 @@
+"""Both ends of the parcel's way on one database, and what the proofs do with them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter
+from httpx import Response
+from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.schema import CreateTable
+
+from infra.deploy.database_roles import Roles
+from infra.dev_stack.dev_secrets import Keys
+from shared.contracts.codes import Condition
+from shared.contracts.envelope import Record, to_headers
+from shared.kernel.ids import new_id
+from shared.messaging.outbound.outbox_publisher import envelope_of
+from shared.messaging.subscriptions import Wiring
+from tests.builders.context_app import Running, running
+from tests.builders.faulty_database import FaultyDatabase
+from tests.integration.shared import effect_context, parcel_context, parcel_routes
+from tests.integration.shared.parcel_context import Behaviour, Parcel
+
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
+NOW = datetime(2015, 3, 16, 9, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Post(FaultyDatabase):
+    """`owner` is a connection that may look at everything."""
+
+    sender: Running
+    receiver: Running
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    owner_url: str
+    behaviour: Behaviour
+
+    async def send(self, person_id: UUID | None = None, condition: Condition = Condition.COPD) -> Parcel:
+        async with self.sender.database.transaction() as tx:
+            return await parcel_context.send(tx, parcel_context.a_parcel(tx.now, person_id=person_id, condition=condition))
+
+    async def post(self, body: dict[str, Any] | None = None, **headers: str) -> Response:
+        """Sends a parcel over HTTP."""
+        asked = {"person_id": str(new_id()), "condition": "copd"} if body is None else body
+        sent = self.sender.token("parcels:send") | {"Idempotency-Key": str(new_id())} | headers
+        return await self.sender.http.post("/parcels", json=asked, headers=sent)
+
+    async def accept(self, parcel_id: object, version: int, **headers: str) -> Response:
+        sent = self.sender.token("parcels:send") | {"If-Match": f'W/"{version}"'} | headers
+        return await self.sender.http.post(f"/parcels/{parcel_id}/acceptance", headers=sent)
+
+    async def records(self, after: int = 0) -> list[Record]:
+        """What was sent, as Kafka would hand it to the receiver from one partition."""
+        rows = await self.owner.fetch("SELECT * FROM rapid_care.event WHERE seq > $1 ORDER BY seq", after)
+        return [
+            Record(
+                row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], tuple(to_headers(envelope_of(row, "/care/rapid-care")))
+            )
+            for row in rows
+        ]
+
+    async def effects(self) -> list[asyncpg.Record]:
+        return await self.owner.fetch("SELECT * FROM navigation.effect ORDER BY seq")
+
+    async def events_without_their_one_effect(self) -> list[UUID]:
+        """Of the events that the receiver listens to: those with no effect, or with more than one."""
+        rows = await self.owner.fetch("""
+            SELECT event.id FROM rapid_care.event LEFT JOIN navigation.effect ON event_id = event.id
+            WHERE type LIKE '%.requested.v1' OR type LIKE '%.accepted.v1'
+            GROUP BY event.id HAVING count(event_id) <> 1""")
+        return [row["id"] for row in rows]
+
+
+@asynccontextmanager
+async def opened(owner_url: str, keys: Keys) -> AsyncIterator[Post]:
+    owner = await asyncpg.connect(owner_url)
+    behaviour = Behaviour()
+    try:
+        async with (
+            _end(owner_url, keys, parcel_context.SENDING, parcel_routes.router, behaviour) as sender,
+            _end(owner_url, keys, effect_context.RECEIVING, APIRouter(prefix="/effects"), behaviour) as receiver,
+        ):
+            yield Post(sender, receiver, owner, owner_url, behaviour)
+    finally:
+        await owner.close()
+
+
+@asynccontextmanager
+async def _end(owner_url: str, keys: Keys, wiring: Wiring, router: APIRouter, behaviour: Behaviour) -> AsyncIterator[Running]:
+    async with running(owner_url=owner_url, keys=keys, wiring=wiring, router=router, policy=behaviour, now=NOW) as context:
+        yield context
+
+
+async def make_tables(owner_url: str, roles: Roles) -> None:
+    owner = await asyncpg.connect(owner_url)
+    try:
+        for table, context in ((parcel_context.TABLE, "rapid_care"), (effect_context.TABLE, "navigation")):
+            await owner.execute(str(CreateTable(table).compile(dialect=_DIALECT)))
+            await owner.execute(f"GRANT SELECT, INSERT, UPDATE ON {context}.{table.name} TO {roles.of(context)}")
+    finally:
+        await owner.close()

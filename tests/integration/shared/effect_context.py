@@ -1,0 +1,52 @@
+"""The other end: in the schema of Navigation a row is kept for every event that takes effect, so that a second effect would show."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.contracts.envelope import Envelope
+from shared.contracts.rapid_care import ResponseAccepted, ResponseRequested
+from shared.kernel.errors import RuleBroken
+from shared.messaging.subscriptions import Wiring
+from shared.persistence.schema import INSTANT, REAL_TIME, metadata
+from shared.persistence.statements import Statement
+from tests.integration.shared.parcel_context import Tx
+
+TABLE = sa.Table(
+    "effect",
+    metadata(),
+    sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    sa.Column("subject", sa.Uuid, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
+    schema="navigation",
+)
+_FIELDS = ("event_id", "subject", "sequence", "person_id")
+_KEEP = Statement(insert(TABLE).values({name: sa.bindparam(name) for name in _FIELDS}))
+
+
+class ParcelUnwanted(RuleBroken):
+    code = "parcel-unwanted"
+
+
+async def on_requested(event: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
+    if event.condition in tx.policy.refused:
+        raise ParcelUnwanted("Not here.")
+    await _keep(envelope, tx)
+    if event.condition in tx.policy.failing:
+        raise ArithmeticError
+
+
+async def on_accepted(_: ResponseAccepted, envelope: Envelope, *, tx: Tx) -> None:
+    await _keep(envelope, tx)
+
+
+async def _keep(envelope: Envelope, tx: Tx) -> None:
+    subject, person_id = UUID(envelope.subject), UUID(envelope.key)
+    await tx.execute(_KEEP, event_id=envelope.id, subject=subject, sequence=envelope.sequence, person_id=person_id)
+
+
+RECEIVING = Wiring(context="navigation", on_event={ResponseRequested: (on_requested,), ResponseAccepted: (on_accepted,)}, on_timer={})

@@ -1,0 +1,131 @@
+"""A small context for the proofs of the platform: a parcel is sent, accepted, and rings once when nobody accepts it in time.
+
+It lives in the schema of Rapid Care and speaks its contracts.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from shared.contracts.codes import Condition, Locality
+from shared.contracts.envelope import Envelope
+from shared.contracts.rapid_care import ResponseAccepted, ResponseAtRisk, ResponseRequested
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import NotFound
+from shared.kernel.ids import new_id
+from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.target import At
+from shared.messaging.subscriptions import Wiring
+from shared.persistence.deadlines import Timer
+from shared.persistence.repository import Aggregates
+from shared.persistence.schema import INSTANT, metadata
+from shared.persistence.transaction import Transaction
+
+TOPIC = "rapid-care.response"
+RING = "ring"
+PATIENCE = timedelta(hours=2)
+
+
+class Status(StrEnum):
+    SENT = "sent"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    id: UUID
+    person_id: UUID
+    correlation_id: UUID
+    status: Status
+    condition: Condition
+    due_at: datetime
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptParcel:
+    """Somebody takes it."""
+
+
+@dataclass
+class Behaviour:
+    """The policy of both ends, which a test changes: conditions whose handlers fail, conditions that are refused by rule."""
+
+    failing: set[Condition] = field(default_factory=set)
+    refused: set[Condition] = field(default_factory=set)
+
+
+Tx: TypeAlias = Transaction[Behaviour]
+
+
+class ParcelNotFound(NotFound):
+    code = "parcel-not-found"
+
+
+PARCEL: Transitions = {
+    AcceptParcel: transition(Status.SENT, Status.ACCEPTED, ResponseAccepted),
+    RING: transition(Status.SENT, (), ResponseAtRisk),
+}
+
+TABLE = sa.Table(
+    "parcel",
+    metadata(),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("condition", sa.Text, nullable=False),
+    sa.Column("due_at", INSTANT, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    schema="rapid_care",
+)
+parcels = Aggregates(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.person_id, not_found=ParcelNotFound)
+
+
+def a_parcel(
+    now: datetime, *, parcel_id: UUID | None = None, person_id: UUID | None = None, condition: Condition = Condition.COPD
+) -> Parcel:
+    return Parcel(parcel_id or new_id(), person_id or new_id(), new_id(), Status.SENT, condition, now + PATIENCE)
+
+
+def requested(parcel: Parcel, now: datetime) -> ResponseRequested:
+    return ResponseRequested(
+        referral_id=parcel.correlation_id,
+        condition=parcel.condition,
+        received_at=now,
+        clock_starts_at=now,
+        due_at=parcel.due_at,
+        crosses_close=False,
+        locality=Locality.WEST,
+    )
+
+
+async def send(tx: Transaction[Any], parcel: Parcel) -> Parcel:
+    """A new parcel, with the one event and the one deadline that follow from it."""
+    return await parcels.save(tx, Decision(parcel, [requested(parcel, tx.now)], [Deadline(RING, parcel.due_at)]))
+
+
+async def accept(at: At, *, tx: Transaction[Any]) -> Parcel:
+    parcel = await parcels.load(tx, at.id, if_version=at.version)
+    require(parcel.status, AcceptParcel, PARCEL)
+    accepted = ResponseAccepted(referral_id=parcel.correlation_id, accepted_at=tx.now, due_at=parcel.due_at)
+    return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[RING]))
+
+
+async def on_ring(timer: Timer, *, tx: Tx) -> None:
+    parcel = await parcels.load(tx, timer.subject)
+    require(parcel.status, RING, PARCEL)
+    if parcel.condition in tx.policy.failing:
+        raise ArithmeticError
+    await parcels.save(tx, Decision(parcel, [ResponseAtRisk(minutes_elapsed=120, due_at=parcel.due_at)]))
+
+
+async def on_rung(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
+    """A worker listens to something, so the sender hears itself."""
+
+
+SENDING = Wiring(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_timer={RING: on_ring})

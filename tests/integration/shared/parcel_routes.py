@@ -1,0 +1,55 @@
+"""The parcel over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Response as HttpResponse
+
+from shared.contracts.codes import Condition
+from shared.kernel.actor import Actor
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.target import At
+from shared.web.dependencies import IdempotencyKey, IfMatch, Unit, requires
+from shared.web.problems import problems
+from shared.web.responses import Body, VersionedView, answer, created
+from tests.integration.shared.parcel_context import ParcelNotFound, Status, a_parcel, accept, parcels, send
+
+router = APIRouter(prefix="/parcels", tags=["parcels"])
+
+Sender = Annotated[Actor, requires("parcels:send")]
+
+
+class NewParcel(Body):
+    person_id: UUID
+    condition: Condition
+
+
+class ParcelView(VersionedView):
+    id: UUID
+    status: Status
+
+
+@router.post("", status_code=201, response_model=ParcelView, responses=problems())
+async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+    async with unit.transaction(caller, once) as tx:
+        parcel = await send(tx, a_parcel(tx.now, person_id=body.person_id, condition=body.condition))
+        return created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")
+
+
+@router.get("/{parcel_id:uuid}", response_model=ParcelView, responses=problems(ParcelNotFound))
+async def read_parcel(parcel_id: UUID, caller: Sender, unit: Unit) -> HttpResponse:
+    async with unit.viewing(caller, parcel_id) as tx:
+        return answer(ParcelView.model_validate(await parcels.load(tx, parcel_id)))
+
+
+@router.post(
+    "/{parcel_id:uuid}/acceptance",
+    name="AcceptParcel",
+    response_model=ParcelView,
+    responses=problems(ParcelNotFound, IllegalTransition, VersionConflict),
+)
+async def accept_parcel(parcel_id: UUID, caller: Sender, version: IfMatch, unit: Unit) -> HttpResponse:
+    async with unit.transaction(caller) as tx:
+        parcel = await accept(At(parcel_id, version), tx=tx)
+    return answer(ParcelView.model_validate(parcel))

@@ -1,0 +1,167 @@
+"""Real routes of the four services, each as it is called rightly: a POST that creates and a command of every context."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.ids import new_id
+from tests.builders.context_app import Running
+from tests.builders.mdt import MONDAY as MONDAY_OF_THE_MEETING
+from tests.builders.mdt import Patient, mdt
+from tests.builders.navigation import NAVIGATOR, mr_dales_record, navigation
+from tests.builders.rapid_care import at, rapid_care
+from tests.builders.referrals import MONDAY, a_body, referrals
+
+#: Of no organisation that takes part in anybody's care here.
+STRANGER = "W12"
+
+
+@dataclass(frozen=True)
+class Door:
+    """`version` is what a command is based on; `ended` is an address where it is not possible any more, at the version there."""
+
+    context: Running
+    path: str
+    body: Mapping[str, Any]
+    scope: str
+    actor: str
+    organisation: str
+    other_body: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
+    ended: tuple[str, int] | None = None
+    unknown: str | None = None
+
+
+Opening = Callable[[str, Keys], AbstractAsyncContextManager[Door]]
+
+
+@asynccontextmanager
+async def refer(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        other = a_body(reason="falls")
+        yield Door(desk.context, "/referrals", a_body(), "referrals:refer", "gp-W07", "W07", other)
+
+
+@asynccontextmanager
+async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with referrals(owner_url, keys, MONDAY) as desk:
+        open_, gone = await desk.sent(), await desk.sent(reason="falls")
+        ended = await desk.done(gone["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
+        yield Door(
+            desk.context,
+            f"/referrals/{open_['id']}/cancellation",
+            {"reason": "sent-in-error"},
+            "referrals:refer",
+            "gp-W07",
+            "W07",
+            version=open_["version"],
+            ended=(f"/referrals/{gone['id']}/cancellation", ended["version"]),
+            unknown=f"/referrals/{new_id()}/cancellation",
+        )
+
+
+@asynccontextmanager
+async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with rapid_care(owner_url, keys, at("14:00")) as team:
+        waiting, gone = await team.routed(), await team.routed()
+        ended = await team.do(gone, "decline", reason="ineligible")
+        yield Door(
+            team.context,
+            f"/rapid-care/responses/{waiting}/decline",
+            {"reason": "ineligible"},
+            "rapid-care:coordinate",
+            "coordinator-1",
+            "CLCH",
+            version=1,
+            ended=(f"/rapid-care/responses/{gone}/decline", ended["version"]),
+            unknown=f"/rapid-care/responses/{new_id()}/decline",
+        )
+
+
+@asynccontextmanager
+async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with mdt(owner_url, keys) as context:
+        found = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
+        yield Door(context, "/mdt/cases", found, "mdt:coordinate", "coordinator-1", "CLCH", {**found, "is_urgent": True})
+
+
+@asynccontextmanager
+async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with mdt(owner_url, keys, MONDAY_OF_THE_MEETING) as context:
+        waiting, screened = await Patient.referred(context), await Patient.listed(context)
+        case, gone = await waiting.case(), await screened.case()
+        yield Door(
+            context,
+            f"/mdt/cases/{case['id']}/screening",
+            {"outcome": "eligible"},
+            "mdt:coordinate",
+            "coordinator-1",
+            "CLCH",
+            version=case["version"],
+            ended=(f"/mdt/cases/{gone['id']}/screening", gone["version"]),
+            unknown=f"/mdt/cases/{new_id()}/screening",
+        )
+
+
+@asynccontextmanager
+async def expect_home_check(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        person_id, _ = await desk.plan()
+        await desk.tell(mr_dales_record(), person=person_id, subject=person_id)
+        discharged, other = {"discharged_on": "2015-03-02"}, {"discharged_on": "2015-03-03"}
+        path = f"/navigation/people/{person_id}/home-checks"
+        yield Door(desk.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
+
+
+@asynccontextmanager
+async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+    async with navigation(owner_url, keys) as desk:
+        await desk.register(NAVIGATOR)
+        await desk.plan()
+        mine, gone, *_ = await desk.tasks()
+        await desk.bring(mine["id"], "acknowledgement", "beginning")
+        await desk.bring(gone["id"], "acknowledgement", "beginning")
+        await desk.ask(gone["id"], "fulfilment", outcome="arranged")
+        mine, gone = await desk.read(f"tasks/{mine['id']}"), await desk.read(f"tasks/{gone['id']}")
+        yield Door(
+            desk.context,
+            f"/navigation/tasks/{mine['id']}/block",
+            {"reason": "waiting-list"},
+            "navigation:work",
+            NAVIGATOR,
+            "CLCH",
+            version=mine["version"],
+            ended=(f"/navigation/tasks/{gone['id']}/block", gone["version"]),
+            unknown=f"/navigation/tasks/{new_id()}/block",
+        )
+
+
+CREATING: dict[str, Opening] = {
+    "POST /referrals": refer,
+    "POST /mdt/cases": refer_case,
+    "POST /navigation/people/{id}/home-checks": expect_home_check,
+}
+COMMANDS: dict[str, Opening] = {
+    "POST /referrals/{id}/cancellation": withdraw_referral,
+    "POST /rapid-care/responses/{id}/decline": decline_response,
+    "POST /mdt/cases/{id}/screening": screen_case,
+    "POST /navigation/tasks/{id}/block": block_task,
+}
+#: What somebody of another organisation is told, and what is said of an id that nothing has.
+NOT_THEIRS = {
+    "POST /referrals/{id}/cancellation": "organisation-not-involved",
+    "POST /rapid-care/responses/{id}/decline": "organisation-not-involved",
+    "POST /mdt/cases": "not-of-the-meeting",
+    "POST /mdt/cases/{id}/screening": "not-of-the-meeting",
+    "POST /navigation/people/{id}/home-checks": "organisation-not-involved",
+    "POST /navigation/tasks/{id}/block": "organisation-not-involved",
+}
+NOBODY = {
+    "POST /referrals/{id}/cancellation": "referral-not-found",
+    "POST /rapid-care/responses/{id}/decline": "response-not-found",
+    "POST /mdt/cases/{id}/screening": "case-not-found",
+    "POST /navigation/tasks/{id}/block": "task-not-found",
+}

@@ -1,0 +1,146 @@
+"""Bad input, as a table: each is refused with its status and its code, names no value that was sent, and changes nothing."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from infra.dev_stack.dev_secrets import Keys, make
+from shared.clock import wall_clock
+from shared.kernel.ids import new_id
+from tests.integration.shared.delivery_harness import Post
+
+SENT = {"person_id": "0193a1f0-0000-7000-8000-000000000001", "condition": "copd"}
+SECRET = "Mr Dale fell in his kitchen"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One request that differs from a good one by `headers` (None takes one away), `body`, `path` or `method`."""
+
+    status: int
+    code: str
+    path: str = "/parcels"
+    method: str = "POST"
+    body: bytes | dict[str, Any] | None = field(default_factory=lambda: dict(SENT))
+    headers: dict[str, str | None] = field(default_factory=dict)
+    scope: str = "parcels:send"
+
+
+ACCEPTANCE = "/parcels/{parcel}/acceptance"
+CASES = {
+    "malformed JSON": Bad(400, "malformed-request", body=b'{"person_id": "' + SECRET.encode()),
+    "no body": Bad(422, "validation-failed", body=None),
+    "unknown field": Bad(422, "validation-failed", body={**SENT, "story": SECRET}),
+    "missing field": Bad(422, "validation-failed", body={"condition": "copd"}),
+    "value outside its list": Bad(422, "validation-failed", body={**SENT, "condition": SECRET}),
+    "body of another kind": Bad(422, "validation-failed", body=b"copd", headers={"Content-Type": "text/plain"}),
+    "missing token": Bad(401, "token-missing", headers={"Authorization": None}),
+    "another scheme": Bad(401, "token-missing", headers={"Authorization": "Basic YTpi"}),
+    "no token at all": Bad(401, "token-invalid", headers={"Authorization": f"Bearer {SECRET}"}),
+    "token without a signature": Bad(401, "token-invalid", headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}),
+    "wrong scope": Bad(403, "scope-missing", scope="parcels:look"),
+    "missing Idempotency-Key": Bad(400, "idempotency-key-missing", headers={"Idempotency-Key": None}),
+    "overlong Idempotency-Key": Bad(422, "validation-failed", headers={"Idempotency-Key": "k" * 129}),
+    "reused Idempotency-Key": Bad(422, "idempotency-key-reused", body={**SENT, "condition": "fall"}, headers={"Idempotency-Key": "used"}),
+    "oversized body": Bad(413, "body-too-large", body=b'"' + b"x" * (1024 * 1024) + b'"'),
+    "missing If-Match": Bad(428, "if-match-missing", ACCEPTANCE, headers={"If-Match": None}),
+    "malformed If-Match": Bad(400, "if-match-malformed", ACCEPTANCE, headers={"If-Match": SECRET}),
+    "stale If-Match": Bad(412, "version-conflict", ACCEPTANCE, headers={"If-Match": 'W/"7"'}),
+    "illegal transition": Bad(409, "illegal-transition", "/parcels/{accepted}/acceptance", headers={"If-Match": 'W/"2"'}),
+    "unknown id": Bad(404, "parcel-not-found", "/parcels/0193a1f0-0000-7000-8000-000000000000/acceptance"),
+    "malformed id": Bad(404, "not-found", "/parcels/9990548609/acceptance"),
+    "unknown path": Bad(404, "not-found", "/parcel"),
+    "another method": Bad(405, "method-not-allowed", method="DELETE"),
+}
+
+
+async def refused(post: Post, bad: Bad) -> Any:
+    sent, accepted = await post.send(), await post.send()
+    await post.accept(accepted.id, 1)
+    await post.post(SENT, **{"Idempotency-Key": "used"})
+    before = await contents(post)
+
+    good = post.sender.token(bad.scope) | {"Idempotency-Key": str(new_id()), "If-Match": 'W/"1"', "Content-Type": "application/json"}
+    headers = {name: value for name, value in {**good, **bad.headers}.items() if value is not None}
+    body: dict[str, Any] = {"json": bad.body} if isinstance(bad.body, dict) else {"content": bad.body}
+    answer = await post.sender.http.request(bad.method, bad.path.format(parcel=sent.id, accepted=accepted.id), headers=headers, **body)
+
+    assert await contents(post) == before
+    return answer
+
+
+async def contents(post: Post) -> list[Any]:
+    """Everything that the context holds."""
+    tables = ("parcel", "event", "outbox", "timer", "audit", "idempotency", "inbox", "parked")
+    return [await post.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  the names above
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_bad_input_is_refused_and_changes_nothing(post: Post, name: str) -> None:
+    bad = CASES[name]
+
+    answer = await refused(post, bad)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (bad.status, bad.code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (problem["status"], problem["type"]) == (bad.status, f"urn:care-coordination:problem:{bad.code}")
+    assert problem["instance"] == answer.headers["traceparent"].split("-")[1]
+    assert all(problem[part] for part in ("title", "detail", "advice"))
+    assert SECRET not in answer.text
+    assert "9990548609" not in answer.text
+
+
+async def test_an_expired_token_is_refused(post: Post) -> None:
+    old = post.sender.token("parcels:send")["Authorization"]
+
+    with time_machine.travel(wall_clock() + timedelta(days=1), tick=True):
+        answer = await refused(post, Bad(401, "token-expired", headers={"Authorization": old}))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-expired")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_value_that_the_database_cannot_hold_is_the_callers_mistake(post: Post) -> None:
+    token = post.sender.token("parcels:send", role="clinician\0")
+
+    answer = await refused(post, Bad(422, "validation-failed", headers=dict(token)))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation-failed")
+
+
+@pytest.mark.parametrize("claim", [{"iss": "somebody"}, {"aud": "somebody"}, {"sub": None}, {"org": None}, {"exp": None}])
+async def test_a_token_for_another_purpose_is_refused(post: Post, keys: Keys, claim: dict[str, Any]) -> None:
+    token = a_token(keys, claim)
+
+    answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-invalid")
+
+
+async def test_a_token_signed_by_somebody_else_is_refused(post: Post) -> None:
+    token = make().token("clinician-1", "CLCH", "clinician", ["parcels:send"])
+
+    answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "token-invalid")
+
+
+def a_token(keys: Keys, changes: dict[str, Any]) -> str:
+    now = int(wall_clock().timestamp())
+    claims = {
+        "iss": "care-coordination",
+        "aud": "care-coordination",
+        "exp": now + 60,
+        "sub": "a",
+        "org": "b",
+        "role": "c",
+        "scope": "parcels:send",
+    }
+    kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+    return jwt.encode({"alg": "RS256", "kid": keys.signing_key["kid"]}, kept, RSAKey.import_key(keys.signing_key))  # type: ignore[arg-type]

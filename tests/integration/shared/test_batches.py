@@ -1,0 +1,232 @@
+"""A batch reads ahead and writes behind; what it leaves is what its records would leave one by one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from services.mdt import subscriptions as mdt
+from services.navigation import subscriptions as navigation
+from services.navigation.domain.policy import Policy
+from services.rapid_care import subscriptions as rapid_care
+from services.rapid_care.domain.capacity import Capacity
+from services.rapid_care.store.capacity import capacities
+from services.referrals import subscriptions as referrals
+from shared.contracts.envelope import Record
+from shared.contracts.event import Event
+from shared.contracts.mdt import CarePlanClosed, LeadActivated, LeadEnded
+from shared.contracts.rapid_care import (
+    CapacityLevel,
+    CapacityWarned,
+    DeclineReason,
+    ResponseAccepted,
+    ResponseClosed,
+    ResponseDeclined,
+    ResponseEscalated,
+    ResponseOutcome,
+)
+from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReturnReason, Route
+from shared.kernel.decision import Decision
+from shared.kernel.ids import new_id
+from shared.messaging.event_processor import Intake
+from shared.messaging.subscriptions import Wiring
+from tests.builders import mdt as meeting
+from tests.builders import navigation as task
+from tests.builders import rapid_care as response
+from tests.builders import referrals as referral
+from tests.builders.context_app import Running, arrived
+from tests.builders.population import nhs_numbers
+
+NOON = response.at("12:00")
+_LONGEST = 6
+TAKEN_BACK = ReferralReturned(service_code="rapid-care", reason=ReturnReason.OTHER)
+WITHDRAWN = ReferralCancelled(reason=CancelReason.WITHDRAWN)
+
+
+def _routed(**changes: Any) -> Event:
+    return response.a_routed_referral(NOON, **changes)
+
+
+#: What one referral may bring, in its order; its person's record comes between.
+LIVES: list[list[Event]] = [
+    [_routed()],
+    [_routed(), TAKEN_BACK],
+    [_routed(), TAKEN_BACK, _routed(routing=2)],
+    [_routed(), WITHDRAWN],
+    [_routed(route=Route.MDT, service_code="mdt"), _routed(routing=2)],
+    [_routed(), _routed(route=Route.MDT, service_code="mdt", routing=2)],
+    [_routed(route=Route.MDT, service_code="mdt"), _routed(route=Route.MDT, service_code="mdt", routing=2), WITHDRAWN],
+]
+
+
+#: What one plan, and a referral to navigation itself, may bring.
+OF_NAVIGATION: list[list[Event]] = [
+    [task.an_agreed_plan(task.mr_dales_actions())],
+    [task.an_agreed_plan(task.mr_dales_actions()), task.a_revised_plan(task.mr_dales_actions()[:1])],
+    [task.an_agreed_plan(task.mr_dales_actions()), CarePlanClosed(reason="case-closed")],
+    [task.a_routed_referral(NOON)],
+    [task.a_routed_referral(NOON), WITHDRAWN],
+    [task.a_routed_referral(NOON), TAKEN_BACK, task.a_routed_referral(NOON, routing=2)],
+    [task.a_step_down(), task.an_activated_lead(NOON)],
+]
+
+
+#: What Rapid Care may answer to a referral.
+ANSWERS: list[Callable[[UUID], list[Event]]] = [
+    lambda referral: [_accepted(referral)],
+    lambda referral: [ResponseDeclined(referral_id=referral, reason=DeclineReason.CAPACITY)],
+    lambda referral: [_accepted(referral), _closed(referral)],
+    lambda referral: [_accepted(referral), ResponseEscalated(referral_id=referral), _closed(referral)],
+    lambda referral: [ResponseDeclined(referral_id=referral, reason=DeclineReason.CAPACITY), _accepted(referral)],
+]
+
+#: Of each life the person and the records.
+Lives = list[tuple[UUID, list[Record]]]
+
+
+def _of(context: Running, person: UUID, subject: UUID, events: Sequence[Event], correlation: UUID | None = None) -> list[Record]:
+    secrets = context.database.secrets
+    return [
+        arrived(event, key=person, subject=subject, secrets=secrets, correlation=correlation, sequence=number)
+        for number, event in enumerate(events, start=1)
+    ]
+
+
+async def _lives(context: Running, lives: Sequence[Sequence[Event]]) -> Lives:
+    """No two share a person or a subject; between two records of a person's comes the rest."""
+    people = [new_id() for _ in lives]
+    told = [[response.mr_dale(), *events, response.mr_dale(given_name="Another")] for events in lives]
+    return [(person, _of(context, person, new_id(), events)) for person, events in zip(people, told, strict=True)]
+
+
+async def _left(context: Running, person: UUID, table: str) -> list[tuple[Any, ...]]:
+    """What the life has left, without ids: events, the aggregates, deadlines to come, audit, the copy."""
+    pool = context.database.pool
+    events = await pool.fetch("SELECT type, sequence FROM event WHERE key = $1 ORDER BY seq", person)
+    states = await pool.fetch(f'SELECT status, version FROM "{table}" WHERE person_id = $1 ORDER BY 1, 2', person)  # noqa: S608  our own names
+    of_state = f'SELECT id FROM "{table}" WHERE person_id = $1'  # noqa: S608  our own names
+    timers = await pool.fetch(f"SELECT kind, due_at FROM timer WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2", person)  # noqa: S608  see above
+    audit = await pool.fetch(f"SELECT action, version FROM audit WHERE subject IN ({of_state}) ORDER BY id", person)  # noqa: S608  see above
+    copies = await pool.fetch(_COPIES[table], person)
+    return [tuple(row) for rows in (events, states, timers, audit, copies) for row in rows]
+
+
+#: What a context keeps of what it was told of the person.
+_COPY = "SELECT sequence, record ->> 'given_name' FROM person WHERE person_id = $1"
+_COPIES = {
+    "response": _COPY,
+    "case": _COPY,
+    "task": _COPY,
+    "referral": "SELECT type FROM noted WHERE person_id = $1 ORDER BY occurred_at, type",
+}
+
+
+async def _compare(context: Running, wiring: Wiring, table: str, first: int, make: Callable[[], Awaitable[Lives]]) -> None:
+    """Each life one by one, and the same lives mixed: the `first` records of each as a batch, and what follows as another."""
+    intake = Whole(context.database, wiring)
+    alone, together = await make(), await make()
+    for _, records in alone:
+        for record in records:
+            await intake.apply([record])
+    rounds = list(zip(*(_padded(records) for _, records in together), strict=True))
+    for batch in filter(None, (rounds[:first], rounds[first:])):
+        await intake.apply([record for several in batch for record in several if record])
+
+    for (one, _), (other, _) in zip(alone, together, strict=True):
+        left = await _left(context, other, table)
+        assert left == await _left(context, one, table)
+        assert left
+
+
+def _padded(records: list[Record]) -> list[Record | None]:
+    return [*records, *[None] * (_LONGEST - len(records))]
+
+
+class Whole(Intake):
+    """A batch that has to be done in parts after all would prove nothing."""
+
+    async def _by_halves(self, records: Sequence[Record]) -> None:
+        raise AssertionError(records)
+
+
+#: Whole lives in one batch; or what began in one goes on in the next, which finds it stored.
+CUTS = pytest.mark.parametrize("first", [0, 2])
+
+
+@CUTS
+async def test_rapid_care_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+    async with response.rapid_care(owner_url, keys, NOON) as desk:
+        await _compare(desk.context, rapid_care.WIRING, "response", first, partial(_lives, desk.context, LIVES))
+
+
+@CUTS
+async def test_the_meeting_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+    async with meeting.mdt(owner_url, keys) as context:
+        await _compare(context, mdt.WIRING, "case", first, partial(_lives, context, LIVES))
+
+
+@CUTS
+async def test_navigation_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+    async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as desk:
+        await desk.register(task.NAVIGATOR)
+        await _compare(desk.context, navigation.WIRING, "task", first, partial(_lives, desk.context, OF_NAVIGATION))
+
+
+@CUTS
+async def test_the_point_of_access_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+    numbers = iter(nhs_numbers(Random(0), 2 * len(ANSWERS)))  # noqa: S311  synthetic people
+    async with referral.referrals(owner_url, keys, referral.MONDAY) as desk:
+
+        async def answered() -> Lives:
+            """Each of a referral of its own, which stands with Rapid Care."""
+            routed = [
+                await desk.routed("rapid-care", "rapid-care", nhs_number=next(numbers), urgency="urgent", reason="urgent-deterioration")
+                for _ in ANSWERS
+            ]
+            ids = [(UUID(each["person_id"]), UUID(each["id"])) for each in routed]
+            return [(person, _of(desk.context, person, new_id(), say(id_), id_)) for (person, id_), say in zip(ids, ANSWERS, strict=True)]
+
+        await _compare(desk.context, referrals.WIRING, "referral", first, answered)
+
+
+async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: str, keys: Keys) -> None:
+    async with response.rapid_care(owner_url, keys, NOON) as desk:
+        person, lead, secrets = new_id(), new_id(), desk.context.database.secrets
+        told: list[Event] = [_lead(), LeadEnded(reason="case-closed")]
+        records = [arrived(event, key=person, subject=lead, secrets=secrets, sequence=number) for number, event in enumerate(told, start=1)]
+        await desk.context.intake.apply(records[::-1])
+
+        assert await desk.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None
+
+
+async def test_what_a_batch_has_put_off_is_there_for_whoever_reads_it(owner_url: str, keys: Keys) -> None:
+    async with response.rapid_care(owner_url, keys, NOON) as desk, desk.context.database.transaction() as tx:
+        tx.gather()
+        month = Capacity(new_id(), NOON.date())
+        warned = CapacityWarned(month=month.month, referrals=181, level=CapacityLevel.WARNING)
+        saved = await capacities.save(tx, Decision(month, [warned]))
+
+        assert await capacities.find(tx, month.id) == saved
+        assert await tx.connection.fetchval("SELECT version FROM capacity WHERE id = $1", month.id) == 1
+        await tx.connection.execute("UPDATE capacity SET version = 7 WHERE id = $1", month.id)
+        assert (await capacities.load(tx, month.id)).version == 7
+
+
+def _accepted(referral_id: UUID) -> ResponseAccepted:
+    return ResponseAccepted(referral_id=referral_id, accepted_at=NOON, due_at=NOON + timedelta(hours=2))
+
+
+def _closed(referral_id: UUID) -> ResponseClosed:
+    outcome = ResponseOutcome.ADMISSION_AVOIDED
+    return ResponseClosed(referral_id=referral_id, outcome=outcome, is_admission_avoided=True, benefit_pounds=2004)
+
+
+def _lead() -> LeadActivated:
+    return LeadActivated(
+        professional_id="nurse-7", role="community-nurse", organisation="CLCH", is_fallback=False, activated_at=NOON, is_from_meeting=True
+    )

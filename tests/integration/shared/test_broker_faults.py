@@ -1,0 +1,268 @@
+"""Kafka goes away, and comes back with or without its data: nothing that was acknowledged is lost, nothing is done twice.
+
+These proofs have a broker of their own, so that no other test feels what they do to it.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from infra.deploy.topics import forget_cluster
+from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.local.kafka import LocalKafka
+from infra.dev_stack.local.stack import Stack, StackAddresses
+from infra.dev_stack.local.supervisor import Program, Supervisor
+from infra.dev_stack.process_environment import environment
+from shared.clock import wall_clock
+from shared.contracts.envelope import read_envelope
+from shared.kernel.ids import new_id
+from shared.messaging import topics
+from shared.messaging.kafka_settings import Kafka
+from shared.messaging.outbound.relay import AnotherCluster, Pace
+from shared.messaging.topics import Layout
+from tests.integration.shared.conftest import TOPICS
+from tests.integration.shared.consumer_harness import GROUP, Consuming, consuming, until_applied
+from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
+from tests.integration.shared.test_worker import all_delivered, until
+from tests.timeouts import LONGEST_WAIT
+
+AWAY_SECONDS = 30
+_LESS_THAN_A_MINUTE = 30
+
+pytestmark = pytest.mark.timeout(600)
+
+
+#: The broker outlives a test and its database: a receiver may hear of an earlier test once more.
+_OF_THIS_LOG = "navigation.effect JOIN rapid_care.event ON event.id = event_id"
+
+
+@pytest.fixture(scope="module")
+async def broker(addresses: StackAddresses) -> AsyncIterator[LocalKafka]:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("DATABASE_URL", addresses.database_url)  # of PostgreSQL there is one
+        changed.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        stack = Stack(name=f"test-{os.getpid()}-faults", ephemeral=True)
+        await stack.start()
+        assert isinstance(stack.kafka, LocalKafka)
+        yield stack.kafka
+        await stack.stop()
+
+
+async def make_topics(broker: LocalKafka) -> None:
+    await topics.create(broker.bootstrap, TOPICS, Layout(partitions=3))
+
+
+@asynccontextmanager
+async def working(post: Post, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
+    """A worker for each end, started anew whenever it ends."""
+    post.sender.clock.at = wall_clock()
+    await make_topics(broker)
+    variables = {**os.environ, **environment(post.owner_url, broker.bootstrap, keys)}
+    command = [sys.executable, "-m", "tests.integration.shared.worker_main"]
+    async with Supervisor([Program(end, [*command, end], variables) for end in ends], folder) as supervisor:
+        yield supervisor
+
+
+async def test_while_the_broker_is_down_every_request_is_answered_and_everything_is_delivered_afterwards(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
+        await post.post()
+        await until(lambda: all_delivered(post))
+
+        await broker.kill()
+        answers = []
+        async with asyncio.timeout(LONGEST_WAIT):
+            until_back = asyncio.create_task(asyncio.sleep(AWAY_SECONDS))
+            while not until_back.done():
+                sent = await post.post()
+                answers += [sent, await post.accept(sent.json()["id"], 1)]
+                await asyncio.sleep(0.2)
+        assert await post.count(_OF_THIS_LOG) == 1
+        await broker.start()
+        await until(lambda: all_delivered(post))
+
+    assert {answer.status_code for answer in answers} == {200, 201}
+    assert await post.count(_OF_THIS_LOG) == 1 + len(answers)
+
+
+async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_twice(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender", "receiver") as supervisor:
+        for _ in range(30):
+            await post.post()
+        await until(lambda: all_delivered(post))
+        await post.post()  # may be lost in Kafka before it was consumed
+
+        await broker.wipe()
+        await make_topics(broker)
+        for _ in range(10):
+            await post.post()
+        await until(lambda: _knows_two_clusters(post))
+        await until(lambda: all_delivered(post))
+        assert "AnotherCluster" in supervisor.log("sender").read_text()
+
+    assert await post.count(_OF_THIS_LOG) == 41
+
+
+async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
+    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+) -> None:
+    async with working(post, broker, keys, tmp_path, "sender"):
+        for _ in range(20):
+            await post.post()
+        await until(lambda: _sent(post))
+    assert await post.effects() == []
+
+    await broker.wipe()
+    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
+        await until(lambda: all_delivered(post))
+
+    assert await post.count(_OF_THIS_LOG) == 20
+
+
+@pytest.mark.parametrize("ends_in", ["absence", "the new topic"])
+async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_nothing(
+    ends_in: str, post: Post, broker: LocalKafka
+) -> None:
+    """A broker may come back under its own name without a topic: the consumer's last batch ends before or after the topic is made anew."""
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with consuming(post, kafka, session=6.0) as living:
+        async with relaying(post, kafka):
+            for _ in range(30):
+                await post.send(person)
+            await until_applied(post, 30)
+            living.intake.gate.clear()
+            await post.send(person)
+            await until(lambda: _is_begun(living, 31))
+
+        await forget_topics(broker)
+        if ends_in == "absence":
+            living.intake.gate.set()
+        await asyncio.sleep(3)
+        await forget_cluster(post.owner, "rapid_care")
+        await _make(kafka)
+        living.intake.gate.set()
+        for _ in range(8):
+            await asyncio.sleep(0.5)
+            assert await _place(kafka) == 0
+        async with relaying(post, kafka) as relay:
+            for _ in range(10):
+                await post.send(person)
+            with pytest.raises(AnotherCluster):
+                await relay
+        async with relaying(post, kafka):
+            await until_applied(post, 41)
+    assert await post.events_without_their_one_effect() == []
+
+
+async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_before_what_it_had(post: Post, broker: LocalKafka) -> None:
+    """A client that tries until it succeeds would put it first into the new topic: a later event before earlier ones."""
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with relaying(post, kafka) as relay:
+        sent = [await post.send(person) for _ in range(3)]
+        await until_sent(post)
+        await broker.kill()
+        sent.append(await post.send(person))
+        await asyncio.sleep(1)
+        await broker.wipe()
+        await _make(kafka)
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay, LONGEST_WAIT)
+    assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
+
+
+async def test_a_broker_that_was_wiped_while_nothing_was_sent_is_asked_who_it_is_before_the_next_event(
+    post: Post, broker: LocalKafka
+) -> None:
+    post.sender.clock.at = wall_clock()
+    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    await _make(kafka)
+    async with relaying(post, kafka, Pace(look_at_cluster=LONGEST_WAIT)) as relay:
+        sent = [await post.send(person) for _ in range(3)]
+        await until_sent(post)
+        await broker.wipe()
+        await _make(kafka)
+        sent.append(await post.send(person))
+        with pytest.raises(AnotherCluster):
+            await asyncio.wait_for(relay, LONGEST_WAIT)
+    assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
+
+
+async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_order(post: Post, broker: LocalKafka) -> None:
+    """Told once: its client raises while it closes, and whoever waits for the thread of it would wait for a minute."""
+    kafka = Kafka(broker.bootstrap, f"{new_id().hex}.")
+    await _make(kafka)
+    async with consuming(post, kafka) as running:
+        async with relaying(post, kafka):
+            await post.send()
+            await until_applied(post, 1)
+        await broker.kill()
+        try:
+            await asyncio.sleep(0.5)
+            running.task.cancel()
+            await asyncio.wait([running.task], timeout=_LESS_THAN_A_MINUTE)
+            assert running.task.cancelled()
+        finally:
+            await broker.start()
+
+
+async def _heard_after(post: Post, kafka: Kafka) -> list[UUID]:
+    """What the topic says for the first time of each parcel, in its order, once a relay that began anew has sent everything."""
+    async with relaying(post, kafka):
+        await until_sent(post)
+    return [*dict.fromkeys(UUID(read_envelope(record).subject) for record in await on_kafka(kafka))]
+
+
+async def forget_topics(broker: LocalKafka) -> None:
+    """What is left of a broker whose metadata log is gone: its name."""
+    await broker.kill()
+    for each in (broker.folder / "data").iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+    await broker.start()
+
+
+async def _make(kafka: Kafka) -> None:
+    await topics.create(kafka.bootstrap, TOPICS, Layout(prefix=kafka.prefix, partitions=1))
+
+
+async def _place(kafka: Kafka) -> int:
+    """What the group of the consumer has told Kafka of its only partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        known = await admin.list_consumer_group_offsets(f"{kafka.prefix}{GROUP}")
+    except KafkaError:  # it knows no groups yet
+        return 0
+    else:
+        return max((place.offset for place in known.values()), default=0)
+    finally:
+        await admin.close()
+
+
+async def _is_begun(consuming: Consuming, count: int) -> bool:
+    return sum(map(len, consuming.intake.batches)) >= count
+
+
+async def _knows_two_clusters(post: Post) -> bool:
+    return await post.count("rapid_care.relay_state") == 2
+
+
+async def _sent(post: Post) -> bool:
+    return not await post.count("rapid_care.outbox")

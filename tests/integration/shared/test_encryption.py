@@ -1,0 +1,70 @@
+"""What a person told travels as ciphertext: in the event log, and on Kafka."""
+
+from datetime import date
+
+import pytest
+
+from shared.contracts.codes import Locality
+from shared.contracts.envelope import decode, read_envelope
+from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.kernel.ids import new_id
+from shared.messaging import topics
+from shared.messaging.kafka_settings import Kafka
+from shared.messaging.topics import Layout, TopicDeclaration
+from shared.persistence.transaction import EventTooLarge, Subject
+from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
+
+TOPIC = PersonRecordRecorded.TOPIC
+RECORD = PersonRecordRecorded(
+    nhs_number="9990548609",
+    given_name="Colin",
+    family_name="Dale",
+    born_on=date(1933, 4, 2),
+    address="1 Example Street",
+    telephone=None,
+    practice_code="W07",
+    locality=Locality.WEST,
+    story=Story(narrative="He lives alone and has fallen twice."),
+)
+WORDS = (b"9990548609", b"Colin", b"Dale", b"Example Street", b"fallen")
+
+
+async def record(post: Post, event: PersonRecordRecorded) -> None:
+    person = new_id()
+    async with post.sender.database.transaction() as tx:
+        tx.record(Subject(person, person, new_id()), event, 1)
+
+
+def a_long_story(letters: int) -> PersonRecordRecorded:
+    return RECORD.model_copy(update={"story": Story(narrative="x" * letters)})
+
+
+async def test_the_longest_story_that_is_taken_reaches_kafka(post: Post, kafka: Kafka) -> None:
+    await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
+    await record(post, a_long_story(749_000))
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    assert len(await on_kafka(kafka, TOPIC)) == 1
+
+
+async def test_a_story_that_kafka_would_never_take_is_refused_at_the_door(post: Post) -> None:
+    with pytest.raises(EventTooLarge):
+        await record(post, a_long_story(751_000))
+
+    assert await post.count("rapid_care.event") == 0
+
+
+async def test_a_restricted_event_is_ciphertext_in_the_log_and_on_kafka(post: Post, kafka: Kafka) -> None:
+    await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
+    await record(post, RECORD)
+    async with relaying(post, kafka):
+        await until_sent(post)
+
+    row = await post.owner.fetchrow("SELECT * FROM rapid_care.event")
+    (found,) = await on_kafka(kafka, TOPIC)
+    assert row is not None
+    seen = [str(dict(row)).encode(), row["data"], found.value or b"", found.key or b"", *(value or b"" for _, value in found.headers)]
+    assert [word for word in WORDS for text in seen if word in text] == []
+    assert decode(read_envelope(found), found.value, post.sender.database.secrets.key_ring) == RECORD

@@ -1,0 +1,89 @@
+"""A worker says how it is doing, over HTTP, on a port of its own."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from infra.dev_stack.local.ports import HOST, free_ports
+from shared.messaging.health import Health
+from tests.integration.shared.delivery_harness import Post
+
+
+@dataclass
+class Part:
+    """Says of itself what a test tells it."""
+
+    is_working: bool = True
+
+    async def run(self) -> None:
+        """Nothing to do."""
+
+
+@pytest.fixture
+def parts() -> dict[str, Part]:
+    return {"relay": Part(), "consumer": Part()}
+
+
+@pytest.fixture
+async def http(post: Post, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
+    port = free_ports(1)[0]
+    server = await Health(post.sender.database, "rapid_care", parts).serve(HOST, port)
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
+        yield http
+    server.close()
+
+
+async def test_a_worker_whose_parts_work_is_alive_and_ready(http: httpx.AsyncClient) -> None:
+    live, ready = await http.get("/livez"), await http.get("/readyz?verbose")
+
+    assert (live.status_code, live.json()) == (200, {"status": "alive"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("part", ["relay", "consumer"])
+async def test_a_worker_is_not_ready_while_a_part_is_not(http: httpx.AsyncClient, parts: dict[str, Part], part: str) -> None:
+    parts[part].is_working = False
+
+    ready = await http.get("/readyz")
+
+    assert (ready.status_code, ready.json()) == (503, {"status": "not-ready", "waits_for": [part]})
+    assert (await http.get("/livez")).status_code == 200
+
+
+async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_tells_its_counters(
+    post: Post, http: httpx.AsyncClient
+) -> None:
+    await post.sender.database.pool.close()
+
+    ready = await http.get("/readyz")
+
+    assert (ready.status_code, ready.json()["waits_for"]) == (503, ["database"])
+    assert (await http.get("/livez")).status_code == 200
+    assert "care_events_relayed_total" in (await http.get("/metrics")).text
+
+
+async def test_metrics_tell_what_lies_in_the_database(post: Post, http: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        await post.send()
+
+    answer = await http.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert re.search(r'^care_outbox_depth\{context="rapid_care"\} 3\.0$', answer.text, re.MULTILINE)
+
+
+async def test_anything_else_is_not_there(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/")).status_code == 404
+
+
+@pytest.mark.parametrize("sent", [b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"x" * 200_000])
+async def test_nonsense_harms_nobody(http: httpx.AsyncClient, sent: bytes) -> None:
+    _, writer = await asyncio.open_connection(HOST, http.base_url.port)
+    writer.write(sent)
+    writer.close()
+
+    assert (await http.get("/livez")).status_code == 200

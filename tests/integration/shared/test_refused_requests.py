@@ -1,0 +1,162 @@
+"""What the four services refuse, as a table: route, mistake, status, code. Nothing is changed, and nothing that was sent is repeated.
+
+`pytest -s` prints the table. A route without a row in `NOT_THEIRS` is for every organisation: everybody may refer.
+"""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.ids import new_id
+from tests.builders.context_app import TABLES, Running
+from tests.integration.shared.sample_routes import COMMANDS, CREATING, NOBODY, NOT_THEIRS, STRANGER, Door, Opening
+
+SECRET = "Mr Dale fell in his kitchen"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, right as it stands."""
+
+    path: str
+    content: bytes
+    headers: dict[str, str]
+
+    def without(self, header: str) -> "Call":
+        return replace(self, headers={name: value for name, value in self.headers.items() if name != header})
+
+    def with_(self, **headers: str) -> "Call":
+        return replace(self, headers=self.headers | {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+Mistake = Callable[[Call, Door], Call | Awaitable[Call]]
+
+
+def signed(door: Door, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
+    keys, valid_for = door.context.keys, timedelta(hours=hours)
+    return "Bearer " + keys.token(door.actor, organisation or door.organisation, "care-navigator", [scope or door.scope], valid_for)
+
+
+def right(door: Door) -> Call:
+    headers = {"Content-Type": "application/json", "Authorization": signed(door)}
+    headers |= {"Idempotency-Key": str(new_id())} if door.version is None else {"If-Match": f'W/"{door.version}"'}
+    return Call(door.path, json.dumps(door.body).encode(), headers)
+
+
+async def sent(door: Door, call: Call) -> httpx.Response:
+    return await door.context.http.post(call.path, content=call.content, headers=call.headers)
+
+
+async def key_used_before(call: Call, door: Door) -> Call:
+    assert (await sent(door, call)).status_code == 201
+    return replace(call, content=json.dumps(door.other_body).encode())
+
+
+def unknown_field(call: Call, door: Door) -> Call:
+    return replace(call, content=json.dumps({**door.body, "remark": SECRET}).encode())
+
+
+def mistyped_nhs_number(call: Call, door: Door) -> Call:
+    return replace(call, content=json.dumps({**door.body, "nhs_number": "9990548608"}).encode())
+
+
+def where_it_ended(call: Call, door: Door) -> Call:
+    assert door.ended
+    path, version = door.ended
+    return replace(call, path=path).with_(If_Match=f'W/"{version}"')
+
+
+#: Mistake, status, code. A code of None is the route's own.
+EVERYWHERE: dict[str, tuple[int, str | None, Mistake]] = {
+    "malformed JSON": (400, "malformed-request", lambda call, _: replace(call, content=f'{{"remark": "{SECRET}'.encode())),
+    "unknown field": (422, "validation-failed", unknown_field),
+    "missing token": (401, "token-missing", lambda call, _: call.without("Authorization")),
+    "expired token": (401, "token-expired", lambda call, door: call.with_(Authorization=signed(door, hours=-1))),
+    "wrong scope": (403, "scope-missing", lambda call, door: call.with_(Authorization=signed(door, scope="another:scope"))),
+    "oversized body": (413, "body-too-large", lambda call, _: replace(call, content=b'"' + b"x" * (1024 * 1024) + b'"')),
+}
+WHEN_CREATING: dict[str, tuple[int, str | None, Mistake]] = {
+    "missing Idempotency-Key": (400, "idempotency-key-missing", lambda call, _: call.without("Idempotency-Key")),
+    "reused Idempotency-Key": (422, "idempotency-key-reused", key_used_before),
+}
+WHEN_CHANGING: dict[str, tuple[int, str | None, Mistake]] = {
+    "missing If-Match": (428, "if-match-missing", lambda call, _: call.without("If-Match")),
+    "malformed If-Match": (400, "if-match-malformed", lambda call, _: call.with_(If_Match=SECRET)),
+    "stale If-Match": (412, "version-conflict", lambda call, _: call.with_(If_Match='W/"7000"')),
+    "illegal transition": (409, "illegal-transition", where_it_ended),
+    "unknown id": (404, None, lambda call, door: replace(call, path=str(door.unknown))),
+}
+ANOTHER_ORGANISATION = (403, None, lambda call, door: call.with_(Authorization=signed(door, organisation=STRANGER)))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    route: str
+    mistake: str
+    status: int
+    code: str
+    make: Mistake
+
+    def __str__(self) -> str:
+        return f"{self.route} | {self.mistake} | {self.status} {self.code}"
+
+
+def rows(route: str) -> list[Row]:
+    mistakes = EVERYWHERE | (WHEN_CREATING if route in CREATING else WHEN_CHANGING)
+    if route in NOT_THEIRS:
+        mistakes["another organisation"] = ANOTHER_ORGANISATION
+    if route == "POST /referrals":
+        mistakes["mistyped NHS number"] = (422, "invalid-nhs-number", mistyped_nhs_number)
+    own = {403: NOT_THEIRS.get(route, ""), 404: NOBODY.get(route, "")}
+    return [Row(route, name, status, code or own[status], make) for name, (status, code, make) in mistakes.items()]
+
+
+@pytest.mark.parametrize("route", CREATING | COMMANDS)
+async def test_every_mistake_is_refused_and_changes_nothing(owner_url: str, keys: Keys, route: str, subtests: pytest.Subtests) -> None:
+    """One door for all mistakes, since none of them may move it."""
+    async with (CREATING | COMMANDS)[route](owner_url, keys) as door:
+        for row in rows(route):
+            sys.stdout.write(f"{row}\n")
+            with subtests.test(msg=str(row)):
+                await refuses(door, row)
+
+
+async def refuses(door: Door, row: Row) -> None:
+    made = row.make(right(door), door)
+    call = made if isinstance(made, Call) else await made
+    before = await contents(door.context)
+
+    answer = await sent(door, call)
+
+    assert (answer.status_code, answer.json()["code"]) == (row.status, row.code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert await contents(door.context) == before
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("opening", (CREATING | COMMANDS).values(), ids=CREATING | COMMANDS)
+async def test_without_a_mistake_it_is_done(owner_url: str, keys: Keys, opening: Opening) -> None:
+    """So that each row above is refused for its one mistake, and the look at the tables sees a change."""
+    async with opening(owner_url, keys) as door:
+        before = await contents(door.context)
+
+        answer = await sent(door, right(door))
+
+        assert answer.is_success, answer.text
+        assert await contents(door.context) != before
+
+
+async def contents(context: Running) -> dict[str, Any]:
+    """Every row of every table of the context's schema."""
+    pool = context.database.pool
+    names = [name for (name,) in await pool.fetch(TABLES)]
+    return {name: await pool.fetch(f'SELECT to_jsonb(each)::text FROM "{name}" AS each ORDER BY 1') for name in names}  # noqa: S608  names of the catalogue

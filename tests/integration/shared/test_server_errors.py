@@ -1,0 +1,82 @@
+"""A fault of ours is answered as a problem, and what a person told stands in no log: over HTTP that is really served."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.dev_stack.local.child import Child, start_child
+from infra.dev_stack.local.ports import HOST, free_ports
+from tests.timeouts import LONGEST_WAIT
+
+ROOT = Path(__file__).parents[3]
+
+
+class Served:
+    """A server process of its own, started as the documents say, and all that it wrote."""
+
+    def __init__(self, http: httpx.AsyncClient, child: Child, output: Path) -> None:
+        self.http, self._child, self._output = http, child, output
+
+    async def written(self) -> str:
+        """Ends the server first, so that it has written everything."""
+        await self._child.stop()
+        return self._output.read_text()
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    port, output = free_ports(1)[0], tmp_path / "output"
+    app = "tests.integration.shared.failing_app:create_app"
+    with output.open("wb") as file:
+        child = await start_child(
+            [sys.executable, "-m", "uvicorn", "--factory", app, "--host", HOST, "--port", str(port)], output=file.fileno(), folder=ROOT
+        )
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}/faulty") as http:
+        async with asyncio.timeout(LONGEST_WAIT):
+            while not await _is_live(http):
+                await asyncio.sleep(0.05)
+        yield Served(http, child, output)
+    await child.stop()
+
+
+async def test_a_fault_is_answered_as_a_problem_with_its_trace(served: Served) -> None:
+    answer = await served.http.get("/before")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (500, "internal-error")
+    assert problem["instance"] == answer.headers["traceparent"].split("-")[1]
+    assert "Dale" not in answer.text
+    assert problem["instance"] in await served.written()
+
+
+async def test_half_an_answer_is_seen_to_be_half(served: Served) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        await served.http.get("/meanwhile")
+
+
+async def test_what_a_person_told_stands_in_no_log(served: Served) -> None:
+    await served.http.get("/before")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await served.http.get("/meanwhile")
+    await served.http.get("/beside?told=Colin%20Dale")
+    await served.http.get("/library")
+
+    written = await served.written()
+
+    assert [word for word in ("Colin", "Dale", "9990548609", "kitchen") if word in written.replace("faulty.py", "")] == []
+    lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    assert {line.get("problem") for line in lines if line["event"] == "request.failed"} == {"ValueError"}
+    assert any(line["event"] == "library.said" and line["logger_name"] == "asyncio" for line in lines)
+    assert "Traceback" not in written
+
+
+async def _is_live(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/livez")).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,100 @@
+"""Living the story of domain.md §3.4 in the running product, with or without disasters."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import asyncpg
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+
+from infra.contexts import CONTEXTS
+from infra.demo.assertions import faults
+from infra.demo.observe import Flowed, Observer
+from infra.demo.story import CHAPTERS
+from infra.demo.story_dates import day
+from infra.demo.world import Call, World
+from infra.dev_stack.product import running
+from tests.timeouts import LONGEST_WAIT
+
+Disaster = Callable[[World], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Lived:
+    """The world after the story, and every event and every call of it."""
+
+    world: World
+    events: list[Flowed]
+    calls: list[Call]
+
+    @property
+    def faults(self) -> list[str]:
+        """In what it was not as the documents tell it."""
+        return faults(self.events, self.world.seen)
+
+    def of(self, kind: str) -> list[Flowed]:
+        return [event for event in self.events if event.type == kind]
+
+
+@asynccontextmanager
+async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[Lived]:
+    """Plays every chapter; a disaster strikes after the chapter that it is named for, before anything has settled."""
+    async with (
+        running(f"journey-{name}-{os.getpid()}", ephemeral=True, clock_at=day(-31, "09:00")) as product,
+        httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
+    ):
+        owner = await asyncpg.connect(product.addresses.database_url)
+        try:
+            world = World(product, http, owner)
+            await _play(world, disasters)
+            yield Lived(world, await Observer(owner).look(), list(world.calls))
+        finally:
+            await owner.close()
+
+
+async def kill_every_worker(world: World) -> None:
+    """Each was there, and each is there again as another process."""
+    before = _workers(world)
+    assert None not in before.values()
+    for pid in before.values():
+        os.kill(cast("int", pid), signal.SIGKILL)
+    async with asyncio.timeout(LONGEST_WAIT):
+        while any(now in {None, before[context]} for context, now in _workers(world).items()):
+            await asyncio.sleep(0.05)
+
+
+async def wipe_the_broker(world: World) -> None:
+    """As the runbook says: a new broker at the same address, and `care topics`. It is another cluster."""
+    kafka = world.product.stack.kafka
+    assert kafka is not None
+    before = await _cluster(kafka.bootstrap)
+    await kafka.wipe()
+    assert await _cluster(kafka.bootstrap) != before
+    await world.product.create_topics()
+
+
+def _workers(world: World) -> dict[str, int | None]:
+    return {context: world.product.supervisor.pid(context) for context in CONTEXTS}
+
+
+async def _cluster(bootstrap: str) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()
+
+
+async def _play(world: World, disasters: dict[str, Disaster]) -> None:
+    for chapter in CHAPTERS:
+        await world.travel(chapter.at)
+        await chapter.act(world)
+        if disaster := disasters.get(chapter.act.__name__):
+            await disaster(world)
+        await world.settle()

@@ -1,0 +1,222 @@
+"""Who follows whom: whatever is asked in whatever order, a person has exactly one lead from the first proposal on."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.mdt.commands import Candidate, LeadProposal
+from services.mdt.domain import lead as leads
+from services.mdt.domain import lead_succession
+from services.mdt.domain.lead import Lead, LeadUnchanged, Status
+from services.mdt.domain.lead_succession import Decisions, Leads, Now, Person
+from shared.contracts.codes import Role
+from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import PersonId, new_id
+from tests.builders.mdt_states import STARTS_AT, a_candidate, a_lead_of, a_proposal
+
+PERSON = Person(PersonId(new_id()), new_id(), "W07")
+NAMES = st.sampled_from(["gp-W07", "nurse-1", "nurse-2", "social-worker-1"])
+
+
+def now() -> Now:
+    return Now(STARTS_AT, STARTS_AT + timedelta(days=2), lead_id=new_id(), fallback_id=new_id())
+
+
+def candidate(name: str) -> Candidate:
+    return leads.gp("W07") if name == "gp-W07" else a_candidate(name)
+
+
+def told(decisions: Decisions) -> list[type]:
+    return [type(event) for decision in decisions for event in decision.events]
+
+
+def test_who_accepts_at_the_meeting_is_lead_at_once() -> None:
+    decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(has_accepted=True), now())
+
+    assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
+
+
+def test_until_somebody_answers_the_gp_is_lead() -> None:
+    decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(), now())
+
+    assert told(decisions) == [LeadProposed, LeadActivated]
+    fallback = decisions[1].state
+    assert (fallback.professional_id, fallback.organisation, fallback.role) == ("gp-W07", "W07", Role.GP)
+    assert fallback.is_fallback
+
+
+def test_a_gp_needs_no_answer() -> None:
+    decisions = lead_succession.appoint(PERSON, Leads(), LeadProposal(leads.gp("W07")), now())
+
+    assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
+    assert not decisions[0].state.is_fallback
+
+
+def test_who_accepts_takes_over_from_whoever_was_lead() -> None:
+    active, asked = a_lead_of(professional_id="gp-W07"), a_lead_of(Status.PROPOSED)
+
+    decisions = lead_succession.accept(asked, Leads(active, (asked,)), STARTS_AT)
+
+    assert told(decisions) == [LeadHandedOver, LeadAccepted, LeadActivated]
+    assert decisions[0].events == [LeadHandedOver(to_lead_id=asked.id)]
+
+
+def test_of_several_who_were_asked_the_first_wins() -> None:
+    first, second = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(Status.PROPOSED, "nurse-2")
+
+    decisions = lead_succession.accept(first, Leads(a_lead_of(professional_id="gp-W07"), (first, second)), STARTS_AT)
+
+    assert told(decisions) == [LeadEnded, LeadHandedOver, LeadAccepted, LeadActivated]
+    assert decisions[0].events == [LeadEnded(reason=lead_succession.SUPERSEDED)]
+
+
+@pytest.mark.acceptance("mdt-6")
+def test_when_one_declines_the_next_is_asked() -> None:
+    asked = a_lead_of(Status.PROPOSED, "nurse-1", alternatives=(a_candidate("nurse-2"), a_candidate("nurse-3")))
+
+    decisions = lead_succession.decline(PERSON, asked, Leads(a_lead_of(professional_id="gp-W07"), (asked,)), "caseload", now())
+
+    assert told(decisions) == [LeadDeclined, LeadProposed]
+    following = decisions[1].state
+    assert (following.professional_id, following.alternatives) == ("nurse-2", (a_candidate("nurse-3"),))
+
+
+@pytest.mark.acceptance("mdt-6")
+def test_no_answer_leaves_the_gp() -> None:
+    asked = a_lead_of(Status.PROPOSED, "nurse-1")
+
+    decisions = lead_succession.expire(PERSON, asked, Leads(None, (asked,)), now())
+
+    assert told(decisions) == [LeadDeclined, LeadActivated]
+    assert decisions[1].state.is_fallback
+
+
+def test_the_meeting_asks_somebody_else_and_the_earlier_question_lapses() -> None:
+    asked, active = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(professional_id="gp-W07")
+
+    decisions = lead_succession.appoint(PERSON, Leads(active, (asked,)), a_proposal("nurse-2"), now())
+
+    assert told(decisions) == [LeadEnded, LeadProposed]
+
+
+def test_proposing_whoever_is_lead_changes_nothing() -> None:
+    active = a_lead_of()
+
+    assert lead_succession.appoint(PERSON, Leads(active), a_proposal(active.professional_id), now()) == []
+
+
+def test_a_lead_hands_over_to_somebody_and_stays_until_they_say_yes() -> None:
+    active = a_lead_of()
+
+    decisions = lead_succession.hand_over(PERSON, active, Leads(active), a_proposal("social-worker-1"), now())
+
+    assert told(decisions) == [LeadProposed]
+
+
+def test_a_lead_who_names_nobody_hands_over_to_the_gp() -> None:
+    active = a_lead_of()
+
+    decisions = lead_succession.hand_over(PERSON, active, Leads(active), None, now())
+
+    assert told(decisions) == [LeadHandedOver, LeadActivated]
+    assert decisions[1].state.professional_id == "gp-W07"
+
+
+def test_nobody_hands_over_to_themselves() -> None:
+    active, gp = a_lead_of(), a_lead_of(professional_id="gp-W07")
+
+    with pytest.raises(LeadUnchanged):
+        lead_succession.hand_over(PERSON, active, Leads(active), a_proposal(active.professional_id), now())
+    with pytest.raises(LeadUnchanged):
+        lead_succession.hand_over(PERSON, gp, Leads(gp), None, now())
+
+
+class SuccessionOfLeads(RuleBasedStateMachine):
+    """A person's leads in memory, saved one decision after the other, as the database does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leads: dict[str, Lead] = {}
+        self.is_over = False
+
+    @property
+    def open(self) -> list[Lead]:
+        return [lead for lead in self.leads.values() if lead.status in leads.OPEN]
+
+    @property
+    def active(self) -> list[Lead]:
+        return [lead for lead in self.leads.values() if lead.status is Status.ACTIVE]
+
+    @property
+    def proposed(self) -> list[Lead]:
+        return [lead for lead in self.leads.values() if lead.status is Status.PROPOSED]
+
+    def save(self, decisions: Decisions) -> None:
+        for decision in decisions:
+            self.leads[str(decision.state.id)] = decision.state
+            assert len(self.active) <= 1, "two leads at once, within one transaction"
+
+    @initialize(name=NAMES, has_accepted=st.booleans(), others=st.lists(NAMES, max_size=2))
+    def first_discussion(self, *, name: str, has_accepted: bool, others: list[str]) -> None:
+        self.discuss(name=name, has_accepted=has_accepted, others=others)
+
+    @precondition(lambda self: not self.is_over)
+    @rule(name=NAMES, has_accepted=st.booleans(), others=st.lists(NAMES, max_size=2))
+    def discuss(self, *, name: str, has_accepted: bool, others: list[str]) -> None:
+        proposal = LeadProposal(candidate(name), has_accepted, tuple(map(candidate, others)))
+        self.save(lead_succession.appoint(PERSON, Leads.of(self.open), proposal, now()))
+
+    @precondition(lambda self: self.proposed)
+    @rule(data=st.data(), what=st.sampled_from(["accept", "decline", "expire"]))
+    def somebody_answers(self, data: st.DataObject, what: str) -> None:
+        lead = data.draw(st.sampled_from(self.proposed))
+        current = Leads.of(self.open)
+        match what:
+            case "accept":
+                self.save(lead_succession.accept(lead, current, STARTS_AT))
+            case "decline":
+                self.save(lead_succession.decline(PERSON, lead, current, "caseload", now()))
+            case _:
+                self.save(lead_succession.expire(PERSON, lead, current, now()))
+
+    @precondition(lambda self: self.active)
+    @rule(name=st.none() | NAMES, has_accepted=st.booleans())
+    def the_lead_hands_over(self, *, name: str | None, has_accepted: bool) -> None:
+        to = LeadProposal(candidate(name), has_accepted) if name else None
+        try:
+            self.save(lead_succession.hand_over(PERSON, self.active[0], Leads.of(self.open), to, now()))
+        except LeadUnchanged:
+            assert self.active[0].professional_id == (name or "gp-W07")
+
+    @precondition(lambda self: self.leads)
+    @rule(data=st.data())
+    def somebody_who_is_gone_answers(self, data: st.DataObject) -> None:
+        gone = [lead for lead in self.leads.values() if lead.status not in leads.OPEN]
+        if gone:
+            with pytest.raises(IllegalTransition):
+                lead_succession.accept(data.draw(st.sampled_from(gone)), Leads.of(self.open), STARTS_AT)
+
+    @precondition(lambda self: not self.is_over)
+    @rule()
+    def the_person_dies(self) -> None:
+        self.is_over = True
+        self.save(lead_succession.end_all(Leads.of(self.open), "died"))
+
+    @invariant()
+    def exactly_one_lead_and_none_after_the_end(self) -> None:
+        assert len(self.active) == (0 if self.is_over else bool(self.leads))
+        if self.is_over:
+            assert not self.open
+
+    @invariant()
+    def nobody_is_asked_twice_at_a_time(self) -> None:
+        asked = [lead.professional_id for lead in self.open]
+        assert len(asked) == len(set(asked))
+
+
+TestSuccessionOfLeads = SuccessionOfLeads.TestCase
+TestSuccessionOfLeads.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

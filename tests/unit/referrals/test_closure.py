@@ -1,0 +1,51 @@
+"""How a referral ends."""
+
+from datetime import UTC
+
+import pytest
+
+from services.referrals.commands import CancelReferral, CloseReferral
+from services.referrals.domain import closure
+from services.referrals.domain.referral import Due, Status, live_deadline, owner
+from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
+from tests.builders.referrals import MONDAY, a_referral
+
+NOW = MONDAY.astimezone(UTC)
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.SIGNPOSTED])
+def test_it_is_closed_with_an_outcome_and_nobody_owns_it_any_more(status: Status) -> None:
+    decision = closure.close(a_referral(status), CloseReferral(Outcome.NEED_MET), NOW)
+
+    assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
+    assert (decision.state.ended_at, owner(decision.state), live_deadline(decision.state)) == (NOW, None, None)
+    assert set(decision.cancels) == set(Due)
+
+
+@pytest.mark.parametrize("reason", list(CancelReason))
+def test_it_is_withdrawn_with_a_reason(reason: CancelReason) -> None:
+    decision = closure.cancel(a_referral(Status.ROUTED), CancelReferral(reason), has_joined=False, now=NOW)
+
+    assert decision.events == [ReferralCancelled(reason=reason)]
+    assert decision.state.status is Status.CANCELLED
+
+
+def test_it_is_not_withdrawn_while_another_referrer_relies_on_it() -> None:
+    with pytest.raises(closure.OthersRelyOnIt):
+        closure.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_joined=True, now=NOW)
+
+
+@pytest.mark.parametrize("reason", list(CancelReason))
+def test_care_that_is_under_way_ends_only_with_the_person(reason: CancelReason) -> None:
+    cancelling = CancelReferral(reason)
+
+    if reason in {CancelReason.DIED, CancelReason.MOVED_AWAY}:
+        assert closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW).state.status is Status.CANCELLED
+    else:
+        with pytest.raises(closure.CareUnderWay):
+            closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW)
+
+
+@pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
+def test_what_is_true_of_the_person_is_true_for_every_referrer(reason: CancelReason) -> None:
+    assert closure.cancel(a_referral(), CancelReferral(reason), has_joined=True, now=NOW).state.cancel_reason is reason

@@ -1,0 +1,47 @@
+"""What is listened to, and what a deployment may set."""
+
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from services.referrals import subscriptions
+from services.referrals.domain import Policy
+from services.referrals.domain.referral import Due
+from services.referrals.handlers import projections
+from shared.contracts.registry import registry
+
+
+def test_every_event_about_a_person_elsewhere_is_noted_before_anything_is_done() -> None:
+    noted = {event for event in registry().values() if event.TOPIC in subscriptions.NOTED_TOPICS}
+
+    assert set(subscriptions.WIRING.on_event) == noted
+    assert set(subscriptions.REACTIONS) <= noted
+    assert all(handlers[0] is projections.on_any for handlers in subscriptions.WIRING.on_event.values())
+
+
+def test_nothing_restricted_and_nothing_of_our_own_is_noted() -> None:
+    for event in subscriptions.WIRING.on_event:
+        assert not event.RESTRICTED
+        assert not event.TOPIC.startswith("referrals.")
+
+
+def test_every_deadline_is_kept() -> None:
+    assert set(subscriptions.WIRING.on_timer) == set(Due)
+
+
+def test_a_deployment_may_set_other_numbers() -> None:
+    policy = TypeAdapter(Policy).validate_python({"opens": "08:00", "acknowledge_urgent": "PT30M", "triage_routine_working_days": 2})
+
+    assert policy == Policy(opens=time(8), acknowledge_urgent=timedelta(minutes=30), triage_routine_working_days=2)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"timezone": "Europe/Barnet"}, {"opens": "22:00"}, {"merge_window": "PT0S"}, {"acknowledge_routine_working_days": 0}],
+    ids=lambda numbers: next(iter(numbers)),
+)
+def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Policy).validate_python(numbers)

@@ -1,0 +1,165 @@
+"""A process with a wrong environment does not start, and says in a sentence which variable is wrong."""
+
+import gc
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+from pydantic_settings import SettingsConfigDict
+
+from infra.dev_stack.dev_secrets import Keys, make
+from infra.dev_stack.process_environment import environment
+from services.referrals.main import create_app
+from services.referrals.worker import main as work
+from shared.deployment import ContextSettings, Deployment, Misconfigured, policy, read
+
+KEYS = make()
+VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", KEYS)
+TOO_SHORT = b64encode(b"x" * 31).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    capacity: int = 10
+    patience: timedelta = timedelta(hours=2)
+
+
+class Settings(ContextSettings):
+    model_config = SettingsConfigDict(env_prefix="REFERRALS_")
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    return VARIABLES
+
+
+def jwks(keys: Keys, **more: Any) -> str:
+    """As an identity provider publishes it: with lists beside texts."""
+    key = RSAKey.import_key(keys.signing_key).as_dict(private=False)  # type: ignore[arg-type]
+    return json.dumps({"keys": [{**key, "use": "sig", "alg": "RS256", **more}]})
+
+
+WRONG = [
+    ("CARE_PERSON_ID_SECRET", None, "CARE_PERSON_ID_SECRET is not set."),
+    ("CARE_PERSON_ID_SECRET", "", "CARE_PERSON_ID_SECRET: it holds 0 bytes, not 32."),
+    ("CARE_PERSON_ID_SECRET", TOO_SHORT, "CARE_PERSON_ID_SECRET: it holds 31 bytes, not 32."),
+    ("CARE_PERSON_ID_SECRET", "no base64 !", "CARE_PERSON_ID_SECRET: it is not base64."),
+    ("CARE_RECORD_KEYS", "{", "CARE_RECORD_KEYS is not JSON."),
+    ("CARE_RECORD_KEYS", "{}", "CARE_RECORD_KEYS: Dictionary should have at least 1 item"),
+    ("CARE_RECORD_KEYS", json.dumps({KEYS.record_key: TOO_SHORT}), "CARE_RECORD_KEYS: it holds 31 bytes, not 32."),
+    ("CARE_RECORD_KEYS", json.dumps({KEYS.record_key: "?"}), "CARE_RECORD_KEYS: it is not base64."),
+    ("CARE_RECORD_KEY", "another", "CARE_RECORD_KEY: CARE_RECORD_KEYS holds no key of this name."),
+    ("CARE_JWKS", "{}", "CARE_JWKS: it is not a JSON Web Key Set."),
+    ("CARE_JWKS", '{"keys": [{"kty": "RSA"}]}', "CARE_JWKS: it is not a JSON Web Key Set."),
+    ("CARE_LOG_LEVEL", "LOUD", "CARE_LOG_LEVEL: there is no such level"),
+    ("CARE_KEEP_APPLIED", "P7D", "CARE_KEEP_APPLIED: "),
+    ("KAFKA_BOOTSTRAP_SERVERS", None, "KAFKA_BOOTSTRAP_SERVERS is not set."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), WRONG, ids=[f"{name} {sentence}" for name, _, sentence in WRONG])
+def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
+    given: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, sentence: str
+) -> None:
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(Misconfigured) as found:
+        read(Deployment)
+
+    assert sentence in str(found.value)
+    assert not [secret for secret in (given["CARE_PERSON_ID_SECRET"], TOO_SHORT, "no base64 !") if secret in str(found.value)]
+
+
+@pytest.mark.usefixtures("given")
+@pytest.mark.parametrize("start", [create_app, work])
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CARE_RECORD_KEY", "another", "CARE_RECORD_KEY: CARE_RECORD_KEYS holds no key of this name."),
+        ("REFERRALS_DATABASE_URL", None, "REFERRALS_DATABASE_URL is not set."),
+        ("REFERRALS_POLICY", "not JSON", "REFERRALS_POLICY is not JSON."),
+        ("REFERRALS_POLICY", '{"opens": "soon"}', "REFERRALS_POLICY: opens: "),
+        ("REFERRALS_POLICY", '{"acknowledge_urgently": "PT30M"}', "REFERRALS_POLICY: there is no “acknowledge_urgently”; there are opens,"),
+    ],
+)
+def test_a_process_ends_with_the_sentence(monkeypatch: pytest.MonkeyPatch, start: Any, name: str, value: str | None, sentence: str) -> None:
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as ended:
+        start()
+
+    assert sentence in str(ended.value.code)
+    assert "cannot start" in str(ended.value.code)
+
+
+@pytest.mark.usefixtures("given")
+def test_an_api_that_could_know_no_caller_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_JWKS", '{"keys": []}')
+
+    with pytest.raises(SystemExit) as ended:
+        create_app()
+
+    assert "CARE_JWKS holds no key." in str(ended.value.code)
+
+
+@pytest.mark.usefixtures("given")
+def test_the_key_set_of_an_identity_provider_is_taken_as_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_JWKS", jwks(KEYS, x5c=["MIIC"], key_ops=["verify"], x5t="a"))
+
+    token = KEYS.token("clinician-1", "CLCH", "clinician", ["a", "b"])
+    actor = read(Deployment).tokens().actor(f"Bearer {token}")
+
+    assert (actor.id, set(actor.scopes)) == ("clinician-1", {"a", "b"})
+
+
+@pytest.mark.usefixtures("given")
+def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CARE_INSTANCE", raising=False)
+    assert read(Deployment).kafka().instance is None
+
+    monkeypatch.setenv("CARE_INSTANCE", "west-1")
+    assert read(Deployment).kafka().instance == "west-1"
+
+
+@pytest.mark.usefixtures("given")
+def test_a_process_passes_over_all_its_objects_only_after_a_million_new_ones() -> None:
+    before = gc.get_threshold()
+    try:
+        create_app()
+        young, middle, everything = gc.get_threshold()
+    finally:
+        gc.set_threshold(*before)
+
+    assert young * middle * everything >= 1_000_000
+
+
+def test_numbers_that_are_named_take_the_place_of_the_defaults() -> None:
+    assert policy(Numbers, {"capacity": 12}, "X_POLICY") == Numbers(capacity=12)
+    assert policy(Numbers, {}, "X_POLICY") == Numbers()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"capacitty": 12}, "X_POLICY: there is no “capacitty”; there are capacity, patience."),
+        ({"capacity": "many"}, "X_POLICY: capacity: Input should be a valid integer"),
+    ],
+)
+def test_a_number_that_does_not_exist_or_is_none_is_refused(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Misconfigured) as found:
+        policy(Numbers, values, "X_POLICY")
+
+    assert str(found.value).startswith(sentence)

@@ -1,0 +1,57 @@
+"""One table guards the commands and answers what is permitted."""
+
+from enum import StrEnum
+
+import pytest
+
+from shared.contracts.rapid_care import ResponseAccepted
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.state_table import Transitions, name_of, permitted, require, transition
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    TAKEN = "taken"
+    CLOSED = "closed"
+
+
+class Take: ...
+
+
+class Close: ...
+
+
+TABLE: Transitions = {
+    Close: transition((Status.OPEN, Status.TAKEN), Status.CLOSED),
+    Take: transition(Status.OPEN, Status.TAKEN, ResponseAccepted),
+    "lapse": transition(Status.OPEN, Status.CLOSED),
+}
+
+
+@pytest.mark.parametrize("trigger", TABLE)
+@pytest.mark.parametrize("status", Status)
+def test_a_trigger_is_possible_in_its_sources_and_nowhere_else(status: Status, trigger: type | str) -> None:
+    if status in TABLE[trigger].sources:
+        require(status, trigger, TABLE)
+    else:
+        with pytest.raises(IllegalTransition):
+            require(status, trigger, TABLE)
+
+
+def test_a_refusal_names_the_command_and_the_state() -> None:
+    with pytest.raises(IllegalTransition, match="Take is not possible in the state 'closed'"):
+        require(Status.CLOSED, Take, TABLE)
+
+
+@pytest.mark.parametrize(("status", "commands"), [(Status.OPEN, [Close, Take]), (Status.TAKEN, [Close]), (Status.CLOSED, [])])
+def test_what_is_permitted_are_commands_in_the_order_of_the_table_and_never_deadlines(status: Status, commands: list[type]) -> None:
+    assert permitted(status, TABLE) == commands
+
+
+def test_one_state_or_several_read_alike() -> None:
+    assert transition(Status.OPEN, Status.TAKEN) == transition((Status.OPEN,), (Status.TAKEN,))
+    assert transition(Status.OPEN, ()).targets == frozenset()
+
+
+def test_a_trigger_is_called_as_the_documents_call_it() -> None:
+    assert (name_of(Take), name_of("lapse")) == ("Take", "lapse")

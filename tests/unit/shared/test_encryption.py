@@ -1,0 +1,76 @@
+"""Only holders of the ring read a sealed value; keys are replaced without losing what older ones sealed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jwe
+from joserfc.jwk import KeySet, OctKey
+
+from shared.contracts.encryption import KeyRing, SealBroken
+
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+BEFORE, BOTH = KeyRing({"old": OLD}, "old"), KeyRing({"old": OLD, "new": NEW}, "new")
+AFTER = KeyRing({"new": NEW}, "new")
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_what_was_sealed_is_opened(plain: bytes) -> None:
+    assert BOTH.open(BOTH.seal(plain)) == plain
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_any_library_of_the_standard_reads_what_is_sealed_here_and_the_other_way_round(plain: bytes) -> None:
+    keys, algorithms = KeySet([OctKey.import_key(OLD, {"kid": "old"}), OctKey.import_key(NEW, {"kid": "new"})]), ["dir", "A256GCM"]
+    theirs = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "kid": "old"}, plain, keys, algorithms=algorithms)
+
+    assert jwe.decrypt_compact(BOTH.seal(plain).strip(b'"'), keys, algorithms=algorithms).plaintext == plain
+    assert BOTH.open(f'"{theirs}"'.encode()) == plain
+
+
+@given(st.binary(min_size=12, max_size=200))
+def test_a_sealed_value_shows_nothing_and_no_two_are_alike(plain: bytes) -> None:
+    assert plain not in BOTH.seal(plain)
+    assert BOTH.seal(plain) != BOTH.seal(plain)
+
+
+def test_a_key_is_rotated_by_adding_one_and_taking_the_old_one_away_later() -> None:
+    earlier, later = BEFORE.seal(b"told once"), BOTH.seal(b"told once")
+
+    assert (BOTH.open(earlier), BOTH.open(later), AFTER.open(later)) == (b"told once",) * 3
+    with pytest.raises(SealBroken):
+        AFTER.open(earlier)
+    with pytest.raises(SealBroken):
+        BEFORE.open(later)
+
+
+def test_another_key_of_the_same_name_opens_nothing() -> None:
+    with pytest.raises(SealBroken):
+        KeyRing({"old": NEW}, "old").open(BEFORE.seal(b"told once"))
+
+
+@given(st.integers(0), st.integers(1, 255))
+def test_an_altered_value_is_refused(place: int, by: int) -> None:
+    sealed = bytearray(BOTH.seal(b"told once"))
+    at = 1 + place % (len(sealed) - 2)
+    sealed[at] ^= by
+
+    try:
+        opened = BOTH.open(bytes(sealed))
+    except SealBroken:
+        return
+    assert opened == b"told once"  # base64 has bits that mean nothing
+
+
+@given(st.binary(max_size=300))
+def test_what_was_never_sealed_is_refused(value: bytes) -> None:
+    with pytest.raises(SealBroken):
+        BOTH.open(value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["a.b.c", "a.b.c.d.e", "....", '"', "eyJhbGciOiJub25lIn0....", "e30.....", "W10....", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0....x"],
+)
+def test_what_only_looks_sealed_is_refused(form: str) -> None:
+    with pytest.raises(SealBroken):
+        BOTH.open(form.encode())

@@ -1,0 +1,73 @@
+"""What has begun is done before its process ends, and what is told to end does."""
+
+import asyncio
+
+import pytest
+
+from shared.messaging.shutdown import end, to_its_end
+
+
+async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.02)
+        done.append("work")
+
+    task = asyncio.create_task(to_its_end(work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["work"]
+
+
+async def test_what_takes_too_long_is_given_up() -> None:
+    task = asyncio.create_task(to_its_end(asyncio.Event().wait(), patience=0.01))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    async with asyncio.timeout(1):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_what_goes_wrong_is_told() -> None:
+    async def work() -> None:
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        await to_its_end(work())
+
+
+async def test_whoever_loses_a_cancellation_is_cancelled_again() -> None:
+    lost: list[str] = []
+
+    async def stubborn() -> None:
+        while len(lost) < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost.append("cancellation")
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await end(task, again=0.01)
+
+    assert task.cancelled()
+    assert len(lost) == 2
+
+
+async def test_who_ends_by_itself_or_by_a_fault_has_ended() -> None:
+    async def failing() -> None:
+        raise ArithmeticError
+
+    tasks = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(failing())
+    await asyncio.wait(tasks)
+    await end(*tasks)
+
+    assert isinstance(tasks[1].exception(), ArithmeticError)

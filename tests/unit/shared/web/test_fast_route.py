@@ -1,0 +1,82 @@
+"""Routes that are called directly answer like the framework's own, and whatever takes more than a body is left to it."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from httpx import ASGITransport, AsyncClient
+
+from shared.web.fast_route import Direct
+from shared.web.responses import Body
+
+
+class Parcel(Body):
+    weight: int
+
+
+async def _caller(request: Request) -> str:
+    return request.headers["x-caller"]
+
+
+Caller = Annotated[str, Depends(_caller)]
+
+
+async def _send(body: Parcel, caller: Caller) -> Response:
+    return Response(json.dumps([body.weight, caller]))
+
+
+async def _look(caller: Caller, most: int = 1) -> Response:
+    return Response(json.dumps([most, caller]))
+
+
+async def _refused(_: Request, invalid: Exception) -> Response:
+    """Where, and whether it was no JSON: what our own problems are made of."""
+    assert isinstance(invalid, RequestValidationError)
+    return Response(json.dumps([[*each["loc"], each["type"] == "json_invalid"] for each in invalid.errors()]), 422)
+
+
+def _client(kind: Any) -> AsyncClient:
+    router = APIRouter(route_class=kind) if kind else APIRouter()
+    router.post("/parcels")(_send)
+    router.get("/parcels")(_look)
+    app = FastAPI()
+    app.include_router(router)
+    app.add_exception_handler(RequestValidationError, _refused)
+    return AsyncClient(transport=ASGITransport(app), base_url="http://parcels", headers={"x-caller": "W07"})
+
+
+JSON = {"content-type": "application/json"}
+SENT = {
+    "a parcel": (b'{"weight": 3}', JSON),
+    "another kind of JSON": (b'{"weight": 3}', {"content-type": "application/merge-patch+json; charset=utf-8"}),
+    "no body": (b"", JSON),
+    "no number": (b'{"weight": "heavy"}', JSON),
+    "an unknown field": (b'{"weight": 3, "colour": "red"}', JSON),
+    "nothing of a parcel": (b"[]", JSON),
+    "no JSON by its own word": (b'{"weight": 3}', {"content-type": "text/plain"}),
+    "no word of what it is": (b'{"weight": 3}', {}),
+}
+
+
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
+async def test_it_answers_as_the_framework_would(sent: tuple[bytes, dict[str, str]]) -> None:
+    content, headers = sent
+    async with _client(Direct) as direct, _client(None) as framework:
+        ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (direct, framework)]
+
+    assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
+
+
+async def test_what_is_no_json_is_refused_as_that() -> None:
+    async with _client(Direct) as direct:
+        answer = await direct.post("/parcels", content=b'{"weight": ', headers=JSON)
+
+    assert answer.json() == [["body", True]]
+
+
+async def test_a_route_with_a_parameter_of_its_own_is_left_to_the_framework() -> None:
+    async with _client(Direct) as direct:
+        assert (await direct.get("/parcels?most=7")).json() == [7, "W07"]
+        assert (await direct.get("/parcels?most=many")).status_code == 422

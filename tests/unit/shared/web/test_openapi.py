@@ -1,0 +1,90 @@
+"""The description of each application hides no refusal, whatever its routes list themselves."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.contexts import CONTEXTS
+from infra.dev_stack.dev_secrets import make
+from infra.dev_stack.process_environment import environment
+
+Operation = dict[str, Any]
+VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
+
+
+@pytest.fixture(params=CONTEXTS)
+def described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    app = importlib.import_module(f"services.{request.param}.main").create_app()
+    found: dict[str, Any] = app.openapi()
+    return found
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
+    found = [(f"{method} {path}", each) for path, methods in described["paths"].items() for method, each in methods.items()]
+    assert len(found) > 10
+    yield from found
+
+
+def codes(operation: Operation, status: int) -> list[str]:
+    told: str = operation["responses"].get(str(status), {"description": ""})["description"]
+    return told.split(", ")
+
+
+def lacking(described: dict[str, Any], header: str | None, *wanted: tuple[int, str]) -> list[str]:
+    """The operations with this header (or all) that do not list each of the wanted refusals."""
+    return [
+        name
+        for name, each in operations(described)
+        if header is None or header in _headers(each)
+        for status, code in wanted
+        if code not in codes(each, status)
+    ]
+
+
+def test_every_route_says_what_any_request_may_meet(described: dict[str, Any]) -> None:
+    token = [(401, "token-missing"), (401, "token-invalid"), (401, "token-expired"), (403, "scope-missing")]
+
+    assert lacking(described, None, *token, (422, "validation-failed"), (500, "internal-error"), (503, "temporarily-unavailable")) == []
+
+
+def test_a_route_that_needs_if_match_says_how_it_refuses(described: dict[str, Any]) -> None:
+    assert lacking(described, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
+    unsaid = lacking(described, "if-match", (428, "if-match-missing"))
+    assert [name for name in unsaid if not name.startswith("put ")] == []  # what is put somewhere may be new
+
+
+def test_a_route_that_creates_says_how_it_refuses(described: dict[str, Any]) -> None:
+    wanted = [(400, "idempotency-key-missing"), (422, "idempotency-key-reused")]
+
+    assert lacking(described, "idempotency-key", *wanted) == []
+
+
+def test_a_route_with_a_body_says_how_it_refuses_one(described: dict[str, Any]) -> None:
+    bodies = [each for _, each in operations(described) if "requestBody" in each]
+
+    assert bodies
+    assert all("body-too-large" in codes(each, 413) for each in bodies)
+    assert all("malformed-request" in codes(each, 400) for each in bodies if "application/json" in each["requestBody"]["content"])
+
+
+def test_every_refusal_is_a_problem_and_listed_once(described: dict[str, Any]) -> None:
+    refusals = [
+        (status, each) for _, operation in operations(described) for status, each in operation["responses"].items() if status >= "400"
+    ]
+
+    assert {str(each["content"]) for _, each in refusals} == {
+        "{'application/problem+json': {'schema': {'$ref': '#/components/schemas/Problem'}}}"
+    }
+    assert [
+        each["description"] for _, each in refusals if len(set(each["description"].split(", "))) < len(each["description"].split(", "))
+    ] == []
+    assert "Problem" in described["components"]["schemas"]
+    assert "HTTPValidationError" not in str(described)
+
+
+def _headers(operation: Operation) -> set[str]:
+    return {each["name"].lower() for each in operation.get("parameters", []) if each["in"] == "header"}
