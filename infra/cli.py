@@ -87,17 +87,17 @@ def topics(
     ] = False,
 ) -> None:
     """Create the declared topics that are absent."""
-    from infra.deploy.topic_recovery import establish
-    from infra.deploy.topic_recreate import make_anew
+    from infra.deploy.topic_recovery import ensure_topics
+    from infra.deploy.topic_recreate import recreate_topics
     from infra.deploy.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
     if anew and not database_url:
         raise StackError("Name the owner's database in DATABASE_URL: the relays must know that their logs are to be sent again.")
     if anew:
-        made = _run(make_anew(bootstrap, database_url))
+        made = _run(recreate_topics(bootstrap, database_url))
     elif database_url:
-        made = _run(establish(bootstrap, database_url, layout_of_environment()))
+        made = _run(ensure_topics(bootstrap, database_url, layout_of_environment()))
     else:
         made = _run(create(bootstrap, declarations(), layout_of_environment()))
     out.print(f"Created: {', '.join(made)}" if made else "Every topic was there already.")
@@ -206,9 +206,9 @@ def main() -> None:
     try:
         app()
     except Exception as problem:
-        from infra.error_messages import sentence
+        from infra.error_messages import describe
 
-        Console(stderr=True).print(Text(sentence(problem), style="bold red"), soft_wrap=True)
+        Console(stderr=True).print(Text(describe(problem), style="bold red"), soft_wrap=True)
         sys.exit(1)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
 from infra.errors import StackError
-from shared.deployment import Misconfigured
+from shared.deployment import ConfigurationError
 from shared.kernel.errors import DomainError
 from shared.telemetry.logs import frames
 
@@ -31,16 +31,16 @@ _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
 )
 
 
-def sentence(problem: BaseException) -> str:
+def describe(problem: BaseException) -> str:
     """For whoever gave the command."""
     links = list(_chain(problem))
-    told = (text for link in links if (text := _told(link)))
-    return next(told, None) or f"Something unforeseen happened: {_names(links)}, at {', '.join(frames(links[-1])[-3:])}."
+    descriptions = (text for link in links if (text := _description_of(link)))
+    return next(descriptions, None) or f"Something unforeseen happened: {_names(links)}, at {', '.join(frames(links[-1])[-3:])}."
 
 
-def _told(link: BaseException) -> str | None:
+def _description_of(link: BaseException) -> str | None:
     match link:
-        case StackError() | Misconfigured():
+        case StackError() | ConfigurationError():
             return str(link)
         case DomainError():
             return f"{link.detail} {link.advice}"

@@ -11,9 +11,9 @@ from services.mdt import subscriptions as mdt
 from services.navigation import subscriptions as navigation
 from services.rapid_care import subscriptions as rapid_care
 from services.referrals import subscriptions as referrals
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 
-WIRINGS: Mapping[str, Wiring] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}
+WIRINGS: Mapping[str, Subscriptions] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}
 
 POLICIES: Mapping[str, type[Any]] = {
     "referrals": services.referrals.domain.Policy,

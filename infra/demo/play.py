@@ -17,7 +17,7 @@ from infra.demo.story import CHAPTERS, Chapter
 from infra.demo.story_dates import day
 from infra.demo.world import StoryBroken, World
 from infra.dev_stack.local.progress import StatusLines
-from infra.dev_stack.product import Product, running
+from infra.dev_stack.product import Product, run_product
 from infra.errors import StackError
 from shared.clock import LONDON
 
@@ -37,7 +37,7 @@ async def play(out: Console, *, keep: bool) -> None:
     began = monotonic()
     progress = StatusLines(out)
     with progress:
-        product_context = running(_STACK, ephemeral=True, clock_at=day(-31, "09:00"), progress=progress)
+        product_context = run_product(_STACK, ephemeral=True, clock_at=day(-31, "09:00"), progress=progress)
         product = await product_context.__aenter__()
     try:
         told = await tell(out, product)

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from infra.dev_stack.drain import settle
+from infra.dev_stack.drain import wait_until_drained
 from infra.dev_stack.product import Product
 from infra.dev_stack.serve import CALLERS, token
 from infra.dev_stack.time_travel import travel
@@ -79,7 +79,7 @@ class World:
         await travel(self.owner, instant)
 
     async def settle(self) -> None:
-        await settle(self.owner)
+        await wait_until_drained(self.owner)
 
 
 __all__ = ["CALLERS", "Call", "Caller", "StoryBroken", "World"]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.contexts import CONTEXTS
 from infra.deploy.database_roles import Roles
-from shared.persistence.retention import MONTHS_AHEAD
+from shared.persistence.retention import PARTITIONS_AHEAD
 
 _HERE = Path(__file__).parent / "migrations"
 #: What nobody changes after the fact, not even the context that wrote it.
@@ -76,7 +76,7 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
 def _upgrade(connection: Connection, context: str) -> None:
     connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
     command.upgrade(configuration(connection, context), "head")
-    connection.execute(sa.text(f'SELECT "{context}".open_months(:ahead)'), {"ahead": MONTHS_AHEAD})
+    connection.execute(sa.text(f'SELECT "{context}".open_months(:ahead)'), {"ahead": PARTITIONS_AHEAD})
 
 
 def _grant(connection: Connection, context: str, user: str) -> None:

@@ -14,18 +14,18 @@ from shared.messaging.topics import Layout, create
 _HOLDS = "SELECT EXISTS (SELECT FROM {context}.event WHERE topic = $1)"
 
 
-async def establish(bootstrap: str, database_url: str, layout: Layout) -> list[str]:
+async def ensure_topics(bootstrap: str, database_url: str, layout: Layout) -> list[str]:
     """The names of the topics that were made. Raises KafkaError.
 
     The relays are told first: whoever is interrupted in between, or finds the broker away, begins anew.
     """
     there = await _topics(bootstrap)
     if absent := [each.name for each in declarations() if layout.prefix + each.name not in there]:
-        await _tell_relays(absent, database_url)
+        await _mark_for_republication(absent, database_url)
     return await create(bootstrap, declarations(), layout)
 
 
-async def _tell_relays(absent: list[str], database_url: str) -> None:
+async def _mark_for_republication(absent: list[str], database_url: str) -> None:
     owner = await asyncpg.connect(database_url)
     try:
         lost = [topic for topic in absent if await owner.fetchval(_HOLDS.format(context=producer_of(topic)), topic)]

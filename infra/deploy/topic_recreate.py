@@ -16,14 +16,14 @@ from shared.messaging.topics import Layout, create
 _PATIENCE_SECONDS = 60
 
 
-async def make_anew(bootstrap: str, database_url: str) -> list[str]:
+async def recreate_topics(bootstrap: str, database_url: str) -> list[str]:
     """The names of the topics. Raises StackError while a worker is there."""
     layout = layout_of_environment()
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     owner = await asyncpg.connect(database_url)
     try:
         await admin.start()
-        await _require_nobody(admin, owner, layout.prefix)
+        await _require_no_worker(admin, owner, layout.prefix)
         for context in CONTEXTS:
             await forget_cluster(owner, context)
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -39,7 +39,7 @@ def _groups(prefix: str) -> set[str]:
     return {f"{prefix}{context.replace('_', '-')}" for context in CONTEXTS}
 
 
-async def _require_nobody(admin: AIOKafkaAdminClient, owner: "asyncpg.Connection[asyncpg.Record]", prefix: str) -> None:
+async def _require_no_worker(admin: AIOKafkaAdminClient, owner: "asyncpg.Connection[asyncpg.Record]", prefix: str) -> None:
     """A relay holds a lock, a consumer is a member of its group."""
     for context in CONTEXTS:
         lock = f"SELECT pg_try_advisory_lock(hashtext('relay {context}'))"

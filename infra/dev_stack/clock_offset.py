@@ -9,7 +9,7 @@ from infra.contexts import CONTEXTS
 _JUMP = "UPDATE {context}.clock_shift SET shift = $1 - clock_timestamp()"
 
 
-async def jump(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
+async def set_clock(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
     """Sets it for every context in one transaction; it goes on from there."""
     async with owner.transaction():
         for context in CONTEXTS:

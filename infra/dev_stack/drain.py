@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 
 from infra.wiring import WIRINGS
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 
 _UNSENT = "SELECT count(*) FROM {producer}.outbox"
 _NOT_APPLIED = """
@@ -17,7 +17,7 @@ _PARKED_DEADLINES = "SELECT count(*) FROM {context}.timer WHERE state = 'parked'
 _OVERDUE = "SELECT count(*) FROM {context}.timer, {context}.clock_shift WHERE state = 'pending' AND due_at <= clock_timestamp() + shift"
 
 
-async def open_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
+async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
     """What is still on its way, by name; empty when all is quiet."""
     counts: dict[str, int] = {}
     for producer in WIRINGS:
@@ -31,12 +31,12 @@ async def open_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, in
     return {name: count for name, count in counts.items() if count}
 
 
-async def settle(owner: "asyncpg.Connection[asyncpg.Record]", within: float = 120) -> None:
+async def wait_until_drained(owner: "asyncpg.Connection[asyncpg.Record]", within: float = 120) -> None:
     """Waits until nothing is on its way. Raises TimeoutError, naming what is."""
     work: dict[str, int] = {}
     try:
         async with asyncio.timeout(within):
-            while work := await open_work(owner):
+            while work := await pending_work(owner):
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TimeoutError(f"still on its way after {within} s: {work}") from None
@@ -47,6 +47,6 @@ def _listeners(producer: str) -> Mapping[str, Sequence[str]]:
     return {consumer: types for consumer, types in wanted.items() if types}
 
 
-def _types(wiring: Wiring, producer: str) -> list[str]:
+def _types(wiring: Subscriptions, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
     return [event.TYPE for event in wiring.on_event if event.TOPIC.startswith(topics)]

@@ -16,13 +16,13 @@ from infra.deploy.database_roles import Roles
 from infra.deploy.migrate import drop_roles
 
 
-def mark(name: str) -> str:
+def unique_name(name: str) -> str:
     """What our database is called, and what our topics begin with: different each time."""
     return f"care_{name.replace('-', '_')}_{secrets.token_hex(4)}"
 
 
 @asynccontextmanager
-async def own_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
+async def temporary_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
     """The address of a new and empty database on the server of `url`."""
     await administer(url, f'CREATE DATABASE "{name}"')
     try:
@@ -33,7 +33,7 @@ async def own_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def own_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
+async def temporary_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
     """Whatever topics of this prefix are made inside are deleted at the end."""
     try:
         yield

@@ -10,15 +10,15 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 from infra.deploy.migrate import migrate
-from infra.deploy.topic_recovery import establish
+from infra.deploy.topic_recovery import ensure_topics
 from infra.deploy.topics import layout_of_environment
-from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys, load_or_make
-from infra.dev_stack.ephemeral import mark, own_database, own_topics
+from infra.dev_stack.ephemeral import temporary_database, temporary_topics, unique_name
 from infra.dev_stack.external_secrets import given_secrets
 from infra.dev_stack.local import fork_server
 from infra.dev_stack.local.external_servers import given_database_url, given_kafka_bootstrap
-from infra.dev_stack.local.kafka_settings import SideDoor
+from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.ports import HOST, free_ports, require_free
 from infra.dev_stack.local.progress import Progress, Silent, timed
@@ -26,7 +26,7 @@ from infra.dev_stack.local.stack import Stack, StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.readiness import until_ready
-from infra.dev_stack.stack_state import Whereabouts, announced
+from infra.dev_stack.stack_state import Endpoints, publish_endpoints
 from shared.messaging.topics import Layout
 
 
@@ -42,11 +42,11 @@ class Product:
     supervisor: Supervisor
 
     async def create_topics(self) -> list[str]:
-        return await establish(self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout)
+        return await ensure_topics(self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ProvisionedStack:
     """Where the processes of a product will find everything: servers that run, schemas, topics, and the secrets."""
 
     name: str
@@ -70,7 +70,7 @@ class Place:
 
 
 @asynccontextmanager
-async def running(
+async def run_product(
     name: str = "default",
     *,
     ephemeral: bool = False,
@@ -86,22 +86,22 @@ async def running(
     progress = progress or Silent()
     port = require_free(port) if port else free_ports(1)[0]
     fork_server.prepare(["infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
-    async with prepared(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as place, AsyncExitStack() as exits:
+    async with provision(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as place, AsyncExitStack() as exits:
         url = f"http://{HOST}:{port}"
         supervisor = await _serve(exits, url, name, place.environment(place.addresses), progress)
-        exits.enter_context(announced(name, Whereabouts(url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        exits.enter_context(publish_endpoints(name, Endpoints(url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
         yield Product(url, place.keys, place.stack, place.addresses, place.layout, supervisor)
 
 
 @asynccontextmanager
-async def prepared(
+async def provision(
     name: str,
     *,
     ephemeral: bool = False,
     clock_at: datetime | None = None,
-    side: SideDoor | None = None,
+    side: ExtraListener | None = None,
     progress: Progress | None = None,
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[ProvisionedStack]:
     """Everything but the processes of the product. Raises StackError with a sentence."""
     progress = progress or Silent()
     layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
@@ -110,11 +110,11 @@ async def prepared(
         addresses = await exits.enter_async_context(stack)
         keys = load_or_make(stack_folders(name).root)
         if ephemeral:
-            addresses, layout = await _own_place(exits, mark(name), addresses, layout, keys)
+            addresses, layout = await _own_place(exits, unique_name(name), addresses, layout, keys)
         await _prepare(addresses, keys, layout, progress)
         if clock_at:
             await _set_clock(addresses, clock_at)
-        yield Place(name, keys, stack, addresses, layout, secrets, clock_at is not None)
+        yield ProvisionedStack(name, keys, stack, addresses, layout, secrets, clock_at is not None)
 
 
 async def _own_place(
@@ -122,11 +122,11 @@ async def _own_place(
 ) -> tuple[StackAddresses, Layout]:
     """On given servers what is ephemeral keeps to a place of its own; servers that were started here are thrown away whole."""
     if given_database_url():
-        database = await exits.enter_async_context(own_database(addresses.database_url, mark, keys.roles))
+        database = await exits.enter_async_context(temporary_database(addresses.database_url, mark, keys.roles))
         addresses = replace(addresses, database_url=database)
     if given_kafka_bootstrap():
         layout = replace(layout, prefix=f"{layout.prefix}{mark}.")
-        await exits.enter_async_context(own_topics(addresses.kafka_bootstrap, layout.prefix))
+        await exits.enter_async_context(temporary_topics(addresses.kafka_bootstrap, layout.prefix))
     return addresses, layout
 
 
@@ -134,13 +134,13 @@ async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progre
     with timed(progress, "Bringing the schemas to their newest version"):
         await migrate(addresses.database_url, keys.roles)
     with timed(progress, "Creating the topics that are absent"):
-        await establish(addresses.kafka_bootstrap, addresses.database_url, layout)
+        await ensure_topics(addresses.kafka_bootstrap, addresses.database_url, layout)
 
 
 async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
     owner = await asyncpg.connect(addresses.database_url)
     try:
-        await jump(owner, instant)
+        await set_clock(owner, instant)
     finally:
         await owner.close()
 

@@ -10,7 +10,7 @@ from functools import partial
 import httpx
 
 from infra.contexts import CONTEXTS, prefix
-from infra.dev_stack.local.logs import last_words
+from infra.dev_stack.local.logs import log_tail
 from infra.dev_stack.local.supervisor import Supervisor
 from infra.errors import StackError
 
@@ -34,7 +34,7 @@ async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor:
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
         trouble = f"{program} did not become ready in {within:g} s."
-        raise StackError(f"{trouble} {last_words(supervisor.log(program))}") from None
+        raise StackError(f"{trouble} {log_tail(supervisor.log(program))}") from None
 
 
 async def _is_ours(http: httpx.AsyncClient, url: str, supervisor: Supervisor) -> bool:

@@ -13,8 +13,8 @@ from infra.contexts import CONTEXTS, prefix
 from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.progress import StatusLines
 from infra.dev_stack.local.watchdog import keep_running
-from infra.dev_stack.product import Product, running
-from shared.messaging.shutdown import end
+from infra.dev_stack.product import Product, run_product
+from shared.messaging.shutdown import cancel_and_wait
 
 #: Ready-made callers for development: who, where, as what, with which scopes.
 CALLERS: dict[str, tuple[str, str, list[str]]] = {
@@ -33,7 +33,7 @@ async def serve(out: Console, *, name: str, port: int) -> None:
     stop = asyncio.Event()
     progress = StatusLines(out)
     with progress:
-        async with running(name, port=port, progress=progress) as product, _kept_running(product):
+        async with run_product(name, port=port, progress=progress) as product, _kept_running(product):
             progress.finish()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -48,7 +48,7 @@ async def _kept_running(product: Product) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await end(upkeep)
+        await cancel_and_wait(upkeep)
 
 
 def token(keys: Keys, caller: str) -> str:

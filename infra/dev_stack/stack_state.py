@@ -16,14 +16,14 @@ from infra.errors import StackError
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class Endpoints:
     url: str
     database_url: str
     kafka_bootstrap: str
 
 
 @contextmanager
-def announced(name: str, whereabouts: Whereabouts) -> Iterator[None]:
+def publish_endpoints(name: str, whereabouts: Endpoints) -> Iterator[None]:
     path = _file(name)
     path.write_text(json.dumps(asdict(whereabouts)))
     path.chmod(0o600)  # a given address may hold a password
@@ -33,21 +33,21 @@ def announced(name: str, whereabouts: Whereabouts) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def whereabouts(name: str) -> Whereabouts:
+def endpoints(name: str) -> Endpoints:
     """DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS go before. Raises StackError when neither they nor a running stack say where."""
-    found = _announced(name)
+    found = _published_endpoints(name)
     database = given_database_url() or found.database_url
     if not database:
         raise StackError(f"The stack “{name}” is not running: start it with `care up`, or name a server in DATABASE_URL.")
-    return Whereabouts(found.url, database, given_kafka_bootstrap() or found.kafka_bootstrap)
+    return Endpoints(found.url, database, given_kafka_bootstrap() or found.kafka_bootstrap)
 
 
-def _announced(name: str) -> Whereabouts:
+def _published_endpoints(name: str) -> Endpoints:
     path = _file(name)
     if not (path.exists() and is_taken(stack_folders(name).lock)):
-        return Whereabouts("", "", "")
+        return Endpoints("", "", "")
     try:
-        return Whereabouts(**json.loads(path.read_text()))
+        return Endpoints(**json.loads(path.read_text()))
     except (ValueError, TypeError) as damage:
         raise StackError(f"{path} cannot be read: stop the stack “{name}” and start it again.") from damage
 

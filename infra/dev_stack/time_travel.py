@@ -5,19 +5,19 @@ from datetime import datetime
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.clock_offset import jump
-from infra.dev_stack.drain import settle
+from infra.dev_stack.clock_offset import set_clock
+from infra.dev_stack.drain import wait_until_drained
 
 _NEXT = "SELECT min(due_at) FROM {context}.timer WHERE state = 'pending'"
 
 
 async def travel(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
     """Lives through everything that falls due before `instant`, then stands there. Raises TimeoutError when something hangs."""
-    await settle(owner)
+    await wait_until_drained(owner)
     while True:
         due = [each for context in CONTEXTS if (each := await owner.fetchval(_NEXT.format(context=context))) and each <= instant]
         if not due:
             break
-        await jump(owner, min(due))
-        await settle(owner)
-    await jump(owner, instant)
+        await set_clock(owner, min(due))
+        await wait_until_drained(owner)
+    await set_clock(owner, instant)

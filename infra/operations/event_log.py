@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.stack_state import whereabouts
+from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from infra.operations.retention_settings import kept
-from shared.persistence.retention import LEAST_LOG, LOG
+from infra.operations.retention_settings import configured_retention
+from shared.persistence.retention import LOG_RETENTION, MIN_LOG_RETENTION
 
 _PORTION = 10_000
 _MONTHS = """
@@ -73,13 +73,13 @@ def expired(months: Sequence[Month], today: date, keep: timedelta) -> list[Month
 async def trim(name: str, days: int | None) -> Trimmed:
     """Of all contexts; without a number, what is older than a record of care is kept."""
     async with _owner(name) as owner:
-        return await trim_logs(owner, LOG if days is None else timedelta(days=days))
+        return await trim_logs(owner, LOG_RETENTION if days is None else timedelta(days=days))
 
 
 async def trim_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta) -> Trimmed:
     """Raises StackError for a time that Kafka's horizon needs."""
-    if keep < LEAST_LOG:
-        raise StackError(f"The log is sent to a new Kafka cluster again: it is kept for {LEAST_LOG.days} days at least.")
+    if keep < MIN_LOG_RETENTION:
+        raise StackError(f"The log is sent to a new Kafka cluster again: it is kept for {MIN_LOG_RETENTION.days} days at least.")
     now: datetime = await owner.fetchval("SELECT now()")
     result = Trimmed()
     for context in CONTEXTS:
@@ -98,7 +98,7 @@ async def resend(context: str, name: str, since: datetime, topic: str | None = N
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    applied = kept().applied
+    applied = configured_retention().inbox
     async with _owner(name) as owner:
         if since < await owner.fetchval("SELECT now()") - applied:
             raise StackError(f"Consumers remember for {applied.days} days what they applied: what is older they would apply again.")
@@ -140,7 +140,7 @@ async def _remove_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str
 
 @asynccontextmanager
 async def _owner(name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    owner = await asyncpg.connect(whereabouts(name).database_url, server_settings={"timezone": "UTC"})
+    owner = await asyncpg.connect(endpoints(name).database_url, server_settings={"timezone": "UTC"})
     try:
         yield owner
     finally:

@@ -12,12 +12,12 @@ from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.external_secrets import given_secrets, require
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
-from infra.dev_stack.stack_state import whereabouts
+from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.wiring import POLICIES, WIRINGS
 from shared.deployment import Deployment, policy, read
-from shared.messaging.event_processor import Intake
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.event_processor import EventProcessor
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked
 from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedTimer
@@ -53,7 +53,7 @@ class Replayed:
 
 async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedTimer]]:
     """Records and deadlines."""
-    async with database_of(context, name) as database, database.reading() as reader:
+    async with database_of(context, name) as database, database.read_only() as reader:
         return await parked.waiting(reader), await deadlines.parked(reader)
 
 
@@ -72,14 +72,14 @@ async def replay_deadlines(context: str, name: str, timer_id: int | None) -> int
 async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> Replayed:
     """The record of this id, those of this topic, or all."""
     async with database_of(context, name) as database:
-        async with database.reading() as reader:
+        async with database.read_only() as reader:
             chosen = [each for each in await parked.waiting(reader) if _is_meant(each, record, topic)]
         return await replay(database, WIRINGS[context], chosen)
 
 
-async def replay(database: Database[Any], wiring: Wiring, chosen: Sequence[Parked]) -> Replayed:
+async def replay(database: Database[Any], wiring: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
     """Each with everything of its key, oldest first, until none of the key waits."""
-    intake, result = Intake(database, wiring), Replayed()
+    intake, result = EventProcessor(database, wiring), Replayed()
     for key in dict.fromkeys(each.record.key for each in chosen if each.record.key is not None):
         while (queue := await _queue(database, key)) and await _replay(intake, queue, result):
             pass  # the consumer may have parked another one behind these meanwhile
@@ -94,11 +94,11 @@ def _is_meant(each: Parked, record: int | None, topic: str | None) -> bool:
 
 
 async def _queue(database: Database[Any], key: bytes) -> list[Parked]:
-    async with database.reading() as reader:
+    async with database.read_only() as reader:
         return await parked.of_key(reader, key)
 
 
-async def _replay(intake: Intake, queue: list[Parked], result: Replayed) -> bool:
+async def _replay(intake: EventProcessor, queue: list[Parked], result: Replayed) -> bool:
     """False at the first that fails again."""
     for each in queue:
         try:
@@ -112,7 +112,7 @@ async def _replay(intake: Intake, queue: list[Parked], result: Replayed) -> bool
 
 def _variables(context: str, name: str) -> dict[str, str]:
     """What is given goes before what the stack `name` was made with; nothing is invented. Raises StackError."""
-    where, url = whereabouts(name), f"{context.upper()}_DATABASE_URL"
+    where, url = endpoints(name), f"{context.upper()}_DATABASE_URL"
     keys = load(stack_folders(name).root)
     known = environment(where.database_url, where.kafka_bootstrap, keys) if keys else {}
     known |= {variable: value for variable in known if (value := os.environ.get(variable))}

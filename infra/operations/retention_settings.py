@@ -5,20 +5,20 @@ from datetime import timedelta
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.deployment import read
-from shared.persistence.retention import KEEP, Keep
+from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 
-class _Kept(BaseSettings):
+class _RetentionSettings(BaseSettings):
     """Of the workers' environment only this: whoever runs a command holds none of their secrets."""
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore")
 
-    keep_answers: timedelta = KEEP.answers
-    keep_applied: timedelta = KEEP.applied
-    keep_settled: timedelta = KEEP.settled
+    keep_answers: timedelta = DEFAULT_RETENTION.idempotency_keys
+    keep_applied: timedelta = DEFAULT_RETENTION.inbox
+    keep_settled: timedelta = DEFAULT_RETENTION.fired_deadlines
 
 
-def kept() -> Keep:
+def configured_retention() -> RetentionPolicy:
     """Raises Misconfigured."""
-    found = read(_Kept)
-    return Keep(found.keep_answers, found.keep_applied, found.keep_settled)
+    found = read(_RetentionSettings)
+    return RetentionPolicy(found.keep_answers, found.keep_applied, found.keep_settled)

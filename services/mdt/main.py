@@ -5,11 +5,11 @@ from fastapi import FastAPI
 from services.mdt import api
 from services.mdt.domain.policy import Policy
 from services.mdt.settings import Settings
-from shared.deployment.api_main import compose
+from shared.deployment.api_main import create_context_app
 
 
 def create_app() -> FastAPI:
     """Ends the process with a sentence that names the variable when the environment is wrong."""
-    return compose(
+    return create_context_app(
         Settings, Policy, context="mdt", title="Weekly multi-disciplinary team meeting", router=api.router, unlimited=api.UNLIMITED
     )

@@ -17,9 +17,9 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Wiring(
+WIRING = Subscriptions(
     context="mdt",
     on_event={
         ReferralRouted: (case.on_referral_routed,),
@@ -39,7 +39,7 @@ WIRING = Wiring(
         TaskOverdue: (notification.on_news,),
         RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
-    on_timer={
+    on_deadline={
         MeetingDue.CUT_OFF: meeting.on_cut_off,
         MeetingDue.ROLL_OVER: meeting.on_roll_over,
         CaseDue.SCREENING: case.on_screening_due,
@@ -50,5 +50,5 @@ WIRING = Wiring(
         RiskDue.WATCH: case_finding.on_watch_over,
         RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
     },
-    ahead={ReferralRouted: case.before_referrals_routed},
+    prefetchers={ReferralRouted: case.before_referrals_routed},
 )

@@ -4,11 +4,11 @@ from services.mdt import subscriptions
 from services.mdt.domain.policy import Policy
 from services.mdt.handlers.schedule import ensure_meetings
 from services.mdt.settings import Settings
-from shared.deployment.worker_main import live
+from shared.deployment.worker_main import run_worker
 
 
 def main() -> None:
-    live(Settings, Policy, subscriptions.WIRING, first=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
+    run_worker(Settings, Policy, subscriptions.WIRING, first=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
 
 
 if __name__ == "__main__":

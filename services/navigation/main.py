@@ -5,9 +5,11 @@ from fastapi import FastAPI
 from services.navigation import api
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
-from shared.deployment.api_main import compose
+from shared.deployment.api_main import create_context_app
 
 
 def create_app() -> FastAPI:
     """Ends the process with a sentence that names the variable when the environment is wrong."""
-    return compose(Settings, Policy, context="navigation", title="Care navigation", router=api.router, unlimited=("/feed/stream",))
+    return create_context_app(
+        Settings, Policy, context="navigation", title="Care navigation", router=api.router, unlimited=("/feed/stream",)
+    )

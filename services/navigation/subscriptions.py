@@ -19,9 +19,9 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Wiring(
+WIRING = Subscriptions(
     context="navigation",
     on_event={
         CarePlanAgreed: (plan.on_care_plan_agreed,),
@@ -43,12 +43,12 @@ WIRING = Wiring(
         LeadEnded: (incoming.on_lead_ended,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
     },
-    on_timer={
+    on_deadline={
         tasks.Due.ACKNOWLEDGEMENT: task.on_acknowledgement,
         tasks.Due.OVERDUE: task.on_overdue,
         tasks.Due.LONG_OVERDUE: task.on_long_overdue,
         navigators.Due.RETURN: navigator.on_return,
         home_check.DUE: person.on_home_check,
     },
-    ahead={**dict.fromkeys(tasks.Due, task.before_deadlines), **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans)},
+    prefetchers={**dict.fromkeys(tasks.Due, task.before_deadlines), **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans)},
 )

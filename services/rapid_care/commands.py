@@ -27,7 +27,7 @@ class AssignClinician:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveForPerson:
+class Depart:
     """The clinician sets out."""
 
 

@@ -28,57 +28,57 @@ from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import CancelReason, PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted, Route
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, derived_id, new_id
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 #: Why a response is cancelled whose referral is no longer with Rapid Care.
 TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
 _GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
 
 
-async def accept_response(at: At, *, tx: Tx) -> Response:
+async def accept_response(at: Target, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, clock.accept(response, tx.now))
 
 
-async def decline_response(at: At, command: DeclineResponse, *, tx: Tx) -> Response:
+async def decline_response(at: Target, command: DeclineResponse, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, clock.decline(response, command, tx.now))
 
 
-async def assign_clinician(at: At, command: AssignClinician, *, tx: Tx) -> Response:
+async def assign_clinician(at: Target, command: AssignClinician, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     clinician = await _who_goes(response, command, tx)
     plan = await projections.crisis_plan(tx, response.person_id)
     return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy))
 
 
-async def leave_for_person(at: At, *, tx: Tx) -> Response:
+async def leave_for_person(at: Target, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, dispatch.leave(response, tx.now))
 
 
-async def record_first_contact(at: At, command: RecordFirstContact, *, tx: Tx) -> Response:
+async def record_first_contact(at: Target, command: RecordFirstContact, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, clock.record_first_contact(response, command, tx.now))
 
 
-async def record_assessment(at: At, command: RecordAssessment, *, tx: Tx) -> Response:
+async def record_assessment(at: Target, command: RecordAssessment, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, care.assess(response, command))
 
 
-async def agree_package(at: At, command: AgreePackage, *, tx: Tx) -> Response:
+async def agree_package(at: Target, command: AgreePackage, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, care.agree_package(response, command))
 
 
-async def step_down_response(at: At, command: StepDownResponse, *, tx: Tx) -> Response:
+async def step_down_response(at: Target, command: StepDownResponse, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, care.step_down(response, command))
 
 
-async def close_response(at: At, command: CloseResponse, *, tx: Tx) -> Response:
+async def close_response(at: Target, command: CloseResponse, *, tx: Tx) -> Response:
     response = await responses.load(tx, at.id, if_version=at.version)
     return await responses.save(tx, care.close(response, command, tx.policy, tx.now))
 
@@ -100,8 +100,8 @@ async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelop
     await read_latest_ahead([UUID(envelope.subject) for _, envelope in coming], tx=tx)
 
 
-async def before_deadlines(coming: Sequence[Timer], *, tx: Tx) -> None:
-    await responses.read_ahead(tx, [timer.subject for timer in coming])
+async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
+    await responses.prefetch(tx, [timer.subject for timer in coming])
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -112,7 +112,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
         await _cancel(before if is_unfinished else None, event.TYPE, ROUTED_ELSEWHERE, tx=tx)
         return
     if before and is_unfinished:
-        await responses.save(tx, clock.ask_again(before, event, tx.now))
+        await responses.save(tx, clock.reconfirm_acceptance(before, event, tx.now))
         return
     decision = clock.request(
         event,
@@ -163,22 +163,22 @@ async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx
     await projections.copy_lead(tx, envelope, None)
 
 
-async def on_opening(timer: Timer, *, tx: Tx) -> None:
+async def on_opening(timer: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
-    await responses.save(tx, clock.open_held(response))
+    await responses.save(tx, clock.open_held_response(response))
 
 
-async def on_at_risk(timer: Timer, *, tx: Tx) -> None:
+async def on_at_risk(timer: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
     await responses.save(tx, clock.warn(response, timer.due_at))
 
 
-async def on_breach(timer: Timer, *, tx: Tx) -> None:
+async def on_breach(timer: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
     await responses.save(tx, clock.judge_deadline(response, timer.due_at))
 
 
-async def on_avoidance_confirmation(timer: Timer, *, tx: Tx) -> None:
+async def on_avoidance_confirmation(timer: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, timer.subject)
     is_admitted = await is_admitted_since(tx, response)
     await responses.save(tx, care.confirm_avoidance(response, is_admitted_since=is_admitted, now=tx.now))

@@ -4,9 +4,9 @@ from services.rapid_care import handlers
 from services.rapid_care.domain.response import Due
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Wiring(
+WIRING = Subscriptions(
     context="rapid_care",
     on_event={
         ReferralRouted: (handlers.on_referral_routed,),
@@ -19,11 +19,11 @@ WIRING = Wiring(
         LeadHandedOver: (handlers.on_lead_ended,),
         LeadEnded: (handlers.on_lead_ended,),
     },
-    on_timer={
+    on_deadline={
         Due.OPENING: handlers.on_opening,
         Due.AT_RISK: handlers.on_at_risk,
         Due.BREACH: handlers.on_breach,
         Due.AVOIDANCE: handlers.on_avoidance_confirmation,
     },
-    ahead={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(Due, handlers.before_deadlines)},
+    prefetchers={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(Due, handlers.before_deadlines)},
 )

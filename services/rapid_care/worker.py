@@ -3,11 +3,11 @@
 from services.rapid_care import subscriptions
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.settings import Settings
-from shared.deployment.worker_main import live
+from shared.deployment.worker_main import run_worker
 
 
 def main() -> None:
-    live(Settings, Policy, subscriptions.WIRING)
+    run_worker(Settings, Policy, subscriptions.WIRING)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from fastapi import FastAPI
 from services.referrals import api
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment.api_main import compose
+from shared.deployment.api_main import create_context_app
 
 
 def create_app() -> FastAPI:
     """Ends the process with a sentence that names the variable when the environment is wrong."""
-    return compose(Settings, Policy, context="referrals", title="Community Point of Access", router=api.router)
+    return create_context_app(Settings, Policy, context="referrals", title="Community Point of Access", router=api.router)

@@ -7,7 +7,7 @@ from services.referrals.handlers import deadlines, projections, reactions
 from shared.contracts import mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.registry import topics
-from shared.messaging.subscriptions import EventHandler, Wiring
+from shared.messaging.subscriptions import EventHandler, Subscriptions
 
 #: Everything that happens to a person elsewhere is noted for the timeline.
 NOTED_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
@@ -41,13 +41,13 @@ def _listened() -> dict[type[Event], tuple[EventHandler, ...]]:
     return {event: (projections.on_any, REACTIONS[event]) if event in REACTIONS else (projections.on_any,) for event in noted}
 
 
-WIRING = Wiring(
+WIRING = Subscriptions(
     context="referrals",
     on_event=_listened(),
-    on_timer=dict.fromkeys(Due, deadlines.on_due),
-    ahead={
+    on_deadline=dict.fromkeys(Due, deadlines.on_due),
+    prefetchers={
         **dict.fromkeys(
-            [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.before_answers
+            [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.prefetch_referrals
         ),
         **dict.fromkeys(Due, deadlines.before_due),
     },

@@ -3,11 +3,11 @@
 from services.referrals import subscriptions
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
-from shared.deployment.worker_main import live
+from shared.deployment.worker_main import run_worker
 
 
 def main() -> None:
-    live(Settings, Policy, subscriptions.WIRING)
+    run_worker(Settings, Policy, subscriptions.WIRING)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 
 
-class SealBroken(ValueError):
+class DecryptionFailed(ValueError):
     """The value was not sealed under a key of this ring, or was altered."""
 
 
@@ -42,7 +42,7 @@ class KeyRing:
                 raise ValueError("there is no encrypted key in this form")  # noqa: TRY301  refused like all that is not of this form
             return self._ciphers[_kid(header)].decrypt(_decoded(nonce), _decoded(text) + _decoded(tag), header)
         except (KeyError, ValueError, InvalidTag) as problem:
-            raise SealBroken(type(problem).__name__) from problem
+            raise DecryptionFailed(type(problem).__name__) from problem
 
 
 @lru_cache(maxsize=64)
@@ -50,7 +50,7 @@ def _kid(header: bytes) -> str:
     """Of a header that says what we say; everything that is not exactly so is refused."""
     said = orjson.loads(_decoded(header))
     if not isinstance(said, dict) or said.keys() != {"alg", "enc", "kid"} or (said["alg"], said["enc"]) != ("dir", "A256GCM"):
-        raise SealBroken("sealed in another way")
+        raise DecryptionFailed("sealed in another way")
     return str(said["kid"])
 
 

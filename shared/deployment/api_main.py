@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from shared.deployment.settings import ContextSettings, Deployment, Misconfigured, read
+from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.web.app import create_app
 from shared.web.health import Gauges
 
 
-def compose(
+def create_context_app(
     settings: type[ContextSettings],
     policy: type[Any],
     *,
@@ -24,8 +24,8 @@ def compose(
     """Ends the process with a sentence when the environment is wrong."""
     try:
         own, deployment = read(settings), read(Deployment)
-        numbers, tokens = own.numbers(policy), deployment.tokens()
-    except Misconfigured as problem:
+        numbers, tokens = own.policy_values(policy), deployment.tokens()
+    except ConfigurationError as problem:
         sys.exit(f"{context} cannot start. {problem}")
     deployment.prepare_process()
     return create_app(

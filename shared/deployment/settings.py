@@ -15,10 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
-from shared.persistence.retention import KEEP, Keep
+from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 from shared.telemetry import logs
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _COLLECTOR = 10_000, 10, 50
 _LEAST_KEPT = timedelta(days=15)
 
 
-class Misconfigured(Exception):
+class ConfigurationError(Exception):
     """The environment is wrong. The text is a sentence for whoever set it, and quotes no secret."""
 
 
@@ -45,9 +45,9 @@ def read(settings: type[S]) -> S:
         return settings()
     except SettingsError as problem:
         field = re.search(r'field "(\w+)"', str(problem))
-        raise Misconfigured(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
+        raise ConfigurationError(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
     except ValidationError as problem:
-        raise Misconfigured(_sentences(problem, lambda loc: _variable(prefix, loc))) from None
+        raise ConfigurationError(_sentences(problem, lambda loc: _variable(prefix, loc))) from None
 
 
 def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
@@ -55,11 +55,11 @@ def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
-            raise Misconfigured(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
+            raise ConfigurationError(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as problem:
-        raise Misconfigured(_sentences(problem, lambda loc: f"{variable}: {loc}")) from None
+        raise ConfigurationError(_sentences(problem, lambda loc: f"{variable}: {loc}")) from None
 
 
 def _key(secret: SecretStr) -> SecretStr:
@@ -93,9 +93,9 @@ class Deployment(BaseSettings):
     topic_prefix: str = ""
     instance: Annotated[str | None, Field(description="a name of this worker's own, for a member that keeps its partitions")] = None
     metrics_host: Annotated[str, Field(description="where a worker answers /metrics, /livez and /readyz")] = "127.0.0.1"
-    keep_answers: timedelta = KEEP.answers
-    keep_applied: Annotated[timedelta, Field(ge=_LEAST_KEPT)] = KEEP.applied
-    keep_settled: timedelta = KEEP.settled
+    keep_answers: timedelta = DEFAULT_RETENTION.idempotency_keys
+    keep_applied: Annotated[timedelta, Field(ge=_LEAST_KEPT)] = DEFAULT_RETENTION.inbox
+    keep_settled: timedelta = DEFAULT_RETENTION.fired_deadlines
 
     @field_validator("record_key")
     @classmethod
@@ -134,14 +134,14 @@ class Deployment(BaseSettings):
         from shared.web.auth import Tokens
 
         if not self.jwks.get("keys"):
-            raise Misconfigured("CARE_JWKS holds no key.")
+            raise ConfigurationError("CARE_JWKS holds no key.")
         return Tokens(KeySet.import_key_set(self.jwks), issuer=self.issuer, audience=self.audience)  # type: ignore[arg-type]
 
-    def kafka(self) -> Kafka:
-        return Kafka(self.kafka_bootstrap_servers, self.topic_prefix, self.instance or None)
+    def kafka(self) -> KafkaSettings:
+        return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.instance or None)
 
-    def keep(self) -> Keep:
-        return Keep(self.keep_answers, self.keep_applied, self.keep_settled)
+    def retention(self) -> RetentionPolicy:
+        return RetentionPolicy(self.keep_answers, self.keep_applied, self.keep_settled)
 
     async def database(self, dsn: str, policy: P, size: int = 10) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
@@ -157,7 +157,7 @@ class ContextSettings(BaseSettings):
     policy: dict[str, Any] = Field(default_factory=dict)
     metrics_port: int | None = None
 
-    def numbers(self, kind: type[P]) -> P:
+    def policy_values(self, kind: type[P]) -> P:
         """Raises Misconfigured."""
         return policy(kind, self.policy, _variable(self.model_config.get("env_prefix", ""), "policy"))
 

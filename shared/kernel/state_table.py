@@ -27,13 +27,13 @@ def transition(sources: StrEnum | tuple[StrEnum, ...], targets: StrEnum | tuple[
     return Transition(_set(sources), _set(targets), frozenset(emits))
 
 
-def require(status: StrEnum, trigger: Trigger, table: Transitions) -> None:
+def require_transition(status: StrEnum, trigger: Trigger, table: Transitions) -> None:
     """Raises IllegalTransition when `status` does not permit `trigger`."""
     if status not in table[trigger].sources:
         raise IllegalTransition(name_of(trigger), status.value)
 
 
-def permitted(status: StrEnum, table: Transitions) -> list[type]:
+def allowed_commands(status: StrEnum, table: Transitions) -> list[type]:
     """The commands (not deadlines) that `status` permits, in the order of the table."""
     return [trigger for trigger, row in table.items() if isinstance(trigger, type) and status in row.sources]
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class Target:
     """`version` is what If-Match said; a newer stored version refuses the command."""
 
     id: UUID

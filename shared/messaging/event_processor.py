@@ -20,10 +20,10 @@ from shared.contracts.event import Event
 from shared.contracts.registry import event_type
 from shared.kernel.actor import SYSTEM
 from shared.kernel.errors import Conflict, DomainError
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import inbox, parked
 from shared.persistence.database import Database
-from shared.persistence.errors import CONTENTION, INFRASTRUCTURE
+from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.transaction import Cause, Transaction
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
@@ -36,42 +36,42 @@ class TooManyParked(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
+class RetryPolicy:
     """How patient the intake is: attempts in place with growing pauses in seconds, and how many parked in a row stop it."""
 
     attempts: int = 4
     first_pause: float = 0.05
     longest_pause: float = 2.0
-    most_parked_in_a_row: int = 100
+    max_consecutive_parked: int = 100
 
     def pause(self, attempt: int) -> float:
         return min(self.first_pause * 2.0 ** min(attempt, 30), self.longest_pause)
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class DecodedRecord:
     record: Record
     envelope: Envelope
     event: Event
 
 
-class Intake:
+class EventProcessor:
     """`apply` returns when every record is settled: applied, refused or parked."""
 
-    def __init__(self, database: Database[Any], wiring: Wiring, retries: Retries = Retries()) -> None:
-        self._database, self._wiring, self._retries = database, wiring, retries
+    def __init__(self, database: Database[Any], wiring: Subscriptions, retries: RetryPolicy = RetryPolicy()) -> None:
+        self._database, self._subscriptions, self._retries = database, wiring, retries
         self._has_parked = False
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Raises the machinery's errors and TooManyParked; then nothing may be acknowledged."""
-        if concerning := [record for record in records if self._concerns(record)]:
-            await self._settle(concerning)
+        if concerning := [record for record in records if self._is_subscribed(record)]:
+            await self._apply_or_bisect(concerning)
         await self._stop_when_too_many()
 
-    async def may_go_on(self) -> bool:
+    async def may_consume(self) -> bool:
         """Whether less than too many were parked since the last record that could be settled, by whichever process."""
-        async with self._database.reading() as reader:
-            return await parked.in_a_row(reader) < self._retries.most_parked_in_a_row
+        async with self._database.read_only() as reader:
+            return await parked.consecutive_count(reader) < self._retries.max_consecutive_parked
 
     async def replay(self, waiting: parked.Parked) -> None:
         """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
@@ -79,7 +79,7 @@ class Intake:
         What this context does not listen to, as an earlier version may have done, is removed alone.
         Raises Undecodable, Conflict, and what else its handler raises; the record then stays parked.
         """
-        arrived = self._read(waiting.record) if self._concerns(waiting.record) else None
+        arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
         try:
             async with self._database.transaction(SYSTEM) as tx:
                 await parked.remove(tx, waiting)
@@ -90,39 +90,39 @@ class Intake:
         except DomainError as refusal:
             await self._refuse(waiting.record, refusal, waiting)
 
-    async def _settle(self, records: Sequence[Record]) -> None:
+    async def _apply_or_bisect(self, records: Sequence[Record]) -> None:
         if len(records) == 1:
-            await self._alone(records[0])
+            await self._apply_single(records[0])
             return
         try:
-            await self._together(records)
-        except INFRASTRUCTURE:
+            await self._apply_in_one_transaction(records)
+        except INFRASTRUCTURE_ERRORS:
             raise
         except Exception as problem:
-            log.warning("intake.by-halves", context_name=self._wiring.context, records=len(records), problem=type(problem).__name__)
-            await self._by_halves(records)
+            log.warning("intake.by-halves", context_name=self._subscriptions.context, records=len(records), problem=type(problem).__name__)
+            await self._bisect(records)
 
-    async def _by_halves(self, records: Sequence[Record]) -> None:
+    async def _bisect(self, records: Sequence[Record]) -> None:
         """One that fails costs its batch a few transactions more, not one for each of the sound ones."""
         middle = len(records) // 2
-        await self._settle(records[:middle])
-        await self._settle(records[middle:])
+        await self._apply_or_bisect(records[:middle])
+        await self._apply_or_bisect(records[middle:])
 
-    async def _together(self, records: Sequence[Record]) -> None:
+    async def _apply_in_one_transaction(self, records: Sequence[Record]) -> None:
         async with self._database.transaction(SYSTEM) as tx:
-            free = await self._set_aside(records, tx)
+            free = await self._park_poison(records, tx)
             fresh = await inbox.claim(tx, [arrived.envelope for arrived in free]) if free else set()
             coming = list({arrived.envelope.id: arrived for arrived in free if arrived.envelope.id in fresh}.values())
             if len(coming) > 1:  # one alone is done statement by statement, so that its handler hears of what fails
-                tx.gather()
-                await self._wiring.read_ahead([(type(each.event), (each.event, each.envelope)) for each in coming], tx=tx)
+                tx.start_batch()
+                await self._subscriptions.prefetch([(type(each.event), (each.event, each.envelope)) for each in coming], tx=tx)
             for arrived in coming:
                 await self._handle(arrived, tx)
 
-    async def _set_aside(self, records: Sequence[Record], tx: Transaction[Any]) -> list[Arrived]:
+    async def _park_poison(self, records: Sequence[Record], tx: Transaction[Any]) -> list[DecodedRecord]:
         """Parks what cannot be read and what waits behind it; gives the rest, decoded."""
         blocked = await parked.blocked_keys(tx, [record.key for record in records if record.key])
-        settled = await self._settled(records, tx) if blocked else set()
+        settled = await self._already_processed(records, tx) if blocked else set()
         free = []
         for record in records:
             try:
@@ -139,7 +139,7 @@ class Intake:
                 free.append(arrived)
         return free
 
-    async def _settled(self, records: Sequence[Record], tx: Transaction[Any]) -> set[UUID]:
+    async def _already_processed(self, records: Sequence[Record], tx: Transaction[Any]) -> set[UUID]:
         """What was settled before needs not wait behind anything."""
         ids = []
         for record in records:
@@ -147,25 +147,25 @@ class Intake:
                 ids.append(read_envelope(record).id)
         return await inbox.known(tx, ids)
 
-    def _concerns(self, record: Record) -> bool:
+    def _is_subscribed(self, record: Record) -> bool:
         """Not what this context does not listen to, however it reads; of what names no event that we know nobody can say so."""
         contract = event_type(type_of(record))
-        return contract is None or contract in self._wiring.on_event
+        return contract is None or contract in self._subscriptions.on_event
 
-    def _read(self, record: Record) -> Arrived:
+    def _read(self, record: Record) -> DecodedRecord:
         """Raises Undecodable."""
         envelope = read_envelope(record)
-        return Arrived(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
+        return DecodedRecord(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
 
-    async def _handle(self, arrived: Arrived, tx: Transaction[Any]) -> None:
+    async def _handle(self, arrived: DecodedRecord, tx: Transaction[Any]) -> None:
         envelope = arrived.envelope
-        with tracing.span(f"{self._wiring.context} {envelope.type}", envelope.traceparent) as traceparent:
+        with tracing.span(f"{self._subscriptions.context} {envelope.type}", envelope.traceparent) as traceparent:
             tx.cause = Cause(f"on {envelope.type}", envelope.id, traceparent)
-            for handler in self._wiring.on_event[type(arrived.event)]:
+            for handler in self._subscriptions.on_event[type(arrived.event)]:
                 await handler(arrived.event, envelope, tx=tx)
-        metrics.EVENTS_APPLIED.labels(self._wiring.context, envelope.type).inc()
+        metrics.EVENTS_APPLIED.labels(self._subscriptions.context, envelope.type).inc()
 
-    async def _alone(self, record: Record) -> None:
+    async def _apply_single(self, record: Record) -> None:
         problem = await self._attempts(record)
         if _is_final(problem):
             await self._refuse(record, problem)
@@ -176,7 +176,7 @@ class Intake:
 
     async def _stop_when_too_many(self, problem: Exception | None = None) -> None:
         """Asks only when something was parked since it was asked last."""
-        if self._has_parked and not await self.may_go_on():
+        if self._has_parked and not await self.may_consume():
             raise TooManyParked("one record after another could not be applied") from problem
         self._has_parked = False
 
@@ -184,7 +184,7 @@ class Intake:
         """None when the record is settled; otherwise the problem that remains. A lost race may be won the next time."""
         failures = clashes = 0
         while (problem := await self._attempt(record)) is not None:
-            if isinstance(problem, CONTENTION):
+            if isinstance(problem, CONTENTION_ERRORS):
                 clashes += 1
                 await self._pause(problem, clashes)
                 continue
@@ -196,19 +196,19 @@ class Intake:
 
     async def _attempt(self, record: Record) -> Exception | None:
         try:
-            await self._together([record])
-        except INFRASTRUCTURE:
+            await self._apply_in_one_transaction([record])
+        except INFRASTRUCTURE_ERRORS:
             raise
         except Exception as problem:
-            if not isinstance(problem, (*CONTENTION, DomainError)):
-                log.error("intake.failed", context_name=self._wiring.context, problem=type(problem).__name__, at=frames(problem))
+            if not isinstance(problem, (*CONTENTION_ERRORS, DomainError)):
+                log.error("intake.failed", context_name=self._subscriptions.context, problem=type(problem).__name__, at=frames(problem))
             return problem
         return None
 
     async def _pause(self, problem: Exception, attempt: int) -> None:
-        if isinstance(problem, (*CONTENTION, Conflict)):
-            metrics.CONTENTION.labels(self._wiring.context, "intake").inc()
-            log.warning("intake.contention", context_name=self._wiring.context, problem=type(problem).__name__, attempt=attempt)
+        if isinstance(problem, (*CONTENTION_ERRORS, Conflict)):
+            metrics.CONTENTION.labels(self._subscriptions.context, "intake").inc()
+            log.warning("intake.contention", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
         await asyncio.sleep(self._retries.pause(attempt))
 
     async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
@@ -217,14 +217,14 @@ class Intake:
             await inbox.refuse(tx, envelope, refusal.code)
             if waiting is not None:
                 await parked.remove(tx, waiting)
-        metrics.EVENTS_REFUSED.labels(self._wiring.context, refusal.code).inc()
-        log.info("intake.refused", context_name=self._wiring.context, type=envelope.type, code=refusal.code)
+        metrics.EVENTS_REFUSED.labels(self._subscriptions.context, refusal.code).inc()
+        log.info("intake.refused", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
         await parked.park(tx, record, reason)
         self._has_parked = True
-        metrics.EVENTS_PARKED.labels(self._wiring.context).inc()
-        log.error("intake.parked", context_name=self._wiring.context, topic=record.topic, offset=record.offset, reason=reason)
+        metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
+        log.error("intake.parked", context_name=self._subscriptions.context, topic=record.topic, offset=record.offset, reason=reason)
 
 
 def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:

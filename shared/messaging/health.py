@@ -10,16 +10,16 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.persistence.database import Database
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.gauges import read_gauges
 
 _LONGEST_WAIT_SECONDS = 10.0
 
 #: Status, media type, body.
-Answer = tuple[HTTPStatus, str, bytes]
+HttpReply = tuple[HTTPStatus, str, bytes]
 
 
-class Part(Protocol):
+class Component(Protocol):
     """What runs in a worker until it is cancelled, or cannot go on."""
 
     @property
@@ -33,9 +33,9 @@ class Part(Protocol):
 class Health:
     """Looks at the parts of a worker, and at its database."""
 
-    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Part]) -> None:
+    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Component]) -> None:
         self._database, self._context, self._parts = database, context, parts
-        self._answers: Mapping[str, Callable[[], Awaitable[Answer]]] = {
+        self._answers: Mapping[str, Callable[[], Awaitable[HttpReply]]] = {
             "/livez": self._live,
             "/readyz": self._ready,
             "/metrics": self._measure,
@@ -54,14 +54,14 @@ class Health:
                 await writer.drain()
         writer.close()
 
-    async def _of(self, path: str) -> Answer:
+    async def _of(self, path: str) -> HttpReply:
         answer = self._answers.get(path.partition("?")[0])
         return await answer() if answer else (HTTPStatus.NOT_FOUND, "text/plain", b"/livez, /readyz, /metrics\n")
 
-    async def _live(self) -> Answer:
+    async def _live(self) -> HttpReply:
         return _json(HTTPStatus.OK, {"status": "alive"})
 
-    async def _ready(self) -> Answer:
+    async def _ready(self) -> HttpReply:
         waits = sorted(name for name, part in self._parts.items() if not part.is_working)
         if not await self._database_answers():
             waits.append("database")
@@ -69,20 +69,20 @@ class Health:
             return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not-ready", "waits_for": waits})
         return _json(HTTPStatus.OK, {"status": "ready"})
 
-    async def _measure(self) -> Answer:
-        with suppress(*INFRASTRUCTURE):  # what needs no database is told all the same
+    async def _measure(self) -> HttpReply:
+        with suppress(*INFRASTRUCTURE_ERRORS):  # what needs no database is told all the same
             async with self._database.transaction() as tx:
                 await read_gauges(tx, self._context)
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
 
     async def _database_answers(self) -> bool:
         try:
-            async with self._database.reading() as reader:
+            async with self._database.read_only() as reader:
                 await reader.connection.fetchval("SELECT 1")
-        except INFRASTRUCTURE:
+        except INFRASTRUCTURE_ERRORS:
             return False
         return True
 
 
-def _json(status: HTTPStatus, content: Mapping[str, object]) -> Answer:
+def _json(status: HTTPStatus, content: Mapping[str, object]) -> HttpReply:
     return status, "application/json", orjson.dumps(content)

@@ -8,25 +8,25 @@ import asyncpg
 import structlog
 
 from shared.persistence.database import Database
-from shared.persistence.errors import INFRASTRUCTURE
-from shared.persistence.retention import Keep, open_months, remove_expired
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
+from shared.persistence.retention import RetentionPolicy, create_partitions, remove_expired
 
 log = structlog.get_logger()
 
-_TROUBLE: tuple[type[Exception], ...] = (asyncpg.PostgresError, *INFRASTRUCTURE)
+_RECOVERABLE_ERRORS: tuple[type[Exception], ...] = (asyncpg.PostgresError, *INFRASTRUCTURE_ERRORS)
 _EVERY_SECONDS = 3600.0
 
 
 class Housekeeper:
     is_working = True  # it needs nothing but the database
 
-    def __init__(self, database: Database[Any], context: str, keep: Keep) -> None:
+    def __init__(self, database: Database[Any], context: str, keep: RetentionPolicy) -> None:
         self._database, self._context, self._keep = database, context, keep
 
     async def run(self) -> None:
         """Runs until cancelled; trouble is the next hour's business, and stops nothing else, not even the other half of this."""
         while True:
-            made = await self._tried("months", open_months(self._database))
+            made = await self._tried("months", create_partitions(self._database))
             removed = await self._tried("expired", remove_expired(self._database, self._keep))
             log.info("housekeeper.done", context_name=self._context, rows=removed, months_made=made)
             await asyncio.sleep(_EVERY_SECONDS)
@@ -35,6 +35,6 @@ class Housekeeper:
         """How much it was; None when it could not be done."""
         try:
             return await work
-        except _TROUBLE as problem:
+        except _RECOVERABLE_ERRORS as problem:
             log.warning("housekeeper.trouble", context_name=self._context, duty=duty, problem=type(problem).__name__)
             return None

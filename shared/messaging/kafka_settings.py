@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Kafka:
+class KafkaSettings:
     """Where Kafka is, what goes before every topic name, and which member of its consumer group this process is.
 
     A named instance keeps its partitions through a restart; the name must be this process's alone. Without one Kafka names the member.

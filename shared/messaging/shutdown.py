@@ -16,18 +16,18 @@ _PATIENCE_SECONDS = 4.0
 _AGAIN_SECONDS = 5.0
 
 
-async def to_its_end(work: Coroutine[Any, Any, T], *, patience: float = _PATIENCE_SECONDS) -> T:
+async def finish_before_cancel(work: Coroutine[Any, Any, T], *, patience: float = _PATIENCE_SECONDS) -> T:
     """Does `work`. A cancellation meanwhile goes on when it is done, or after `patience` seconds with it."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task], timeout=patience)
-        await end(task)
+        await cancel_and_wait(task)
         raise
 
 
-async def end(*tasks: asyncio.Task[Any], again: float = _AGAIN_SECONDS) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any], again: float = _AGAIN_SECONDS) -> None:
     """Cancels them and returns when all have ended. Whoever goes on is cancelled once more after `again` seconds.
 
     Libraries lose a cancellation: Kafka's client, while it closes, takes it for one of its own, and so does `asyncio.wait_for` before

@@ -13,17 +13,17 @@ from typing import Any
 
 import structlog
 
-from shared.messaging.deadline_scheduler import Timekeeper
-from shared.messaging.event_processor import Intake
-from shared.messaging.health import Health, Part
+from shared.messaging.deadline_scheduler import DeadlineScheduler
+from shared.messaging.event_processor import EventProcessor
+from shared.messaging.health import Component, Health
 from shared.messaging.housekeeping import Housekeeper
 from shared.messaging.inbound.consumer import Consumer
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import Relay
-from shared.messaging.shutdown import end
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.shutdown import cancel_and_wait
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.database import Database
-from shared.persistence.retention import KEEP, Keep
+from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 8.0  # a supervisor kills after ten
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class HealthEndpoint:
     """Where a worker says how it is doing; without a port, nowhere."""
 
     port: int | None = None
@@ -39,12 +39,19 @@ class Watch:
 
 
 class Worker:
-    def __init__(self, database: Database[Any], wiring: Wiring, kafka: Kafka, watch: Watch = Watch(), keep: Keep = KEEP) -> None:
+    def __init__(
+        self,
+        database: Database[Any],
+        wiring: Subscriptions,
+        kafka: KafkaSettings,
+        watch: HealthEndpoint = HealthEndpoint(),
+        keep: RetentionPolicy = DEFAULT_RETENTION,
+    ) -> None:
         self._database, self._context, self._watch = database, wiring.context, watch
-        self._parts: dict[str, Part] = {
+        self._parts: dict[str, Component] = {
             "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
-            "timekeeper": Timekeeper(database, wiring),
-            "consumer": Consumer(Intake(database, wiring), wiring.context, wiring.topics, kafka),
+            "timekeeper": DeadlineScheduler(database, wiring),
+            "consumer": Consumer(EventProcessor(database, wiring), wiring.context, wiring.topics, kafka),
             "housekeeper": Housekeeper(database, wiring.context, keep),
         }
         self._health = Health(database, wiring.context, self._parts)
@@ -70,7 +77,7 @@ class Worker:
         failed = [task for task in done if task is not stopping]
         for task in failed:
             log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task))
-        await end(*tasks, stopping)
+        await cancel_and_wait(*tasks, stopping)
         return 1 if failed else 0
 
     def _end_in_time(self, tasks: list[asyncio.Task[None]]) -> None:

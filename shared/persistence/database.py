@@ -10,14 +10,14 @@ import orjson
 
 from shared.clock import Clock
 from shared.kernel.actor import SYSTEM, Actor
-from shared.persistence.batching.group_commit import Shareable, Together
+from shared.persistence.batching.group_commit import Groupable, GroupCommit
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
-from shared.persistence.statements import Connection, Reader
-from shared.persistence.transaction import Cause, Once, Transaction
+from shared.persistence.statements import Connection, ReadSession
+from shared.persistence.transaction import Cause, IdempotencyKey, Transaction
 
 P = TypeVar("P")
-Q = TypeVar("Q", bound=Shareable)
+Q = TypeVar("Q", bound=Groupable)
 R = TypeVar("R")
 
 
@@ -48,12 +48,12 @@ class Database(Generic[P]):
         self.clock = clock
         self.policy = policy
         self.secrets = secrets
-        self._together: dict[Any, Together[Any, Any]] = {}
+        self._group_commits: dict[Any, GroupCommit[Any, Any]] = {}
         self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
 
     @asynccontextmanager
     async def transaction(
-        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: Once | None = None
+        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: IdempotencyKey | None = None
     ) -> AsyncIterator[Transaction[P]]:
         """Everything inside is committed together when the block ends, or not at all.
 
@@ -70,28 +70,28 @@ class Database(Generic[P]):
             if tx.has_recorded:
                 self.committed.set()
 
-    def together(self, handle: Handle[Q, R]) -> Together[Q, R]:
+    def group_commit(self, handle: Handle[Q, R]) -> GroupCommit[Q, R]:
         """Where requests wait that `handle` does in groups, each group in one transaction. Of one handler there is one such place."""
 
         async def in_one_transaction(requests: Sequence[Q]) -> Sequence[R | Exception]:
             async with self.transaction() as tx:
                 return await handle(requests, tx)
 
-        if handle not in self._together:
-            self._together[handle] = Together(in_one_transaction)
-        return self._together[handle]
+        if handle not in self._group_commits:
+            self._group_commits[handle] = GroupCommit(in_one_transaction)
+        return self._group_commits[handle]
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:
+    async def read_only(self) -> AsyncIterator[ReadSession]:
         """For queries: PostgreSQL itself refuses to change anything here. Each statement sees what was committed when it began."""
         async with self.pool.acquire() as connection, connection.transaction(readonly=True):
-            yield Reader(connection)
+            yield ReadSession(connection)
 
     @asynccontextmanager
-    async def looking(self) -> AsyncIterator[Reader]:
+    async def autocommit(self) -> AsyncIterator[ReadSession]:
         """For who looks often and mostly finds nothing: no transaction, each statement by itself. Nothing refuses a change here."""
         async with self.pool.acquire() as connection:
-            yield Reader(connection)
+            yield ReadSession(connection)
 
     async def close(self) -> None:
         await self.pool.close()

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import Clock
-from shared.persistence.statements import Reader
+from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
 _TURN = "hashtext('timekeeper ' || current_schema())"
@@ -33,7 +33,7 @@ _NEXT = "SELECT due_at FROM timer WHERE state = 'pending' AND id <> ALL($1::bigi
 
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class DueDeadline:
     """A deadline that has come."""
 
     id: int
@@ -56,33 +56,33 @@ class ParkedTimer:
     reason: str
 
 
-class CancelledMeanwhile(Exception):
+class DeadlineCancelled(Exception):
     """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[Timer]:
+async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[DueDeadline]:
     """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
     if not await tx.connection.fetchval(_TRY_TURN):
         return []
     rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides))
-    return [Timer(**row, late_by=tx.now - row["due_at"]) for row in rows]
+    return [DueDeadline(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
-async def is_pending(tx: Transaction[Any], timer: Timer) -> bool:
+async def is_pending(tx: Transaction[Any], timer: DueDeadline) -> bool:
     """Waits for other timekeepers first."""
     await tx.connection.execute(_TAKE_TURN)
     found: bool = await tx.connection.fetchval(_IS_PENDING, timer.id)
     return found
 
 
-async def settle(tx: Transaction[Any], timers: Sequence[Timer], state: str = "fired", reason: str | None = None) -> None:
+async def resolve(tx: Transaction[Any], timers: Sequence[DueDeadline], state: str = "fired", reason: str | None = None) -> None:
     """Raises CancelledMeanwhile."""
     done = await tx.connection.execute(_SETTLE, [timer.id for timer in timers], state, tx.now, reason)
     if done != f"UPDATE {len(timers)}":
-        raise CancelledMeanwhile
+        raise DeadlineCancelled
 
 
-async def parked(reader: Reader) -> list[ParkedTimer]:
+async def parked(reader: ReadSession) -> list[ParkedTimer]:
     """All that wait for an operator, oldest first."""
     return [ParkedTimer(**row) for row in await reader.connection.fetch(_PARKED)]
 
@@ -93,7 +93,7 @@ async def replay(tx: Transaction[Any], timer_id: int | None = None) -> int:
     return int(done.removeprefix("UPDATE "))
 
 
-async def next_in(reader: Reader, clock: Clock, besides: Collection[int]) -> timedelta | None:
+async def next_in(reader: ReadSession, clock: Clock, besides: Collection[int]) -> timedelta | None:
     """How long until the next one comes, not above zero if it has come; without those whose ids are in `besides`."""
     now = await clock.now(reader.connection)
     due_at: datetime | None = await reader.connection.fetchval(_NEXT, list(besides))

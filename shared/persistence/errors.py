@@ -3,7 +3,7 @@
 import asyncpg
 
 #: Trouble of the machinery, not of the event: the process ends, is restarted, and the event comes again.
-INFRASTRUCTURE: tuple[type[Exception], ...] = (
+INFRASTRUCTURE_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -13,7 +13,7 @@ INFRASTRUCTURE: tuple[type[Exception], ...] = (
 )
 
 #: Two transactions got in each other's way: tried again in place.
-CONTENTION: tuple[type[Exception], ...] = (
+CONTENTION_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,

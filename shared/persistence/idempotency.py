@@ -9,7 +9,7 @@ import orjson
 
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Conflict
-from shared.persistence.transaction import Once, Transaction
+from shared.persistence.transaction import IdempotencyKey, Transaction
 
 _CLAIM = """
 INSERT INTO idempotency (actor_id, key, fingerprint)
@@ -30,7 +30,7 @@ class IdempotencyKeyReused(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """An HTTP answer as stored."""
 
     status: int
@@ -38,24 +38,26 @@ class Answer:
     body: bytes
 
 
-class AlreadyAnswered(Exception):
-    def __init__(self, answer: Answer) -> None:
+class DuplicateRequest(Exception):
+    def __init__(self, answer: StoredResponse) -> None:
         super().__init__("this request was answered before")
         self.answer = answer
 
 
-async def claim(tx: Transaction[Any], once: Once) -> None:
+async def claim(tx: Transaction[Any], once: IdempotencyKey) -> None:
     """Takes the key for this transaction; a rival with the same key waits here until the first has ended.
 
     Raises AlreadyAnswered, IdempotencyKeyReused.
     """
-    tx.once = once
+    tx.idempotency_key = once
     (refusal,) = await claim_all(tx, [(tx.actor, once)])
     if refusal is not None:
         raise refusal
 
 
-async def claim_all(tx: Transaction[Any], asked: Sequence[tuple[Actor, Once]]) -> list[AlreadyAnswered | IdempotencyKeyReused | None]:
+async def claim_all(
+    tx: Transaction[Any], asked: Sequence[tuple[Actor, IdempotencyKey]]
+) -> list[DuplicateRequest | IdempotencyKeyReused | None]:
     """`claim` for requests with keys that are all different: for each what speaks against it, or None when the key is taken now."""
     actors, keys = [actor.id for actor, _ in asked], [once.key for _, once in asked]
     rows = await tx.connection.fetch(_CLAIM, actors, keys, [once.fingerprint for _, once in asked])
@@ -66,20 +68,20 @@ async def claim_all(tx: Transaction[Any], asked: Sequence[tuple[Actor, Once]]) -
     return [None if (actor.id, once.key) in taken else _refusal(tx, once, earlier.get((actor.id, once.key))) for actor, once in asked]
 
 
-async def release_all(tx: Transaction[Any], refused: Sequence[tuple[Actor, Once]]) -> None:
+async def release_all(tx: Transaction[Any], refused: Sequence[tuple[Actor, IdempotencyKey]]) -> None:
     """Gives keys back that were taken in this transaction: what is refused leaves nothing."""
     if refused:
         await tx.connection.execute(_RELEASE, [actor.id for actor, _ in refused], [once.key for _, once in refused])
 
 
-def remember(tx: Transaction[Any], answer: Answer) -> None:
+def store_response(tx: Transaction[Any], answer: StoredResponse) -> None:
     """Keeps the answer for repetitions of the request that this transaction claimed."""
-    if tx.once is not None:
+    if tx.idempotency_key is not None:
         sealed = tx.secrets.key_ring.seal(answer.body)  # it may hold what a person told
-        tx.remember(answer.status, orjson.dumps(answer.headers).decode(), sealed)
+        tx.store_response(answer.status, orjson.dumps(answer.headers).decode(), sealed)
 
 
-def _refusal(tx: Transaction[Any], once: Once, earlier: asyncpg.Record | None) -> AlreadyAnswered | IdempotencyKeyReused:
+def _refusal(tx: Transaction[Any], once: IdempotencyKey, earlier: asyncpg.Record | None) -> DuplicateRequest | IdempotencyKeyReused:
     if earlier is None or earlier["fingerprint"] != once.fingerprint:
         return IdempotencyKeyReused("This Idempotency-Key was used for another request.")
-    return AlreadyAnswered(Answer(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))
+    return DuplicateRequest(StoredResponse(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from shared.contracts.envelope import Record
-from shared.persistence.statements import Reader
+from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
 BEHIND = "behind an earlier parked record of the same key"
@@ -44,7 +44,7 @@ async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
     await tx.connection.execute(_PARK, *where, record.key, record.value, headers, digest, reason, is_alarming)
 
 
-async def in_a_row(reader: Reader) -> int:
+async def consecutive_count(reader: ReadSession) -> int:
     """How many were parked since the last record that could be settled, by whichever process; those behind another do not count."""
     found: int = await reader.connection.fetchval(_IN_A_ROW)
     return found
@@ -61,12 +61,12 @@ async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes
     return {row["key"] for row in rows}
 
 
-async def waiting(reader: Reader) -> list[Parked]:
+async def waiting(reader: ReadSession) -> list[Parked]:
     """All parked records, oldest first."""
     return [_parked(row) for row in await reader.connection.fetch(_WAITING)]
 
 
-async def of_key(reader: Reader, key: bytes) -> list[Parked]:
+async def of_key(reader: ReadSession, key: bytes) -> list[Parked]:
     """What waits of this key, oldest first."""
     return [_parked(row) for row in await reader.connection.fetch(_OF_KEY, key)]
 

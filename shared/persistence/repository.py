@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, VersionConflict
-from shared.persistence.batching.write_batch import Step
-from shared.persistence.statements import Reader, Statement
-from shared.persistence.transaction import Subject, Transaction, Turn
+from shared.persistence.batching.write_batch import VersionStep
+from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.transaction import EventSubject, RequestContext, Transaction
 
 
 class Aggregate(Protocol):
@@ -36,7 +36,7 @@ A = TypeVar("A", bound=Aggregate)
 _STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2 AND shelf = 'infinity'"
 
 
-class Aggregates(Generic[A]):
+class Repository(Generic[A]):
     """`topic` is the aggregate's own; `key` gives the id that decides the partition, the person where there is one."""
 
     def __init__(self, state: type[A], table: sa.Table, *, topic: str, key: Callable[[A], UUID], not_found: type[NotFound]) -> None:
@@ -59,37 +59,37 @@ class Aggregates(Generic[A]):
             .returning(table.c.id)
         )
 
-    def of(self, row: asyncpg.Record) -> A:
+    def from_row(self, row: asyncpg.Record) -> A:
         """The aggregate that a row of the table holds, for queries that select whole rows."""
         return self._adapter.validate_python(dict(row))
 
-    async def find(self, reader: Reader, subject: UUID, *, lock: bool = False) -> A | None:
-        held = self._held(reader)
+    async def find(self, reader: ReadSession, subject: UUID, *, lock: bool = False) -> A | None:
+        held = self._identity_map(reader)
         if held is not None and subject in held:
             return held[subject]
         row = await reader.fetch_one(self._lock if lock else self._read, id=subject)
-        state = None if row is None else self.of(row)
+        state = None if row is None else self.from_row(row)
         if held is not None and (lock or state is None):
             held[subject] = state
         return state
 
-    async def read_ahead(self, tx: Transaction[Any], subjects: Sequence[UUID]) -> None:
+    async def prefetch(self, tx: Transaction[Any], subjects: Sequence[UUID]) -> None:
         """Locks those that a batch is about by one statement; each is found without another."""
-        found, held = await self.lock(tx, subjects), self._held(tx)
+        found, held = await self.lock_many(tx, subjects), self._identity_map(tx)
         if held is not None:
             held.update({subject: found.get(subject) for subject in subjects})
 
-    def hold(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
+    def attach(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
         """The aggregate of a row that another statement has locked."""
-        held, state = self._held(tx), self.of(row)
+        held, state = self._identity_map(tx), self.from_row(row)
         if held is not None:
             held[state.id] = state
         return state
 
-    async def lock(self, tx: Transaction[Any], subjects: Iterable[UUID]) -> dict[UUID, A]:
+    async def lock_many(self, tx: Transaction[Any], subjects: Iterable[UUID]) -> dict[UUID, A]:
         """Those that exist, by id, locked in the order of their ids: who locks several never waits in a circle."""
         rows = await tx.fetch(self._lock_all, ids=list(subjects))
-        return {row["id"]: self.of(row) for row in rows}
+        return {row["id"]: self.from_row(row) for row in rows}
 
     async def load(self, tx: Transaction[Any], subject: UUID, *, if_version: int | None = None) -> A:
         """Locks the row until the transaction ends. Raises the context's NotFound, or VersionConflict."""
@@ -98,10 +98,10 @@ class Aggregates(Generic[A]):
             raise VersionConflict(subject, if_version, state.version)
         return state
 
-    async def hold_still(self, tx: Transaction[Any], subject: UUID) -> A:
+    async def load_shared(self, tx: Transaction[Any], subject: UUID) -> A:
         """For who only needs it to stay as it is until the transaction ends; others may so, too. Raises the context's NotFound."""
         row = await tx.fetch_one(self._share, id=subject)
-        return self._existing(subject, None if row is None else self.of(row))
+        return self._existing(subject, None if row is None else self.from_row(row))
 
     def _existing(self, subject: UUID, state: A | None) -> A:
         if state is None:
@@ -110,18 +110,18 @@ class Aggregates(Generic[A]):
 
     async def save(self, tx: Transaction[Any], decision: Decision[A]) -> A:
         """Writes the state under its next version and hands events, deadlines and audit to the transaction. Raises VersionConflict."""
-        (state,) = await self.save_all(tx, [(tx.turn, decision)])
+        (state,) = await self.save_all(tx, [(tx.request_context, decision)])
         return state
 
-    async def save_all(self, tx: Transaction[Any], changes: Sequence[tuple[Turn, Decision[A]]]) -> list[A]:
+    async def save_all(self, tx: Transaction[Any], changes: Sequence[tuple[RequestContext, Decision[A]]]) -> list[A]:
         """`save` for aggregates that are all different, each recorded under the name of whose turn it is."""
         states = [self._next(decision) for _, decision in changes]
         before = [decision.state.version for _, decision in changes]
         await self._write(tx, self._insert, [(state, 0) for state, version in zip(states, before, strict=True) if not version])
         await self._write(tx, self._update, [(state, version) for state, version in zip(states, before, strict=True) if version])
         for (turn, decision), state in zip(changes, states, strict=True):
-            with tx.taking(turn):
-                await self._note(tx, state, decision)
+            with tx.acting_as(turn):
+                await self._record_effects(tx, state, decision)
         return states
 
     def _next(self, decision: Decision[A]) -> A:
@@ -131,7 +131,7 @@ class Aggregates(Generic[A]):
         return replace(decision.state, version=decision.state.version + own)  # type: ignore[type-var]
 
     async def _write(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> None:
-        changes = self._put_off(tx, statement, changes)
+        changes = self._defer(tx, statement, changes)
         if not changes:
             return
         rows = [self._row(*change) for change in changes]
@@ -145,16 +145,16 @@ class Aggregates(Generic[A]):
             written = {row["id"] for row in done}
             raise _conflict(*next(change for change in changes if change[0].id not in written))
 
-    def _put_off(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> Sequence[tuple[A, int]]:
+    def _defer(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> Sequence[tuple[A, int]]:
         """In a batch what nobody else can have changed is written with others of its kind; gives the rest."""
-        held = self._held(tx)
-        if held is None or tx.gathered is None:
+        held = self._identity_map(tx)
+        if held is None or tx.batch is None:
             return changes
         rest = []
         for state, before in changes:
             known = held.get(state.id)
             if not before or (known and known.version == before):
-                tx.gathered.put_off_step(statement, self._row(state, before), Step(state.id, before, state.version))
+                tx.batch.defer_versioned(statement, self._row(state, before), VersionStep(state.id, before, state.version))
                 held[state.id] = state
             else:
                 rest.append((state, before))
@@ -163,12 +163,12 @@ class Aggregates(Generic[A]):
     def _row(self, state: A, before: int) -> dict[str, Any]:
         return {**self._adapter.dump_python(state), "id_": state.id, "version_": before}
 
-    def _held(self, reader: Reader) -> dict[UUID, A | None] | None:
-        gathered = reader.gathered if isinstance(reader, Transaction) else None
-        return gathered.held(self._insert.table) if gathered else None
+    def _identity_map(self, reader: ReadSession) -> dict[UUID, A | None] | None:
+        gathered = reader.batch if isinstance(reader, Transaction) else None
+        return gathered.identity_map(self._insert.table) if gathered else None
 
-    async def _note(self, tx: Transaction[Any], state: A, decision: Decision[A]) -> None:
-        about = Subject(state.id, self._key(state), state.correlation_id)
+    async def _record_effects(self, tx: Transaction[Any], state: A, decision: Decision[A]) -> None:
+        about = EventSubject(state.id, self._key(state), state.correlation_id)
         await self._record(tx, about, [event for event in decision.events if isinstance(event, Event)], decision.state.version)
         for kind in decision.cancels:
             tx.cancel_deadlines(about.id, kind)
@@ -176,7 +176,7 @@ class Aggregates(Generic[A]):
             tx.set_deadline(about, deadline)
         tx.audit(about.id, state.version)
 
-    async def _record(self, tx: Transaction[Any], about: Subject, events: Sequence[Event], before: int) -> None:
+    async def _record(self, tx: Transaction[Any], about: EventSubject, events: Sequence[Event], before: int) -> None:
         for event in events:
             if event.TOPIC == self._topic:
                 before += 1

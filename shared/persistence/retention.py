@@ -14,11 +14,11 @@ from shared.persistence.database import Database
 _PORTION = 5_000
 
 #: Months of the event log that are made before they begin.
-MONTHS_AHEAD = 2
+PARTITIONS_AHEAD = 2
 #: Longer than what Kafka keeps of an ordinary topic, all of which a new cluster is sent again.
-LEAST_LOG = timedelta(days=15)
+MIN_LOG_RETENTION = timedelta(days=15)
 #: As long as the record of an adult's care: eight years (NHS Records Management Code of Practice).
-LOG = timedelta(days=2922)
+LOG_RETENTION = timedelta(days=2922)
 
 _ANSWERS = """
 DELETE FROM idempotency WHERE ctid IN (SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2)"""
@@ -32,31 +32,31 @@ DELETE FROM timer WHERE id IN (
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """For how long. `applied` must be longer than anything may be sent again, or it would be applied again."""
 
-    answers: timedelta = timedelta(days=7)
-    applied: timedelta = timedelta(days=400)
-    settled: timedelta = timedelta(days=90)
+    idempotency_keys: timedelta = timedelta(days=7)
+    inbox: timedelta = timedelta(days=400)
+    fired_deadlines: timedelta = timedelta(days=90)
 
 
-KEEP = Keep()
+DEFAULT_RETENTION = RetentionPolicy()
 
 
-async def remove_expired(database: Database[Any], keep: Keep) -> int:
+async def remove_expired(database: Database[Any], keep: RetentionPolicy) -> int:
     """Says how many rows that were."""
     restricted = [event.TYPE for event in registry().values() if event.RESTRICTED]
     async with database.transaction() as tx:
         now = tx.now
-    removed = await _remove(database, _ANSWERS, keep.answers)
-    removed += await _remove(database, _APPLIED, keep.applied, restricted)
-    return removed + await _remove(database, _SETTLED, keep.settled, now)
+    removed = await _remove(database, _ANSWERS, keep.idempotency_keys)
+    removed += await _remove(database, _APPLIED, keep.inbox, restricted)
+    return removed + await _remove(database, _SETTLED, keep.fired_deadlines, now)
 
 
-async def open_months(database: Database[Any]) -> int:
+async def create_partitions(database: Database[Any]) -> int:
     """Makes what the event log needs of this month and the next ones, and says how many that were."""
     async with database.transaction() as tx:
-        made: int = await tx.connection.fetchval("SELECT open_months($1)", MONTHS_AHEAD)
+        made: int = await tx.connection.fetchval("SELECT open_months($1)", PARTITIONS_AHEAD)
     return made
 
 

@@ -38,7 +38,7 @@ class Statement:
 Query = Statement | sa.sql.ClauseElement
 
 
-class Reader:
+class ReadSession:
     """Runs statements on one connection. Values of named `bindparam`s are keyword arguments."""
 
     def __init__(self, connection: Connection) -> None:

@@ -13,9 +13,9 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
-from shared.persistence.batching.write_batch import Gathered
+from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.deployment_secrets import Secrets
-from shared.persistence.statements import Connection, Reader, Statement
+from shared.persistence.statements import Connection, ReadSession, Statement
 
 P = TypeVar("P")
 
@@ -70,7 +70,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """The caller's key, and a digest of what was asked."""
 
     key: str
@@ -78,16 +78,16 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class RequestContext:
     """Whose request it is, where several share a transaction."""
 
     actor: Actor
     cause: Cause
-    once: Once | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EventSubject:
     """Which aggregate something was recorded about. `key` decides the Kafka partition, `correlation_id` the chain it belongs to."""
 
     id: UUID
@@ -95,7 +95,7 @@ class Subject:
     correlation_id: UUID
 
 
-class Transaction(Reader, Generic[P]):
+class Transaction(ReadSession, Generic[P]):
     """`now` is one instant for the whole transaction; `policy` the context's configured numbers."""
 
     def __init__(self, connection: Connection, *, now: datetime, actor: Actor, cause: Cause, policy: P, secrets: Secrets) -> None:
@@ -105,8 +105,8 @@ class Transaction(Reader, Generic[P]):
         self.cause = cause
         self.policy = policy
         self.secrets = secrets
-        self.once: Once | None = None
-        self.gathered: Gathered | None = None
+        self.idempotency_key: IdempotencyKey | None = None
+        self.batch: WriteBatch | None = None
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._answers: list[tuple[Any, ...]] = []
@@ -114,36 +114,36 @@ class Transaction(Reader, Generic[P]):
         self._cancelled: dict[tuple[UUID, str], None] = {}
 
     @contextmanager
-    def taking(self, turn: Turn) -> Iterator[None]:
+    def acting_as(self, turn: RequestContext) -> Iterator[None]:
         """Inside the block it is this one's turn: requests that share a transaction are recorded each under its own name."""
-        before = self.turn
-        self.actor, self.cause, self.once = turn.actor, turn.cause, turn.once
+        before = self.request_context
+        self.actor, self.cause, self.idempotency_key = turn.actor, turn.cause, turn.idempotency_key
         try:
             yield
         finally:
-            self.actor, self.cause, self.once = before.actor, before.cause, before.once
+            self.actor, self.cause, self.idempotency_key = before.actor, before.cause, before.idempotency_key
 
     @property
-    def turn(self) -> Turn:
-        return Turn(self.actor, self.cause, self.once)
+    def request_context(self) -> RequestContext:
+        return RequestContext(self.actor, self.cause, self.idempotency_key)
 
-    def gather(self) -> None:
+    def start_batch(self) -> None:
         """From here on changes that answer nothing go together: for a batch, which fails or succeeds as a whole."""
-        self.gathered = Gathered(self.connection)
-        self.connection = cast("Connection", self.gathered)
+        self.batch = WriteBatch(self.connection)
+        self.connection = cast("Connection", self.batch)
 
-    def ahead(self, question: str) -> dict[Any, Any]:
+    def prefetched(self, question: str) -> dict[Any, Any]:
         """What a batch has read for a store's question, by what it is asked with; of a transaction that is no batch, nothing."""
-        return self.gathered.ahead(question) if self.gathered else {}
+        return self.batch.prefetched(question) if self.batch else {}
 
-    async def write(self, statement: Statement, **values: Any) -> None:
+    async def defer_write(self, statement: Statement, **values: Any) -> None:
         """A change that answers nothing."""
-        if self.gathered:
-            self.gathered.put_off(statement, values)
+        if self.batch:
+            self.batch.defer(statement, values)
         else:
             await self.execute(statement, **values)
 
-    def record(self, about: Subject, event: Event, sequence: int) -> None:
+    def record(self, about: EventSubject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
         data = encode(event, self.secrets.key_ring)
         if len(data) > _MOST_BYTES:
@@ -159,12 +159,12 @@ class Transaction(Reader, Generic[P]):
         who, why = self.actor, self.cause
         self._audit.append((who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
 
-    def remember(self, status: int, headers: str, body: bytes) -> None:
+    def store_response(self, status: int, headers: str, body: bytes) -> None:
         """Keeps the answer, sealed, for repetitions of the request that holds the turn; of one without a key nothing is kept."""
-        if self.once is not None:
-            self._answers.append((self.actor.id, self.once.key, status, headers, body))
+        if self.idempotency_key is not None:
+            self._answers.append((self.actor.id, self.idempotency_key.key, status, headers, body))
 
-    def set_deadline(self, about: Subject, deadline: Deadline) -> None:
+    def set_deadline(self, about: EventSubject, deadline: Deadline) -> None:
         row = (about.id, deadline.kind, deadline.due_at, about.correlation_id)
         self._deadlines.setdefault((about.id, deadline.kind), []).append(row)
 
@@ -177,7 +177,7 @@ class Transaction(Reader, Generic[P]):
         """How many events of this transaction are about `subject` on `topic`."""
         return sum(row[2:4] == (topic, subject) for row in self._events)
 
-    def cancels(self, subject: UUID, kind: str) -> bool:
+    def has_cancelled(self, subject: UUID, kind: str) -> bool:
         return (subject, kind) in self._cancelled
 
     @property
@@ -186,8 +186,8 @@ class Transaction(Reader, Generic[P]):
 
     async def flush(self) -> None:
         """Called by the database at the end of the block, never by handlers."""
-        if self.gathered:
-            await self.gathered.catch_up()
+        if self.batch:
+            await self.batch.autoflush()
         if self._events:
             await self.connection.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
         if self._audit:

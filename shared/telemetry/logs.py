@@ -32,7 +32,7 @@ _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_na
 
 def configure(level: str = "INFO") -> None:
     """Called once by each process; also tames the logs of libraries, and of the server that the process may run in."""
-    logging.basicConfig(level=logging.WARNING, handlers=[Libraries()])
+    logging.basicConfig(level=logging.WARNING, handlers=[StdlibLogHandler()])
     for name in _SERVER_LOGS:
         server = logging.getLogger(name)
         server.handlers.clear()
@@ -59,7 +59,7 @@ def level(name: str) -> str:
     return name
 
 
-class Libraries(logging.Handler):
+class StdlibLogHandler(logging.Handler):
     """What libraries say, as our own log lines: each sentence once in a while, exceptions without their texts."""
 
     def __init__(self, every: float = 10.0) -> None:

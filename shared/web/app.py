@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from shared.persistence.database import Database
 from shared.web import health, openapi, problems
 from shared.web.auth import Tokens
-from shared.web.middleware import Observed, Sized, Timed
+from shared.web.middleware import BodySizeMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 
 #: The largest body; a route that takes more (an upload) says so itself.
 MOST_BYTES = 1024 * 1024
@@ -49,7 +49,7 @@ def create_app(
     app.include_router(health.router(prefix, context, gauges))
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(Sized)
-    app.add_middleware(Timed, unlimited=unlimited)
-    app.add_middleware(Observed, context=context)
+    app.add_middleware(BodySizeMiddleware)
+    app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
+    app.add_middleware(ObservabilityMiddleware, context=context)
     return app

@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 
 from shared.clock import wall_clock
 from shared.kernel.actor import Actor
-from shared.web.problems import HttpRefusal
+from shared.web.problems import HttpProblem
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
@@ -79,5 +79,5 @@ def _actor(claims: dict[str, Any]) -> Actor:
     return Actor(id=str(claims["sub"]), organisation=str(claims["org"]), role=str(claims["role"]), scopes=scopes)
 
 
-def _unauthorised(code: str, detail: str) -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.UNAUTHORIZED, code, detail, "Fetch a fresh token and send it as 'Authorization: Bearer ...'.", _CHALLENGE)
+def _unauthorised(code: str, detail: str) -> HttpProblem:
+    return HttpProblem(HTTPStatus.UNAUTHORIZED, code, detail, "Fetch a fresh token and send it as 'Authorization: Bearer ...'.", _CHALLENGE)

@@ -14,13 +14,13 @@ from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.persistence.batching.group_commit import Shareable
+from shared.persistence.batching.group_commit import Groupable
 from shared.persistence.database import Database, Handle
-from shared.persistence.statements import Reader
-from shared.persistence.transaction import Cause, Once, Transaction, Turn
-from shared.web.problems import HttpRefusal
+from shared.persistence.statements import ReadSession
+from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
+from shared.web.problems import HttpProblem
 
-Q = TypeVar("Q", bound=Shareable)
+Q = TypeVar("Q", bound=Groupable)
 R = TypeVar("R")
 
 #: The longest Idempotency-Key.
@@ -38,11 +38,11 @@ class ScopeCheck:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask whoever administers access for a token with this scope."
-            raise HttpRefusal(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(self.scopes)} is needed.", advice)
+            raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(self.scopes)} is needed.", advice)
         return actor
 
 
-def requires(*scopes: str) -> Any:
+def require_scopes(*scopes: str) -> Any:
     """The dependency of a route that only callers with this scope, or with any one of these, may use."""
     return Depends(ScopeCheck(scopes))
 
@@ -55,24 +55,24 @@ def version_of(if_match: str | None) -> int:
     """The version that an If-Match names. Raises HttpRefusal 428 when it is absent, 400 when it is no ETag of ours."""
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
-        raise HttpRefusal(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
+        raise HttpProblem(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
     found = _ETAG.match(if_match)
     if not found:
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "if-match-malformed", "If-Match is not an ETag of this service.", advice)
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, "if-match-malformed", "If-Match is not an ETag of this service.", advice)
     return int(found[1])
 
 
-async def once(request: Request) -> Once:
+async def idempotency_key(request: Request) -> IdempotencyKey:
     """What an Idempotency-Key stands for: the request as it was sent. Raises HttpRefusal 400 when it is absent."""
     key = request.headers.get("idempotency-key")
     advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
     if not key:
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
     if len(key) > KEY_LENGTH:
         too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "msg": f"At most {KEY_LENGTH} characters are taken"}
         raise RequestValidationError([too_long])
     line = b"%b %b?%b\n" % (request.method.encode(), request.scope["path"].encode(), request.scope["query_string"])
-    return Once(key, hashlib.sha256(line + await request.body()).digest())
+    return IdempotencyKey(key, hashlib.sha256(line + await request.body()).digest())
 
 
 class UnitOfWork:
@@ -81,27 +81,27 @@ class UnitOfWork:
     def __init__(self, database: Database[Any], cause: Cause) -> None:
         self._database, self._cause = database, cause
 
-    def turn(self, caller: Actor, once: Once) -> Turn:
+    def request_context(self, caller: Actor, once: IdempotencyKey) -> RequestContext:
         """This request, in a transaction that it shares with others."""
-        return Turn(caller, self._cause, once)
+        return RequestContext(caller, self._cause, once)
 
-    async def together(self, handle: Handle[Q, R], request: Q) -> R:
+    async def group_commit(self, handle: Handle[Q, R], request: Q) -> R:
         """Handled in one transaction with whatever else comes at this moment. Raises what refuses this request."""
-        return await self._database.together(handle).ask(request)
+        return await self._database.group_commit(handle).submit(request)
 
     @asynccontextmanager
-    async def transaction(self, caller: Actor, once: Once | None = None) -> AsyncIterator[Transaction[Any]]:
+    async def transaction(self, caller: Actor, once: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
         async with self._database.transaction(caller, self._cause, once) as tx:
             yield tx
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:
+    async def read_only(self) -> AsyncIterator[ReadSession]:
         """For what concerns no single person."""
-        async with self._database.reading() as reader:
+        async with self._database.read_only() as reader:
             yield reader
 
     @asynccontextmanager
-    async def viewing(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
+    async def audited_read(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
         """For reading what concerns a person: the view is audited."""
         async with self._database.transaction(caller, self._cause) as tx:
             yield tx
@@ -114,5 +114,5 @@ async def unit_of_work(request: Request) -> UnitOfWork:
 
 
 IfMatch = Annotated[int, Depends(if_match)]
-IdempotencyKey = Annotated[Once, Depends(once)]
+IdempotencyHeader = Annotated[IdempotencyKey, Depends(idempotency_key)]
 Unit = Annotated[UnitOfWork, Depends(unit_of_work)]

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 Reading = Callable[[Request], Awaitable[Any]]
 
 
-class Direct(APIRoute):
+class FastRoute(APIRoute):
     """A router's `route_class`; routes that take anything else are left to the framework."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.gauges import read_gauges
 from shared.persistence.transaction import Transaction
 from shared.web.problems import problem_response
@@ -27,7 +27,7 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
         try:
             async with request.app.state.database.reading() as reader:
                 await reader.connection.fetchval("SELECT 1")
-        except INFRASTRUCTURE:
+        except INFRASTRUCTURE_ERRORS:
             return problem_response(503, "not-ready", "The database does not answer.", "Wait; it is tried again at every request.")
         return Response(b'{"status":"ready"}', media_type="application/json")
 

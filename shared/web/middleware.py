@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _TIMEOUT_SECONDS = 30.0
 
 
-class Observed:
+class ObservabilityMiddleware:
     """Continues the caller's trace or begins one; every answer carries it, every log line names it.
 
     No exception leaves it: whoever stands outside would log its text, which may quote what a person told.
@@ -62,7 +62,7 @@ class Observed:
         log.info("request.answered", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
 
 
-class Timed:
+class TimeoutMiddleware:
     """Ends requests that take over `within` seconds; paths ending in one of `unlimited` (streams, uploads) take what they need."""
 
     def __init__(self, app: ASGIApp, unlimited: Sequence[str] = (), within: float = _TIMEOUT_SECONDS) -> None:
@@ -88,7 +88,7 @@ class Timed:
             await unavailable("This took too long.")(scope, receive, send)
 
 
-class Sized:
+class BodySizeMiddleware:
     """The framework would write plain text over every answer to a body that is too large; here the problem itself is the answer."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -11,7 +11,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.kernel.errors import VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
-from shared.web.dependencies import KEY_LENGTH, ScopeCheck, if_match, once
+from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.problems import MEDIA_TYPE, Problem
 
 Codes = Mapping[int, tuple[str, ...]]
@@ -24,7 +24,7 @@ _SCOPE: Codes = {401: ("token-missing", "token-invalid", "token-expired"), 403: 
 _CURSOR: Codes = {400: ("cursor-malformed",)}
 _DEPENDENCIES: Mapping[object, Codes] = {
     if_match: {428: ("if-match-missing",)},
-    once: {400: ("idempotency-key-missing",), 422: (IdempotencyKeyReused.code,)},
+    idempotency_key: {400: ("idempotency-key-missing",), 422: (IdempotencyKeyReused.code,)},
 }
 _SCHEMA = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _BEARER = {"type": "http", "scheme": "bearer", "description": "A JWT; `care token` issues one for development."}
@@ -64,7 +64,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     if any(isinstance(each.call, ScopeCheck) for each in _all(route.dependant)):
         operation["security"] = [{"HTTPBearer": []}]
-    if any(each.call is once for each in _all(route.dependant)):
+    if any(each.call is idempotency_key for each in _all(route.dependant)):
         operation.setdefault("parameters", []).append(_KEY)
     responses = operation["responses"]
     codes = {int(status): _told(response) for status, response in responses.items() if int(status) >= _ERRORS}

@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from uuid import UUID
 
-from shared.web.problems import HttpRefusal
+from shared.web.problems import HttpProblem
 
 #: An instant and the id that tells apart what shares it.
-Place = tuple[datetime, UUID]
+Position = tuple[datetime, UUID]
 
 
-def cursor(instant: datetime, last: UUID) -> str:
-    return wrap(instant.isoformat(), last)
+def encode_cursor(instant: datetime, last: UUID) -> str:
+    return encode(instant.isoformat(), last)
 
 
-def place(text: str) -> Place:
+def decode_cursor(text: str) -> Position:
     """Raises HttpRefusal 400 cursor-malformed."""
-    instant, last = unwrap(text)
+    instant, last = decode(text)
     try:
         found = datetime.fromisoformat(instant)
         if found.tzinfo is None:
@@ -27,12 +27,12 @@ def place(text: str) -> Place:
         raise malformed() from problem
 
 
-def wrap(*parts: object) -> str:
+def encode(*parts: object) -> str:
     """A cursor of a list that is ordered by something else than time."""
     return urlsafe_b64encode(" ".join(map(str, parts)).encode()).decode().rstrip("=")
 
 
-def unwrap(text: str, parts: int = 2) -> list[str]:
+def decode(text: str, parts: int = 2) -> list[str]:
     """What was wrapped. Raises HttpRefusal 400 cursor-malformed."""
     try:
         found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
@@ -43,6 +43,6 @@ def unwrap(text: str, parts: int = 2) -> list[str]:
     return found
 
 
-def malformed() -> HttpRefusal:
+def malformed() -> HttpProblem:
     advice = "Send `next` of the page before, unchanged, or nothing for the first page."
-    return HttpRefusal(HTTPStatus.BAD_REQUEST, "cursor-malformed", "This is no cursor of this list.", advice)
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "cursor-malformed", "This is no cursor of this list.", advice)

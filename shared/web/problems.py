@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
-from shared.persistence.errors import CONTENTION, INFRASTRUCTURE
-from shared.persistence.idempotency import AlreadyAnswered, IdempotencyKeyReused
+from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
+from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
 
 log = structlog.get_logger()
@@ -66,7 +66,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
-class HttpRefusal(Exception):
+class HttpProblem(Exception):
     """A refusal that is about HTTP and not about care: a token, a header, a size."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, advice: str, headers: Mapping[str, str] | None = None) -> None:
@@ -104,11 +104,11 @@ def problem_response(
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _domain)
-    app.add_exception_handler(AlreadyAnswered, _already_answered)
-    app.add_exception_handler(HttpRefusal, _refused)
+    app.add_exception_handler(DuplicateRequest, _already_answered)
+    app.add_exception_handler(HttpProblem, _refused)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    for trouble in (*INFRASTRUCTURE, *CONTENTION):
+    for trouble in (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS):
         app.add_exception_handler(trouble, _unavailable)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
 
@@ -121,7 +121,7 @@ def answer_to(problem: Exception) -> Response:
         case asyncpg.DataError():
             detail, advice = "A value cannot be stored.", "Send text without NUL characters, and numbers of a usual size."
             return problem_response(422, "validation-failed", detail, advice)
-        case _ if isinstance(problem, (*INFRASTRUCTURE, *CONTENTION)):
+        case _ if isinstance(problem, (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS)):
             advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
             return unavailable("The service cannot answer now.", advice)
         case _:
@@ -133,13 +133,13 @@ async def _domain(_: Request, refusal: Exception) -> Response:
 
 
 async def _already_answered(_: Request, repeated: Exception) -> Response:
-    assert isinstance(repeated, AlreadyAnswered)  # noqa: S101  Starlette calls by type
+    assert isinstance(repeated, DuplicateRequest)  # noqa: S101  Starlette calls by type
     answer = repeated.answer
     return Response(answer.body, answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, "application/json")
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, HttpRefusal)  # noqa: S101  Starlette calls by type
+    assert isinstance(refusal, HttpProblem)  # noqa: S101  Starlette calls by type
     return problem_response(refusal.status, refusal.code, refusal.detail, refusal.advice, headers=refusal.headers)
 
 

@@ -7,30 +7,30 @@ from fastapi import Request, Response
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 
-from shared.kernel.state_table import Transitions, permitted
-from shared.persistence.idempotency import Answer, remember
+from shared.kernel.state_table import Transitions, allowed_commands
+from shared.persistence.idempotency import StoredResponse, store_response
 from shared.persistence.transaction import Transaction
 
 V = TypeVar("V")
 
 
-class View(BaseModel):
+class ResponseModel(BaseModel):
     """What a caller sees. Built from domain values, never the domain value itself."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class VersionedView(View):
+class VersionedResponse(ResponseModel):
     version: int
 
 
-class Body(BaseModel):
+class RequestModel(BaseModel):
     """What a caller sends. Unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Action(View):
+class Action(ResponseModel):
     """One thing that may be done now."""
 
     name: str
@@ -38,29 +38,29 @@ class Action(View):
     href: str
 
 
-class Page(View, Generic[V]):
+class Page(ResponseModel, Generic[V]):
     """`next` is the cursor of the following page; absent on the last."""
 
     items: list[V]
     next: str | None = None
 
 
-def answer(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(view: ResponseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(view.model_dump_json().encode(), status, _headers(view, headers), "application/json")
 
 
-def created(tx: Transaction[Any], view: View, location: str) -> Response:
+def created(tx: Transaction[Any], view: ResponseModel, location: str) -> Response:
     """201, and the same again for a repetition of the request."""
     headers = _headers(view, {"Location": location})
     body = view.model_dump_json().encode()
-    remember(tx, Answer(201, headers, body))
+    store_response(tx, StoredResponse(201, headers, body))
     return Response(body, 201, headers, "application/json")
 
 
 def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
     """The commands that a state permits, each with its address: a route is named like the command that it carries."""
     methods = {route.name: route.methods for route in iter_route_contexts(request.app.routes) if route.methods}
-    commands = [command.__name__ for table in tables for command in permitted(status, table)]
+    commands = [command.__name__ for table in tables for command in allowed_commands(status, table)]
     return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in commands]
 
 
@@ -68,6 +68,6 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
-def _headers(view: View, more: dict[str, str] | None) -> dict[str, str]:
-    tag = {"ETag": etag(view.version)} if isinstance(view, VersionedView) else {}
+def _headers(view: ResponseModel, more: dict[str, str] | None) -> dict[str, str]:
+    tag = {"ETag": etag(view.version)} if isinstance(view, VersionedResponse) else {}
     return {**tag, **(more or {})}

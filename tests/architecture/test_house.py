@@ -80,7 +80,7 @@ def test_every_function_is_annotated() -> None:
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str) -> None:
     wired = {handler.__name__ for handlers in WIRINGS[context].on_event.values() for handler in handlers}
-    wired |= {handler.__name__ for handler in WIRINGS[context].on_timer.values()}
+    wired |= {handler.__name__ for handler in WIRINGS[context].on_deadline.values()}
     elsewhere = "\n".join(source.text for source in production() if source.name.startswith((f"services/{context}/", "infra/")))
 
     idle = [name for name in _handlers(context) if name not in wired and len(re.findall(rf"\b{name}\b", elsewhere)) < 2]
@@ -92,7 +92,7 @@ def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str
 def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
     deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__ == "Due"}
 
-    assert deadlines <= {str(kind) for kind in WIRINGS[context].on_timer}
+    assert deadlines <= {str(kind) for kind in WIRINGS[context].on_deadline}
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

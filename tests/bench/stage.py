@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import asyncpg
 
-from infra.dev_stack.drain import open_work
+from infra.dev_stack.drain import pending_work
 from infra.dev_stack.local.progress import Progress, Silent, timed
-from infra.dev_stack.product import Product, running
+from infra.dev_stack.product import Product, run_product
 from infra.dev_stack.serve import token
 from tests.bench import load
 from tests.bench.load import Plan, Request, Shots
@@ -55,7 +55,7 @@ class Bench:
     async def stage(self, clock_at: datetime | None = None) -> AsyncIterator["Stage"]:
         """A product of its own for one scenario, thrown away afterwards; `clock_at` is for what happens on certain days only."""
         _allow_many_files()
-        async with running(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
+        async with run_product(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
             addresses = product.addresses
             self.servers.update({"PostgreSQL": addresses.postgres_version, "Apache Kafka": addresses.kafka_version})
             owner = await asyncpg.connect(addresses.database_url)
@@ -120,7 +120,7 @@ class Stage:
         """Waits until nothing is on its way; gives the seconds that it took."""
         began = asked = perf_counter()
         async with asyncio.timeout(_LONGEST_WAIT):
-            while await open_work(self.owner):
+            while await pending_work(self.owner):
                 await asyncio.sleep(max(0.05, 4 * (perf_counter() - asked)))  # to ask costs, too
                 asked = perf_counter()
         return perf_counter() - began

@@ -21,10 +21,10 @@ from shared.contracts.encryption import KeyRing
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
 from shared.kernel.ids import new_id
-from shared.messaging.deadline_scheduler import Beat, Timekeeper
-from shared.messaging.event_processor import Intake
+from shared.messaging.deadline_scheduler import DeadlineScheduler, SchedulerSettings
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.outbound.outbox_publisher import envelope_of
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.web.app import create_app as assemble
@@ -71,14 +71,14 @@ def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correla
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningContext:
     """What a test does with a context: calls it, hands it events, lets time pass, and reads what it published."""
 
     http: httpx.AsyncClient
     database: Database[Any]
     clock: FrozenClock
-    intake: Intake
-    timekeeper: Timekeeper
+    intake: EventProcessor
+    timekeeper: DeadlineScheduler
     keys: Keys
 
     async def deliver(self, event: Event, *, key: UUID, subject: UUID, correlation: UUID | None = None, sequence: int = 1) -> Record:
@@ -95,7 +95,7 @@ class Running:
             if due is None or due > end:
                 break
             self.clock.at = max(due, self.clock.at)
-            await self.timekeeper.act()
+            await self.timekeeper.process_due()
         self.clock.at = end
 
     async def log(self) -> list[Event]:
@@ -116,17 +116,17 @@ class Running:
 
 
 @asynccontextmanager
-async def running(
+async def run_context(
     *,
     owner_url: str,
     keys: Keys,
-    wiring: Wiring,
+    wiring: Subscriptions,
     router: APIRouter,
     policy: Any,
     now: datetime,
     unlimited: Sequence[str] = (),
     gauges: Sequence[Gauges] = (),
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningContext]:
     """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
     clock = FrozenClock(now)
     url = keys.roles.url(owner_url, wiring.context)
@@ -136,13 +136,20 @@ async def running(
         with _application(wiring, router, unlimited, gauges) as app:
             app.state = State({"database": database, "tokens": tokens_of(keys)})
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
-                yield Running(http, database, clock, Intake(database, wiring), Timekeeper(database, wiring, Beat(attempts=1)), keys)
+                yield RunningContext(
+                    http,
+                    database,
+                    clock,
+                    EventProcessor(database, wiring),
+                    DeadlineScheduler(database, wiring, SchedulerSettings(attempts=1)),
+                    keys,
+                )
     finally:
         await database.close()
 
 
 @contextmanager
-def _application(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
+def _application(wiring: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
     """Of one user at a time, who sets its state anew."""
     idle = _IDLE.setdefault((router.prefix, *unlimited, *gauges), [])
     app = idle.pop() if idle else _assembled(wiring, router, unlimited, gauges)
@@ -152,7 +159,7 @@ def _application(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], ga
         idle.append(app)
 
 
-def _assembled(wiring: Wiring, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
+def _assembled(wiring: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
     async def nowhere() -> Database[Any]:
         raise AssertionError("No server runs the application: whoever uses it opens the database and closes it.")
 

@@ -17,7 +17,7 @@ from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import new_id
-from tests.builders.context_app import Running, running
+from tests.builders.context_app import RunningContext, run_context
 
 #: A Monday morning, before the cut-off of that week's meeting.
 MONDAY = datetime(2015, 3, 2, 10, 5, tzinfo=LONDON)
@@ -28,9 +28,9 @@ QUORUM = ["gp", "social-worker", "community-nurse"]
 
 
 @asynccontextmanager
-async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[Running]:
+async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[RunningContext]:
     """The clock stands in UTC, so that time passes evenly across a clock change."""
-    async with running(
+    async with run_context(
         owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy or Policy(), now=now.astimezone(UTC)
     ) as context:
         async with context.database.transaction() as tx:
@@ -99,25 +99,25 @@ def a_lead(professional_id: str = "clch-community-nurse-1", *, has_accepted: boo
 class Patient:
     """One person on their way through the meeting, as a test drives them over HTTP."""
 
-    context: Running
+    context: RunningContext
     person_id: UUID
     referral_id: UUID
 
     @classmethod
-    async def referred(cls, context: Running, person_id: UUID | None = None, **changes: Any) -> "Patient":
+    async def referred(cls, context: RunningContext, person_id: UUID | None = None, **changes: Any) -> "Patient":
         patient = cls(context, person_id or new_id(), new_id())
         event = a_routed_case(context.clock.at, **changes)
         await context.deliver(event, key=patient.person_id, subject=patient.referral_id)
         return patient
 
     @classmethod
-    async def listed(cls, context: Running, **changes: Any) -> "Patient":
+    async def listed(cls, context: RunningContext, **changes: Any) -> "Patient":
         patient = await cls.referred(context, **changes)
         await patient.ask("screening", {"outcome": "eligible"})
         return patient
 
     @classmethod
-    async def discussed(cls, context: Running, **discussion: Any) -> "Patient":
+    async def discussed(cls, context: RunningContext, **discussion: Any) -> "Patient":
         patient = await cls.listed(context)
         await patient.discuss(**discussion)
         return patient
@@ -158,24 +158,24 @@ class Patient:
 STAFF = ("mdt:coordinate", "mdt:decide", "mdt:read")
 
 
-async def act(context: Running, path: str, version: int, body: Any = None, *, actor: str | None = None) -> httpx.Response:
+async def act(context: RunningContext, path: str, version: int, body: Any = None, *, actor: str | None = None) -> httpx.Response:
     """A command on a version: of the meeting's staff, or of a professional who answers for themselves."""
     caller = context.token("mdt:lead", actor=actor) if actor else context.token(*STAFF)
     return await context.http.post(path, json=body, headers=caller | {"If-Match": f'W/"{version}"'})
 
 
-async def read(context: Running, path: str, *, actor: str | None = None) -> Any:
+async def read(context: RunningContext, path: str, *, actor: str | None = None) -> Any:
     caller = context.token("mdt:lead", "mdt:read", actor=actor) if actor else context.token(*STAFF)
     answer = await context.http.get(path, headers=caller)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def meetings(context: Running) -> list[dict[str, Any]]:
+async def meetings(context: RunningContext) -> list[dict[str, Any]]:
     return list((await read(context, "/mdt/meetings"))["items"])
 
 
-async def hold(context: Running, meeting_id: str, attended: Sequence[str] = QUORUM) -> None:
+async def hold(context: RunningContext, meeting_id: str, attended: Sequence[str] = QUORUM) -> None:
     meeting = await read(context, f"/mdt/meetings/{meeting_id}")
     answer = await act(context, f"/mdt/meetings/{meeting_id}/held", meeting["version"], {"attended": list(attended)})
     assert answer.status_code == 200, answer.text

@@ -8,7 +8,7 @@ from services.mdt.domain import care_plan, case, lead, meeting
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Case
 from services.mdt.domain.lead import Lead
-from services.mdt.domain.meeting import Meeting, Place, Slot
+from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.mdt import CrisisSection, PlanAction
@@ -35,9 +35,9 @@ def a_meeting(**changes: Any) -> Meeting:
     return Meeting(**(fields | changes))
 
 
-def a_place(**changes: Any) -> Place:
+def a_place(**changes: Any) -> AgendaSlot:
     fields: dict[str, Any] = {"meeting_id": meeting.meeting_id(WEEK), "starts_at": STARTS_AT, "slot": Slot.ORDINARY}
-    return Place(**(fields | changes))
+    return AgendaSlot(**(fields | changes))
 
 
 def a_case(status: case.Status = case.Status.LISTED, **changes: Any) -> Case:

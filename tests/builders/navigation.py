@@ -23,7 +23,7 @@ from shared.contracts.navigation import TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.context_app import Running, running
+from tests.builders.context_app import RunningContext, run_context
 
 #: The Wednesday of Mr Dale's meeting (domain.md §3.4).
 WEDNESDAY = date(2015, 3, 4)
@@ -173,7 +173,7 @@ def mr_dales_record(**changes: Any) -> PersonRecordRecorded:
 class Navigation:
     """Navigation on the real database, and everybody who calls it."""
 
-    context: Running
+    context: RunningContext
     sequences: dict[UUID, int] = field(default_factory=dict)
     callers: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
 
@@ -255,7 +255,7 @@ class Navigation:
 @asynccontextmanager
 async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, policy: Policy = POLICY) -> AsyncIterator[Navigation]:
     """With nobody registered, on the Wednesday of the meeting at 14:00."""
-    async with running(
+    async with run_context(
         owner_url=owner_url,
         keys=keys,
         wiring=subscriptions.WIRING,

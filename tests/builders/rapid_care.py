@@ -21,7 +21,7 @@ from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import Skill
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.context_app import Running, running
+from tests.builders.context_app import RunningContext, run_context
 
 #: Mr Dale's Sunday (domain.md §3.4).
 SUNDAY = date(2015, 3, 15)
@@ -151,7 +151,7 @@ STEPS: dict[Status, tuple[str, dict[str, Any]]] = {
 class RapidCare:
     """The coordinator's and the clinicians' screens, over HTTP."""
 
-    context: Running
+    context: RunningContext
 
     @property
     def staff(self) -> dict[str, str]:
@@ -210,7 +210,7 @@ class RapidCare:
 
 @asynccontextmanager
 async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCare]:
-    async with running(
+    async with run_context(
         owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now, gauges=[observe_clocks]
     ) as context:
         yield RapidCare(context)

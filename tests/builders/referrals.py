@@ -28,14 +28,14 @@ from services.referrals.commands import (
 from services.referrals.domain import Policy, closure, deadlines, routing, triage
 from services.referrals.domain.directory import Need, Practice, Serves, Service
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Due, Occurrence, Referral, Status, live_deadline
+from services.referrals.domain.referral import Due, Occurrence, Referral, Status, current_deadline
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
-from tests.builders.context_app import Running, running
+from tests.builders.context_app import RunningContext, run_context
 
 #: Synthetic numbers: valid, and never given to anybody.
 DALE, SOMEBODY_ELSE = "9990548609", "9434765919"
@@ -44,17 +44,19 @@ MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
 
 
 @asynccontextmanager
-async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["Desk"]:
+async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["ReferralsClient"]:
     policy = policy or Policy()
-    async with running(owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now) as context:
-        yield Desk(context)
+    async with run_context(
+        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now
+    ) as context:
+        yield ReferralsClient(context)
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReferralsClient:
     """The Community Point of Access as its callers use it: a GP of the practice W07 unless said otherwise, and the triager."""
 
-    context: Running
+    context: RunningContext
 
     @property
     def triager(self) -> dict[str, str]:
@@ -226,7 +228,7 @@ def a_referral(status: Status = Status.IDENTIFIED, **changes: Any) -> Referral:
         "version": 1,
     }
     referral = Referral(**(fields | changes))
-    return referral if live_deadline(referral) is None or referral.due_at else _with_due(referral)
+    return referral if current_deadline(referral) is None or referral.due_at else _with_due(referral)
 
 
 def a_service(code: str = "district-nursing", **changes: Any) -> Service:
@@ -266,15 +268,15 @@ def moves(
         RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
         AnswerInformation: lambda it: triage.answer_information(it, now),
         AcceptReferral: lambda it: routing.accept(it, now, policy),
-        ReturnReferral: lambda it: routing.give_back(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
+        ReturnReferral: lambda it: routing.return_referral(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
         CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now),
         CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
-        Due.TRIAGE: lambda it: deadlines.remind(it, Due.TRIAGE, now, policy),
-        Due.ACKNOWLEDGEMENT: lambda it: deadlines.remind(it, Due.ACKNOWLEDGEMENT, now, policy),
-        Due.OUTCOME: lambda it: deadlines.remind(it, Due.OUTCOME, now, policy),
+        Due.TRIAGE: lambda it: deadlines.mark_overdue(it, Due.TRIAGE, now, policy),
+        Due.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, Due.ACKNOWLEDGEMENT, now, policy),
+        Due.OUTCOME: lambda it: deadlines.mark_overdue(it, Due.OUTCOME, now, policy),
     }
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.risk import Earlier, Finding, Risk, Score, Status, assess, level_of, rule_version
+from services.mdt.domain.risk import Finding, Risk, Score, ScoreHistory, Status, assess, level_of, rule_version
 from shared.contracts.codes import RiskLevel
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
@@ -26,11 +26,11 @@ def a_score(ratio: str = "9.80", **changes: Any) -> Score:
     return Score(**(fields | changes))
 
 
-def scored_before(ratio: str, **changes: Any) -> Earlier:
+def scored_before(ratio: str, **changes: Any) -> ScoreHistory:
     """One earlier score, inside the window."""
     level = level_of(Decimal(ratio), POLICY)
     fields: dict[str, Any] = {"newest_on": date(2015, 2, 1), "level": level, "lowest_ratio": Decimal(ratio), "lowest_level": level}
-    return Earlier(**(fields | changes))
+    return ScoreHistory(**(fields | changes))
 
 
 def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
@@ -48,6 +48,6 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
     return Risk(**(fields | changes))
 
 
-def assessed(score: Score, earlier: Earlier | None = None, known: Risk | None = None) -> Decision[Risk] | None:
-    finding = Finding(score, earlier or Earlier(), known)
+def assessed(score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None) -> Decision[Risk] | None:
+    finding = Finding(score, earlier or ScoreHistory(), known)
     return assess(finding, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

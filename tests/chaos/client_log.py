@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from shared.messaging.shutdown import end
+from shared.messaging.shutdown import cancel_and_wait
 
 
 class AnswerLog:
@@ -53,4 +53,4 @@ async def answer_log(path: Path) -> AsyncIterator[AnswerLog]:
         try:
             yield log
         finally:
-            await end(keeping)
+            await cancel_and_wait(keeping)

@@ -14,12 +14,12 @@ from random import Random
 from typing import Any
 
 from shared.kernel.ids import new_id
-from shared.messaging.shutdown import end
+from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos import workload
-from tests.chaos.http_client import MISTAKES, Answer, Asking
+from tests.chaos.http_client import MISTAKES, ChaosClient, Reply
 from tests.chaos.meeting import hold_meetings
-from tests.chaos.referral_sender import Referring
-from tests.chaos.workload import Elsewhere, Step
+from tests.chaos.referral_sender import ReferralSender
+from tests.chaos.workload import FollowUp, Step
 
 _PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 _MOST_AT_ONCE = 800
@@ -31,8 +31,8 @@ _RECENT = 500
 class Clients:
     """All that asks the API: who refers, who carries on, who only reads, and the weekly meeting."""
 
-    asking: Asking
-    referring: Referring
+    asking: ChaosClient
+    referring: ReferralSender
     random: Random
     _open: set[asyncio.Task[None]] = field(default_factory=set)
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
@@ -61,7 +61,7 @@ class Clients:
         await asyncio.gather(*(self._begin(per_second * share, act) for share, act in flows))
         while self._open:
             await asyncio.wait(list(self._open))
-        await end(meetings)
+        await cancel_and_wait(meetings)
         self._end(meetings)
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Clients:
                 tag = await self._act(f"{chosen.elsewhere.collection}/{arrived.body['id']}", _filled(step, arrived.body, random), tag)
         self.asking.told.finished += 1
 
-    async def _refer(self, random: Random) -> Answer:
+    async def _refer(self, random: Random) -> Reply:
         body, key, draw = workload.referral(random), str(new_id()), random.uniform(0, 100)
         times = 2 if draw < workload.TWICE_AT_ONCE else 1
         made, *_ = await asyncio.gather(*(self.referring.until_made(body, key) for _ in range(times)))
@@ -138,13 +138,13 @@ class Clients:
             if seen.status == HTTPStatus.OK and seen.body["status"] != step.of:
                 return tag
 
-    async def _arrived(self, there: Elsewhere, receipt: Mapping[str, Any]) -> Answer | None:
+    async def _arrived(self, there: FollowUp, receipt: Mapping[str, Any]) -> Reply | None:
         """What came of it there, when the event has come; None when it takes too long, or the service is closed at this hour."""
         for attempt in range(_ARRIVES_WITHIN):
             found = await self.asking.ask("GET", there.caller, f"{there.collection}?{there.found_by.format(**receipt)}")
             if found.status == HTTPStatus.OK and found.body["items"]:
                 (item, *_) = found.body["items"]
-                return Answer(HTTPStatus.OK, item, f'W/"{item["version"]}"')
+                return Reply(HTTPStatus.OK, item, f'W/"{item["version"]}"')
             await asyncio.sleep(min(0.3 * (attempt + 1), _LONGEST_PAUSE))
             if self._is_over:
                 break

@@ -12,17 +12,17 @@ from time import monotonic
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.local.supervisor import Supervisor
 from shared.contracts.envelope import Record
 from tests.builders.context_app import secrets_of
 from tests.chaos.control import PROGRAMS
 from tests.chaos.poison_records import poison, put
-from tests.chaos.schedule import Strike
-from tests.chaos.stack import Ground
+from tests.chaos.schedule import Fault
+from tests.chaos.stack import StackUnderTest
 
 #: Says how many it struck.
-Fault = Callable[["Theatre", Strike], Awaitable[int]]
+Injection = Callable[["FaultInjector", Fault], Awaitable[int]]
 _LOOK = 0.02
 _PASSES_WITHIN = 15.0
 _HALF_AN_HOUR, _HOUR = 1800, 3600
@@ -31,10 +31,10 @@ _NEXT_MEETING = "SELECT cut_off_at, starts_at FROM mdt.meeting WHERE status = 's
 _STEP = "UPDATE {context}.clock_shift SET shift = shift + make_interval(secs => $1)"
 
 
-class Theatre:
+class FaultInjector:
     """The ground, and what was put on its topics: all of its keys, and the records that Kafka still holds for certain."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: StackUnderTest) -> None:
         self.ground = ground
         self.poisoned: list[bytes] = []
         self.certain: list[Record] = []
@@ -85,15 +85,15 @@ class Theatre:
             await self.ground.ready(program)
 
 
-async def _kill_a_process(theatre: Theatre, strike: Strike) -> int:
+async def _kill_a_process(theatre: FaultInjector, strike: Fault) -> int:
     return theatre.kill(strike.target)
 
 
-async def _kill_three(theatre: Theatre, strike: Strike) -> int:
+async def _kill_three(theatre: FaultInjector, strike: Fault) -> int:
     return sum(theatre.kill(program) for program in Random(strike.number).sample(PROGRAMS, 3))
 
 
-async def _kill_at_a_point(theatre: Theatre, strike: Strike) -> int:
+async def _kill_at_a_point(theatre: FaultInjector, strike: Fault) -> int:
     """Armed for one of the next passages; when nobody comes by, nobody dies."""
     program, _, point = strike.target.partition(": ")
     control = theatre.ground.control
@@ -108,36 +108,36 @@ async def _kill_at_a_point(theatre: Theatre, strike: Strike) -> int:
     return int(died)
 
 
-async def _kill_a_session(theatre: Theatre, strike: Strike) -> int:
+async def _kill_a_session(theatre: FaultInjector, strike: Fault) -> int:
     """PostgreSQL then ends all sessions and recovers, as after a crash."""
     return _send(_one_of(theatre.ground.sessions(), strike), signal.SIGKILL)
 
 
-async def _kill_postgres(theatre: Theatre, _: Strike) -> int:
+async def _kill_postgres(theatre: FaultInjector, _: Fault) -> int:
     return _send(theatre.ground.postgres.pid, signal.SIGKILL)
 
 
-async def _kill_the_broker(theatre: Theatre, _: Strike) -> int:
+async def _kill_the_broker(theatre: FaultInjector, _: Fault) -> int:
     return _send(theatre.ground.kafka.pid, signal.SIGKILL)
 
 
-async def _stop_a_process(theatre: Theatre, strike: Strike) -> int:
+async def _stop_a_process(theatre: FaultInjector, strike: Fault) -> int:
     return await _stopped(theatre.ground.pid(strike.target), strike.seconds)
 
 
-async def _stop_a_session(theatre: Theatre, strike: Strike) -> int:
+async def _stop_a_session(theatre: FaultInjector, strike: Fault) -> int:
     return await _stopped(_one_of(theatre.ground.sessions(), strike), strike.seconds)
 
 
-async def _stop_postgres(theatre: Theatre, strike: Strike) -> int:
+async def _stop_postgres(theatre: FaultInjector, strike: Fault) -> int:
     return await _stopped(theatre.ground.postgres.pid, strike.seconds)
 
 
-async def _stop_the_broker(theatre: Theatre, strike: Strike) -> int:
+async def _stop_the_broker(theatre: FaultInjector, strike: Fault) -> int:
     return await _stopped(theatre.ground.kafka.pid, strike.seconds)
 
 
-async def _latency(theatre: Theatre, strike: Strike) -> int:
+async def _latency(theatre: FaultInjector, strike: Fault) -> int:
     weather = theatre.ground.links[strike.target].weather
     weather.delay = 0.02 + strike.number % 10 / 100
     await asyncio.sleep(strike.seconds)
@@ -145,12 +145,12 @@ async def _latency(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _reset(theatre: Theatre, strike: Strike) -> int:
+async def _reset(theatre: FaultInjector, strike: Fault) -> int:
     theatre.ground.links[strike.target].reset()
     return 1
 
 
-async def _half_open(theatre: Theatre, strike: Strike) -> int:
+async def _half_open(theatre: FaultInjector, strike: Fault) -> int:
     deaf = theatre.ground.links[strike.target].deafen()
     await asyncio.sleep(strike.seconds)
     for pair in deaf:
@@ -158,7 +158,7 @@ async def _half_open(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _black_hole(theatre: Theatre, strike: Strike) -> int:
+async def _black_hole(theatre: FaultInjector, strike: Fault) -> int:
     link = theatre.ground.links[strike.target]
     link.stall(is_stalled=True)
     await asyncio.sleep(strike.seconds)
@@ -166,12 +166,12 @@ async def _black_hole(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _cut(theatre: Theatre, strike: Strike) -> int:
+async def _cut(theatre: FaultInjector, strike: Fault) -> int:
     theatre.ground.links[strike.target].cut_after(strike.number % 4000)
     return 1
 
 
-async def shut(theatre: Theatre, strike: Strike) -> int:
+async def shut(theatre: FaultInjector, strike: Fault) -> int:
     link = theatre.ground.links[strike.target]
     link.weather.is_shut = True
     link.reset()
@@ -180,12 +180,12 @@ async def shut(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _wipe(theatre: Theatre, _: Strike) -> int:
+async def _wipe(theatre: FaultInjector, _: Fault) -> int:
     await theatre.wipe()
     return 1
 
 
-async def _fill_the_disk(theatre: Theatre, strike: Strike) -> int:
+async def _fill_the_disk(theatre: FaultInjector, strike: Fault) -> int:
     disk = theatre.ground.disks[strike.target]
     if disk is None:
         return 0
@@ -197,7 +197,7 @@ async def _fill_the_disk(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _step_the_clock(theatre: Theatre, strike: Strike) -> int:
+async def _step_the_clock(theatre: FaultInjector, strike: Fault) -> int:
     await theatre.step_clock(_HOUR)
     await asyncio.sleep(strike.seconds)
     if strike.target == "forth and back":
@@ -205,7 +205,7 @@ async def _step_the_clock(theatre: Theatre, strike: Strike) -> int:
     return 1
 
 
-async def _let_days_go_by(theatre: Theatre, strike: Strike) -> int:
+async def _let_days_go_by(theatre: FaultInjector, strike: Fault) -> int:
     """To the closing of the next agenda, and to its meeting; every deadline in between is due at once."""
     owner = await asyncpg.connect(theatre.ground.place.addresses.database_url, timeout=10)
     try:
@@ -213,18 +213,18 @@ async def _let_days_go_by(theatre: Theatre, strike: Strike) -> int:
         if coming is None:
             return 0
         for instant in coming:
-            await jump(owner, instant + _A_MINUTE)
+            await set_clock(owner, instant + _A_MINUTE)
             await asyncio.sleep(strike.seconds)
     finally:
         await owner.close()
     return 1
 
 
-async def _poison(theatre: Theatre, strike: Strike) -> int:
+async def _poison(theatre: FaultInjector, strike: Fault) -> int:
     return await theatre.poison(strike.number)
 
 
-async def _upgrade(theatre: Theatre, _: Strike) -> int:
+async def _upgrade(theatre: FaultInjector, _: Fault) -> int:
     """Who reads goes before who writes, and back the other way round; each alone, while the others work."""
     for order, release in ((PROGRAMS[::-1], 1), (PROGRAMS, 0), (PROGRAMS[::-1], 1)):
         for program in order:
@@ -232,7 +232,7 @@ async def _upgrade(theatre: Theatre, _: Strike) -> int:
     return 1
 
 
-FAULTS: Mapping[str, Fault] = {
+FAULTS: Mapping[str, Injection] = {
     "kill a process": _kill_a_process,
     "kill three processes at once": _kill_three,
     "kill at a point": _kill_at_a_point,
@@ -276,5 +276,5 @@ def _send(pid: int | None, number: signal.Signals) -> int:
     return 0
 
 
-def _one_of(pids: list[int], strike: Strike) -> int | None:
+def _one_of(pids: list[int], strike: Fault) -> int | None:
     return sorted(pids)[strike.number % len(pids)] if pids else None

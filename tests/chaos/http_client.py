@@ -16,7 +16,7 @@ MISTAKES = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDE
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """`status` is None when there was none."""
 
     status: int | None
@@ -24,7 +24,7 @@ class Answer:
     etag: str = ""
 
 
-_NONE = Answer(None)
+_NONE = Reply(None)
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ChaosClient:
     """`http` speaks to the API at `url`, as the callers of `tokens`."""
 
     url: str
@@ -55,16 +55,16 @@ class Asking:
     http: aiohttp.ClientSession
     told: Told = field(default_factory=Told)
 
-    async def ask(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    async def ask(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         sent = {"Authorization": f"Bearer {self.tokens[caller]}", "Content-Type": "application/json", **(headers or {})}
         try:
             async with self.http.request(method, self.url + path, data=body, headers=sent, timeout=_PATIENCE) as answer:
                 self.told.statuses[str(answer.status)] += 1
                 content = json.loads(await answer.read() or b"{}")
-                return Answer(answer.status, content, answer.headers.get("ETag", ""))
+                return Reply(answer.status, content, answer.headers.get("ETag", ""))
         except (aiohttp.ClientError, TimeoutError, ValueError):
             self.told.statuses["none"] += 1
             return _NONE
 
-    def note_mistake(self, what: str, answer: Answer) -> None:
+    def note_mistake(self, what: str, answer: Reply) -> None:
         self.told.surprises[f"{what} refused: {answer.status} {answer.body.get('code')}"] += 1

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from starlette.types import Message, Receive, Scope, Send
 
 from infra.dev_stack.gateway import Gateway
-from shared.messaging.deadline_scheduler import Timekeeper
-from shared.messaging.event_processor import Intake
+from shared.messaging.deadline_scheduler import DeadlineScheduler
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.transaction import Transaction
 
@@ -66,9 +66,9 @@ def wrap_worker(passed: Passed) -> ExitStack:
     _wrap(ports, AIOKafkaProducer, "send_batch", before=lambda *_: passed("relay before send"))
     _wrap(ports, Relay, "_forget", before=lambda *given: when(given[-1], "relay after send, before delete"))
     _wrap(ports, Relay, "_forget", after=lambda _, *given: when(given[-1], "relay after delete"))
-    _wrap(ports, Intake, "apply", before=lambda *_: passed("worker after acknowledging"))  # what came before
-    _wrap(ports, Intake, "apply", after=lambda *_: passed("worker after commit, before acknowledging"))
-    _wrap(ports, Timekeeper, "act", after=lambda settled, *_: when(settled, "timekeeper after commit"))
+    _wrap(ports, EventProcessor, "apply", before=lambda *_: passed("worker after acknowledging"))  # what came before
+    _wrap(ports, EventProcessor, "apply", after=lambda *_: passed("worker after commit, before acknowledging"))
+    _wrap(ports, DeadlineScheduler, "act", after=lambda settled, *_: when(settled, "timekeeper after commit"))
     return ports
 
 

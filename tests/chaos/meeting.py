@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from tests.builders.mdt import QUORUM, a_discussion, an_action
-from tests.chaos.http_client import MISTAKES, Answer, Asking
+from tests.chaos.http_client import MISTAKES, ChaosClient, Reply
 
 _COORDINATOR = "mdt-coordinator"
 _LOOK_SECONDS, _AT_ONCE = 3.0, 8
@@ -21,7 +21,7 @@ _ACTIONS: Sequence[Mapping[str, str]] = ({}, {"kind": "personal-budget-advice"},
 _NOT_YET, _HAS_LEAD = "meeting-not-begun", "lead-already-active"
 
 
-async def hold_meetings(asking: Asking) -> None:
+async def hold_meetings(asking: ChaosClient) -> None:
     """Until cancelled; first those of the days before, then the next."""
     while True:
         diary = await asking.ask("GET", _COORDINATOR, "/mdt/meetings?limit=5")
@@ -35,7 +35,7 @@ async def hold_meetings(asking: Asking) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _held(asking: Asking, meeting: Mapping[str, Any]) -> bool:
+async def _held(asking: ChaosClient, meeting: Mapping[str, Any]) -> bool:
     held = await _change(asking, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
     if held.status in MISTAKES and held.body.get("code") != _NOT_YET:
         asking.note_mistake("meeting", held)
@@ -44,7 +44,7 @@ async def _held(asking: Asking, meeting: Mapping[str, Any]) -> bool:
     return held.status == HTTPStatus.OK
 
 
-async def _discuss_all(asking: Asking, meeting: Mapping[str, Any]) -> None:
+async def _discuss_all(asking: ChaosClient, meeting: Mapping[str, Any]) -> None:
     """Whoever stands on the agenda now; who is left, and who comes later, at the next look."""
     agenda = await asking.ask("GET", _COORDINATOR, f"/mdt/meetings/{meeting['id']}/agenda")
     if agenda.status != HTTPStatus.OK:
@@ -54,7 +54,7 @@ async def _discuss_all(asking: Asking, meeting: Mapping[str, Any]) -> None:
     await asyncio.gather(*(_discuss(asking, meeting["id"], item["case"], decided, gate) for item in agenda.body["items"]))
 
 
-async def _discuss(asking: Asking, meeting: str, case: Mapping[str, Any], decided: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
+async def _discuss(asking: ChaosClient, meeting: str, case: Mapping[str, Any], decided: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
     path = f"/mdt/cases/{case['id']}/discussion"
     async with gate:
         done = await _change(asking, path, case["version"], decided)
@@ -66,5 +66,5 @@ async def _discuss(asking: Asking, meeting: str, case: Mapping[str, Any], decide
         asking.told.discussed[case["id"]] = (meeting, done.body["version"])
 
 
-async def _change(asking: Asking, path: str, version: int, body: Mapping[str, Any]) -> Answer:
+async def _change(asking: ChaosClient, path: str, version: int, body: Mapping[str, Any]) -> Reply:
     return await asking.ask("POST", _COORDINATOR, path, json.dumps(body).encode(), {"If-Match": f'W/"{version}"'})

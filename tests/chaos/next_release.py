@@ -15,7 +15,7 @@ from shared.contracts.codes import Urgency
 from shared.contracts.event import Event, Instant
 from shared.contracts.referrals import ReferralTriaged
 from shared.kernel.decision import Decision, Fact
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.transaction import Transaction
 from tests.chaos.kill_points import replace_port
 
@@ -36,13 +36,13 @@ def install() -> None:
     """Makes this process one of the next release."""
     vars(registry)["MODULES"] = (*registry.MODULES, sys.modules[__name__])
     registry.registry.cache_clear()
-    save = Aggregates.save
+    save = Repository.save
 
     @wraps(save)
-    async def saving(self: Aggregates[Any], tx: Transaction[Any], decision: Decision[Any]) -> Any:
+    async def saving(self: Repository[Any], tx: Transaction[Any], decision: Decision[Any]) -> Any:
         return await save(self, tx, replace(decision, events=_beside(decision.events)))
 
-    replace_port(ExitStack(), Aggregates, "save", saving)
+    replace_port(ExitStack(), Repository, "save", saving)
 
 
 def _beside(events: Sequence[Fact]) -> list[Fact]:

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from shared.contracts.envelope import Record, type_of
 from shared.contracts.registry import event_type
 from shared.kernel.ids import new_id
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.deployment_secrets import Secrets
 from tests.builders.context_app import arrived
 from tests.builders.rapid_care import a_routed_referral, at, mr_dale
@@ -35,7 +35,7 @@ def poison(secrets: Secrets) -> list[Record]:
     ]
 
 
-def must_park(wiring: Wiring, record: Record) -> bool:
+def must_park(wiring: Subscriptions, record: Record) -> bool:
     """Whether the context meets it: it reads the topic, and cannot see that the record is of a type that it passes over."""
     contract = event_type(type_of(record))
     return record.topic in wiring.topics and (contract is None or contract in wiring.on_event)

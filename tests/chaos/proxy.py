@@ -19,7 +19,7 @@ _ABORTED = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
-class Weather:
+class NetworkState:
     """What is wrong now: seconds that every byte is late; whether nothing moves; whether nobody gets through."""
 
     delay: float = 0.0
@@ -31,7 +31,7 @@ class Link:
     """Everything that goes from `at`, once it is open, to `to`."""
 
     def __init__(self, to: Address) -> None:
-        self.to, self.weather = to, Weather()
+        self.to, self.weather = to, NetworkState()
         self.at: Address | None = None
         self.pairs: set[Pair] = set()
         self._server: asyncio.Server | None = None

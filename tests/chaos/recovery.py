@@ -27,7 +27,7 @@ _LISTENERS = ("rapid_care", "mdt", "navigation")
 
 
 @dataclass(slots=True)
-class Buoy:
+class Probe:
     """An event that is followed: when it was committed, sent, and applied where."""
 
     id: UUID
@@ -55,7 +55,7 @@ class Watch:
 
     def __init__(self, database_url: str, answered_at: list[tuple[float, float]]) -> None:
         self._url, self._answered = database_url, answered_at
-        self.buoys: list[Buoy] = []
+        self.buoys: list[Probe] = []
         self.backlog: list[tuple[float, int]] = []
 
     async def run(self) -> None:
@@ -102,9 +102,9 @@ class Watch:
 
     def _note(self, row: asyncpg.Record) -> None:
         if not self.buoys or self.buoys[-1].id != row["id"]:
-            self.buoys.append(Buoy(row["id"], row["seq"], monotonic() - row["age"]))
+            self.buoys.append(Probe(row["id"], row["seq"], monotonic() - row["age"]))
 
-    async def _look(self, owner: "asyncpg.Connection[asyncpg.Record]", buoys: list[Buoy]) -> None:
+    async def _look(self, owner: "asyncpg.Connection[asyncpg.Record]", buoys: list[Probe]) -> None:
         unsent = {row["seq"] for row in await owner.fetch(_UNSENT, [buoy.seq for buoy in buoys])}
         for buoy in buoys:
             if buoy.sent is None and buoy.seq not in unsent:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos.client_log import AnswerLog
-from tests.chaos.http_client import Answer, Asking
+from tests.chaos.http_client import ChaosClient, Reply
 
 _PAUSE, _LONGEST_PAUSE = 0.1, 3.0
 _ONE, _MANY = "/referrals", "/referrals/batch"
@@ -21,12 +21,12 @@ _TOLD = ("reference", "received_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Referring:
-    asking: Asking
+class ReferralSender:
+    asking: ChaosClient
     log: AnswerLog
     random: Random
 
-    async def until_made(self, body: bytes, key: str) -> Answer:
+    async def until_made(self, body: bytes, key: str) -> Reply:
         """Gives the receipt."""
         loop, times = asyncio.get_running_loop(), 0
         while True:
@@ -39,7 +39,7 @@ class Referring:
                 self.asking.note_mistake("referral", answer)
             await self._rest(times := times + 1)
 
-    async def once(self, body: bytes, key: str) -> Answer:
+    async def once(self, body: bytes, key: str) -> Reply:
         answer = await self.asking.ask("POST", "gp", _ONE, body, {"Idempotency-Key": key})
         await self._note(key, _digest(_ONE, body), answer.status, answer.body)
         return answer
@@ -60,7 +60,7 @@ class Referring:
         )
         for item in items:
             if _is_strange(item["status"]):
-                self.asking.note_mistake("referral in a batch", Answer(item["status"], item["problem"]))
+                self.asking.note_mistake("referral in a batch", Reply(item["status"], item["problem"]))
         if len(items) != count:
             self.asking.told.surprises[f"a batch of {count} was answered with {len(items)}"] += 1
         return len(items) == count and all(item["status"] == HTTPStatus.CREATED for item in items)

@@ -16,26 +16,26 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from infra.dev_stack.drain import open_work
-from infra.dev_stack.product import Place
+from infra.dev_stack.drain import pending_work
+from infra.dev_stack.product import ProvisionedStack
 from infra.dev_stack.serve import CALLERS, token
 from infra.errors import StackError
 from infra.operations.replay import list_parked, replay_records
 from infra.operations.verify.broker import connected
-from infra.operations.verify.deliveries import look
+from infra.operations.verify.deliveries import snapshot_kafka
 from infra.operations.verify.verdict import Verdict
 from infra.wiring import WIRINGS
-from shared.messaging.shutdown import end
+from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos import results
 from tests.chaos.client_log import answer_log
 from tests.chaos.clients import Clients
-from tests.chaos.faults import FAULTS, Theatre, shut
-from tests.chaos.http_client import Asking, Told
+from tests.chaos.faults import FAULTS, FaultInjector, shut
+from tests.chaos.http_client import ChaosClient, Told
 from tests.chaos.recovery import Recovery, Watch
-from tests.chaos.referral_sender import Referring
+from tests.chaos.referral_sender import ReferralSender
 from tests.chaos.results import Struck
 from tests.chaos.run_checks import judged, undone, unkept, unparked
-from tests.chaos.schedule import BY_NAME, Strike, one_of_each, storm
+from tests.chaos.schedule import BY_NAME, Fault, one_of_each, storm
 from tests.chaos.stack import ground
 
 _CALM, _WARM_UP = 1.0, 5.0
@@ -65,7 +65,7 @@ class Plan:
 class Course:
     """What happened so far."""
 
-    theatre: Theatre
+    theatre: FaultInjector
     watch: Watch
     out: Console
     struck: list[Struck] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Course:
     replayed: Counter[str] = field(default_factory=Counter)
     _one_dear: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def alone(self, strike: Strike) -> None:
+    async def alone(self, strike: Fault) -> None:
         """Strikes, and waits until everything works again."""
         struck = await self._do(strike)
         recovery = await self.watch.recovered(struck.ended)
@@ -85,7 +85,7 @@ class Course:
         self.out.print(f"{strike.kind} ({strike.target}) {struck.count or 'missed'}: {figures}", highlight=False)
         await asyncio.sleep(_CALM)
 
-    async def in_the_storm(self, strike: Strike, begun: float) -> None:
+    async def in_the_storm(self, strike: Fault, begun: float) -> None:
         await asyncio.sleep(max(0.0, begun + (strike.moment or 0.0) - monotonic()))
         if BY_NAME[strike.kind].is_dear:
             async with self._one_dear:
@@ -93,7 +93,7 @@ class Course:
         else:
             self.struck.append(await self._do(strike))
 
-    async def _do(self, strike: Strike) -> Struck:
+    async def _do(self, strike: Fault) -> Struck:
         count = 0
         try:
             count = await FAULTS[strike.kind](self.theatre, strike)
@@ -111,10 +111,10 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
         tokens = {caller: token(there.place.keys, caller) for caller in CALLERS}
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         async with aiohttp.ClientSession(connector=connector) as http, answer_log(log) as answers:
-            asking = Asking(there.url, tokens, http)
-            clients = Clients(asking, Referring(asking, answers, Random(plan.seed)), Random(plan.seed))
+            asking = ChaosClient(there.url, tokens, http)
+            clients = Clients(asking, ReferralSender(asking, answers, Random(plan.seed)), Random(plan.seed))
             watch = Watch(there.place.addresses.database_url, asking.told.answered_at)
-            course = Course(Theatre(there), watch, out)
+            course = Course(FaultInjector(there), watch, out)
             loaded = await _under_load(plan, clients, course)
         caught_up = await _quiet(there.place, course)
         verdict = await judged(there.place, log, set(course.theatre.poisoned), out)
@@ -135,7 +135,7 @@ async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
     clients.stop()
     await load
     loaded = monotonic() - begun
-    await end(poisoning, watching)
+    await cancel_and_wait(poisoning, watching)
     course.struck = [each if each.is_alone else _with_recovery(each, course.watch) for each in course.struck]
     return loaded
 
@@ -158,7 +158,7 @@ async def _befall(plan: Plan, course: Course, clients: Clients) -> None:
 async def _outage(plan: Plan, course: Course, clients: Clients) -> None:
     """Nobody reaches Kafka, and intake goes on; then how quickly the backlog drains, compared with the intake meanwhile."""
     before, begun = clients.asking.told.acknowledged, monotonic()
-    await shut(course.theatre, Strike(None, "outage", "kafka", plan.outage, 1))
+    await shut(course.theatre, Fault(None, "outage", "kafka", plan.outage, 1))
     back = monotonic()
     waiting = max((count for at, count in course.watch.backlog if at >= begun), default=0)
     intake = (clients.asking.told.acknowledged - before) / (back - begun)
@@ -185,21 +185,21 @@ async def _poison(course: Course) -> None:
         await asyncio.sleep(_POISON_EVERY)
         number += 1
         with suppress(Exception):
-            await asyncio.wait_for(FAULTS["unreadable and raising records"](course.theatre, Strike(None, "", "kafka", 0, number)), 10)
+            await asyncio.wait_for(FAULTS["unreadable and raising records"](course.theatre, Fault(None, "", "kafka", 0, number)), 10)
 
 
 def _with_recovery(struck: Struck, watch: Watch) -> Struck:
     return Struck(struck.kind, struck.target, struck.count, struck.ended, is_alone=False, recovery=watch.recovery(struck.ended))
 
 
-async def _untrue(place: Place, told: Told, course: Course) -> dict[str, int]:
+async def _untrue(place: ProvisionedStack, told: Told, course: Course) -> dict[str, int]:
     """What was acknowledged and is not so, and poison that somebody passed over, by what it is."""
     url = place.addresses.database_url
     kept = await unkept(url, told.meetings, told.discussed)
     return kept | await undone(url, told.acted) | await unparked(place, course.theatre.certain)
 
 
-async def _quiet(place: Place, course: Course) -> float:
+async def _quiet(place: ProvisionedStack, course: Course) -> float:
     """Waits until nothing is on its way, as an operator who replays what was parked and is not poison. How much that was is counted."""
     begun = monotonic()
     owner = await asyncpg.connect(place.addresses.database_url)
@@ -217,17 +217,17 @@ async def _quiet(place: Place, course: Course) -> float:
     return monotonic() - begun
 
 
-async def _unfinished(owner: "asyncpg.Connection[asyncpg.Record]", place: Place) -> dict[str, int]:
+async def _unfinished(owner: "asyncpg.Connection[asyncpg.Record]", place: ProvisionedStack) -> dict[str, int]:
     """Poison stands in no log: that it waits to be read and parked is known to Kafka alone."""
-    work = {name: count for name, count in (await open_work(owner)).items() if not name.endswith("parked")}
+    work = {name: count for name, count in (await pending_work(owner)).items() if not name.endswith("parked")}
     try:
         async with connected(place.addresses.kafka_bootstrap, place.layout.prefix) as broker:
-            return work | {f"{context} not read": count for context, count in (await look(broker)).unread.items()}
+            return work | {f"{context} not read": count for context, count in (await snapshot_kafka(broker)).unread.items()}
     except (KafkaError, StackError):  # a broker that was struck last takes its time
         return work | {"brokers that do not answer": 1}
 
 
-async def _replay(place: Place, course: Course) -> None:
+async def _replay(place: ProvisionedStack, course: Course) -> None:
     poisoned = set(course.theatre.poisoned)
     for context in WIRINGS:
         parked, _ = await list_parked(context, place.name)

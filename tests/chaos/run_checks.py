@@ -9,10 +9,10 @@ from pathlib import Path
 import asyncpg
 from rich.console import Console
 
-from infra.dev_stack.product import Place
+from infra.dev_stack.product import ProvisionedStack
 from infra.operations.replay import list_parked
-from infra.operations.verify.report import Terms, verify
-from infra.operations.verify.verdict import Verdict, tell
+from infra.operations.verify.report import Options, verify
+from infra.operations.verify.verdict import Verdict, print_verdict
 from infra.wiring import WIRINGS
 from shared.contracts.envelope import Record
 from tests.chaos.poison_records import must_park
@@ -48,7 +48,7 @@ async def undone(owner_url: str, acted: Mapping[str, int]) -> dict[str, int]:
         await owner.close()
 
 
-async def unparked(place: Place, certain: Collection[Record]) -> dict[str, int]:
+async def unparked(place: ProvisionedStack, certain: Collection[Record]) -> dict[str, int]:
     """How many records that nobody can apply, and that Kafka holds, were parked by fewer contexts than read them."""
     found = {}
     for context, wiring in WIRINGS.items():
@@ -74,14 +74,14 @@ def _columns(told: Collection[tuple[str, int]]) -> tuple[list[str], list[int]]:
     return [meeting for meeting, _ in told], [version for _, version in told]
 
 
-async def judged(place: Place, log: Path, poisoned: Collection[bytes], out: Console) -> Verdict:
+async def judged(place: ProvisionedStack, log: Path, poisoned: Collection[bytes], out: Console) -> Verdict:
     parked = 0
     for context in WIRINGS:
         records, _ = await list_parked(context, place.name)
         ours = sum(each.record.key in poisoned for each in records)
         out.print(f"Parked in {context}: {len(records)}, of which the harness put {ours} there.", highlight=False)
         parked += ours
-    terms = Terms(parked=parked, log=log, strangers=frozenset(poisoned))
+    terms = Options(parked=parked, log=log, strangers=frozenset(poisoned))
     verdict = await verify(place.addresses.database_url, place.addresses.kafka_bootstrap, prefix=place.layout.prefix, terms=terms)
-    tell(out, verdict)
+    print_verdict(out, verdict)
     return verdict

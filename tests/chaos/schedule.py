@@ -57,7 +57,7 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class Fault:
     """`moment` is seconds after the storm began; None for one that is waited for, before it. `number` decides the rest."""
 
     moment: float | None
@@ -67,17 +67,17 @@ class Strike:
     number: int
 
 
-def one_of_each(seed: int, only: str = "", *, everywhere: bool = False) -> list[Strike]:
+def one_of_each(seed: int, only: str = "", *, everywhere: bool = False) -> list[Fault]:
     """Every kind, once or at every server that it may strike, and at each point: each alone, so that its recovery is its own."""
     random = Random(f"alone {seed}")
     strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind, everywhere=everywhere)]
     return [strike for strike in strikes if _is_meant(strike, only)]
 
 
-def storm(seed: int, seconds: float, only: str = "") -> list[Strike]:
+def storm(seed: int, seconds: float, only: str = "") -> list[Fault]:
     """In order of their moments, over each other."""
     random = Random(f"storm {seed}")
-    strikes: list[Strike] = []
+    strikes: list[Fault] = []
     for kind in KINDS:
         often = kind.per_ten_minutes * seconds / _WINDOW
         times = int(often) + (random.random() < often % 1)
@@ -87,7 +87,7 @@ def storm(seed: int, seconds: float, only: str = "") -> list[Strike]:
     return sorted(chosen, key=lambda strike: strike.moment or 0.0)
 
 
-def _is_meant(strike: Strike, only: str) -> bool:
+def _is_meant(strike: Fault, only: str) -> bool:
     return any(part in strike.kind for part in only.split(","))
 
 
@@ -100,5 +100,5 @@ def _alone(random: Random, kind: Kind, *, everywhere: bool) -> Iterable[str]:
     return [random.choice(kind.targets)]
 
 
-def _strike(random: Random, kind: Kind, moment: float | None, target: str) -> Strike:
-    return Strike(moment, kind.name, target, round(random.uniform(*kind.seconds), 1), random.randrange(1, 2**16))
+def _strike(random: Random, kind: Kind, moment: float | None, target: str) -> Fault:
+    return Fault(moment, kind.name, target, round(random.uniform(*kind.seconds), 1), random.randrange(1, 2**16))

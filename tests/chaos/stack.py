@@ -16,10 +16,10 @@ from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
 from infra.demo.story_dates import day
-from infra.deploy.topic_recovery import establish
+from infra.deploy.topic_recovery import ensure_topics
 from infra.dev_stack.local import fork_server
 from infra.dev_stack.local.kafka import LocalKafka
-from infra.dev_stack.local.kafka_settings import SideDoor
+from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.ports import HOST, free_ports
 from infra.dev_stack.local.postgres import LocalPostgres
@@ -27,10 +27,10 @@ from infra.dev_stack.local.progress import Silent
 from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.local.watchdog import keep
-from infra.dev_stack.product import Place, prepared
+from infra.dev_stack.product import ProvisionedStack, provision
 from infra.dev_stack.readiness import until_ready
-from infra.dev_stack.stack_state import Whereabouts, announced
-from shared.messaging.shutdown import end
+from infra.dev_stack.stack_state import Endpoints, publish_endpoints
+from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos.control import VARIABLE, WORKERS, Control
 from tests.chaos.disk import Disk, own_disk
 from tests.chaos.proxy import Link
@@ -42,10 +42,10 @@ _LONG_AGENDA = '{"capacity": 200}'
 
 
 @dataclass(slots=True)
-class Ground:
+class StackUnderTest:
     """`disks` holds those that this machine allows."""
 
-    place: Place
+    place: ProvisionedStack
     url: str
     kafka: LocalKafka
     postgres: LocalPostgres
@@ -72,7 +72,7 @@ class Ground:
 
     async def stop_keeping(self, *names: str) -> None:
         for name in names or tuple(self._keeping):
-            await end(self._keeping.pop(name))
+            await cancel_and_wait(self._keeping.pop(name))
 
     async def wipe(self) -> None:
         """As the runbook says: a new broker at the same address, and the topics."""
@@ -85,7 +85,7 @@ class Ground:
 
     async def _establish(self) -> None:
         """What `care up` does when its broker is back."""
-        await establish(self.kafka.bootstrap, self.place.addresses.database_url, self.place.layout)
+        await ensure_topics(self.kafka.bootstrap, self.place.addresses.database_url, self.place.layout)
 
     async def ready(self, program: str, within: float = 60) -> None:
         """Returns when this worker says that it is. Raises TimeoutError."""
@@ -95,27 +95,27 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(name: str) -> AsyncIterator[Ground]:
+async def ground(name: str) -> AsyncIterator[StackUnderTest]:
     """Everything stands and is ready."""
     fork_server.prepare(["tests.chaos.programs", "infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])
     async with AsyncExitStack() as exits:
         folder = exits.enter_context(_own_folder())
         disks = _own_disks(exits, folder, name)
-        side = SideDoor(*free_ports(2))
-        place = await exits.enter_async_context(prepared(name, ephemeral=True, clock_at=day(1, "08:30"), side=side))
+        side = ExtraListener(*free_ports(2))
+        place = await exits.enter_async_context(provision(name, ephemeral=True, clock_at=day(1, "08:30"), side=side))
         kafka, postgres = place.stack.kafka, place.stack.postgres
         if not (isinstance(kafka, LocalKafka) and postgres):
             raise TypeError("chaos needs PostgreSQL and Apache Kafka of its own")
         links, reached = await _proxied(exits, place, side, folder)
         port, *rest = free_ports(1 + len(WORKERS))
         ports = {"api": port, **dict(zip(WORKERS, rest, strict=True))}
-        there = Ground(place, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
+        there = StackUnderTest(place, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
         there.supervisor = Supervisor(_programs(there, reached), stack_folders(name).root / "logs", fork_server.start, longest_pause=0.25)
         exits.callback(_keep_logs, stack_folders(name).root / "logs", name)
         await exits.enter_async_context(there.supervisor)
         workers = {context: f"http://{HOST}:{ports[context]}" for context in CONTEXTS}
         await until_ready(there.url, workers, there.supervisor, within=_READY_WITHIN)
-        exits.enter_context(announced(name, Whereabouts(there.url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        exits.enter_context(publish_endpoints(name, Endpoints(there.url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
         there.keep()
         exits.push_async_callback(there.stop_keeping)
         yield there
@@ -141,7 +141,9 @@ def _own_disks(exits: AsyncExitStack, folder: Path, name: str) -> dict[str, Disk
     return disks
 
 
-async def _proxied(exits: AsyncExitStack, place: Place, side: SideDoor, folder: Path) -> tuple[dict[str, Link], StackAddresses]:
+async def _proxied(
+    exits: AsyncExitStack, place: ProvisionedStack, side: ExtraListener, folder: Path
+) -> tuple[dict[str, Link], StackAddresses]:
     """The links, and where the servers are for those that go through them."""
     database = make_url(place.addresses.database_url)
     sockets = folder / "sockets"
@@ -155,13 +157,13 @@ async def _proxied(exits: AsyncExitStack, place: Place, side: SideDoor, folder: 
     return links, replace(place.addresses, database_url=through, kafka_bootstrap=f"{HOST}:{side.told}")
 
 
-def _programs(there: Ground, reached: StackAddresses) -> list[Program]:
+def _programs(there: StackUnderTest, reached: StackAddresses) -> list[Program]:
     told = {**there.place.environment(reached), "MDT_POLICY": _LONG_AGENDA, VARIABLE: str(there.control.path)}
     api = Program("api", ["tests.chaos.programs:api", HOST, str(there.ports["api"])], told)
     return [api, *(Program(name, ["tests.chaos.programs:worker", name], _of_worker(there, name, told)) for name in WORKERS)]
 
 
-def _of_worker(there: Ground, name: str, told: Mapping[str, str]) -> dict[str, str]:
+def _of_worker(there: StackUnderTest, name: str, told: Mapping[str, str]) -> dict[str, str]:
     context = WORKERS[name]
     return {**told, f"{context.upper()}_METRICS_PORT": str(there.ports[name]), "CARE_INSTANCE": name.partition("-")[2] or "1"}
 

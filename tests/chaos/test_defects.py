@@ -11,7 +11,7 @@ from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.topics import Layout
 from tests.chaos.defects.stack import Ground
 from tests.chaos.defects.table import DEFECTS, Defect
@@ -26,7 +26,7 @@ async def ground(own_url: str, addresses: StackAddresses, keys: Keys, tmp_path: 
     await topics.create(addresses.kafka_bootstrap, declarations(), Layout(prefix=prefix, partitions=1))
     owner = await asyncpg.connect(own_url)
     try:
-        yield Ground(own_url, owner, Kafka(addresses.kafka_bootstrap, prefix), keys, tmp_path)
+        yield Ground(own_url, owner, KafkaSettings(addresses.kafka_bootstrap, prefix), keys, tmp_path)
     finally:
         await owner.close()
 

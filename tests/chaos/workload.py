@@ -20,7 +20,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class FollowUp:
     """What comes of a referral in another context: how it is found there by what the receipt says, and what is done to it."""
 
     caller: str
@@ -35,7 +35,7 @@ class Journey:
 
     share: int
     steps: tuple[Step, ...] = ()
-    elsewhere: Elsewhere | None = None
+    elsewhere: FollowUp | None = None
 
 
 #: Of a hundred referrals: sent twice at once; sent again later, when others have come in between; so often as a batch of retries.
@@ -73,8 +73,8 @@ _SCREENED = Step("mdt-coordinator", "screening", {"outcome": "eligible"}, "refer
 _WITHDRAWN = Step("gp", "cancellation", {"reason": "declined-by-person"}, "received")
 
 
-def _visit(*steps: Step) -> Elsewhere:
-    return Elsewhere("rapid-care", "/rapid-care/responses", "referral_id={id}&status=waiting", steps)
+def _visit(*steps: Step) -> FollowUp:
+    return FollowUp("rapid-care", "/rapid-care/responses", "referral_id={id}&status=waiting", steps)
 
 
 JOURNEYS: Mapping[str, Journey] = {
@@ -83,7 +83,7 @@ JOURNEYS: Mapping[str, Journey] = {
     "advice": Journey(6, _ADVICE),
     "navigator": Journey(6, _NAVIGATOR),
     "meeting": Journey(1, _MEETING),
-    "on an agenda": Journey(3, _MEETING, Elsewhere("mdt-coordinator", "/mdt/cases", "person_id={person_id}", (_SCREENED,))),
+    "on an agenda": Journey(3, _MEETING, FollowUp("mdt-coordinator", "/mdt/cases", "person_id={person_id}", (_SCREENED,))),
     "visit asked for": Journey(6, _VISIT),
     "visit accepted": Journey(2, _VISIT, _visit(*_TO_THE_END[:1])),
     "visit made": Journey(4, _VISIT, _visit(*_TO_THE_END)),

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from infra.dev_stack.local.stack import StackAddresses
-from tests.journeys.story_run import Lived, lived
+from tests.journeys.story_run import StoryRun, lived
 
 
 @pytest.fixture(scope="package")
-async def story() -> AsyncIterator[Lived]:
+async def story() -> AsyncIterator[StoryRun]:
     """Its servers end with the folder: they would only take time from the tests that follow."""
     async with lived("plain", {}) as told:
         yield told

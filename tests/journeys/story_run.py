@@ -18,14 +18,14 @@ from infra.demo.observe import Flowed, Observer
 from infra.demo.story import CHAPTERS
 from infra.demo.story_dates import day
 from infra.demo.world import Call, World
-from infra.dev_stack.product import running
+from infra.dev_stack.product import run_product
 from tests.timeouts import LONGEST_WAIT
 
 Disaster = Callable[[World], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Lived:
+class StoryRun:
     """The world after the story, and every event and every call of it."""
 
     world: World
@@ -42,17 +42,17 @@ class Lived:
 
 
 @asynccontextmanager
-async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[Lived]:
+async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[StoryRun]:
     """Plays every chapter; a disaster strikes after the chapter that it is named for, before anything has settled."""
     async with (
-        running(f"journey-{name}-{os.getpid()}", ephemeral=True, clock_at=day(-31, "09:00")) as product,
+        run_product(f"journey-{name}-{os.getpid()}", ephemeral=True, clock_at=day(-31, "09:00")) as product,
         httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
     ):
         owner = await asyncpg.connect(product.addresses.database_url)
         try:
             world = World(product, http, owner)
             await _play(world, disasters)
-            yield Lived(world, await Observer(owner).look(), list(world.calls))
+            yield StoryRun(world, await Observer(owner).look(), list(world.calls))
         finally:
             await owner.close()
 

@@ -15,7 +15,7 @@ from infra.demo.assertions import faults
 from infra.demo.expected import ANSWERS, EXPECTED
 from infra.demo.observe import Flowed
 from tests.architecture.sources import ROOT
-from tests.journeys.story_run import Lived
+from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -23,7 +23,7 @@ _AT_RISK, _CONFIRMED = "rapid-care.response.at-risk.v1", "rapid-care.response.av
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-async def test_an_event_too_many_or_too_few_is_a_fault(story: Lived, kind: str) -> None:
+async def test_an_event_too_many_or_too_few_is_a_fault(story: StoryRun, kind: str) -> None:
     one = next((event for event in story.events if event.type == kind), replace(story.events[0], type=kind))
     fewer = [event for event in story.events if event is not one]
 
@@ -34,13 +34,13 @@ async def test_an_event_too_many_or_too_few_is_a_fault(story: Lived, kind: str) 
 @pytest.mark.parametrize(
     ("kind", "by"), [(_AT_RISK, timedelta(minutes=1)), (_CONFIRMED, timedelta(days=-1)), (_CONFIRMED, timedelta(days=1))]
 )
-async def test_an_event_at_another_time_is_a_fault(story: Lived, kind: str, by: timedelta) -> None:
+async def test_an_event_at_another_time_is_a_fault(story: StoryRun, kind: str, by: timedelta) -> None:
     assert faults(_moved(story.events, kind, by), story.world.seen) != []
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("said", ["something else", None])
-async def test_another_answer_is_a_fault(story: Lived, name: str, said: str | None) -> None:
+async def test_another_answer_is_a_fault(story: StoryRun, name: str, said: str | None) -> None:
     assert faults(story.events, {**story.world.seen, name: said}) == [f"{name} was {said}, not {ANSWERS[name]}"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from infra.demo.story import NHS_NUMBER
 from infra.demo.world import Call, Caller
 from shared.clock import LONDON
-from tests.journeys.story_run import Lived
+from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -31,13 +31,13 @@ _SOMEBODY_UNSTEADY = {
 }
 
 
-async def test_six_weeks_happen_as_the_documents_tell_them(story: Lived) -> None:
+async def test_six_weeks_happen_as_the_documents_tell_them(story: StoryRun) -> None:
     """Every count, every time, every answer that §3.4 fixes: infra/demo/expected.py."""
     assert story.faults == []
 
 
 @pytest.mark.acceptance("AC1")
-async def test_he_told_his_story_once_and_every_service_shows_it(story: Lived) -> None:
+async def test_he_told_his_story_once_and_every_service_shows_it(story: StoryRun) -> None:
     person = story.world.ids["person"]
     screens = {
         "rapid-care": await story.world.caller("rapid-care").get(f"/rapid-care/people/{person}/story"),
@@ -52,7 +52,7 @@ async def test_he_told_his_story_once_and_every_service_shows_it(story: Lived) -
 
 
 @pytest.mark.acceptance("AC2")
-async def test_he_has_exactly_one_contact(story: Lived) -> None:
+async def test_he_has_exactly_one_contact(story: StoryRun) -> None:
     moments = ("thirty days before", "after the meeting", "at the end")
 
     assert [story.world.seen[f"contact {moment}"] for moment in moments] == ["gp-W07", "clch-community-nurse-1", "clch-community-nurse-1"]
@@ -60,7 +60,7 @@ async def test_he_has_exactly_one_contact(story: Lived) -> None:
 
 
 @pytest.mark.acceptance("AC3")
-async def test_the_referrers_had_nothing_more_to_do_after_one_call(story: Lived) -> None:
+async def test_the_referrers_had_nothing_more_to_do_after_one_call(story: StoryRun) -> None:
     """The GP referred, his system repeated it, and then he only looked; Louise made one telephone call."""
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
     told = [event.type for event in story.events].count("referrals.referral.information-requested.v1")
@@ -73,7 +73,7 @@ async def test_the_referrers_had_nothing_more_to_do_after_one_call(story: Lived)
 
 
 @pytest.mark.acceptance("AC4")
-async def test_no_door_is_the_wrong_one(story: Lived) -> None:
+async def test_no_door_is_the_wrong_one(story: StoryRun) -> None:
     """The falls clinic cannot help somebody sent to it and gives them back; they are sent on, and the GP looks under the same reference."""
     world, keys = story.world, story.world.product.keys
     gp, access = world.caller("gp"), world.caller("point-of-access")
@@ -91,7 +91,7 @@ async def test_no_door_is_the_wrong_one(story: Lived) -> None:
 
 
 @pytest.mark.acceptance("AC5")
-async def test_the_times_that_suit_him_stand_on_every_task(story: Lived) -> None:
+async def test_the_times_that_suit_him_stand_on_every_task(story: StoryRun) -> None:
     tasks = await story.world.caller("clch-navigator-1").get(f"/navigation/people/{story.world.ids['person']}/tasks")
 
     assert tasks["items"]
@@ -99,7 +99,7 @@ async def test_the_times_that_suit_him_stand_on_every_task(story: Lived) -> None
 
 
 @pytest.mark.acceptance("AC6")
-async def test_one_timeline_holds_what_every_service_did(story: Lived) -> None:
+async def test_one_timeline_holds_what_every_service_did(story: StoryRun) -> None:
     kinds = [entry["type"] for entry in story.world.seen["timeline"]]
 
     assert {kind.partition(".")[0] for kind in kinds} == {"referrals", "rapid-care", "mdt", "navigation"}
@@ -109,7 +109,7 @@ async def test_one_timeline_holds_what_every_service_did(story: Lived) -> None:
 
 
 @pytest.mark.acceptance("AC7")
-async def test_no_plan_was_ever_without_a_lead(story: Lived) -> None:
+async def test_no_plan_was_ever_without_a_lead(story: StoryRun) -> None:
     agreed, activated = story.of("mdt.care-plan.agreed.v1")[0], story.of("mdt.lead.activated.v1")[0]
 
     assert activated.committed_at == agreed.committed_at
@@ -117,14 +117,14 @@ async def test_no_plan_was_ever_without_a_lead(story: Lived) -> None:
 
 
 @pytest.mark.acceptance("AC8")
-async def test_the_crisis_ended_with_somebody_who_carries_on(story: Lived) -> None:
+async def test_the_crisis_ended_with_somebody_who_carries_on(story: StoryRun) -> None:
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
     assert response["stepped_down_to"] == "integrated-locality-team"
 
 
 @pytest.mark.acceptance("AC9")
-async def test_a_sunday_evening_was_no_obstacle(story: Lived) -> None:
+async def test_a_sunday_evening_was_no_obstacle(story: StoryRun) -> None:
     """The two hours ran from the call and not from Monday, somebody came, and care began the same night (T2, T5)."""
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
     begins = {item["kind"]: _instant(item["starts_at"]).astimezone(LONDON) for item in response["package"]}
@@ -136,7 +136,7 @@ async def test_a_sunday_evening_was_no_obstacle(story: Lived) -> None:
 
 
 @pytest.mark.acceptance("AC10")
-async def test_the_plan_says_what_matters_to_him_and_he_agreed_to_it(story: Lived) -> None:
+async def test_the_plan_says_what_matters_to_him_and_he_agreed_to_it(story: StoryRun) -> None:
     plan = await story.world.caller("mdt-coordinator").get(f"/mdt/people/{story.world.ids['person']}/care-plan")
 
     assert plan["in_force"]["joint_plan"]["what_matters"] == "To stay at home with Sally."
@@ -144,7 +144,7 @@ async def test_the_plan_says_what_matters_to_him_and_he_agreed_to_it(story: Live
 
 
 @pytest.mark.acceptance("AC11")
-async def test_every_service_of_his_package_has_a_directory_entry(story: Lived) -> None:
+async def test_every_service_of_his_package_has_a_directory_entry(story: StoryRun) -> None:
     directory = await story.world.caller("point-of-access").get("/referrals/directory")
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
@@ -152,20 +152,20 @@ async def test_every_service_of_his_package_has_a_directory_entry(story: Lived) 
 
 
 @pytest.mark.acceptance("AC12")
-async def test_every_action_has_one_owner_and_a_due_day(story: Lived) -> None:
+async def test_every_action_has_one_owner_and_a_due_day(story: StoryRun) -> None:
     plan = await story.world.caller("mdt-coordinator").get(f"/mdt/people/{story.world.ids['person']}/care-plan")
 
     assert plan["in_force"]["actions"]
     assert all(action["owner_role"] and action["due_on"] for action in plan["in_force"]["actions"])
 
 
-async def test_his_gp_sees_how_it_ended_under_the_reference_of_the_first_day(story: Lived) -> None:
+async def test_his_gp_sees_how_it_ended_under_the_reference_of_the_first_day(story: StoryRun) -> None:
     referral = story.world.seen["referral"]
 
     assert (referral["reference"], referral["status"], referral["outcome"]) == (story.world.seen["reference"], "closed", "care-plan-agreed")
 
 
-async def test_the_avoided_admission_is_counted_once_and_confirmed(story: Lived) -> None:
+async def test_the_avoided_admission_is_counted_once_and_confirmed(story: StoryRun) -> None:
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
     assert response["benefit_pounds"] == 2004

@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from infra.demo.story_dates import day
-from infra.dev_stack.drain import settle
-from infra.dev_stack.product import Product, running
+from infra.dev_stack.drain import wait_until_drained
+from infra.dev_stack.product import Product, run_product
 from infra.dev_stack.serve import CALLERS, token
 
 README = Path(__file__).parents[2] / "README.md"
@@ -32,7 +32,7 @@ async def owner(product: Product) -> AsyncIterator["asyncpg.Connection[asyncpg.R
 @pytest.fixture
 async def product(given_servers: None) -> AsyncIterator[Product]:  # noqa: ARG001 - must come first
     """As `make up` serves it, on a Monday morning, when Rapid Care is open."""
-    async with running(f"readme-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as served:
+    async with run_product(f"readme-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as served:
         yield served
 
 
@@ -50,7 +50,7 @@ async def test_the_walk_through_the_api_gives_what_the_readme_shows(
         out, err = await run.communicate()
         assert run.returncode == 0, err.decode()
         assert _differs(json.loads(shown), json.loads(out)) is None, out.decode()
-        await settle(owner)
+        await wait_until_drained(owner)
         known += "".join(line + "\n" for line in script.splitlines() if re.match(r"[A-Z]+=", line))
 
     assert len(steps) == 6

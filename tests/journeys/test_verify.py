@@ -21,14 +21,14 @@ from infra.operations.verify.broker import connected
 from infra.operations.verify.check import judge
 from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.comparison import compare
-from infra.operations.verify.deliveries import deliveries, look
+from infra.operations.verify.deliveries import deliveries, snapshot_kafka
 from infra.operations.verify.finding import Finding
 from infra.operations.verify.progress import silent
 from infra.operations.verify.report import verify
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.persistence.retention import KEEP
-from tests.journeys.story_run import Lived
+from shared.persistence.retention import DEFAULT_RETENTION
+from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -88,7 +88,7 @@ _BROKEN_LOG = {
 }
 
 
-async def test_after_the_story_everything_holds(story: Lived) -> None:
+async def test_after_the_story_everything_holds(story: StoryRun) -> None:
     addresses = story.world.product.addresses
     verdict = await verify(addresses.database_url, addresses.kafka_bootstrap)
     assert verdict.broken == []
@@ -101,7 +101,7 @@ def test_every_check_is_broken_below() -> None:
 
 
 @pytest.mark.parametrize("sentence", _BROKEN)
-async def test_a_check_finds_what_is_broken(story: Lived, sentence: str) -> None:
+async def test_a_check_finds_what_is_broken(story: StoryRun, sentence: str) -> None:
     (check,) = [each for each in CHECKS if each.sentence == sentence]
     async with _undone(story) as owner:
         assert (await judge(owner, check)).holds
@@ -112,37 +112,37 @@ async def test_a_check_finds_what_is_broken(story: Lived, sentence: str) -> None
 
 
 @pytest.mark.parametrize("sentence", _BROKEN_LOG)
-async def test_a_log_that_differs_from_kafka_is_found(story: Lived, sentence: str) -> None:
+async def test_a_log_that_differs_from_kafka_is_found(story: StoryRun, sentence: str) -> None:
     async with _undone(story) as owner:
         await owner.execute(_BROKEN_LOG[sentence])
         findings = await _compared(story, owner)
     assert sentence in [each.sentence for each in findings if not each.holds]
 
 
-async def test_what_is_new_since_the_first_look_is_on_its_way(story: Lived) -> None:
+async def test_what_is_new_since_the_first_look_is_on_its_way(story: StoryRun) -> None:
     """Events that came into the topics, and consumers that went on, while the databases were looked at, accuse nobody."""
     addresses = story.world.product.addresses
     async with connected(addresses.kafka_bootstrap, "") as broker:
-        looked = replace(await look(broker), ends={}, applied={context: {} for context in CONTEXTS})
+        looked = replace(await snapshot_kafka(broker), ends={}, applied={context: {} for context in CONTEXTS})
         with deliveries(looked, silent) as taken:
             async with _undone(story) as owner:
                 await owner.execute("DELETE FROM navigation.event; DELETE FROM mdt.inbox")
-                await taken.take_logs(owner, KEEP)
+                await taken.take_logs(owner, DEFAULT_RETENTION)
             await taken.take_records(broker)
             findings, lag = compare(taken)
     assert [each for each in findings if not each.holds] == []
     assert lag["mdt not applied"].count > 0
 
 
-async def test_a_record_that_is_no_event_of_ours_is_found(story: Lived) -> None:
+async def test_a_record_that_is_no_event_of_ours_is_found(story: StoryRun) -> None:
     bootstrap = story.world.product.addresses.kafka_bootstrap
     async with connected(bootstrap, "") as broker:
-        with deliveries(await look(broker), silent) as taken:
+        with deliveries(await snapshot_kafka(broker), silent) as taken:
             taken.take(Record("mdt.case", 3, 7, b"key", b"{}", ()))
             assert taken.strangers.examples == ["mdt.case 3@7 is no event of ours"]
 
 
-async def test_what_clients_were_answered_is_held_against_what_is_stored(story: Lived, tmp_path: Path) -> None:
+async def test_what_clients_were_answered_is_held_against_what_is_stored(story: StoryRun, tmp_path: Path) -> None:
     world, log = story.world, tmp_path / "answers.jsonl"
     body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
     made = await _judged_gp(world).create("/referrals", body, key="judged", **{"Content-Type": "application/json"})
@@ -175,7 +175,7 @@ async def test_what_clients_were_answered_is_held_against_what_is_stored(story: 
     assert await judged({**line, "key": "other", "status": 422, "id": None}) == [(unasked, [f"referral {made['id']}"])]
 
 
-async def test_a_scheduled_judgement_leaves_its_result_for_prometheus(story: Lived, tmp_path: Path) -> None:
+async def test_a_scheduled_judgement_leaves_its_result_for_prometheus(story: StoryRun, tmp_path: Path) -> None:
     metrics = tmp_path / "care.prom"
     await _verified(story.world.product.stack.name, "--live", "--metrics", str(metrics), "--expect-parked", "1")
     told = metrics.read_text().splitlines()
@@ -203,16 +203,16 @@ async def _verified(name: str, *options: str) -> list[tuple[str, list[str]]]:
     return broken
 
 
-async def _compared(story: Lived, owner: "asyncpg.Connection[asyncpg.Record]") -> list[Finding]:
+async def _compared(story: StoryRun, owner: "asyncpg.Connection[asyncpg.Record]") -> list[Finding]:
     async with connected(story.world.product.addresses.kafka_bootstrap, "") as broker:
-        with deliveries(await look(broker), silent) as taken:
-            await taken.take_logs(owner, KEEP)
+        with deliveries(await snapshot_kafka(broker), silent) as taken:
+            await taken.take_logs(owner, DEFAULT_RETENTION)
             await taken.take_records(broker)
             return compare(taken)[0]
 
 
 @asynccontextmanager
-async def _undone(story: Lived) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def _undone(story: StoryRun) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """What is done to the databases in this block is taken back."""
     owner = await asyncpg.connect(story.world.product.addresses.database_url)
     try:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import IO, Protocol
 
 from infra.dev_stack.local import parent_death_signal
-from infra.dev_stack.local.logs import last_words
+from infra.dev_stack.local.logs import log_tail
 from infra.errors import StackError
 
 _PAUSE = 0.03
@@ -117,9 +117,9 @@ async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], *, 
     deadline = monotonic() + _LONGEST_START
     while not await is_ready():
         if not child.is_running:
-            raise StackError(f"{name} did not start. {last_words(log)}")
+            raise StackError(f"{name} did not start. {log_tail(log)}")
         if monotonic() > deadline:
-            raise StackError(f"{name} has not become ready in {_LONGEST_START} s. {last_words(log)}")
+            raise StackError(f"{name} has not become ready in {_LONGEST_START} s. {log_tail(log)}")
         await asyncio.sleep(_PAUSE)
 
 

@@ -18,8 +18,8 @@ from infra.dev_stack.local.child import Child, run_child, start_child, until_rea
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.java import java_command
 from infra.dev_stack.local.kafka_ready import answers
-from infra.dev_stack.local.kafka_settings import SideDoor, settings_text
-from infra.dev_stack.local.logs import last_words, open_log
+from infra.dev_stack.local.kafka_settings import ExtraListener, settings_text
+from infra.dev_stack.local.logs import log_tail, open_log
 from infra.dev_stack.local.ports import HOST, free_ports
 from infra.errors import StackError
 
@@ -34,7 +34,7 @@ class LocalKafka:
     folder: Path
     jars: Sequence[Path]
     java_flags: Sequence[str] | None = None
-    side: SideDoor | None = None
+    side: ExtraListener | None = None
     _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
     _child: Child | None = field(default=None, init=False)
 
@@ -96,7 +96,7 @@ class LocalKafka:
         call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings)
         with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
-                raise StackError(f"Kafka could not make its data folder. {last_words(self.log)}")
+                raise StackError(f"Kafka could not make its data folder. {log_tail(self.log)}")
         fresh.rename(self._data)
 
     def _write_settings(self, data: Path) -> Path:

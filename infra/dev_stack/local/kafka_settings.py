@@ -39,14 +39,14 @@ _FIXED = {
 
 
 @dataclass(frozen=True, slots=True)
-class SideDoor:
+class ExtraListener:
     """A second listener whose clients are told another port: that of whatever stands between."""
 
     port: int
     told: int
 
 
-def settings_text(data: Path, *, broker_port: int, controller_port: int, side: SideDoor | None = None) -> str:
+def settings_text(data: Path, *, broker_port: int, controller_port: int, side: ExtraListener | None = None) -> str:
     broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
     placed = {
         "log.dirs": str(data),

@@ -17,7 +17,7 @@ def open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-def last_words(path: Path) -> str:
+def log_tail(path: Path) -> str:
     """How the log ends, for the sentence about a program that failed: the log itself may be gone when that is read."""
     lines = path.read_text(errors="replace").split("\n") if path.exists() else []
     return "\n".join([f"{path} ends:", *[line for line in lines if line][-_LAST_LINES:]])

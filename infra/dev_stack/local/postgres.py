@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
-from infra.dev_stack.local.logs import last_words, open_log
+from infra.dev_stack.local.logs import log_tail, open_log
 from infra.dev_stack.local.orphan_processes import end_leftovers
 from infra.dev_stack.local.paths import make_folder
 from infra.dev_stack.local.postgres_programs import Programs, installed_programs
@@ -110,7 +110,7 @@ class LocalPostgres:
         command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", *_INITDB]
         with open_log(self.log) as log:
             if not await run_child(command, output=log.fileno(), identity=programs.identity, folder=fresh):
-                raise StackError(f"PostgreSQL could not make its data folder. {last_words(self.log)}")
+                raise StackError(f"PostgreSQL could not make its data folder. {log_tail(self.log)}")
         fresh.rename(self._data)
 
     async def _run(self, programs: Programs) -> Child:

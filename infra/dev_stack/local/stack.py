@@ -15,7 +15,7 @@ from infra.dev_stack.local.brokers import Broker, choose_broker
 from infra.dev_stack.local.class_data_cache import start_learning
 from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, given_database_url, given_kafka_bootstrap
 from infra.dev_stack.local.kafka import LocalKafka
-from infra.dev_stack.local.kafka_settings import SideDoor
+from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.lock import take
 from infra.dev_stack.local.orphan_processes import end_leftovers
 from infra.dev_stack.local.paths import StackFolders, stack_folders
@@ -51,7 +51,7 @@ class Stack:
     name: str = "default"
     ephemeral: bool = False
     progress: Progress = field(default_factory=Silent)
-    side: SideDoor | None = None  # for clients of Kafka that something stands before
+    side: ExtraListener | None = None  # for clients of Kafka that something stands before
     postgres: LocalPostgres | None = field(default=None, init=False)
     kafka: Broker | None = field(default=None, init=False)
     _undo: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)

@@ -15,7 +15,7 @@ from typing import Self
 
 from infra.dev_stack.local.child import Child, start_child
 from infra.dev_stack.local.logs import open_log
-from shared.messaging.shutdown import end
+from shared.messaging.shutdown import cancel_and_wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _ALIVE_FOR_GOOD = 30.0
@@ -66,7 +66,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End all programs at the same time: politely, after `patience` seconds not."""
-        await end(*self._keepers)
+        await cancel_and_wait(*self._keepers)
         self._keepers.clear()
         await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
 

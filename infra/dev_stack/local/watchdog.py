@@ -11,7 +11,7 @@ from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.postgres import LocalPostgres
 from infra.dev_stack.local.progress import Progress
 from infra.dev_stack.local.stack import Stack
-from shared.messaging.shutdown import end
+from shared.messaging.shutdown import cancel_and_wait
 
 _PAUSE = 1
 
@@ -37,12 +37,12 @@ async def keep(server: LocalPostgres | LocalKafka, progress: Progress, is_back: 
     try:
         while True:
             await server.ended()
-            await end(after)
+            await cancel_and_wait(after)
             progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")
             if await _has_started(server, progress):
                 after = asyncio.create_task(_see_to(is_back, progress))
     finally:
-        await end(after)
+        await cancel_and_wait(after)
 
 
 async def _has_started(server: LocalPostgres | LocalKafka, progress: Progress) -> bool:

@@ -13,8 +13,8 @@ from datetime import timedelta
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.operations.verify.finding import SHOWN, Finding, together
-from shared.persistence.retention import KEEP, Keep
+from infra.operations.verify.finding import SHOWN, Finding, merge_findings
+from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 _JUDGE = "SELECT count(*) AS contradictions, coalesce((array_agg(what))[1:{shown}], ARRAY[]::text[]) AS examples FROM ({broken}) AS broken"
 #: The event of a row, as JSON; only where its topic is not encrypted.
@@ -37,8 +37,8 @@ class Check:
     contexts: Sequence[str] = CONTEXTS
 
 
-async def judge(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, keep: Keep = KEEP) -> Finding:
-    return together([await _judge_in(owner, check, context, keep) for context in check.contexts])
+async def judge(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, keep: RetentionPolicy = DEFAULT_RETENTION) -> Finding:
+    return merge_findings([await _judge_in(owner, check, context, keep) for context in check.contexts])
 
 
 def since(kept: timedelta, now: str = "now()") -> str:
@@ -46,11 +46,11 @@ def since(kept: timedelta, now: str = "now()") -> str:
     return f"({now} - interval '{max((kept - _MARGIN).total_seconds(), 0):.0f} seconds')"
 
 
-async def _judge_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str, keep: Keep) -> Finding:
+async def _judge_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str, keep: RetentionPolicy) -> Finding:
     now = _CARE_NOW.format(context=context)
     words = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
-        "applied": since(keep.applied),
-        "settled": since(keep.settled, now),
+        "applied": since(keep.inbox),
+        "settled": since(keep.fired_deadlines, now),
         "trimmed": _TRIMMED.format(context=context),
         "trimmed_anywhere": f"greatest({', '.join(_TRIMMED.format(context=each) for each in CONTEXTS)})",
     }

@@ -27,7 +27,7 @@ import asyncpg
 from infra.operations.verify.check import since
 from infra.operations.verify.finding import Finding, Tally
 from infra.operations.verify.spill import BUCKETS, Spill
-from shared.persistence.retention import KEEP, Keep
+from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 _STORED = """
 SELECT wanted.actor, wanted.key, fingerprint, status, headers ->> 'Location' AS location
@@ -50,7 +50,7 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ClientCall:
     """Everything that was heard of one key."""
 
     actor: str
@@ -96,7 +96,7 @@ class _Judgement:
     )
     unknown: int = 0
 
-    async def take(self, owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[Asked]) -> None:
+    async def take(self, owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[ClientCall]) -> None:
         stored = {(row["actor"], row["key"]): row for row in await _stored(owner, asked)}
         locations = {key: _id_of(row["location"]) for key, row in stored.items() if row["location"]}
         ids = {UUID(one) for each in asked for one in each.made} | set(locations.values())
@@ -105,7 +105,7 @@ class _Judgement:
             row, location = stored.get((each.actor, each.key)), locations.get((each.actor, each.key))
             self._judge(each, row, None if location is None else str(location), receipts)
 
-    def _judge(self, each: Asked, row: asyncpg.Record | None, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+    def _judge(self, each: ClientCall, row: asyncpg.Record | None, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.twice.checked += 1
         answers = each.made | ({location} if location else set())
         for one in answers:
@@ -121,7 +121,7 @@ class _Judgement:
         if len(answers) > 1:
             self.twice.note(each.key)
 
-    def _judge_made(self, each: Asked, row: asyncpg.Record | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+    def _judge_made(self, each: ClientCall, row: asyncpg.Record | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.lost.checked, self.altered.checked = self.lost.checked + 1, self.altered.checked + 1
         if not each.made <= receipts.keys():
             self.lost.note(each.key)
@@ -130,13 +130,13 @@ class _Judgement:
         if not is_as_sent or not all(_is_as_told(told, receipts[one]) for told in each.told for one in each.made):
             self.altered.note(each.key)
 
-    def _judge_unknown(self, each: Asked, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+    def _judge_unknown(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.torn.checked, self.unknown = self.torn.checked + 1, self.unknown + (location is None)
         if location is not None and location not in receipts:
             self.torn.note(each.key)
 
-    async def take_effects(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], keep: Keep) -> None:
-        async for row in owner.cursor(_MADE.format(kept=since(keep.answers)), actors, prefetch=_AT_ONCE):
+    async def take_effects(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], keep: RetentionPolicy) -> None:
+        async for row in owner.cursor(_MADE.format(kept=since(keep.idempotency_keys)), actors, prefetch=_AT_ONCE):
             self.done.add(row["id"].bytes, _RECENT if row["is_recent"] else _DONE)
 
     def findings(self) -> list[Finding]:
@@ -159,7 +159,7 @@ class _Judgement:
                 self.unasked.note(f"referral {UUID(bytes=identity)}")
 
 
-async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, keep: Keep = KEEP) -> list[Finding]:
+async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, keep: RetentionPolicy = DEFAULT_RETENTION) -> list[Finding]:
     """Within the snapshot; in little memory, however long the log is."""
     with TemporaryDirectory(prefix="care-verify-") as folder:
         parts, actors = _divide(log, Path(folder))
@@ -184,15 +184,15 @@ def _divide(log: Path, folder: Path) -> tuple[list[Path], set[str]]:
     return parts, actors
 
 
-def _read(part: Path) -> list[Asked]:
+def _read(part: Path) -> list[ClientCall]:
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     with part.open() as lines:
         for line in map(json.loads, lines):
             found.setdefault((line["actor"], line["key"]), []).append(line)
-    return [Asked(actor, key, heard) for (actor, key), heard in found.items()]
+    return [ClientCall(actor, key, heard) for (actor, key), heard in found.items()]
 
 
-async def _stored(owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[Asked]) -> list[asyncpg.Record]:
+async def _stored(owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[ClientCall]) -> list[asyncpg.Record]:
     return await owner.fetch(_STORED, [each.actor for each in asked], [each.key for each in asked])
 
 

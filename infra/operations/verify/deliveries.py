@@ -30,7 +30,7 @@ from shared.clock import wall_clock
 from shared.contracts.envelope import Record, Undecodable, read_envelope
 from shared.contracts.event import producer_of
 from shared.messaging.topics import TopicDeclaration
-from shared.persistence.retention import Keep
+from shared.persistence.retention import RetentionPolicy
 
 #: What is being done, how much of it, of how much; 0 when that is not known.
 Tell = Callable[[str, int, int], None]
@@ -62,7 +62,7 @@ _PARKED = "SELECT headers FROM {context}.parked"
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class KafkaSnapshot:
     """What Kafka said before the snapshot: which cluster it is, where its topics end, how far each context's consumers are."""
 
     cluster: str
@@ -79,12 +79,12 @@ class Looked:
         return sum(max(end - done[place], 0) for place, end in self.ends.items() if place[0] in topics)
 
 
-async def look(broker: Broker) -> Looked:
+async def snapshot_kafka(broker: Broker) -> KafkaSnapshot:
     """The consumers first. One that has no place yet stands where the partition begins."""
     applied = {context: await broker.applied(context) for context in CONTEXTS}
     ends, first = await broker.ends(), await broker.beginnings()
     stand = {context: {place: max(done.get(place, 0), first[place]) for place in ends} for context, done in applied.items()}
-    return Looked(await broker.cluster(), ends, stand)
+    return KafkaSnapshot(await broker.cluster(), ends, stand)
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Deliveries:
     aggregate: `numbers` of what Kafka holds, and of what is unsent.
     """
 
-    looked: Looked
+    looked: KafkaSnapshot
     tell: Tell
     sent: Spill
     committed: Spill
@@ -107,14 +107,16 @@ class Deliveries:
     began: datetime = field(default_factory=wall_clock)
     strangers: Tally = field(default_factory=lambda: Tally("I4", "nothing is in Kafka that was not committed"))
 
-    async def take_logs(self, owner: "asyncpg.Connection[asyncpg.Record]", keep: Keep, recorded_since: datetime | None = None) -> None:
+    async def take_logs(
+        self, owner: "asyncpg.Connection[asyncpg.Record]", keep: RetentionPolicy, recorded_since: datetime | None = None
+    ) -> None:
         """Within the snapshot: what was committed, what is parked, and what each context that listens has not applied."""
         for number, topic in enumerate(TOPICS):
             await self._take_log(owner, number, topic)
         for number, consumer in enumerate(CONTEXTS):
             self.parked[consumer] = {identity async for identity in _parked(owner, consumer)}
             for producer in CONTEXTS:
-                words = {"producer": producer, "consumer": consumer, "applied": since(keep.applied)}
+                words = {"producer": producer, "consumer": consumer, "applied": since(keep.inbox)}
                 asked = (_listened(consumer, producer), recorded_since or _NEVER)
                 self.listened += await owner.fetchval(_LISTENED.format(**words), *asked)
                 async for row in owner.cursor(_NOT_APPLIED.format(**words), *asked, prefetch=_AT_ONCE):
@@ -166,7 +168,7 @@ class Deliveries:
 
 
 @contextmanager
-def deliveries(looked: Looked, tell: Tell, expected: frozenset[bytes] = frozenset()) -> Iterator[Deliveries]:
+def deliveries(looked: KafkaSnapshot, tell: Tell, expected: frozenset[bytes] = frozenset()) -> Iterator[Deliveries]:
     """With room on disk, about a hundred bytes for each event, which is given back at the end."""
     layouts = {"sent": f"{_DIGEST_BYTES}sHHq", "committed": f"{_DIGEST_BYTES}sHB", "waiting": "Bd", "numbers": "HHiB"}
     with TemporaryDirectory(prefix="care-verify-") as folder, ExitStack() as files:

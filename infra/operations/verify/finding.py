@@ -46,7 +46,7 @@ def found(invariant: str, sentence: str, checked: int, broken: Sequence[str]) ->
     return Finding(invariant, sentence, checked, len(broken), tuple(broken[:SHOWN]))
 
 
-def together(findings: Sequence[Finding]) -> Finding:
+def merge_findings(findings: Sequence[Finding]) -> Finding:
     """Findings of one sentence in several contexts, as one."""
     first = findings[0]
     examples = [example for each in findings for example in each.examples]

@@ -29,7 +29,7 @@ class Verdict:
         return [each for each in self.findings if not each.holds]
 
 
-def tell(out: Console, verdict: Verdict) -> None:
+def print_verdict(out: Console, verdict: Verdict) -> None:
     table = Table("", "what must hold", "looked at", "broken", title="What the services promised")
     for each in verdict.findings:
         broken = "[green]0" if each.holds else f"[bold red]{each.contradictions}"

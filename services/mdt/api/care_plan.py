@@ -15,10 +15,10 @@ from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
 from services.mdt.queries.person import require_involved
 from shared.kernel.errors import IllegalTransition, VersionConflict
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Action, Body, actions, answer
+from shared.web.responses import Action, RequestModel, actions, json_response
 
 router = APIRouter(tags=["care plans"])
 
@@ -26,7 +26,7 @@ _READ = problems(domain.CarePlanNotFound, NotOfTheMeeting)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
 
 
-class Fulfilment(Body):
+class Fulfilment(RequestModel):
     """Which action was done."""
 
     action_id: UUID
@@ -55,25 +55,25 @@ class WholePlanView(CarePlanView):
 @router.get("/care-plans/{care_plan_id:uuid}", response_model=CarePlanView, responses=_READ)
 async def read_plan(care_plan_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One plan."""
-    async with unit.viewing(caller, care_plan_id) as tx:
+    async with unit.audited_read(caller, care_plan_id) as tx:
         plan = await queries.plan(tx, care_plan_id)
         await require_involved(tx, plan.person_id)
-    return answer(CarePlanView.model_validate(plan))
+    return json_response(CarePlanView.model_validate(plan))
 
 
 @router.get("/people/{person_id:uuid}/care-plan", response_model=WholePlanView, responses=_READ)
 async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """The person's plan with every version; the last one, when it has been closed."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         plan = await queries.plan_of_person(tx, person_id)
-        return answer(WholePlanView.of(plan, await queries.versions(tx, plan.id)))
+        return json_response(WholePlanView.of(plan, await queries.versions(tx, plan.id)))
 
 
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
 async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         plan = await queries.plan(reader, care_plan_id)
     return actions(request, plan.status, [domain.CARE_PLAN], care_plan_id=care_plan_id)
 
@@ -82,24 +82,24 @@ async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: 
 async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person says yes to what was offered."""
     async with unit.transaction(caller) as tx:
-        plan = await handlers.agree_plan(At(care_plan_id, version), tx=tx)
-    return answer(CarePlanView.model_validate(plan))
+        plan = await handlers.agree_plan(Target(care_plan_id, version), tx=tx)
+    return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/refusal", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person says no; they are asked again at the review."""
     async with unit.transaction(caller) as tx:
-        plan = await handlers.decline_plan(At(care_plan_id, version), tx=tx)
-    return answer(CarePlanView.model_validate(plan))
+        plan = await handlers.decline_plan(Target(care_plan_id, version), tx=tx)
+    return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
 async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person asks to look at the plan again: it stands on the next agenda."""
     async with unit.transaction(caller) as tx:
-        plan = await handlers.request_review(At(care_plan_id, version), tx=tx)
-    return answer(CarePlanView.model_validate(plan))
+        plan = await handlers.request_review(Target(care_plan_id, version), tx=tx)
+    return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post(
@@ -113,5 +113,5 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person's lead records that an action was done which is no navigator's task; safe to repeat."""
     async with unit.transaction(caller) as tx:
-        plan = await handlers.fulfil_action(At(care_plan_id, version), commands.FulfilAction(body.action_id), tx=tx)
-    return answer(CarePlanView.model_validate(plan))
+        plan = await handlers.fulfil_action(Target(care_plan_id, version), commands.FulfilAction(body.action_id), tx=tx)
+    return json_response(CarePlanView.model_validate(plan))

@@ -17,16 +17,16 @@ from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
 from shared.contracts.mdt import Destination
 from shared.kernel.ids import PersonId
-from shared.kernel.target import At
-from shared.web.dependencies import IdempotencyKey, IfMatch, Unit
-from shared.web.pagination import cursor, place
+from shared.kernel.target import Target
+from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit
+from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Body, Page, actions, answer, created
+from shared.web.responses import Action, Page, RequestModel, actions, created, json_response
 
 router = APIRouter(tags=["cases"])
 
 
-class CaseFound(Body):
+class CaseFound(RequestModel):
     """A person whom case finding puts before the meeting."""
 
     person_id: UUID
@@ -38,7 +38,7 @@ class CaseFound(Body):
         return commands.ReferCase(PersonId(self.person_id), self.practice_code, self.locality, self.is_urgent)
 
 
-class Screening(Body):
+class Screening(RequestModel):
     """Not eligible needs a `destination` and a `reason`. `is_urgent` corrects what the referral said."""
 
     outcome: ScreeningOutcome
@@ -51,15 +51,15 @@ class Screening(Body):
         return commands.ScreenCase(self.outcome, self.is_urgent, self.needs_mental_health, self.destination, self.reason)
 
 
-class Deferral(Body):
+class Deferral(RequestModel):
     reason: Code
 
 
-class SteppedDown(Body):
+class SteppedDown(RequestModel):
     destination: StepDown
 
 
-class Closure(Body):
+class Closure(RequestModel):
     reason: commands.CloseReason
 
 
@@ -75,26 +75,26 @@ async def list_cases(
 ) -> Page[CaseView]:
     """Cases, the oldest referral first; of one state, or of one person."""
     async with unit.transaction(caller) as tx:
-        last = place(after) if after else None
+        last = decode_cursor(after) if after else None
         found = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
         views = [CaseView.of(case, standing) for case, standing in await queries.with_standing(tx, found[:limit])]
-    following = cursor(views[-1].referred_at, views[-1].id) if len(found) > limit else None
+    following = encode_cursor(views[-1].referred_at, views[-1].id) if len(found) > limit else None
     return Page(items=views, next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotOfTheMeeting))
 async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One case, and what Table 16 says of it."""
-    async with unit.viewing(caller, case_id) as tx:
+    async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
         require_member(caller, tx.policy, case.practice_code)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotOfTheMeeting))
 async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         case = await queries.case(reader, case_id)
     return actions(request, case.status, [domain.CASE], case_id=case_id)
 
@@ -102,7 +102,7 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
 @router.post(
     "/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotOfTheMeeting)
 )
-async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Case finding puts a person before the meeting; to be found puts nobody on an agenda (G54)."""
     async with unit.transaction(caller, once) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
@@ -119,8 +119,8 @@ async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyKey,
 async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Eligible: it takes the next free place on an agenda. Not eligible: it goes where the person is helped."""
     async with unit.transaction(caller) as tx:
-        case = await handlers.screen_case(At(case_id, version), body.command(), tx=tx)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await handlers.screen_case(Target(case_id, version), body.command(), tx=tx)
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
 
 
 @router.post(
@@ -132,8 +132,8 @@ async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, versi
 async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Not this week; it keeps its priority at the next meeting."""
     async with unit.transaction(caller) as tx:
-        case = await handlers.defer_case(At(case_id, version), commands.DeferCase(body.reason), tx=tx)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await handlers.defer_case(Target(case_id, version), commands.DeferCase(body.reason), tx=tx)
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
 
 
 @router.post(
@@ -142,8 +142,8 @@ async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version
 async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The meeting is no longer needed; the plan, its reviews and the lead stay."""
     async with unit.transaction(caller) as tx:
-        case = await handlers.step_down_case(At(case_id, version), commands.StepDownCase(body.destination), tx=tx)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await handlers.step_down_case(Target(case_id, version), commands.StepDownCase(body.destination), tx=tx)
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
 
 
 @router.post(
@@ -155,5 +155,5 @@ async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, vers
 async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Case, plan and lead end together."""
     async with unit.transaction(caller) as tx:
-        case = await handlers.close_case(At(case_id, version), commands.CloseCase(body.reason), tx=tx)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await handlers.close_case(Target(case_id, version), commands.CloseCase(body.reason), tx=tx)
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))

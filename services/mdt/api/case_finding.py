@@ -19,16 +19,16 @@ from services.mdt.queries.risk import Newest, Rank
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Code
 from shared.contracts.mdt import FindingDestination
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
-from shared.web.pagination import malformed, unwrap, wrap
+from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
-from shared.web.responses import Action, Body, Page, VersionedView, actions, answer
+from shared.web.responses import Action, Page, RequestModel, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["case-finding"])
 
 
-class Screening(Body):
+class Screening(RequestModel):
     """Who goes on with this person. `locality` is needed for the meeting when nobody has recorded the person here yet."""
 
     destination: FindingDestination
@@ -39,7 +39,7 @@ class Screening(Body):
         return commands.ScreenFinding(self.destination, self.reason, self.locality)
 
 
-class FindingView(VersionedView):
+class FindingView(VersionedResponse):
     """A person whom the scores point out. Level and ratio are of the newest score, `valid_from`; `since` is when they last moved."""
 
     person_id: UUID
@@ -95,17 +95,17 @@ async def list_findings(
 @router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotOfTheMeeting))
 async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One person whom case finding pointed out."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
         require_member(caller, tx.policy, risk.practice_code)
         newest = await queries.newest_scores(tx, [person_id])
-        return answer(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
+        return json_response(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
 
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotOfTheMeeting))
 async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         risk = await queries.risk_of(reader, person_id)
     return actions(request, risk.status, [domain.RISK], person_id=person_id)
 
@@ -119,18 +119,18 @@ async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, requ
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Somebody looked: the meeting (which gets a case), the integrated locality team, navigation, the GP, or a watching brief."""
     async with unit.transaction(caller) as tx:
-        risk = await handlers.screen_finding(At(person_id, version), body.command(), tx=tx)
+        risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest = await queries.newest_scores(tx, [person_id])
-        return answer(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
+        return json_response(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
 
 
 def _cursor(risk: domain.Risk) -> str:
     rank = Rank.of(risk)
-    return wrap(int(rank.is_screened), int(rank.level), rank.ratio, rank.id)
+    return encode(int(rank.is_screened), int(rank.level), rank.ratio, rank.id)
 
 
 def _rank(text: str) -> Rank:
-    is_screened, level, ratio, last = unwrap(text, parts=4)
+    is_screened, level, ratio, last = decode(text, parts=4)
     try:
         return Rank(is_screened == "1", int(level), Decimal(ratio), UUID(last))
     except (ValueError, InvalidOperation) as problem:

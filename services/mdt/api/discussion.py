@@ -15,10 +15,10 @@ from services.mdt.domain.meeting import MeetingNotBegun, MeetingNotFound, Quorum
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
 from services.mdt.queries import case as queries
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import answer
+from shared.web.responses import json_response
 
 router = APIRouter(tags=["cases"])
 
@@ -38,5 +38,5 @@ async def discuss(case_id: UUID, body: Discussion, caller: Decider, version: IfM
     A second discussion makes the plan's next version.
     """
     async with unit.transaction(caller) as tx:
-        case = await discuss_case(At(case_id, version), body.command(), tx=tx)
-        return answer(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await discuss_case(Target(case_id, version), body.command(), tx=tx)
+        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))

@@ -25,20 +25,20 @@ from services.mdt.queries.person import require_involved
 from shared.contracts.mdt import PlanAction
 from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, VersionConflict
-from shared.kernel.target import At
-from shared.web.dependencies import IfMatch, Unit, requires
+from shared.kernel.target import Target
+from shared.web.dependencies import IfMatch, Unit, require_scopes
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, View, actions, answer
+from shared.web.responses import Action, Page, ResponseModel, actions, json_response
 
 router = APIRouter(tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
 
 #: A professional, or whoever stands in for the chair or an absent lead.
-FeedReader = Annotated[Actor, requires("mdt:lead", "mdt:coordinate")]
+FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 
 
-class NoticeView(View):
+class NoticeView(ResponseModel):
     """Something that happened to one of the professional's people. `subject` is the response, task, plan, lead or case."""
 
     id: int
@@ -59,7 +59,7 @@ class NextStepView(PlanAction):
         return cls(**action.model_dump(), is_leads_own=action.owner_role not in plan_domain.NAVIGATORS)
 
 
-class OwnPersonView(View):
+class OwnPersonView(ResponseModel):
     """One of the professional's people and what comes next: actions not yet done by due day, the review, the meeting."""
 
     lead: LeadView
@@ -99,7 +99,7 @@ async def read_notices(
 ) -> Page[NoticeView]:
     """What happened to the professional's people since the notice `after`, the oldest first."""
     require_own_feed(caller, professional_id)
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         found = await notices.feed(reader, professional_id, after=after, most=limit)
     following = str(found[-1].id) if len(found) == limit else None
     return Page(items=[NoticeView.model_validate(notice) for notice in found], next=following)
@@ -116,16 +116,16 @@ async def acknowledge(notice_id: int, caller: FeedReader, unit: Unit) -> NoticeV
 @router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound, NotOfTheMeeting))
 async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One professional as lead of one person."""
-    async with unit.viewing(caller, lead_id) as tx:
+    async with unit.audited_read(caller, lead_id) as tx:
         lead = await queries.lead(tx, lead_id)
         await require_involved(tx, lead.person_id)
-    return answer(LeadView.model_validate(lead))
+    return json_response(LeadView.model_validate(lead))
 
 
 @router.get("/people/{person_id:uuid}/leads", responses=problems(NotOfTheMeeting))
 async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[LeadView]:
     """The person's lead, and whoever was asked to take over and has not answered."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         return [LeadView.model_validate(lead) for lead in await queries.leads_of_person(tx, person_id)]
 
@@ -133,7 +133,7 @@ async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[L
 @router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound))
 async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request: Request) -> list[Action]:
     """What the professional may do now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         lead = await queries.lead(reader, lead_id)
     domain.require_own(lead, caller.id)
     return actions(request, lead.status, [domain.LEAD], lead_id=lead_id)
@@ -148,16 +148,16 @@ async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request:
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional says yes, and is the person's single contact from now on."""
     async with unit.transaction(caller) as tx:
-        lead = await handlers.accept_lead(At(lead_id, version), tx=tx)
-    return answer(LeadView.model_validate(lead))
+        lead = await handlers.accept_lead(Target(lead_id, version), tx=tx)
+    return json_response(LeadView.model_validate(lead))
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional says no; the next candidate is asked, and whoever is lead stays."""
     async with unit.transaction(caller) as tx:
-        lead = await handlers.decline_lead(At(lead_id, version), commands.DeclineLead(body.reason), tx=tx)
-    return answer(LeadView.model_validate(lead))
+        lead = await handlers.decline_lead(Target(lead_id, version), commands.DeclineLead(body.reason), tx=tx)
+    return json_response(LeadView.model_validate(lead))
 
 
 @router.post(
@@ -174,5 +174,5 @@ async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, vers
     For an absent lead the meeting's coordinator hands over, with a reason: the GP takes over until whoever was asked says yes.
     """
     async with unit.transaction(caller) as tx:
-        lead = await handlers.hand_over_lead(At(lead_id, version), body.command(), tx=tx)
-    return answer(LeadView.model_validate(lead))
+        lead = await handlers.hand_over_lead(Target(lead_id, version), body.command(), tx=tx)
+    return json_response(LeadView.model_validate(lead))

@@ -17,31 +17,31 @@ from services.mdt.handlers import meeting as handlers
 from services.mdt.queries import meeting as queries
 from shared.contracts.codes import Role
 from shared.contracts.event import Code
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Action, Body, Page, VersionedView, View, actions, answer
+from shared.web.responses import Action, Page, RequestModel, ResponseModel, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["meetings"])
 
 _A_DAY = timedelta(days=1)
 
 
-class Held(Body):
+class Held(RequestModel):
     attended: tuple[Role, ...]
 
     def command(self) -> commands.HoldMeeting:
         return commands.HoldMeeting(self.attended)
 
 
-class Cancellation(Body):
+class Cancellation(RequestModel):
     reason: Code
 
     def command(self) -> commands.CancelMeeting:
         return commands.CancelMeeting(self.reason)
 
 
-class MeetingView(VersionedView):
+class MeetingView(VersionedResponse):
     """`week` is the Monday of the meeting's ISO week."""
 
     id: UUID
@@ -53,7 +53,7 @@ class MeetingView(VersionedView):
     cancelled_because: str | None
 
 
-class AgendaItemView(View):
+class AgendaItemView(ResponseModel):
     """A case that waits to be discussed, and since when a crisis moved it up."""
 
     position: int
@@ -65,12 +65,12 @@ class AgendaItemView(View):
         return cls(position=position, crisis_at=item.crisis_at, case=CaseView.of(item.case, item.standing))
 
 
-class AgendaView(View):
+class AgendaView(ResponseModel):
     meeting: MeetingView
     items: list[AgendaItemView]
 
 
-class DiscussedView(View):
+class DiscussedView(ResponseModel):
     """What the meeting agreed about one person, and what they said to it; null while they have not answered."""
 
     person_id: UUID
@@ -92,14 +92,14 @@ async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None 
 @router.get("/meetings/{meeting_id:uuid}", response_model=MeetingView, responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
 async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     """One meeting."""
-    async with unit.reading() as reader:
-        return answer(MeetingView.model_validate(await queries.meeting(reader, meeting_id)))
+    async with unit.read_only() as reader:
+        return json_response(MeetingView.model_validate(await queries.meeting(reader, meeting_id)))
 
 
 @router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
 async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaView:
     """What is still to be discussed, in its order: deferred urgent, risk level, high climber, recent crisis, age of referral."""
-    async with unit.viewing(caller, meeting_id) as tx:
+    async with unit.audited_read(caller, meeting_id) as tx:
         meeting = await queries.meeting(tx, meeting_id)
         items = await queries.agenda(tx, meeting_id)
     views = [AgendaItemView.of(position, item) for position, item in enumerate(items, 1)]
@@ -109,7 +109,7 @@ async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaVie
 @router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
 async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list[DiscussedView]:
     """What the meeting agreed: its minutes, in the order in which they were recorded."""
-    async with unit.viewing(caller, meeting_id) as tx:
+    async with unit.audited_read(caller, meeting_id) as tx:
         await queries.meeting(tx, meeting_id)
         return [DiscussedView.model_validate(each) for each in await queries.discussed(tx, meeting_id)]
 
@@ -117,7 +117,7 @@ async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list
 @router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
 async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         meeting = await queries.meeting(reader, meeting_id)
     return actions(request, meeting.status, [domain.MEETING], meeting_id=meeting_id)
 
@@ -131,8 +131,8 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
 async def hold_meeting(meeting_id: UUID, body: Held, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Who attends, before anything is decided; who comes later is added. What it has not discussed in time moves to the next one."""
     async with unit.transaction(caller) as tx:
-        meeting = await handlers.hold_meeting(At(meeting_id, version), body.command(), tx=tx)
-    return answer(MeetingView.model_validate(meeting))
+        meeting = await handlers.hold_meeting(Target(meeting_id, version), body.command(), tx=tx)
+    return json_response(MeetingView.model_validate(meeting))
 
 
 @router.post(
@@ -144,5 +144,5 @@ async def hold_meeting(meeting_id: UUID, body: Held, caller: Coordinator, versio
 async def cancel_meeting(meeting_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """It is called off; its cases move to the next one with their order."""
     async with unit.transaction(caller) as tx:
-        meeting = await handlers.cancel_meeting(At(meeting_id, version), body.command(), tx=tx)
-    return answer(MeetingView.model_validate(meeting))
+        meeting = await handlers.cancel_meeting(Target(meeting_id, version), body.command(), tx=tx)
+    return json_response(MeetingView.model_validate(meeting))

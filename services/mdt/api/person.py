@@ -14,12 +14,12 @@ from shared.contracts.referrals import PersonRecordRecorded, Story
 from shared.kernel.errors import StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.responses import View
+from shared.web.responses import ResponseModel
 
 router = APIRouter(tags=["people"])
 
 
-class PersonStoryView(View):
+class PersonStoryView(ResponseModel):
     """The story from our own copy, so that nobody asks for it again (AC1)."""
 
     person_id: UUID
@@ -40,7 +40,7 @@ class PersonStoryView(View):
 @router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, NotOfTheMeeting, StoryWithheld))
 async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStoryView:
     """What the person told once."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         record = await queries.story(tx, person_id)
         require_shared(record.sharing)

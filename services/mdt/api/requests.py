@@ -7,10 +7,10 @@ from services.mdt import commands
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
 from shared.contracts.event import Code
 from shared.contracts.mdt import CrisisSection
-from shared.web.responses import Body
+from shared.web.responses import RequestModel
 
 
-class CarerBody(Body):
+class CarerBody(RequestModel):
     """Who cares for the person at home."""
 
     name: str
@@ -21,7 +21,7 @@ class CarerBody(Body):
         return commands.Carer(self.name, self.relationship, self.telephone)
 
 
-class JointPlanBody(Body):
+class JointPlanBody(RequestModel):
     """What health and social care agreed together, in words."""
 
     what_matters: str
@@ -44,7 +44,7 @@ class JointPlanBody(Body):
         )
 
 
-class ActionBody(Body):
+class ActionBody(RequestModel):
     """One thing to be done. An action of the current plan that continues is sent with its `action_id`."""
 
     kind: TaskKind
@@ -57,7 +57,7 @@ class ActionBody(Body):
         return commands.ActionAgreed(self.kind, self.owner_role, self.due_on, self.service_code, self.action_id)
 
 
-class CandidateBody(Body):
+class CandidateBody(RequestModel):
     professional_id: Code
     role: Role
     organisation: Code
@@ -66,7 +66,7 @@ class CandidateBody(Body):
         return commands.Candidate(self.professional_id, self.role, self.organisation)
 
 
-class LeadBody(Body):
+class LeadBody(RequestModel):
     """`has_accepted`: they said yes already. `alternatives` are asked in turn should they decline or not answer."""
 
     candidate: CandidateBody
@@ -77,7 +77,7 @@ class LeadBody(Body):
         return commands.LeadProposal(self.candidate.value(), self.has_accepted, tuple(other.value() for other in self.alternatives))
 
 
-class Discussion(Body):
+class Discussion(RequestModel):
     """Plan, lead and actions are all needed; a person who has a lead keeps them when `lead` is left out.
 
     `is_agreed_by_person` is what the person said to the plan; left out while they have not answered. `meeting_id` is needed only
@@ -100,11 +100,11 @@ class Discussion(Body):
         )
 
 
-class Decline(Body):
+class Decline(RequestModel):
     reason: Code
 
 
-class HandOver(Body):
+class HandOver(RequestModel):
     """Whom the lead asks to take over; left out, the GP takes over at once. `reason`: why the coordinator does so for an absent lead."""
 
     to: LeadBody | None = None

@@ -8,10 +8,10 @@ from services.mdt.domain.case import Case
 from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule, Standing, allocation
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
 from shared.contracts.mdt import CrisisSection, PlanAction
-from shared.web.responses import VersionedView, View
+from shared.web.responses import ResponseModel, VersionedResponse
 
 
-class AllocationView(View):
+class AllocationView(ResponseModel):
     """What Table 16 says at this person's risk."""
 
     care_plan: CarePlanNeed
@@ -20,7 +20,7 @@ class AllocationView(View):
     gives_information: bool
 
 
-class CaseView(VersionedView):
+class CaseView(VersionedResponse):
     """`meeting_id` is the meeting that the case is listed for, or was last discussed at."""
 
     id: UUID
@@ -49,13 +49,13 @@ class CaseView(VersionedView):
         return cls(**own, **risk, allocation=AllocationView.model_validate(allocation(standing)))
 
 
-class CarerView(View):
+class CarerView(ResponseModel):
     name: str
     relationship: str
     telephone: str | None
 
 
-class JointPlanView(View):
+class JointPlanView(ResponseModel):
     what_matters: str
     preferred_place_of_care: PlaceOfCare
     preferred_place_of_death: PlaceOfCare | None
@@ -65,7 +65,7 @@ class JointPlanView(View):
     is_care_home_resident: bool
 
 
-class PlanVersionView(View):
+class PlanVersionView(ResponseModel):
     """One version of a plan."""
 
     number: int
@@ -75,7 +75,7 @@ class PlanVersionView(View):
     offered_at: datetime
 
 
-class CarePlanView(VersionedView):
+class CarePlanView(VersionedResponse):
     """`in_force` is what the person agreed to last; `offered` waits for their answer. `plan_version` counts what was ever offered.
 
     `fulfilled` are the actions that were done.
@@ -91,7 +91,7 @@ class CarePlanView(VersionedView):
     offered: PlanVersionView | None
 
 
-class LeadView(VersionedView):
+class LeadView(VersionedResponse):
     """`is_fallback`: the GP, because nobody else said yes yet."""
 
     id: UUID

@@ -14,13 +14,13 @@ from services.mdt.handlers import risk as handlers
 from services.mdt.queries import risk as queries
 from shared.contracts.codes import RiskLevel
 from shared.kernel.actor import Actor
-from shared.web.dependencies import IdempotencyKey, Unit, requires
-from shared.web.problems import HttpRefusal, problems
-from shared.web.responses import View, answer, created
+from shared.web.dependencies import IdempotencyHeader, Unit, require_scopes
+from shared.web.problems import HttpProblem, problems
+from shared.web.responses import ResponseModel, created, json_response
 
 router = APIRouter(tags=["risk"])
 
-Importer = Annotated[Actor, requires("mdt:import-risk")]
+Importer = Annotated[Actor, require_scopes("mdt:import-risk")]
 
 #: About two million people; a file is held in memory while it is imported.
 _MOST_BYTES = 64 * 1024 * 1024
@@ -28,14 +28,14 @@ _MEDIA_TYPE = "text/csv"
 _CSV = {"content": {_MEDIA_TYPE: {"schema": {"type": "string", "description": ",".join(COLUMNS)}}}, "required": True}
 
 
-class BadRowView(View):
+class BadRowView(ResponseModel):
     """The header is line 1."""
 
     line: int
     reason: Reason
 
 
-class RiskImportView(View):
+class RiskImportView(ResponseModel):
     """What an import did. `bad_rows` lists the first thousand lines that were refused, `refused` counts all of them."""
 
     id: UUID
@@ -67,7 +67,7 @@ async def csv_only(request: Request) -> None:
     """The dependency of a route that takes CSV and nothing else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         advice = f"Send the file itself as the body, with Content-Type: {_MEDIA_TYPE}."
-        raise HttpRefusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "A risk file is sent as CSV.", advice)
+        raise HttpProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "A risk file is sent as CSV.", advice)
 
 
 @router.post(
@@ -80,7 +80,7 @@ async def csv_only(request: Request) -> None:
     max_body_size=_MOST_BYTES,
 )
 async def import_risk(
-    caller: Importer, _: Annotated[None, Depends(csv_only)], once: IdempotencyKey, unit: Unit, request: Request
+    caller: Importer, _: Annotated[None, Depends(csv_only)], once: IdempotencyHeader, unit: Unit, request: Request
 ) -> HttpResponse:
     """Import the scores of the whole registered population. The same file again changes nothing, and its report says so."""
     content = await request.body()  # whole, before the transaction begins: a slow sender must not hold a connection
@@ -92,5 +92,5 @@ async def import_risk(
 @router.get("/risk/imports/{import_id:uuid}", response_model=RiskImportView, responses=problems(ImportNotFound))
 async def read_import(import_id: UUID, caller: Importer, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     """What an import did."""
-    async with unit.reading() as reader:
-        return answer(RiskImportView.of(await queries.import_report(reader, import_id)))
+    async with unit.read_only() as reader:
+        return json_response(RiskImportView.of(await queries.import_report(reader, import_id)))

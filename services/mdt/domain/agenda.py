@@ -22,7 +22,7 @@ class AgendaItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Capped:
+class AgendaAllocation:
     """Who stays at a meeting, who stays in an urgent place, and for whom there is none."""
 
     ordinary: Sequence[Case]
@@ -30,13 +30,13 @@ class Capped:
     outranked: Sequence[Case]
 
 
-def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> Capped:
+def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> AgendaAllocation:
     """Who had to wait a week already goes first, so that nobody is outranked for ever; then the order of the agenda."""
     ranked = [item.case for item in in_order(items, now=now, recent=policy.crisis_is_recent_for)]
     ranked.sort(key=lambda case: not case.is_deferred)
     ordinary, others = ranked[: policy.capacity], ranked[policy.capacity :]
     urgent = [case for case in others if case.is_urgent][: policy.urgent_places]
-    return Capped(ordinary, urgent, [case for case in others if case not in urgent])
+    return AgendaAllocation(ordinary, urgent, [case for case in others if case not in urgent])
 
 
 def in_order(items: Iterable[AgendaItem], *, now: datetime, recent: timedelta) -> list[AgendaItem]:

@@ -29,7 +29,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, Trigger, require, transition
+from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
 from shared.kernel.working_days import working_days_later
 
 
@@ -149,7 +149,7 @@ def first_plan(*, plan_id: UUID, person_id: PersonId, correlation_id: UUID, loca
     return CarePlan(plan_id, person_id, correlation_id, Status.OFFERED, locality, plan_version=0)
 
 
-def word(plan: CarePlan, joint_plan: JointPlan, actions: Sequence[PlanAction], *, review_on: date, now: datetime) -> PlanVersion:
+def draft_version(plan: CarePlan, joint_plan: JointPlan, actions: Sequence[PlanAction], *, review_on: date, now: datetime) -> PlanVersion:
     """What the meeting agreed, as the plan's next version."""
     return PlanVersion(plan.plan_version + 1, joint_plan, tuple(actions), review_on, now)
 
@@ -162,7 +162,7 @@ def offer(
     What the person agreed to before stays in force until they agree to this. The review date counts from now, whatever
     the answer: who declines is asked again then. A revision that is answered at once is not told as an offer besides.
     """
-    require(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
+    require_transition(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
     waiting = tuple(dict.fromkeys((*plan.referral_ids, *referral_ids)))
     offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number, referral_ids=waiting)
     review = Deadline(Due.REVIEW, review_listed_at(version.review_on, policy))
@@ -183,7 +183,7 @@ def answer(plan: CarePlan, *, is_agreed_by_person: bool, policy: Policy) -> Deci
 
 def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
     """The person says yes: the version is in force, and its words travel to whoever may stand at the door in a crisis."""
-    require(plan.status, AgreePlan, CARE_PLAN)
+    require_transition(plan.status, AgreePlan, CARE_PLAN)
     version = _offered(plan)
     agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
     days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATORS}
@@ -193,7 +193,7 @@ def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
 
 def decline(plan: CarePlan) -> Decision[CarePlan]:
     """The person says no; an earlier version that they agreed to stays in force."""
-    require(plan.status, DeclinePlan, CARE_PLAN)
+    require_transition(plan.status, DeclinePlan, CARE_PLAN)
     status = Status.DECLINED if plan.in_force is None else Status.AGREED
     declined = replace(plan, status=status, offered=None, referral_ids=())
     return Decision(declined, [CarePlanDeclined(referral_ids=plan.referral_ids)], cancels=[Due.ANSWER])
@@ -201,12 +201,12 @@ def decline(plan: CarePlan) -> Decision[CarePlan]:
 
 def require_unanswered(plan: CarePlan) -> None:
     """Raises IllegalTransition."""
-    require(plan.status, Due.ANSWER, CARE_PLAN)
+    require_transition(plan.status, Due.ANSWER, CARE_PLAN)
 
 
 def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePlan] | None:
     """An action was done. None when that was said before. Raises IllegalTransition, ActionUnknown, ActionOfNavigator."""
-    require(plan.status, trigger, CARE_PLAN)
+    require_transition(plan.status, trigger, CARE_PLAN)
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
         raise ActionUnknown("The plan has no such action.")
@@ -224,7 +224,7 @@ def next_steps(plan: CarePlan) -> list[PlanAction]:
 
 def overdue(plan: CarePlan, at: datetime, policy: Policy) -> list[PlanAction]:
     """The lead's actions that passed their due day at that instant. Raises IllegalTransition."""
-    require(plan.status, Due.ACTION, CARE_PLAN)
+    require_transition(plan.status, Due.ACTION, CARE_PLAN)
     own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATORS]
     return [action for action in own if overdue_at(action.due_on, policy) == at]
 
@@ -243,7 +243,7 @@ def review_listed_at(review_on: date, policy: Policy) -> datetime:
 
 def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:
     """The plan must be looked at again; an offer that nobody answered lapses. Raises IllegalTransition."""
-    require(plan.status, trigger, CARE_PLAN)
+    require_transition(plan.status, trigger, CARE_PLAN)
     due = replace(plan, status=Status.REVIEW_DUE, offered=None)
     return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[Due.REVIEW, Due.ANSWER])
 
@@ -252,14 +252,14 @@ def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[C
     """A rapid response used the crisis section. None when that response was noted before (another clinician was assigned)."""
     if plan.enacted_for == response_id:
         return None
-    require(plan.status, Occurrence.ENACTED, CARE_PLAN)
+    require_transition(plan.status, Occurrence.ENACTED, CARE_PLAN)
     enacted = CarePlanEnacted(plan_version=plan_version, response_id=response_id)
     return Decision(replace(plan, enacted_for=response_id), [enacted])
 
 
 def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
     """The plan ended with its case; its versions stay readable."""
-    require(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
+    require_transition(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
     closed = replace(plan, status=Status.CLOSED, offered=None, referral_ids=())
     return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(Due))
 

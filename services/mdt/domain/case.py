@@ -21,7 +21,7 @@ from services.mdt.commands import (
     ScreenCase,
     StepDownCase,
 )
-from services.mdt.domain.meeting import Meeting, Place, Slot, require_quorate
+from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot, require_quorate
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, ScreeningOutcome
@@ -40,7 +40,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 
 
 class Status(StrEnum):
@@ -181,13 +181,13 @@ def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Ca
     return Decision(case, events, [Deadline(Due.SCREENING, screen_by)])
 
 
-def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: Place | None) -> Decision[Case]:
+def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: AgendaSlot | None) -> Decision[Case]:
     """Another referral for a person whose case is open joins it; both are answered by the same discussion.
 
     A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs,
     or takes an earlier `place` when the new referral is urgent.
     """
-    require(case.status, Occurrence.REFERRED_AGAIN, CASE)
+    require_transition(case.status, Occurrence.REFERRED_AGAIN, CASE)
     chain = case.correlation_id if case.referral_ids else referral_id
     joined = replace(case, referral_ids=(*case.referral_ids, referral_id), is_urgent=case.is_urgent or is_urgent, correlation_id=chain)
     events: list[Event] = [_referred(joined, standing, referral_id)]
@@ -198,9 +198,9 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
     return Decision(joined, events)
 
 
-def list_eligible(case: Case, command: ScreenCase, place: Place) -> Decision[Case]:
+def list_eligible(case: Case, command: ScreenCase, place: AgendaSlot) -> Decision[Case]:
     """Screened eligible, it takes a place on an agenda (E9). Raises IllegalTransition."""
-    require(case.status, ScreenCase, CASE)
+    require_transition(case.status, ScreenCase, CASE)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
     listed = _with_place(screened, place)
@@ -209,7 +209,7 @@ def list_eligible(case: Case, command: ScreenCase, place: Place) -> Decision[Cas
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
     """Screened not eligible, it leaves with a destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
-    require(case.status, ScreenCase, CASE)
+    require_transition(case.status, ScreenCase, CASE)
     if command.destination is None:
         raise DestinationMissing("A person whom the meeting does not take goes somewhere else.")
     redirected = [
@@ -220,23 +220,23 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
     return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected], cancels=[Due.SCREENING])
 
 
-def defer(case: Case, command: DeferCase, place: Place, policy: Policy) -> Decision[Case]:
+def defer(case: Case, command: DeferCase, place: AgendaSlot, policy: Policy) -> Decision[Case]:
     """The chair moves it to the next meeting, only so often. Raises IllegalTransition, DeferredTooOften."""
-    require(case.status, DeferCase, CASE)
+    require_transition(case.status, DeferCase, CASE)
     if case.deferrals >= policy.most_deferrals:
         raise DeferredTooOften(f"It was deferred {case.deferrals} times already.")
     return _move(replace(case, deferrals=case.deferrals + 1), command.reason, place)
 
 
-def roll_over(case: Case, reason: str, place: Place) -> Decision[Case]:
+def roll_over(case: Case, reason: str, place: AgendaSlot) -> Decision[Case]:
     """Its meeting was cancelled, full, or ended without it: it moves on with its priority, and that is nobody's deferral (mdt-8)."""
-    require(case.status, Occurrence.ROLLED_OVER, CASE)
+    require_transition(case.status, Occurrence.ROLLED_OVER, CASE)
     return _move(replace(case, rolled_from=case.meeting_id), reason, place)
 
 
 def keep_as_urgent(case: Case) -> Decision[Case]:
     """The ordinary places are taken by whoever ranks higher; it stays in an urgent one."""
-    require(case.status, Occurrence.KEPT_AS_URGENT, CASE)
+    require_transition(case.status, Occurrence.KEPT_AS_URGENT, CASE)
     return Decision(replace(case, slot=Slot.URGENT), _listed(case, case.referral_ids))
 
 
@@ -245,7 +245,7 @@ def meeting_of(case: Case, command: DiscussCase) -> UUID:
 
     Raises IllegalTransition, NotOnItsAgenda.
     """
-    require(case.status, DiscussCase, CASE)
+    require_transition(case.status, DiscussCase, CASE)
     found = command.meeting_id or case.meeting_id
     if found is None or found not in {case.meeting_id, case.rolled_from}:
         raise NotOnItsAgenda("The case did not stand on the agenda of that meeting.")
@@ -273,7 +273,7 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
 
 def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
     """The meeting agreed plan, lead and actions; the referrals that waited now wait for the person's answer to the plan."""
-    require(case.status, DiscussCase, CASE)
+    require_transition(case.status, DiscussCase, CASE)
     facts = {"meeting_id": meeting_id, "care_plan_id": care_plan_id, "lead_id": lead_id, "actions": actions}
     events = [CaseDiscussed.model_validate({"referral_id": waiting, **facts}) for waiting in case.referral_ids or (None,)]
     discussed = replace(case, status=Status.ACTIVE, referral_ids=(), care_plan_id=care_plan_id, discussed_in=meeting_id)
@@ -281,14 +281,14 @@ def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, 
     return Decision(replace(off, is_urgent=False, is_deferred=False, deferrals=0), events)
 
 
-def list_for_review(case: Case, place: Place) -> Decision[Case]:
+def list_for_review(case: Case, place: AgendaSlot) -> Decision[Case]:
     """Its plan must be looked at again: it stands on an agenda once more (§5.5)."""
-    require(case.status, Occurrence.REVIEW_DUE, CASE)
+    require_transition(case.status, Occurrence.REVIEW_DUE, CASE)
     listed = _with_place(case, place)
     return Decision(listed, _listed(listed, case.referral_ids))
 
 
-def takes(case: Case, place: Place, *, is_urgent: bool) -> bool:
+def should_move(case: Case, place: AgendaSlot, *, is_urgent: bool) -> bool:
     """Another referral brings it onto an agenda: when it was on none and has a plan, or sooner when it is urgent."""
     if case.status in _MANAGED:
         return True
@@ -297,18 +297,18 @@ def takes(case: Case, place: Place, *, is_urgent: bool) -> bool:
 
 def require_unscreened(case: Case) -> None:
     """Raises IllegalTransition."""
-    require(case.status, Due.SCREENING, CASE)
+    require_transition(case.status, Due.SCREENING, CASE)
 
 
 def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
     """Somebody else carries on; the plan, its reviews and the lead stay."""
-    require(case.status, StepDownCase, CASE)
+    require_transition(case.status, StepDownCase, CASE)
     return Decision(replace(case, status=Status.STEPPED_DOWN), [CaseSteppedDown(destination=command.destination)])
 
 
 def close(case: Case, command: CloseCase) -> Decision[Case]:
     """Raises IllegalTransition, CaseNotDiscussed."""
-    require(case.status, CloseCase, CASE)
+    require_transition(case.status, CloseCase, CASE)
     if command.reason is CloseReason.NEEDS_MET and case.care_plan_id is None:
         raise CaseNotDiscussed("The case was never discussed.")
     return _close(case, CaseCloseReason(command.reason))
@@ -318,7 +318,7 @@ def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
     """A referral was withdrawn: a case that waited for it alone, and was never discussed, ends with it; any other goes on."""
     if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
         return None
-    require(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
+    require_transition(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
     return _close(case, CaseCloseReason.REFERRAL_WITHDRAWN)
 
 
@@ -328,7 +328,7 @@ def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseR
     )
 
 
-def _with_place(case: Case, place: Place) -> Case:
+def _with_place(case: Case, place: AgendaSlot) -> Case:
     return replace(case, status=Status.LISTED, meeting_id=place.meeting_id, meeting_starts_at=place.starts_at, slot=place.slot)
 
 
@@ -337,7 +337,7 @@ def _listed(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
     return [CaseListed.model_validate({"referral_id": waiting, **facts}) for waiting in referral_ids or (None,)]
 
 
-def _move(case: Case, reason: str, place: Place) -> Decision[Case]:
+def _move(case: Case, reason: str, place: AgendaSlot) -> Decision[Case]:
     deferred = CaseDeferred.model_validate({"reason": reason, "from_meeting_id": case.meeting_id})
     moved = replace(_with_place(case, place), is_deferred=True)
     return Decision(moved, [deferred, *_listed(moved, case.referral_ids)])

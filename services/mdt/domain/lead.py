@@ -17,7 +17,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 
 
 class Status(StrEnum):
@@ -115,19 +115,19 @@ def propose_accepted(lead: Lead, now: datetime, *, is_from_meeting: bool = False
 
 
 def accept(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
-    require(lead.status, AcceptLead, LEAD)
+    require_transition(lead.status, AcceptLead, LEAD)
     active = replace(lead, status=Status.ACTIVE, activated_at=now)
     return Decision(active, [LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)], cancels=[Due.ANSWER])
 
 
 def decline(lead: Lead, reason: str) -> Decision[Lead]:
-    require(lead.status, DeclineLead, LEAD)
+    require_transition(lead.status, DeclineLead, LEAD)
     return Decision(replace(lead, status=Status.DECLINED), [LeadDeclined(reason=reason)], cancels=[Due.ANSWER])
 
 
 def expire(lead: Lead) -> Decision[Lead]:
     """No answer within two working days (G17)."""
-    require(lead.status, Due.ANSWER, LEAD)
+    require_transition(lead.status, Due.ANSWER, LEAD)
     return Decision(replace(lead, status=Status.EXPIRED), [LeadDeclined(reason="no-answer")])
 
 
@@ -139,13 +139,13 @@ def fall_back(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> De
 
 def hand_over(lead: Lead, to_lead_id: UUID, reason: str | None = None) -> Decision[Lead]:
     """Another lead takes over in the same instant."""
-    require(lead.status, Occurrence.SUCCEEDED, LEAD)
+    require_transition(lead.status, Occurrence.SUCCEEDED, LEAD)
     return Decision(replace(lead, status=Status.HANDED_OVER), [LeadHandedOver(to_lead_id=to_lead_id, reason=reason)])
 
 
 def end(lead: Lead, reason: str) -> Decision[Lead]:
     """No lead is needed any more, or another was proposed instead."""
-    require(lead.status, Occurrence.ENDED, LEAD)
+    require_transition(lead.status, Occurrence.ENDED, LEAD)
     return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[Due.ANSWER])
 
 
@@ -183,7 +183,7 @@ def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
 
 def require_hand_over(lead: Lead) -> None:
     """Raises IllegalTransition."""
-    require(lead.status, HandOverLead, LEAD)
+    require_transition(lead.status, HandOverLead, LEAD)
 
 
 def _proposed(lead: Lead) -> Event:

@@ -29,7 +29,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class LeadContext:
     """What a rule may not fetch itself: the time, whether the meeting speaks, when an answer is due, and ids for whoever comes."""
 
     at: datetime
@@ -58,7 +58,7 @@ class Leads:
         return self.active
 
 
-def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: Now) -> Decisions:
+def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: LeadContext) -> Decisions:
     """The meeting wants this lead; whoever was asked before and has not answered no longer is. Without a wish nothing changes.
 
     Who is lead already stays; who accepted, and a GP, takes over at once; until anybody else answers, whoever is lead
@@ -79,17 +79,17 @@ def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
     return _succeed(current, leads.accept(lead, now))
 
 
-def decline(person: Person, lead: Lead, current: Leads, reason: str, now: Now) -> Decisions:
+def decline(person: Person, lead: Lead, current: Leads, reason: str, now: LeadContext) -> Decisions:
     """The next candidate is asked; the lead until now, or the GP, carries on (mdt-6)."""
     return [leads.decline(lead, reason), *_ask_next(person, lead, current, now)]
 
 
-def expire(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions:
+def expire(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     """Nobody answered in time: as if declined (G17, mdt-6)."""
     return [leads.expire(lead), *_ask_next(person, lead, current, now)]
 
 
-def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: Now) -> Decisions:
+def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
     """The lead asks somebody else, and stays until they say yes; without a name the GP takes over at once.
 
     Raises IllegalTransition, LeadUnchanged.
@@ -100,7 +100,7 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
     return _ask(person, current, to, now)
 
 
-def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: Now) -> Decisions:
+def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
     """A lead who is absent answers for nobody: until whoever is wanted says yes, the GP takes over at once.
 
     Raises IllegalTransition, LeadUnchanged.
@@ -126,7 +126,7 @@ def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> Non
         raise LeadUnchanged("They are the lead already.")
 
 
-def _ask(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> Decisions:
+def _ask(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
     wanted = proposal.candidate
     if current.active and current.active.professional_id == wanted.professional_id:
         return []
@@ -139,7 +139,7 @@ def _ask(person: Person, current: Leads, proposal: LeadProposal, now: Now) -> De
     return [leads.propose(lead), *_fallback(person, current.active, now)]
 
 
-def _ask_next(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions:
+def _ask_next(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     if not lead.alternatives:
         return _fallback(person, current.active, now)
     following, *others = lead.alternatives
@@ -147,7 +147,7 @@ def _ask_next(person: Person, lead: Lead, current: Leads, now: Now) -> Decisions
     return _ask(person, left, LeadProposal(following, alternatives=tuple(others)), now)
 
 
-def _fallback(person: Person, active: Lead | None, now: Now) -> Decisions:
+def _fallback(person: Person, active: Lead | None, now: LeadContext) -> Decisions:
     if active is not None:
         return []
     return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at, is_from_meeting=now.is_meeting)]
@@ -160,7 +160,7 @@ def _succeed(current: Leads, coming: Decision[Lead]) -> Decisions:
     return [*others, *going, coming]
 
 
-def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: Now) -> Lead:
+def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: LeadContext) -> Lead:
     return Lead(
         id=lead_id,
         person_id=person.id,

@@ -16,7 +16,7 @@ from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, M
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 from shared.kernel.working_days import is_working_day, working_days_later
 
 
@@ -57,7 +57,7 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AgendaUsage:
     """How many places of a meeting are taken."""
 
     ordinary: int = 0
@@ -65,7 +65,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AgendaSlot:
     """A place on the agenda of a meeting."""
 
     meeting_id: UUID
@@ -138,7 +138,7 @@ def schedule(week: date, *, policy: Policy) -> Decision[Meeting]:
 
 def require_open_agenda(meeting: Meeting) -> None:
     """Raises IllegalTransition."""
-    require(meeting.status, Due.CUT_OFF, MEETING)
+    require_transition(meeting.status, Due.CUT_OFF, MEETING)
 
 
 def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
@@ -152,7 +152,7 @@ def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Polic
 
     Raises IllegalTransition, MeetingNotBegun, QuorumMissing.
     """
-    require(meeting.status, HoldMeeting, MEETING)
+    require_transition(meeting.status, HoldMeeting, MEETING)
     if now < meeting.starts_at:
         raise MeetingNotBegun("The meeting has not begun.")
     _require_there(policy.quorum, command.attended)
@@ -173,14 +173,14 @@ def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
 
 def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -> Decision[Meeting]:
     """Calls it off; its cases roll to the next one, their order kept (mdt-8)."""
-    require(meeting.status, CancelMeeting, MEETING)
+    require_transition(meeting.status, CancelMeeting, MEETING)
     cancelled = replace(meeting, status=Status.CANCELLED, cancelled_because=command.reason)
     return Decision(cancelled, [MeetingCancelled(reason=command.reason, next_meeting_id=next_meeting_id)], cancels=list(Due))
 
 
 def end(meeting: Meeting) -> str:
     """Why what it has not discussed by now goes to the next meeting. Raises IllegalTransition."""
-    require(meeting.status, Due.ROLL_OVER, MEETING)
+    require_transition(meeting.status, Due.ROLL_OVER, MEETING)
     return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
 
@@ -188,7 +188,7 @@ def is_coming(meeting: Meeting, after: datetime) -> bool:
     return meeting.status in _OPEN and meeting.starts_at > after
 
 
-def free_slot(meeting: Meeting, taken: Taken, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
+def free_slot(meeting: Meeting, taken: AgendaUsage, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
     """The place that a case can have at this meeting, if any (mdt-2).
 
     Until the cut-off everybody may stand there: then rank decides who stays (G54). Afterwards an urgent case may take an urgent place.

@@ -19,7 +19,7 @@ from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskL
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 
 
 class Status(StrEnum):
@@ -76,7 +76,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class ScoreHistory:
     """What earlier imports say of a person: their newest score, and the lowest of the window that a climb is measured in."""
 
     newest_on: date | None = None
@@ -90,7 +90,7 @@ class Finding:
     """A score beside what was known when it came. `known` is None for somebody who was never found."""
 
     score: Score
-    earlier: Earlier
+    earlier: ScoreHistory
     known: Risk | None = None
 
 
@@ -127,7 +127,7 @@ def rule_version(policy: Policy) -> str:
     return f"bands-{bands}_climb-{climb}_months-{policy.risk_horizon_months}"
 
 
-def is_high_climber(score: Score, earlier: Earlier, policy: Policy) -> bool:
+def is_high_climber(score: Score, earlier: ScoreHistory, policy: Policy) -> bool:
     """Within the window the level rose to 2 or 3, or the ratio by half of itself and by two points (G08).
 
     Measured against the lowest score of the window: if the rule holds for any, it holds for that one.
@@ -164,7 +164,7 @@ def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_f
 
 def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
     """Somebody looked, says who goes on: a level decides nothing (G54); a watching brief comes back. Raises IllegalTransition."""
-    require(risk.status, ScreenFinding, RISK)
+    require_transition(risk.status, ScreenFinding, RISK)
     screened = replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason)
     facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
     watched = [Deadline(Due.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
@@ -178,7 +178,7 @@ def is_watched(risk: Risk) -> bool:
 
 def end_watch(risk: Risk) -> Decision[Risk]:
     """Somebody looks at the person again. Raises IllegalTransition."""
-    require(risk.status, Due.WATCH, RISK)
+    require_transition(risk.status, Due.WATCH, RISK)
     again = replace(risk, status=Status.FOUND, destination=None, reason=None)
     return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
 
@@ -191,7 +191,7 @@ def _previous_level(finding: Finding) -> RiskLevel | None:
 def _rise(finding: Finding, policy: Policy, *, has_climbed: bool, risk_id: UUID, case_finding_id: UUID) -> Risk:
     score, known = finding.score, finding.known
     if known:
-        require(known.status, Occurrence.ROSE, RISK)
+        require_transition(known.status, Occurrence.ROSE, RISK)
     earlier_climb = known.climbed_on if known else None
     climbed_on = score.valid_from if has_climbed else earlier_climb
     return Risk(
@@ -214,7 +214,7 @@ def _fall(finding: Finding) -> Risk:
     score, known = finding.score, finding.known
     if known is None:
         raise RiskNotFound("Somebody at a high level was never found.")
-    require(known.status, Occurrence.FELL, RISK)
+    require_transition(known.status, Occurrence.FELL, RISK)
     return replace(
         known,
         status=known.status if score.level >= RiskLevel.HIGH else Status.BELOW,

@@ -25,21 +25,21 @@ from shared.contracts.navigation import TaskFulfilled
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Trigger
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 _DIED = frozenset({ResponseOutcome.DIED_IN_PREFERRED_PLACE, ResponseOutcome.DIED_ELSEWHERE})
 
 
-async def agree_plan(at: At, *, tx: Tx) -> CarePlan:
+async def agree_plan(at: Target, *, tx: Tx) -> CarePlan:
     return await _answer(at, is_agreed_by_person=True, tx=tx)
 
 
-async def decline_plan(at: At, *, tx: Tx) -> CarePlan:
+async def decline_plan(at: Target, *, tx: Tx) -> CarePlan:
     return await _answer(at, is_agreed_by_person=False, tx=tx)
 
 
-async def request_review(at: At, *, tx: Tx) -> CarePlan:
+async def request_review(at: Target, *, tx: Tx) -> CarePlan:
     person_id = await _person_of(tx, at.id)
     await lock_diary(tx)
     case = await open_case(tx, person_id)
@@ -49,7 +49,7 @@ async def request_review(at: At, *, tx: Tx) -> CarePlan:
     return due
 
 
-async def fulfil_action(at: At, command: FulfilAction, *, tx: Tx) -> CarePlan:
+async def fulfil_action(at: Target, command: FulfilAction, *, tx: Tx) -> CarePlan:
     """The lead records what was done that no navigator has in their feed; safe to repeat. Raises NotYourLead and what `fulfil` raises."""
     plan = await care_plans.load(tx, at.id, if_version=at.version)
     require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
@@ -67,21 +67,21 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
         await care_plans.save(tx, decision)
 
 
-async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
+async def on_answer_due(timer: DueDeadline, *, tx: Tx) -> None:
     """The person has not answered what was offered: the lead asks (AC10)."""
     plan = await care_plans.load(tx, timer.subject)
     domain.require_unanswered(plan)
     await tell_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, timer.due_at)
 
 
-async def on_action_due(timer: Timer, *, tx: Tx) -> None:
+async def on_action_due(timer: DueDeadline, *, tx: Tx) -> None:
     """An action that the lead sees to is overdue: told once for its day (AC12)."""
     plan = await care_plans.load(tx, timer.subject)
     for action in domain.overdue(plan, timer.due_at, tx.policy):
         await tell_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, timer.due_at)
 
 
-async def on_review_due(timer: Timer, *, tx: Tx) -> None:
+async def on_review_due(timer: DueDeadline, *, tx: Tx) -> None:
     await _review(tx, await _person_of(tx, timer.subject), Due.REVIEW)
 
 
@@ -115,7 +115,7 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
         await care_plans.save(tx, decision)
 
 
-async def _answer(at: At, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
+async def _answer(at: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
     plan = await care_plans.load(tx, at.id, if_version=at.version)
     answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
     await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)

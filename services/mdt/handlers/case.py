@@ -13,16 +13,16 @@ from services.mdt.handlers.notification import tell_lead
 from services.mdt.handlers.schedule import find_place, next_place
 from services.mdt.store.case import cases, open_case, read_open_ahead
 from services.mdt.store.meeting import lock_diary
-from services.mdt.store.notification import tell
+from services.mdt.store.notification import notify
 from services.mdt.store.risk_standing import read_standings_ahead, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
-from shared.persistence.deadlines import Timer
+from shared.persistence.deadlines import DueDeadline
 
 #: Why a person needs no meeting any more.
 _GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
@@ -105,7 +105,7 @@ async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: T
     await _withdraw(await open_case(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 
 
-async def screen_case(at: At, command: ScreenCase, *, tx: Tx) -> Case:
+async def screen_case(at: Target, command: ScreenCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
     case = await cases.load(tx, at.id, if_version=at.version)
     if command.outcome is ScreeningOutcome.NOT_ELIGIBLE:
@@ -114,27 +114,27 @@ async def screen_case(at: At, command: ScreenCase, *, tx: Tx) -> Case:
     return await cases.save(tx, domain.list_eligible(case, command, await find_place(tx, is_urgent=is_urgent)))
 
 
-async def defer_case(at: At, command: DeferCase, *, tx: Tx) -> Case:
+async def defer_case(at: Target, command: DeferCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
     case = await cases.load(tx, at.id, if_version=at.version)
     place = await next_place(tx, after=case.meeting_starts_at or tx.now)
     return await cases.save(tx, domain.defer(case, command, place, tx.policy))
 
 
-async def step_down_case(at: At, command: StepDownCase, *, tx: Tx) -> Case:
+async def step_down_case(at: Target, command: StepDownCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, at.id, if_version=at.version)
     return await cases.save(tx, domain.step_down(case, command))
 
 
-async def close_case(at: At, command: CloseCase, *, tx: Tx) -> Case:
+async def close_case(at: Target, command: CloseCase, *, tx: Tx) -> Case:
     return await end_case(tx, await cases.load(tx, at.id, if_version=at.version), command)
 
 
-async def on_screening_due(timer: Timer, *, tx: Tx) -> None:
+async def on_screening_due(timer: DueDeadline, *, tx: Tx) -> None:
     """Nobody has screened it in time: the chair is told."""
     case = await cases.load(tx, timer.subject)
     domain.require_unscreened(case)
-    await tell(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, timer.due_at)
+    await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, timer.due_at)
 
 
 async def _refer(case: Case, tx: Tx) -> Case:
@@ -161,7 +161,7 @@ async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx
         return case
     standing = await standing_of(tx, case.person_id)
     place = await find_place(tx, is_urgent=is_urgent)
-    taken = place if domain.takes(case, place, is_urgent=is_urgent) else None
+    taken = place if domain.should_move(case, place, is_urgent=is_urgent) else None
     decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, place=taken)
     return await cases.save(tx, decision)
 

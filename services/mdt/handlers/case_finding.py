@@ -11,11 +11,11 @@ from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import FindingDestination
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 
-async def screen_finding(at: At, command: ScreenFinding, *, tx: Tx) -> Risk:
+async def screen_finding(at: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
     """`at` is the person. Whoever is meant for the meeting comes before it as a case of the same chain.
 
     Where anybody else is sent, whoever answers for the person learns of it (E11).
@@ -32,7 +32,7 @@ async def screen_finding(at: At, command: ScreenFinding, *, tx: Tx) -> Risk:
     return screened
 
 
-async def on_watch_over(timer: Timer, *, tx: Tx) -> None:
+async def on_watch_over(timer: DueDeadline, *, tx: Tx) -> None:
     """A watching brief is looked at again. One that ended by itself, because the person rose or fell meanwhile, does nothing."""
     risk = await risks.load(tx, timer.subject)
     if domain.is_watched(risk):

@@ -16,12 +16,12 @@ from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import PlanAction
 from shared.kernel.ids import new_id
-from shared.kernel.target import At
+from shared.kernel.target import Target
 
 
-async def discuss_case(at: At, command: DiscussCase, *, tx: Tx) -> Case:
+async def discuss_case(at: Target, command: DiscussCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, at.id, if_version=at.version)
-    meeting = await meetings.hold_still(tx, case_domain.meeting_of(case, command))
+    meeting = await meetings.load_shared(tx, case_domain.meeting_of(case, command))
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
@@ -49,7 +49,7 @@ async def _word(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> Pla
     met_on, is_resident = tx.policy.day_of(meeting.starts_at), agreed.joint_plan.is_care_home_resident
     review_on = plan_domain.review_day(met_on, standing.judged_as, is_care_home_resident=is_resident, policy=tx.policy)
     actions = [_action(action) for action in agreed.actions]
-    return plan_domain.word(plan, agreed.joint_plan, actions, review_on=review_on, now=tx.now)
+    return plan_domain.draft_version(plan, agreed.joint_plan, actions, review_on=review_on, now=tx.now)
 
 
 def _action(agreed: ActionAgreed) -> PlanAction:

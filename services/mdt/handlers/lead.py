@@ -7,21 +7,21 @@ from services.mdt.domain import lead as domain
 from services.mdt.domain import lead_succession
 from services.mdt.domain.access import require_member
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
-from services.mdt.domain.lead_succession import Decisions, Leads, Now, Person
+from services.mdt.domain.lead_succession import Decisions, LeadContext, Leads, Person
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.table_16 import require_allowed
 from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
-from services.mdt.store.notification import tell
+from services.mdt.store.notification import notify
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
-from shared.persistence.deadlines import Timer
+from shared.persistence.deadlines import DueDeadline
 
 
-async def accept_lead(at: At, *, tx: Tx) -> Lead:
+async def accept_lead(at: Target, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, at.id)
     domain.require_own(lead, tx.actor.id)
     domain.require_unanswered(lead)
@@ -29,7 +29,7 @@ async def accept_lead(at: At, *, tx: Tx) -> Lead:
     return _with_id(at.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
 
 
-async def decline_lead(at: At, command: DeclineLead, *, tx: Tx) -> Lead:
+async def decline_lead(at: Target, command: DeclineLead, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, at.id)
     domain.require_own(lead, tx.actor.id)
     _require_version(lead, at)
@@ -37,7 +37,7 @@ async def decline_lead(at: At, command: DeclineLead, *, tx: Tx) -> Lead:
     return _with_id(at.id, await _save(tx, lead.person_id, decisions))
 
 
-async def hand_over_lead(at: At, command: HandOverLead, *, tx: Tx) -> Lead:
+async def hand_over_lead(at: Target, command: HandOverLead, *, tx: Tx) -> Lead:
     """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotOfTheMeeting, LeadNotAllowed, LeadUnchanged."""
     lead, current = await _locked(tx, at.id)
     if domain.is_stand_in(lead, tx.actor, command.reason):
@@ -68,7 +68,7 @@ async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
     await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason))
 
 
-async def on_answer_due(timer: Timer, *, tx: Tx) -> None:
+async def on_answer_due(timer: DueDeadline, *, tx: Tx) -> None:
     """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
     lead, current = await _locked(tx, timer.subject)
     await _save(tx, lead.person_id, lead_succession.expire(_person(lead), lead, current, _now(tx)))
@@ -95,24 +95,24 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
     saved = await save_leads(tx, decisions)
     for lead in saved:
         if lead.status is Status.PROPOSED:
-            await tell(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
+            await notify(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
     refused = [lead for lead in saved if lead.status in {Status.DECLINED, Status.EXPIRED}]
     is_found = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
     if refused and not is_found:
-        await tell(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
+        await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
     return saved
 
 
-def _now(tx: Tx, *, is_meeting: bool = False) -> Now:
+def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
     answer_by = working_days_later(tx.now, tx.policy.lead_answers_within_working_days, tx.policy.zone)
-    return Now(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
+    return LeadContext(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
 
 
 def _person(lead: Lead) -> Person:
     return Person(lead.person_id, lead.correlation_id, lead.practice_code)
 
 
-def _require_version(lead: Lead, at: At) -> None:
+def _require_version(lead: Lead, at: Target) -> None:
     if lead.version != at.version:
         raise VersionConflict(at.id, at.version, lead.version)
 

@@ -7,17 +7,17 @@ from services.mdt.handlers.agenda import cap_agenda, roll_over
 from services.mdt.handlers.schedule import ensure_meetings, next_place
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 
-async def hold_meeting(at: At, command: HoldMeeting, *, tx: Tx) -> Meeting:
+async def hold_meeting(at: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
     """Before it decides anything. What it has not discussed two working days later moves on."""
     meeting = await meetings.load(tx, at.id, if_version=at.version)
     return await meetings.save(tx, domain.hold(meeting, command, now=tx.now, policy=tx.policy))
 
 
-async def cancel_meeting(at: At, command: CancelMeeting, *, tx: Tx) -> Meeting:
+async def cancel_meeting(at: Target, command: CancelMeeting, *, tx: Tx) -> Meeting:
     await lock_diary(tx)
     meeting = await meetings.load(tx, at.id, if_version=at.version)
     following = await next_place(tx, after=meeting.starts_at)
@@ -27,7 +27,7 @@ async def cancel_meeting(at: At, command: CancelMeeting, *, tx: Tx) -> Meeting:
     return cancelled
 
 
-async def on_cut_off(timer: Timer, *, tx: Tx) -> None:
+async def on_cut_off(timer: DueDeadline, *, tx: Tx) -> None:
     await lock_diary(tx)
     meeting = await meetings.load(tx, timer.subject)
     domain.require_open_agenda(meeting)
@@ -35,7 +35,7 @@ async def on_cut_off(timer: Timer, *, tx: Tx) -> None:
     await ensure_meetings(tx=tx)
 
 
-async def on_roll_over(timer: Timer, *, tx: Tx) -> None:
+async def on_roll_over(timer: DueDeadline, *, tx: Tx) -> None:
     """What it did not discuss moves on, also when nobody recorded the meeting: no case waits for a form."""
     await lock_diary(tx)
     meeting = await meetings.load(tx, timer.subject)

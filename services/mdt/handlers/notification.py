@@ -8,7 +8,7 @@ from uuid import UUID
 from services.mdt.domain.lead import gp
 from services.mdt.domain.notification import Kind, Notice, require_own_feed
 from services.mdt.store.lead import active_professional
-from services.mdt.store.notification import load_notice, mark_acknowledged, tell
+from services.mdt.store.notification import load_notice, mark_acknowledged, notify
 from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -25,7 +25,7 @@ from shared.contracts.rapid_care import (
 from shared.kernel.ids import PersonId
 
 #: What a lead is told about, and under which heading.
-TOLD: Mapping[type[Event], Kind] = {
+NOTIFICATIONS: Mapping[type[Event], Kind] = {
     ResponseAssigned: Kind.RESPONSE_ASSIGNED,
     ResponseContacted: Kind.RESPONSE_CONTACTED,
     ResponseBreached: Kind.RESPONSE_BREACHED,
@@ -41,7 +41,7 @@ TOLD: Mapping[type[Event], Kind] = {
 
 async def on_news(event: Event, envelope: Envelope, *, tx: Tx) -> None:
     person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
-    await tell_lead(tx, person_id, TOLD[type(event)], subject, envelope.time)
+    await tell_lead(tx, person_id, NOTIFICATIONS[type(event)], subject, envelope.time)
 
 
 async def acknowledge_notice(notice_id: int, *, tx: Tx) -> Notice:
@@ -60,4 +60,4 @@ async def tell_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: 
     if professional_id is None:
         practice_code = await practice_of(tx, person_id)
         professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
-    await tell(tx, professional_id, person_id, kind, subject, at)
+    await notify(tx, professional_id, person_id, kind, subject, at)

@@ -16,8 +16,8 @@ from services.mdt.store import risk_import as imports
 from services.mdt.store.tables import Tx
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.ids import new_id, pseudonymiser
-from shared.persistence.deadlines import Timer
-from shared.persistence.transaction import Subject
+from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
 
 class Step(StrEnum):
@@ -37,7 +37,7 @@ def _nobody(step: Step, done: int, total: int) -> None:
 
 async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> RiskImport:
     """Takes a whole file. Raises NotARiskFile, ImportRunning."""
-    begun = risk_import.begin(new_id(), await imports.take_turn(tx), sha256(content).digest(), now=tx.now, policy=tx.policy)
+    begun = risk_import.begin(new_id(), await imports.lock_import(tx), sha256(content).digest(), now=tx.now, policy=tx.policy)
     earlier = await imports.same_content(tx, begun)
     if earlier:
         return await imports.save(tx, risk_import.repeat(begun, earlier))
@@ -50,7 +50,7 @@ async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> Risk
     return report
 
 
-async def on_scores_expired(timer: Timer, *, tx: Tx) -> None:  # noqa: ARG001  whichever import asked: all that has expired goes
+async def on_scores_expired(timer: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  whichever import asked: all that has expired goes
     newest = await imports.newest_day(tx)
     if newest:
         await store.forget(tx, before=newest - tx.policy.climber_window)
@@ -86,4 +86,4 @@ async def _tidy(tx: Tx, report: RiskImport) -> None:
     if await imports.shares_days(tx, report):
         await store.replace_same_day(tx, report.number)
     if await imports.has_expired(tx, report, tx.policy.climber_window):
-        tx.set_deadline(Subject(report.id, report.id, report.id), Deadline(domain.Due.SCORES_EXPIRED, tx.now))
+        tx.set_deadline(EventSubject(report.id, report.id, report.id), Deadline(domain.Due.SCORES_EXPIRED, tx.now))

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.meeting import Meeting, Place, Slot
+from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot
 from services.mdt.store import case as case_store
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
@@ -18,7 +18,7 @@ async def ensure_meetings(*, tx: Tx) -> None:
         await _meeting_of(tx, _this_week(tx) + ahead * _ONE_WEEK)
 
 
-async def find_place(tx: Tx, *, is_urgent: bool) -> Place:
+async def find_place(tx: Tx, *, is_urgent: bool) -> AgendaSlot:
     """The first place on an agenda that a new case can have. The caller has locked the diary."""
     week = _this_week(tx)
     while True:
@@ -27,11 +27,11 @@ async def find_place(tx: Tx, *, is_urgent: bool) -> Place:
             taken = await case_store.taken(tx, meeting.id)
             slot = domain.free_slot(meeting, taken, is_urgent=is_urgent, now=tx.now, policy=tx.policy)
             if slot:
-                return Place(meeting.id, meeting.starts_at, slot)
+                return AgendaSlot(meeting.id, meeting.starts_at, slot)
         week += _ONE_WEEK
 
 
-async def next_place(tx: Tx, *, after: datetime) -> Place:
+async def next_place(tx: Tx, *, after: datetime) -> AgendaSlot:
     """A place at the meeting after that instant, full or not: whoever was deferred is not pushed back again.
 
     The caller has locked the diary.
@@ -40,7 +40,7 @@ async def next_place(tx: Tx, *, after: datetime) -> Place:
     while True:
         meeting = await _meeting_of(tx, week)
         if meeting and domain.is_coming(meeting, max(after, tx.now)):
-            return Place(meeting.id, meeting.starts_at, Slot.ORDINARY)
+            return AgendaSlot(meeting.id, meeting.starts_at, Slot.ORDINARY)
         week += _ONE_WEEK
 
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION, care_plans
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _OF_PERSON = Statement(
     sa.select(CARE_PLAN)
@@ -32,7 +32,7 @@ class Answered:
     is_agreed_by_person: bool | None
 
 
-async def plan(reader: Reader, plan_id: UUID) -> CarePlan:
+async def plan(reader: ReadSession, plan_id: UUID) -> CarePlan:
     """Raises CarePlanNotFound."""
     found = await care_plans.find(reader, plan_id)
     if found is None:
@@ -40,15 +40,15 @@ async def plan(reader: Reader, plan_id: UUID) -> CarePlan:
     return found
 
 
-async def plan_of_person(reader: Reader, person_id: UUID) -> CarePlan:
+async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
     """The open one, else the last. Raises CarePlanNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
         raise CarePlanNotFound("This person has no care plan.")
-    return care_plans.of(row)
+    return care_plans.from_row(row)
 
 
-async def versions(reader: Reader, plan_id: UUID) -> list[Answered]:
+async def versions(reader: ReadSession, plan_id: UUID) -> list[Answered]:
     """Every version that was ever offered, the first one first."""
     rows = await reader.fetch(_VERSIONS, plan_id=plan_id)
     return [Answered(_VERSION.validate_python(row["content"]), row["is_agreed_by_person"]) for row in rows]

@@ -12,7 +12,7 @@ from services.mdt.store import risk_standing
 from services.mdt.store.case import CASE, cases
 from services.mdt.store.tables import Tx
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _STATUS, _PERSON_ID = sa.bindparam("status", type_=sa.Text), sa.bindparam("person_id", type_=sa.Uuid)
 _AFTER = sa.tuple_(sa.bindparam("referred_at", type_=INSTANT), sa.bindparam("last", type_=sa.Uuid))
@@ -26,7 +26,7 @@ _WHERE = Statement(
 _BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 
 
-async def case(reader: Reader, case_id: UUID) -> Case:
+async def case(reader: ReadSession, case_id: UUID) -> Case:
     """Raises CaseNotFound."""
     found = await cases.find(reader, case_id)
     if found is None:
@@ -35,12 +35,12 @@ async def case(reader: Reader, case_id: UUID) -> Case:
 
 
 async def cases_where(
-    reader: Reader, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, most: int
+    reader: ReadSession, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, most: int
 ) -> list[Case]:
     """The oldest referral first; without a status or person those of every one."""
     referred_at, last = after or _BEGINNING
     values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "most": most}
-    return [cases.of(row) for row in await reader.fetch(_WHERE, **values)]
+    return [cases.from_row(row) for row in await reader.fetch(_WHERE, **values)]
 
 
 async def with_standing(tx: Tx, found: Sequence[Case]) -> list[tuple[Case, Standing]]:

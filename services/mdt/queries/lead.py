@@ -12,7 +12,7 @@ from services.mdt.domain.lead import OPEN, Lead, LeadNotFound
 from services.mdt.store.care_plan import CARE_PLAN, care_plans
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OF_PERSON = Statement(
@@ -42,7 +42,7 @@ class OwnPerson:
     meeting_starts_at: datetime | None
 
 
-async def lead(reader: Reader, lead_id: UUID) -> Lead:
+async def lead(reader: ReadSession, lead_id: UUID) -> Lead:
     """Raises LeadNotFound."""
     found = await leads.find(reader, lead_id)
     if found is None:
@@ -50,16 +50,16 @@ async def lead(reader: Reader, lead_id: UUID) -> Lead:
     return found
 
 
-async def leads_of_person(reader: Reader, person_id: UUID) -> list[Lead]:
+async def leads_of_person(reader: ReadSession, person_id: UUID) -> list[Lead]:
     """The active one, then whoever was asked and has not answered yet."""
-    return [leads.of(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
+    return [leads.from_row(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
 
 
-async def people_of(reader: Reader, professional_id: str) -> list[OwnPerson]:
+async def people_of(reader: ReadSession, professional_id: str) -> list[OwnPerson]:
     """Everybody whose lead the professional is, or is asked to be."""
-    own = [leads.of(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
+    own = [leads.from_row(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
     person_ids = [each.person_id for each in own]
-    plans = {plan.person_id: plan for plan in map(care_plans.of, await reader.fetch(_PLANS, person_ids=person_ids))}
+    plans = {plan.person_id: plan for plan in map(care_plans.from_row, await reader.fetch(_PLANS, person_ids=person_ids))}
     agendas = {row["person_id"]: row for row in await reader.fetch(_AGENDAS, person_ids=person_ids)}
     return [_own(each, plans.get(each.person_id), agendas.get(each.person_id)) for each in own]
 

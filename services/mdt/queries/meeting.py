@@ -17,7 +17,7 @@ from services.mdt.store.case import CASE, cases
 from services.mdt.store.meeting import MEETING, meetings
 from services.mdt.store.tables import Tx
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _DIARY = Statement(
     sa.select(MEETING)
@@ -46,7 +46,7 @@ class Discussed:
     is_agreed_by_person: bool | None
 
 
-async def meeting(reader: Reader, meeting_id: UUID) -> Meeting:
+async def meeting(reader: ReadSession, meeting_id: UUID) -> Meeting:
     """Raises MeetingNotFound."""
     found = await meetings.find(reader, meeting_id)
     if found is None:
@@ -54,17 +54,17 @@ async def meeting(reader: Reader, meeting_id: UUID) -> Meeting:
     return found
 
 
-async def diary(reader: Reader, *, after: datetime, most: int) -> list[Meeting]:
-    return [meetings.of(row) for row in await reader.fetch(_DIARY, after=after, most=most)]
+async def diary(reader: ReadSession, *, after: datetime, most: int) -> list[Meeting]:
+    return [meetings.from_row(row) for row in await reader.fetch(_DIARY, after=after, most=most)]
 
 
 async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:
     """What the meeting still has to discuss, in its order."""
-    listed = [cases.of(row) for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
+    listed = [cases.from_row(row) for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
     return in_order(await items_of(tx, listed), now=tx.now, recent=tx.policy.crisis_is_recent_for)
 
 
-async def discussed(reader: Reader, meeting_id: UUID) -> list[Discussed]:
+async def discussed(reader: ReadSession, meeting_id: UUID) -> list[Discussed]:
     """What the meeting agreed, in the order in which it was recorded."""
     rows = await reader.fetch(_DISCUSSED, meeting_id=meeting_id)
     same = ("person_id", "case_id", "care_plan_id", "is_agreed_by_person")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from services.mdt.domain.notification import Notice
 from services.mdt.store.notification import NOTICE, notice_of
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _FEED = Statement(
     sa.select(NOTICE)
@@ -17,6 +17,6 @@ _FEED = Statement(
 )
 
 
-async def feed(reader: Reader, professional_id: str, *, after: int, most: int) -> list[Notice]:
+async def feed(reader: ReadSession, professional_id: str, *, after: int, most: int) -> list[Notice]:
     """The oldest first; `after` is the last one that was seen."""
     return [notice_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, most=most)]

@@ -10,7 +10,7 @@ from services.mdt.store.person import PERSON
 from services.mdt.store.tables import Tx
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.errors import NotFound
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _STORY = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
 _PRACTICE = Statement(
@@ -31,7 +31,7 @@ async def require_involved(tx: Tx, person_id: UUID) -> None:
     require_member(tx.actor, tx.policy, practice_code)
 
 
-async def story(reader: Reader, person_id: UUID) -> PersonRecordRecorded:
+async def story(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
     """The record as it was last told. Raises StoryNotFound."""
     record = await reader.fetch_value(_STORY, person_id=person_id)
     if record is None:

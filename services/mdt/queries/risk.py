@@ -13,7 +13,7 @@ from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import risk_import
 from services.mdt.store.risk import RISK, risks
 from shared.contracts.codes import RiskLevel
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +66,26 @@ SELECT DISTINCT ON (person_id) person_id, level, ratio, valid_from FROM risk_sco
 ORDER BY person_id, valid_from DESC, import_number DESC"""
 
 
-async def import_report(reader: Reader, import_id: UUID) -> RiskImport:
+async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
     """Raises ImportNotFound."""
     return await risk_import.load(reader, import_id)
 
 
-async def found(reader: Reader, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
+async def found(reader: ReadSession, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
     """The people of a practice at level 2 or 3, and its high climbers; those whom nobody has looked at yet first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
-    return [risks.of(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, most=most, **values)]
+    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, most=most, **values)]
 
 
-async def risk_of(reader: Reader, person_id: UUID) -> Risk:
+async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:
     """Raises RiskNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
         raise RiskNotFound("Case finding never pointed this person out.")
-    return risks.of(row)
+    return risks.from_row(row)
 
 
-async def newest_scores(reader: Reader, people: Sequence[UUID]) -> Mapping[UUID, Newest]:
+async def newest_scores(reader: ReadSession, people: Sequence[UUID]) -> Mapping[UUID, Newest]:
     rows = await reader.connection.fetch(_NEWEST, people)
     return {row["person_id"]: Newest(RiskLevel(row["level"]), row["ratio"], row["valid_from"]) for row in rows}

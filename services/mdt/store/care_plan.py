@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -45,7 +45,7 @@ CARE_PLAN_VERSION = sa.Table(
     comment="what meetings agreed and offered, and the answer; never removed",
 )
 
-care_plans = Aggregates(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
+care_plans = Repository(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
 
 _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(

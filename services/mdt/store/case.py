@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
-from services.mdt.domain.meeting import Slot, Taken
+from services.mdt.domain.meeting import AgendaUsage, Slot
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -45,7 +45,7 @@ CASE = sa.Table(
     ),
 )
 
-cases = Aggregates(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
+cases = Repository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
 
 _OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PERSON = Statement(sa.select(CASE.c.id).where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status == sa.any_(_OPEN)))
@@ -71,7 +71,7 @@ _TAKEN = Statement(
 
 async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
     """The person's open case, locked; None when there is none."""
-    ahead = tx.ahead(_OF_PERSON)
+    ahead = tx.prefetched(_OF_PERSON)
     found: UUID | None  # what was read ahead is right once: whoever asks may close the case, or open one
     found = ahead.pop(person_id) if person_id in ahead else await tx.fetch_value(_OPEN_OF_PERSON, person_id=person_id)
     return None if found is None else await cases.load(tx, found)
@@ -80,8 +80,8 @@ async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
 async def read_open_ahead(tx: Tx, person_ids: Sequence[PersonId]) -> None:
     """Before a batch about these people: what `open_case` will ask for."""
     rows = await tx.fetch(_OPEN_OF_PEOPLE, person_ids=list(person_ids))
-    found = {row["person_id"]: cases.hold(tx, row).id for row in rows}
-    tx.ahead(_OF_PERSON).update({person_id: found.get(person_id) for person_id in person_ids})
+    found = {row["person_id"]: cases.attach(tx, row).id for row in rows}
+    tx.prefetched(_OF_PERSON).update({person_id: found.get(person_id) for person_id in person_ids})
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
@@ -91,6 +91,6 @@ async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
     return [case for case in locked if case.status is Status.LISTED and case.meeting_id == meeting_id]
 
 
-async def taken(tx: Tx, meeting_id: UUID) -> Taken:
+async def taken(tx: Tx, meeting_id: UUID) -> AgendaUsage:
     row = await tx.fetch_one(_TAKEN, meeting_id=meeting_id)
-    return Taken() if row is None else Taken(**row)
+    return AgendaUsage() if row is None else AgendaUsage(**row)

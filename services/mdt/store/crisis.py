@@ -26,4 +26,4 @@ _NOTE_CRISIS = Statement(
 
 async def note_crisis(tx: Tx, person_id: PersonId, at: datetime) -> None:
     """Keeps the latest, whatever order the events come in."""
-    await tx.write(_NOTE_CRISIS, person_id=person_id, last_at=at)
+    await tx.defer_write(_NOTE_CRISIS, person_id=person_id, last_at=at)

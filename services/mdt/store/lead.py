@@ -11,7 +11,7 @@ from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -36,7 +36,7 @@ LEAD = sa.Table(
     sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text("status = 'active'")),
 )
 
-leads = Aggregates(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
+leads = Repository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
 
 _OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PERSON = Statement(
@@ -67,7 +67,7 @@ async def active_professional(tx: Tx, person_id: PersonId) -> str | None:
 async def open_leads(tx: Tx, person_id: PersonId) -> Leads:
     """Everybody who is, or is asked to be, the person's lead; locked."""
     rows = await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)
-    return Leads.of([leads.of(row) for row in rows])
+    return Leads.of([leads.from_row(row) for row in rows])
 
 
 async def save_leads(tx: Tx, decisions: Sequence[Decision[Lead]]) -> list[Lead]:

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.meeting import Meeting, MeetingNotFound
 from services.mdt.store.tables import METADATA, Tx
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 
 MEETING = sa.Table(
@@ -22,7 +22,7 @@ MEETING = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 
-meetings = Aggregates(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)
+meetings = Repository(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' diary'))"
 

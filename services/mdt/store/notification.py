@@ -36,7 +36,7 @@ _ACKNOWLEDGE = Statement(
 )
 
 
-async def tell(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
+async def notify(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Adds a notice to the end of a professional's feed."""
     await tx.connection.execute(_LOCK, professional_id)
     await tx.execute(_TELL, professional_id=professional_id, person_id=person_id, kind=kind.value, subject=subject, occurred_at=occurred_at)

@@ -51,4 +51,4 @@ async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
 
 async def copy_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
     """Keeps the newest record of a person, whatever order the events come in."""
-    await tx.write(_COPY_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
+    await tx.defer_write(_COPY_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))

@@ -14,14 +14,14 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from services.mdt.domain.risk import Earlier, Finding, Risk, RiskNotFound, Score
+from services.mdt.domain.risk import Finding, Risk, RiskNotFound, Score, ScoreHistory
 from services.mdt.domain.risk_file import Columns
 from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
-from shared.persistence.repository import Aggregates
-from shared.persistence.transaction import Subject
+from shared.persistence.repository import Repository
+from shared.persistence.transaction import EventSubject
 
 RISK = sa.Table(
     "risk",
@@ -56,7 +56,7 @@ RISK_SCORE = sa.Table(
     comment="every registered person's score in every import that the window needs; written by COPY",
 )
 
-risks = Aggregates(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
+risks = Repository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
 
 #: A whole population takes seconds, on a slow machine minutes; the pool's own limits are meant for single commands.
 _PATIENCE_SECONDS = 600
@@ -145,7 +145,7 @@ async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
     window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
     cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_PATIENCE_SECONDS)
     while rows := await cursor.fetch(_BATCH, timeout=_PATIENCE_SECONDS):
-        known = {row["person_id"]: risks.of(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
+        known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
         yield [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
 
 
@@ -154,7 +154,7 @@ async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
     states = []
     for decision in decisions:
         state, version = decision.state, decision.state.version
-        about = Subject(state.id, state.person_id, state.correlation_id)
+        about = EventSubject(state.id, state.person_id, state.correlation_id)
         for event in decision.events:
             if isinstance(event, Event):
                 version += 1
@@ -180,8 +180,8 @@ def _score(row: asyncpg.Record) -> Score:
     return Score(row["person_id"], row["practice_code"], row["ratio"], RiskLevel(row["level"]), row["valid_from"])
 
 
-def _earlier(row: asyncpg.Record) -> Earlier:
-    return Earlier(row["newest_on"], _level(row["newest_level"]), row["lowest_ratio"], _level(row["lowest_level"]))
+def _earlier(row: asyncpg.Record) -> ScoreHistory:
+    return ScoreHistory(row["newest_on"], _level(row["newest_level"]), row["lowest_ratio"], _level(row["lowest_level"]))
 
 
 def _level(stored: int | None) -> RiskLevel | None:

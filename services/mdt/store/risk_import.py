@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 RISK_IMPORT = sa.Table(
     "risk_import",
@@ -55,7 +55,7 @@ _HAS_DAYS = """
 SELECT EXISTS (SELECT FROM risk_import WHERE repeats IS NULL AND number <> $1 AND first_valid_from <= $3 AND last_valid_from >= $2)"""
 
 
-async def take_turn(tx: Tx) -> int:
+async def lock_import(tx: Tx) -> int:
     """The number of this import; until the transaction ends there can be no other. Raises ImportRunning."""
     if not await tx.connection.fetchval(_LOCK):
         raise ImportRunning("Another import of risk scores is running.")
@@ -76,7 +76,7 @@ async def save(tx: Tx, report: RiskImport) -> RiskImport:
     return report
 
 
-async def load(reader: Reader, import_id: UUID) -> RiskImport:
+async def load(reader: ReadSession, import_id: UUID) -> RiskImport:
     """Raises ImportNotFound."""
     row = await reader.fetch_one(_BY_ID, id=import_id)
     if row is None:

@@ -7,11 +7,11 @@ from pydantic import Field
 
 from services.navigation.domain.access import COORDINATE, WORK
 from shared.kernel.actor import Actor
-from shared.web.dependencies import requires
+from shared.web.dependencies import require_scopes
 
 #: A navigator, or somebody who coordinates them.
-Staff = Annotated[Actor, requires(WORK, COORDINATE)]
-Coordinator = Annotated[Actor, requires(COORDINATE)]
+Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
+Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 
 _CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NavigatorCode = Annotated[str, Path(pattern=_CODE, description="A staff code")]

@@ -19,7 +19,7 @@ from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import FeedCursorAhead
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.dependencies import Unit
-from shared.web.problems import HttpRefusal, problems
+from shared.web.problems import HttpProblem, problems
 from shared.web.responses import Page
 
 router = APIRouter(tags=["feeds"])
@@ -32,7 +32,7 @@ After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of th
 @router.get("/navigators/{navigator_id}/feed", responses=_REFUSALS)
 async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: After = 0, limit: Limit = 50) -> Page[FeedEntryView]:
     """What happened to the navigator's tasks, oldest first, without a gap."""
-    async with unit.viewing(caller, id_of(navigator_id)) as tx:
+    async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, after)
         entries = await queries.entries(tx, navigator_id, after=after, most=limit)
@@ -55,7 +55,7 @@ async def follow_feed(
 ) -> EventStream:
     """The same entries as they come. After an interruption exactly those that were missed follow, in order."""
     seen = _sequence(last_event_id) if last_event_id else after
-    async with unit.viewing(caller, id_of(navigator_id)) as tx:
+    async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
@@ -67,7 +67,7 @@ def _sequence(last_event_id: str) -> int:
     """Only what a feed can have said: int() refuses some thousands of digits by an error of its own."""
     if not re.fullmatch(r"[0-9]{1,10}", last_event_id) or int(last_event_id) >= 2**31:
         advice = "Send the id of the last event that was received, unchanged."
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "This is no id of this feed.", advice)
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "This is no id of this feed.", advice)
     return int(last_event_id)
 
 

@@ -18,19 +18,19 @@ from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
-from shared.web.pagination import place
+from shared.web.pagination import decode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Body, Page, actions, answer, created
+from shared.web.responses import Action, Page, RequestModel, actions, created, json_response
 
 router = APIRouter(tags=["navigators"])
 
 _REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed)
 
 
-class Registration(Body):
+class Registration(RequestModel):
     locality: Locality
     role: Literal[Role.CARE_NAVIGATOR, Role.CASE_MANAGER]
 
@@ -38,7 +38,7 @@ class Registration(Body):
         return commands.RegisterNavigator(self.locality, self.role)
 
 
-class Availability(Body):
+class Availability(RequestModel):
     is_available: bool
     until: AwareDatetime | None = None
 
@@ -73,7 +73,7 @@ async def register_navigator(
         navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
         view = await _view(navigator.code, tx)
         is_new = navigator.version == 1 and tx.has_recorded
-        return created(tx, view, request.url.path) if is_new else answer(view)
+        return created(tx, view, request.url.path) if is_new else json_response(view)
 
 
 @router.get("/navigators", responses=problems())
@@ -91,7 +91,7 @@ async def read_navigator(navigator_id: NavigatorCode, caller: Staff, unit: Unit)
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
         view = await _view(navigator_id, tx)
-    return answer(view)
+    return json_response(view)
 
 
 @router.get("/navigators/{navigator_id}/actions", responses=problems(*_REFUSALS))
@@ -111,15 +111,15 @@ async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Un
 async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """There, or away: whoever goes away hands on what they have, whoever comes back takes what waits."""
     async with unit.transaction(caller) as tx:
-        await handlers.declare_availability(At(id_of(navigator_id), version), body.command(), tx=tx)
+        await handlers.declare_availability(Target(id_of(navigator_id), version), body.command(), tx=tx)
         view = await _view(navigator_id, tx)
-    return answer(view)
+    return json_response(view)
 
 
 @router.get("/navigators/{navigator_id}/tasks", responses=problems(*_REFUSALS))
 async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
     """What they have in hand, the soonest due first."""
-    last = place(after) if after else None
+    last = decode_cursor(after) if after else None
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
         return page(await tasks.work_list(tx, navigator_id, after=last, most=limit + 1), limit, tx)

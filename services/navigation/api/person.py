@@ -13,27 +13,27 @@ from services.navigation.domain.policy import Policy
 from services.navigation.handlers import person as handlers
 from services.navigation.queries import person as queries
 from services.navigation.queries import task as tasks
-from services.navigation.queries.person import Told
+from services.navigation.queries.person import PersonWithLead
 from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
 from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
-from shared.web.dependencies import IdempotencyKey, Unit
+from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.problems import problems
-from shared.web.responses import Body, Page, created
+from shared.web.responses import Page, RequestModel, created
 
 router = APIRouter(tags=["people"])
 
 _RELATED = (PersonNotKnown, OrganisationNotInvolved, NotOwnFeed)
 
 
-class Discharge(Body):
+class Discharge(RequestModel):
     discharged_on: date
 
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(*_RELATED, StoryWithheld))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
     """What the person told once, from navigation's own copy: nobody asks them again (AC1)."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         told = await _told(person_id, tx)
         if not is_shared(told.record.sharing):
             raise StoryWithheld("The person does not want their story shared.")
@@ -43,7 +43,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
 @router.get("/people/{person_id:uuid}/tasks", responses=problems(*_RELATED))
 async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskView]:
     """Every task there ever was for the person, oldest first (AC6)."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         await _told(person_id, tx)
         return Page(items=[TaskView.of(shown) for shown in await tasks.about(tx, person_id)])
 
@@ -54,7 +54,7 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     status_code=201,
     responses=problems(*_RELATED, DischargeInFuture, HomeCheckPassed),
 )
-async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, once: IdempotencyKey, unit: Unit) -> Response:
+async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, once: IdempotencyHeader, unit: Unit) -> Response:
     """The person left hospital on this day: 91 days later somebody looks whether they are still at home (T11)."""
     async with unit.transaction(caller, once) as tx:
         await _told(person_id, tx)
@@ -62,7 +62,7 @@ async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, onc
         return created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
 
 
-async def _told(person_id: UUID, tx: Transaction[Policy]) -> Told:
+async def _told(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
     """For navigators who have or had a task for the person, their coordinators, and the accountable lead professional (IG8)."""
     told = await queries.story(tx, person_id)
     require_involved(tx.actor, tx.policy.organisation, told.navigators.values(), told.lead)

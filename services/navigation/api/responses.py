@@ -9,15 +9,15 @@ from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.feed import Change
 from services.navigation.domain.navigator import Presence
 from services.navigation.domain.task import Status
-from services.navigation.queries.person import Told
-from services.navigation.queries.task import Shown
+from services.navigation.queries.person import PersonWithLead
+from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
 from shared.contracts.referrals import FamilyContact, Story
-from shared.web.responses import VersionedView, View
+from shared.web.responses import ResponseModel, VersionedResponse
 
 
-class LeadView(View):
+class LeadView(ResponseModel):
     """The accountable lead professional."""
 
     professional_id: str
@@ -26,7 +26,7 @@ class LeadView(View):
     is_fallback: bool
 
 
-class PersonCard(View):
+class PersonCard(ResponseModel):
     """Whom it is for, and how and when they want to be met (AC5)."""
 
     given_name: str
@@ -36,7 +36,7 @@ class PersonCard(View):
     communication_needs: tuple[str, ...]
 
 
-class TaskView(VersionedView):
+class TaskView(VersionedResponse):
     """A task as a work list shows it."""
 
     id: UUID
@@ -65,7 +65,7 @@ class TaskView(VersionedView):
     lead: LeadView | None
 
     @classmethod
-    def of(cls, shown: Shown) -> "TaskView":
+    def of(cls, shown: TaskDetails) -> "TaskView":
         return cls(**_fields(shown))
 
 
@@ -77,7 +77,7 @@ class TaskDetail(TaskView):
     contacts: tuple[FamilyContact, ...]
 
     @classmethod
-    def of(cls, shown: Shown) -> "TaskDetail":
+    def of(cls, shown: TaskDetails) -> "TaskDetail":
         record = shown.record
         story = record.story if record and is_shared(record.sharing) else None
         return cls(
@@ -88,7 +88,7 @@ class TaskDetail(TaskView):
         )
 
 
-class StepView(View):
+class StepView(ResponseModel):
     """One event in the life of a task."""
 
     sequence: int
@@ -99,7 +99,7 @@ class StepView(View):
     data: dict[str, Any]
 
 
-class OutcomeCount(View):
+class OutcomeCount(ResponseModel):
     """How many tasks of a kind ended with this outcome."""
 
     kind: TaskKind
@@ -107,7 +107,7 @@ class OutcomeCount(View):
     tasks: int
 
 
-class NavigatorView(VersionedView):
+class NavigatorView(VersionedResponse):
     """`feed_sequence` is where to follow the feed from after reading the work list; `load` is what decides who gets the next task."""
 
     code: str
@@ -127,7 +127,7 @@ class NavigatorView(VersionedView):
         return cls(**own, open_tasks=candidate.open_tasks, load=candidate.load, feed_sequence=feed_sequence)
 
 
-class FeedEntryView(View):
+class FeedEntryView(ResponseModel):
     """One entry of a feed."""
 
     sequence: int
@@ -140,7 +140,7 @@ class FeedEntryView(View):
     due_at: datetime
 
 
-class StoryView(View):
+class StoryView(ResponseModel):
     """What the person told once, and who leads."""
 
     person_id: UUID
@@ -156,12 +156,12 @@ class StoryView(View):
     lead: LeadView | None
 
     @classmethod
-    def of(cls, person_id: UUID, told: Told) -> "StoryView":
+    def of(cls, person_id: UUID, told: PersonWithLead) -> "StoryView":
         own = {name: getattr(told.record, name) for name in cls.model_fields if hasattr(told.record, name)}
         return cls(person_id=person_id, lead=_lead(told.lead), **own)
 
 
-class HomeCheckView(View):
+class HomeCheckView(ResponseModel):
     """On this day somebody looks whether the person is still at home."""
 
     id: UUID
@@ -170,7 +170,7 @@ class HomeCheckView(View):
     looks_at: datetime
 
 
-def _fields(shown: Shown) -> dict[str, Any]:
+def _fields(shown: TaskDetails) -> dict[str, Any]:
     task = shown.task
     own = {name: getattr(task, name) for name in TaskView.model_fields if hasattr(task, name)}
     return own | {"person": _card(shown), "preferred_place_of_care": shown.preferred_place_of_care, "lead": _lead(shown.lead)}
@@ -180,7 +180,7 @@ def _lead(lead: Lead | None) -> LeadView | None:
     return None if lead is None else LeadView.model_validate(lead)
 
 
-def _card(shown: Shown) -> PersonCard | None:
+def _card(shown: TaskDetails) -> PersonCard | None:
     record = shown.record
     if record is None:
         return None

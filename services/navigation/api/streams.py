@@ -19,7 +19,7 @@ import structlog
 from services.navigation.queries import feed
 from services.navigation.queries.feed import Entry
 from shared.persistence.database import Database
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 
 log = structlog.get_logger()
 
@@ -94,9 +94,9 @@ class Streams:
 
     async def _read(self, navigator_id: str, after: int) -> list[Entry] | None:
         try:
-            async with self._database.reading() as reader:
+            async with self._database.read_only() as reader:
                 return await feed.entries(reader, navigator_id, after=after, most=_AT_ONCE)
-        except INFRASTRUCTURE as problem:
+        except INFRASTRUCTURE_ERRORS as problem:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
@@ -120,7 +120,7 @@ class Streams:
 
     async def _look(self, place: int | None) -> tuple[int, float]:
         """Hands over what came after `place`; gives the place of the last, and for how long to wait. Without a place it learns its own."""
-        async with self._database.reading() as reader:
+        async with self._database.read_only() as reader:
             if place is None:
                 place = await feed.last_place(reader)
                 self._wake_all()

@@ -19,11 +19,11 @@ from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Body, answer
+from shared.web.responses import RequestModel, json_response
 
 router = APIRouter(tags=["tasks"])
 
@@ -31,28 +31,28 @@ _OWN = (TaskNotFound, OrganisationNotInvolved, NotOwnFeed, IllegalTransition, Ve
 _CHOICE = (NavigatorNotFound, RoleDoesNotFit, NavigatorAway, CaseloadFull)
 
 
-class Fulfilment(Body):
+class Fulfilment(RequestModel):
     outcome: TaskOutcome
 
     def command(self) -> commands.FulfilTask:
         return commands.FulfilTask(self.outcome)
 
 
-class Block(Body):
+class Block(RequestModel):
     reason: BlockReason
 
     def command(self) -> commands.BlockTask:
         return commands.BlockTask(self.reason)
 
 
-class Escalation(Body):
+class Escalation(RequestModel):
     reason: Literal[EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN]
 
     def command(self) -> commands.EscalateTask:
         return commands.EscalateTask(self.reason)
 
 
-class DueTime(Body):
+class DueTime(RequestModel):
     due_at: AwareDatetime
     reason: RescheduleReason
 
@@ -60,14 +60,14 @@ class DueTime(Body):
         return commands.RescheduleTask(self.due_at, self.reason)
 
 
-class Assignment(Body):
+class Assignment(RequestModel):
     navigator_id: NavigatorName
 
     def command(self) -> commands.AssignTask:
         return commands.AssignTask(self.navigator_id)
 
 
-class Reassignment(Body):
+class Reassignment(RequestModel):
     navigator_id: NavigatorName
     reason: ReassignReason
 
@@ -75,7 +75,7 @@ class Reassignment(Body):
         return commands.ReassignTask(self.navigator_id, self.reason)
 
 
-class Cancellation(Body):
+class Cancellation(RequestModel):
     reason: CancelReason
 
     def command(self) -> commands.CancelTask:
@@ -86,63 +86,63 @@ class Cancellation(Body):
 async def assign_task(task_id: UUID, body: Assignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
     """Out of the queue, into the feed of one navigator."""
     async with unit.transaction(caller) as tx:
-        await handlers.assign_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.assign_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/acknowledgement", name="AcknowledgeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """The navigator has seen it."""
     async with unit.transaction(caller) as tx:
-        await handlers.acknowledge_task(At(task_id, version), tx=tx)
+        await handlers.acknowledge_task(Target(task_id, version), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/beginning", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def begin_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Work on it begins."""
     async with unit.transaction(caller) as tx:
-        await handlers.begin_task(At(task_id, version), tx=tx)
+        await handlers.begin_task(Target(task_id, version), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/fulfilment", name="FulfilTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def fulfil_task(task_id: UUID, body: Fulfilment, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """It is done; the outcome goes to the accountable lead professional."""
     async with unit.transaction(caller) as tx:
-        await handlers.fulfil_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.fulfil_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/block", name="BlockTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def block_task(task_id: UUID, body: Block, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """It cannot go on; the reason goes to the accountable lead professional."""
     async with unit.transaction(caller) as tx:
-        await handlers.block_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.block_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/escalation", name="EscalateTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def escalate_task(task_id: UUID, body: Escalation, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Work goes on, but the accountable lead professional must know now."""
     async with unit.transaction(caller) as tx:
-        await handlers.escalate_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.escalate_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/resumption", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """What was in its way is gone."""
     async with unit.transaction(caller) as tx:
-        await handlers.resume_task(At(task_id, version), tx=tx)
+        await handlers.resume_task(Target(task_id, version), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post(
@@ -154,9 +154,9 @@ async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit
 async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
     """Another navigator does it from now on; due time and history stay."""
     async with unit.transaction(caller) as tx:
-        await handlers.reassign_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.reassign_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post(
@@ -168,18 +168,18 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """It is due at another time; if it was overdue, it no longer is. Beyond a few times or days a coordinator decides."""
     async with unit.transaction(caller) as tx:
-        await handlers.reschedule_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.reschedule_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 @router.post("/tasks/{task_id:uuid}/cancellation", name="CancelTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
     """It is no longer needed."""
     async with unit.transaction(caller) as tx:
-        await handlers.cancel_task(At(task_id, version), body.command(), tx=tx)
+        await handlers.cancel_task(Target(task_id, version), body.command(), tx=tx)
         detail = await _detail(task_id, tx)
-    return answer(detail)
+    return json_response(detail)
 
 
 async def _detail(task_id: UUID, tx: Transaction[Policy]) -> TaskDetail:

@@ -12,7 +12,7 @@ from services.navigation.domain.task import TASK, Due, Task, escalated, overdue_
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
-from shared.kernel.state_table import require
+from shared.kernel.state_table import require_transition
 
 
 class DueTimePassed(RuleBroken):
@@ -35,9 +35,9 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
 
     Raises as `reschedule` does, and DueTimeNotTheirs.
     """
-    moved = reschedule(replace(task, own_moves=task.own_moves + 1), command, now)
-    if task.own_moves >= policy.own_moves:
-        raise DueTimeNotTheirs(f"Its navigator has moved it {task.own_moves} times already.")
+    moved = reschedule(replace(task, navigator_reschedules=task.navigator_reschedules + 1), command, now)
+    if task.navigator_reschedules >= policy.own_moves:
+        raise DueTimeNotTheirs(f"Its navigator has moved it {task.navigator_reschedules} times already.")
     if command.due_at > now + timedelta(days=policy.own_move_within_days):
         raise DueTimeNotTheirs(f"That is more than {policy.own_move_within_days} days ahead.")
     return moved
@@ -48,7 +48,7 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
 
     Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
     """
-    require(task.status, RescheduleTask, TASK)
+    require_transition(task.status, RescheduleTask, TASK)
     if command.due_at <= now:
         raise DueTimePassed("The new due time does not lie ahead.")
     if command.due_at == task.due_at:
@@ -65,7 +65,7 @@ def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]
 
     If it stays so, it is put before the lead; later, if it is there already.
     """
-    require(task.status, Due.OVERDUE, TASK)
+    require_transition(task.status, Due.OVERDUE, TASK)
     is_new = task.escalation is None
     long_at = policy.escalate_overdue_at(task.due_at) if is_new else policy.escalate_overdue_again_at(task.due_at)
     event = TaskOverdue(kind=task.kind, due_at=task.due_at)
@@ -74,6 +74,6 @@ def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]
 
 def escalate_long_overdue(task: Task, now: datetime, policy: Policy) -> Decision[Task]:
     """It stayed overdue: before the lead, and again until it is done or due at another time."""
-    require(task.status, Due.LONG_OVERDUE, TASK)
+    require_transition(task.status, Due.LONG_OVERDUE, TASK)
     again = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_again_at(now))
     return replace(escalated(task, EscalationReason.LONG_OVERDUE, now), deadlines=[again])

@@ -16,7 +16,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FeedEntry:
     """One entry before it has its sequence: in whose feed, and what happened to which task."""
 
     navigator_id: str
@@ -24,14 +24,14 @@ class Line:
     task: Task
 
 
-def lines(before: Task | None, after: Task) -> list[Line]:
+def entries_for(before: Task | None, after: Task) -> list[FeedEntry]:
     """What the feeds are told when a task changes from `before` (None: it is new) to `after`."""
     had = before.navigator_id if before else None
     told = []
     if had is not None and had != after.navigator_id:
-        told.append(Line(had, Change.TAKEN_AWAY, after))
+        told.append(FeedEntry(had, Change.TAKEN_AWAY, after))
     if after.navigator_id is not None:
-        told.append(Line(after.navigator_id, _change(had, after), after))
+        told.append(FeedEntry(after.navigator_id, _change(had, after), after))
     return told
 
 

@@ -14,7 +14,7 @@ from shared.contracts.navigation import NavigatorAvailabilityDeclared
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 
 
 class Presence(StrEnum):
@@ -83,14 +83,14 @@ def register(code: str, command: RegisterNavigator, organisation: str) -> Decisi
 
 def move(navigator: Navigator, command: RegisterNavigator) -> Decision[Navigator]:
     """Another locality or role from now on; the tasks in their hands stay there."""
-    require(navigator.presence, RegisterNavigator, NAVIGATOR)
+    require_transition(navigator.presence, RegisterNavigator, NAVIGATOR)
     moved = replace(navigator, locality=command.locality, role=command.role)
     return Decision(moved, [_declared(moved)])
 
 
 def declare_availability(navigator: Navigator, command: DeclareAvailability, now: datetime) -> Decision[Navigator]:
     """There, or away, perhaps until a stated time at which they count as there again. Raises ReturnTimePassed."""
-    require(navigator.presence, DeclareAvailability, NAVIGATOR)
+    require_transition(navigator.presence, DeclareAvailability, NAVIGATOR)
     if command.until is not None and command.until <= now:
         raise ReturnTimePassed("The time of return does not lie ahead.")
     presence = Presence.AVAILABLE if command.is_available else Presence.AWAY
@@ -102,7 +102,7 @@ def declare_availability(navigator: Navigator, command: DeclareAvailability, now
 
 def come_back(navigator: Navigator) -> Decision[Navigator]:
     """The stated time of return has come."""
-    require(navigator.presence, Due.RETURN, NAVIGATOR)
+    require_transition(navigator.presence, Due.RETURN, NAVIGATOR)
     back = replace(navigator, presence=Presence.AVAILABLE, away_until=None)
     return Decision(back, [_declared(back)])
 

@@ -45,7 +45,7 @@ from shared.contracts.navigation import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require, transition
+from shared.kernel.state_table import Transitions, require_transition, transition
 
 
 class Status(StrEnum):
@@ -98,7 +98,7 @@ class Task:
     escalation: EscalationReason | BlockReason | None = None
     overdue_at: datetime | None = None
     block_reason: BlockReason | None = None
-    own_moves: int = 0
+    navigator_reschedules: int = 0
     outcome: TaskOutcome | None = None
     cancel_reason: CancelReason | None = None
     ended_at: datetime | None = None
@@ -132,7 +132,7 @@ TASK: Transitions = {
 }
 
 #: What a navigator may put before the lead. It stays there although the work goes on; anything else is settled when it does.
-WORRIES = (EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN)
+PERSON_CONCERNS = (EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN)
 
 
 def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
@@ -168,31 +168,31 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
 
 def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
     """It enters a feed, to be acknowledged within one working day (§2.13)."""
-    require(task.status, AssignTask, TASK)
+    require_transition(task.status, AssignTask, TASK)
     assigned = _handed_to(task, command.navigator_id, now, policy)
     event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
     return Decision(assigned, [event], [_acknowledgement(assigned)], cancels=[Due.ACKNOWLEDGEMENT])
 
 
 def acknowledge(task: Task) -> Decision[Task]:
-    require(task.status, AcknowledgeTask, TASK)
+    require_transition(task.status, AcknowledgeTask, TASK)
     event = TaskAcknowledged(navigator_id=_holder(task), source=task.source, source_id=task.source_id)
     return Decision(_settled(replace(task, status=Status.ACKNOWLEDGED)), [event], cancels=[Due.ACKNOWLEDGEMENT])
 
 
 def begin(task: Task) -> Decision[Task]:
-    require(task.status, BeginTask, TASK)
+    require_transition(task.status, BeginTask, TASK)
     return Decision(replace(task, status=Status.BEGUN), [TaskBegun(navigator_id=_holder(task))])
 
 
 def resume(task: Task) -> Decision[Task]:
-    require(task.status, ResumeTask, TASK)
+    require_transition(task.status, ResumeTask, TASK)
     return Decision(_settled(replace(task, status=Status.BEGUN, block_reason=None)), [TaskBegun(navigator_id=_holder(task))])
 
 
 def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
     """It ends with an outcome, which the lead is told (§5.12 navigation 4)."""
-    require(task.status, FulfilTask, TASK)
+    require_transition(task.status, FulfilTask, TASK)
     fulfilled = replace(task, status=Status.FULFILLED, outcome=command.outcome, ended_at=now)
     event = TaskFulfilled(kind=task.kind, source=task.source, source_id=task.source_id, outcome=command.outcome, action_id=task.action_id)
     return Decision(fulfilled, [event], cancels=list(Due))
@@ -200,7 +200,7 @@ def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
 
 def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
     """It cannot go on, and is put before the lead with the reason (§5.12 navigation 4). Its due time stands."""
-    require(task.status, BlockTask, TASK)
+    require_transition(task.status, BlockTask, TASK)
     blocked = _before_lead(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
     events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
     return Decision(blocked, events, cancels=[Due.ACKNOWLEDGEMENT])
@@ -208,7 +208,7 @@ def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
 
 def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
     """Put before the lead, while the work goes on (§5.7)."""
-    require(task.status, EscalateTask, TASK)
+    require_transition(task.status, EscalateTask, TASK)
     return escalated(task, command.reason, now)
 
 
@@ -217,7 +217,7 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
 
     Raises IllegalTransition, AlreadyTheirs.
     """
-    require(task.status, ReassignTask, TASK)
+    require_transition(task.status, ReassignTask, TASK)
     if command.navigator_id == task.navigator_id:
         raise AlreadyTheirs("The task is already with this navigator.")
     handed = _handed_to(task, command.navigator_id, now, policy)
@@ -227,7 +227,7 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
 
 def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
     """Whoever had it is away and nobody else fits: back to the queue, with a deadline that escalates."""
-    require(task.status, ReassignTask, TASK)
+    require_transition(task.status, ReassignTask, TASK)
     by = _acknowledge_by(task.due_at, now, policy)
     waiting = _settled(replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=by))
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=None, reason=reason.value)
@@ -235,14 +235,14 @@ def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) 
 
 
 def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
-    require(task.status, CancelTask, TASK)
+    require_transition(task.status, CancelTask, TASK)
     cancelled = replace(task, status=Status.CANCELLED, cancel_reason=command.reason, ended_at=now)
     return Decision(cancelled, [TaskCancelled(reason=command.reason.value)], cancels=list(Due))
 
 
 def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
     """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
-    require(task.status, Due.ACKNOWLEDGEMENT, TASK)
+    require_transition(task.status, Due.ACKNOWLEDGEMENT, TASK)
     reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
     return escalated(task, reason, now)
 
@@ -254,12 +254,12 @@ def escalated(task: Task, reason: EscalationReason, now: datetime) -> Decision[T
 
 def _before_lead(task: Task, reason: EscalationReason | BlockReason, now: datetime) -> Task:
     """A worry is not hidden by what comes after it."""
-    return task if task.escalation in WORRIES else replace(task, escalation=reason, escalated_at=now)
+    return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=reason, escalated_at=now)
 
 
 def _settled(task: Task) -> Task:
     """The work goes on: what kept it from doing so need not be before the lead any more."""
-    return task if task.escalation in WORRIES else replace(task, escalation=None, escalated_at=None)
+    return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=None, escalated_at=None)
 
 
 def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:

@@ -20,7 +20,7 @@ ROLES = frozenset({Role.CARE_NAVIGATOR, Role.CASE_MANAGER})
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class WorkSource:
     """The event that asks for work: about whom, in which chain, from what, and on which occasion (its sequence).
 
     A referral may leave and come back, a risk may fall again: each occasion is work of its own.
@@ -50,7 +50,7 @@ class Work:
     service_code: str | None = None
 
 
-def of_plan(origin: Origin, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
+def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
     """The actions of a care plan that navigators and case managers own (§5.1, 001:10022-10023).
 
     The same action for another role, of another kind or with another service is other work.
@@ -74,7 +74,7 @@ def of_plan(origin: Origin, actions: Sequence[PlanAction], locality: Locality, p
     ]
 
 
-def of_referral(origin: Origin, routed: ReferralRouted, level: RiskLevel | None, now: datetime, policy: Policy) -> Work:
+def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | None, now: datetime, policy: Policy) -> Work:
     """A referral routed here: information where that is all that is asked for, otherwise coordination (§5.11 rows 11 and 18).
 
     Level 0 is given information only (§5.12 navigation 6), unless a clinician found it urgent (G34).
@@ -85,18 +85,18 @@ def of_referral(origin: Origin, routed: ReferralRouted, level: RiskLevel | None,
     return _due_as_usual(origin, kind, routed.locality, now, policy)
 
 
-def of_step_down(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def of_step_down(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """The crisis is over; somebody checks that the person is well (§5.1 step 7)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
-def of_case(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def of_case(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """The meeting hands a person to navigation."""
     return _due_as_usual(origin, TaskKind.CARE_COORDINATION, locality, now, policy)
 
 
 def of_destination(
-    origin: Origin, destination: Destination | FindingDestination, locality: Locality | None, now: datetime, policy: Policy
+    origin: WorkSource, destination: Destination | FindingDestination, locality: Locality | None, now: datetime, policy: Policy
 ) -> Work:
     """Nobody referred the person, so somebody arranges where they go: no wrong door (E11). `service_code` says where."""
     work = of_case(origin, locality, now, policy)
@@ -106,22 +106,22 @@ def of_destination(
     return replace(work, service_code=destination.value, due_at=due_at)
 
 
-def of_low_risk(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def of_low_risk(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Level 0: no care plan, but the person may benefit from information (Table 16)."""
     return _due_as_usual(origin, TaskKind.PROVIDE_INFORMATION, locality, now, policy)
 
 
-def of_change_of_lead(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def of_change_of_lead(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Another professional is accountable now: person and family are told who (AC2, AC12)."""
     return _due_as_usual(origin, TaskKind.INFORM_PERSON_AND_FAMILY, locality, now, policy)
 
 
-def of_home_check(origin: Origin, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def of_home_check(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Somebody looks whether the person is still at home, 91 days after leaving hospital (T11)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
-def _due_as_usual(origin: Origin, kind: TaskKind, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+def _due_as_usual(origin: WorkSource, kind: TaskKind, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     return Work(
         task_id=derived_id(origin.source, origin.source_id, kind, origin.occasion),
         person_id=origin.person_id,

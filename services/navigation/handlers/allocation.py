@@ -6,9 +6,9 @@ from uuid import UUID
 from services.navigation.commands import AssignTask, CancelTask, ReassignTask
 from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import choose
-from services.navigation.domain.feed import lines
+from services.navigation.domain.feed import entries_for
 from services.navigation.domain.task import Task
-from services.navigation.domain.work import ROLES, Origin, Work
+from services.navigation.domain.work import ROLES, Work, WorkSource
 from services.navigation.store import feed
 from services.navigation.store.navigator import candidates, note_change
 from services.navigation.store.tables import Tx
@@ -19,54 +19,54 @@ from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 
 
-def origin_of(envelope: Envelope, source: TaskSource) -> Origin:
+def origin_of(envelope: Envelope, source: TaskSource) -> WorkSource:
     """Where the work comes from that an event brings."""
-    return Origin(PersonId(UUID(envelope.key)), envelope.correlation_id, source, UUID(envelope.subject), envelope.sequence)
+    return WorkSource(PersonId(UUID(envelope.key)), envelope.correlation_id, source, UUID(envelope.subject), envelope.sequence)
 
 
-async def keep(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
+async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
     """Saves a decision about a task and tells the feeds that it concerns."""
     after = await tasks.save(tx, decision)
     note_change(tx, before, after)
-    await feed.append(tx, lines(before, after))
+    await feed.append(tx, entries_for(before, after))
     return after
 
 
-async def make_once(work: Work, *, tx: Tx) -> None:
+async def create_if_absent(work: Work, *, tx: Tx) -> None:
     """A task for this work, in somebody's feed if anybody fits. Work that has its task already is left alone."""
     if await tasks.find(tx, work.task_id) is None:
-        task = await keep(None, domain.create(work, tx.now, tx.policy), tx=tx)
-        await hand_out(task, tx=tx)
+        task = await save_task(None, domain.create(work, tx.now, tx.policy), tx=tx)
+        await allocate(task, tx=tx)
 
 
-async def hand_out(task: Task, *, tx: Tx) -> Task:
+async def allocate(task: Task, *, tx: Tx) -> Task:
     """Out of the queue, if anybody fits."""
     chosen = choose(task, await candidates(tx, task.role), tx.policy)
     if chosen is None:
         return task
-    return await keep(task, domain.assign(task, AssignTask(chosen.navigator.code), tx.now, tx.policy), tx=tx)
+    return await save_task(task, domain.assign(task, AssignTask(chosen.navigator.code), tx.now, tx.policy), tx=tx)
 
 
-async def hand_out_waiting(*, tx: Tx) -> None:
+async def allocate_queue(*, tx: Tx) -> None:
     """Somebody has room: the queue moves, the soonest due first, until nobody fits any more."""
     for role in sorted(ROLES):
         task = await first_waiting(tx, role)
-        while task is not None and (await hand_out(task, tx=tx)).navigator_id is not None:
+        while task is not None and (await allocate(task, tx=tx)).navigator_id is not None:
             task = await first_waiting(tx, role)
 
 
-async def pass_on(task: Task, reason: ReassignReason, *, tx: Tx) -> None:
+async def reallocate(task: Task, reason: ReassignReason, *, tx: Tx) -> None:
     """To whoever fits best among the others; back to the queue when nobody does."""
     chosen = choose(task, await candidates(tx, task.role), tx.policy)
     if chosen is None:
         decision = domain.put_back(task, reason, tx.now, tx.policy)
     else:
         decision = domain.reassign(task, ReassignTask(chosen.navigator.code, reason), tx.now, tx.policy)
-    await keep(task, decision, tx=tx)
+    await save_task(task, decision, tx=tx)
 
 
 async def cancel_all(open_tasks: Sequence[Task], reason: CancelReason, *, tx: Tx) -> None:
     for task in open_tasks:
-        await keep(task, domain.cancel(task, CancelTask(reason), tx.now), tx=tx)
+        await save_task(task, domain.cancel(task, CancelTask(reason), tx.now), tx=tx)
     if open_tasks:
-        await hand_out_waiting(tx=tx)
+        await allocate_queue(tx=tx)

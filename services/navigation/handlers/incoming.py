@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from services.navigation.domain import work
-from services.navigation.domain.work import Origin
-from services.navigation.handlers.allocation import cancel_all, make_once, origin_of
+from services.navigation.domain.work import WorkSource
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of
 from services.navigation.store.projections import drop_lead, is_known, keep_lead, keep_level, lead_of, level_of, locality_of
-from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from
 from shared.contracts.codes import Locality, RiskLevel, StepDown
 from shared.contracts.envelope import Envelope
@@ -37,9 +37,9 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     """Routed here it becomes a task; routed elsewhere after all, its task ends."""
     origin = origin_of(envelope, TaskSource.REFERRAL)
     if event.route is Route.NAVIGATION:
-        await take_turn(tx)
+        await lock_allocation(tx)
         level = await level_of(tx, origin.person_id)
-        await make_once(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
+        await create_if_absent(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
     elif event.routing > 1:  # nobody was asked before the first
         await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
 
@@ -50,8 +50,8 @@ async def on_referral_ended(event: ReferralCancelled | ReferralClosed | Referral
 
 
 async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
-    await take_turn(tx)
-    await make_once(work.of_step_down(origin_of(envelope, TaskSource.RAPID_CARE), event.locality, tx.now, tx.policy), tx=tx)
+    await lock_allocation(tx)
+    await create_if_absent(work.of_step_down(origin_of(envelope, TaskSource.RAPID_CARE), event.locality, tx.now, tx.policy), tx=tx)
 
 
 async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: Tx) -> None:
@@ -62,9 +62,9 @@ async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: T
 
 async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
     if event.destination is StepDown.NAVIGATION:
-        await take_turn(tx)
+        await lock_allocation(tx)
         origin = origin_of(envelope, TaskSource.MDT)
-        await make_once(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+        await create_if_absent(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
 
 
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
@@ -94,34 +94,34 @@ async def on_high_climber_found(event: RiskHighClimberFound, envelope: Envelope,
 
 async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
     """Person and family are told who leads from now on (AC2), unless the meeting itself settled it with them."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.LEAD)
     before = await lead_of(tx, origin.person_id)
     await keep_lead(tx, origin.person_id, origin.source_id, event)
     is_another = before is None or before.professional_id != event.professional_id
     if is_another and not event.is_from_meeting:
         locality = await locality_of(tx, origin.person_id)
-        await make_once(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
+        await create_if_absent(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
     await drop_lead(tx, UUID(envelope.subject))
 
 
-async def _arrange(origin: Origin, destination: Destination | FindingDestination, told: Locality | None, tx: Tx) -> None:
-    await take_turn(tx)
+async def _arrange(origin: WorkSource, destination: Destination | FindingDestination, told: Locality | None, tx: Tx) -> None:
+    await lock_allocation(tx)
     locality = told or await locality_of(tx, origin.person_id)
-    await make_once(work.of_destination(origin, destination, locality, tx.now, tx.policy), tx=tx)
+    await create_if_absent(work.of_destination(origin, destination, locality, tx.now, tx.policy), tx=tx)
 
 
-async def _inform(origin: Origin, told: Locality | None, tx: Tx) -> None:
-    await take_turn(tx)
+async def _inform(origin: WorkSource, told: Locality | None, tx: Tx) -> None:
+    await lock_allocation(tx)
     locality = told or await locality_of(tx, origin.person_id)
-    await make_once(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
+    await create_if_absent(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
 
 
-async def _end(origin: Origin, reason: CancelReason, tx: Tx) -> None:
+async def _end(origin: WorkSource, reason: CancelReason, tx: Tx) -> None:
     """Most referrals never have a task here: only those that do take the turn."""
     if await open_tasks_from(tx, origin.source, origin.source_id):
-        await take_turn(tx)
+        await lock_allocation(tx)
         await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), reason, tx=tx)

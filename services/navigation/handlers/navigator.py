@@ -4,13 +4,13 @@ from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as domain
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import Navigator, Presence, id_of
-from services.navigation.handlers.allocation import hand_out_waiting, pass_on
+from services.navigation.handlers.allocation import allocate_queue, reallocate
 from services.navigation.store.navigator import navigators, save
-from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_of
 from shared.contracts.navigation import ReassignReason
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 
 async def register_navigator(code: str, command: RegisterNavigator, version: int, *, tx: Tx) -> Navigator:
@@ -18,7 +18,7 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
 
     Raises VersionConflict when somebody is registered differently and the caller has not seen it.
     """
-    await take_turn(tx)
+    await lock_allocation(tx)
     known = await navigators.find(tx, id_of(code), lock=True)
     if known is None:
         decision = domain.register(code, command, tx.actor.organisation)
@@ -28,27 +28,27 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
         require_involved(tx.actor, known.organisation)
         decision = domain.move(await navigators.load(tx, known.id, if_version=version), command)
     navigator = await save(tx, decision)
-    await hand_out_waiting(tx=tx)
+    await allocate_queue(tx=tx)
     return navigator
 
 
-async def declare_availability(at: At, command: DeclareAvailability, *, tx: Tx) -> Navigator:
+async def declare_availability(at: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
     """Whoever goes away hands on what they have (§5.12 navigation 3); whoever comes back takes what waits."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     navigator = await navigators.load(tx, at.id, if_version=at.version)
     require_involved(tx.actor, navigator.organisation)
     require_own(tx.actor, [navigator.code])
     declared = await save(tx, domain.declare_availability(navigator, command, tx.now))
     if declared.presence is Presence.AWAY:
         for task in await open_tasks_of(tx, declared.code):
-            await pass_on(task, ReassignReason.ABSENCE, tx=tx)
+            await reallocate(task, ReassignReason.ABSENCE, tx=tx)
     else:
-        await hand_out_waiting(tx=tx)
+        await allocate_queue(tx=tx)
     return declared
 
 
-async def on_return(timer: Timer, *, tx: Tx) -> None:
-    await take_turn(tx)
+async def on_return(timer: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
     navigator = await navigators.load(tx, timer.subject)
     await save(tx, domain.come_back(navigator))
-    await hand_out_waiting(tx=tx)
+    await allocate_queue(tx=tx)

@@ -6,11 +6,11 @@ from uuid import UUID
 from services.navigation.domain import home_check as domain
 from services.navigation.domain import work
 from services.navigation.domain.home_check import HomeCheck
-from services.navigation.domain.work import Origin
-from services.navigation.handlers.allocation import cancel_all, make_once
+from services.navigation.domain.work import WorkSource
+from services.navigation.handlers.allocation import cancel_all, create_if_absent
 from services.navigation.store import home_check
 from services.navigation.store.projections import keep_person, locality_of
-from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_about
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanClosed, CaseClosed
@@ -19,7 +19,7 @@ from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason as Withdrawn
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed
 from shared.kernel.ids import PersonId
-from shared.persistence.deadlines import Timer
+from shared.persistence.deadlines import DueDeadline
 
 #: How other contexts say that a person is gone (G39): a referral that is withdrawn or closed, a plan, a case, or a response.
 _GONE: dict[str, CancelReason] = {
@@ -50,17 +50,17 @@ async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx)
     return check
 
 
-async def on_home_check(timer: Timer, *, tx: Tx) -> None:
-    await take_turn(tx)
+async def on_home_check(timer: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
     check = await home_check.take(tx, timer.subject)
     if check is not None:
-        origin = Origin(check.person_id, timer.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, occasion=1)
+        origin = WorkSource(check.person_id, timer.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, occasion=1)
         locality = await locality_of(tx, check.person_id)
-        await make_once(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
+        await create_if_absent(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def _let_go(reason: CancelReason | None, person_id: PersonId, tx: Tx) -> None:
     if reason is not None:
-        await take_turn(tx)
+        await lock_allocation(tx)
         await home_check.forget(tx, person_id)
         await cancel_all(await open_tasks_about(tx, person_id), reason, tx=tx)

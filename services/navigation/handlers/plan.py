@@ -7,10 +7,10 @@ from uuid import UUID
 from services.navigation.commands import RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
-from services.navigation.domain.work import Origin, Work, of_plan
-from services.navigation.handlers.allocation import cancel_all, keep, make_once, origin_of
+from services.navigation.domain.work import Work, WorkSource, of_plan
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, save_task
 from services.navigation.store.projections import drop_plan, keep_plan
-from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanRevised
@@ -20,24 +20,24 @@ from shared.kernel.ids import derived_id
 
 async def before_plans(coming: Sequence[tuple[CarePlanAgreed | CarePlanRevised, Envelope]], *, tx: Tx) -> None:
     """The tasks that a batch of plans may have already."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     told = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in coming]
     works = [work for origin, event in told for work in of_plan(origin, event.actions, event.locality, tx.policy)]
-    await tasks.read_ahead(tx, [work.task_id for work in works])
+    await tasks.prefetch(tx, [work.task_id for work in works])
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
     """N actions for navigators are N tasks, however often the plan is told (§5.12 navigation 1)."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     await keep_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
     for work in await _wanted(origin, event, tx):
-        await make_once(work, tx=tx)
+        await create_if_absent(work, tx=tx)
 
 
 async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
     """Tasks whose action is gone or has become other work end, those due on another day move, what is new becomes a task."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     wanted = {work.task_id: work for work in await _wanted(origin, event, tx)}
     open_tasks = await open_tasks_from(tx, TaskSource.CARE_PLAN, origin.source_id)
@@ -49,13 +49,13 @@ async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx
 
 
 async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
-    await take_turn(tx)
+    await lock_allocation(tx)
     care_plan_id = UUID(envelope.subject)
     await drop_plan(tx, care_plan_id)
     await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), CancelReason.CARE_PLAN_CLOSED, tx=tx)
 
 
-async def _wanted(origin: Origin, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
+async def _wanted(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
     return [await _anew(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
 
 
@@ -72,4 +72,4 @@ async def _follow(task: Task, work: Work, tx: Tx) -> None:
     """The plan decides when its tasks are due; a day that has passed already changes nothing."""
     if task.due_at != work.due_at and work.due_at > tx.now:
         command = RescheduleTask(work.due_at, RescheduleReason.CARE_PLAN_REVISED)
-        await keep(task, due_time.reschedule(task, command, tx.now), tx=tx)
+        await save_task(task, due_time.reschedule(task, command, tx.now), tx=tx)

@@ -9,104 +9,104 @@ from services.navigation.domain.access import COORDINATE, require_involved, requ
 from services.navigation.domain.assignment import require_fit
 from services.navigation.domain.navigator import id_of
 from services.navigation.domain.task import Task
-from services.navigation.handlers.allocation import hand_out_waiting, keep
+from services.navigation.handlers.allocation import allocate_queue, save_task
 from services.navigation.store.navigator import candidate, navigators
-from services.navigation.store.tables import Tx, take_turn
+from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import tasks
-from shared.kernel.target import At
-from shared.persistence.deadlines import Timer
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
 
 
-async def assign_task(at: At, command: AssignTask, *, tx: Tx) -> Task:
+async def assign_task(at: Target, command: AssignTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
-    return await keep(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
+    return await save_task(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
 
 
-async def acknowledge_task(at: At, *, tx: Tx) -> Task:
+async def acknowledge_task(at: Target, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    return await keep(task, domain.acknowledge(task), tx=tx)
+    return await save_task(task, domain.acknowledge(task), tx=tx)
 
 
-async def begin_task(at: At, *, tx: Tx) -> Task:
+async def begin_task(at: Target, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    return await keep(task, domain.begin(task), tx=tx)
+    return await save_task(task, domain.begin(task), tx=tx)
 
 
-async def resume_task(at: At, *, tx: Tx) -> Task:
+async def resume_task(at: Target, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    return await keep(task, domain.resume(task), tx=tx)
+    return await save_task(task, domain.resume(task), tx=tx)
 
 
-async def block_task(at: At, command: BlockTask, *, tx: Tx) -> Task:
+async def block_task(at: Target, command: BlockTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    blocked = await keep(task, domain.block(task, command, tx.now), tx=tx)
-    await hand_out_waiting(tx=tx)
+    blocked = await save_task(task, domain.block(task, command, tx.now), tx=tx)
+    await allocate_queue(tx=tx)
     return blocked
 
 
-async def escalate_task(at: At, command: EscalateTask, *, tx: Tx) -> Task:
+async def escalate_task(at: Target, command: EscalateTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    return await keep(task, domain.escalate(task, command, tx.now), tx=tx)
+    return await save_task(task, domain.escalate(task, command, tx.now), tx=tx)
 
 
-async def fulfil_task(at: At, command: FulfilTask, *, tx: Tx) -> Task:
+async def fulfil_task(at: Target, command: FulfilTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    fulfilled = await keep(task, domain.fulfil(task, command, tx.now), tx=tx)
-    await hand_out_waiting(tx=tx)
+    fulfilled = await save_task(task, domain.fulfil(task, command, tx.now), tx=tx)
+    await allocate_queue(tx=tx)
     return fulfilled
 
 
-async def reassign_task(at: At, command: ReassignTask, *, tx: Tx) -> Task:
+async def reassign_task(at: Target, command: ReassignTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
     decision = domain.reassign(task, command, tx.now, tx.policy)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
-    reassigned = await keep(task, decision, tx=tx)
-    await hand_out_waiting(tx=tx)
+    reassigned = await save_task(task, decision, tx=tx)
+    await allocate_queue(tx=tx)
     return reassigned
 
 
-async def reschedule_task(at: At, command: RescheduleTask, *, tx: Tx) -> Task:
+async def reschedule_task(at: Target, command: RescheduleTask, *, tx: Tx) -> Task:
     """A coordinator as far as the work needs; a navigator within the limits of the policy."""
     task = await _take_up(at, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
     decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
-    return await keep(task, decision, tx=tx)
+    return await save_task(task, decision, tx=tx)
 
 
-async def cancel_task(at: At, command: CancelTask, *, tx: Tx) -> Task:
+async def cancel_task(at: Target, command: CancelTask, *, tx: Tx) -> Task:
     task = await _take_up(at, tx)
-    cancelled = await keep(task, domain.cancel(task, command, tx.now), tx=tx)
-    await hand_out_waiting(tx=tx)
+    cancelled = await save_task(task, domain.cancel(task, command, tx.now), tx=tx)
+    await allocate_queue(tx=tx)
     return cancelled
 
 
-async def before_deadlines(coming: Sequence[Timer], *, tx: Tx) -> None:
-    await take_turn(tx)
-    await tasks.read_ahead(tx, [timer.subject for timer in coming])
+async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    await tasks.prefetch(tx, [timer.subject for timer in coming])
 
 
-async def on_acknowledgement(timer: Timer, *, tx: Tx) -> None:
-    await take_turn(tx)
+async def on_acknowledgement(timer: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, domain.escalate_unacknowledged(task, tx.now), tx=tx)
+    await save_task(task, domain.escalate_unacknowledged(task, tx.now), tx=tx)
 
 
-async def on_overdue(timer: Timer, *, tx: Tx) -> None:
-    await take_turn(tx)
+async def on_overdue(timer: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, due_time.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
+    await save_task(task, due_time.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
 
 
-async def on_long_overdue(timer: Timer, *, tx: Tx) -> None:
-    await take_turn(tx)
+async def on_long_overdue(timer: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
     task = await tasks.load(tx, timer.subject)
-    await keep(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
+    await save_task(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
 
 
-async def _take_up(at: At, tx: Tx) -> Task:
+async def _take_up(at: Target, tx: Tx) -> Task:
     """The task, when the caller may change it: it is theirs, or they coordinate where it is done."""
-    await take_turn(tx)
+    await lock_allocation(tx)
     task = await tasks.load(tx, at.id, if_version=at.version)
     holder = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
     require_involved(tx.actor, tx.policy.organisation, [holder.organisation if holder else None])

@@ -13,7 +13,7 @@ from services.navigation.domain.task import Status
 from services.navigation.store.feed import FEED, FEED_ENTRY
 from shared.contracts.codes import TaskKind
 from shared.kernel.errors import RuleBroken
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,28 @@ _LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.place), 0)
 _NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
 
 
-async def entries(reader: Reader, navigator_id: str, *, after: int, most: int) -> list[Entry]:
+async def entries(reader: ReadSession, navigator_id: str, *, after: int, most: int) -> list[Entry]:
     rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, most=most)
     return [_ENTRY.validate_python(dict(row)) for row in rows]
 
 
-async def since(reader: Reader, place: int, *, most: int) -> list[Entry]:
+async def since(reader: ReadSession, place: int, *, most: int) -> list[Entry]:
     """Of all feeds, what came after a place."""
     return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, place=place, most=most)]
 
 
-async def last_place(reader: Reader) -> int:
+async def last_place(reader: ReadSession) -> int:
     found: int = await reader.fetch_value(_LAST)
     return found
 
 
-async def newest(reader: Reader, navigator_ids: Sequence[str]) -> dict[str, int]:
+async def newest(reader: ReadSession, navigator_ids: Sequence[str]) -> dict[str, int]:
     """The sequence of the newest entry of each feed that has one."""
     rows = await reader.fetch(_NEWEST, navigator_ids=list(navigator_ids))
     return {row["navigator_id"]: row["sequence"] for row in rows}
 
 
-async def require_reached(reader: Reader, navigator_id: str, sequence: int) -> None:
+async def require_reached(reader: ReadSession, navigator_id: str, sequence: int) -> None:
     """Raises FeedCursorAhead."""
     if sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
         raise FeedCursorAhead(f"The feed has not reached the sequence {sequence}.")

@@ -5,10 +5,10 @@ from services.navigation.domain.navigator import Navigator, NavigatorNotFound, i
 from services.navigation.store import navigator as store
 from services.navigation.store.navigator import navigators
 from services.navigation.store.tables import Tx
-from shared.persistence.statements import Reader
+from shared.persistence.statements import ReadSession
 
 
-async def navigator(reader: Reader, code: str) -> Navigator:
+async def navigator(reader: ReadSession, code: str) -> Navigator:
     """Raises NavigatorNotFound."""
     found = await navigators.find(reader, id_of(code))
     if found is None:

@@ -11,11 +11,11 @@ from services.navigation.store.projections import PERSON, lead_of
 from services.navigation.store.task import TASK
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PersonWithLead:
     """A person's record as last recorded, who leads, and which navigators (with their employers) have or had a task."""
 
     record: PersonRecordRecorded
@@ -32,11 +32,11 @@ _NAVIGATORS = Statement(
 )
 
 
-async def story(reader: Reader, person_id: UUID) -> Told:
+async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
     """Raises PersonNotKnown."""
     record = await reader.fetch_value(_RECORD, person_id=person_id)
     if record is None:
         raise PersonNotKnown("Nothing is known here of this person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     told = PersonRecordRecorded.model_validate(record, extra="ignore")
-    return Told(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})
+    return PersonWithLead(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})

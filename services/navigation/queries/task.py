@@ -18,13 +18,13 @@ from services.navigation.store.task import ATTENTION, TASK, TOPIC, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TaskDetails:
     """A task, and what its reader needs beside it."""
 
     task: Task
@@ -35,7 +35,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HistoryEntry:
     """One event in the life of a task."""
 
     sequence: int
@@ -95,7 +95,7 @@ _OUTCOMES = Statement(
 )
 
 
-async def shown(reader: Reader, task_id: UUID) -> Shown:
+async def shown(reader: ReadSession, task_id: UUID) -> TaskDetails:
     """Raises TaskNotFound."""
     row = await reader.fetch_one(_ONE, id=task_id)
     if row is None:
@@ -103,47 +103,49 @@ async def shown(reader: Reader, task_id: UUID) -> Shown:
     return _shown(row)
 
 
-async def about(reader: Reader, person_id: UUID) -> list[Shown]:
+async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
     """Every task there ever was for a person, oldest first."""
     return [_shown(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 
-async def work_list(reader: Reader, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
+async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
     """What a navigator has in hand, the soonest due first."""
     due_at, last = after or _BEGINNING
     return [_shown(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
 
 
-async def unassigned(reader: Reader, *, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
+async def unassigned(reader: ReadSession, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
     """What waits for somebody, the soonest due first."""
     due_at, last = after or _BEGINNING
     return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
 
 
-async def needing_attention(reader: Reader, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int) -> list[Shown]:
+async def needing_attention(
+    reader: ReadSession, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int
+) -> list[TaskDetails]:
     """What is blocked, before the lead or overdue, in a locality or anywhere, the soonest due first."""
     due_at, last = after or _BEGINNING
     return [_shown(row) for row in await reader.fetch(_ATTENTION, locality=locality, due_at=due_at, id=last, most=most)]
 
 
-async def history(reader: Reader, task_id: UUID) -> list[Step]:
+async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:
     """Everything that happened to a task, whoever had it."""
     rows = await reader.connection.fetch(_HISTORY, task_id, TOPIC)
     return [_step(row) for row in rows]
 
 
-async def outcomes(reader: Reader, since: datetime, until: datetime) -> Sequence[asyncpg.Record]:
+async def outcomes(reader: ReadSession, since: datetime, until: datetime) -> Sequence[asyncpg.Record]:
     """How many tasks ended how, by kind (K19)."""
     return await reader.fetch(_OUTCOMES, since=since, until=until)
 
 
-def _step(row: asyncpg.Record) -> Step:
+def _step(row: asyncpg.Record) -> HistoryEntry:
     who = (row["actor_org"], row["actor_role"])
-    return Step(row["sequence"], row["type"], row["occurred_at"], *who, orjson.loads(row["data"]))
+    return HistoryEntry(row["sequence"], row["type"], row["occurred_at"], *who, orjson.loads(row["data"]))
 
 
-def _shown(row: asyncpg.Record) -> Shown:
+def _shown(row: asyncpg.Record) -> TaskDetails:
     lead = Lead(row["lead_id"], row["lead_role"], row["lead_organisation"], row["lead_is_fallback"]) if row["lead_id"] else None
     record = PersonRecordRecorded.model_validate(row["record"], extra="ignore") if row["record"] else None
     place = PlaceOfCare(row["preferred_place_of_care"]) if row["preferred_place_of_care"] else None
-    return Shown(tasks.of(row), record, lead, place, row["employer"])
+    return TaskDetails(tasks.from_row(row), record, lead, place, row["employer"])

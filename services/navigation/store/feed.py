@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from services.navigation.domain.feed import Line
+from services.navigation.domain.feed import FeedEntry
 from services.navigation.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
 
@@ -45,7 +45,7 @@ INSERT INTO feed_entry (navigator_id, sequence, at, change, task_id, person_id, 
 SELECT $1, sequence, $2, $3, $4, $5, $6, $7, $8 FROM next"""
 
 
-async def append(tx: Tx, lines: Sequence[Line]) -> None:
+async def append(tx: Tx, lines: Sequence[FeedEntry]) -> None:
     for line in lines:
         task = line.task
         await tx.connection.execute(

@@ -12,7 +12,7 @@ from services.navigation.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
-from shared.persistence.transaction import Subject
+from shared.persistence.transaction import EventSubject
 
 HOME_CHECK = sa.Table(
     "home_check",
@@ -34,7 +34,7 @@ _FORGET = Statement(sa.delete(HOME_CHECK).where(HOME_CHECK.c.person_id == sa.bin
 async def expect(tx: Tx, check: HomeCheck) -> None:
     """Keeps it, with its deadline; once."""
     if await tx.execute(_KEEP, **_ROW.dump_python(check)) == "INSERT 0 1":
-        tx.set_deadline(Subject(check.id, check.person_id, check.id), check.deadline)
+        tx.set_deadline(EventSubject(check.id, check.person_id, check.id), check.deadline)
         tx.audit(check.id)
 
 

@@ -12,7 +12,7 @@ from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
 from shared.kernel.decision import Decision
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -30,7 +30,7 @@ NAVIGATOR = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 
-navigators = Aggregates(Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound)
+navigators = Repository(Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound)
 
 _WEIGHT = sa.func.coalesce(sa.cast(sa.bindparam("weights", type_=JSONB).op("->>")(TASK.c.kind), sa.Integer), 1)
 _HELD = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
@@ -48,7 +48,7 @@ _ROSTERS = "rosters"
 
 async def candidates(tx: Tx, role: Role) -> list[Candidate]:
     """Everybody of a role, there or away. A batch, which has the turn, asks once; `note_change` and `save` keep what it holds true."""
-    rosters = tx.ahead(_ROSTERS)
+    rosters = tx.prefetched(_ROSTERS)
     if role not in rosters:
         found = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
         rosters[role] = {candidate.navigator.code: candidate for candidate in found}
@@ -58,14 +58,14 @@ async def candidates(tx: Tx, role: Role) -> list[Candidate]:
 def note_change(tx: Tx, before: Task | None, now: Task) -> None:
     """A task has changed: who had it and who has it now have less or more in hand."""
     concerned = {task.navigator_id for task in (before, now) if task}
-    for roster in tx.ahead(_ROSTERS).values():
+    for roster in tx.prefetched(_ROSTERS).values():
         for code in concerned & roster.keys():
             roster[code] = roster[code].after(before, now, tx.policy)
 
 
 async def save(tx: Tx, decision: Decision[Navigator]) -> Navigator:
     """Whoever chooses next asks anew who is there."""
-    tx.ahead(_ROSTERS).clear()
+    tx.prefetched(_ROSTERS).clear()
     return await navigators.save(tx, decision)
 
 
@@ -87,4 +87,4 @@ def _weights(policy: Policy) -> dict[str, int]:
 
 
 def _candidate(row: asyncpg.Record) -> Candidate:
-    return Candidate(navigators.of(row), row["open_tasks"], row["load"])
+    return Candidate(navigators.from_row(row), row["open_tasks"], row["load"])

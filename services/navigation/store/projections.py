@@ -14,7 +14,7 @@ from shared.contracts.mdt import LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 PERSON = sa.Table(
     "person",
@@ -91,48 +91,48 @@ _LOCALITY = Statement(
 
 async def keep_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
     """Keeps the newest record of a person, whatever order the events come in."""
-    await tx.write(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
+    await tx.defer_write(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
 
 
 async def keep_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: LeadActivated) -> None:
-    await tx.write(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
+    await tx.defer_write(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
 
 
 async def drop_lead(tx: Tx, lead_id: UUID) -> None:
     """Only if nobody has followed since."""
-    await tx.write(_DROP_LEAD, lead_id=lead_id)
+    await tx.defer_write(_DROP_LEAD, lead_id=lead_id)
 
 
 async def keep_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
-    await tx.write(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
+    await tx.defer_write(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
 
 
 async def drop_plan(tx: Tx, care_plan_id: UUID) -> None:
-    await tx.write(_DROP_PLAN, care_plan_id=care_plan_id)
+    await tx.defer_write(_DROP_PLAN, care_plan_id=care_plan_id)
 
 
-async def lead_of(reader: Reader, person_id: PersonId) -> Lead | None:
+async def lead_of(reader: ReadSession, person_id: PersonId) -> Lead | None:
     row = await reader.fetch_one(_LEAD_OF, person_id=person_id)
     return None if row is None else _LEAD_ROW.validate_python(dict(row))
 
 
-async def is_known(reader: Reader, person_id: PersonId) -> bool:
+async def is_known(reader: ReadSession, person_id: PersonId) -> bool:
     """Whether anything was told of the person here."""
     found: bool = await reader.fetch_value(_IS_KNOWN, person_id=person_id)
     return found
 
 
 async def keep_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
-    await tx.write(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
+    await tx.defer_write(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
 
 
-async def level_of(reader: Reader, person_id: PersonId) -> RiskLevel | None:
+async def level_of(reader: ReadSession, person_id: PersonId) -> RiskLevel | None:
     """The level last told; nobody tells of those who never left the two lowest."""
     found: int | None = await reader.fetch_value(_LEVEL_OF, person_id=person_id)
     return None if found is None else RiskLevel(found)
 
 
-async def locality_of(reader: Reader, person_id: PersonId) -> Locality | None:
+async def locality_of(reader: ReadSession, person_id: PersonId) -> Locality | None:
     """Where the person lives, as told; failing that, where their last task was. None when nobody knows: nothing is guessed."""
     found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
     return Locality(found) if found else None

@@ -18,6 +18,6 @@ platform_tables(METADATA)
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('tasks ' || current_schema()))"
 
 
-async def take_turn(tx: Tx) -> None:
+async def lock_allocation(tx: Tx) -> None:
     """Waits until no other transaction is changing tasks; holds until this one ends."""
     await tx.connection.execute(_TURN)

@@ -9,7 +9,7 @@ from services.navigation.store.tables import METADATA, Tx
 from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskSource
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -51,7 +51,7 @@ TASK = sa.Table(
     sa.Index("ix_task_ended_at", "ended_at", postgresql_where=sa.text("outcome IS NOT NULL")),
 )
 
-tasks = Aggregates(Task, TASK, topic=TOPIC, key=lambda task: task.person_id, not_found=TaskNotFound)
+tasks = Repository(Task, TASK, topic=TOPIC, key=lambda task: task.person_id, not_found=TaskNotFound)
 
 _OPEN = sa.select(TASK).where(TASK.c.ended_at.is_(None)).order_by(TASK.c.due_at, TASK.c.id)
 _OF_SOURCE = Statement(_OPEN.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))
@@ -64,19 +64,19 @@ _WAITING = Statement(
 
 async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[Task]:
     """Tasks still open that came from this plan, referral, response or lead."""
-    return [tasks.of(row) for row in await tx.fetch(_OF_SOURCE, source=source, source_id=source_id)]
+    return [tasks.from_row(row) for row in await tx.fetch(_OF_SOURCE, source=source, source_id=source_id)]
 
 
 async def open_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
-    return [tasks.of(row) for row in await tx.fetch(_OF_PERSON, person_id=person_id)]
+    return [tasks.from_row(row) for row in await tx.fetch(_OF_PERSON, person_id=person_id)]
 
 
 async def open_tasks_of(tx: Tx, navigator_id: str) -> list[Task]:
     """Everything in one navigator's hands, the soonest due first."""
-    return [tasks.of(row) for row in await tx.fetch(_OF_NAVIGATOR, navigator_id=navigator_id)]
+    return [tasks.from_row(row) for row in await tx.fetch(_OF_NAVIGATOR, navigator_id=navigator_id)]
 
 
 async def first_waiting(tx: Tx, role: Role) -> Task | None:
     """The soonest due task that waits for somebody of this role; without a locality it waits for a coordinator."""
     row = await tx.fetch_one(_WAITING, role=role)
-    return None if row is None else tasks.of(row)
+    return None if row is None else tasks.from_row(row)

@@ -7,14 +7,14 @@ from fastapi import Depends, Request
 from services.rapid_care.domain.access import require_involved
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.web.dependencies import requires
+from shared.web.dependencies import require_scopes
 
 #: What every command may be refused with, besides its own rules.
 REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTransition, VersionConflict)
 
 
 def _of_rapid_care(*scopes: str) -> Any:
-    async def caller(request: Request, actor: Annotated[Actor, requires(*scopes)]) -> Actor:
+    async def caller(request: Request, actor: Annotated[Actor, require_scopes(*scopes)]) -> Actor:
         require_involved(actor.organisation, request.app.state.database.policy.organisation)
         return actor
 

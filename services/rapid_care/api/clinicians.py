@@ -14,7 +14,7 @@ from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import Unit, version_of
 from shared.web.problems import problems
-from shared.web.responses import VersionedView, answer
+from shared.web.responses import VersionedResponse, json_response
 
 router = APIRouter(prefix="/clinicians")
 
@@ -27,7 +27,7 @@ ClinicianId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 KnownVersion = Annotated[int, Depends(_known_version)]
 
 
-class ClinicianView(VersionedView):
+class ClinicianView(VersionedResponse):
     """`open_responses` is what they still have to finish."""
 
     id: str
@@ -39,14 +39,14 @@ class ClinicianView(VersionedView):
 @router.get("", responses=problems(OrganisationNotInvolved))
 async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:  # noqa: ARG001  the scope counts
     """Everybody on the roster, on duty or not."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         return [ClinicianView.model_validate(each) for each in await roster.clinicians(reader)]
 
 
 @router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, OrganisationNotInvolved))
 async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
-    async with unit.reading() as reader:
-        return answer(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
+    async with unit.read_only() as reader:
+        return json_response(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
 
 
 @router.put(
@@ -58,4 +58,4 @@ async def roster_clinician(
     """Somebody joins the roster, changes skills, comes or goes. A repetition changes nothing."""
     async with unit.transaction(caller) as tx:
         clinician = await handlers.roster_clinician(clinician_id, version, body.command(), tx=tx)
-    return answer(ClinicianView.model_validate(clinician))
+    return json_response(ClinicianView.model_validate(clinician))

@@ -12,12 +12,12 @@ from services.rapid_care.queries import monthly_statistics as queries
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.responses import View
+from shared.web.responses import ResponseModel
 
 router = APIRouter(prefix="/figures")
 
 
-class FiguresView(View):
+class FiguresView(ResponseModel):
     """Counts of the referrals that came in the month; `due` is `met` plus `breached`, the others stand apart.
 
     `declined` and `cancelled` count as often as it happened.
@@ -58,5 +58,5 @@ class FiguresView(View):
 async def read_figures(month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit) -> FiguresView:
     """Within two hours, capacity, avoided admissions, given back: of one month, such as `2015-03`."""
     async with unit.transaction(caller) as tx:
-        counted = await queries.figures(tx, date.fromisoformat(f"{month}-01"), tx.policy)
+        counted = await queries.monthly_statistics(tx, date.fromisoformat(f"{month}-01"), tx.policy)
     return FiguresView.of(month, counted, tx.policy)

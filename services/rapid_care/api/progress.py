@@ -17,10 +17,10 @@ from services.rapid_care.domain.response import (
     ResponseNotFound,
     TelephoneNotChosen,
 )
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import answer
+from shared.web.responses import json_response
 
 router = APIRouter(prefix="/responses/{response_id:uuid}")
 
@@ -29,8 +29,8 @@ router = APIRouter(prefix="/responses/{response_id:uuid}")
 async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician sets out."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.leave_for_person(At(response_id, version), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.leave_for_person(Target(response_id, version), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))
 
 
 @router.post(
@@ -42,8 +42,8 @@ async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatc
 async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """A clinician reached the person; the clock stops at the time that is stated."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.record_first_contact(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.record_first_contact(Target(response_id, version), body.command(), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))
 
 
 @router.post(
@@ -52,24 +52,24 @@ async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician
 async def record_assessment(response_id: UUID, body: Assessment, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """Health and social need, assessed together."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.record_assessment(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.record_assessment(Target(response_id, version), body.command(), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))
 
 
 @router.post("/package", name="AgreePackage", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def agree_package(response_id: UUID, body: Package, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """Care at home is arranged, or arranged anew; it may begin after Rapid Care closes."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.agree_package(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.agree_package(Target(response_id, version), body.command(), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))
 
 
 @router.post("/step-down", name="StepDownResponse", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def step_down(response_id: UUID, body: SteppedDown, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The crisis is over; somebody else carries on."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.step_down_response(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.step_down_response(Target(response_id, version), body.command(), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))
 
 
 @router.post(
@@ -78,5 +78,5 @@ async def step_down(response_id: UUID, body: SteppedDown, caller: Clinician, ver
 async def close_response(response_id: UUID, body: Closure, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """It ends with a stated outcome; nothing ends without one."""
     async with unit.transaction(caller) as tx:
-        response = await handlers.close_response(At(response_id, version), body.command(), tx=tx)
-    return answer(ResponseView.of(response, tx.policy, tx.now))
+        response = await handlers.close_response(Target(response_id, version), body.command(), tx=tx)
+    return json_response(ResponseView.of(response, tx.policy, tx.now))

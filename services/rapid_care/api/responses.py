@@ -12,17 +12,17 @@ from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepD
 from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Story
-from shared.web.responses import VersionedView, View
+from shared.web.responses import ResponseModel, VersionedResponse
 
 
-class GuidanceView(View):
+class GuidanceView(ResponseModel):
     """Whom to turn to now: in words, and as codes of the directory of services."""
 
     text: str
     service_codes: tuple[str, ...]
 
 
-class ResponseView(VersionedView):
+class ResponseView(VersionedResponse):
     """`seconds_left` counts down to `due_at` and on below zero; absent once the clock has ended. `guidance` is for closed hours."""
 
     id: UUID
@@ -59,7 +59,7 @@ class ResponseView(VersionedView):
         return cls(**_fields(response, policy, now))
 
 
-class PersonView(View):
+class PersonView(ResponseModel):
     """Who the person is, as far as somebody at the door must know."""
 
     nhs_number: str | None
@@ -83,7 +83,7 @@ class PersonStoryView(PersonView):
         return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
 
 
-class CrisisPlanView(View):
+class CrisisPlanView(ResponseModel):
     """The crisis section of the care plan in force, and which version of which plan it is."""
 
     care_plan_id: UUID
@@ -93,7 +93,7 @@ class CrisisPlanView(View):
     whom_to_call: str
 
 
-class LeadView(View):
+class LeadView(ResponseModel):
     """The accountable lead professional; the GP where nobody else is."""
 
     professional_id: str
@@ -102,7 +102,7 @@ class LeadView(View):
     is_fallback: bool
 
 
-class BriefingView(View):
+class BriefingView(ResponseModel):
     """Told to whoever goes. A part that nobody has told yet is absent."""
 
     person: PersonView | None

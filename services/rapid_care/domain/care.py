@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment, StepDownResponse
-from services.rapid_care.domain.clock import untold_breach
+from services.rapid_care.domain.clock import unreported_breach
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import RESPONSE, AdmittedSince, Due, NeedsUnclear, OutcomeDoesNotFit, Response, Status
 from shared.contracts.rapid_care import (
@@ -22,7 +22,7 @@ from shared.contracts.rapid_care import (
     ResponseSteppedDown,
 )
 from shared.kernel.decision import Deadline, Decision, Fact
-from shared.kernel.state_table import require
+from shared.kernel.state_table import require_transition
 
 #: Judgements that only somebody who saw the person can make.
 _NEEDS_SIGHT = frozenset({ResponseOutcome.ADMISSION_AVOIDED, ResponseOutcome.NOT_ACUTE})
@@ -30,7 +30,7 @@ _NEEDS_SIGHT = frozenset({ResponseOutcome.ADMISSION_AVOIDED, ResponseOutcome.NOT
 
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
     """Health and social need, assessed together: each side is stated, if only as `none`. Raises IllegalTransition, NeedsUnclear."""
-    require(response.status, RecordAssessment, RESPONSE)
+    require_transition(response.status, RecordAssessment, RESPONSE)
     for side, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
             raise NeedsUnclear(f"The {side} needs are not clear.")
@@ -40,14 +40,14 @@ def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
 
 def agree_package(response: Response, command: AgreePackage) -> Decision[Response]:
     """Care at home; agreed again it replaces what was agreed before. It may begin after Rapid Care closes: night sitting (T4)."""
-    require(response.status, AgreePackage, RESPONSE)
+    require_transition(response.status, AgreePackage, RESPONSE)
     agreed = replace(response, status=Status.PACKAGE_AGREED, package=command.items)
     return Decision(agreed, [ResponsePackageAgreed(items=command.items)])
 
 
 def step_down(response: Response, command: StepDownResponse) -> Decision[Response]:
     """The crisis is over; somebody else carries on."""
-    require(response.status, StepDownResponse, RESPONSE)
+    require_transition(response.status, StepDownResponse, RESPONSE)
     event = ResponseSteppedDown(destination=command.destination, locality=response.locality)
     return Decision(replace(response, status=Status.STEPPED_DOWN, stepped_down_to=command.destination), [event])
 
@@ -57,11 +57,11 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
 
     Raises IllegalTransition, OutcomeDoesNotFit.
     """
-    require(response.status, CloseResponse, RESPONSE)
+    require_transition(response.status, CloseResponse, RESPONSE)
     _require_fitting(response, command.outcome)
     is_avoided = command.outcome is ResponseOutcome.ADMISSION_AVOIDED
     is_admitted = command.outcome is ResponseOutcome.ADMITTED
-    judged, breach = untold_breach(response, now)
+    judged, breach = unreported_breach(response, now)
     closed = replace(
         judged,
         status=Status.ESCALATED if is_admitted else Status.CLOSED,
@@ -83,7 +83,7 @@ def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datet
 
     Raises IllegalTransition, AdmittedSince.
     """
-    require(response.status, Due.AVOIDANCE, RESPONSE)
+    require_transition(response.status, Due.AVOIDANCE, RESPONSE)
     if is_admitted_since:
         raise AdmittedSince("The person was admitted after the response had closed.")
     event = ResponseAvoidanceConfirmed(referral_id=response.referral_id, benefit_pounds=response.benefit_pounds)

@@ -40,7 +40,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import ReferralRouted
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import require
+from shared.kernel.state_table import require_transition
 
 #: The smallest step of time that the database keeps.
 _INSTANT = timedelta(microseconds=1)
@@ -98,30 +98,30 @@ def request(
     return Decision(response, [_requested(response)], deadlines)
 
 
-def ask_again(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
+def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
     """The Community Point of Access had taken it back while our acceptance was on its way: we have it, and say so again."""
-    require(response.status, Occurrence.ASKED_AGAIN, RESPONSE)
+    require_transition(response.status, Occurrence.ASKED_AGAIN, RESPONSE)
     asked = replace(response, routing=routed.routing)
     return Decision(asked, [_accepted(asked, now)])
 
 
-def open_held(response: Response) -> Decision[Response]:
+def open_held_response(response: Response) -> Decision[Response]:
     """The service opens: what was held is requested now."""
-    require(response.status, Due.OPENING, RESPONSE)
+    require_transition(response.status, Due.OPENING, RESPONSE)
     opened = replace(response, status=Status.REQUESTED)
     return Decision(opened, [_requested(opened)])
 
 
 def accept(response: Response, now: datetime) -> Decision[Response]:
     """Rapid Care takes it; the clock runs on."""
-    require(response.status, AcceptResponse, RESPONSE)
+    require_transition(response.status, AcceptResponse, RESPONSE)
     return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[Due.OPENING])
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
     """Back to the Community Point of Access, which keeps the person and must route them elsewhere (G43)."""
-    require(response.status, DeclineResponse, RESPONSE)
-    judged, breach = untold_breach(response, now)
+    require_transition(response.status, DeclineResponse, RESPONSE)
+    judged, breach = unreported_breach(response, now)
     declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
     event = ResponseDeclined(referral_id=response.referral_id, reason=command.reason, routing=response.routing)
     return Decision(declined, [*breach, event], cancels=list(Due))
@@ -133,8 +133,8 @@ def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> D
     `told_by` is what said so: a person who is gone ends the response wherever it stands (G39); a referral that was
     withdrawn, taken back or routed elsewhere only while nobody here has accepted it. Raises IllegalTransition.
     """
-    require(response.status, told_by, RESPONSE)
-    judged, breach = untold_breach(response, now)
+    require_transition(response.status, told_by, RESPONSE)
+    judged, breach = unreported_breach(response, now)
     cancelled = replace(judged, status=Status.CANCELLED, cancel_reason=reason, ended_at=now)
     return Decision(cancelled, [*breach, ResponseCancelled(referral_id=response.referral_id, reason=reason)], cancels=list(Due))
 
@@ -145,14 +145,14 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
     A contact exactly at the deadline is met (T2); one written up late but made in time clears a breach (G53).
     Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotChosen.
     """
-    require(response.status, RecordFirstContact, RESPONSE)
+    require_transition(response.status, RecordFirstContact, RESPONSE)
     if command.mode is ContactMode.TELEPHONE_BY_TRIAGE and not response.is_by_telephone:
         raise TelephoneNotChosen("Triage asked for a visit.")
     if command.contacted_at > now:
         raise ContactInFuture("The contact lies in the future.")
     if command.contacted_at < response.received_at:
         raise ContactBeforeReceipt("The contact lies before the referral was received.")
-    judged, breach = untold_breach(response, command.contacted_at)
+    judged, breach = unreported_breach(response, command.contacted_at)
     contacted = replace(
         judged,
         status=Status.CONTACTED,
@@ -170,18 +170,18 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
 
 def warn(response: Response, due_at: datetime) -> Decision[Response]:
     """So many minutes of the clock have gone and nobody has reached the person."""
-    require(response.status, Due.AT_RISK, RESPONSE)
+    require_transition(response.status, Due.AT_RISK, RESPONSE)
     elapsed = round((due_at - response.clock_starts_at) / timedelta(minutes=1))
     return Decision(response, [ResponseAtRisk(minutes_elapsed=elapsed, due_at=response.due_at)])
 
 
 def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
     """The first instant after `due_at` came without a contact."""
-    require(response.status, Due.BREACH, RESPONSE)
+    require_transition(response.status, Due.BREACH, RESPONSE)
     return Decision(replace(response, breached_at=due_at), [ResponseBreached(due_at=response.due_at)])
 
 
-def untold_breach(response: Response, at: datetime) -> tuple[Response, list[Fact]]:
+def unreported_breach(response: Response, at: datetime) -> tuple[Response, list[Fact]]:
     """The breach that a response ending at `at` must still tell when its own deadline comes late (promise 4)."""
     if response.contacted_at or response.breached_at or at <= response.due_at:
         return response, []

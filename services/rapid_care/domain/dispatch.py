@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care.commands import AssignClinician, LeaveForPerson
+from services.rapid_care.commands import AssignClinician, Depart
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import RESPONSE, Response, Status
 from services.rapid_care.domain.roster import Clinician, fitting_skill
 from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute
 from shared.kernel.decision import Decision
-from shared.kernel.state_table import require
+from shared.kernel.state_table import require_transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, po
 
     Raises IllegalTransition, ClinicianOffDuty, SkillMissing.
     """
-    require(response.status, AssignClinician, RESPONSE)
+    require_transition(response.status, AssignClinician, RESPONSE)
     event = ResponseAssigned(
         clinician_id=clinician.id,
         skill=fitting_skill(clinician, response.condition, policy),
@@ -38,6 +38,6 @@ def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, po
 
 def leave(response: Response, now: datetime) -> Decision[Response]:
     """The clinician sets out."""
-    require(response.status, LeaveForPerson, RESPONSE)
+    require_transition(response.status, Depart, RESPONSE)
     assert response.clinician_id is not None  # noqa: S101  an assigned response has somebody
     return Decision(replace(response, status=Status.EN_ROUTE), [ResponseEnRoute(clinician_id=response.clinician_id, left_at=now)])

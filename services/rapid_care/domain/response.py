@@ -14,7 +14,7 @@ from services.rapid_care.commands import (
     AssignClinician,
     CloseResponse,
     DeclineResponse,
-    LeaveForPerson,
+    Depart,
     RecordAssessment,
     RecordFirstContact,
     StepDownResponse,
@@ -172,7 +172,7 @@ RESPONSE: Transitions = {
     AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
     DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
     AssignClinician: transition(_TAKEN, Status.ASSIGNED, ResponseAssigned),
-    LeaveForPerson: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
+    Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
     RecordFirstContact: transition(
         (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
     ),

@@ -9,7 +9,7 @@ from services.rapid_care.store.responses import is_in_crisis
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded, Story
 from shared.kernel.errors import NotFound, StoryWithheld
-from shared.persistence.statements import Reader
+from shared.persistence.statements import ReadSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class StoryNotFound(NotFound):
     advice = "Ask the Community Point of Access, which records what people tell."
 
 
-async def briefing(reader: Reader, person_id: UUID) -> Briefing:
+async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
     person = await projections.person(reader, person_id)
     may_see = person is not None and may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id))
     return Briefing(
@@ -38,7 +38,7 @@ async def briefing(reader: Reader, person_id: UUID) -> Briefing:
     )
 
 
-async def record(reader: Reader, person_id: UUID) -> PersonRecordRecorded:
+async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
     """What the person told once, from our own copy. Raises StoryNotFound, StoryWithheld."""
     found = await projections.person(reader, person_id)
     if found is None:

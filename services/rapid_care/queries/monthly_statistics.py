@@ -11,7 +11,7 @@ from services.rapid_care.domain.response import WAITING, Status
 from services.rapid_care.store.tables import RESPONSE, is_one_of
 from shared.contracts.rapid_care import ContactMode, ResponseOutcome
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 #: A referral that came again has several responses on one clock: the last one tells how its referral fared.
 _BY_AGE = sa.func.row_number().over(partition_by=RESPONSE.c.referral_id, order_by=RESPONSE.c.id.desc())
@@ -55,7 +55,7 @@ _FIGURES = Statement(
 )
 
 
-async def figures(reader: Reader, month: date, policy: Policy) -> Figures:
+async def monthly_statistics(reader: ReadSession, month: date, policy: Policy) -> Figures:
     """Of the referrals that were received in the month."""
     begins, ends = month_bounds(month, policy)
     row = await reader.fetch_one(_FIGURES, begins=begins, ends=ends)

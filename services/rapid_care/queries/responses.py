@@ -11,12 +11,12 @@ from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Resp
 from services.rapid_care.store.responses import responses
 from services.rapid_care.store.tables import RESPONSE, is_one_of
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
 
 
-class Shelf(StrEnum):
+class ResponseFilter(StrEnum):
     """Which responses a list shows: those whom nobody has reached, all that have not ended, those that have."""
 
     WAITING = "waiting"
@@ -24,10 +24,10 @@ class Shelf(StrEnum):
     CLOSED = "closed"
 
 
-_STATUSES: dict[Shelf, tuple[Status, ...]] = {
-    Shelf.WAITING: (Status.HELD, *WAITING),
-    Shelf.OPEN: UNFINISHED,
-    Shelf.CLOSED: ENDED,
+_STATUSES: dict[ResponseFilter, tuple[Status, ...]] = {
+    ResponseFilter.WAITING: (Status.HELD, *WAITING),
+    ResponseFilter.OPEN: UNFINISHED,
+    ResponseFilter.CLOSED: ENDED,
 }
 _BEFORE_ALL = (datetime(1900, 1, 1, tzinfo=UTC), UUID(int=0))
 _AFTER_ALL = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
@@ -56,7 +56,7 @@ _CLOCKS = Statement(
 )
 
 
-async def response(reader: Reader, response_id: UUID) -> Response:
+async def response(reader: ReadSession, response_id: UUID) -> Response:
     """Raises ResponseNotFound."""
     found = await responses.find(reader, response_id)
     if found is None:
@@ -65,15 +65,15 @@ async def response(reader: Reader, response_id: UUID) -> Response:
 
 
 async def queue(
-    reader: Reader, shelf: Shelf, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
+    reader: ReadSession, shelf: ResponseFilter, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
 ) -> list[Response]:
     """The most urgent first; of those that have ended, the latest first."""
-    is_over = shelf is Shelf.CLOSED
+    is_over = shelf is ResponseFilter.CLOSED
     statement = _LATEST_FIRST if is_over else _MOST_URGENT_FIRST
     due_at, last = after or (_AFTER_ALL if is_over else _BEFORE_ALL)
     statuses = list(_STATUSES[shelf])
     rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, most=most)
-    return [responses.of(row) for row in rows]
+    return [responses.from_row(row) for row in rows]
 
 
 async def observe_clocks(tx: Transaction[Any]) -> None:

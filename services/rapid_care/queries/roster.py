@@ -2,10 +2,10 @@
 
 from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
 from services.rapid_care.store import roster
-from shared.persistence.statements import Reader
+from shared.persistence.statements import ReadSession
 
 
-async def clinician(reader: Reader, clinician_id: str) -> Clinician:
+async def clinician(reader: ReadSession, clinician_id: str) -> Clinician:
     """Raises ClinicianNotFound."""
     found = await roster.find_clinician(reader, clinician_id)
     if found is None:
@@ -13,5 +13,5 @@ async def clinician(reader: Reader, clinician_id: str) -> Clinician:
     return found
 
 
-async def clinicians(reader: Reader) -> list[Clinician]:
+async def clinicians(reader: ReadSession) -> list[Clinician]:
     return await roster.roster(reader)

@@ -9,10 +9,10 @@ from services.rapid_care.domain.capacity import Capacity
 from services.rapid_care.store.tables import CAPACITY, MONTH, Tx
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import derived_id
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.statements import Statement
 
-capacities = Aggregates(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
+capacities = Repository(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
 
 _FIRST = insert(MONTH).values(month=sa.bindparam("month"), referrals=1)
 _COUNT = Statement(

@@ -13,7 +13,7 @@ from services.rapid_care.store.tables import CARE_PLAN, LEAD, PERSON, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 
 def _newest(table: sa.Table, *columns: str) -> Statement:
@@ -48,11 +48,11 @@ _LEAD = Statement(
 
 
 async def copy_person(tx: Tx, envelope: Envelope, record: PersonRecordRecorded) -> None:
-    await tx.write(_COPY_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
+    await tx.defer_write(_COPY_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
 
 
 async def copy_plan(tx: Tx, envelope: Envelope, record: CarePlanRecorded) -> None:
-    await tx.write(
+    await tx.defer_write(
         _COPY_PLAN,
         care_plan_id=record.care_plan_id,
         person_id=UUID(envelope.key),
@@ -63,12 +63,12 @@ async def copy_plan(tx: Tx, envelope: Envelope, record: CarePlanRecorded) -> Non
 
 
 async def close_plan(tx: Tx, envelope: Envelope) -> None:
-    await tx.write(_CLOSE_PLAN, care_plan_id=UUID(envelope.subject), person_id=UUID(envelope.key))
+    await tx.defer_write(_CLOSE_PLAN, care_plan_id=UUID(envelope.subject), person_id=UUID(envelope.key))
 
 
 async def copy_lead(tx: Tx, envelope: Envelope, lead: LeadActivated | None) -> None:
     """Without `lead` it has ended."""
-    await tx.write(
+    await tx.defer_write(
         _COPY_LEAD,
         lead_id=UUID(envelope.subject),
         person_id=UUID(envelope.key),
@@ -78,25 +78,25 @@ async def copy_lead(tx: Tx, envelope: Envelope, lead: LeadActivated | None) -> N
     )
 
 
-async def person(reader: Reader, person_id: UUID) -> PersonRecordRecorded | None:
+async def person(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded | None:
     """What the person told once, as it was last recorded."""
     record = await reader.fetch_value(_PERSON, person_id=person_id)
     return None if record is None else PersonRecordRecorded.model_validate(record)
 
 
-async def plan(reader: Reader, person_id: UUID) -> CarePlanRecorded | None:
+async def plan(reader: ReadSession, person_id: UUID) -> CarePlanRecorded | None:
     """The care plan that is in force."""
     record = await reader.fetch_value(_PLAN, person_id=person_id)
     return None if record is None else CarePlanRecorded.model_validate(record)
 
 
-async def lead(reader: Reader, person_id: UUID) -> LeadActivated | None:
+async def lead(reader: ReadSession, person_id: UUID) -> LeadActivated | None:
     """The accountable lead professional of today."""
     record = await reader.fetch_value(_LEAD, person_id=person_id)
     return None if record is None else LeadActivated.model_validate(record)
 
 
-async def crisis_plan(reader: Reader, person_id: UUID) -> CrisisPlan | None:
+async def crisis_plan(reader: ReadSession, person_id: UUID) -> CrisisPlan | None:
     """The version of the plan in force that has a crisis section."""
     found = await plan(reader, person_id)
     return CrisisPlan(found.care_plan_id, found.plan_version) if found and found.crisis else None

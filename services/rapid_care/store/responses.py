@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
 from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
-responses = Aggregates(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)
+responses = Repository(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)
 
 _UNFINISHED = Statement(
     sa.select(RESPONSE)
@@ -45,24 +45,24 @@ _IN_CRISIS = Statement(
 async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The response of a referral that has not ended, locked."""
     row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
-    return None if row is None else responses.hold(tx, row)
+    return None if row is None else responses.attach(tx, row)
 
 
 async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The last response to a referral, ended or not, locked."""
-    ahead = tx.ahead(_REFERRAL)
+    ahead = tx.prefetched(_REFERRAL)
     if referral_id in ahead:  # which one it is, not how it was then; and once only: whoever asks may make another
         found: UUID | None = ahead.pop(referral_id)
         return None if found is None else await responses.find(tx, found, lock=True)
     row = await tx.fetch_one(_LATEST, referral_id=referral_id)
-    return None if row is None else responses.hold(tx, row)
+    return None if row is None else responses.attach(tx, row)
 
 
 async def read_latest_ahead(referral_ids: Sequence[UUID], *, tx: Tx) -> None:
     """Before a batch about these referrals: what `latest_of` will ask for."""
     rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
-    latest = {row["referral_id"]: responses.hold(tx, row).id for row in rows}
-    tx.ahead(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
+    latest = {row["referral_id"]: responses.attach(tx, row).id for row in rows}
+    tx.prefetched(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:
@@ -71,7 +71,7 @@ async def is_admitted_since(tx: Tx, response: Response) -> bool:
     return found
 
 
-async def is_in_crisis(reader: Reader, person_id: UUID) -> bool:
+async def is_in_crisis(reader: ReadSession, person_id: UUID) -> bool:
     """Whether a response to the person has not ended."""
     found: bool = await reader.fetch_value(_IN_CRISIS, person_id=person_id)
     return found

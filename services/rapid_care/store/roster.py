@@ -8,7 +8,7 @@ from services.rapid_care.domain.response import UNFINISHED
 from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
 from services.rapid_care.store.tables import CLINICIAN, RESPONSE, Tx, is_one_of
 from shared.kernel.errors import VersionConflict
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 #: With the responses that each has still to finish.
 _ROSTER = (
@@ -36,12 +36,12 @@ _ENTER_CLINICIAN = Statement(
 _CLINICIAN = TypeAdapter(Clinician)
 
 
-async def find_clinician(reader: Reader, clinician_id: str) -> Clinician | None:
+async def find_clinician(reader: ReadSession, clinician_id: str) -> Clinician | None:
     found = await _read(reader, clinician_id)
     return found[0] if found else None
 
 
-async def roster(reader: Reader) -> list[Clinician]:
+async def roster(reader: ReadSession) -> list[Clinician]:
     """Everybody, on duty or not."""
     return await _read(reader, None)
 
@@ -68,6 +68,6 @@ async def enter_clinician(tx: Tx, after: Clinician) -> None:
         raise VersionConflict(after.id, after.version - 1, after.version)
 
 
-async def _read(reader: Reader, clinician_id: str | None) -> list[Clinician]:
+async def _read(reader: ReadSession, clinician_id: str | None) -> list[Clinician]:
     rows = await reader.fetch(_READ, id=clinician_id)
     return [_CLINICIAN.validate_python(dict(row)) for row in rows]

@@ -7,20 +7,20 @@ from pydantic import AfterValidator, StringConstraints
 from services.referrals.domain.access import RECEIVE, REFER, TRIAGE
 from shared.contracts.referrals import Story
 from shared.kernel.actor import Actor
-from shared.web.dependencies import requires
+from shared.web.dependencies import require_scopes
 
 #: Works at the Community Point of Access.
-Triager = Annotated[Actor, requires(TRIAGE)]
+Triager = Annotated[Actor, require_scopes(TRIAGE)]
 #: Sends referrals.
-Referrer = Annotated[Actor, requires(REFER, TRIAGE)]
+Referrer = Annotated[Actor, require_scopes(REFER, TRIAGE)]
 #: Takes referrals over, for a service of the directory.
-Receiver = Annotated[Actor, requires(RECEIVE, TRIAGE)]
+Receiver = Annotated[Actor, require_scopes(RECEIVE, TRIAGE)]
 #: Any of them.
-Involved = Annotated[Actor, requires(REFER, RECEIVE, TRIAGE)]
+Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, TRIAGE)]
 #: Whoever cares for a person may ask who is responsible for them (AC2).
 Staff = Annotated[
     Actor,
-    requires(
+    require_scopes(
         REFER,
         RECEIVE,
         TRIAGE,
@@ -35,7 +35,7 @@ Staff = Annotated[
     ),
 ]
 #: The Community Point of Access, or a lead who looks at their own people.
-TriagerOrLead = Annotated[Actor, requires(TRIAGE, "mdt:lead")]
+TriagerOrLead = Annotated[Actor, require_scopes(TRIAGE, "mdt:lead")]
 
 
 def _printable(text: str) -> str:

@@ -10,35 +10,35 @@ from services.referrals.api import requests
 from services.referrals.api.auth import Referrer
 from services.referrals.api.receive_group import acknowledge
 from services.referrals.api.responses import BatchView
-from services.referrals.handlers.receive import Asked
+from services.referrals.handlers.receive import ReceiveRequest
 from shared.kernel.errors import DomainError
-from shared.persistence.idempotency import AlreadyAnswered
-from shared.persistence.transaction import Once, Turn
+from shared.persistence.idempotency import DuplicateRequest
+from shared.persistence.transaction import IdempotencyKey, RequestContext
 from shared.telemetry.logs import frames
-from shared.web.dependencies import IdempotencyKey, Unit
-from shared.web.fast_route import Direct
+from shared.web.dependencies import IdempotencyHeader, Unit
+from shared.web.fast_route import FastRoute
 from shared.web.problems import answer_to, problems
 
 log = structlog.get_logger()
 
-router = APIRouter(prefix="/batch", route_class=Direct)
+router = APIRouter(prefix="/batch", route_class=FastRoute)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
-async def send_referrals(body: requests.NewReferrals, caller: Referrer, once: IdempotencyKey, unit: Unit) -> Response:
+async def send_referrals(body: requests.NewReferrals, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> Response:
     """Send up to a hundred. The items answer in the order in which they were sent, each with what it would have been answered alone.
 
     Under the same key what was acknowledged is answered alike again, and what was refused is tried again.
     """
-    sent = [(Once(f"{once.key}#{number}", once.fingerprint), each) for number, each in enumerate(body.referrals)]
-    answers = await asyncio.gather(*(_one(each, unit.turn(caller, own), unit) for own, each in sent))
+    sent = [(IdempotencyKey(f"{once.key}#{number}", once.fingerprint), each) for number, each in enumerate(body.referrals)]
+    answers = await asyncio.gather(*(_one(each, unit.request_context(caller, own), unit) for own, each in sent))
     return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
 
 
-async def _one(body: requests.NewReferral, turn: Turn, unit: Unit) -> Response:
+async def _one(body: requests.NewReferral, turn: RequestContext, unit: Unit) -> Response:
     try:
-        return await unit.together(acknowledge, Asked.by(turn, body.command()))
-    except AlreadyAnswered as repeated:
+        return await unit.group_commit(acknowledge, ReceiveRequest.by(turn, body.command()))
+    except DuplicateRequest as repeated:
         return Response(repeated.answer.body, repeated.answer.status)
     except DomainError as refusal:
         return answer_to(refusal)

@@ -15,18 +15,18 @@ from services.referrals.domain import person
 from services.referrals.domain.access import require_referrer
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
-from services.referrals.handlers.receive import Asked
+from services.referrals.handlers.receive import ReceiveRequest
 from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
-from shared.web.dependencies import IdempotencyKey, Unit
-from shared.web.fast_route import Direct
+from shared.web.dependencies import IdempotencyHeader, Unit
+from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
 from shared.web.responses import Page
 
-router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=Direct)
+router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 
 
 @router.post(
@@ -44,9 +44,9 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=Direct)
         IdempotencyKeyReused,
     ),
 )
-async def send_referral(body: requests.NewReferral, caller: Referrer, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+async def send_referral(body: requests.NewReferral, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
-    return await unit.together(acknowledge, Asked.by(unit.turn(caller, once), body.command()))
+    return await unit.group_commit(acknowledge, ReceiveRequest.by(unit.request_context(caller, once), body.command()))
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))

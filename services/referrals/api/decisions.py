@@ -12,10 +12,10 @@ from services.referrals.domain import closure, directory, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import answer
+from shared.web.responses import json_response
 
 router = APIRouter()
 
@@ -31,8 +31,8 @@ _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
 async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """A clinician decides how urgent it is, and says why."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.triage_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.triage_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -55,8 +55,8 @@ async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Tria
 async def route_referral(referral_id: UUID, body: requests.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """A receiver is asked to take over; it stays ours until they accept."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.route_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.route_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -70,8 +70,8 @@ async def route_referral(referral_id: UUID, body: requests.Routing, caller: Tria
 async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person was told of a service of the directory."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.signpost_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.signpost_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -83,8 +83,8 @@ async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: 
 async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """It has become urgent: the same reference, and a new clock unless it was urgent before or nobody has judged it yet."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.raise_urgency(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.raise_urgency(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -96,8 +96,8 @@ async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager
 async def request_information(referral_id: UUID, body: requests.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer is asked for more; nothing waits for the answer."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.request_information(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.request_information(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -109,8 +109,8 @@ async def request_information(referral_id: UUID, body: requests.Question, caller
 async def answer_information(referral_id: UUID, body: requests.Answer, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer gives what was asked for; it becomes part of the person's story."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.answer_information(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.answer_information(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post(
@@ -122,5 +122,5 @@ async def answer_information(referral_id: UUID, body: requests.Answer, caller: R
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer withdraws it; once a service has accepted it, only because the person died or moved away."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.cancel_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.cancel_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))

@@ -24,22 +24,22 @@ _SMALLEST, _LARGEST = UUID(int=0), UUID(int=2**128 - 1)
 
 def newest_first(cursor: str | None) -> UUID:
     """The id before which a list of the newest first goes on. Raises HttpRefusal 400 cursor-malformed."""
-    return _LARGEST if cursor is None else _uuid(pagination.unwrap(cursor, 1)[0])
+    return _LARGEST if cursor is None else _uuid(pagination.decode(cursor, 1)[0])
 
 
-def most_urgent_first(cursor: str | None) -> referrals.Place:
+def most_urgent_first(cursor: str | None) -> referrals.PageKey:
     """Raises HttpRefusal 400 cursor-malformed."""
     if cursor is None:
         return 0, _EVER, _SMALLEST
-    rank, *rest = pagination.unwrap(cursor, 3)
+    rank, *rest = pagination.decode(cursor, 3)
     if rank not in {"0", "1"}:
         raise pagination.malformed()
-    return int(rank), *pagination.place(pagination.wrap(*rest))
+    return int(rank), *pagination.decode_cursor(pagination.encode(*rest))
 
 
-def oldest_first(cursor: str | None) -> timeline.Place:
+def oldest_first(cursor: str | None) -> timeline.PageKey:
     """Raises HttpRefusal 400 cursor-malformed."""
-    return (_EVER, _SMALLEST) if cursor is None else pagination.place(cursor)
+    return (_EVER, _SMALLEST) if cursor is None else pagination.decode_cursor(cursor)
 
 
 def of_newest(found: Sequence[Referral], limit: int, policy: Policy, now: datetime) -> Page[ReferralView]:
@@ -55,7 +55,7 @@ def of_most_urgent(found: Sequence[Referral], limit: int, policy: Policy, now: d
 
 def _page(found: Sequence[Referral], limit: int, policy: Policy, now: datetime, *place: object) -> Page[ReferralView]:
     items = [ReferralView.of(each, policy, now) for each in found]
-    return Page[ReferralView](items=items, next=pagination.wrap(*place) if len(found) == limit else None)
+    return Page[ReferralView](items=items, next=pagination.encode(*place) if len(found) == limit else None)
 
 
 def _uuid(text: str) -> UUID:

@@ -21,16 +21,16 @@ from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Page, VersionedView, View, answer
+from shared.web.responses import Page, ResponseModel, VersionedResponse, json_response
 
 router = APIRouter(prefix="/people", tags=["people"])
 
 
-class ContactView(View):
+class ContactView(ResponseModel):
     """The one person who is responsible. `is_gp_by_default` says that nobody else was agreed."""
 
     professional_id: str
@@ -42,13 +42,13 @@ class ContactView(View):
     is_family_kept_informed: bool
 
 
-class RiskView(View):
+class RiskView(ResponseModel):
     level: int
     valid_from: date
     climbed_on: date | None
 
 
-class PersonView(VersionedView):
+class PersonView(VersionedResponse):
     """The record: who the person is and what they told once. `number_as_typed` is what came instead of a verified number."""
 
     id: UUID
@@ -89,14 +89,14 @@ async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> H
         page = None if found is None else await _page(tx, found)
     if page is None:
         raise PersonNotFound("Nobody with this NHS number is known here.")
-    return answer(page)
+    return json_response(page)
 
 
 @router.get("/{person_id:uuid}", response_model=PersonPageView, responses=problems(PersonNotFound))
 async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
     """A person's page."""
-    async with unit.viewing(caller, person_id) as tx:
-        return answer(await _page(tx, await people.person(tx, person_id)))
+    async with unit.audited_read(caller, person_id) as tx:
+        return json_response(await _page(tx, await people.person(tx, person_id)))
 
 
 @router.post(
@@ -108,14 +108,14 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
 async def revise(person_id: UUID, body: requests.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct what is recorded about a person; every service gets the new record."""
     async with unit.transaction(caller) as tx:
-        person = await revise_record(At(person_id, version), body.command(), tx=tx)
-    return answer(PersonView.model_validate(person))
+        person = await revise_record(Target(person_id, version), body.command(), tx=tx)
+    return json_response(PersonView.model_validate(person))
 
 
 @router.get("/{person_id:uuid}/contact", responses=problems(PersonNotFound))
 async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
     """The one professional who is responsible for this person, always exactly one, and whether the family is kept informed."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         return ContactView.model_validate(await people.contact(tx, person_id, on=today(tx), policy=tx.policy))
 
 
@@ -124,7 +124,7 @@ async def person_timeline(
     person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
     """Everything that happened to a person in all services; for the Community Point of Access and the person's own lead."""
-    async with unit.viewing(caller, person_id) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         if not access.is_triager(caller):
             lead = await people.contact(tx, person_id, on=today(tx), policy=tx.policy)
             access.require_lead(lead.professional_id, caller)

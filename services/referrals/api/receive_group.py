@@ -8,21 +8,21 @@ from fastapi import Response
 from services.referrals.api.responses import ReceivedView
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Service
-from services.referrals.domain.receiving import turn_to_now
-from services.referrals.handlers.receive import Asked, Received, receive_referrals, today
+from services.referrals.domain.receiving import emergency_alternative
+from services.referrals.handlers.receive import Received, ReceiveRequest, receive_referrals, today
 from services.referrals.queries import directory
 from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import claim_all, release_all
-from shared.persistence.transaction import Once, Transaction, Turn
+from shared.persistence.transaction import IdempotencyKey, RequestContext, Transaction
 from shared.web.responses import created
 
 Tx = Transaction[Policy]
 Outcome = Response | Exception
 
 
-async def acknowledge(asked: Sequence[Asked], tx: Tx) -> Sequence[Outcome]:
+async def acknowledge(asked: Sequence[ReceiveRequest], tx: Tx) -> Sequence[Outcome]:
     """For each the answer, kept for repetitions; or what refuses it: an earlier answer to the same request, or a rule."""
-    claims = [(each.turn.actor, cast("Once", each.turn.once)) for each in asked]
+    claims = [(each.turn.actor, cast("IdempotencyKey", each.turn.idempotency_key)) for each in asked]
     earlier = await claim_all(tx, claims)
     fresh = [number for number, before in enumerate(earlier) if before is None]
     received = await receive_referrals([asked[number] for number in fresh], tx=tx)
@@ -32,20 +32,20 @@ async def acknowledge(asked: Sequence[Asked], tx: Tx) -> Sequence[Outcome]:
     return [now[number] if before is None else before for number, before in enumerate(earlier)]
 
 
-async def _answers(asked: Sequence[Asked], outcomes: Sequence[Received | DomainError], tx: Tx) -> list[Outcome]:
+async def _answers(asked: Sequence[ReceiveRequest], outcomes: Sequence[Received | DomainError], tx: Tx) -> list[Outcome]:
     codes = {_turn_to(each, tx) for each in outcomes if isinstance(each, Received)}
     services = {code: await directory.service(tx, code, today(tx)) for code in codes if code}
     return [_answer(each.turn, outcome, services, tx) for each, outcome in zip(asked, outcomes, strict=True)]
 
 
-def _answer(turn: Turn, outcome: Received | DomainError, services: Mapping[str, Service | None], tx: Tx) -> Outcome:
+def _answer(turn: RequestContext, outcome: Received | DomainError, services: Mapping[str, Service | None], tx: Tx) -> Outcome:
     if isinstance(outcome, DomainError):
         return outcome
     code = _turn_to(outcome, tx)
     view = ReceivedView.acknowledging(outcome, turn_to=services[code] if code else None, policy=tx.policy, now=tx.now)
-    with tx.taking(turn):
+    with tx.acting_as(turn):
         return created(tx, view, f"/referrals/{outcome.referral.id}")
 
 
 def _turn_to(received: Received, tx: Tx) -> str | None:
-    return turn_to_now(received.joins or received.referral, tx.now, tx.policy)
+    return emergency_alternative(received.joins or received.referral, tx.now, tx.policy)

@@ -14,10 +14,10 @@ from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Page, answer
+from shared.web.responses import Page, json_response
 
 router = APIRouter()
 
@@ -36,21 +36,21 @@ async def arrivals(caller: Receiver, unit: Unit, cursor: Cursor = None, limit: L
 async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The receiver has it from now on."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.accept_referral(At(referral_id, version), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.accept_referral(Target(referral_id, version), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=ReferralView, responses=problems(*_ANY))
 async def return_referral(referral_id: UUID, body: requests.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """Back to the Community Point of Access, which finds another way; never to the referrer."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.return_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.return_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))
 
 
 @router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=ReferralView, responses=problems(*_ANY))
 async def close_referral(referral_id: UUID, body: requests.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """It ended, and the referrer sees how."""
     async with unit.transaction(caller) as tx:
-        referral = await handlers.close_referral(At(referral_id, version), body.command(), tx=tx)
-    return answer(ReferralView.of(referral, tx.policy, tx.now))
+        referral = await handlers.close_referral(Target(referral_id, version), body.command(), tx=tx)
+    return json_response(ReferralView.of(referral, tx.policy, tx.now))

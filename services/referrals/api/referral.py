@@ -15,7 +15,7 @@ from services.referrals.api.presenter import followed
 from services.referrals.api.responses import FollowedReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import Person, PersonNotFound
-from services.referrals.domain.referral import Referral, ReferralNotFound, possible
+from services.referrals.domain.referral import Referral, ReferralNotFound, available_transitions
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
@@ -25,7 +25,7 @@ from shared.kernel.state_table import Transitions
 from shared.web import pagination
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, View, actions, answer
+from shared.web.responses import Action, Page, ResponseModel, actions, json_response
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ _BY_REFERRER: frozenset[type] = frozenset({commands.AnswerInformation, commands.
 _BY_RECEIVER: frozenset[type] = frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral})
 
 
-class EntryView(View):
+class EntryView(ResponseModel):
     """One event of the chain: what, when, by whom. Ids and codes only."""
 
     id: UUID
@@ -45,7 +45,7 @@ class EntryView(View):
     data: dict[str, Any] | None
 
 
-class RecordView(View):
+class RecordView(ResponseModel):
     """Who the person is and what they told once. The story is absent when the person withholds it (G12)."""
 
     person_id: UUID
@@ -73,16 +73,16 @@ class RecordView(View):
 )
 async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> HttpResponse:
     """How it stands, whose turn it is, and what has happened so far."""
-    async with unit.viewing(caller, referral_id) as tx:
+    async with unit.audited_read(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         access.require_involved(found, caller)
-        return answer(await followed(tx, found))
+        return json_response(await followed(tx, found))
 
 
 @router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
     """What this caller may do with it now."""
-    async with unit.reading() as reader:
+    async with unit.read_only() as reader:
         found = await referrals.referral(reader, referral_id)
     access.require_involved(found, caller)
     return actions(request, found.status, [_open_to(found, caller)], referral_id=referral_id)
@@ -93,7 +93,7 @@ async def referral_timeline(
     referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
     """Every event of the chain that this referral began, in all services, in the order in which they happened."""
-    async with unit.viewing(caller, referral_id) as tx:
+    async with unit.audited_read(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         access.require_involved(found, caller)
         entries = await timeline.of_chain(tx, found.correlation_id, after=pages.oldest_first(cursor), most=limit)
@@ -107,27 +107,27 @@ async def referral_timeline(
 )
 async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> HttpResponse:
     """What the person told once, for the service that the referral is with: nobody asks them again (AC1)."""
-    async with unit.viewing(caller, referral_id) as tx:
+    async with unit.audited_read(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         if not (access.is_triager(caller) or access.is_receiver(found, caller)):
             raise OrganisationNotInvolved("This referral is not with your organisation.")
         person = await people.person(tx, found.person_id)
         is_shown = access.is_triager(caller) or person.sharing is not SharingPreference.WITHHELD
         tx.audit(person.id)
-        return answer(RecordView.of(person, is_story_shown=is_shown))
+        return json_response(RecordView.of(person, is_story_shown=is_shown))
 
 
 def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
-    more = pagination.cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
+    more = pagination.encode_cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
     return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
 
 
 def _open_to(referral: Referral, caller: Actor) -> Transitions:
     """The possible commands that are this caller's to give."""
-    theirs = set(possible(referral))
+    theirs = set(available_transitions(referral))
     if not access.is_triager(caller):
         theirs &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
             _BY_RECEIVER if access.is_receiver(referral, caller) else set()
         )
-    theirs -= {command for command in _BY_RECEIVER if access.answers_itself(referral, caller, command)}
-    return {trigger: row for trigger, row in possible(referral).items() if trigger in theirs}
+    theirs -= {command for command in _BY_RECEIVER if access.is_internal_service(referral, caller, command)}
+    return {trigger: row for trigger, row in available_transitions(referral).items() if trigger in theirs}

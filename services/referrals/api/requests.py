@@ -10,13 +10,13 @@ from services.referrals.api.auth import Line, ToldStory, Words
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source
-from shared.web.responses import Body
+from shared.web.responses import RequestModel
 
 #: Nobody alive was born before.
 Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
 
 
-class Demographics(Body):
+class Demographics(RequestModel):
     """`residence` is the code of the council where the person lives; health care goes by practice, social care by residence.
 
     What is left out stays as it is recorded; of somebody new, the residence is taken to be here.
@@ -34,7 +34,7 @@ class Demographics(Body):
         return commands.Demographics(**dict(self))
 
 
-class NewReferral(Body):
+class NewReferral(RequestModel):
     """Demographics and story are needed once: for a known person the NHS number is enough."""
 
     nhs_number: Annotated[str, Field(max_length=20)] | None = None
@@ -57,15 +57,15 @@ class NewReferral(Body):
         )
 
 
-class NewReferrals(Body):
+class NewReferrals(RequestModel):
     referrals: Annotated[tuple[NewReferral, ...], Field(min_length=1, max_length=100)]
 
 
-class Search(Body):
+class Search(RequestModel):
     nhs_number: Annotated[str, Field(max_length=20)]
 
 
-class Revision(Body):
+class Revision(RequestModel):
     """What is named replaces what was recorded; the rest stays."""
 
     demographics: Demographics | None = None
@@ -77,7 +77,7 @@ class Revision(Body):
         return commands.ReviseRecord(demographics, self.story, self.sharing)
 
 
-class Triage(Body):
+class Triage(RequestModel):
     """A red flag stays until `has_red_flag` is false; `is_by_telephone` says that a call is enough to assess the person (G05)."""
 
     urgency: Urgency
@@ -90,7 +90,7 @@ class Triage(Body):
         return commands.TriageReferral(self.urgency, self.is_complex, self.reason, self.has_red_flag, self.is_by_telephone)
 
 
-class Routing(Body):
+class Routing(RequestModel):
     route: Route
     service_code: Code
     override_reason: Words | None = None
@@ -99,35 +99,35 @@ class Routing(Body):
         return commands.RouteReferral(self.route, self.service_code, self.override_reason)
 
 
-class Signpost(Body):
+class Signpost(RequestModel):
     service_code: Code
 
     def command(self) -> commands.SignpostReferral:
         return commands.SignpostReferral(self.service_code)
 
 
-class Question(Body):
+class Question(RequestModel):
     question: Words
 
     def command(self) -> commands.RequestInformation:
         return commands.RequestInformation(self.question)
 
 
-class Answer(Body):
+class Answer(RequestModel):
     answer: Words
 
     def command(self) -> commands.AnswerInformation:
         return commands.AnswerInformation(self.answer)
 
 
-class Raise(Body):
+class Raise(RequestModel):
     reason: Words
 
     def command(self) -> commands.RaiseUrgency:
         return commands.RaiseUrgency(self.reason)
 
 
-class Return(Body):
+class Return(RequestModel):
     reason: ReturnReason
     suggestion: Code | None = None
 
@@ -135,14 +135,14 @@ class Return(Body):
         return commands.ReturnReferral(self.reason, self.suggestion)
 
 
-class Closure(Body):
+class Closure(RequestModel):
     outcome: Outcome
 
     def command(self) -> commands.CloseReferral:
         return commands.CloseReferral(self.outcome)
 
 
-class Cancellation(Body):
+class Cancellation(RequestModel):
     reason: CancelReason
 
     def command(self) -> commands.CancelReferral:

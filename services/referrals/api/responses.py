@@ -7,24 +7,24 @@ from uuid import UUID
 
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
-from services.referrals.domain.receiving import turn_to_now
-from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, live_deadline, owner
+from services.referrals.domain.receiving import emergency_alternative
+from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, current_deadline, owner
 from services.referrals.handlers.receive import Received
 from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
 from shared.web.problems import Problem
-from shared.web.responses import VersionedView, View
+from shared.web.responses import ResponseModel, VersionedResponse
 
 
-class OwnerView(View):
+class OwnerView(ResponseModel):
     """Whose turn it is."""
 
     service_code: str
     organisation: str
 
 
-class DeadlineView(View):
+class DeadlineView(ResponseModel):
     """What the owner must do by when. `overdue_since` stays until it is done."""
 
     kind: Due
@@ -32,7 +32,7 @@ class DeadlineView(View):
     overdue_since: datetime | None
 
 
-class ReferralView(VersionedView):
+class ReferralView(VersionedResponse):
     """An open referral always has an owner and a deadline. `turn_to_now` is for what cannot wait for us.
 
     `also_with` is a service that has accepted it before it heard that it went elsewhere.
@@ -75,13 +75,13 @@ class ReferralView(VersionedView):
         return cls(**referral_fields(referral, policy, now))
 
 
-class FeedbackLine(View):
+class FeedbackLine(ResponseModel):
     at: datetime
     code: str
     text: str
 
 
-class JoinedView(View):
+class JoinedView(ResponseModel):
     """Another referral of the same trouble, by its own reference."""
 
     id: UUID
@@ -123,7 +123,7 @@ class FollowedReferralView(ReferralView):
         )
 
 
-class ServiceView(View):
+class ServiceView(ResponseModel):
     """An entry of the directory, valid from a day and until before another."""
 
     code: str
@@ -160,7 +160,7 @@ class ReceivedView(ReferralView):
         )
 
 
-class BatchItemView(View):
+class BatchItemView(ResponseModel):
     """One referral of a batch: its own status, and its acknowledgement or what refused it."""
 
     status: int
@@ -168,7 +168,7 @@ class BatchItemView(View):
     problem: Problem | None = None
 
 
-class BatchView(View):
+class BatchView(ResponseModel):
     items: tuple[BatchItemView, ...]
 
 
@@ -177,7 +177,7 @@ def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins:
     computed = {
         "owner": _owner(referral, policy),
         "deadline": _deadline(referral),
-        "turn_to_now": turn_to_now(joins or referral, now, policy),
+        "turn_to_now": emergency_alternative(joins or referral, now, policy),
     }
     return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
 
@@ -191,7 +191,7 @@ def _owner(referral: Referral, policy: Policy) -> OwnerView | None:
 
 
 def _deadline(referral: Referral) -> DeadlineView | None:
-    kind = live_deadline(referral)
+    kind = current_deadline(referral)
     if kind is None or referral.due_at is None:
         return None
     return DeadlineView(kind=kind, due_at=referral.due_at, overdue_since=referral.overdue_since)

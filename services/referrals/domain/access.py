@@ -57,11 +57,11 @@ def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
     """
     if not (is_triager(actor) or is_receiver(referral, actor)):
         raise OrganisationNotInvolved("This referral is not with your organisation.")
-    if answers_itself(referral, actor, command):
+    if is_internal_service(referral, actor, command):
         raise ReceiverAnswersItself(f"The answer comes from {referral.service_code}.")
 
 
-def answers_itself(referral: Referral, actor: Actor, command: type) -> bool:
+def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:
     """Services of this product answer by their events. When one is overdue, the Community Point of Access may take it back, no more."""
     if referral.route in {None, Route.SERVICE}:
         return False

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.referrals.domain.directory import Service
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, live_deadline, permit
+from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, current_deadline, permit
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
@@ -55,7 +55,7 @@ def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[
     return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(Due))
 
 
-def remind(referral: Referral, kind: Due, now: datetime, policy: Policy) -> Decision[Referral]:
+def mark_overdue(referral: Referral, kind: Due, now: datetime, policy: Policy) -> Decision[Referral]:
     """The deadline passed. Somebody is told, and from now the next one runs, so that it cannot be forgotten."""
     permit(referral, kind)
     due_at = referral.due_at or now
@@ -86,5 +86,5 @@ def _overdue(referral: Referral, kind: Due, due_at: datetime) -> Event:
 
 
 def _rows(referral: Referral) -> list[Deadline]:
-    kind = live_deadline(referral)
+    kind = current_deadline(referral)
     return [Deadline(kind, referral.due_at + _JUST_AFTER)] if kind and referral.due_at else []

@@ -137,7 +137,7 @@ class LocalityNotCovered(RuleBroken):
 OVERRIDABLE = (BelowMinimumAge, PracticeNotCovered)
 
 
-def hindrances(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
+def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
     """Every rule of eligibility that this person does not meet for this service."""
     found: list[RuleBroken] = []
     if applicant.locality not in service.localities:

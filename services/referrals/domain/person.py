@@ -83,7 +83,7 @@ class NothingToRevise(RuleBroken):
     advice = "Send what is different from the record as it stands."
 
 
-def claimed_number(received: ReceiveReferral) -> str | None:
+def claimed_nhs_number(received: ReceiveReferral) -> str | None:
     """The valid NHS number of a referral; None for an urgent one without: care does not wait for tracing (G11).
 
     Raises InvalidNhsNumber, NhsNumberMissing.
@@ -136,9 +136,9 @@ def register(
     return Decision(person, [_recorded(person)])
 
 
-def hear_again(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
+def update_from_referral(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
     """A later referral of a known person: None when it brought nothing new, which is the ordinary case (AC1)."""
-    story = told_again(person.story, received.story) if received.story else person.story
+    story = merge_stories(person.story, received.story) if received.story else person.story
     heard = replace(_who(person, received.demographics, locality), story=story)
     if heard == person:
         return None
@@ -163,7 +163,7 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Deci
     return Decision(revised, [_recorded(revised)])
 
 
-def told_again(before: Story, now: Story) -> Story:
+def merge_stories(before: Story, now: Story) -> Story:
     """The new telling in front, what it replaces in the history; what it leaves out is kept."""
     replaced = [old for old, new in _answers(before, now) if old and new and old != new]
     history = _distinct([*before.history, *replaced, *now.history])

@@ -12,13 +12,13 @@ from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import deadlines
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import IN_HAND, OPEN, Referral, Status
+from services.referrals.domain.referral import MERGEABLE, OPEN, Referral, Status
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.decision import Decision
 
-_PRESSING = (Urgency.URGENT, Urgency.ROUTINE, Urgency.ADVICE)
+_BY_URGENCY = (Urgency.URGENT, Urgency.ROUTINE, Urgency.ADVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: date
     return max(fitting, key=lambda each: each.received_at, default=None)
 
 
-def turn_to_now(referral: Referral, now: datetime, policy: Policy) -> str | None:
+def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> str | None:
     """The service that the caller must turn to without waiting for us, if any; of a merged one, as for the one that it joined.
 
     The ambulance when life is in danger (G23); the out-of-hours GP for an urgent one while we are closed (G03, G04).
@@ -80,8 +80,8 @@ def turn_to_now(referral: Referral, now: datetime, policy: Policy) -> str | None
 
 
 def _is_same_trouble(received: ReceiveReferral, other: Referral) -> bool:
-    is_as_urgent = _PRESSING.index(other.urgency) <= _PRESSING.index(received.urgency)
-    return other.status in IN_HAND and other.reason is received.reason and is_as_urgent
+    is_as_urgent = _BY_URGENCY.index(other.urgency) <= _BY_URGENCY.index(received.urgency)
+    return other.status in MERGEABLE and other.reason is received.reason and is_as_urgent
 
 
 def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: datetime) -> Referral:

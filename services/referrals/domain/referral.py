@@ -52,7 +52,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, Trigger, require, transition
+from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
 
 #: The owner of everything that no receiver has accepted.
 POINT_OF_ACCESS = "community-point-of-access"
@@ -158,7 +158,7 @@ AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _ASKED)
 _AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _ASKED)
 OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
 #: Where somebody acts on it, or must choose who will: what another referrer asks for may rely on that.
-IN_HAND = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
+MERGEABLE = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
 _NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_URGENT)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 
@@ -197,19 +197,19 @@ _LIVE: Mapping[Status, Due] = {
 }
 
 
-def standing(referral: Referral) -> Status:
+def effective_status(referral: Referral) -> Status:
     """Where it stands but for a question that is open."""
     return referral.asked_in or referral.status
 
 
 def permit(referral: Referral, trigger: Trigger) -> None:
     """Raises IllegalTransition. While a question is open, whatever was possible before it still is."""
-    require(referral.status, trigger, REFERRAL)
+    require_transition(referral.status, trigger, REFERRAL)
     if referral.asked_in is not None and trigger is not AnswerInformation:
-        require(referral.asked_in, trigger, REFERRAL)
+        require_transition(referral.asked_in, trigger, REFERRAL)
 
 
-def possible(referral: Referral) -> Transitions:
+def available_transitions(referral: Referral) -> Transitions:
     """The part of the state table that is open to this referral now."""
     here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
     if referral.urgency is Urgency.URGENT:
@@ -228,6 +228,6 @@ def owner(referral: Referral) -> str | None:
     return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
 
 
-def live_deadline(referral: Referral) -> Due | None:
+def current_deadline(referral: Referral) -> Due | None:
     """What its owner must do by `due_at`; None only for what has ended."""
-    return _LIVE.get(standing(referral))
+    return _LIVE.get(effective_status(referral))

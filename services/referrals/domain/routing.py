@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import deadlines
-from services.referrals.domain.directory import ELSEWHERE, OVERRIDABLE, Applicant, BelowMinimumAge, Practice, Service, age_on, hindrances
+from services.referrals.domain.directory import (
+    ELSEWHERE,
+    OVERRIDABLE,
+    Applicant,
+    BelowMinimumAge,
+    Practice,
+    Service,
+    age_on,
+    eligibility_failures,
+)
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, Status, permit
@@ -127,7 +136,7 @@ def signpost(
     if referral.urgency is not Urgency.ADVICE and service.serves not in ELSEWHERE:
         raise SignpostIsNoRoute(f"It was triaged as {referral.urgency}.")
     if service.serves in ELSEWHERE:
-        for hindrance in hindrances(service, _applicant(person, practice, now, policy)):
+        for hindrance in eligibility_failures(service, _applicant(person, practice, now, policy)):
             raise hindrance
     told = replace(referral, status=Status.SIGNPOSTED, service_code=service.code, receiver_organisation=None, route=None)
     return deadlines.begin(told, [ReferralSignposted(service_code=command.service_code)], deadlines.outcome_by(told, now, policy))
@@ -149,7 +158,7 @@ def note_other_acceptance(referral: Referral, service_code: str, now: datetime) 
     return Decision(replace(referral, also_with=service_code), [ReferralAcceptanceCrossed(service_code=service_code, crossed_at=now)])
 
 
-def give_back(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
+def return_referral(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
     """To the Community Point of Access, never to the referrer; reference, received time and clock stay (AC4, E11)."""
     permit(referral, ReturnReferral)
     returned = replace(
@@ -175,7 +184,7 @@ def _fits(referral: Referral, command: RouteReferral, service: Service, policy: 
 
 def _is_overridden(referral: Referral, command: RouteReferral, service: Service, applicant: Applicant) -> bool:
     """Whether a clinician's reason was needed. Raises the first hindrance that no reason may set aside."""
-    found = hindrances(service, applicant)
+    found = eligibility_failures(service, applicant)
     for hindrance in found:
         may_be = isinstance(hindrance, BelowMinimumAge) or referral.urgency is Urgency.URGENT
         if not (isinstance(hindrance, OVERRIDABLE) and may_be and command.override_reason):

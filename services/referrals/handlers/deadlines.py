@@ -6,13 +6,13 @@ from services.referrals.domain import deadlines
 from services.referrals.domain.referral import Due
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
-from shared.persistence.deadlines import Timer
+from shared.persistence.deadlines import DueDeadline
 
 
-async def before_due(coming: Sequence[Timer], *, tx: Tx) -> None:
-    await referrals.read_ahead(tx, [timer.subject for timer in coming])
+async def before_due(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
+    await referrals.prefetch(tx, [timer.subject for timer in coming])
 
 
-async def on_due(timer: Timer, *, tx: Tx) -> None:
+async def on_due(timer: DueDeadline, *, tx: Tx) -> None:
     referral = await referrals.load(tx, timer.subject)
-    await referrals.save(tx, deadlines.remind(referral, Due(timer.kind), tx.now, tx.policy))
+    await referrals.save(tx, deadlines.mark_overdue(referral, Due(timer.kind), tx.now, tx.policy))

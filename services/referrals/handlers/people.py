@@ -7,10 +7,10 @@ from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons
 from services.referrals.store.tables import Tx
-from shared.kernel.target import At
+from shared.kernel.target import Target
 
 
-async def revise_record(at: At, command: ReviseRecord, *, tx: Tx) -> Person:
+async def revise_record(at: Target, command: ReviseRecord, *, tx: Tx) -> Person:
     people.require_born(command.demographics, today(tx))
     known = await persons.load(tx, at.id, if_version=at.version)
     code = command.demographics.practice_code if command.demographics else known.practice_code

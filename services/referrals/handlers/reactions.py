@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
 from services.referrals.domain import closure, routing
-from services.referrals.domain.referral import Occurrence, Referral, possible
+from services.referrals.domain.referral import Occurrence, Referral, available_transitions
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -46,9 +46,9 @@ _OF_CASE = {
 }
 
 
-async def before_answers(coming: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
+async def prefetch_referrals(coming: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
     """The referrals that a batch of answers is about, as their chain tells; one that answers another reads that itself."""
-    await referrals.read_ahead(tx, [envelope.correlation_id for _, envelope in coming])
+    await referrals.prefetch(tx, [envelope.correlation_id for _, envelope in coming])
 
 
 async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) -> None:
@@ -119,7 +119,7 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
     referral = await _found(referral_id, tx)
     if referral is None:
         return
-    open_to = possible(referral)
+    open_to = available_transitions(referral)
     if referral.route is route and answered in {None, referral.routing}:
         if AcceptReferral in open_to:
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
@@ -131,8 +131,8 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
 
 async def _give_back(referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None) -> None:
     referral = await _with_receiver(referral_id, route, tx, answered)
-    if referral is not None and ReturnReferral in possible(referral):
-        await referrals.save(tx, routing.give_back(referral, command, tx.now, tx.policy))
+    if referral is not None and ReturnReferral in available_transitions(referral):
+        await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))
 
 
 async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | None, tx: Tx, answered: int | None = None) -> None:
@@ -141,7 +141,7 @@ async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | N
         return
     await _accept(referral_id, route, tx, answered)
     referral = await _found(referral_id, tx)
-    if referral is not None and CloseReferral in possible(referral):
+    if referral is not None and CloseReferral in available_transitions(referral):
         await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now))
 
 

@@ -16,13 +16,13 @@ from services.referrals.domain.receiving import Arrival
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
-from services.referrals.store.people import persons, queue_for
-from services.referrals.store.referrals import in_hand_for, next_numbers, referrals
+from services.referrals.store.people import lock_people, persons
+from services.referrals.store.referrals import mergeable_for, next_numbers, referrals
 from services.referrals.store.tables import Tx
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
-from shared.persistence.transaction import Turn
+from shared.persistence.transaction import RequestContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,22 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceiveRequest:
     """Somebody's referral; `nhs_number` is the verified one, without which the person gets a random id (G11)."""
 
-    turn: Turn
+    turn: RequestContext
     command: ReceiveReferral
     nhs_number: str | None
 
     @classmethod
-    def by(cls, turn: Turn, command: ReceiveReferral) -> "Asked":
+    def by(cls, turn: RequestContext, command: ReceiveReferral) -> "ReceiveRequest":
         """Raises InvalidNhsNumber, NhsNumberMissing."""
-        return cls(turn, command, people.claimed_number(command))
+        return cls(turn, command, people.claimed_nhs_number(command))
 
     @property
-    def apart(self) -> Sequence[Hashable]:
+    def conflict_keys(self) -> Sequence[Hashable]:
         """What two that share a transaction must not have in common: the key, and the person."""
-        key = (self.turn.actor.id, self.turn.once and self.turn.once.key)
+        key = (self.turn.actor.id, self.turn.idempotency_key and self.turn.idempotency_key.key)
         return (key,) if self.nhs_number is None else (key, self.nhs_number)
 
 
@@ -79,7 +79,7 @@ class _Decided:
     referral: Decision[Referral]
 
 
-async def receive_referrals(asked: Sequence[Asked], *, tx: Tx) -> list[Received | DomainError]:
+async def receive_referrals(asked: Sequence[ReceiveRequest], *, tx: Tx) -> list[Received | DomainError]:
     """Each person is matched or registered, the story kept, the referral acknowledged or merged. No two are about the same person.
 
     Gives for each what came of it, or the rule that says no to it.
@@ -97,21 +97,21 @@ def today(tx: Tx) -> date:
     return tx.now.astimezone(ZoneInfo(tx.policy.timezone)).date()
 
 
-async def _known(asked: Sequence[Asked], tx: Tx) -> _Known:
+async def _known(asked: Sequence[ReceiveRequest], tx: Tx) -> _Known:
     """Locks the people before their referrals."""
     ids = {each.nhs_number: tx.secrets.pseudonym(each.nhs_number) for each in asked if each.nhs_number}
-    await queue_for(tx, ids.values())
-    known = await persons.lock(tx, ids.values())
+    await lock_people(tx, ids.values())
+    known = await persons.lock_many(tx, ids.values())
     codes = {_practice_code(each.command, _before(each, ids, known)) for each in asked}
     practices = await directory.practices(tx, codes, today(tx))
-    return _Known(ids, known, practices, await in_hand_for(tx, known), await next_numbers(tx, len(asked)))
+    return _Known(ids, known, practices, await mergeable_for(tx, known), await next_numbers(tx, len(asked)))
 
 
-def _before(asked: Asked, ids: Mapping[str, PersonId], known: Mapping[UUID, Person]) -> Person | None:
+def _before(asked: ReceiveRequest, ids: Mapping[str, PersonId], known: Mapping[UUID, Person]) -> Person | None:
     return known.get(ids[asked.nhs_number]) if asked.nhs_number else None
 
 
-def _decide(asked: Asked, number: int, known: _Known, tx: Tx) -> _Decided | DomainError:
+def _decide(asked: ReceiveRequest, number: int, known: _Known, tx: Tx) -> _Decided | DomainError:
     command, before = asked.command, _before(asked, known.ids, known.persons)
     try:
         people.require_born(command.demographics, today(tx))
@@ -135,12 +135,12 @@ def _decide(asked: Asked, number: int, known: _Known, tx: Tx) -> _Decided | Doma
 
 
 def _hear(
-    asked: Asked, before: Person | None, practice: Practice | None, referral_id: UUID, ids: Mapping[str, PersonId], tx: Tx
+    asked: ReceiveRequest, before: Person | None, practice: Practice | None, referral_id: UUID, ids: Mapping[str, PersonId], tx: Tx
 ) -> Decision[Person] | None:
     """None when a known person's referral brought nothing new. Raises DemographicsMissing, StoryMissing."""
     locality = practice.locality if practice else tx.policy.locality_without_practice
     if before is not None:
-        return people.hear_again(before, asked.command, referral_id=referral_id, locality=locality)
+        return people.update_from_referral(before, asked.command, referral_id=referral_id, locality=locality)
     return people.register(
         asked.command,
         person_id=ids[asked.nhs_number] if asked.nhs_number else PersonId(new_id()),

@@ -6,27 +6,27 @@ from services.referrals.domain.referral import Referral
 from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons, seen
-from services.referrals.store.referrals import has_joined, person_of, referrals
+from services.referrals.store.referrals import has_merged, person_of, referrals
 from services.referrals.store.tables import Tx
-from shared.kernel.target import At
+from shared.kernel.target import Target
 
 
-async def triage_referral(at: At, command: commands.TriageReferral, *, tx: Tx) -> Referral:
+async def triage_referral(at: Target, command: commands.TriageReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     return await referrals.save(tx, triage.triage(referral, command, triaged_by=tx.actor.id, now=tx.now, policy=tx.policy))
 
 
-async def raise_urgency(at: At, command: commands.RaiseUrgency, *, tx: Tx) -> Referral:
+async def raise_urgency(at: Target, command: commands.RaiseUrgency, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     return await referrals.save(tx, triage.raise_urgency(referral, command, raised_by=tx.actor.id, now=tx.now, policy=tx.policy))
 
 
-async def request_information(at: At, command: commands.RequestInformation, *, tx: Tx) -> Referral:
+async def request_information(at: Target, command: commands.RequestInformation, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     return await referrals.save(tx, triage.request_information(referral, command, tx.now))
 
 
-async def answer_information(at: At, command: commands.AnswerInformation, *, tx: Tx) -> Referral:
+async def answer_information(at: Target, command: commands.AnswerInformation, *, tx: Tx) -> Referral:
     # The person is locked before the referral, as intake does it: two transactions never wait for each other.
     known = await persons.load(tx, await person_of(tx, at.id))
     referral = await referrals.load(tx, at.id, if_version=at.version)
@@ -36,7 +36,7 @@ async def answer_information(at: At, command: commands.AnswerInformation, *, tx:
     return await referrals.save(tx, decision)
 
 
-async def route_referral(at: At, command: commands.RouteReferral, *, tx: Tx) -> Referral:
+async def route_referral(at: Target, command: commands.RouteReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     service = await directory.active_service(tx, command.service_code, today(tx))
     known = await seen(tx, referral.person_id)
@@ -45,7 +45,7 @@ async def route_referral(at: At, command: commands.RouteReferral, *, tx: Tx) -> 
     return await referrals.save(tx, decision)
 
 
-async def signpost_referral(at: At, command: commands.SignpostReferral, *, tx: Tx) -> Referral:
+async def signpost_referral(at: Target, command: commands.SignpostReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     service = await directory.active_service(tx, command.service_code, today(tx))
     known = await seen(tx, referral.person_id)
@@ -54,26 +54,26 @@ async def signpost_referral(at: At, command: commands.SignpostReferral, *, tx: T
     return await referrals.save(tx, decision)
 
 
-async def accept_referral(at: At, *, tx: Tx) -> Referral:
+async def accept_referral(at: Target, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_receiver(referral, tx.actor, commands.AcceptReferral)
     return await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
 
 
-async def return_referral(at: At, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
+async def return_referral(at: Target, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_receiver(referral, tx.actor, commands.ReturnReferral)
-    return await referrals.save(tx, routing.give_back(referral, command, tx.now, tx.policy))
+    return await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))
 
 
-async def close_referral(at: At, command: commands.CloseReferral, *, tx: Tx) -> Referral:
+async def close_referral(at: Target, command: commands.CloseReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_receiver(referral, tx.actor, commands.CloseReferral)
     return await referrals.save(tx, closure.close(referral, command, tx.now))
 
 
-async def cancel_referral(at: At, command: commands.CancelReferral, *, tx: Tx) -> Referral:
+async def cancel_referral(at: Target, command: commands.CancelReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
     access.require_referrer(referral, tx.actor)
-    others_rely = not access.is_triager(tx.actor) and await has_joined(tx, referral.id)
+    others_rely = not access.is_triager(tx.actor) and await has_merged(tx, referral.id)
     return await referrals.save(tx, closure.cancel(referral, command, has_joined=others_rely, now=tx.now))

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.referrals.domain.directory import Need, Service
 from services.referrals.store import directory
 from services.referrals.store.directory import SERVICE, valid_on
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _SERVICES = TypeAdapter(list[Service])
 _ALL = Statement(valid_on(SERVICE).order_by(SERVICE.c.code))
@@ -19,7 +19,7 @@ _FOR_NEED = Statement(valid_on(SERVICE).where(SERVICE.c.needs.contains(sa.bindpa
 service = directory.service
 
 
-async def services(reader: Reader, *, need: Need | None, on: date) -> list[Service]:
+async def services(reader: ReadSession, *, need: Need | None, on: date) -> list[Service]:
     """The entries that are valid that day, all or those for a need."""
     rows = await (reader.fetch(_ALL, on=on) if need is None else reader.fetch(_FOR_NEED, on=on, needs=[need]))
     return _SERVICES.validate_python([dict(row) for row in rows])

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
 from services.referrals.store.directory import SERVICE
 from services.referrals.store.tables import EVENT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _EVENTS = Statement(
     sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
@@ -51,7 +51,7 @@ class Line:
     text: str
 
 
-async def feedback(reader: Reader, referral: Referral) -> list[Line]:
+async def feedback(reader: ReadSession, referral: Referral) -> list[Line]:
     """Oldest first. What happens to the referral that a merged one joined is its feedback too."""
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     rows = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")

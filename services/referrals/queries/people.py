@@ -13,7 +13,7 @@ from services.referrals.store.leads import LEAD
 from services.referrals.store.people import persons, seen
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _LEAD = Statement(
     sa.select(LEAD)
@@ -49,11 +49,11 @@ class Risk:
     climbed_on: date | None
 
 
-async def find(reader: Reader, person_id: UUID) -> Person | None:
+async def find(reader: ReadSession, person_id: UUID) -> Person | None:
     return await persons.find(reader, person_id)
 
 
-async def contact(reader: Reader, person_id: UUID, *, on: date, policy: Policy) -> Contact:
+async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy) -> Contact:
     """Exactly one, always: the active lead, or the GP of the person's practice (AC2, G15).
 
     Of somebody who was never referred the risk import names the practice. Raises PersonNotFound.
@@ -78,12 +78,12 @@ async def contact(reader: Reader, person_id: UUID, *, on: date, policy: Policy) 
     return Contact(f"gp-{practice_code}", Role.GP, practice_code, telephone, True, None, is_informed)
 
 
-async def risk(reader: Reader, person_id: UUID) -> Risk | None:
+async def risk(reader: ReadSession, person_id: UUID) -> Risk | None:
     row = await reader.fetch_one(_RISK, person_id=person_id)
     return None if row is None else Risk(**row)
 
 
-async def _telephone(reader: Reader, organisation: str, on: date, policy: Policy) -> str:
+async def _telephone(reader: ReadSession, organisation: str, on: date, policy: Policy) -> str:
     """A practice's, an organisation's, or for anybody elsewhere the Community Point of Access's own."""
     found = await directory.practice(reader, organisation, on) or await directory.organisation(reader, organisation, on)
     ours = found or await directory.organisation(reader, policy.organisation, on)

@@ -14,7 +14,7 @@ from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Route
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 _BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))
 _MERGED_INTO = Statement(sa.select(REFERRAL).where(REFERRAL.c.merged_into == sa.bindparam("id")).order_by(REFERRAL.c.id))
@@ -72,10 +72,10 @@ _OF_PERSON = Statement(
 )
 
 #: Where a page of a list by urgency goes on: rank, due time, id.
-Place = tuple[int, datetime, UUID]
+PageKey = tuple[int, datetime, UUID]
 
 
-async def referral(reader: Reader, referral_id: UUID) -> Referral:
+async def referral(reader: ReadSession, referral_id: UUID) -> Referral:
     """Raises ReferralNotFound."""
     found = await referrals.find(reader, referral_id)
     if found is None:
@@ -83,48 +83,48 @@ async def referral(reader: Reader, referral_id: UUID) -> Referral:
     return found
 
 
-async def by_reference(reader: Reader, typed: str) -> Referral:
+async def by_reference(reader: ReadSession, typed: str) -> Referral:
     """Every reference that was issued is found, whatever became of it. Raises ReferenceMistyped, ReferralNotFound."""
     row = await reader.fetch_one(_BY_REFERENCE, reference=parse_reference(typed))
     if row is None:
         raise ReferralNotFound("There is no referral with this reference.")
-    return referrals.of(row)
+    return referrals.from_row(row)
 
 
-async def merged_into(reader: Reader, referral_id: UUID) -> list[Referral]:
+async def merged_into(reader: ReadSession, referral_id: UUID) -> list[Referral]:
     """The referrals that joined this one."""
     return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
 
 
-async def followed_by(reader: Reader, organisation: str, whose: Whose, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
+async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
     """An organisation's own referrals, the newest first; a merged one is open as long as the one that it joined."""
     return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, most=most))
 
 
-async def work(reader: Reader, *, after: Place, most: int) -> list[Referral]:
+async def work(reader: ReadSession, *, after: PageKey, most: int) -> list[Referral]:
     """What the Community Point of Access must move on, or ask after: an answer is overdue, or two services have accepted it."""
     return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_place(after), most=most))
 
 
-async def arrivals(reader: Reader, organisation: str, *, after: Place, most: int) -> list[Referral]:
+async def arrivals(reader: ReadSession, organisation: str, *, after: PageKey, most: int) -> list[Referral]:
     """What was routed to the services of an organisation and has not ended."""
     statuses = [Status.ROUTED, Status.ACCEPTED]
     return _all(await reader.fetch(_ARRIVALS, organisation=organisation, statuses=statuses, **_place(after), most=most))
 
 
-async def open_of_person(reader: Reader, person_id: UUID) -> list[Referral]:
+async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:
     return _all(await reader.fetch(_OF_PERSON, person_id=person_id, statuses=list(OPEN)))
 
 
-def place_of(referral: Referral) -> Place:
+def place_of(referral: Referral) -> PageKey:
     """Where the page after this one begins."""
     return (0 if referral.urgency is Urgency.URGENT else 1, referral.due_at or referral.received_at, referral.id)
 
 
-def _place(after: Place) -> dict[str, object]:
+def _place(after: PageKey) -> dict[str, object]:
     rank, due_at, referral_id = after
     return {"rank": rank, "due_at": due_at, "id": referral_id}
 
 
 def _all(rows: Sequence[asyncpg.Record]) -> list[Referral]:
-    return [referrals.of(row) for row in rows]
+    return [referrals.from_row(row) for row in rows]

@@ -12,10 +12,10 @@ from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
 from services.referrals.store.timeline import NOTED
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 #: Events of one transaction share an instant; their ids are ordered by the time at which they were made.
-Place = tuple[datetime, UUID]
+PageKey = tuple[datetime, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ _OF_PERSON = _timeline(
 )
 
 
-async def of_chain(reader: Reader, correlation_id: UUID, *, after: Place, most: int) -> list[Entry]:
+async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, most: int) -> list[Entry]:
     """The chain that a referral began, oldest first."""
     occurred_at, event_id = after
     rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, most=most)
     return [_entry(row) for row in rows]
 
 
-async def of_person(reader: Reader, person_id: UUID, *, after: Place, most: int) -> list[Entry]:
+async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, most: int) -> list[Entry]:
     """All chains of a person, also those that began with case finding."""
     occurred_at, event_id = after
     rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, most=most)

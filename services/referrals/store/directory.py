@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.directory import Organisation, Practice, Service, ServiceNotInDirectory
 from services.referrals.store.tables import METADATA
-from shared.persistence.statements import Reader, Statement
+from shared.persistence.statements import ReadSession, Statement
 
 SERVICE = sa.Table(
     "service",
@@ -67,12 +67,12 @@ _THESE_PRACTICES = Statement(valid_on(PRACTICE).where(PRACTICE.c.code == sa.any_
 _SERVICE, _PRACTICE, _ORGANISATION = _one(SERVICE), _one(PRACTICE), _one(ORGANISATION)
 
 
-async def service(reader: Reader, code: str, on: date) -> Service | None:
+async def service(reader: ReadSession, code: str, on: date) -> Service | None:
     row = await reader.fetch_one(_SERVICE, code=code, on=on)
     return None if row is None else _SERVICES.validate_python(dict(row))
 
 
-async def active_service(reader: Reader, code: str, on: date) -> Service:
+async def active_service(reader: ReadSession, code: str, on: date) -> Service:
     """Raises ServiceNotInDirectory."""
     found = await service(reader, code, on)
     if found is None:
@@ -80,18 +80,18 @@ async def active_service(reader: Reader, code: str, on: date) -> Service:
     return found
 
 
-async def practice(reader: Reader, code: str, on: date) -> Practice | None:
+async def practice(reader: ReadSession, code: str, on: date) -> Practice | None:
     """None for a practice outside the borough."""
     row = await reader.fetch_one(_PRACTICE, code=code, on=on)
     return None if row is None else _PRACTICES.validate_python(dict(row))
 
 
-async def practices(reader: Reader, codes: Iterable[str], on: date) -> dict[str, Practice]:
+async def practices(reader: ReadSession, codes: Iterable[str], on: date) -> dict[str, Practice]:
     """By code; those outside the borough are absent."""
     rows = await reader.fetch(_THESE_PRACTICES, codes=list(codes), on=on)
     return {row["code"]: _PRACTICES.validate_python(dict(row)) for row in rows}
 
 
-async def organisation(reader: Reader, code: str, on: date) -> Organisation | None:
+async def organisation(reader: ReadSession, code: str, on: date) -> Organisation | None:
     row = await reader.fetch_one(_ORGANISATION, code=code, on=on)
     return None if row is None else _ORGANISATIONS.validate_python(dict(row))

@@ -43,7 +43,7 @@ _END = Statement(
 
 async def copy_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
     """From now on this professional is the person's contact."""
-    await tx.write(
+    await tx.defer_write(
         _COPY,
         lead_id=UUID(envelope.subject),
         person_id=UUID(envelope.key),
@@ -59,4 +59,4 @@ async def copy_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
 
 async def end_lead(tx: Tx, envelope: Envelope) -> None:
     """This one no longer is; without another the person's GP is."""
-    await tx.write(_END, id=UUID(envelope.subject), at_sequence=envelope.sequence)
+    await tx.defer_write(_END, id=UUID(envelope.subject), at_sequence=envelope.sequence)

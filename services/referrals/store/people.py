@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.repository import Aggregates
-from shared.persistence.statements import Reader
+from shared.persistence.repository import Repository
+from shared.persistence.statements import ReadSession
 
 PERSON = sa.Table(
     "person",
@@ -31,14 +31,14 @@ PERSON = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 
-persons = Aggregates(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
+persons = Repository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
 _QUEUE = """
 SELECT pg_advisory_xact_lock(place)
 FROM (SELECT DISTINCT hashtextextended(name, 0) AS place FROM unnest($1::text[]) AS name ORDER BY place) AS places"""
 
 
-async def seen(reader: Reader, person_id: UUID) -> Person:
+async def seen(reader: ReadSession, person_id: UUID) -> Person:
     """Without a lock: intake locks a person before their referrals, so whoever holds a referral must not wait for its person.
 
     Raises PersonNotFound.
@@ -49,6 +49,6 @@ async def seen(reader: Reader, person_id: UUID) -> Person:
     return found
 
 
-async def queue_for(tx: Tx, people: Iterable[UUID]) -> None:
+async def lock_people(tx: Tx, people: Iterable[UUID]) -> None:
     """Until the transaction ends, nobody else refers these: two first referrals at once must not miss each other."""
     await tx.connection.execute(_QUEUE, [f"person {person_id}" for person_id in people])

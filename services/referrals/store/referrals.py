@@ -6,9 +6,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.referrals.domain.referral import IN_HAND, Referral, ReferralNotFound
+from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.repository import Aggregates
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -65,7 +65,7 @@ REFERRAL = sa.Table(
 #: Counts referrals, for their references.
 NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
 
-referrals = Aggregates(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
+referrals = Repository(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
 
 _NEXT_NUMBERS = Statement(
     sa.select(NUMBERS.next_value()).select_from(sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer)).alias("each"))
@@ -86,11 +86,11 @@ async def next_numbers(tx: Tx, count: int) -> list[int]:
     return [number for (number,) in await tx.fetch(_NEXT_NUMBERS, count=count)]
 
 
-async def in_hand_for(tx: Tx, people: Iterable[UUID]) -> Mapping[UUID, Sequence[Referral]]:
+async def mergeable_for(tx: Tx, people: Iterable[UUID]) -> Mapping[UUID, Sequence[Referral]]:
     """The referrals of each that are in somebody's hands, locked: none of them can end while another joins it."""
     found: defaultdict[UUID, list[Referral]] = defaultdict(list)
-    for row in await tx.fetch(_IN_HAND_FOR, people=list(people), statuses=list(IN_HAND)):
-        found[row["person_id"]].append(referrals.of(row))
+    for row in await tx.fetch(_IN_HAND_FOR, people=list(people), statuses=list(MERGEABLE)):
+        found[row["person_id"]].append(referrals.from_row(row))
     return found
 
 
@@ -102,7 +102,7 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     return found
 
 
-async def has_joined(tx: Tx, referral_id: UUID) -> bool:
+async def has_merged(tx: Tx, referral_id: UUID) -> bool:
     """Whether another referral was merged into this one."""
     found: bool = await tx.fetch_value(_HAS_JOINED, referral_id=referral_id)
     return found

@@ -41,7 +41,7 @@ _COPY = Statement(
 async def copy_risk(tx: Tx, envelope: Envelope, event: RiskLevelCrossed | RiskHighClimberFound) -> None:
     """Keeps the newest, whatever order the events come in."""
     is_climber = isinstance(event, RiskHighClimberFound)
-    await tx.write(
+    await tx.defer_write(
         _COPY,
         person_id=UUID(envelope.key),
         level=int(event.level if isinstance(event, RiskHighClimberFound) else event.to_level),

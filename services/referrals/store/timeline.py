@@ -31,7 +31,7 @@ _NOTE = Statement(insert(NOTED).values({column.name: sa.bindparam(column.name) f
 
 async def note(tx: Tx, event: Event, envelope: Envelope) -> None:
     """Keeps an event for the timeline of its chain and of its person."""
-    await tx.write(
+    await tx.defer_write(
         _NOTE,
         id=envelope.id,
         type=envelope.type,

@@ -17,28 +17,28 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.contracts.envelope import Record
-from shared.messaging.event_processor import Intake
-from shared.messaging.inbound.gap_detector import Unbroken
-from shared.messaging.inbound.offsets import Places
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.shutdown import end
+from shared.messaging.event_processor import EventProcessor
+from shared.messaging.inbound.gap_detector import GapDetector
+from shared.messaging.inbound.offsets import OffsetTracker
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.shutdown import cancel_and_wait
 from shared.telemetry import metrics
 
 log = structlog.get_logger()
 
 BATCH = 100
-_LOOK_RECORDS = 5 * BATCH
-_LOOK_SECONDS = 1.0
-_IDLE_SECONDS = 0.1
-_LONGEST_REST_SECONDS = 0.05
+_MAX_POLL_RECORDS = 5 * BATCH
+_POLL_TIMEOUT_SECONDS = 1.0
+_IDLE_DELAY_SECONDS = 0.1
+_MAX_POLL_DELAY_SECONDS = 0.05
 SESSION_SECONDS = 15.0
-_TELL_EVERY_SECONDS = 0.5
-_LAST_WORD_SECONDS = 2.0
-_LOOK_AT_LAG_SECONDS = 5.0
-_LOOK_AT_TOPICS_MILLISECONDS = 5_000
-_ASK_OPERATOR_SECONDS = 2.0
+_COMMIT_INTERVAL_SECONDS = 0.5
+_CLOSE_TIMEOUT_SECONDS = 2.0
+_LAG_INTERVAL_SECONDS = 5.0
+_METADATA_MAX_AGE_MILLISECONDS = 5_000
+_OPERATOR_POLL_SECONDS = 2.0
 #: Who reads nothing for a quarter of an hour, because the broker is away or others have all partitions, would be out of the group for ever.
-_YEARS_SECONDS = 10.0 * 365 * 24 * 3600
+_NO_MAX_POLL_INTERVAL_SECONDS = 10.0 * 365 * 24 * 3600
 
 
 Apply = Callable[[Sequence[ConsumerRecord]], Awaitable[None]]
@@ -48,8 +48,8 @@ class _App(faust.App):
     """Without faust's own tables there is nothing to keep in folders. Raises what `apply` raises, by ending."""
 
     def __init__(self, *given: Any, bootstrap: str, patience: float, apply: Apply, **more: Any) -> None:
-        self.places, self.unbroken, self._patience, self._apply = Places(), Unbroken(bootstrap), patience, apply
-        self._looking = asyncio.Lock()
+        self.offsets, self.gap_detector, self._patience, self._apply = OffsetTracker(), GapDetector(bootstrap), patience, apply
+        self._fetching = asyncio.Lock()
         super().__init__(*given, broker=f"kafka://{bootstrap}", **more)
 
     def _create_directories(self) -> None:
@@ -66,26 +66,26 @@ class _App(faust.App):
         let_go, seek_to_committed = consumer.on_partitions_revoked, consumer.seek_to_committed
 
         async def revoke(partitions: Any) -> None:
-            self.places.end(consumer._thread)  # noqa: SLF001  faust shows it to nobody
+            self.offsets.on_revoked(consumer._thread)  # noqa: SLF001  faust shows it to nobody
             await let_go(partitions)
 
         async def seek() -> Any:
             """Not while a look is under way: what it found would be left, and would lie before where the reading then begins."""
             try:
-                async with asyncio.timeout(self._patience), self._looking:
+                async with asyncio.timeout(self._patience), self._fetching:
                     positions = await seek_to_committed()
                     if new := [partition for partition, offset in positions.items() if not offset]:
                         await consumer._thread.seek_to_beginning(*new)  # noqa: SLF001  as above
             except TimeoutError as late:  # faust itself would wait somewhat longer, and then read nothing any more without a word
                 await self.crash(late)
                 raise
-            self.unbroken.begin(positions)
-            self.places.begin(consumer._thread)  # noqa: SLF001  as above
+            self.gap_detector.reset(positions)
+            self.offsets.on_assigned(consumer._thread)  # noqa: SLF001  as above
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = revoke, seek
         consumer._drain_messages = self._read_or_crash  # noqa: SLF001  as above
-        _end_in_order(consumer._thread)  # noqa: SLF001  as above
+        _bounded_close(consumer._thread)  # noqa: SLF001  as above
         return consumer
 
     async def require_member(self) -> None:
@@ -99,10 +99,10 @@ class _App(faust.App):
         try:
             await self._read(fetcher)
         except asyncio.CancelledError as problem:
-            await self.crash_unless_told(problem)
+            await self.crash_on_stray_cancel(problem)
             raise
 
-    async def crash_unless_told(self, problem: asyncio.CancelledError) -> None:
+    async def crash_on_stray_cancel(self, problem: asyncio.CancelledError) -> None:
         """Nobody cancelled the task that runs: a library raised it."""
         task = asyncio.current_task()
         if task and not task.cancelling():
@@ -113,36 +113,36 @@ class _App(faust.App):
         consumer: Any = self.consumer
         while not (consumer.should_stop or fetcher.should_stop):
             await consumer.can_resume_flow.wait()
-            if self.places.held is None or not (active := consumer._get_active_partitions()):  # noqa: SLF001  as above
-                await asyncio.sleep(_IDLE_SECONDS)
+            if self.offsets.held is None or not (active := consumer._get_active_partitions()):  # noqa: SLF001  as above
+                await asyncio.sleep(_IDLE_DELAY_SECONDS)
                 continue
-            async with self._looking:
-                found = await consumer._getmany(active, _LOOK_SECONDS)  # noqa: SLF001  as above
-                held = self.places.held
+            async with self._fetching:
+                found = await consumer._getmany(active, _POLL_TIMEOUT_SECONDS)  # noqa: SLF001  as above
+                held = self.offsets.held
             records = [record for of_partition in found.values() for record in of_partition]
             began = monotonic()
             for start in range(0, len(records), BATCH):
-                await self._take(held, records[start : start + BATCH])
-            await asyncio.sleep(rest(len(records), monotonic() - began))
+                await self._process(held, records[start : start + BATCH])
+            await asyncio.sleep(poll_delay(len(records), monotonic() - began))
 
-    async def _take(self, held: Any, records: Sequence[ConsumerRecord]) -> None:
+    async def _process(self, held: Any, records: Sequence[ConsumerRecord]) -> None:
         """What was read before the partitions were given out anew is left: it is sent again."""
-        if held is None or held is not self.places.held:
+        if held is None or held is not self.offsets.held:
             return
         read = [(TopicPartition(record.topic, record.partition), record.offset) for record in records]
         for partition, offset in read:
-            await self.unbroken.require(partition, offset)
+            await self.gap_detector.check(partition, offset)
         await self._apply(records)
         for partition, offset in read:
-            self.places.applied(held, partition, offset)
+            self.offsets.mark_processed(held, partition, offset)
 
 
-def rest(records: int, worked: float) -> float:
+def poll_delay(records: int, worked: float) -> float:
     """Seconds: as long as the work took, for what comes meanwhile goes together; none after as many as go together (docs/adr/0043)."""
-    return 0.0 if records >= BATCH else min(worked, _LONGEST_REST_SECONDS)
+    return 0.0 if records >= BATCH else min(worked, _MAX_POLL_DELAY_SECONDS)
 
 
-def _end_in_order(thread: Any) -> None:
+def _bounded_close(thread: Any) -> None:
     """Whatever the client does while it closes, its thread ends; it would be waited for.
 
     While its broker is away it hands on what it cancels itself; while that is stopped it says good-bye to its group for a minute.
@@ -151,7 +151,7 @@ def _end_in_order(thread: Any) -> None:
 
     async def stop_in_time() -> None:
         with suppress(asyncio.CancelledError, TimeoutError):
-            async with asyncio.timeout(_LAST_WORD_SECONDS):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                 await stop()
         with suppress(asyncio.CancelledError):
             await thread._consumer._client.close()  # noqa: SLF001  to which it may not have come
@@ -166,7 +166,9 @@ class ConsumerStopped(Exception):
 class Consumer:
     """Feeds the records of `topics` to the intake, in batches. After `session` seconds of silence its partitions go to another instance."""
 
-    def __init__(self, intake: Intake, context: str, topics: list[str], kafka: Kafka, *, session: float = SESSION_SECONDS) -> None:
+    def __init__(
+        self, intake: EventProcessor, context: str, topics: list[str], kafka: KafkaSettings, *, session: float = SESSION_SECONDS
+    ) -> None:
         self._intake, self._context, self._bootstrap, self._prefix = intake, context, kafka.bootstrap, kafka.prefix
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
@@ -176,25 +178,25 @@ class Consumer:
     async def run(self) -> None:
         """Runs until cancelled. Raises ConsumerStopped, with what stopped it as its cause."""
         await self._wait_for_broker()
-        watching = asyncio.create_task(self._watch_lag())
+        watching = asyncio.create_task(self._report_lag())
         try:
             await self._wait_for_operator()
             await self._run_app()
         finally:
-            await end(watching)
+            await cancel_and_wait(watching)
 
     async def _run_app(self) -> None:
         app = self._build()
-        looking_after = asyncio.create_task(self._look_after(app))
+        looking_after = asyncio.create_task(self._commit_loop(app))
         try:
             await app.start()
             await app.wait_until_stopped()
         finally:
             self.is_working = False
-            await end(looking_after)
+            await cancel_and_wait(looking_after)
             reason = app.crash_reason  # to stop may put another in its place
             await app.stop()
-            await app.unbroken.close()
+            await app.gap_detector.close()
         raise ConsumerStopped(self._context) from reason
 
     def _build(self) -> _App:
@@ -204,10 +206,10 @@ class Consumer:
             patience=2 * self._session,
             apply=self._apply,
             broker_session_timeout=self._session,
-            broker_max_poll_interval=_YEARS_SECONDS,
-            consumer_metadata_max_age_ms=_LOOK_AT_TOPICS_MILLISECONDS,
+            broker_max_poll_interval=_NO_MAX_POLL_INTERVAL_SECONDS,
+            consumer_metadata_max_age_ms=_METADATA_MAX_AGE_MILLISECONDS,
             consumer_auto_offset_reset="earliest",
-            broker_max_poll_records=_LOOK_RECORDS,
+            broker_max_poll_records=_MAX_POLL_RECORDS,
             consumer_group_instance_id=self._instance,
             topic_allow_declare=False,
             topic_disable_leader=True,
@@ -229,28 +231,28 @@ class Consumer:
     async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
         await self._intake.apply([self._record(record) for record in records])
 
-    async def _look_after(self, app: _App) -> None:
+    async def _commit_loop(self, app: _App) -> None:
         """Tells the places every so often, and once more at the end."""
         try:
             while True:
-                await asyncio.sleep(_TELL_EVERY_SECONDS)
+                await asyncio.sleep(_COMMIT_INTERVAL_SECONDS)
                 await app.require_member()
-                await app.places.tell()
+                await app.offsets.commit()
         except Exception as problem:  # without places everything would be done again and again
             await app.crash(problem)
         except asyncio.CancelledError as problem:
-            await app.crash_unless_told(problem)
+            await app.crash_on_stray_cancel(problem)
             raise
         finally:
             with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(_LAST_WORD_SECONDS):
-                    await app.places.tell()
+                async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                    await app.offsets.commit()
 
     def _record(self, record: ConsumerRecord) -> Record:
         topic = record.topic.removeprefix(self._prefix)
         return Record(topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
 
-    async def _watch_lag(self) -> None:
+    async def _report_lag(self) -> None:
         """Of the whole group, by clients of its own: right also while this process is stuck, waits, or has no partition."""
         while True:
             admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
@@ -260,14 +262,14 @@ class Consumer:
                 await client.start()
                 while True:
                     await self._note_lag(admin, client)
-                    await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+                    await asyncio.sleep(_LAG_INTERVAL_SECONDS)
             except Exception as problem:  # whatever it is, nobody else would look
                 metrics.CONSUMER_LAG.clear()  # what is not known any more is not told
                 log.warning("consumer.lag-unknown", context_name=self._context, problem=type(problem).__name__)
             finally:
                 await client.stop()
                 await admin.close()
-            await asyncio.sleep(_LOOK_AT_LAG_SECONDS)
+            await asyncio.sleep(_LAG_INTERVAL_SECONDS)
 
     async def _note_lag(self, admin: AIOKafkaAdminClient, client: AIOKafkaConsumer) -> None:
         described = await admin.describe_topics(self._topics)
@@ -281,9 +283,9 @@ class Consumer:
 
     async def _wait_for_operator(self) -> None:
         """A process that was started anew after too many were parked would only park more."""
-        while not await self._intake.may_go_on():
+        while not await self._intake.may_consume():
             log.error("consumer.stopped", context_name=self._context, advice="replay or acknowledge what is parked: docs/runbook.md")
-            await asyncio.sleep(_ASK_OPERATOR_SECONDS)
+            await asyncio.sleep(_OPERATOR_POLL_SECONDS)
 
     async def _wait_for_broker(self) -> None:
         """Faust does not start without a broker; deadlines must not wait for one, so this does."""

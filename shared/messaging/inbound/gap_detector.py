@@ -12,51 +12,51 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 _PATIENCE_MILLISECONDS = 10_000
 
 
-class RecordPassedOver(Exception):
+class OffsetGap(Exception):
     """Kafka holds a record that was not handed over although later ones were."""
 
     def __init__(self, partition: TopicPartition, offset: int) -> None:
         super().__init__(f"{partition.topic}[{partition.partition}] from offset {offset}")
 
 
-class Unbroken:
+class GapDetector:
     """Offsets have holes of their own where Kafka has tidied up; only there it is asked what it holds."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._next: dict[TopicPartition, int] = {}
-        self._held: dict[TopicPartition, tuple[int, list[int]]] = {}
-        self._witness: AIOKafkaConsumer | None = None
+        self._probed: dict[TopicPartition, tuple[int, list[int]]] = {}
+        self._probe_client: AIOKafkaConsumer | None = None
 
-    def begin(self, positions: Mapping[TopicPartition, int | None]) -> None:
+    def reset(self, positions: Mapping[TopicPartition, int | None]) -> None:
         """From here on these partitions are read; None is the beginning. What Kafka held is asked again: it may have lost it."""
         self._next.update({partition: offset or 0 for partition, offset in positions.items()})
-        self._held.clear()
+        self._probed.clear()
 
-    async def require(self, partition: TopicPartition, offset: int) -> None:
+    async def check(self, partition: TopicPartition, offset: int) -> None:
         """For each record in the order in which they are handed over. Raises RecordPassedOver; OSError, KafkaError when nobody can tell."""
         expected = self._next.get(partition, 0)
         if offset > expected and await self._first_from(partition, expected) != offset:
-            raise RecordPassedOver(partition, expected)
+            raise OffsetGap(partition, expected)
         self._next[partition] = offset + 1
 
     async def close(self) -> None:
-        if self._witness:
-            await self._witness.stop()
+        if self._probe_client:
+            await self._probe_client.stop()
 
     async def _first_from(self, partition: TopicPartition, expected: int) -> int | None:
         """The offset of the first record that Kafka holds from `expected` on."""
-        begin, held = self._held.get(partition, (0, []))
+        begin, held = self._probed.get(partition, (0, []))
         if not held or not begin <= expected <= held[-1]:
-            held = await self._look(partition, expected)
-            self._held[partition] = expected, held
+            held = await self._probe(partition, expected)
+            self._probed[partition] = expected, held
         return held[bisect_left(held, expected)] if held else None
 
-    async def _look(self, partition: TopicPartition, expected: int) -> list[int]:
-        if self._witness is None:
-            self._witness = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-            await self._witness.start()
-        self._witness.assign([partition])
-        self._witness.seek(partition, expected)
-        found = await self._witness.getmany(partition, timeout_ms=_PATIENCE_MILLISECONDS)
+    async def _probe(self, partition: TopicPartition, expected: int) -> list[int]:
+        if self._probe_client is None:
+            self._probe_client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+            await self._probe_client.start()
+        self._probe_client.assign([partition])
+        self._probe_client.seek(partition, expected)
+        found = await self._probe_client.getmany(partition, timeout_ms=_PATIENCE_MILLISECONDS)
         return [record.offset for record in found.get(partition, []) if record.offset >= expected]

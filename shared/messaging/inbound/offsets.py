@@ -13,43 +13,43 @@ from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgr
 log = structlog.get_logger()
 
 #: The partitions are somebody else's by now, or come anew: what was not told is sent again.
-_MOVED = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+_REBALANCED = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
-class Places:
+class OffsetTracker:
     """Holds what was applied since the partitions were given to us."""
 
     def __init__(self) -> None:
         self.held: Any = None  # the assignment: another object each time that partitions are given to us, None in between
         self._thread: Any = None
         self._ended: Any = None
-        self._applied: dict[TopicPartition, int] = {}
-        self._told: dict[TopicPartition, int] = {}
+        self._processed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
 
-    def begin(self, thread: Any) -> None:
+    def on_assigned(self, thread: Any) -> None:
         """From here on partitions are read, by the client of this thread of faust's; not, though, those that were taken away last."""
         assignment = _subscription(thread).assignment
         self._thread, self.held = thread, None if assignment is self._ended else assignment
-        self._applied, self._told = {}, {}
+        self._processed, self._committed = {}, {}
 
-    def end(self, thread: Any) -> None:
+    def on_revoked(self, thread: Any) -> None:
         """The partitions are taken away. The client holds on to them until it is given others."""
         self._ended, self.held = _subscription(thread).assignment, None
-        self._applied, self._told = {}, {}
+        self._processed, self._committed = {}, {}
 
-    def applied(self, held: Any, partition: TopicPartition, offset: int) -> None:
+    def mark_processed(self, held: Any, partition: TopicPartition, offset: int) -> None:
         """What was read under another assignment than the present one counts for nothing: it is sent again."""
         if held is self.held:
-            self._applied[partition] = offset + 1
+            self._processed[partition] = offset + 1
 
-    async def tell(self) -> None:
+    async def commit(self) -> None:
         """One try; whatever fails is told the next time, if it then still holds. Raises KafkaError where no next time can help."""
-        held, told = self.held, self._told
-        new = {partition: place for partition, place in self._applied.items() if told.get(partition) != place}
+        assignment, told = self.held, self._committed
+        new = {partition: place for partition, place in self._processed.items() if told.get(partition) != place}
         try:
-            if new and await self._thread.call_thread(self._commit, held, new):
+            if new and await self._thread.call_thread(self._commit, assignment, new):
                 told.update(new)
-        except _MOVED as problem:
+        except _REBALANCED as problem:
             log.info("consumer.moved", problem=type(problem).__name__)
         except KafkaError as problem:
             if not problem.retriable:

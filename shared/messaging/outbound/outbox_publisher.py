@@ -34,25 +34,25 @@ _SEED, _M, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class OutboxPublisher:
     """What goes out together. `held` names the places that are held back; `hold` is told of each row that is refused alone."""
 
     producer: AIOKafkaProducer
     prefix: str
     source: str
-    held: set[str]
-    hold: Callable[[asyncpg.Record], None]
+    blocked: set[str]
+    block: Callable[[asyncpg.Record], None]
     sent: list[asyncpg.Record]
 
     async def send(self, rows: Iterable[asyncpg.Record]) -> None:
         """Adds to `sent` what is acknowledged. Raises what is no fault of the events themselves."""
-        lanes = await self._lanes(rows)
-        ended = await asyncio.gather(*[self._send_lane(*lane, waiting) for lane, waiting in lanes.items()], return_exceptions=True)
+        lanes = await self._partition_queues(rows)
+        ended = await asyncio.gather(*[self._send_queue(*lane, waiting) for lane, waiting in lanes.items()], return_exceptions=True)
         for trouble in ended:
             if trouble is not None:
                 raise trouble
 
-    async def _lanes(self, rows: Iterable[asyncpg.Record]) -> dict[tuple[str, int], deque[asyncpg.Record]]:
+    async def _partition_queues(self, rows: Iterable[asyncpg.Record]) -> dict[tuple[str, int], deque[asyncpg.Record]]:
         """By topic and partition."""
         partitions: dict[str, int] = {}
         lanes: dict[tuple[str, int], deque[asyncpg.Record]] = {}
@@ -63,7 +63,7 @@ class Shipment:
             lanes.setdefault((topic, _partition(row["key"], partitions[topic])), deque()).append(row)
         return lanes
 
-    async def _send_lane(self, topic: str, partition: int, waiting: deque[asyncpg.Record]) -> None:
+    async def _send_queue(self, topic: str, partition: int, waiting: deque[asyncpg.Record]) -> None:
         while waiting:
             batch = self.producer.create_batch()
             loaded = self._load(batch, waiting)
@@ -73,10 +73,10 @@ class Shipment:
                 await (await self.producer.send_batch(batch, topic, partition=partition))
             except _UNDELIVERABLE:
                 if len(loaded) == 1:
-                    self.hold(loaded[0])
+                    self.block(loaded[0])
                 else:
                     for row in loaded:
-                        await self._send_lane(topic, partition, deque([row]))
+                        await self._send_queue(topic, partition, deque([row]))
             else:
                 self.sent.extend(loaded)
 
@@ -85,7 +85,7 @@ class Shipment:
         loaded = []
         while waiting:
             row = waiting[0]
-            if not self.held or place(row) not in self.held:
+            if not self.blocked or ordering_key(row) not in self.blocked:
                 headers = to_headers(envelope_of(row, self.source))
                 if batch.append(timestamp=None, key=str(row["key"]).encode(), value=row["data"], headers=headers) is None:
                     break
@@ -94,7 +94,7 @@ class Shipment:
         return loaded
 
 
-def place(row: asyncpg.Record) -> str:
+def ordering_key(row: asyncpg.Record) -> str:
     """Within it order is kept."""
     return f"{row['topic']} {row['key']}"
 

@@ -19,10 +19,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, Shipment, place
-from shared.messaging.shutdown import to_its_end
+from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, OutboxPublisher, ordering_key
+from shared.messaging.shutdown import finish_before_cancel
 from shared.persistence.database import Database
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.statements import Connection
 from shared.telemetry import metrics
 
@@ -59,32 +59,32 @@ ON CONFLICT (cluster_id) DO UPDATE SET seen_at = excluded.seen_at"""
 _PORTION = 10_000  # so that no statement takes long, however much is sent again
 
 
-class AnotherCluster(Exception):
+class ClusterChanged(Exception):
     """The broker was replaced, or has lost its topics. The process begins anew, so that its consumer forgets its places."""
 
 
-class NotForgotten(Exception):
+class StaleClusterAck(Exception):
     """What was sent is in the outbox still, for what it was sent to is no longer what counts."""
 
 
 #: The relay begins anew after these: a row that remains in the outbox is sent again.
-_TROUBLE = (KafkaError, asyncpg.PostgresError, NotForgotten, *INFRASTRUCTURE)
+_RESTART_ERRORS = (KafkaError, asyncpg.PostgresError, StaleClusterAck, *INFRASTRUCTURE_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RelaySettings:
     """How often the relay looks, in seconds, and how much it takes at once."""
 
     busy: float = 0.002
     idle: float = 0.025
     standby: float = 0.5
-    trouble: float = 0.5
+    restart_delay: float = 0.5
     batch: int = 2_000
-    look_at_cluster: float = 10.0
-    silence: float = 1.0  # no broker is gone and back in less
-    horizon: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
+    cluster_check_interval: float = 10.0
+    recheck_after_idle: float = 1.0  # no broker is gone and back in less
+    republish_window: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
 
-    def rest(self, sent: int, took: float, before: float) -> float:
+    def poll_delay(self, sent: int, took: float, before: float) -> float:
         """After as many events as are taken at once none; after some as long as they took, since more will follow and then goes together.
 
         Twice the rest before it each time that nothing came. All in seconds (docs/adr/0043).
@@ -97,14 +97,16 @@ class Pace:
 class Relay:
     """`source` is the CloudEvents source of the context; `prefix` goes before every topic name."""
 
-    def __init__(self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", pace: Pace = Pace()) -> None:
-        self._database, self._context, self._bootstrap, self._prefix, self._pace = database, context, bootstrap, prefix, pace
+    def __init__(
+        self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", pace: RelaySettings = RelaySettings()
+    ) -> None:
+        self._database, self._context, self._bootstrap, self._prefix, self._settings = database, context, bootstrap, prefix, pace
         self._topics: list[str] = []
         self._pending = _PENDING.format(first=date.max)
-        self._held: set[str] = set()
-        self._rest = pace.idle
+        self._blocked: set[str] = set()
+        self._poll_delay = pace.idle
         self._cluster: str | None = None
-        self._heard = 0.0  # when the broker last said what it is, or acknowledged something
+        self._broker_seen_at = 0.0  # when the broker last said what it is, or acknowledged something
         self._is_leading: bool | None = None  # None while that is not known
 
     @property
@@ -118,20 +120,20 @@ class Relay:
             try:
                 async with self._database.pool.acquire() as connection:
                     await self._when_leading(connection)
-            except _TROUBLE as problem:
+            except _RESTART_ERRORS as problem:
                 self._is_leading = None
                 metrics.RELAY_TROUBLE.labels(self._context).inc()
                 log.warning("relay.trouble", context_name=self._context, problem=type(problem).__name__)
-            await asyncio.sleep(self._pace.trouble)
+            await asyncio.sleep(self._settings.restart_delay)
 
     async def _when_leading(self, connection: Connection) -> None:
         while not await connection.fetchval(_LEAD):
             self._is_leading = False
-            await asyncio.sleep(self._pace.standby)
+            await asyncio.sleep(self._settings.standby)
         try:
             await self._lead(connection)
         finally:
-            with suppress(*_TROUBLE):  # what is raised while tidying up would take the place of a cancellation
+            with suppress(*_RESTART_ERRORS):  # what is raised while tidying up would take the place of a cancellation
                 await connection.execute(_STEP_DOWN)
 
     async def _lead(self, connection: Connection) -> None:
@@ -143,103 +145,103 @@ class Relay:
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=10_000,
         )
-        _try_once(producer)
+        _disable_retries(producer)
         try:
             await admin.start()
             await producer.start()
             while True:
-                await self._know_topics(connection, admin)
-                await self._know_cluster(connection, admin)  # after the topics: whoever fills one again notes it before making it
+                await self._refresh_topics(connection, admin)
+                await self._check_cluster(connection, admin)  # after the topics: whoever fills one again notes it before making it
                 self._is_leading = True
                 await self._send_for_a_while(connection, producer)
         finally:
-            with suppress(*_TROUBLE):
+            with suppress(*_RESTART_ERRORS):
                 await producer.stop()
                 await admin.close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
         """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0042)."""
-        until = monotonic() + self._pace.look_at_cluster
+        until = monotonic() + self._settings.cluster_check_interval
         while monotonic() < until:
             began = monotonic()
-            sent = await to_its_end(self._send_some(connection, producer))
+            sent = await finish_before_cancel(self._send_some(connection, producer))
             if sent is None:
                 return
-            self._rest = self._pace.rest(sent, monotonic() - began, self._rest)
+            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay)
             await self._pause()
 
-    async def _know_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+    async def _check_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         cluster = str((await admin.describe_cluster())["cluster_id"])
         self._cluster = last = await connection.fetchval(_LAST_CLUSTER)
-        self._heard = monotonic()
+        self._broker_seen_at = monotonic()
         if cluster == last:
             return
-        again = await self._send_again(connection) if last is not None else 0
+        again = await self._republish(connection) if last is not None else 0
         await connection.execute(_KNOW, cluster)
         if last is not None:
             log.warning("relay.another-cluster", context_name=self._context, sent_again=again)
-            raise AnotherCluster(cluster)
+            raise ClusterChanged(cluster)
         self._cluster = cluster
 
-    async def _send_again(self, connection: Connection) -> int:
+    async def _republish(self, connection: Connection) -> int:
         """Says how many; what is in the outbox already stays there once. Dying in between, it begins anew."""
         total = 0
         last: int | None = 0
         while last is not None:
-            row = await connection.fetchrow(_SEND_AGAIN, last, self._pace.horizon, _PORTION)
+            row = await connection.fetchrow(_SEND_AGAIN, last, self._settings.republish_window, _PORTION)
             events, last = row or (0, None)
             total += events
         return total
 
-    async def _know_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+    async def _refresh_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         """To ask for a topic that is absent would take seconds, and others wait meanwhile.
 
         The earliest day since the oldest unsent event is part of the statement, so that it is planned for the months since alone. That
         event's own number is given to the question, or it would be planned for a third of the log.
         """
-        self._held.clear()
+        self._blocked.clear()
         oldest = await connection.fetchval(_OLDEST)
         self._pending = _PENDING.format(first=await connection.fetchval(_FIRST, oldest))
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
         for row in await connection.fetch(_NOWHERE, self._topics):
-            self._tell_held(row["topic"], "the topic is absent")
+            self._report_blocked(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
         """How many; None when something waits, and nothing was heard for so long that the broker may be another by now."""
         self._database.committed.clear()
-        rows = await connection.fetch(self._pending, self._pace.batch, self._topics, list(self._held))
-        if rows and monotonic() - self._heard > self._pace.silence:
+        rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
+        if rows and monotonic() - self._broker_seen_at > self._settings.recheck_after_idle:
             return None
         sent: list[asyncpg.Record] = []
         try:
             if rows:
                 await self._send(producer, rows, sent)
         except Exception:
-            await self._forget(connection, sent)
+            await self._delete_published(connection, sent)
             raise
-        await self._forget(connection, sent)
-        self._heard = monotonic() if sent else self._heard
+        await self._delete_published(connection, sent)
+        self._broker_seen_at = monotonic() if sent else self._broker_seen_at
         return len(sent)
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         """All of them, in order; those that are acknowledged are added to `sent`. Raises what is no fault of the events themselves."""
         source = f"/care/{self._context.replace('_', '-')}"
-        await Shipment(producer, self._prefix, source, self._held, self._hold, sent).send(rows)
+        await OutboxPublisher(producer, self._prefix, source, self._blocked, self._block_key, sent).send(rows)
 
-    def _hold(self, row: asyncpg.Record) -> None:
-        self._held.add(place(row))
-        self._tell_held(row["topic"], "Kafka does not take it")
+    def _block_key(self, row: asyncpg.Record) -> None:
+        self._blocked.add(ordering_key(row))
+        self._report_blocked(row["topic"], "Kafka does not take it")
 
-    def _tell_held(self, topic: str, problem: str) -> None:
+    def _report_blocked(self, topic: str, problem: str) -> None:
         metrics.RELAY_HELD.labels(self._context, topic).inc()
         log.error("relay.held-back", context_name=self._context, topic=topic, problem=problem)
 
-    async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
+    async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if not sent:
             return
         done = await connection.fetchrow(_SENT, [row["seq"] for row in sent], self._cluster)
         if not done or not done["gone"]:
-            raise NotForgotten
+            raise StaleClusterAck
         metrics.EVENTS_RELAYED.labels(self._context).inc(len(sent))
         delay = metrics.RELAY_DELAY.labels(self._context)
         for row in sent:
@@ -248,10 +250,10 @@ class Relay:
     async def _pause(self) -> None:
         """What is committed in this process ends it."""
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
-            async with asyncio.timeout(self._rest):
+            async with asyncio.timeout(self._poll_delay):
                 await self._database.committed.wait()
 
 
-def _try_once(producer: AIOKafkaProducer) -> None:
+def _disable_retries(producer: AIOKafkaProducer) -> None:
     """By itself it tries until it succeeds, on whatever cluster it then finds, where what was sent before is not yet (docs/adr/0037)."""
     producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  it has no setting for it

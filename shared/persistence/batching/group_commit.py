@@ -10,38 +10,40 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 
 
-class Shareable(Protocol):
+class Groupable(Protocol):
     """`apart` names what a request is about: of two requests about the same, the second waits until the first has ended."""
 
     @property
-    def apart(self) -> Sequence[Hashable]: ...
+    def conflict_keys(self) -> Sequence[Hashable]: ...
 
 
-Q = TypeVar("Q", bound=Shareable)
+Q = TypeVar("Q", bound=Groupable)
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Grouping:
+class GroupCommitSettings:
     """How many requests go together at most, and how many groups are under way at once."""
 
-    most: int = 100
-    lanes: int = 2
+    max_size: int = 100
+    concurrency: int = 2
 
 
-class Together(Generic[Q, R]):
+class GroupCommit(Generic[Q, R]):
     """`handle` does some requests in one transaction; it gives for each its result, or what refuses it."""
 
-    def __init__(self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], grouping: Grouping = Grouping()) -> None:
+    def __init__(
+        self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], grouping: GroupCommitSettings = GroupCommitSettings()
+    ) -> None:
         self._handle, self._grouping = handle, grouping
         self._waiting: list[tuple[Q, asyncio.Future[R]]] = []
         self._busy: set[Hashable] = set()
         self._lanes: set[asyncio.Task[None]] = set()
 
-    async def ask(self, request: Q) -> R:
+    async def submit(self, request: Q) -> R:
         """Goes with the next group. Raises what refuses it."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
@@ -49,14 +51,14 @@ class Together(Generic[Q, R]):
         return await answer
 
     def _open_lane(self) -> None:
-        if len(self._lanes) < self._grouping.lanes:  # a lane belongs to nobody: it carries no request's trace
+        if len(self._lanes) < self._grouping.concurrency:  # a lane belongs to nobody: it carries no request's trace
             self._lanes.add(asyncio.create_task(self._lane(), context=Context()))
 
     async def _lane(self) -> None:
         """Leaves at once when nothing is left for it: whoever asks a moment later opens another."""
         try:
             while group := self._next_group():
-                names = {name for request, _ in group for name in request.apart}
+                names = {name for request, _ in group for name in request.conflict_keys}
                 try:
                     await self._settle(group)
                 finally:
@@ -69,10 +71,10 @@ class Together(Generic[Q, R]):
         group: list[tuple[Q, asyncio.Future[R]]] = []
         left: list[tuple[Q, asyncio.Future[R]]] = []
         for request, answer in self._waiting:
-            names = request.apart
+            names = request.conflict_keys
             if answer.done():  # whoever asked has gone
                 continue
-            if len(group) < self._grouping.most and self._busy.isdisjoint(names):
+            if len(group) < self._grouping.max_size and self._busy.isdisjoint(names):
                 self._busy.update(names)
                 group.append((request, answer))
             else:
@@ -84,16 +86,16 @@ class Together(Generic[Q, R]):
         try:
             outcomes = await self._handle([request for request, _ in group])
         except Exception as problem:
-            if len(group) > 1 and not isinstance(problem, INFRASTRUCTURE):
+            if len(group) > 1 and not isinstance(problem, INFRASTRUCTURE_ERRORS):
                 for each in group:
                     await self._settle([each])
                 return
             outcomes = [problem] * len(group)
         for (_, answer), outcome in zip(group, outcomes, strict=True):
-            _tell(answer, outcome)
+            _resolve(answer, outcome)
 
 
-def _tell(answer: "asyncio.Future[R]", outcome: R | Exception) -> None:
+def _resolve(answer: "asyncio.Future[R]", outcome: R | Exception) -> None:
     if answer.done():  # whoever asked has gone; a repetition of the request finds what was done
         return
     if isinstance(outcome, Exception):

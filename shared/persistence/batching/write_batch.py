@@ -22,7 +22,7 @@ _LOCK = "SELECT pg_advisory_xact_lock("
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class VersionStep:
     """What a write does to an aggregate: from one version to the next one."""
 
     id: UUID
@@ -36,10 +36,10 @@ class _Run:
 
     sql: str
     rows: list[list[Any]] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[VersionStep] = field(default_factory=list)
 
 
-class Gathered:
+class WriteBatch:
     """What a batch needs of its connection. Each statement is sent when those that wait and concern it are."""
 
     def __init__(self, connection: Connection) -> None:
@@ -49,26 +49,26 @@ class Gathered:
         self._ahead: dict[str, dict[Any, Any]] = {}
         self._locks: set[tuple[str, tuple[Any, ...]]] = set()
 
-    def held(self, table: str) -> dict[UUID, Any]:
+    def identity_map(self, table: str) -> dict[UUID, Any]:
         """The aggregates of a table that this transaction has locked or made; None where it looked and there was none."""
         return self._held.setdefault(table, {})
 
-    def ahead(self, question: str) -> dict[Any, Any]:
+    def prefetched(self, question: str) -> dict[Any, Any]:
         """What was read for a store's question before anybody asked it again, by what it is asked with. The store itself forgets it."""
         return self._ahead.setdefault(question, {})
 
-    def put_off(self, statement: Statement, values: Mapping[str, Any]) -> None:
+    def defer(self, statement: Statement, values: Mapping[str, Any]) -> None:
         """What is held of the table is forgotten: the change may be about any of it."""
         self._held.pop(statement.table, None)
         self._run(statement).rows.append(statement.arguments(values))
 
-    def put_off_step(self, statement: Statement, values: Mapping[str, Any], step: Step) -> None:
+    def defer_versioned(self, statement: Statement, values: Mapping[str, Any], step: VersionStep) -> None:
         """Of a statement that returns the id of the row that it writes."""
         run = self._run(statement)
         run.rows.append(statement.arguments(values))
         run.steps.append(step)
 
-    async def catch_up(self, sql: str | None = None) -> None:
+    async def autoflush(self, sql: str | None = None) -> None:
         """Sends what waits for the tables that `sql` names; without it, everything. Raises VersionConflict."""
         for table in [name for name in self._waiting if sql is None or _names(sql, name)]:
             for run in self._waiting.pop(table):
@@ -78,21 +78,21 @@ class Gathered:
                 del self._held[table]
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> list[asyncpg.Record]:
-        await self.catch_up(query)
+        await self.autoflush(query)
         return await self._connection.fetch(query, *arguments, **options)
 
     async def fetchmany(self, query: str, rows: Sequence[Sequence[Any]], **options: Any) -> list[asyncpg.Record]:
-        await self.catch_up(query)
+        await self.autoflush(query)
         found: list[asyncpg.Record] = await self._connection.fetchmany(query, rows, **options)
         return found
 
     async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> asyncpg.Record | None:
-        await self.catch_up(query)
+        await self.autoflush(query)
         found: asyncpg.Record | None = await self._connection.fetchrow(query, *arguments, **options)
         return found
 
     async def fetchval(self, query: str, *arguments: Any, **options: Any) -> Any:
-        await self.catch_up(query)
+        await self.autoflush(query)
         return await self._connection.fetchval(query, *arguments, **options)
 
     async def execute(self, query: str, *arguments: Any, **options: Any) -> str:
@@ -100,7 +100,7 @@ class Gathered:
         is_lock = query.startswith(_LOCK)
         if is_lock and (query, arguments) in self._locks:
             return "SELECT 1"
-        await self.catch_up(query)
+        await self.autoflush(query)
         done: str = await self._connection.execute(query, *arguments, **options)
         if is_lock:
             self._locks.add((query, arguments))
@@ -120,7 +120,7 @@ class Gathered:
         _require_all(run.steps, [row["id"] for row in done])
 
 
-def _require_all(steps: Sequence[Step], written: Sequence[UUID]) -> None:
+def _require_all(steps: Sequence[VersionStep], written: Sequence[UUID]) -> None:
     """The server answers in the order in which it was asked. Raises VersionConflict for the first step that found no row."""
     for step, row_id in zip_longest(steps, written):
         if row_id != step.id:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.drain import open_work
+from infra.dev_stack.drain import pending_work
 from infra.dev_stack.local.progress import timed
 from tests.bench.figures import Figure, Run
 from tests.bench.scenario import Scenario
@@ -58,7 +58,7 @@ async def _caught_up(stage: Stage, context: str, began: datetime) -> Run:
 
 async def _until_none(stage: Stage, names: Iterable[str]) -> None:
     wanted = set(names)
-    while wanted & (await open_work(stage.owner)).keys():
+    while wanted & (await pending_work(stage.owner)).keys():
         await asyncio.sleep(0.5)
 
 

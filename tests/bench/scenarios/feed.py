@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from infra.demo.story_dates import day
-from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.clock_offset import set_clock
 from tests.bench.bulk_rows import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import change
@@ -81,7 +81,7 @@ async def _meeting(stage: Stage, count: int) -> None:
     await stage.quiet()
     case = await _case(stage)
     await stage.all_of([change(f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "eligible"})], "mdt-coordinator")
-    await jump(stage.owner, day(3, "13:30"))
+    await set_clock(stage.owner, day(3, "13:30"))
     await stage.quiet()
     case = await _case(stage)
     version = await stage.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])

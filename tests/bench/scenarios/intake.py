@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from infra.dev_stack.drain import open_work
+from infra.dev_stack.drain import pending_work
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
 from tests.bench.scenario import Scenario, answers
@@ -26,7 +26,7 @@ async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
     before, requests = await stored(stage), stage.people.referrals(int(whole * _MOST_PER_SECOND))
     with spending(stage.product) as spent:
         shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
-    behind = await open_work(stage.owner)
+    behind = await pending_work(stage.owner)
     missing = sum(status == 201 for status in shots.status) - (await stored(stage) - before)
     found = {**answers(shots, after=warm_up), "acknowledged and not stored": missing}
     return {**found, **_lag(behind), "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}

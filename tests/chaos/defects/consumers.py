@@ -9,7 +9,7 @@ from infra.operations.verify.verdict import Verdict
 from services.rapid_care import subscriptions
 from shared.contracts.envelope import Record
 from shared.kernel.actor import SYSTEM
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import Consumer
 from shared.persistence import inbox
 from tests.builders.rapid_care import rapid_care
@@ -45,12 +45,12 @@ class FaustDefaults(Consumer):
             await self._intake.apply([self._record(event.message)])
 
 
-class InboxUnasked(Intake):
+class InboxUnasked(EventProcessor):
     """Writes down what it applies, and applies what was written down."""
 
     async def _together(self, records: Sequence[Record]) -> None:
         async with self._database.transaction(SYSTEM) as tx:
-            for arrived in await self._set_aside(records, tx):
+            for arrived in await self._park_poison(records, tx):
                 await inbox.claim(tx, [arrived.envelope])
                 await self._handle(arrived, tx)
 
@@ -78,7 +78,7 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         doing(
             relaying(ground, "referrals", desk.context.database),
-            consume(ground, subscriptions.WIRING, care.context.database, intake=InboxUnasked if is_seeded else Intake),
+            consume(ground, subscriptions.WIRING, care.context.database, intake=InboxUnasked if is_seeded else EventProcessor),
         ),
     ):
         await desk.routed(**URGENT)

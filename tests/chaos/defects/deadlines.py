@@ -8,9 +8,9 @@ import pytest
 
 from infra.operations.verify.verdict import Verdict
 from services.rapid_care import subscriptions
-from shared.messaging.deadline_scheduler import Timekeeper
+from shared.messaging.deadline_scheduler import DeadlineScheduler
 from shared.persistence import deadlines
-from shared.persistence.errors import INFRASTRUCTURE
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from tests.builders.rapid_care import RapidCare, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
@@ -19,30 +19,30 @@ from tests.chaos.defects.stack import Ground, consume, doing, relaying
 _ADMINISTRATOR = "57P01"
 
 
-class SettlesAfterwards(Timekeeper):
+class SettlesAfterwards(DeadlineScheduler):
     """Acts on deadlines in one transaction and settles them in the next."""
 
     async def _together(self) -> int:
         async with self._database.transaction() as tx:
-            due = await deadlines.due(tx, self._beat.batch, self._waiting())
+            due = await deadlines.due(tx, self._settings.batch, self._deferred())
             for timer in due:
                 await self._fire(timer, tx)
         async with self._database.transaction() as tx:
-            await deadlines.settle(tx, due)
+            await deadlines.resolve(tx, due)
         return len(due)
 
 
-class LooksAhead(Timekeeper):
+class LooksAhead(DeadlineScheduler):
     """Takes what is due within five minutes, not to be late."""
 
     async def _together(self) -> int:
         async with self._database.transaction() as tx:
             now, tx.now = tx.now, tx.now + timedelta(minutes=5)
-            due = await deadlines.due(tx, self._beat.batch, self._waiting())
+            due = await deadlines.due(tx, self._settings.batch, self._deferred())
             tx.now = now
             for timer in due:
                 await self._fire(timer, tx)
-            await deadlines.settle(tx, due)
+            await deadlines.resolve(tx, due)
         return len(due)
 
 
@@ -50,7 +50,7 @@ async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
     """The database ends the timekeeper's connection when it settles the breach."""
     async with _requested(ground) as care:
         care.context.clock.advance(timedelta(hours=3))
-        kind = SettlesAfterwards if is_seeded else Timekeeper
+        kind = SettlesAfterwards if is_seeded else DeadlineScheduler
         async with ground.raising("rapid_care.timer", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
             await _act_twice(care, kind(care.context.database, subscriptions.WIRING))
         return await ground.judge(care.context.clock)
@@ -59,10 +59,10 @@ async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
 async def breached_early(ground: Ground, *, is_seeded: bool) -> Verdict:
     """Nothing fails; it is two minutes before the deadline, and then it is after."""
     async with _requested(ground) as care:
-        kind = LooksAhead if is_seeded else Timekeeper
+        kind = LooksAhead if is_seeded else DeadlineScheduler
         for passes in (timedelta(minutes=118), timedelta(minutes=10)):
             care.context.clock.advance(passes)
-            await kind(care.context.database, subscriptions.WIRING).act()
+            await kind(care.context.database, subscriptions.WIRING).process_due()
         return await ground.judge(care.context.clock)
 
 
@@ -79,9 +79,9 @@ async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
         yield care
 
 
-async def _act_twice(care: RapidCare, keeper: Timekeeper) -> None:
+async def _act_twice(care: RapidCare, keeper: DeadlineScheduler) -> None:
     """As it does of itself, again and again, whatever happened; a second later."""
-    with pytest.raises(INFRASTRUCTURE):
-        await keeper.act()
+    with pytest.raises(INFRASTRUCTURE_ERRORS):
+        await keeper.process_due()
     care.context.clock.advance(timedelta(seconds=1))
-    await keeper.act()
+    await keeper.process_due()

@@ -15,9 +15,9 @@ from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
 from tests.chaos.defects.relays import HastyRelay
-from tests.integration.shared.worker_main import Fate
+from tests.integration.shared.worker_main import KillSwitch
 
-_FATE = Fate(*sys.argv[2:])
+_FATE = KillSwitch(*sys.argv[2:])
 
 
 class _Killed(Relay):
@@ -28,7 +28,7 @@ class _Killed(Relay):
         _FATE.reaches("after-send")
 
     async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
-        await super()._forget(connection, sent)
+        await super()._delete_published(connection, sent)
         if sent:
             _FATE.reaches("after-forget")
 

@@ -24,7 +24,7 @@ class CursorRelay(Relay):
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         sent: list[asyncpg.Record] = []
-        if rows := await connection.fetch(_AFTER, self._last, self._pace.batch):
+        if rows := await connection.fetch(_AFTER, self._last, self._settings.batch):
             await self._send(producer, rows, sent)
             self._last = rows[-1]["seq"]
         await connection.execute(_FORGET, self._last)
@@ -35,8 +35,8 @@ class HastyRelay(Relay):
     """Takes the rows out of the outbox, then sends them."""
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
-        rows = await connection.fetch(self._pending, self._pace.batch, self._topics, list(self._held))
-        await self._forget(connection, rows)
+        rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
+        await self._delete_published(connection, rows)
         if rows:
             await self._send(producer, rows, [])
         return len(rows)
@@ -53,7 +53,7 @@ class SharingRelay(Relay):
         async with connection.transaction():
             if rows := await connection.fetch(_SHARE):
                 await self._send(producer, rows, sent)
-                await self._forget(connection, sent)
+                await self._delete_published(connection, sent)
         return len(sent)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from infra.operations.verify.verdict import Verdict
 from shared.kernel.ids import new_id
-from shared.persistence.batching.group_commit import Together
+from shared.persistence.batching.group_commit import GroupCommit
 from shared.persistence.database import Database, Handle
 from shared.persistence.idempotency import claim_all
-from shared.persistence.transaction import Once
-from tests.builders.referrals import MONDAY, Desk, a_body, referrals
+from shared.persistence.transaction import IdempotencyKey
+from tests.builders.referrals import MONDAY, ReferralsClient, a_body, referrals
 from tests.chaos.defects.stack import Ground
 
 _ADMINISTRATOR, _KEY = "57P01", "asked-once"
@@ -22,7 +22,7 @@ _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 class KeyAfterwards(Database[Any]):
     """Looks whether the keys are known, does the work, commits, and keeps the keys in a transaction of their own."""
 
-    def together(self, handle: Handle[Any, Any]) -> Together[Any, Any]:
+    def together(self, handle: Handle[Any, Any]) -> GroupCommit[Any, Any]:
         async def in_two_transactions(requests: Sequence[Any]) -> Sequence[Any]:
             asked = [(each.turn.actor, each.turn.once) for each in requests]
             is_known = await self.pool.fetchval(_KNOWN, [once.key for _, once in asked])
@@ -32,12 +32,12 @@ class KeyAfterwards(Database[Any]):
                 await claim_all(later, asked)
             return outcomes
 
-        return Together(in_two_transactions)
+        return GroupCommit(in_two_transactions)
 
 
 def _under_another_key(request: Any) -> Any:
     """One that nobody sends again."""
-    once = Once(str(new_id()), request.turn.once.fingerprint)
+    once = IdempotencyKey(str(new_id()), request.turn.once.fingerprint)
     return replace(request, turn=replace(request.turn, once=once))
 
 
@@ -55,7 +55,7 @@ async def key_in_another_transaction(ground: Ground, *, is_seeded: bool) -> Verd
         return await ground.judge(desk.context.clock, log)
 
 
-async def _ask(desk: Desk) -> dict[str, Any]:
+async def _ask(desk: ReferralsClient) -> dict[str, Any]:
     """As a client's log has it: an answer of 500 and above says nothing of what was done."""
     body = json.dumps(a_body()).encode()
     headers = desk.gp() | {"Idempotency-Key": _KEY, "Content-Type": "application/json"}

@@ -9,24 +9,24 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys
 from infra.operations.verify.broker import connected
-from infra.operations.verify.deliveries import look
-from infra.operations.verify.report import Terms, verify
+from infra.operations.verify.deliveries import snapshot_kafka
+from infra.operations.verify.report import Options, verify
 from infra.operations.verify.verdict import Verdict
 from shared.clock import FrozenClock
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import Consumer, ConsumerStopped
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.outbound.relay import Pace, Relay
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.outbound.relay import Relay, RelaySettings
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.database import Database
 from tests.builders.faulty_database import FaultyDatabase, until
 
 R = TypeVar("R", bound=Relay)
 
-PACE = Pace(standby=0.05, trouble=0.05)
+PACE = RelaySettings(standby=0.05, restart_delay=0.05)
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Ground(FaultyDatabase):
 
     owner_url: str
     owner: "asyncpg.Connection[asyncpg.Record]"
-    kafka: Kafka
+    kafka: KafkaSettings
     keys: Keys
     folder: Path
 
     async def judge(self, clock: FrozenClock, log: Path | None = None) -> Verdict:
         """As beside running services: contexts that have no part in this have applied nothing, and are no contradiction."""
-        await jump(self.owner, clock.at)
-        return await verify(self.owner_url, self.kafka.bootstrap, prefix=self.kafka.prefix, terms=Terms(is_live=True, log=log))
+        await set_clock(self.owner, clock.at)
+        return await verify(self.owner_url, self.kafka.bootstrap, prefix=self.kafka.prefix, terms=Options(is_live=True, log=log))
 
     async def until(self, table: str, where: str = "true", count: int = 1) -> None:
         await until(lambda: self._has(table, where, count))
@@ -55,7 +55,7 @@ class Ground(FaultyDatabase):
         async with connected(self.kafka.bootstrap, self.kafka.prefix) as broker:
 
             async def is_at_the_end() -> bool:
-                return context not in (await look(broker)).unread
+                return context not in (await snapshot_kafka(broker)).unread
 
             await until(is_at_the_end)
 
@@ -88,7 +88,11 @@ def relaying(ground: Ground, context: str, database: Database[Any]) -> Awaitable
 
 
 async def consume(
-    ground: Ground, wiring: Wiring, database: Database[Any], kind: type[Consumer] = Consumer, intake: type[Intake] = Intake
+    ground: Ground,
+    wiring: Subscriptions,
+    database: Database[Any],
+    kind: type[Consumer] = Consumer,
+    intake: type[EventProcessor] = EventProcessor,
 ) -> None:
     """Begins anew whenever it gives up, as its supervisor has it."""
     while True:

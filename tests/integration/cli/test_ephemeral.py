@@ -11,7 +11,7 @@ from infra.demo.story_dates import day
 from infra.dev_stack.dev_secrets import load_or_make, make
 from infra.dev_stack.external_secrets import NAMES
 from infra.dev_stack.local.paths import stack_folders
-from infra.dev_stack.product import running
+from infra.dev_stack.product import run_product
 from tests.integration.cli.conftest import Place
 
 _SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('referrals', 'rapid_care', 'mdt', 'navigation')"
@@ -37,7 +37,7 @@ async def test_a_demo_on_given_servers_writes_nothing_of_its_own_elsewhere_and_l
         monkeypatch.setenv(variable, value)
     name = f"guest-{os.getpid()}"
 
-    async with running(name, ephemeral=True, clock_at=day(-31, "09:00")) as product:
+    async with run_product(name, ephemeral=True, clock_at=day(-31, "09:00")) as product:
         databases, topics, schemas = await _found(place, name)
         assert len(databases) == 1
         assert databases[0] in product.addresses.database_url
@@ -54,7 +54,7 @@ async def test_given_secrets_reach_the_services_and_tokens_of_the_stack_open_not
     for variable, value in {**place.variables, **given, "CARE_HOME": str(place.home)}.items():
         monkeypatch.setenv(variable, value)
 
-    async with running("given") as product:
+    async with run_product("given") as product:
         environment = product.supervisor.programs[0].environment
         assert environment is not None
         assert {name: environment[name] for name in NAMES} == given

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.drain import settle
+from infra.dev_stack.drain import wait_until_drained
 from infra.dev_stack.ephemeral import administer
 from tests.integration.cli.conftest import Answer, Place, Served, serving
 from tests.integration.cli.test_operations import REFERRAL
@@ -29,7 +29,7 @@ async def refer(served: Served, nhs_number: str) -> str:
 async def until_quiet(place: Place) -> None:
     owner = await asyncpg.connect(place.database_url)
     try:
-        await settle(owner)
+        await wait_until_drained(owner)
     finally:
         await owner.close()
 

@@ -7,13 +7,13 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from infra.deploy.topic_recovery import establish
+from infra.deploy.topic_recovery import ensure_topics
 from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.stack import StackAddresses
 from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.outbound.relay import AnotherCluster, Pace, Relay
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
 from shared.messaging.topics import Layout
 from tests.builders.referrals import MONDAY, referrals
 from tests.integration.shared.test_relay import on_kafka
@@ -56,19 +56,19 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
 ) -> None:
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     lost = layout.prefix + _LOST
-    assert lost in await establish(bootstrap, own_url, layout)
+    assert lost in await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
-        relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05))
+        relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05))
         await desk.sent()
         await _send_everything(relay, owner)
         await _lose(lost, bootstrap)
 
-        assert await establish(bootstrap, own_url, layout) == [lost]
+        assert await ensure_topics(bootstrap, own_url, layout) == [lost]
 
-        with pytest.raises(AnotherCluster):
+        with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay.run(), LONGEST_WAIT)
         await _send_everything(relay, owner)
-        assert {read_envelope(record).id for record in await on_kafka(Kafka(bootstrap, layout.prefix), _LOST)} == {
+        assert {read_envelope(record).id for record in await on_kafka(KafkaSettings(bootstrap, layout.prefix), _LOST)} == {
             row["id"] for row in await owner.fetch(_OF_TOPIC, _LOST)
         }
 
@@ -79,14 +79,16 @@ async def test_where_nothing_was_lost_no_relay_begins_anew(
     """Neither where all topics are there, nor where the only absent ones never held anything."""
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     new = layout.prefix + "mdt.risk"
-    await establish(bootstrap, own_url, layout)
+    await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
         await desk.sent()
-        await _send_everything(Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=Pace(standby=0.05)), owner)
+        await _send_everything(
+            Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05)), owner
+        )
 
-    assert await establish(bootstrap, own_url, layout) == []
+    assert await ensure_topics(bootstrap, own_url, layout) == []
     await _lose(new, bootstrap)
-    assert await establish(bootstrap, own_url, layout) == [new]
+    assert await ensure_topics(bootstrap, own_url, layout) == [new]
 
     assert await owner.fetchval("SELECT count(*) FROM referrals.relay_state") == 1
     assert await owner.fetchval("SELECT count(*) FROM mdt.relay_state") == 0

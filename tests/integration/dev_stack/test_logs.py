@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from infra.dev_stack.local.logs import last_words, open_log
+from infra.dev_stack.local.logs import log_tail, open_log
 
 
 def test_a_large_log_is_set_aside_before_the_next_start(tmp_path: Path) -> None:
@@ -18,6 +18,6 @@ def test_a_large_log_is_set_aside_before_the_next_start(tmp_path: Path) -> None:
 
 def test_the_last_words_of_a_log_are_its_last_lines_that_say_something(tmp_path: Path) -> None:
     log = tmp_path / "program.log"
-    assert last_words(log) == f"{log} ends:"
+    assert log_tail(log) == f"{log} ends:"
     log.write_text("".join(f"{number}\n\n" for number in range(20)))
-    assert last_words(log).splitlines() == [f"{log} ends:", *map(str, range(12, 20))]
+    assert log_tail(log).splitlines() == [f"{log} ends:", *map(str, range(12, 20))]

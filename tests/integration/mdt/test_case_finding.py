@@ -10,7 +10,7 @@ import pytest
 from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.mdt import CaseListed, CaseReferred, RiskLevelCrossed, RiskScreened, RiskWatchEnded
 from shared.kernel.ids import new_id
-from tests.builders.context_app import Running
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import a_person_record, act, mdt, read
 from tests.builders.population import BAD_LINES, HEADER
 
@@ -24,7 +24,7 @@ def _csv(*lines: tuple[str, str, str], day: date = FIRST) -> bytes:
     return "\n".join([HEADER, *(f"{number},{practice},{ratio},,{day}" for number, practice, ratio in lines)]).encode()
 
 
-async def _upload(context: Running, content: bytes, **headers: str | None) -> httpx.Response:
+async def _upload(context: RunningContext, content: bytes, **headers: str | None) -> httpx.Response:
     """As an importer, with a new key, as CSV; unless `headers` says otherwise."""
     sent = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
@@ -33,12 +33,12 @@ async def _upload(context: Running, content: bytes, **headers: str | None) -> ht
     return await context.http.post("/mdt/risk/imports", content=content, headers=kept)
 
 
-async def _found(context: Running, practice: str = "W07", **query: Any) -> dict[str, Any]:
+async def _found(context: RunningContext, practice: str = "W07", **query: Any) -> dict[str, Any]:
     page: dict[str, Any] = await read(context, str(httpx.URL("/mdt/case-finding", params={"practice": practice, **query})))
     return page
 
 
-async def _nothing_happened(context: Running) -> bool:
+async def _nothing_happened(context: RunningContext) -> bool:
     counts = await context.database.pool.fetchrow("SELECT (SELECT count(*) FROM risk_score), (SELECT count(*) FROM risk_import)")
     return not any(counts or ()) and not [event for event in await context.log() if event.TOPIC == "mdt.risk"]
 
@@ -235,13 +235,13 @@ async def test_a_screening_needs_the_version_that_it_is_based_on_and_a_person_wh
         assert await context.published(RiskScreened) == []
 
 
-async def _dale(context: Running) -> UUID:
+async def _dale(context: RunningContext) -> UUID:
     """Found at level 2."""
     await _upload(context, _csv((DALE, "W07", "9.80")))
     return context.database.secrets.pseudonym(DALE)
 
 
-async def _screen(context: Running, person: UUID | str, destination: str) -> dict[str, Any]:
+async def _screen(context: RunningContext, person: UUID | str, destination: str) -> dict[str, Any]:
     found = await read(context, f"/mdt/case-finding/{person}")
     body = {"destination": destination, "reason": "known-to-team"}
     answer = await act(context, f"/mdt/case-finding/{person}/screening", found["version"], body)

@@ -11,7 +11,7 @@ from shared.contracts.referrals import SharingPreference
 from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions
 from shared.web.responses import Action
-from tests.builders.context_app import Running
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import STAFF, Patient, a_person_record, act, mdt, meetings, read
 
 TABLES = [meeting.MEETING, case.CASE, care_plan.CARE_PLAN, lead.LEAD]
@@ -140,6 +140,6 @@ async def test_what_does_not_exist_is_not_found(owner_url: str, keys: Keys, path
         assert (answer.status_code, answer.json()["code"]) == (404, code)
 
 
-async def story(context: Running, person_id: UUID) -> tuple[int, str]:
+async def story(context: RunningContext, person_id: UUID) -> tuple[int, str]:
     answer = await context.http.get(f"/mdt/people/{person_id}/story", headers=context.token(*STAFF))
     return answer.status_code, answer.json().get("code")

@@ -12,13 +12,13 @@ from services.mdt.domain.lead import LeadAlreadyActive
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.policy import Policy
 from services.mdt.store.lead import save_leads
-from services.mdt.store.notification import tell
+from services.mdt.store.notification import notify
 from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.context_app import Running
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, act, mdt, read
 from tests.builders.mdt_states import a_lead_of
 
@@ -36,7 +36,7 @@ async def proposed(patient: Patient) -> list[dict[str, Any]]:
     return [lead for lead in await patient.leads() if lead["status"] == "proposed"]
 
 
-async def hand_over(context: Running, lead: dict[str, Any], to: dict[str, Any] | None) -> dict[str, Any]:
+async def hand_over(context: RunningContext, lead: dict[str, Any], to: dict[str, Any] | None) -> dict[str, Any]:
     answer = await act(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -167,7 +167,7 @@ async def test_a_professional_answers_for_nobody_else(owner_url: str, keys: Keys
         assert await context.log() == before
 
 
-async def _two_asked(context: Running) -> tuple[Patient, dict[str, Any], dict[str, Any]]:
+async def _two_asked(context: RunningContext) -> tuple[Patient, dict[str, Any], dict[str, Any]]:
     """The meeting asked one nurse; the GP, who is lead meanwhile, asked the other."""
     patient = await Patient.discussed(context, lead=a_lead(NURSE, has_accepted=False))
     first = (await proposed(patient))[0]
@@ -251,7 +251,7 @@ async def test_where_table_16_says_gp_the_meeting_cannot_name_somebody_else(owne
         ]
 
 
-async def _score(context: Running, patient: Patient, level: int) -> None:
+async def _score(context: RunningContext, patient: Patient, level: int) -> None:
     insert = "INSERT INTO risk_score (person_id, practice_code, ratio, level, valid_from, import_number) VALUES ($1, 'W07', 6, $2, $3, 1)"
     await context.database.pool.execute(insert, patient.person_id, level, MONDAY.date())
 
@@ -304,7 +304,7 @@ async def test_a_cursor_misses_no_notice_however_they_are_written_at_once(owner_
 
         async def write() -> None:
             async with context.database.transaction() as tx:
-                await tell(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
+                await notify(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
                 await asyncio.sleep(0.01)
 
         writing = asyncio.gather(*(write() for _ in range(20)))

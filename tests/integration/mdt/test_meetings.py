@@ -22,7 +22,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseEscalated
 from shared.kernel.ids import new_id
-from tests.builders.context_app import Running
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY, QUORUM, WEDNESDAY, Patient, a_discussion, act, hold, mdt, meetings, read
 
 
@@ -106,7 +106,7 @@ async def test_cases_of_a_meeting_are_discussed_side_by_side_and_it_stays_as_it_
         await one.meet()
         meeting_id = UUID((await one.case())["meeting_id"])
         async with context.database.transaction() as discussing_one:
-            await store.meetings.hold_still(discussing_one, meeting_id)
+            await store.meetings.load_shared(discussing_one, meeting_id)
             await other.ask("discussion", a_discussion(context.clock.at.date()))
             with pytest.raises(asyncpg.LockNotAvailableError):
                 await context.database.pool.execute("SELECT FROM meeting WHERE id = $1 FOR UPDATE NOWAIT", meeting_id)
@@ -265,7 +265,7 @@ async def test_what_is_decided_is_recorded_from_the_start_of_the_meeting_on(owne
         assert (await patient.case())["status"] == "listed"
 
 
-async def agenda(context: Running, meeting_id: str) -> list[str]:
+async def agenda(context: RunningContext, meeting_id: str) -> list[str]:
     items = (await read(context, f"/mdt/meetings/{meeting_id}/agenda"))["items"]
     assert [item["position"] for item in items] == list(range(1, len(items) + 1))
     return [item["case"]["person_id"] for item in items]

@@ -23,7 +23,7 @@ from shared.contracts.mdt import (
 from shared.contracts.navigation import TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id
-from tests.builders.context_app import Running, repeated
+from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import Patient, a_discussion, act, an_action, mdt, read
 
 NURSE = "clch-community-nurse-1"
@@ -230,12 +230,12 @@ async def test_what_no_navigator_does_is_the_leads_told_once_when_overdue_and_re
         assert [step["owner_role"] for step in await next_steps(context)] == ["care-navigator"]
 
 
-async def next_steps(context: Running) -> list[dict[str, Any]]:
+async def next_steps(context: RunningContext) -> list[dict[str, Any]]:
     people = await read(context, f"/mdt/leads/people?professional_id={NURSE}", actor=NURSE)
     return list(people[0]["next_steps"])
 
 
-async def notices(context: Running) -> list[tuple[str, str]]:
+async def notices(context: RunningContext) -> list[tuple[str, str]]:
     items = (await read(context, f"/mdt/leads/notices?professional_id={NURSE}", actor=NURSE))["items"]
     return [(notice["kind"], notice["subject"]) for notice in items]
 

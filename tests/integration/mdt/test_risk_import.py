@@ -20,7 +20,7 @@ from services.mdt.store.risk_standing import standing_of, standings
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.persistence.transaction import Cause
-from tests.builders.context_app import TABLES, Running
+from tests.builders.context_app import TABLES, RunningContext
 from tests.builders.mdt import mdt
 from tests.builders.population import HEADER, later, population, write
 from tests.timeouts import LONGEST_WAIT
@@ -136,7 +136,7 @@ async def test_bad_lines_are_reported_by_number_and_reason_and_stop_no_other(own
 
         assert [(row.line, row.reason.value) for row in report.bad_rows] == expected
         assert (report.rows, report.accepted, report.levels) == (112, 100, (40, 30, 20, 10))
-        async with context.database.reading() as reader:
+        async with context.database.read_only() as reader:
             stored = await import_report(reader, report.id)
         assert stored == report
         assert "9990548609" not in await _everything_written(context)
@@ -194,7 +194,7 @@ async def test_scores_that_no_window_reaches_are_forgotten_but_nobodys_newest(ow
 
 
 async def test_a_report_that_does_not_exist_and_a_person_never_scored(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context, context.database.reading() as reader:
+    async with mdt(owner_url, keys) as context, context.database.read_only() as reader:
         with pytest.raises(ImportNotFound):
             await import_report(reader, UUID(int=1))
 
@@ -241,16 +241,16 @@ def _file(*scores: tuple[str, str], day: date = FIRST) -> bytes:
     return "\n".join([HEADER, *(f"{number},W07,{ratio},,{day}" for number, ratio in scores)]).encode()
 
 
-async def _import(context: Running, *scores: tuple[str, str], day: date = FIRST) -> RiskImport:
+async def _import(context: RunningContext, *scores: tuple[str, str], day: date = FIRST) -> RiskImport:
     return await _take(context, _file(*scores, day=day))
 
 
-async def _take(context: Running, content: bytes) -> RiskImport:
+async def _take(context: RunningContext, content: bytes) -> RiskImport:
     async with context.database.transaction(cause=Cause("import-risk")) as tx:
         return await import_scores(content, tx=tx)
 
 
-async def _take_as_soon_as_may_be(context: Running, content: bytes) -> RiskImport:
+async def _take_as_soon_as_may_be(context: RunningContext, content: bytes) -> RiskImport:
     """PostgreSQL hears a moment later that a process is gone, and until then its import holds the turn."""
     async with asyncio.timeout(LONGEST_WAIT):
         while True:
@@ -267,12 +267,12 @@ async def _killed(step: Step, file: Path, url: str) -> int | None:
     return await process.wait()
 
 
-async def _standing(context: Running, nhs_number: str) -> Standing:
+async def _standing(context: RunningContext, nhs_number: str) -> Standing:
     async with context.database.transaction() as tx:
         return await standing_of(tx, context.database.secrets.pseudonym(nhs_number))
 
 
-async def _everything_written(context: Running) -> str:
+async def _everything_written(context: RunningContext) -> str:
     """Every row of the schema, as text."""
     tables = await context.database.pool.fetch(TABLES)
     texts = [await context.database.pool.fetchval(f"SELECT string_agg(t::text, ' ') FROM \"{row[0]}\" AS t") for row in tables]  # noqa: S608

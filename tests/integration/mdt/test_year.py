@@ -18,8 +18,8 @@ from services.mdt.store.meeting import meetings
 from shared.contracts.codes import Locality, ScreeningOutcome
 from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.target import At
-from tests.builders.context_app import Running
+from shared.kernel.target import Target
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY, mdt
 from tests.builders.mdt_states import POLICY, a_proposal, an_agreed_action, what_was_agreed
 
@@ -28,14 +28,14 @@ CASES, WEEKS = 233, 52
 POLICY_OF_A_YEAR = replace(POLICY, review_weeks_very_high_risk=POLICY.review_weeks)
 
 
-async def refer_and_screen(context: Running, number: int) -> None:
+async def refer_and_screen(context: RunningContext, number: int) -> None:
     async with context.database.transaction() as tx:
         for _ in range(number):
             case = await refer_case(ReferCase(PersonId(new_id()), "W07", Locality.WEST), tx=tx)
-            await screen_case(At(case.id, case.version), ScreenCase(ScreeningOutcome.ELIGIBLE), tx=tx)
+            await screen_case(Target(case.id, case.version), ScreenCase(ScreeningOutcome.ELIGIBLE), tx=tx)
 
 
-async def meet(context: Running) -> int:
+async def meet(context: RunningContext) -> int:
     """Discusses whatever is listed for the next meeting and holds it; says how many cases that were."""
     row = await context.database.pool.fetchrow("SELECT id, starts_at FROM meeting WHERE starts_at > $1 ORDER BY 2", context.clock.at)
     if row is None:
@@ -43,14 +43,14 @@ async def meet(context: Running) -> int:
     await context.let_pass(row["starts_at"] - context.clock.at)
     async with context.database.transaction() as tx:
         meeting = await meetings.load(tx, UUID(str(row["id"])))
-        await hold_meeting(At(meeting.id, meeting.version), HoldMeeting(POLICY.quorum), tx=tx)
+        await hold_meeting(Target(meeting.id, meeting.version), HoldMeeting(POLICY.quorum), tx=tx)
         listed = await listed_cases(tx, row["id"])
         for case in listed:
-            await discuss_case(At(case.id, case.version), _decided(context, case), tx=tx)
+            await discuss_case(Target(case.id, case.version), _decided(context, case), tx=tx)
     return len(listed)
 
 
-def _decided(context: Running, case: Case) -> DiscussCase:
+def _decided(context: RunningContext, case: Case) -> DiscussCase:
     due_on = POLICY.day_of(context.clock.at) + timedelta(weeks=1)
     proposal = a_proposal(f"nurse-{case.id.int % 7}", has_accepted=True)
     return what_was_agreed(actions=(an_agreed_action(due_on=due_on),), lead=proposal, is_agreed_by_person=True)

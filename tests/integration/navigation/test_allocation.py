@@ -12,10 +12,10 @@ from services.navigation.commands import BlockTask
 from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.work import Origin, of_plan
-from services.navigation.handlers.allocation import cancel_all, keep, make_once, pass_on
+from services.navigation.domain.work import WorkSource, of_plan
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, reallocate, save_task
 from services.navigation.store.navigator import candidates
-from services.navigation.store.tables import take_turn
+from services.navigation.store.tables import lock_allocation
 from services.navigation.store.task import tasks
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.navigation import (
@@ -281,20 +281,20 @@ async def test_what_a_batch_remembers_of_caseloads_is_what_is_stored(owner_url: 
         person, plan = await desk.plan(*(an_action() for _ in range(4)))
         ids = [UUID(task["id"]) for code in (NAVIGATOR, OTHER) for task in await desk.tasks(code)]
         async with desk.context.database.transaction() as tx:
-            tx.gather()
-            await take_turn(tx)
+            tx.start_batch()
+            await lock_allocation(tx)
             assert sum(each.load for each in await candidates(tx, Role.CARE_NAVIGATOR)) == 4
             blocked, passed_on, ended, _ = [await tasks.load(tx, each) for each in ids]
-            blocked = await keep(blocked, domain.acknowledge(blocked), tx=tx)
-            await keep(blocked, domain.block(blocked, BlockTask(BlockReason.WAITING_LIST), tx.now), tx=tx)
-            await pass_on(passed_on, ReassignReason.ABSENCE, tx=tx)
+            blocked = await save_task(blocked, domain.acknowledge(blocked), tx=tx)
+            await save_task(blocked, domain.block(blocked, BlockTask(BlockReason.WAITING_LIST), tx.now), tx=tx)
+            await reallocate(passed_on, ReassignReason.ABSENCE, tx=tx)
             await cancel_all([ended], CancelReason.CARE_PLAN_REVISED, tx=tx)
-            origin = Origin(PersonId(person), new_id(), TaskSource.CARE_PLAN, plan, 9)
+            origin = WorkSource(PersonId(person), new_id(), TaskSource.CARE_PLAN, plan, 9)
             for new in of_plan(origin, [an_action(), an_action(kind=TaskKind.CARE_COORDINATION)], Locality.WEST, tx.policy):
-                await make_once(new, tx=tx)
+                await create_if_absent(new, tx=tx)
 
             remembered = await candidates(tx, Role.CARE_NAVIGATOR)
-            tx.ahead("rosters").clear()
+            tx.prefetched("rosters").clear()
             assert sorted(remembered, key=_code) == sorted(await candidates(tx, Role.CARE_NAVIGATOR), key=_code)
 
 

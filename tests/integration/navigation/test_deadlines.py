@@ -202,8 +202,8 @@ async def test_a_late_timekeeper_acts_all_the_same(owner_url: str, keys: Keys) -
         await desk.plan(an_action(due_on=date(2015, 3, 5)))
 
         desk.context.clock.advance(timedelta(days=30))
-        await desk.context.timekeeper.act()
-        await desk.context.timekeeper.act()
+        await desk.context.timekeeper.process_due()
+        await desk.context.timekeeper.process_due()
 
         assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["not-acknowledged", "long-overdue"]
         assert len(await desk.context.published(TaskOverdue)) == 1

@@ -15,7 +15,7 @@ from services.navigation.store.tables import Tx
 from shared.contracts.navigation import TaskOutcome
 from shared.kernel.actor import Actor
 from shared.kernel.ids import new_id
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from shared.persistence.transaction import Cause
 from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, navigation
 
@@ -47,11 +47,11 @@ async def work(desk: Navigation) -> None:
     """What came today is acknowledged and begun; what came a week ago is done."""
     async with working(desk) as tx:
         for row in await tx.connection.fetch("SELECT id, version FROM task WHERE status = 'assigned'"):
-            await handlers.acknowledge_task(At(row["id"], row["version"]), tx=tx)
-            await handlers.begin_task(At(row["id"], row["version"] + 1), tx=tx)
+            await handlers.acknowledge_task(Target(row["id"], row["version"]), tx=tx)
+            await handlers.begin_task(Target(row["id"], row["version"] + 1), tx=tx)
         begun = "SELECT id, version FROM task WHERE status = 'begun' AND acknowledge_by < $1 ORDER BY id"
         for row in await tx.connection.fetch(begun, tx.now - TAKES + timedelta(days=1)):
-            await handlers.fulfil_task(At(row["id"], row["version"]), FulfilTask(TaskOutcome.CHECKED_WELL), tx=tx)
+            await handlers.fulfil_task(Target(row["id"], row["version"]), FulfilTask(TaskOutcome.CHECKED_WELL), tx=tx)
 
 
 async def a_month(desk: Navigation, step_downs: int) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ from services.navigation import subscriptions
 from services.navigation.domain.policy import Policy
 from shared.contracts.navigation import TaskAcknowledged, TaskAssigned, TaskCreated, TaskEscalated
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from tests.builders.context_app import arrived
 from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, an_agreed_plan, navigation
 
@@ -27,9 +27,9 @@ async def gap_free(desk: Navigation) -> bool:
     return all(row["found"] == list(range(1, len(row["found"]) + 1)) for row in rows)
 
 
-def intakes(desk: Navigation, number: int) -> list[Intake]:
+def intakes(desk: Navigation, number: int) -> list[EventProcessor]:
     """So many consumers of navigation."""
-    return [Intake(desk.context.database, subscriptions.WIRING) for _ in range(number)]
+    return [EventProcessor(desk.context.database, subscriptions.WIRING) for _ in range(number)]
 
 
 def a_record(desk: Navigation, event: Any) -> Any:
@@ -130,7 +130,9 @@ async def test_an_acknowledgement_and_its_deadline_at_once_are_told_in_one_order
         desk.navigator()
         desk.context.clock.advance(timedelta(days=1))
 
-        answer, _ = await asyncio.gather(desk.ask(task["id"], "acknowledgement", version=task["version"]), desk.context.timekeeper.act())
+        answer, _ = await asyncio.gather(
+            desk.ask(task["id"], "acknowledgement", version=task["version"]), desk.context.timekeeper.process_due()
+        )
 
         escalations = await desk.context.published(TaskEscalated)
         assert (answer.status_code, len(escalations)) in {(200, 0), (412, 1)}

@@ -249,7 +249,7 @@ async def test_what_ends_overdue_before_its_deadline_was_acted_on_tells_its_brea
 
         contacted = await care.bring(late, Status.CONTACTED)
         declined = await care.do(given_back, "decline", reason="capacity")
-        await care.context.timekeeper.act()
+        await care.context.timekeeper.process_due()
 
         assert (contacted["clock"], declined["clock"]) == ("breached", "breached")
         assert len(await care.context.published(ResponseBreached)) == 2

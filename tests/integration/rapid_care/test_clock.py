@@ -24,7 +24,7 @@ async def test_warnings_and_breach_come_once_each_at_their_times_also_after_a_re
         record = await care.context.deliver(a_routed_referral(at("14:00")), key=new_id(), subject=new_id())
         await care.context.let_pass(timedelta(hours=2, seconds=1))
         await care.context.intake.apply([record])
-        await care.context.timekeeper.act()
+        await care.context.timekeeper.process_due()
 
         assert [event.minutes_elapsed for event in await care.context.published(ResponseAtRisk)] == [60, 90, 110]
         assert len(await care.context.published(ResponseRequested)) == 1

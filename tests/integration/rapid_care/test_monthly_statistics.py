@@ -19,7 +19,7 @@ from shared.contracts.rapid_care import (
     ResponseRequested,
 )
 from shared.kernel.ids import new_id
-from shared.kernel.target import At
+from shared.kernel.target import Target
 from tests.builders.context_app import arrived
 from tests.builders.rapid_care import NURSE, RapidCare, a_routed_referral, at, rapid_care
 
@@ -38,11 +38,11 @@ async def _avoid(care: RapidCare, response_ids: list[UUID]) -> None:
     await care.roster(NURSE, "emergency-nurse-practitioner")
     async with care.context.database.transaction() as tx:
         for each in response_ids:
-            await handlers.accept_response(At(each, 1), tx=tx)
-            await handlers.assign_clinician(At(each, 2), AssignClinician(NURSE), tx=tx)
-            await handlers.record_first_contact(At(each, 3), RecordFirstContact(tx.now), tx=tx)
-            await handlers.record_assessment(At(each, 4), RecordAssessment((Need.INFECTION,), (Need.NONE,)), tx=tx)
-            await handlers.close_response(At(each, 5), CloseResponse(ResponseOutcome.ADMISSION_AVOIDED), tx=tx)
+            await handlers.accept_response(Target(each, 1), tx=tx)
+            await handlers.assign_clinician(Target(each, 2), AssignClinician(NURSE), tx=tx)
+            await handlers.record_first_contact(Target(each, 3), RecordFirstContact(tx.now), tx=tx)
+            await handlers.record_assessment(Target(each, 4), RecordAssessment((Need.INFECTION,), (Need.NONE,)), tx=tx)
+            await handlers.close_response(Target(each, 5), CloseResponse(ResponseOutcome.ADMISSION_AVOIDED), tx=tx)
 
 
 @pytest.mark.acceptance("rapid_care-5")

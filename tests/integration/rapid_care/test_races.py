@@ -14,7 +14,7 @@ from services.rapid_care import subscriptions
 from services.rapid_care.domain.response import Status
 from shared.contracts.rapid_care import ResponseAccepted, ResponseBreachCleared, ResponseBreached, ResponseContacted, ResponseRequested
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from tests.builders.context_app import arrived, repeated
 from tests.builders.rapid_care import RapidCare, a_routed_referral, at, rapid_care
 
@@ -58,7 +58,7 @@ async def test_a_contact_that_is_first_leaves_no_breach(owner_url: str, keys: Ke
 
         async with held(care, response_id):
             contacting = await queued(care, contact(care, response_id, version))
-            breaching = await queued(care, care.context.timekeeper.act())
+            breaching = await queued(care, care.context.timekeeper.process_due())
         answer, _ = await asyncio.gather(contacting, breaching)
 
         assert (answer.status_code, answer.json()["clock"]) == (200, "met")
@@ -72,7 +72,7 @@ async def test_a_breach_that_is_first_is_cleared_by_the_contact(owner_url: str, 
         version = (await care.read(response_id))["version"]
 
         async with held(care, response_id):
-            breaching = await queued(care, care.context.timekeeper.act())
+            breaching = await queued(care, care.context.timekeeper.process_due())
             contacting = await queued(care, contact(care, response_id, version))
         _, stale = await asyncio.gather(breaching, contacting)
         again = await contact(care, response_id, version + 1)
@@ -100,7 +100,7 @@ async def test_one_event_taken_in_twice_at_once_makes_one_response(owner_url: st
         database = care.context.database
         record = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets)
 
-        await asyncio.gather(*(Intake(database, subscriptions.WIRING).apply([each]) for each in repeated(record, 4)))
+        await asyncio.gather(*(EventProcessor(database, subscriptions.WIRING).apply([each]) for each in repeated(record, 4)))
 
         assert len(await care.context.published(ResponseRequested)) == 1
         assert await database.pool.fetchval("SELECT count(*) FROM response") == 1
@@ -124,6 +124,6 @@ async def test_referrals_taken_in_at_once_are_each_counted(owner_url: str, keys:
         database = care.context.database
         records = [arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets) for _ in range(6)]
 
-        await asyncio.gather(*(Intake(database, subscriptions.WIRING).apply([record]) for record in records))
+        await asyncio.gather(*(EventProcessor(database, subscriptions.WIRING).apply([record]) for record in records))
 
         assert await database.pool.fetchval("SELECT referrals FROM month") == 6

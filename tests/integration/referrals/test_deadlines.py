@@ -11,7 +11,7 @@ from shared.contracts.event import Event
 from shared.contracts.rapid_care import ResponseAccepted
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
 from shared.kernel.ids import new_id
-from tests.builders.referrals import MONDAY, SATURDAY, Desk, referrals
+from tests.builders.referrals import MONDAY, SATURDAY, ReferralsClient, referrals
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 
@@ -25,7 +25,7 @@ async def test_a_receiver_that_does_not_answer_is_escalated_once_per_deadline(ow
         assert await _overdue(desk, ReferralAcknowledgementOverdue) == []
         await desk.context.let_pass(timedelta(minutes=1))
         for _ in range(3):
-            await desk.context.timekeeper.act()
+            await desk.context.timekeeper.process_due()
 
         due_at = SATURDAY + timedelta(minutes=45)
         assert await _overdue(desk, ReferralAcknowledgementOverdue) == [("rapid-care", due_at)]
@@ -131,18 +131,18 @@ async def test_deadlines_that_passed_while_everything_was_down_fire_once_each(ow
         await desk.sent(**URGENT)
         desk.context.clock.advance(timedelta(days=30))
 
-        await desk.context.timekeeper.act()
-        await desk.context.timekeeper.act()
+        await desk.context.timekeeper.process_due()
+        await desk.context.timekeeper.process_due()
 
         assert len(await _overdue(desk, ReferralAcknowledgementOverdue)) == 1
         assert await _pending(desk) == ["triage"]
 
 
-async def _overdue(desk: Desk, kind: type[Event]) -> list[tuple[str, Any]]:
+async def _overdue(desk: ReferralsClient, kind: type[Event]) -> list[tuple[str, Any]]:
     told: list[Any] = await desk.context.published(kind)
     return [(event.service_code, getattr(event, "acknowledge_by", None) or event.outcome_by) for event in told]
 
 
-async def _pending(desk: Desk) -> list[str]:
+async def _pending(desk: ReferralsClient) -> list[str]:
     rows = await desk.context.database.pool.fetch("SELECT kind FROM timer WHERE state = 'pending'")
     return [row["kind"] for row in rows]

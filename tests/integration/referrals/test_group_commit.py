@@ -10,7 +10,7 @@ import httpx
 from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.referrals import PersonRecordRecorded, ReferralMerged, ReferralReceived
 from tests.builders.population import nhs_numbers
-from tests.builders.referrals import DALE, MONDAY, Desk, a_body, a_demographics_body, referrals
+from tests.builders.referrals import DALE, MONDAY, ReferralsClient, a_body, a_demographics_body, referrals
 
 _BAD_CHECK_DIGIT = "9990548608"
 _TRANSACTIONS = "SELECT count(DISTINCT xmin::text) FROM referral"
@@ -23,12 +23,12 @@ def _numbers(count: int) -> list[str]:
     return nhs_numbers(Random(0), count)  # noqa: S311  synthetic people
 
 
-async def _at_once(desk: Desk, count: int, **changes: Any) -> list[httpx.Response]:
+async def _at_once(desk: ReferralsClient, count: int, **changes: Any) -> list[httpx.Response]:
     numbers = _numbers(count)
     return await asyncio.gather(*(desk.send(nhs_number=number, caller=desk.gp(f"P{n:02}"), **changes) for n, number in enumerate(numbers)))
 
 
-async def _referrals(desk: Desk) -> int:
+async def _referrals(desk: ReferralsClient) -> int:
     return int(await desk.context.database.pool.fetchval("SELECT count(*) FROM referral"))
 
 
@@ -163,6 +163,6 @@ async def test_the_person_of_a_batch_can_be_asked_for_like_any_other(owner_url: 
         assert UUID(found.json()["id"]) == UUID(item["referral"]["person_id"])
 
 
-async def _batch(desk: Desk, bodies: list[dict[str, Any]]) -> httpx.Response:
+async def _batch(desk: ReferralsClient, bodies: list[dict[str, Any]]) -> httpx.Response:
     headers = desk.gp() | {"Idempotency-Key": "batch-1"}
     return await desk.context.http.post("/referrals/batch", json={"referrals": bodies}, headers=headers)

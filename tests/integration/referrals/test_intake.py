@@ -22,7 +22,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import rapid_care
-from tests.builders.referrals import DALE, MONDAY, SATURDAY, SOMEBODY_ELSE, Desk, a_demographics_body, referrals
+from tests.builders.referrals import DALE, MONDAY, SATURDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body, referrals
 
 BAD_CHECK_DIGIT = "9990548608"
 
@@ -368,5 +368,5 @@ async def test_references_never_repeat(owner_url: str, keys: Keys) -> None:
         assert len(set(answers)) == 12
 
 
-async def _merged(desk: Desk) -> str:
+async def _merged(desk: ReferralsClient) -> str:
     return str((await desk.sent(key=str(new_id())))["reference"])

@@ -20,7 +20,7 @@ from shared.contracts.mdt import (
 from shared.contracts.navigation import TaskCreated, TaskSource
 from shared.contracts.rapid_care import ResponseEnRoute
 from shared.kernel.ids import derived_id, new_id
-from tests.builders.referrals import DALE, MONDAY, SOMEBODY_ELSE, Desk, a_demographics_body, referrals
+from tests.builders.referrals import DALE, MONDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body, referrals
 
 
 async def test_a_referrer_sees_their_own_referrals_and_nobody_elses(owner_url: str, keys: Keys) -> None:
@@ -377,11 +377,11 @@ def _a_task() -> TaskCreated:
     )
 
 
-async def _of_chain(desk: Desk, referral: dict[str, Any], event: Event) -> None:
+async def _of_chain(desk: ReferralsClient, referral: dict[str, Any], event: Event) -> None:
     await desk.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
 
 
-async def _all_pages(desk: Desk, path: str, caller: dict[str, str], **query: Any) -> list[str]:
+async def _all_pages(desk: ReferralsClient, path: str, caller: dict[str, str], **query: Any) -> list[str]:
     found: list[str] = []
     cursor: str | None = None
     while True:

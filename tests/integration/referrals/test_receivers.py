@@ -32,7 +32,7 @@ from shared.contracts.rapid_care import (
 )
 from shared.contracts.referrals import ReferralAcceptanceCrossed, ReferralAccepted, ReferralClosed, ReferralReturned
 from shared.kernel.ids import new_id
-from tests.builders.referrals import MONDAY, Desk, referrals
+from tests.builders.referrals import MONDAY, ReferralsClient, referrals
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 
@@ -367,11 +367,11 @@ async def test_an_event_that_comes_twice_has_one_effect(owner_url: str, keys: Ke
         assert await desk.context.database.pool.fetchval("SELECT count(*) FROM noted") == 1
 
 
-async def _tell(desk: Desk, referral: dict[str, Any], event: Event) -> None:
+async def _tell(desk: ReferralsClient, referral: dict[str, Any], event: Event) -> None:
     await desk.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
 
 
-async def _take_back_and_route(desk: Desk, routed: dict[str, Any], route: str, service: str) -> dict[str, Any]:
+async def _take_back_and_route(desk: ReferralsClient, routed: dict[str, Any], route: str, service: str) -> dict[str, Any]:
     """Nobody answered in time."""
     await desk.context.let_pass(timedelta(minutes=46))
     await desk.done(routed["id"], "return", {"reason": "capacity"})

@@ -11,9 +11,9 @@ from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.topics import Layout, TopicDeclaration
-from tests.integration.shared.delivery_harness import Post, make_tables, opened
+from tests.integration.shared.delivery_harness import DeliveryHarness, make_tables, opened
 from tests.integration.shared.parcel_context import TOPIC
 
 TOPICS = [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)]
@@ -33,18 +33,18 @@ async def platform_url(addresses: StackAddresses, template: str, keys: Keys) -> 
 
 
 @pytest.fixture
-async def post(platform_url: str, keys: Keys) -> AsyncIterator[Post]:
+async def post(platform_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
     await _run(platform_url, *(f"DELETE FROM {table}" for table in _FILLED))  # noqa: S608  the names above
     async with opened(platform_url, keys) as post:
         yield post
 
 
 @pytest.fixture
-async def kafka(addresses: StackAddresses) -> Kafka:
+async def kafka(addresses: StackAddresses) -> KafkaSettings:
     """The run's Kafka under a prefix of the test's own, with the topics made."""
     prefix = f"{new_id().hex}."
     await topics.create(addresses.kafka_bootstrap, TOPICS, Layout(prefix=prefix, partitions=3))
-    return Kafka(addresses.kafka_bootstrap, prefix)
+    return KafkaSettings(addresses.kafka_bootstrap, prefix)
 
 
 async def _run(url: str, *statements: str) -> None:

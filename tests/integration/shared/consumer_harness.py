@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.envelope import Record
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import SESSION_SECONDS, Consumer
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.shutdown import end
-from tests.integration.shared.delivery_harness import Post
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.shutdown import cancel_and_wait
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import TOPIC
 from tests.timeouts import LONGEST_WAIT
@@ -19,10 +19,10 @@ from tests.timeouts import LONGEST_WAIT
 GROUP = "navigation"
 
 
-class Noting(Intake):
+class RecordingProcessor(EventProcessor):
     """Remembers which batches it was given; refuses them while `broken` says with what, and applies them only while its gate is open."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: DeliveryHarness) -> None:
         super().__init__(post.receiver.database, RECEIVING)
         self.batches: list[list[Record]] = []
         self.broken: Exception | None = None
@@ -31,7 +31,7 @@ class Noting(Intake):
         self.gate.set()
 
     async def may_go_on(self) -> bool:
-        return not self.stopped and await super().may_go_on()
+        return not self.stopped and await super().may_consume()
 
     async def apply(self, records: Sequence[Record]) -> None:
         self.batches.append(list(records))
@@ -41,7 +41,7 @@ class Noting(Intake):
         await super().apply(records)
 
 
-class Opened(Consumer):
+class InspectableConsumer(Consumer):
     """Shows the application that it builds."""
 
     def _build(self) -> Any:
@@ -50,33 +50,33 @@ class Opened(Consumer):
 
 
 @dataclass
-class Consuming:
-    intake: Noting
-    consumer: Opened = field(init=False)
+class ConsumerStack:
+    intake: RecordingProcessor
+    consumer: InspectableConsumer = field(init=False)
     task: asyncio.Task[None] = field(init=False)
 
 
 @asynccontextmanager
 async def consuming(
-    post: Post, kafka: Kafka, broken: Exception | None = None, session: float = SESSION_SECONDS, *, stopped: bool = False
-) -> AsyncIterator[Consuming]:
-    running = Consuming(Noting(post))
+    post: DeliveryHarness, kafka: KafkaSettings, broken: Exception | None = None, session: float = SESSION_SECONDS, *, stopped: bool = False
+) -> AsyncIterator[ConsumerStack]:
+    running = ConsumerStack(RecordingProcessor(post))
     running.intake.broken, running.intake.stopped = broken, stopped
-    running.consumer = Opened(running.intake, GROUP, [TOPIC], kafka, session=session)
+    running.consumer = InspectableConsumer(running.intake, GROUP, [TOPIC], kafka, session=session)
     running.task = asyncio.create_task(running.consumer.run())
     try:
         yield running
     finally:
-        await end(running.task)
+        await cancel_and_wait(running.task)
 
 
-async def until_applied(post: Post, count: int) -> None:
+async def until_applied(post: DeliveryHarness, count: int) -> None:
     async with asyncio.timeout(LONGEST_WAIT):
         while await post.count("navigation.effect") < count:
             await asyncio.sleep(0.02)
 
 
-class Altered(Opened):
+class ModifiedConsumer(InspectableConsumer):
     """Its faust is altered before it begins."""
 
     def _build(self) -> Any:
@@ -100,6 +100,6 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def send_to_all(post: Post, count: int) -> None:
+async def send_to_all(post: DeliveryHarness, count: int) -> None:
     for _ in range(count):
         await post.send()

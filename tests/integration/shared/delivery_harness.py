@@ -19,8 +19,8 @@ from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record, to_headers
 from shared.kernel.ids import new_id
 from shared.messaging.outbound.outbox_publisher import envelope_of
-from shared.messaging.subscriptions import Wiring
-from tests.builders.context_app import Running, running
+from shared.messaging.subscriptions import Subscriptions
+from tests.builders.context_app import RunningContext, run_context
 from tests.builders.faulty_database import FaultyDatabase
 from tests.integration.shared import effect_context, parcel_context, parcel_routes
 from tests.integration.shared.parcel_context import Behaviour, Parcel
@@ -30,11 +30,11 @@ NOW = datetime(2015, 3, 16, 9, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Post(FaultyDatabase):
+class DeliveryHarness(FaultyDatabase):
     """`owner` is a connection that may look at everything."""
 
-    sender: Running
-    receiver: Running
+    sender: RunningContext
+    receiver: RunningContext
     owner: "asyncpg.Connection[asyncpg.Record]"
     owner_url: str
     behaviour: Behaviour
@@ -76,7 +76,7 @@ class Post(FaultyDatabase):
 
 
 @asynccontextmanager
-async def opened(owner_url: str, keys: Keys) -> AsyncIterator[Post]:
+async def opened(owner_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
     owner = await asyncpg.connect(owner_url)
     behaviour = Behaviour()
     try:
@@ -84,14 +84,14 @@ async def opened(owner_url: str, keys: Keys) -> AsyncIterator[Post]:
             _end(owner_url, keys, parcel_context.SENDING, parcel_routes.router, behaviour) as sender,
             _end(owner_url, keys, effect_context.RECEIVING, APIRouter(prefix="/effects"), behaviour) as receiver,
         ):
-            yield Post(sender, receiver, owner, owner_url, behaviour)
+            yield DeliveryHarness(sender, receiver, owner, owner_url, behaviour)
     finally:
         await owner.close()
 
 
 @asynccontextmanager
-async def _end(owner_url: str, keys: Keys, wiring: Wiring, router: APIRouter, behaviour: Behaviour) -> AsyncIterator[Running]:
-    async with running(owner_url=owner_url, keys=keys, wiring=wiring, router=router, policy=behaviour, now=NOW) as context:
+async def _end(owner_url: str, keys: Keys, wiring: Subscriptions, router: APIRouter, behaviour: Behaviour) -> AsyncIterator[RunningContext]:
+    async with run_context(owner_url=owner_url, keys=keys, wiring=wiring, router=router, policy=behaviour, now=NOW) as context:
         yield context
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.contracts.envelope import Envelope
 from shared.contracts.rapid_care import ResponseAccepted, ResponseRequested
 from shared.kernel.errors import RuleBroken
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.schema import INSTANT, REAL_TIME, metadata
 from shared.persistence.statements import Statement
 from tests.integration.shared.parcel_context import Tx
@@ -49,4 +49,6 @@ async def _keep(envelope: Envelope, tx: Tx) -> None:
     await tx.execute(_KEEP, event_id=envelope.id, subject=subject, sequence=envelope.sequence, person_id=person_id)
 
 
-RECEIVING = Wiring(context="navigation", on_event={ResponseRequested: (on_requested,), ResponseAccepted: (on_accepted,)}, on_timer={})
+RECEIVING = Subscriptions(
+    context="navigation", on_event={ResponseRequested: (on_requested,), ResponseAccepted: (on_accepted,)}, on_deadline={}
+)

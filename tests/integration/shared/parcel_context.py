@@ -17,11 +17,11 @@ from shared.contracts.rapid_care import ResponseAccepted, ResponseAtRisk, Respon
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import new_id
-from shared.kernel.state_table import Transitions, require, transition
-from shared.kernel.target import At
-from shared.messaging.subscriptions import Wiring
-from shared.persistence.deadlines import Timer
-from shared.persistence.repository import Aggregates
+from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.target import Target
+from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.deadlines import DueDeadline
+from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT, metadata
 from shared.persistence.transaction import Transaction
 
@@ -83,7 +83,7 @@ TABLE = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     schema="rapid_care",
 )
-parcels = Aggregates(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.person_id, not_found=ParcelNotFound)
+parcels = Repository(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.person_id, not_found=ParcelNotFound)
 
 
 def a_parcel(
@@ -109,16 +109,16 @@ async def send(tx: Transaction[Any], parcel: Parcel) -> Parcel:
     return await parcels.save(tx, Decision(parcel, [requested(parcel, tx.now)], [Deadline(RING, parcel.due_at)]))
 
 
-async def accept(at: At, *, tx: Transaction[Any]) -> Parcel:
+async def accept(at: Target, *, tx: Transaction[Any]) -> Parcel:
     parcel = await parcels.load(tx, at.id, if_version=at.version)
-    require(parcel.status, AcceptParcel, PARCEL)
+    require_transition(parcel.status, AcceptParcel, PARCEL)
     accepted = ResponseAccepted(referral_id=parcel.correlation_id, accepted_at=tx.now, due_at=parcel.due_at)
     return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[RING]))
 
 
-async def on_ring(timer: Timer, *, tx: Tx) -> None:
+async def on_ring(timer: DueDeadline, *, tx: Tx) -> None:
     parcel = await parcels.load(tx, timer.subject)
-    require(parcel.status, RING, PARCEL)
+    require_transition(parcel.status, RING, PARCEL)
     if parcel.condition in tx.policy.failing:
         raise ArithmeticError
     await parcels.save(tx, Decision(parcel, [ResponseAtRisk(minutes_elapsed=120, due_at=parcel.due_at)]))
@@ -128,4 +128,4 @@ async def on_rung(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
     """A worker listens to something, so the sender hears itself."""
 
 
-SENDING = Wiring(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_timer={RING: on_ring})
+SENDING = Subscriptions(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_deadline={RING: on_ring})

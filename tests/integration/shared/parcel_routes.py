@@ -9,29 +9,29 @@ from fastapi import Response as HttpResponse
 from shared.contracts.codes import Condition
 from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, VersionConflict
-from shared.kernel.target import At
-from shared.web.dependencies import IdempotencyKey, IfMatch, Unit, requires
+from shared.kernel.target import Target
+from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, require_scopes
 from shared.web.problems import problems
-from shared.web.responses import Body, VersionedView, answer, created
+from shared.web.responses import RequestModel, VersionedResponse, created, json_response
 from tests.integration.shared.parcel_context import ParcelNotFound, Status, a_parcel, accept, parcels, send
 
 router = APIRouter(prefix="/parcels", tags=["parcels"])
 
-Sender = Annotated[Actor, requires("parcels:send")]
+Sender = Annotated[Actor, require_scopes("parcels:send")]
 
 
-class NewParcel(Body):
+class NewParcel(RequestModel):
     person_id: UUID
     condition: Condition
 
 
-class ParcelView(VersionedView):
+class ParcelView(VersionedResponse):
     id: UUID
     status: Status
 
 
 @router.post("", status_code=201, response_model=ParcelView, responses=problems())
-async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyKey, unit: Unit) -> HttpResponse:
+async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
     async with unit.transaction(caller, once) as tx:
         parcel = await send(tx, a_parcel(tx.now, person_id=body.person_id, condition=body.condition))
         return created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")
@@ -39,8 +39,8 @@ async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyKey, uni
 
 @router.get("/{parcel_id:uuid}", response_model=ParcelView, responses=problems(ParcelNotFound))
 async def read_parcel(parcel_id: UUID, caller: Sender, unit: Unit) -> HttpResponse:
-    async with unit.viewing(caller, parcel_id) as tx:
-        return answer(ParcelView.model_validate(await parcels.load(tx, parcel_id)))
+    async with unit.audited_read(caller, parcel_id) as tx:
+        return json_response(ParcelView.model_validate(await parcels.load(tx, parcel_id)))
 
 
 @router.post(
@@ -51,5 +51,5 @@ async def read_parcel(parcel_id: UUID, caller: Sender, unit: Unit) -> HttpRespon
 )
 async def accept_parcel(parcel_id: UUID, caller: Sender, version: IfMatch, unit: Unit) -> HttpResponse:
     async with unit.transaction(caller) as tx:
-        parcel = await accept(At(parcel_id, version), tx=tx)
-    return answer(ParcelView.model_validate(parcel))
+        parcel = await accept(Target(parcel_id, version), tx=tx)
+    return json_response(ParcelView.model_validate(parcel))

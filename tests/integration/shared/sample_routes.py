@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
-from tests.builders.context_app import Running
+from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY as MONDAY_OF_THE_MEETING
 from tests.builders.mdt import Patient, mdt
 from tests.builders.navigation import NAVIGATOR, mr_dales_record, navigation
@@ -19,10 +19,10 @@ STRANGER = "W12"
 
 
 @dataclass(frozen=True)
-class Door:
+class SampleRoute:
     """`version` is what a command is based on; `ended` is an address where it is not possible any more, at the version there."""
 
-    context: Running
+    context: RunningContext
     path: str
     body: Mapping[str, Any]
     scope: str
@@ -34,22 +34,22 @@ class Door:
     unknown: str | None = None
 
 
-Opening = Callable[[str, Keys], AbstractAsyncContextManager[Door]]
+Opening = Callable[[str, Keys], AbstractAsyncContextManager[SampleRoute]]
 
 
 @asynccontextmanager
-async def refer(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def refer(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with referrals(owner_url, keys, MONDAY) as desk:
         other = a_body(reason="falls")
-        yield Door(desk.context, "/referrals", a_body(), "referrals:refer", "gp-W07", "W07", other)
+        yield SampleRoute(desk.context, "/referrals", a_body(), "referrals:refer", "gp-W07", "W07", other)
 
 
 @asynccontextmanager
-async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with referrals(owner_url, keys, MONDAY) as desk:
         open_, gone = await desk.sent(), await desk.sent(reason="falls")
         ended = await desk.done(gone["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
-        yield Door(
+        yield SampleRoute(
             desk.context,
             f"/referrals/{open_['id']}/cancellation",
             {"reason": "sent-in-error"},
@@ -63,11 +63,11 @@ async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
         waiting, gone = await team.routed(), await team.routed()
         ended = await team.do(gone, "decline", reason="ineligible")
-        yield Door(
+        yield SampleRoute(
             team.context,
             f"/rapid-care/responses/{waiting}/decline",
             {"reason": "ineligible"},
@@ -81,18 +81,18 @@ async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with mdt(owner_url, keys) as context:
         found = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
-        yield Door(context, "/mdt/cases", found, "mdt:coordinate", "coordinator-1", "CLCH", {**found, "is_urgent": True})
+        yield SampleRoute(context, "/mdt/cases", found, "mdt:coordinate", "coordinator-1", "CLCH", {**found, "is_urgent": True})
 
 
 @asynccontextmanager
-async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with mdt(owner_url, keys, MONDAY_OF_THE_MEETING) as context:
         waiting, screened = await Patient.referred(context), await Patient.listed(context)
         case, gone = await waiting.case(), await screened.case()
-        yield Door(
+        yield SampleRoute(
             context,
             f"/mdt/cases/{case['id']}/screening",
             {"outcome": "eligible"},
@@ -106,18 +106,18 @@ async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def expect_home_check(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def expect_home_check(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
         person_id, _ = await desk.plan()
         await desk.tell(mr_dales_record(), person=person_id, subject=person_id)
         discharged, other = {"discharged_on": "2015-03-02"}, {"discharged_on": "2015-03-03"}
         path = f"/navigation/people/{person_id}/home-checks"
-        yield Door(desk.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
+        yield SampleRoute(desk.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
 
 
 @asynccontextmanager
-async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
+async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
         await desk.plan()
@@ -126,7 +126,7 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[Door]:
         await desk.bring(gone["id"], "acknowledgement", "beginning")
         await desk.ask(gone["id"], "fulfilment", outcome="arranged")
         mine, gone = await desk.read(f"tasks/{mine['id']}"), await desk.read(f"tasks/{gone['id']}")
-        yield Door(
+        yield SampleRoute(
             desk.context,
             f"/navigation/tasks/{mine['id']}/block",
             {"reason": "waiting-list"},

@@ -12,7 +12,7 @@ from joserfc.jwk import RSAKey
 from infra.dev_stack.dev_secrets import Keys, make
 from shared.clock import wall_clock
 from shared.kernel.ids import new_id
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 
 SENT = {"person_id": "0193a1f0-0000-7000-8000-000000000001", "condition": "copd"}
 SECRET = "Mr Dale fell in his kitchen"
@@ -59,7 +59,7 @@ CASES = {
 }
 
 
-async def refused(post: Post, bad: Bad) -> Any:
+async def refused(post: DeliveryHarness, bad: Bad) -> Any:
     sent, accepted = await post.send(), await post.send()
     await post.accept(accepted.id, 1)
     await post.post(SENT, **{"Idempotency-Key": "used"})
@@ -74,14 +74,14 @@ async def refused(post: Post, bad: Bad) -> Any:
     return answer
 
 
-async def contents(post: Post) -> list[Any]:
+async def contents(post: DeliveryHarness) -> list[Any]:
     """Everything that the context holds."""
     tables = ("parcel", "event", "outbox", "timer", "audit", "idempotency", "inbox", "parked")
     return [await post.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  the names above
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_bad_input_is_refused_and_changes_nothing(post: Post, name: str) -> None:
+async def test_bad_input_is_refused_and_changes_nothing(post: DeliveryHarness, name: str) -> None:
     bad = CASES[name]
 
     answer = await refused(post, bad)
@@ -96,7 +96,7 @@ async def test_bad_input_is_refused_and_changes_nothing(post: Post, name: str) -
     assert "9990548609" not in answer.text
 
 
-async def test_an_expired_token_is_refused(post: Post) -> None:
+async def test_an_expired_token_is_refused(post: DeliveryHarness) -> None:
     old = post.sender.token("parcels:send")["Authorization"]
 
     with time_machine.travel(wall_clock() + timedelta(days=1), tick=True):
@@ -106,7 +106,7 @@ async def test_an_expired_token_is_refused(post: Post) -> None:
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_value_that_the_database_cannot_hold_is_the_callers_mistake(post: Post) -> None:
+async def test_a_value_that_the_database_cannot_hold_is_the_callers_mistake(post: DeliveryHarness) -> None:
     token = post.sender.token("parcels:send", role="clinician\0")
 
     answer = await refused(post, Bad(422, "validation-failed", headers=dict(token)))
@@ -115,7 +115,7 @@ async def test_a_value_that_the_database_cannot_hold_is_the_callers_mistake(post
 
 
 @pytest.mark.parametrize("claim", [{"iss": "somebody"}, {"aud": "somebody"}, {"sub": None}, {"org": None}, {"exp": None}])
-async def test_a_token_for_another_purpose_is_refused(post: Post, keys: Keys, claim: dict[str, Any]) -> None:
+async def test_a_token_for_another_purpose_is_refused(post: DeliveryHarness, keys: Keys, claim: dict[str, Any]) -> None:
     token = a_token(keys, claim)
 
     answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
@@ -123,7 +123,7 @@ async def test_a_token_for_another_purpose_is_refused(post: Post, keys: Keys, cl
     assert (answer.status_code, answer.json()["code"]) == (401, "token-invalid")
 
 
-async def test_a_token_signed_by_somebody_else_is_refused(post: Post) -> None:
+async def test_a_token_signed_by_somebody_else_is_refused(post: DeliveryHarness) -> None:
     token = make().token("clinician-1", "CLCH", "clinician", ["parcels:send"])
 
     answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))

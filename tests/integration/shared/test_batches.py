@@ -33,13 +33,13 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReturnReason, Route
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import Intake
-from shared.messaging.subscriptions import Wiring
+from shared.messaging.event_processor import EventProcessor
+from shared.messaging.subscriptions import Subscriptions
 from tests.builders import mdt as meeting
 from tests.builders import navigation as task
 from tests.builders import rapid_care as response
 from tests.builders import referrals as referral
-from tests.builders.context_app import Running, arrived
+from tests.builders.context_app import RunningContext, arrived
 from tests.builders.population import nhs_numbers
 
 NOON = response.at("12:00")
@@ -89,7 +89,7 @@ ANSWERS: list[Callable[[UUID], list[Event]]] = [
 Lives = list[tuple[UUID, list[Record]]]
 
 
-def _of(context: Running, person: UUID, subject: UUID, events: Sequence[Event], correlation: UUID | None = None) -> list[Record]:
+def _of(context: RunningContext, person: UUID, subject: UUID, events: Sequence[Event], correlation: UUID | None = None) -> list[Record]:
     secrets = context.database.secrets
     return [
         arrived(event, key=person, subject=subject, secrets=secrets, correlation=correlation, sequence=number)
@@ -97,14 +97,14 @@ def _of(context: Running, person: UUID, subject: UUID, events: Sequence[Event], 
     ]
 
 
-async def _lives(context: Running, lives: Sequence[Sequence[Event]]) -> Lives:
+async def _lives(context: RunningContext, lives: Sequence[Sequence[Event]]) -> Lives:
     """No two share a person or a subject; between two records of a person's comes the rest."""
     people = [new_id() for _ in lives]
     told = [[response.mr_dale(), *events, response.mr_dale(given_name="Another")] for events in lives]
     return [(person, _of(context, person, new_id(), events)) for person, events in zip(people, told, strict=True)]
 
 
-async def _left(context: Running, person: UUID, table: str) -> list[tuple[Any, ...]]:
+async def _left(context: RunningContext, person: UUID, table: str) -> list[tuple[Any, ...]]:
     """What the life has left, without ids: events, the aggregates, deadlines to come, audit, the copy."""
     pool = context.database.pool
     events = await pool.fetch("SELECT type, sequence FROM event WHERE key = $1 ORDER BY seq", person)
@@ -126,7 +126,7 @@ _COPIES = {
 }
 
 
-async def _compare(context: Running, wiring: Wiring, table: str, first: int, make: Callable[[], Awaitable[Lives]]) -> None:
+async def _compare(context: RunningContext, wiring: Subscriptions, table: str, first: int, make: Callable[[], Awaitable[Lives]]) -> None:
     """Each life one by one, and the same lives mixed: the `first` records of each as a batch, and what follows as another."""
     intake = Whole(context.database, wiring)
     alone, together = await make(), await make()
@@ -147,7 +147,7 @@ def _padded(records: list[Record]) -> list[Record | None]:
     return [*records, *[None] * (_LONGEST - len(records))]
 
 
-class Whole(Intake):
+class Whole(EventProcessor):
     """A batch that has to be done in parts after all would prove nothing."""
 
     async def _by_halves(self, records: Sequence[Record]) -> None:
@@ -206,7 +206,7 @@ async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: s
 
 async def test_what_a_batch_has_put_off_is_there_for_whoever_reads_it(owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk, desk.context.database.transaction() as tx:
-        tx.gather()
+        tx.start_batch()
         month = Capacity(new_id(), NOON.date())
         warned = CapacityWarned(month=month.month, referrals=181, level=CapacityLevel.WARNING)
         saved = await capacities.save(tx, Decision(month, [warned]))

@@ -26,12 +26,12 @@ from shared.clock import wall_clock
 from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.outbound.relay import AnotherCluster, Pace
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.outbound.relay import ClusterChanged, RelaySettings
 from shared.messaging.topics import Layout
 from tests.integration.shared.conftest import TOPICS
-from tests.integration.shared.consumer_harness import GROUP, Consuming, consuming, until_applied
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.consumer_harness import GROUP, ConsumerStack, consuming, until_applied
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
 from tests.integration.shared.test_worker import all_delivered, until
 from tests.timeouts import LONGEST_WAIT
@@ -63,7 +63,7 @@ async def make_topics(broker: LocalKafka) -> None:
 
 
 @asynccontextmanager
-async def working(post: Post, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
+async def working(post: DeliveryHarness, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
     """A worker for each end, started anew whenever it ends."""
     post.sender.clock.at = wall_clock()
     await make_topics(broker)
@@ -74,7 +74,7 @@ async def working(post: Post, broker: LocalKafka, keys: Keys, folder: Path, *end
 
 
 async def test_while_the_broker_is_down_every_request_is_answered_and_everything_is_delivered_afterwards(
-    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
 ) -> None:
     async with working(post, broker, keys, tmp_path, "sender", "receiver"):
         await post.post()
@@ -97,7 +97,7 @@ async def test_while_the_broker_is_down_every_request_is_answered_and_everything
 
 
 async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_twice(
-    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
 ) -> None:
     async with working(post, broker, keys, tmp_path, "sender", "receiver") as supervisor:
         for _ in range(30):
@@ -117,7 +117,7 @@ async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_t
 
 
 async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
-    post: Post, broker: LocalKafka, keys: Keys, tmp_path: Path
+    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
 ) -> None:
     async with working(post, broker, keys, tmp_path, "sender"):
         for _ in range(20):
@@ -134,11 +134,11 @@ async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
 
 @pytest.mark.parametrize("ends_in", ["absence", "the new topic"])
 async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_nothing(
-    ends_in: str, post: Post, broker: LocalKafka
+    ends_in: str, post: DeliveryHarness, broker: LocalKafka
 ) -> None:
     """A broker may come back under its own name without a topic: the consumer's last batch ends before or after the topic is made anew."""
     post.sender.clock.at = wall_clock()
-    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
     async with consuming(post, kafka, session=6.0) as living:
         async with relaying(post, kafka):
@@ -162,17 +162,19 @@ async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_n
         async with relaying(post, kafka) as relay:
             for _ in range(10):
                 await post.send(person)
-            with pytest.raises(AnotherCluster):
+            with pytest.raises(ClusterChanged):
                 await relay
         async with relaying(post, kafka):
             await until_applied(post, 41)
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_before_what_it_had(post: Post, broker: LocalKafka) -> None:
+async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_before_what_it_had(
+    post: DeliveryHarness, broker: LocalKafka
+) -> None:
     """A client that tries until it succeeds would put it first into the new topic: a later event before earlier ones."""
     post.sender.clock.at = wall_clock()
-    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
     async with relaying(post, kafka) as relay:
         sent = [await post.send(person) for _ in range(3)]
@@ -182,31 +184,31 @@ async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_befor
         await asyncio.sleep(1)
         await broker.wipe()
         await _make(kafka)
-        with pytest.raises(AnotherCluster):
+        with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
     assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
 
 
 async def test_a_broker_that_was_wiped_while_nothing_was_sent_is_asked_who_it_is_before_the_next_event(
-    post: Post, broker: LocalKafka
+    post: DeliveryHarness, broker: LocalKafka
 ) -> None:
     post.sender.clock.at = wall_clock()
-    kafka, person = Kafka(broker.bootstrap, f"{new_id().hex}."), new_id()
+    kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
-    async with relaying(post, kafka, Pace(look_at_cluster=LONGEST_WAIT)) as relay:
+    async with relaying(post, kafka, RelaySettings(cluster_check_interval=LONGEST_WAIT)) as relay:
         sent = [await post.send(person) for _ in range(3)]
         await until_sent(post)
         await broker.wipe()
         await _make(kafka)
         sent.append(await post.send(person))
-        with pytest.raises(AnotherCluster):
+        with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
     assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
 
 
-async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_order(post: Post, broker: LocalKafka) -> None:
+async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_order(post: DeliveryHarness, broker: LocalKafka) -> None:
     """Told once: its client raises while it closes, and whoever waits for the thread of it would wait for a minute."""
-    kafka = Kafka(broker.bootstrap, f"{new_id().hex}.")
+    kafka = KafkaSettings(broker.bootstrap, f"{new_id().hex}.")
     await _make(kafka)
     async with consuming(post, kafka) as running:
         async with relaying(post, kafka):
@@ -222,7 +224,7 @@ async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_o
             await broker.start()
 
 
-async def _heard_after(post: Post, kafka: Kafka) -> list[UUID]:
+async def _heard_after(post: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
     """What the topic says for the first time of each parcel, in its order, once a relay that began anew has sent everything."""
     async with relaying(post, kafka):
         await until_sent(post)
@@ -238,11 +240,11 @@ async def forget_topics(broker: LocalKafka) -> None:
     await broker.start()
 
 
-async def _make(kafka: Kafka) -> None:
+async def _make(kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, TOPICS, Layout(prefix=kafka.prefix, partitions=1))
 
 
-async def _place(kafka: Kafka) -> int:
+async def _place(kafka: KafkaSettings) -> int:
     """What the group of the consumer has told Kafka of its only partition."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
@@ -256,13 +258,13 @@ async def _place(kafka: Kafka) -> int:
         await admin.close()
 
 
-async def _is_begun(consuming: Consuming, count: int) -> bool:
+async def _is_begun(consuming: ConsumerStack, count: int) -> bool:
     return sum(map(len, consuming.intake.batches)) >= count
 
 
-async def _knows_two_clusters(post: Post) -> bool:
+async def _knows_two_clusters(post: DeliveryHarness) -> bool:
     return await post.count("rapid_care.relay_state") == 2
 
 
-async def _sent(post: Post) -> bool:
+async def _sent(post: DeliveryHarness) -> bool:
     return not await post.count("rapid_care.outbox")

@@ -16,21 +16,21 @@ from infra.dev_stack.local.ports import HOST
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import Intake
+from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import BATCH, Consumer, ConsumerStopped
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.shutdown import end
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.shutdown import cancel_and_wait
 from shared.persistence import parked
 from shared.telemetry import metrics
-from tests.integration.shared.consumer_harness import GROUP, Noting, consuming, send_to_all, until, until_applied
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.consumer_harness import GROUP, RecordingProcessor, consuming, send_to_all, until, until_applied
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import TOPIC
 from tests.integration.shared.test_relay import relaying, until_sent
 from tests.timeouts import LONGEST_WAIT
 
 
-async def test_what_is_sent_over_http_takes_effect_in_the_other_context(post: Post, kafka: Kafka) -> None:
+async def test_what_is_sent_over_http_takes_effect_in_the_other_context(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with relaying(post, kafka), consuming(post, kafka):
         parcel = (await post.post()).json()
         await post.accept(parcel["id"], 1)
@@ -40,7 +40,7 @@ async def test_what_is_sent_over_http_takes_effect_in_the_other_context(post: Po
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_a_backlog_is_applied_in_batches_and_in_the_order_of_each_person(post: Post, kafka: Kafka) -> None:
+async def test_a_backlog_is_applied_in_batches_and_in_the_order_of_each_person(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     people = [new_id() for _ in range(10)]
     sent = [await post.send(people[number % 10]) for number in range(250)]
     async with relaying(post, kafka), consuming(post, kafka) as running:
@@ -55,7 +55,9 @@ async def test_a_backlog_is_applied_in_batches_and_in_the_order_of_each_person(p
         ]
 
 
-async def test_a_consumer_ends_when_it_is_told_to_and_the_next_goes_on_where_it_stopped(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_ends_when_it_is_told_to_and_the_next_goes_on_where_it_stopped(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     threads = set(threading.enumerate())
     async with relaying(post, kafka), consuming(post, kafka) as first:
         await post.send()
@@ -72,7 +74,9 @@ async def test_a_consumer_ends_when_it_is_told_to_and_the_next_goes_on_where_it_
     assert [len(batch) for batch in second.intake.batches] == [1]
 
 
-async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_acknowledged(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_acknowledged(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     for _ in range(3):
         await post.send()
     async with relaying(post, kafka):
@@ -88,7 +92,7 @@ async def test_a_consumer_that_cannot_apply_stops_with_the_cause_and_nothing_is_
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_what_comes_behind_a_batch_that_was_not_applied_is_not_acknowledged(post: Post, kafka: Kafka) -> None:
+async def test_what_comes_behind_a_batch_that_was_not_applied_is_not_acknowledged(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with relaying(post, kafka):
         async with consuming(post, kafka) as first:
             first.intake.gate.clear()
@@ -104,10 +108,10 @@ async def test_what_comes_behind_a_batch_that_was_not_applied_is_not_acknowledge
     assert await post.events_without_their_one_effect() == []
 
 
-class _Deliberate(Noting):
+class _Deliberate(RecordingProcessor):
     """Takes a tenth of a second for a batch; remembers when each began and ended."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: DeliveryHarness) -> None:
         super().__init__(post)
         self.times: list[tuple[float, float]] = []
 
@@ -118,7 +122,7 @@ class _Deliberate(Noting):
         self.times.append((began, monotonic()))
 
 
-async def test_a_consumer_rests_after_its_work_though_more_has_come(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_rests_after_its_work_though_more_has_come(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     deliberate = _Deliberate(post)
     consumer = Consumer(deliberate, GROUP, [TOPIC], kafka)
     task = asyncio.create_task(consumer.run())
@@ -128,13 +132,13 @@ async def test_a_consumer_rests_after_its_work_though_more_has_come(post: Post, 
                 await post.send()
                 await asyncio.sleep(0.02)
     finally:
-        await end(task)
+        await cancel_and_wait(task)
 
     rests = [following - ended for (_, ended), (following, _) in pairwise(deliberate.times)]
     assert min(rests) > 0.04
 
 
-async def test_what_kafka_holds_no_longer_is_not_missed(post: Post, kafka: Kafka) -> None:
+async def test_what_kafka_holds_no_longer_is_not_missed(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Retention takes the beginning of a partition; a consumer that never read it goes on with what is there."""
     person = new_id()
     for _ in range(5):
@@ -147,7 +151,7 @@ async def test_what_kafka_holds_no_longer_is_not_missed(post: Post, kafka: Kafka
             assert not running.task.done()
 
 
-async def _take_away(kafka: Kafka, before: int) -> None:
+async def _take_away(kafka: KafkaSettings, before: int) -> None:
     """The records of every partition that has any, up to an offset."""
     client = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
@@ -161,7 +165,7 @@ async def _take_away(kafka: Kafka, before: int) -> None:
         await admin.close()
 
 
-async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: Post, kafka: Kafka) -> None:
+async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
         await producer.send_and_wait(kafka.prefix + TOPIC, b"\x00 no event", key=b"\xff")
         await producer.send_and_wait(kafka.prefix + TOPIC, None, key=b"somebody", headers=[("ce_type", None), ("x", b"\x00")])
@@ -173,11 +177,11 @@ async def test_what_is_no_event_is_parked_and_what_comes_after_it_flows(post: Po
             while await post.count("navigation.parked") < 3:
                 await asyncio.sleep(0.02)
 
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         assert {each.record.key for each in await parked.waiting(reader)} == {b"\xff", b"somebody", None}
 
 
-async def test_a_poisonous_event_does_not_stop_the_consumer(post: Post, kafka: Kafka) -> None:
+async def test_a_poisonous_event_does_not_stop_the_consumer(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     post.behaviour.failing.add(Condition.FALL)
     async with relaying(post, kafka), consuming(post, kafka) as running:
         await post.send(condition=Condition.FALL)
@@ -195,7 +199,7 @@ def lag() -> float:
     return sum(each.value for each in samples if (each.labels["context"], each.labels["topic"]) == (GROUP, TOPIC))
 
 
-async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post: Post, kafka: Kafka) -> None:
+async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     post.behaviour.failing.add(Condition.FALL)
     async with relaying(post, kafka):
         for _ in range(7):
@@ -209,16 +213,16 @@ async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_a_lag_that_cannot_be_asked_for_any_more_is_not_told(post: Post, kafka: Kafka) -> None:
+async def test_a_lag_that_cannot_be_asked_for_any_more_is_not_told(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     metrics.CONSUMER_LAG.labels("navigation", TOPIC, 0).set(3)
     assert lag() >= 3
-    nowhere = Consumer(Intake(post.receiver.database, RECEIVING), "navigation", [TOPIC], replace(kafka, bootstrap=f"{HOST}:9"))
-    watching = asyncio.create_task(nowhere._watch_lag())
+    nowhere = Consumer(EventProcessor(post.receiver.database, RECEIVING), "navigation", [TOPIC], replace(kafka, bootstrap=f"{HOST}:9"))
+    watching = asyncio.create_task(nowhere._report_lag())
     await until(lambda: not next(iter(metrics.CONSUMER_LAG.collect())).samples)
-    await end(watching)
+    await cancel_and_wait(watching)
 
 
-async def test_a_consumer_that_was_stopped_by_what_was_parked_waits_for_the_operator(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_that_was_stopped_by_what_was_parked_waits_for_the_operator(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.send()
     async with relaying(post, kafka), consuming(post, kafka, stopped=True) as running:
         await asyncio.sleep(3)
@@ -233,7 +237,7 @@ def folders() -> set[Path]:
     return set(Path().glob("*-data"))
 
 
-async def test_a_consumer_leaves_no_folder_where_it_runs(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_leaves_no_folder_where_it_runs(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     before = folders()
     async with relaying(post, kafka), consuming(post, kafka):
         await post.send()
@@ -242,9 +246,9 @@ async def test_a_consumer_leaves_no_folder_where_it_runs(post: Post, kafka: Kafk
     assert folders() == before
 
 
-async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: Post, kafka: Kafka) -> None:
-    elsewhere = Kafka(kafka.bootstrap, f"{new_id().hex}.")
-    async with consuming(post, Kafka("127.0.0.1:9")) as nowhere, consuming(post, elsewhere) as topicless:
+async def test_a_consumer_waits_for_a_broker_and_for_its_topics(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+    elsewhere = KafkaSettings(kafka.bootstrap, f"{new_id().hex}.")
+    async with consuming(post, KafkaSettings("127.0.0.1:9")) as nowhere, consuming(post, elsewhere) as topicless:
         await asyncio.sleep(1.5)
         assert not nowhere.task.done()
         assert not topicless.task.done()

@@ -9,10 +9,10 @@ from shared.contracts.envelope import decode, read_envelope
 from shared.contracts.referrals import PersonRecordRecorded, Story
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.topics import Layout, TopicDeclaration
-from shared.persistence.transaction import EventTooLarge, Subject
-from tests.integration.shared.delivery_harness import Post
+from shared.persistence.transaction import EventSubject, EventTooLarge
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
 
 TOPIC = PersonRecordRecorded.TOPIC
@@ -30,17 +30,17 @@ RECORD = PersonRecordRecorded(
 WORDS = (b"9990548609", b"Colin", b"Dale", b"Example Street", b"fallen")
 
 
-async def record(post: Post, event: PersonRecordRecorded) -> None:
+async def record(post: DeliveryHarness, event: PersonRecordRecorded) -> None:
     person = new_id()
     async with post.sender.database.transaction() as tx:
-        tx.record(Subject(person, person, new_id()), event, 1)
+        tx.record(EventSubject(person, person, new_id()), event, 1)
 
 
 def a_long_story(letters: int) -> PersonRecordRecorded:
     return RECORD.model_copy(update={"story": Story(narrative="x" * letters)})
 
 
-async def test_the_longest_story_that_is_taken_reaches_kafka(post: Post, kafka: Kafka) -> None:
+async def test_the_longest_story_that_is_taken_reaches_kafka(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
     await record(post, a_long_story(749_000))
     async with relaying(post, kafka):
@@ -49,14 +49,14 @@ async def test_the_longest_story_that_is_taken_reaches_kafka(post: Post, kafka: 
     assert len(await on_kafka(kafka, TOPIC)) == 1
 
 
-async def test_a_story_that_kafka_would_never_take_is_refused_at_the_door(post: Post) -> None:
+async def test_a_story_that_kafka_would_never_take_is_refused_at_the_door(post: DeliveryHarness) -> None:
     with pytest.raises(EventTooLarge):
         await record(post, a_long_story(751_000))
 
     assert await post.count("rapid_care.event") == 0
 
 
-async def test_a_restricted_event_is_ciphertext_in_the_log_and_on_kafka(post: Post, kafka: Kafka) -> None:
+async def test_a_restricted_event_is_ciphertext_in_the_log_and_on_kafka(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
     await record(post, RECORD)
     async with relaying(post, kafka):

@@ -14,29 +14,29 @@ from shared.contracts.envelope import Envelope, Record
 from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import Intake, Retries, TooManyParked
+from shared.messaging.event_processor import EventProcessor, RetryPolicy, TooManyParked
 from shared.persistence import parked
 from shared.persistence.database import Database
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING, on_requested
 from tests.integration.shared.parcel_context import Tx
 
 POISON = Condition.FALL
 CONTENTION = {"context": "navigation", "part": "intake"}
-IMPATIENT = Retries(attempts=2, first_pause=0.001)
+IMPATIENT = RetryPolicy(attempts=2, first_pause=0.001)
 
 
-def impatient(post: Post, **changes: int) -> Intake:
-    return Intake(post.receiver.database, RECEIVING, replace(IMPATIENT, **changes))
+def impatient(post: DeliveryHarness, **changes: int) -> EventProcessor:
+    return EventProcessor(post.receiver.database, RECEIVING, replace(IMPATIENT, **changes))
 
 
-async def waiting(post: Post) -> list[tuple[int, str]]:
+async def waiting(post: DeliveryHarness) -> list[tuple[int, str]]:
     """Offset and reason of what is parked."""
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         return [(each.record.offset, each.reason) for each in await parked.waiting(reader)]
 
 
-async def bad(post: Post, count: int, kind: str) -> list[Record]:
+async def bad(post: DeliveryHarness, count: int, kind: str) -> list[Record]:
     """Records that cannot be applied, of people of their own: because a handler fails, or because they are no events."""
     if kind == "junk":
         return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
@@ -46,7 +46,7 @@ async def bad(post: Post, count: int, kind: str) -> list[Record]:
     return (await post.records())[-count:]
 
 
-async def subjects(post: Post) -> list[UUID]:
+async def subjects(post: DeliveryHarness) -> list[UUID]:
     return [row["subject"] for row in await post.effects()]
 
 
@@ -55,7 +55,7 @@ def again(records: Sequence[Record]) -> list[Record]:
     return [replace(record, offset=record.offset + 1000) for record in records]
 
 
-async def test_an_event_that_comes_twice_at_once_has_one_effect(post: Post) -> None:
+async def test_an_event_that_comes_twice_at_once_has_one_effect(post: DeliveryHarness) -> None:
     await post.send()
     records = await post.records()
 
@@ -65,7 +65,7 @@ async def test_an_event_that_comes_twice_at_once_has_one_effect(post: Post) -> N
     assert await post.count("navigation.inbox") == 1
 
 
-async def test_an_event_that_comes_twice_in_one_batch_has_one_effect(post: Post) -> None:
+async def test_an_event_that_comes_twice_in_one_batch_has_one_effect(post: DeliveryHarness) -> None:
     await post.send()
     records = await post.records()
 
@@ -74,7 +74,7 @@ async def test_an_event_that_comes_twice_in_one_batch_has_one_effect(post: Post)
     assert len(await post.effects()) == 1
 
 
-async def test_batches_that_overlap_at_once_have_one_effect_for_each_event(post: Post) -> None:
+async def test_batches_that_overlap_at_once_have_one_effect_for_each_event(post: DeliveryHarness) -> None:
     for _ in range(20):
         await post.send()
     records = await post.records()
@@ -84,7 +84,7 @@ async def test_batches_that_overlap_at_once_have_one_effect_for_each_event(post:
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_a_rule_that_says_no_settles_the_event_without_effect_or_retry(post: Post) -> None:
+async def test_a_rule_that_says_no_settles_the_event_without_effect_or_retry(post: DeliveryHarness) -> None:
     post.behaviour.refused.add(POISON)
     await post.send(condition=POISON)
     await post.send()
@@ -98,7 +98,7 @@ async def test_a_rule_that_says_no_settles_the_event_without_effect_or_retry(pos
     assert len(await post.effects()) == 1
 
 
-async def test_a_poisonous_event_is_parked_and_nothing_of_it_remains(post: Post) -> None:
+async def test_a_poisonous_event_is_parked_and_nothing_of_it_remains(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     await post.send(condition=POISON)
 
@@ -109,7 +109,7 @@ async def test_a_poisonous_event_is_parked_and_nothing_of_it_remains(post: Post)
     assert [reason for _, reason in await waiting(post)] == ["ArithmeticError in its handler"]
 
 
-async def test_later_events_of_a_parked_key_wait_behind_it_while_other_keys_flow(post: Post) -> None:
+async def test_later_events_of_a_parked_key_wait_behind_it_while_other_keys_flow(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     person, others = new_id(), [new_id(), new_id()]
     await post.send(others[0])
@@ -126,14 +126,14 @@ async def test_later_events_of_a_parked_key_wait_behind_it_while_other_keys_flow
     assert [reason for _, reason in await waiting(post)] == ["ArithmeticError in its handler", parked.BEHIND, parked.BEHIND]
 
 
-async def test_replay_applies_what_is_parked_in_its_order_and_the_key_flows_again(post: Post) -> None:
+async def test_replay_applies_what_is_parked_in_its_order_and_the_key_flows_again(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     person = new_id()
     sent = [await post.send(person, POISON), await post.send(person), await post.send(person)]
     await impatient(post).apply(await post.records())
     post.behaviour.failing.clear()
 
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         waits = await parked.waiting(reader)
     for each in waits:
         await impatient(post).replay(each)
@@ -144,11 +144,11 @@ async def test_replay_applies_what_is_parked_in_its_order_and_the_key_flows_agai
     assert await waiting(post) == []
 
 
-async def test_a_replay_that_fails_leaves_the_event_parked(post: Post) -> None:
+async def test_a_replay_that_fails_leaves_the_event_parked(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     await post.send(condition=POISON)
     await impatient(post).apply(await post.records())
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
     with pytest.raises(ArithmeticError):
@@ -158,12 +158,12 @@ async def test_a_replay_that_fails_leaves_the_event_parked(post: Post) -> None:
     assert await post.effects() == []
 
 
-async def test_a_replay_that_a_rule_refuses_settles_the_event(post: Post) -> None:
+async def test_a_replay_that_a_rule_refuses_settles_the_event(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     await post.send(condition=POISON)
     await impatient(post).apply(await post.records())
     post.behaviour.refused.add(POISON)
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
     await impatient(post).replay(only)
@@ -172,11 +172,11 @@ async def test_a_replay_that_a_rule_refuses_settles_the_event(post: Post) -> Non
     assert await post.owner.fetchval("SELECT refused_code FROM navigation.inbox") == "parcel-unwanted"
 
 
-async def test_an_event_that_was_applied_meanwhile_is_replayed_without_effect(post: Post) -> None:
+async def test_an_event_that_was_applied_meanwhile_is_replayed_without_effect(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     await post.send(condition=POISON)
     await impatient(post).apply(await post.records())
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
     post.behaviour.failing.clear()
 
@@ -186,7 +186,7 @@ async def test_an_event_that_was_applied_meanwhile_is_replayed_without_effect(po
     assert len(await post.effects()) == 1
 
 
-async def test_a_parked_event_that_comes_again_is_parked_once(post: Post) -> None:
+async def test_a_parked_event_that_comes_again_is_parked_once(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     await post.send(condition=POISON)
     records = await post.records()
@@ -197,7 +197,7 @@ async def test_a_parked_event_that_comes_again_is_parked_once(post: Post) -> Non
     assert len(await waiting(post)) == 1
 
 
-async def test_another_event_at_the_offset_of_a_parked_one_is_kept_too(post: Post) -> None:
+async def test_another_event_at_the_offset_of_a_parked_one_is_kept_too(post: DeliveryHarness) -> None:
     """After a wiped broker the same offset holds another event of the same person."""
     post.behaviour.failing.add(POISON)
     person = new_id()
@@ -219,18 +219,18 @@ async def test_another_event_at_the_offset_of_a_parked_one_is_kept_too(post: Pos
         Record("rapid-care.response", 0, 7, b"\xff\x00", b"\x00\xff", (("ce_\x00", b"\x00\xff"),)),
     ],
 )
-async def test_a_record_that_is_no_event_is_parked_whole(post: Post, stranger: Record) -> None:
+async def test_a_record_that_is_no_event_is_parked_whole(post: DeliveryHarness, stranger: Record) -> None:
     await post.send()
 
     await impatient(post).apply([stranger, *await post.records()])
 
     assert len(await post.effects()) == 1
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
     assert only.record == stranger
 
 
-async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_reads(post: Post) -> None:
+async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_reads(post: DeliveryHarness) -> None:
     await post.send()
     (record,) = await post.records()
     others = tuple((name, b"referrals.referral.received.v1" if name == "ce_type" else b"\xff") for name, _ in record.headers)
@@ -238,10 +238,10 @@ async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_
     there = post.receiver.database
     unopened = Database(asyncpg.create_pool(post.owner_url), clock=there.clock, policy=there.policy, secrets=there.secrets)
 
-    await Intake(unopened, RECEIVING).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
+    await EventProcessor(unopened, RECEIVING).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
 
     with pytest.raises(asyncpg.InterfaceError):  # which asking the database would have raised
-        await Intake(unopened, RECEIVING).apply([record])
+        await EventProcessor(unopened, RECEIVING).apply([record])
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_
     ],
 )
 async def test_an_envelope_that_this_version_cannot_read_is_parked_with_the_reason(
-    post: Post, header: str, value: bytes, reason: str
+    post: DeliveryHarness, header: str, value: bytes, reason: str
 ) -> None:
     await post.send()
     (record,) = await post.records()
@@ -265,7 +265,7 @@ async def test_an_envelope_that_this_version_cannot_read_is_parked_with_the_reas
     assert await waiting(post) == [(record.offset, reason)]
 
 
-async def test_an_event_without_a_value_is_parked(post: Post) -> None:
+async def test_an_event_without_a_value_is_parked(post: DeliveryHarness) -> None:
     await post.send()
     (record,) = await post.records()
 
@@ -274,7 +274,7 @@ async def test_an_event_without_a_value_is_parked(post: Post) -> None:
     assert await waiting(post) == [(record.offset, "the record has no value")]
 
 
-async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: Post) -> None:
+async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: DeliveryHarness) -> None:
     await post.send()
     (record,) = await post.records()
 
@@ -286,7 +286,7 @@ async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: P
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them(post: Post, kind: str) -> None:
+async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them(post: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
         await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
 
@@ -294,33 +294,33 @@ async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_has_looked(post: Post, kind: str) -> None:
+async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_has_looked(post: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
         await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
     anew = impatient(post, most_parked_in_a_row=3)
-    assert not await anew.may_go_on()
+    assert not await anew.may_consume()
 
     async with post.receiver.database.transaction() as tx:
         await parked.acknowledge(tx)
 
-    assert await anew.may_go_on()
+    assert await anew.may_consume()
     assert len(await waiting(post)) == 3
 
 
-async def test_a_replay_that_succeeds_lets_the_intake_go_on(post: Post) -> None:
+async def test_a_replay_that_succeeds_lets_the_intake_go_on(post: DeliveryHarness) -> None:
     with pytest.raises(TooManyParked):
         await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, "poison"))
     post.behaviour.failing.clear()
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         first, *_ = await parked.waiting(reader)
 
     await impatient(post).replay(first)
 
-    assert await impatient(post, most_parked_in_a_row=3).may_go_on()
+    assert await impatient(post, most_parked_in_a_row=3).may_consume()
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_a_record_that_can_be_settled_ends_the_row(post: Post, kind: str) -> None:
+async def test_a_record_that_can_be_settled_ends_the_row(post: DeliveryHarness, kind: str) -> None:
     intake = impatient(post, most_parked_in_a_row=3)
     for _ in range(3):
         await intake.apply(await bad(post, 2, kind))
@@ -330,7 +330,7 @@ async def test_a_record_that_can_be_settled_ends_the_row(post: Post, kind: str) 
     assert len(await waiting(post)) == 6
 
 
-async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: Post) -> None:
+async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: DeliveryHarness) -> None:
     post.behaviour.failing.add(POISON)
     person = new_id()
     await post.send(person, POISON)
@@ -342,7 +342,7 @@ async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: Po
     assert len(await waiting(post)) == 6
 
 
-async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post: Post) -> None:
+async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post: DeliveryHarness) -> None:
     person = new_id()
     await post.send(person)
     (applied,) = await post.records()
@@ -357,7 +357,9 @@ async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post
 
 
 @pytest.mark.parametrize(("losses", "remains"), [(2, []), (99, ["VersionConflict in its handler"])])
-async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_end(post: Post, losses: int, remains: list[str]) -> None:
+async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_end(
+    post: DeliveryHarness, losses: int, remains: list[str]
+) -> None:
     await post.send()
     tries: list[UUID] = []
 
@@ -368,20 +370,20 @@ async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_en
         await on_requested(event, envelope, tx=tx)
 
     wiring = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
-    await Intake(post.receiver.database, wiring, replace(IMPATIENT, attempts=3)).apply(await post.records())
+    await EventProcessor(post.receiver.database, wiring, replace(IMPATIENT, attempts=3)).apply(await post.records())
 
     assert [reason for _, reason in await waiting(post)] == remains
     assert len(await post.effects()) == (0 if remains else 1)
 
 
-async def test_a_replay_that_loses_a_race_leaves_the_event_parked(post: Post) -> None:
+async def test_a_replay_that_loses_a_race_leaves_the_event_parked(post: DeliveryHarness) -> None:
     async def loses(_: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
         raise VersionConflict(envelope.subject, 1, tx.now.year)
 
-    losing = Intake(post.receiver.database, replace(RECEIVING, on_event={ResponseRequested: (loses,)}), IMPATIENT)
+    losing = EventProcessor(post.receiver.database, replace(RECEIVING, on_event={ResponseRequested: (loses,)}), IMPATIENT)
     await post.send()
     await losing.apply(await post.records())
-    async with post.receiver.database.reading() as reader:
+    async with post.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
     with pytest.raises(VersionConflict):
@@ -392,7 +394,7 @@ async def test_a_replay_that_loses_a_race_leaves_the_event_parked(post: Post) ->
     assert len(await post.effects()) == 1
 
 
-async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(post: Post) -> None:
+async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(post: DeliveryHarness) -> None:
     for _ in range(3):
         await post.send()
 
@@ -406,13 +408,13 @@ async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(
 
 
 def test_pauses_grow_to_a_limit() -> None:
-    pauses = [Retries().pause(attempt) for attempt in range(1, 2000)]
+    pauses = [RetryPolicy().pause(attempt) for attempt in range(1, 2000)]
 
     assert pauses == sorted(pauses)
-    assert max(pauses) == Retries().longest_pause
+    assert max(pauses) == RetryPolicy().longest_pause
 
 
-async def test_trouble_of_the_machinery_is_raised_and_nothing_is_settled(post: Post) -> None:
+async def test_trouble_of_the_machinery_is_raised_and_nothing_is_settled(post: DeliveryHarness) -> None:
     await post.send()
     records = await post.records()
     await post.receiver.database.pool.close()

@@ -8,29 +8,29 @@ import pytest
 from infra.deploy.topics import declarations
 from infra.dev_stack.local.fallback_broker import FallbackBroker
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.topics import Layout
 from tests.integration.shared.consumer_harness import consuming, until_applied
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
 from tests.integration.shared.test_relay import relaying
 
 
 @pytest.fixture
-async def in_memory(tmp_path: Path) -> AsyncIterator[Kafka]:
+async def in_memory(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
     broker = FallbackBroker(tmp_path)
     await broker.start()
-    yield Kafka(broker.bootstrap)
+    yield KafkaSettings(broker.bootstrap)
     await broker.stop()
 
 
-async def test_every_declared_topic_appears(in_memory: Kafka) -> None:
+async def test_every_declared_topic_appears(in_memory: KafkaSettings) -> None:
     declared = [declaration.name for declaration in declarations()]
 
     assert await topics.create(in_memory.bootstrap, declarations(), Layout()) == declared
 
 
-async def test_an_event_takes_effect_through_the_broker_in_memory(post: Post, in_memory: Kafka) -> None:
+async def test_an_event_takes_effect_through_the_broker_in_memory(post: DeliveryHarness, in_memory: KafkaSettings) -> None:
     await topics.create(in_memory.bootstrap, declarations(), Layout())
     async with relaying(post, in_memory), consuming(post, in_memory):
         for _ in range(10):
@@ -40,7 +40,7 @@ async def test_an_event_takes_effect_through_the_broker_in_memory(post: Post, in
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_topics_that_exist_are_left_alone(kafka: Kafka) -> None:
+async def test_topics_that_exist_are_left_alone(kafka: KafkaSettings) -> None:
     layout = Layout(prefix=kafka.prefix, partitions=1)
 
     made = await topics.create(kafka.bootstrap, declarations(), layout)

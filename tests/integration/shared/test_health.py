@@ -10,7 +10,7 @@ import pytest
 
 from infra.dev_stack.local.ports import HOST, free_ports
 from shared.messaging.health import Health
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 
 
 @dataclass
@@ -29,7 +29,7 @@ def parts() -> dict[str, Part]:
 
 
 @pytest.fixture
-async def http(post: Post, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
+async def http(post: DeliveryHarness, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
     port = free_ports(1)[0]
     server = await Health(post.sender.database, "rapid_care", parts).serve(HOST, port)
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
@@ -55,7 +55,7 @@ async def test_a_worker_is_not_ready_while_a_part_is_not(http: httpx.AsyncClient
 
 
 async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_tells_its_counters(
-    post: Post, http: httpx.AsyncClient
+    post: DeliveryHarness, http: httpx.AsyncClient
 ) -> None:
     await post.sender.database.pool.close()
 
@@ -66,7 +66,7 @@ async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_te
     assert "care_events_relayed_total" in (await http.get("/metrics")).text
 
 
-async def test_metrics_tell_what_lies_in_the_database(post: Post, http: httpx.AsyncClient) -> None:
+async def test_metrics_tell_what_lies_in_the_database(post: DeliveryHarness, http: httpx.AsyncClient) -> None:
     for _ in range(3):
         await post.send()
 

@@ -12,9 +12,9 @@ from infra.operations.event_log import resend, resend_log, trim_logs
 from shared.contracts.codes import PlaceOfCare
 from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
-from shared.messaging.kafka_settings import Kafka
-from shared.persistence.retention import LEAST_LOG
-from tests.integration.shared.delivery_harness import NOW, Post
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.persistence.retention import MIN_LOG_RETENTION
+from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import Parcel, parcels, requested
 from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
 from tests.timeouts import LONGEST_WAIT
@@ -23,7 +23,7 @@ OLD = "rapid_care.event_2014_03"
 YEARS = timedelta(days=8 * 365)
 
 
-async def recorded_in_2014(post: Post, *subjects: UUID) -> None:
+async def recorded_in_2014(post: DeliveryHarness, *subjects: UUID) -> None:
     """As if the log had begun then."""
     await post.owner.execute(f"""
         DROP TABLE IF EXISTS {OLD};
@@ -35,7 +35,7 @@ async def recorded_in_2014(post: Post, *subjects: UUID) -> None:
     await post.owner.execute(age, subjects)
 
 
-async def write_words(post: Post, parcel: Parcel) -> None:
+async def write_words(post: DeliveryHarness, parcel: Parcel) -> None:
     """An event of the parcel's own topic and one on a restricted side topic."""
     words = CarePlanRecorded(
         care_plan_id=parcel.id, plan_version=1, preferred_place_of_care=PlaceOfCare.HOME, what_matters="the garden", crisis=None
@@ -53,12 +53,12 @@ async def until_waiting(watching: "asyncpg.Connection[asyncpg.Record]", many: in
             await asyncio.sleep(0.01)
 
 
-async def numbers(post: Post, parcel: Parcel) -> list[tuple[str, int]]:
+async def numbers(post: DeliveryHarness, parcel: Parcel) -> list[tuple[str, int]]:
     rows = await post.owner.fetch("SELECT topic, sequence FROM rapid_care.event WHERE subject = $1 ORDER BY seq", parcel.id)
     return [(row["topic"], row["sequence"]) for row in rows]
 
 
-async def test_a_month_with_something_unsent_stays_and_goes_when_it_was_sent(post: Post, kafka: Kafka) -> None:
+async def test_a_month_with_something_unsent_stays_and_goes_when_it_was_sent(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     old, young = await post.send(), await post.send()
     await recorded_in_2014(post, old.id)
 
@@ -76,7 +76,7 @@ async def test_a_month_with_something_unsent_stays_and_goes_when_it_was_sent(pos
     assert await post.owner.fetchval("SELECT before::text FROM rapid_care.trimmed") == "2014-04-01"
 
 
-async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: Post) -> None:
+async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: DeliveryHarness) -> None:
     """Such a writer locks the outbox before the log; here it does so while the month's removal waits for the log."""
     await recorded_in_2014(post, (await post.send()).id)
     await post.send()  # prepares it anew, since the log has got a month
@@ -95,20 +95,20 @@ async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: Pos
     assert await post.count("rapid_care.outbox JOIN rapid_care.event USING (seq)") == 1
 
 
-async def test_no_month_goes_that_a_new_cluster_would_be_sent(post: Post) -> None:
+async def test_no_month_goes_that_a_new_cluster_would_be_sent(post: DeliveryHarness) -> None:
     with pytest.raises(StackError, match="15 days at least"):
-        await trim_logs(post.owner, LEAST_LOG - timedelta(days=1))
+        await trim_logs(post.owner, MIN_LOG_RETENTION - timedelta(days=1))
 
 
-async def test_this_month_stays_however_short_the_log_is_kept(post: Post) -> None:
+async def test_this_month_stays_however_short_the_log_is_kept(post: DeliveryHarness) -> None:
     await post.send()
     await post.owner.execute("DELETE FROM rapid_care.outbox")
 
-    assert (await trim_logs(post.owner, LEAST_LOG)).removed == []
+    assert (await trim_logs(post.owner, MIN_LOG_RETENTION)).removed == []
     assert await post.count("rapid_care.event") == 1
 
 
-async def test_numbers_go_on_where_they_were_after_their_month_is_gone(post: Post) -> None:
+async def test_numbers_go_on_where_they_were_after_their_month_is_gone(post: DeliveryHarness) -> None:
     """An aggregate's own are in its row; those of a side topic are in the newest event, which is kept."""
     parcel = await post.send()
     await write_words(post, parcel)
@@ -124,7 +124,7 @@ async def test_numbers_go_on_where_they_were_after_their_month_is_gone(post: Pos
     assert await numbers(post, parcel) == [("mdt.care-plan-record", 2), ("rapid-care.response", 4), ("mdt.care-plan-record", 3)]
 
 
-async def test_a_new_cluster_is_sent_what_is_left(post: Post, kafka: Kafka) -> None:
+async def test_a_new_cluster_is_sent_what_is_left(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     old, young = await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -141,7 +141,7 @@ async def test_a_new_cluster_is_sent_what_is_left(post: Post, kafka: Kafka) -> N
     assert (keys.count(str(old.person_id).encode()), keys.count(str(young.person_id).encode())) == (1, 2)
 
 
-async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: Post, kafka: Kafka) -> None:
+async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     old, young = await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -156,7 +156,7 @@ async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: Post, k
     assert (keys.count(str(old.person_id).encode()), keys.count(str(young.person_id).encode())) == (1, 2)
 
 
-async def test_no_more_is_sent_again_than_these_workers_remember(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_is_sent_again_than_these_workers_remember(post: DeliveryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", post.owner_url)
     monkeypatch.setenv("CARE_KEEP_APPLIED", "P20D")
     await post.send()

@@ -13,10 +13,18 @@ from aiokafka.errors import InconsistentGroupProtocolError
 
 from shared.kernel.ids import new_id
 from shared.messaging.inbound.consumer import BATCH, ConsumerStopped
-from shared.messaging.inbound.gap_detector import RecordPassedOver
-from shared.messaging.kafka_settings import Kafka
-from tests.integration.shared.consumer_harness import GROUP, Altered, Noting, consuming, send_to_all, until, until_applied
-from tests.integration.shared.delivery_harness import Post
+from shared.messaging.inbound.gap_detector import OffsetGap
+from shared.messaging.kafka_settings import KafkaSettings
+from tests.integration.shared.consumer_harness import (
+    GROUP,
+    ModifiedConsumer,
+    RecordingProcessor,
+    consuming,
+    send_to_all,
+    until,
+    until_applied,
+)
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
 from tests.integration.shared.test_relay import relaying, until_sent
 from tests.timeouts import LONGEST_WAIT
@@ -24,23 +32,23 @@ from tests.timeouts import LONGEST_WAIT
 _SESSION = 6.0  # the shortest that a broker allows
 
 
-class Uninformed(Altered):
+class StaleMember(ModifiedConsumer):
     """Kafka never tells it where to begin."""
 
     def _alter(self, consumer: Any) -> None:
         consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
 
 
-async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Faust would wait, and then read nothing any more without a word."""
-    uninformed = Uninformed(Noting(post), GROUP, [TOPIC], kafka, session=6.0)
+    uninformed = StaleMember(RecordingProcessor(post), GROUP, [TOPIC], kafka, session=6.0)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, TimeoutError)
 
 
-class Forgetful(Altered):
+class ExpelledMember(ModifiedConsumer):
     """The second record of a partition is dropped once on its way, as faust may when partitions are given out anew."""
 
     def _alter(self, consumer: Any) -> None:
@@ -57,16 +65,16 @@ class Forgetful(Altered):
         consumer._getmany = forgetting
 
 
-async def test_a_record_that_faust_passes_over_is_not_lost(post: Post, kafka: Kafka) -> None:
+async def test_a_record_that_faust_passes_over_is_not_lost(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     person = new_id()
     for _ in range(5):
         await post.send(person)
     async with relaying(post, kafka):
         await until_sent(post)
-        forgetful = Forgetful(Noting(post), GROUP, [TOPIC], kafka)
+        forgetful = ExpelledMember(RecordingProcessor(post), GROUP, [TOPIC], kafka)
         with pytest.raises(ConsumerStopped) as stopped:
             await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
-        assert isinstance(stopped.value.__cause__, RecordPassedOver)
+        assert isinstance(stopped.value.__cause__, OffsetGap)
 
         async with consuming(post, kafka):
             await until_applied(post, 5)
@@ -74,7 +82,7 @@ async def test_a_record_that_faust_passes_over_is_not_lost(post: Post, kafka: Ka
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: Post, kafka: Kafka) -> None:
+async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with relaying(post, kafka), consuming(post, kafka, session=_SESSION) as first:
         await send_to_all(post, 30)
         await until_applied(post, 30)
@@ -92,7 +100,7 @@ async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post:
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_what_was_read_before_the_partitions_were_given_out_anew_is_left(post: Post, kafka: Kafka) -> None:
+async def test_what_was_read_before_the_partitions_were_given_out_anew_is_left(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     """It is sent again from the last acknowledged place, to whoever has the partition then."""
     person = new_id()
     for _ in range(3 * BATCH):
@@ -113,7 +121,7 @@ async def test_what_was_read_before_the_partitions_were_given_out_anew_is_left(p
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_a_consumer_that_its_group_does_not_take_ends_and_says_why(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_that_its_group_does_not_take_ends_and_says_why(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Kafka's client would tell it to whoever waits for records, and to nobody else; here nobody waits yet."""
     stranger = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap, group_id=kafka.prefix + GROUP)
     async with stranger, consuming(post, kafka) as running:
@@ -123,7 +131,7 @@ async def test_a_consumer_that_its_group_does_not_take_ends_and_says_why(post: P
     assert isinstance(stopped.value.__cause__, InconsistentGroupProtocolError)
 
 
-class Cancelled(Altered):
+class Cancelled(ModifiedConsumer):
     """Its first look is cancelled by nobody who stops it."""
 
     def _alter(self, consumer: Any) -> None:
@@ -136,15 +144,15 @@ class Cancelled(Altered):
         consumer._getmany = cancelled
 
 
-async def test_a_reading_that_is_cancelled_out_of_nowhere_ends_the_consumer(post: Post, kafka: Kafka) -> None:
-    cancelled = Cancelled(Noting(post), GROUP, [TOPIC], kafka)
+async def test_a_reading_that_is_cancelled_out_of_nowhere_ends_the_consumer(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+    cancelled = Cancelled(RecordingProcessor(post), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(cancelled.run(), LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, asyncio.CancelledError)
 
 
-class Interrupted(Altered):
+class Interrupted(ModifiedConsumer):
     """Told to end while partitions are given out to it; notes the threads that close the client of faust's thread."""
 
     closing: list[threading.Thread]
@@ -169,9 +177,11 @@ class Interrupted(Altered):
         consumer.on_partitions_assigned = late
 
 
-async def test_a_consumer_that_ends_while_partitions_are_given_out_closes_its_client_where_it_lives(post: Post, kafka: Kafka) -> None:
+async def test_a_consumer_that_ends_while_partitions_are_given_out_closes_its_client_where_it_lives(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     """Faust would close it from outside its thread, which then at times waits for a connection's end that nobody tells it."""
-    interrupted = Interrupted(Noting(post), GROUP, [TOPIC], kafka)
+    interrupted = Interrupted(RecordingProcessor(post), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped):
         await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
     await asyncio.wait_for(interrupted.ending, LONGEST_WAIT)

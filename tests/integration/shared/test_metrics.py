@@ -9,25 +9,25 @@ from fastapi import APIRouter, FastAPI
 
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import read_envelope
-from shared.web.middleware import Timed
-from tests.integration.shared.delivery_harness import NOW, Post
+from shared.web.middleware import TimeoutMiddleware
+from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import PATIENCE
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-async def gauges(post: Post) -> dict[str, float]:
+async def gauges(post: DeliveryHarness) -> dict[str, float]:
     text = (await post.sender.http.get("/parcels/metrics")).text
     lines = [line.rpartition(" ") for line in text.splitlines() if 'context="rapid_care"' in line]
     return {line[0].partition("{")[0]: float(line[2]) for line in lines}
 
 
-async def test_a_process_says_that_it_is_alive_and_ready(post: Post) -> None:
+async def test_a_process_says_that_it_is_alive_and_ready(post: DeliveryHarness) -> None:
     assert (await post.sender.http.get("/parcels/livez")).status_code == 200
     assert (await post.sender.http.get("/parcels/readyz")).status_code == 200
 
 
-async def test_readiness_goes_red_without_the_database_and_the_process_stays_alive(post: Post) -> None:
+async def test_readiness_goes_red_without_the_database_and_the_process_stays_alive(post: DeliveryHarness) -> None:
     await post.sender.database.pool.close()
 
     ready = await post.sender.http.get("/parcels/readyz")
@@ -36,7 +36,7 @@ async def test_readiness_goes_red_without_the_database_and_the_process_stays_ali
     assert (await post.sender.http.get("/parcels/livez")).status_code == 200
 
 
-async def test_a_request_without_the_database_is_refused_for_now(post: Post) -> None:
+async def test_a_request_without_the_database_is_refused_for_now(post: DeliveryHarness) -> None:
     await post.sender.database.pool.close()
 
     answer = await post.post()
@@ -44,7 +44,7 @@ async def test_a_request_without_the_database_is_refused_for_now(post: Post) -> 
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "temporarily-unavailable", "1")
 
 
-async def test_metrics_tell_what_waits_and_how_late_it_is(post: Post) -> None:
+async def test_metrics_tell_what_waits_and_how_late_it_is(post: DeliveryHarness) -> None:
     for _ in range(3):
         await post.send()
     post.sender.clock.at = NOW + PATIENCE + timedelta(minutes=5)
@@ -57,7 +57,7 @@ async def test_metrics_tell_what_waits_and_how_late_it_is(post: Post) -> None:
     assert found["care_event_log_months_ahead"] == 2
 
 
-async def test_what_is_applied_refused_and_parked_is_counted(post: Post) -> None:
+async def test_what_is_applied_refused_and_parked_is_counted(post: DeliveryHarness) -> None:
     post.behaviour.refused.add(Condition.FALL)
     await post.send(condition=Condition.FALL)
     await post.send()
@@ -68,7 +68,7 @@ async def test_what_is_applied_refused_and_parked_is_counted(post: Post) -> None
     assert 'care_events_applied_total{context="navigation",type="rapid-care.response.requested.v1"}' in text
 
 
-async def test_one_trace_leads_from_the_request_through_the_log_to_kafka(post: Post) -> None:
+async def test_one_trace_leads_from_the_request_through_the_log_to_kafka(post: DeliveryHarness) -> None:
     answer = await post.post(traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
 
     assert answer.headers["traceparent"].split("-")[1] == TRACE
@@ -78,7 +78,7 @@ async def test_one_trace_leads_from_the_request_through_the_log_to_kafka(post: P
 
 
 @pytest.mark.parametrize("sent", ["", "nonsense", f"00-{TRACE}-0000000000000000-01"])
-async def test_a_request_without_a_usable_trace_begins_one(post: Post, sent: str) -> None:
+async def test_a_request_without_a_usable_trace_begins_one(post: DeliveryHarness, sent: str) -> None:
     answer = await post.post(traceparent=sent)
 
     trace = answer.headers["traceparent"].split("-")[1]
@@ -97,7 +97,7 @@ async def test_a_request_that_takes_too_long_is_answered_and_a_stream_takes_what
 
     app = FastAPI()
     app.include_router(router)
-    app.add_middleware(Timed, unlimited=["/stream"], within=0.1)
+    app.add_middleware(TimeoutMiddleware, unlimited=["/stream"], within=0.1)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://care.test") as http:
         late, stream = await asyncio.gather(http.get("/slow"), http.get("/stream"))
 

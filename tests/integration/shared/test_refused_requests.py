@@ -15,8 +15,8 @@ import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
-from tests.builders.context_app import TABLES, Running
-from tests.integration.shared.sample_routes import COMMANDS, CREATING, NOBODY, NOT_THEIRS, STRANGER, Door, Opening
+from tests.builders.context_app import TABLES, RunningContext
+from tests.integration.shared.sample_routes import COMMANDS, CREATING, NOBODY, NOT_THEIRS, STRANGER, Opening, SampleRoute
 
 SECRET = "Mr Dale fell in his kitchen"
 
@@ -36,38 +36,38 @@ class Call:
         return replace(self, headers=self.headers | {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-Mistake = Callable[[Call, Door], Call | Awaitable[Call]]
+Mistake = Callable[[Call, SampleRoute], Call | Awaitable[Call]]
 
 
-def signed(door: Door, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
+def signed(door: SampleRoute, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
     keys, valid_for = door.context.keys, timedelta(hours=hours)
     return "Bearer " + keys.token(door.actor, organisation or door.organisation, "care-navigator", [scope or door.scope], valid_for)
 
 
-def right(door: Door) -> Call:
+def right(door: SampleRoute) -> Call:
     headers = {"Content-Type": "application/json", "Authorization": signed(door)}
     headers |= {"Idempotency-Key": str(new_id())} if door.version is None else {"If-Match": f'W/"{door.version}"'}
     return Call(door.path, json.dumps(door.body).encode(), headers)
 
 
-async def sent(door: Door, call: Call) -> httpx.Response:
+async def sent(door: SampleRoute, call: Call) -> httpx.Response:
     return await door.context.http.post(call.path, content=call.content, headers=call.headers)
 
 
-async def key_used_before(call: Call, door: Door) -> Call:
+async def key_used_before(call: Call, door: SampleRoute) -> Call:
     assert (await sent(door, call)).status_code == 201
     return replace(call, content=json.dumps(door.other_body).encode())
 
 
-def unknown_field(call: Call, door: Door) -> Call:
+def unknown_field(call: Call, door: SampleRoute) -> Call:
     return replace(call, content=json.dumps({**door.body, "remark": SECRET}).encode())
 
 
-def mistyped_nhs_number(call: Call, door: Door) -> Call:
+def mistyped_nhs_number(call: Call, door: SampleRoute) -> Call:
     return replace(call, content=json.dumps({**door.body, "nhs_number": "9990548608"}).encode())
 
 
-def where_it_ended(call: Call, door: Door) -> Call:
+def where_it_ended(call: Call, door: SampleRoute) -> Call:
     assert door.ended
     path, version = door.ended
     return replace(call, path=path).with_(If_Match=f'W/"{version}"')
@@ -130,7 +130,7 @@ async def test_every_mistake_is_refused_and_changes_nothing(owner_url: str, keys
                 await refuses(door, row)
 
 
-async def refuses(door: Door, row: Row) -> None:
+async def refuses(door: SampleRoute, row: Row) -> None:
     made = row.make(right(door), door)
     call = made if isinstance(made, Call) else await made
     before = await contents(door.context)
@@ -155,7 +155,7 @@ async def test_without_a_mistake_it_is_done(owner_url: str, keys: Keys, opening:
         assert await contents(door.context) != before
 
 
-async def contents(context: Running) -> dict[str, Any]:
+async def contents(context: RunningContext) -> dict[str, Any]:
     """Every row of every table of the context's schema."""
     pool = context.database.pool
     names = [name for (name,) in await pool.fetch(TABLES)]

@@ -20,13 +20,13 @@ from shared.contracts.envelope import Record, decode, read_envelope
 from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.ids import new_id
 from shared.messaging import topics
-from shared.messaging.kafka_settings import Kafka
-from shared.messaging.outbound.relay import AnotherCluster, Pace, Relay
-from shared.messaging.shutdown import end
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
+from shared.messaging.shutdown import cancel_and_wait
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
 from tests.integration.shared.consumer_harness import until
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
 from tests.timeouts import LONGEST_WAIT
 
@@ -34,11 +34,11 @@ _LEADER = """
 SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 _END_LEADER = f"SELECT pg_terminate_backend(pid) FROM ({_LEADER}) AS leader"  # noqa: S608  the query above
-QUICK = Pace(standby=0.05, trouble=0.05, look_at_cluster=0.1)
+QUICK = RelaySettings(standby=0.05, restart_delay=0.05, cluster_check_interval=0.1)
 
 
 @asynccontextmanager
-async def relaying(post: Post, kafka: Kafka, pace: Pace = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+async def relaying(post: DeliveryHarness, kafka: KafkaSettings, pace: RelaySettings = QUICK) -> AsyncIterator[asyncio.Task[None]]:
     relay = Relay(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=pace)
     task = asyncio.create_task(relay.run())
     try:
@@ -48,13 +48,13 @@ async def relaying(post: Post, kafka: Kafka, pace: Pace = QUICK) -> AsyncIterato
         await asyncio.wait([task])
 
 
-async def until_sent(post: Post, left: int = 0) -> None:
+async def until_sent(post: DeliveryHarness, left: int = 0) -> None:
     async with asyncio.timeout(LONGEST_WAIT):
         while await post.count("rapid_care.outbox") > left:
             await asyncio.sleep(0.01)
 
 
-async def limit(kafka: Kafka, most_bytes: int) -> None:
+async def limit(kafka: KafkaSettings, most_bytes: int) -> None:
     """Of what the broker takes as one batch."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
@@ -65,7 +65,7 @@ async def limit(kafka: Kafka, most_bytes: int) -> None:
         await admin.close()
 
 
-async def on_kafka(kafka: Kafka, topic: str = TOPIC) -> list[Record]:
+async def on_kafka(kafka: KafkaSettings, topic: str = TOPIC) -> list[Record]:
     """Everything that the topic holds, partition by partition."""
     async with AIOKafkaConsumer(kafka.prefix + topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
         ends = await consumer.end_offsets(consumer.assignment())
@@ -77,7 +77,7 @@ async def on_kafka(kafka: Kafka, topic: str = TOPIC) -> list[Record]:
         return records
 
 
-async def test_an_event_travels_as_cloudevents_with_the_person_as_its_key(post: Post, kafka: Kafka) -> None:
+async def test_an_event_travels_as_cloudevents_with_the_person_as_its_key(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     person = new_id()
     parcel = await post.send(person)
     async with relaying(post, kafka):
@@ -92,7 +92,7 @@ async def test_an_event_travels_as_cloudevents_with_the_person_as_its_key(post: 
     assert isinstance(decode(envelope, record.value, post.sender.database.secrets.key_ring), ResponseRequested)
 
 
-async def test_events_of_an_aggregate_arrive_in_their_sequence(post: Post, kafka: Kafka) -> None:
+async def test_events_of_an_aggregate_arrive_in_their_sequence(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     sent = [await post.send() for _ in range(30)]
     async with relaying(post, kafka, replace(QUICK, batch=7)):
         for parcel in sent:
@@ -105,7 +105,9 @@ async def test_events_of_an_aggregate_arrive_in_their_sequence(post: Post, kafka
     assert sequences == {str(parcel.id): [1, 2] for parcel in sent}
 
 
-async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_all_the_same(post: Post, kafka: Kafka) -> None:
+async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_all_the_same(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     """The visibility trap: a cursor over the numbers would have passed it (reliability.md §2.1)."""
     async with relaying(post, kafka):
         async with post.slow_commits("rapid_care.parcel", "NEW.condition = 'fall'"):
@@ -123,7 +125,9 @@ async def test_an_event_that_commits_after_one_that_was_numbered_later_is_sent_a
     assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(quick.id), str(late.id)}
 
 
-async def test_what_was_recorded_while_the_database_clock_stood_days_back_keeps_its_place(post: Post, kafka: Kafka) -> None:
+async def test_what_was_recorded_while_the_database_clock_stood_days_back_keeps_its_place(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     person = new_id()
     sent = [await post.send(person) for _ in range(3)]
     back = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '3 days', shelf = shelf - 3 WHERE subject = $1"
@@ -135,7 +139,9 @@ async def test_what_was_recorded_while_the_database_clock_stood_days_back_keeps_
     assert [read_envelope(record).subject for record in await on_kafka(kafka)] == [str(parcel.id) for parcel in sent]
 
 
-async def test_what_kafka_will_not_take_holds_back_its_key_and_nobody_else_and_goes_when_it_may(post: Post, kafka: Kafka) -> None:
+async def test_what_kafka_will_not_take_holds_back_its_key_and_nobody_else_and_goes_when_it_may(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     person = new_id()
     large = await post.send(person, Condition.FALL)
     await post.owner.execute("UPDATE rapid_care.event SET data = data || repeat(' ', 5000)::bytea WHERE subject = $1", large.id)
@@ -157,7 +163,7 @@ async def test_what_kafka_will_not_take_holds_back_its_key_and_nobody_else_and_g
     assert str(later.id) in {each.subject for each in found}
 
 
-async def test_an_absent_topic_holds_up_no_other_and_is_served_when_it_appears(post: Post, kafka: Kafka) -> None:
+async def test_an_absent_topic_holds_up_no_other_and_is_served_when_it_appears(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     lost, other = await post.send(), await post.send()
     await post.owner.execute("UPDATE rapid_care.event SET topic = 'rapid-care.absent' WHERE subject = $1", lost.id)
     async with relaying(post, kafka):
@@ -171,7 +177,7 @@ async def test_an_absent_topic_holds_up_no_other_and_is_served_when_it_appears(p
     assert [read_envelope(record).subject for record in await on_kafka(kafka, "rapid-care.absent")] == [str(lost.id)]
 
 
-async def test_how_long_an_event_took_is_measured(post: Post, kafka: Kafka) -> None:
+async def test_how_long_an_event_took_is_measured(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     def measured() -> float:
         return REGISTRY.get_sample_value("care_relay_delay_seconds_count", {"context": "rapid_care"}) or 0
 
@@ -184,8 +190,8 @@ async def test_how_long_an_event_took_is_measured(post: Post, kafka: Kafka) -> N
     assert measured() == before + 3
 
 
-async def test_of_two_relays_one_is_active_and_the_other_takes_over_when_it_dies(post: Post, kafka: Kafka) -> None:
-    async with relaying(post, kafka, replace(QUICK, trouble=60)):
+async def test_of_two_relays_one_is_active_and_the_other_takes_over_when_it_dies(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+    async with relaying(post, kafka, replace(QUICK, restart_delay=60)):
         await post.send()
         await until_sent(post)
         before = await post.owner.fetch(_LEADER)
@@ -204,7 +210,7 @@ async def test_of_two_relays_one_is_active_and_the_other_takes_over_when_it_dies
     assert len(await on_kafka(kafka)) == 7
 
 
-async def test_a_relay_that_loses_its_connection_leads_again(post: Post, kafka: Kafka) -> None:
+async def test_a_relay_that_loses_its_connection_leads_again(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     sent = []
     async with relaying(post, kafka):
         for _ in range(3):
@@ -217,7 +223,7 @@ async def test_a_relay_that_loses_its_connection_leads_again(post: Post, kafka: 
     assert {read_envelope(record).subject for record in await on_kafka(kafka)} == {str(parcel.id) for parcel in sent}
 
 
-async def test_a_relay_ends_when_it_is_told_to_while_it_wakes_up(post: Post, kafka: Kafka) -> None:
+async def test_a_relay_ends_when_it_is_told_to_while_it_wakes_up(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with relaying(post, kafka, replace(QUICK, idle=60, busy=60)) as relay:
         await post.send()
         await until_sent(post)
@@ -228,7 +234,7 @@ async def test_a_relay_ends_when_it_is_told_to_while_it_wakes_up(post: Post, kaf
         assert relay.cancelled()
 
 
-async def test_a_relay_ends_when_it_is_told_to_though_its_connection_is_gone(post: Post, kafka: Kafka) -> None:
+async def test_a_relay_ends_when_it_is_told_to_though_its_connection_is_gone(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     async with relaying(post, kafka, replace(QUICK, idle=60, busy=60)) as relay:
         await post.send()
         await until_sent(post)
@@ -239,7 +245,7 @@ async def test_a_relay_ends_when_it_is_told_to_though_its_connection_is_gone(pos
         assert relay.cancelled()
 
 
-async def test_a_first_cluster_is_remembered_without_sending_anything_again(post: Post, kafka: Kafka) -> None:
+async def test_a_first_cluster_is_remembered_without_sending_anything_again(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -249,13 +255,13 @@ async def test_a_first_cluster_is_remembered_without_sending_anything_again(post
     assert await post.count("rapid_care.relay_state") == 1
 
 
-async def test_on_another_cluster_the_log_is_sent_again_and_the_process_begins_anew(post: Post, kafka: Kafka) -> None:
+async def test_on_another_cluster_the_log_is_sent_again_and_the_process_begins_anew(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     sent = [await post.send() for _ in range(3)]
     async with relaying(post, kafka) as relay:
         await until_sent(post)
         await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
-        assert isinstance(relay.exception(), AnotherCluster)
+        assert isinstance(relay.exception(), ClusterChanged)
     assert await post.count("rapid_care.outbox") == 3
 
     async with relaying(post, kafka):
@@ -272,22 +278,26 @@ class Interrupted(Relay):
     async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if sent:
             await self.meanwhile()
-        await super()._forget(connection, sent)
+        await super()._delete_published(connection, sent)
 
 
-async def test_what_was_acknowledged_by_a_cluster_that_has_lost_it_since_stays_to_be_sent(post: Post, kafka: Kafka) -> None:
-    relay = Interrupted(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, look_at_cluster=60))
+async def test_what_was_acknowledged_by_a_cluster_that_has_lost_it_since_stays_to_be_sent(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
+    relay = Interrupted(
+        post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, cluster_check_interval=60)
+    )
     relay.meanwhile = partial(forget_cluster, post.owner, "rapid_care")
     await post.send()
 
-    with pytest.raises(AnotherCluster):
+    with pytest.raises(ClusterChanged):
         await asyncio.wait_for(relay.run(), LONGEST_WAIT)
 
     assert len(await on_kafka(kafka)) == 1
     assert await post.count("rapid_care.outbox") == 1
 
 
-async def test_a_clock_that_was_set_back_does_not_hide_which_cluster_was_last(post: Post, kafka: Kafka) -> None:
+async def test_a_clock_that_was_set_back_does_not_hide_which_cluster_was_last(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -295,7 +305,7 @@ async def test_a_clock_that_was_set_back_does_not_hide_which_cluster_was_last(po
     await forget_cluster(post.owner, "rapid_care")
 
     async with relaying(post, kafka) as relay:
-        with pytest.raises(AnotherCluster):
+        with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
     async with relaying(post, kafka) as relay:
         await until_sent(post)
@@ -305,7 +315,7 @@ async def test_a_clock_that_was_set_back_does_not_hide_which_cluster_was_last(po
     assert len(await on_kafka(kafka)) == 2
 
 
-async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(post: Post, kafka: Kafka) -> None:
+async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -313,14 +323,14 @@ async def test_back_on_a_cluster_known_from_before_the_log_is_sent_again_too(pos
 
     async with relaying(post, kafka) as relay:
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
-        assert isinstance(relay.exception(), AnotherCluster)
+        assert isinstance(relay.exception(), ClusterChanged)
     async with relaying(post, kafka):
         await until_sent(post)
 
     assert len(await on_kafka(kafka)) == 2
 
 
-async def test_however_much_is_sent_again_it_goes_in_portions(post: Post, kafka: Kafka) -> None:
+async def test_however_much_is_sent_again_it_goes_in_portions(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one before')")
     await post.owner.execute("""
         INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data)
@@ -333,7 +343,9 @@ async def test_however_much_is_sent_again_it_goes_in_portions(post: Post, kafka:
     assert await post.count("rapid_care.outbox") == 20_001
 
 
-async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_known_of_a_person_is(post: Post, kafka: Kafka) -> None:
+async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_known_of_a_person_is(
+    post: DeliveryHarness, kafka: KafkaSettings
+) -> None:
     old, young, record = await post.send(), await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
@@ -342,7 +354,7 @@ async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_know
     await post.owner.execute(age.format("'infinity'"), record.id)  # where restricted ones lie
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 
-    async with relaying(post, kafka, replace(QUICK, horizon=timedelta(days=1))) as relay:
+    async with relaying(post, kafka, replace(QUICK, republish_window=timedelta(days=1))) as relay:
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
     rows = await post.owner.fetch("SELECT subject FROM rapid_care.outbox JOIN rapid_care.event USING (seq)")
@@ -350,11 +362,11 @@ async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_know
 
 
 def test_whatever_kafka_still_kept_of_an_ordinary_topic_is_sent_again() -> None:
-    assert Pace().horizon >= timedelta(days=max(declaration.retention_days for declaration in declarations()))
+    assert RelaySettings().republish_window >= timedelta(days=max(declaration.retention_days for declaration in declarations()))
 
 
 @pytest.mark.parametrize("batch", [1, 500])
-async def test_a_backlog_is_sent_whole_whatever_the_batch(post: Post, kafka: Kafka, batch: int) -> None:
+async def test_a_backlog_is_sent_whole_whatever_the_batch(post: DeliveryHarness, kafka: KafkaSettings, batch: int) -> None:
     for _ in range(12):
         await post.send()
     async with relaying(post, kafka, replace(QUICK, batch=batch)):
@@ -373,12 +385,12 @@ class _Slow(Relay):
         return sent
 
 
-async def test_a_relay_rests_after_it_sent_for_as_long_as_that_took(post: Post, kafka: Kafka) -> None:
+async def test_a_relay_rests_after_it_sent_for_as_long_as_that_took(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     await post.send()
     relay = _Slow(post.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, idle=60.0))
     task = asyncio.create_task(relay.run())
     try:
-        await until(lambda: relay._rest < 60)
-        assert relay._rest >= 0.3
+        await until(lambda: relay._poll_delay < 60)
+        assert relay._poll_delay >= 0.3
     finally:
-        await end(task)
+        await cancel_and_wait(task)

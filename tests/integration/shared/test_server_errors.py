@@ -16,7 +16,7 @@ from tests.timeouts import LONGEST_WAIT
 ROOT = Path(__file__).parents[3]
 
 
-class Served:
+class FailingServer:
     """A server process of its own, started as the documents say, and all that it wrote."""
 
     def __init__(self, http: httpx.AsyncClient, child: Child, output: Path) -> None:
@@ -29,7 +29,7 @@ class Served:
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+async def served(tmp_path: Path) -> AsyncIterator[FailingServer]:
     port, output = free_ports(1)[0], tmp_path / "output"
     app = "tests.integration.shared.failing_app:create_app"
     with output.open("wb") as file:
@@ -40,11 +40,11 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         async with asyncio.timeout(LONGEST_WAIT):
             while not await _is_live(http):
                 await asyncio.sleep(0.05)
-        yield Served(http, child, output)
+        yield FailingServer(http, child, output)
     await child.stop()
 
 
-async def test_a_fault_is_answered_as_a_problem_with_its_trace(served: Served) -> None:
+async def test_a_fault_is_answered_as_a_problem_with_its_trace(served: FailingServer) -> None:
     answer = await served.http.get("/before")
 
     problem = answer.json()
@@ -54,12 +54,12 @@ async def test_a_fault_is_answered_as_a_problem_with_its_trace(served: Served) -
     assert problem["instance"] in await served.written()
 
 
-async def test_half_an_answer_is_seen_to_be_half(served: Served) -> None:
+async def test_half_an_answer_is_seen_to_be_half(served: FailingServer) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         await served.http.get("/meanwhile")
 
 
-async def test_what_a_person_told_stands_in_no_log(served: Served) -> None:
+async def test_what_a_person_told_stands_in_no_log(served: FailingServer) -> None:
     await served.http.get("/before")
     with pytest.raises(httpx.RemoteProtocolError):
         await served.http.get("/meanwhile")

@@ -10,17 +10,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.dev_stack.clock_offset import jump
+from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.ports import HOST, free_ports
 from infra.dev_stack.process_environment import environment
 from shared.clock import wall_clock
-from shared.messaging.kafka_settings import Kafka
+from shared.messaging.kafka_settings import KafkaSettings
 from tests.integration.shared.consumer_harness import consuming
-from tests.integration.shared.delivery_harness import Post
+from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import PATIENCE
 from tests.integration.shared.test_relay import on_kafka, relaying
-from tests.integration.shared.worker_processes import KILLED, Workers, end_of, working
+from tests.integration.shared.worker_processes import KILLED, WorkerProcesses, end_of, working
 from tests.timeouts import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
@@ -66,12 +66,12 @@ sys.exit(asyncio.run(stuck.run()))
 
 
 @pytest.fixture
-async def workers(post: Post, kafka: Kafka, keys: Keys, tmp_path: Path) -> AsyncIterator[Workers]:
+async def workers(post: DeliveryHarness, kafka: KafkaSettings, keys: Keys, tmp_path: Path) -> AsyncIterator[WorkerProcesses]:
     post.sender.clock.at = wall_clock()
     variables = environment(post.owner_url, kafka.bootstrap, keys, topic_prefix=kafka.prefix, allow_time_travel=True)
     async with working(variables, tmp_path / "workers.log") as workers:
         yield workers
-    await jump(post.owner, wall_clock())
+    await set_clock(post.owner, wall_clock())
 
 
 async def until(holds: Callable[[], Awaitable[object]], within: float = LONGEST_WAIT) -> None:
@@ -80,11 +80,11 @@ async def until(holds: Callable[[], Awaitable[object]], within: float = LONGEST_
             await asyncio.sleep(0.05)
 
 
-async def all_delivered(post: Post) -> bool:
+async def all_delivered(post: DeliveryHarness) -> bool:
     return not await post.count("rapid_care.outbox") and not await post.events_without_their_one_effect()
 
 
-async def send_until_it_dies(post: Post, dying: asyncio.Task[int]) -> None:
+async def send_until_it_dies(post: DeliveryHarness, dying: asyncio.Task[int]) -> None:
     while not dying.done():
         await post.send()
         await asyncio.sleep(0.02)
@@ -92,7 +92,7 @@ async def send_until_it_dies(post: Post, dying: asyncio.Task[int]) -> None:
 
 @pytest.mark.parametrize("fault", ["before-commit-on", "after-commit-on"])
 async def test_a_consumer_killed_around_its_commit_loses_nothing_and_does_nothing_twice(
-    post: Post, kafka: Kafka, workers: Workers, fault: str
+    post: DeliveryHarness, kafka: KafkaSettings, workers: WorkerProcesses, fault: str
 ) -> None:
     async with relaying(post, kafka):
         death = asyncio.create_task(end_of(await workers.start("receiver", fault, "3")))
@@ -104,7 +104,9 @@ async def test_a_consumer_killed_around_its_commit_loses_nothing_and_does_nothin
     assert await post.count("navigation.effect") == await post.count("rapid_care.event")
 
 
-async def test_a_relay_killed_after_sending_sends_again_and_nothing_is_done_twice(post: Post, kafka: Kafka, workers: Workers) -> None:
+async def test_a_relay_killed_after_sending_sends_again_and_nothing_is_done_twice(
+    post: DeliveryHarness, kafka: KafkaSettings, workers: WorkerProcesses
+) -> None:
     async with consuming(post, kafka):
         death = asyncio.create_task(end_of(await workers.start("sender", "after-send", "3")))
         await send_until_it_dies(post, death)
@@ -117,10 +119,12 @@ async def test_a_relay_killed_after_sending_sends_again_and_nothing_is_done_twic
 
 
 @pytest.mark.parametrize("fault", ["before-commit-deadline", "after-commit-deadline"])
-async def test_a_worker_killed_while_it_acts_on_deadlines_acts_on_each_once(post: Post, workers: Workers, fault: str) -> None:
+async def test_a_worker_killed_while_it_acts_on_deadlines_acts_on_each_once(
+    post: DeliveryHarness, workers: WorkerProcesses, fault: str
+) -> None:
     for _ in range(20):
         await post.send()
-    await jump(post.owner, wall_clock() + PATIENCE + timedelta(hours=1))
+    await set_clock(post.owner, wall_clock() + PATIENCE + timedelta(hours=1))
 
     assert await end_of(await workers.start("sender", fault, "1")) == KILLED
     await workers.start("sender")
@@ -130,7 +134,7 @@ async def test_a_worker_killed_while_it_acts_on_deadlines_acts_on_each_once(post
     assert await post.count("rapid_care.timer", "state = 'fired' AND late_by_ms >= 3600000") == 20
 
 
-async def test_a_second_worker_takes_over_the_relay_when_the_first_is_killed(post: Post, workers: Workers) -> None:
+async def test_a_second_worker_takes_over_the_relay_when_the_first_is_killed(post: DeliveryHarness, workers: WorkerProcesses) -> None:
     first = await workers.start("sender")
     await post.send()
     await until(lambda: _none(post, "rapid_care.outbox"))
@@ -141,9 +145,11 @@ async def test_a_second_worker_takes_over_the_relay_when_the_first_is_killed(pos
     await until(lambda: _none(post, "rapid_care.outbox"))
 
 
-async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_does_not(post: Post, workers: Workers) -> None:
+async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_does_not(
+    post: DeliveryHarness, workers: WorkerProcesses
+) -> None:
     await post.send()
-    await jump(post.owner, wall_clock() + PATIENCE + timedelta(minutes=1))
+    await set_clock(post.owner, wall_clock() + PATIENCE + timedelta(minutes=1))
 
     forbidden = await workers.start("sender", CARE_ALLOW_TIME_TRAVEL="false")
     await until(lambda: _none(post, "rapid_care.outbox"))
@@ -155,7 +161,7 @@ async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_d
     await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
 
 
-async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post: Post, workers: Workers) -> None:
+async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post: DeliveryHarness, workers: WorkerProcesses) -> None:
     port = free_ports(1)[0]
     await workers.start("sender", RAPID_CARE_METRICS_PORT=str(port))
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
@@ -179,7 +185,7 @@ async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post
     assert 'care_events_relayed_total{context="rapid_care"}' in text
 
 
-async def test_a_worker_that_is_asked_to_end_ends_well(post: Post, workers: Workers) -> None:
+async def test_a_worker_that_is_asked_to_end_ends_well(post: DeliveryHarness, workers: WorkerProcesses) -> None:
     worker = await workers.start("sender")
     await post.send()
     await until(lambda: _none(post, "rapid_care.outbox"))
@@ -212,5 +218,5 @@ async def test_a_worker_whose_part_is_cancelled_by_nobody_says_so_and_ends() -> 
     assert b"CancelledError" in output
 
 
-async def _none(post: Post, table: str, where: str = "true") -> bool:
+async def _none(post: DeliveryHarness, table: str, where: str = "true") -> bool:
     return not await post.count(table, where)

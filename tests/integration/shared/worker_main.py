@@ -18,17 +18,17 @@ from aiokafka import AIOKafkaProducer
 from shared.deployment import Deployment
 from shared.kernel.actor import SYSTEM, Actor
 from shared.messaging.outbound.relay import Relay
-from shared.messaging.subscriptions import Wiring
-from shared.messaging.worker import Watch, Worker
+from shared.messaging.subscriptions import Subscriptions
+from shared.messaging.worker import HealthEndpoint, Worker
 from shared.persistence.database import Database
-from shared.persistence.transaction import Cause, Once, Transaction
+from shared.persistence.transaction import Cause, IdempotencyKey, Transaction
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import SENDING, Behaviour
 
 WIRINGS = {"sender": SENDING, "receiver": RECEIVING}
 
 
-class Fate:
+class KillSwitch:
     """Kills the process when `point` is reached for the last of `times`."""
 
     def __init__(self, point: str = "", times: str = "1") -> None:
@@ -44,11 +44,11 @@ class Fate:
 class FatalDatabase(Database[Any]):
     """Before and after the commit of a transaction that an event or a deadline caused."""
 
-    fate: Fate
+    fate: KillSwitch
 
     @asynccontextmanager
     async def transaction(
-        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: Once | None = None
+        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: IdempotencyKey | None = None
     ) -> AsyncIterator[Transaction[Any]]:
         async with super().transaction(actor, cause, once) as tx:
             yield tx
@@ -60,7 +60,7 @@ class FatalDatabase(Database[Any]):
 class FatalRelay(Relay):
     """After the broker's acknowledgement, before the rows are forgotten."""
 
-    fate: Fate
+    fate: KillSwitch
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         await super()._send(producer, rows, sent)
@@ -68,7 +68,7 @@ class FatalRelay(Relay):
 
 
 async def main(end: str, *fault: str) -> int:
-    deployment, fate, wiring = Deployment(), Fate(*fault), WIRINGS[end]
+    deployment, fate, wiring = Deployment(), KillSwitch(*fault), WIRINGS[end]
     deployment.prepare_process()
     opened = await deployment.database(os.environ[f"{wiring.context.upper()}_DATABASE_URL"], Behaviour())
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
@@ -76,10 +76,10 @@ async def main(end: str, *fault: str) -> int:
     return await _worker(database, wiring, deployment, fate).run()
 
 
-def _worker(database: FatalDatabase, wiring: Wiring, deployment: Deployment, fate: Fate) -> Worker:
+def _worker(database: FatalDatabase, wiring: Subscriptions, deployment: Deployment, fate: KillSwitch) -> Worker:
     kafka = deployment.kafka()
     port = os.environ.get(f"{wiring.context.upper()}_METRICS_PORT")
-    worker = Worker(database, wiring, kafka, Watch(int(port) if port else None))
+    worker = Worker(database, wiring, kafka, HealthEndpoint(int(port) if port else None))
     relay = FatalRelay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix)
     relay.fate = fate
     worker._parts["relay"] = relay

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[3]
 
 
 @dataclass
-class Workers:
+class WorkerProcesses:
     """`fault` and its count as in `tests.integration.shared.worker_main`."""
 
     environment: Mapping[str, str]
@@ -33,9 +33,9 @@ class Workers:
 
 
 @asynccontextmanager
-async def working(environment: Mapping[str, str], log: Path) -> AsyncIterator[Workers]:
+async def working(environment: Mapping[str, str], log: Path) -> AsyncIterator[WorkerProcesses]:
     """Whatever still runs is stopped at the end."""
-    workers = Workers(environment, log)
+    workers = WorkerProcesses(environment, log)
     try:
         yield workers
     finally:

@@ -191,7 +191,7 @@ def test_only_actions_of_the_plan_continue() -> None:
 def test_versions_are_numbered_without_a_gap_and_the_last_agreed_one_is_in_force(answers: list[bool | None]) -> None:
     plan = a_blank_plan()
     for answer in answers:
-        version = domain.word(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)
+        version = domain.draft_version(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)
         plan = domain.offer(plan, version, is_agreed_by_person=answer, policy=POLICY).state
 
     agreed = [number for number, answer in enumerate(answers, 1) if answer]

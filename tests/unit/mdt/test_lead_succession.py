@@ -11,7 +11,7 @@ from services.mdt.commands import Candidate, LeadProposal
 from services.mdt.domain import lead as leads
 from services.mdt.domain import lead_succession
 from services.mdt.domain.lead import Lead, LeadUnchanged, Status
-from services.mdt.domain.lead_succession import Decisions, Leads, Now, Person
+from services.mdt.domain.lead_succession import Decisions, LeadContext, Leads, Person
 from shared.contracts.codes import Role
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.kernel.errors import IllegalTransition
@@ -22,8 +22,8 @@ PERSON = Person(PersonId(new_id()), new_id(), "W07")
 NAMES = st.sampled_from(["gp-W07", "nurse-1", "nurse-2", "social-worker-1"])
 
 
-def now() -> Now:
-    return Now(STARTS_AT, STARTS_AT + timedelta(days=2), lead_id=new_id(), fallback_id=new_id())
+def now() -> LeadContext:
+    return LeadContext(STARTS_AT, STARTS_AT + timedelta(days=2), lead_id=new_id(), fallback_id=new_id())
 
 
 def candidate(name: str) -> Candidate:

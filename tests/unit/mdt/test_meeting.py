@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.meeting import Due, MeetingNotBegun, QuorumMissing, Slot, Status, Taken
+from services.mdt.domain.meeting import AgendaUsage, Due, MeetingNotBegun, QuorumMissing, Slot, Status
 from services.mdt.domain.policy import Policy
 from shared.clock import LONDON
 from shared.contracts.codes import Role
@@ -117,19 +117,19 @@ def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
 @pytest.mark.parametrize(
     ("taken", "is_urgent", "at", "slot"),
     [
-        (Taken(0, 0), False, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(9, 0), False, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(10, 0), False, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(0, 0), False, CUT_OFF_AT + timedelta(seconds=1), None),
-        (Taken(9, 0), True, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(10, 2), True, CUT_OFF_AT, Slot.ORDINARY),
-        (Taken(10, 1), True, CUT_OFF_AT + timedelta(days=1), Slot.URGENT),
-        (Taken(10, 2), True, CUT_OFF_AT + timedelta(days=1), None),
-        (Taken(0, 0), True, STARTS_AT, None),
+        (AgendaUsage(0, 0), False, CUT_OFF_AT, Slot.ORDINARY),
+        (AgendaUsage(9, 0), False, CUT_OFF_AT, Slot.ORDINARY),
+        (AgendaUsage(10, 0), False, CUT_OFF_AT, Slot.ORDINARY),
+        (AgendaUsage(0, 0), False, CUT_OFF_AT + timedelta(seconds=1), None),
+        (AgendaUsage(9, 0), True, CUT_OFF_AT, Slot.ORDINARY),
+        (AgendaUsage(10, 2), True, CUT_OFF_AT, Slot.ORDINARY),
+        (AgendaUsage(10, 1), True, CUT_OFF_AT + timedelta(days=1), Slot.URGENT),
+        (AgendaUsage(10, 2), True, CUT_OFF_AT + timedelta(days=1), None),
+        (AgendaUsage(0, 0), True, STARTS_AT, None),
     ],
 )
 def test_everybody_stands_there_until_the_cut_off_and_two_urgent_ones_come_in_until_the_start(
-    *, taken: Taken, is_urgent: bool, at: datetime, slot: Slot | None
+    *, taken: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None
 ) -> None:
     assert domain.free_slot(a_meeting(), taken, is_urgent=is_urgent, now=at, policy=POLICY) is slot
 
@@ -138,7 +138,7 @@ def test_everybody_stands_there_until_the_cut_off_and_two_urgent_ones_come_in_un
 def test_a_meeting_that_is_over_has_no_places(status: Status) -> None:
     meeting = a_meeting(status=status)
 
-    assert domain.free_slot(meeting, Taken(), is_urgent=True, now=CUT_OFF_AT, policy=POLICY) is None
+    assert domain.free_slot(meeting, AgendaUsage(), is_urgent=True, now=CUT_OFF_AT, policy=POLICY) is None
 
 
 def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> None:

@@ -65,7 +65,7 @@ def _discuss(state: case.Case) -> Decision[Any]:
 
 
 def _referred_again(state: case.Case) -> Decision[Any]:
-    place = a_place() if case.takes(state, a_place(), is_urgent=False) else None
+    place = a_place() if case.should_move(state, a_place(), is_urgent=False) else None
     return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), place=place)
 
 

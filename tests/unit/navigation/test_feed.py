@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain import task as tasks
-from services.navigation.domain.feed import Change, Line, lines
+from services.navigation.domain.feed import Change, FeedEntry, entries_for
 from services.navigation.domain.task import OPEN, Status, Task
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.decision import Decision
@@ -49,15 +49,15 @@ def acts() -> st.SearchStrategy[Act]:
     )
 
 
-def lived(start: Task, steps: list[Act]) -> tuple[Task, list[Line]]:
+def lived(start: Task, steps: list[Act]) -> tuple[Task, list[FeedEntry]]:
     """The task after everything that was possible, and all that the feeds were told."""
-    task, told = start, lines(None, start)
+    task, told = start, entries_for(None, start)
     for step in steps:
         try:
             after = step(task).state
         except DomainError:
             continue
-        told += lines(task, after)
+        told += entries_for(task, after)
         task = after
     return task, told
 
@@ -88,8 +88,8 @@ def test_a_task_that_changes_hands_leaves_one_feed_and_enters_the_other(status: 
     before = a_task(status=status)
     after = tasks.reassign(before, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY).state
 
-    assert lines(before, after) == [Line(NAVIGATOR, Change.TAKEN_AWAY, after), Line(OTHER, Change.ASSIGNED, after)]
+    assert entries_for(before, after) == [FeedEntry(NAVIGATOR, Change.TAKEN_AWAY, after), FeedEntry(OTHER, Change.ASSIGNED, after)]
 
 
 def test_what_waits_for_somebody_is_in_no_feed() -> None:
-    assert lines(None, a_task(status=Status.UNASSIGNED)) == []
+    assert entries_for(None, a_task(status=Status.UNASSIGNED)) == []

@@ -9,7 +9,7 @@ from services.navigation.commands import AssignTask, BlockTask, CancelTask, Esca
 from services.navigation.domain import due_time
 from services.navigation.domain import task as tasks
 from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
-from services.navigation.domain.task import WORRIES, AlreadyTheirs, Due, Status
+from services.navigation.domain.task import PERSON_CONCERNS, AlreadyTheirs, Due, Status
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Role, TaskKind
@@ -168,7 +168,7 @@ def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, r
     assert decision.events == [TaskEscalated(kind=task.kind, reason=reason)]
 
 
-@pytest.mark.parametrize("worry", WORRIES)
+@pytest.mark.parametrize("worry", PERSON_CONCERNS)
 def test_a_worry_reaches_the_lead_and_stays_before_them_whatever_happens_to_the_task(worry: EscalationReason) -> None:
     task = a_task(status=Status.BEGUN)
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.navigation.domain import work
 from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed, expect
-from services.navigation.domain.work import Origin
+from services.navigation.domain.work import WorkSource
 from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
 from shared.contracts.mdt import Destination
 from shared.contracts.navigation import TaskSource
@@ -18,8 +18,8 @@ from tests.builders.navigation import POLICY, a_routed_referral, an_action, at, 
 PERSON = PersonId(new_id())
 
 
-def an_origin(source: TaskSource, occasion: int = 1) -> Origin:
-    return Origin(PERSON, new_id(), source, new_id(), occasion)
+def an_origin(source: TaskSource, occasion: int = 1) -> WorkSource:
+    return WorkSource(PERSON, new_id(), source, new_id(), occasion)
 
 
 @pytest.mark.acceptance("navigation-1")
@@ -80,7 +80,7 @@ def test_whoever_nobody_referred_is_led_to_any_destination_and_to_rapid_care_at_
 
 def test_a_referral_that_comes_back_is_new_work() -> None:
     first, again = an_origin(TaskSource.REFERRAL), an_origin(TaskSource.REFERRAL, occasion=7)
-    again = Origin(PERSON, first.correlation_id, first.source, first.source_id, 7)
+    again = WorkSource(PERSON, first.correlation_id, first.source, first.source_id, 7)
     routed = a_routed_referral(at("10:00"))
 
     ids = {work.of_referral(origin, routed, None, at("14:00"), POLICY).task_id for origin in (first, again, first)}

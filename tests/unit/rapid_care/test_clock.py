@@ -8,7 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.rapid_care.commands import DeclineResponse, RecordFirstContact
-from services.rapid_care.domain.clock import Clock, ask_again, clock_of, decline, judge_deadline, record_first_contact, request, warn
+from services.rapid_care.domain.clock import (
+    Clock,
+    clock_of,
+    decline,
+    judge_deadline,
+    reconfirm_acceptance,
+    record_first_contact,
+    request,
+    warn,
+)
 from services.rapid_care.domain.opening import next_opening
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import ContactBeforeReceipt, ContactInFuture, Due, Response, Status, TelephoneNotChosen
@@ -131,7 +140,7 @@ def test_a_call_stops_the_clock_only_where_triage_chose_it() -> None:
 def test_what_is_asked_for_again_is_said_to_be_accepted_again() -> None:
     accepted = a_response(status=Status.ASSIGNED)
 
-    decision = ask_again(accepted, a_routed_referral(at("14:00"), routing=2), at("14:50"))
+    decision = reconfirm_acceptance(accepted, a_routed_referral(at("14:00"), routing=2), at("14:50"))
 
     assert decision.state == replace(accepted, routing=2)
     [event] = decision.events

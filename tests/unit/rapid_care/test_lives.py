@@ -44,7 +44,7 @@ ACTS: dict[str, Act] = {
     "cancel": lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),
 }
 DEADLINES: dict[str, Act] = {
-    Due.OPENING: lambda response, _: clock.open_held(response),
+    Due.OPENING: lambda response, _: clock.open_held_response(response),
     Due.AT_RISK: clock.warn,
     Due.BREACH: clock.judge_deadline,
 }

@@ -12,7 +12,7 @@ from services.rapid_care.commands import (
     AssignClinician,
     CloseResponse,
     DeclineResponse,
-    LeaveForPerson,
+    Depart,
     RecordAssessment,
     RecordFirstContact,
     StepDownResponse,
@@ -26,7 +26,7 @@ from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, Packag
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
-from shared.kernel.state_table import Trigger, permitted
+from shared.kernel.state_table import Trigger, allowed_commands
 from tests.builders.rapid_care import a_clinician, a_response, a_routed_referral, at
 
 POLICY = Policy()
@@ -39,7 +39,7 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     AcceptResponse: (clock.accept,),
     DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
     AssignClinician: (lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),),
-    LeaveForPerson: (dispatch.leave,),
+    Depart: (dispatch.leave,),
     RecordFirstContact: (
         lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
         lambda response, now: clock.record_first_contact(response, RecordFirstContact(response.received_at), now),
@@ -51,12 +51,12 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.INAPPROPRIATE), POLICY, now),
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.ADMITTED), POLICY, now),
     ),
-    Due.OPENING: (lambda response, _: clock.open_held(response),),
+    Due.OPENING: (lambda response, _: clock.open_held_response(response),),
     Due.AT_RISK: (clock.warn,),
     Due.BREACH: (clock.judge_deadline,),
     Due.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
     Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),),
-    Occurrence.ASKED_AGAIN: (lambda response, now: clock.ask_again(response, a_routed_referral(at("14:00"), routing=2), now),),
+    Occurrence.ASKED_AGAIN: (lambda response, now: clock.reconfirm_acceptance(response, a_routed_referral(at("14:00"), routing=2), now),),
     ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
     ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralReturned.TYPE, reason="back", now=now),),
     ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralRouted.TYPE, reason="elsewhere", now=now),),
@@ -103,7 +103,7 @@ def test_the_rules_do_everything_that_the_table_says(trigger: Trigger) -> None:
 @pytest.mark.parametrize("status", Status)
 def test_a_state_is_unfinished_or_ended_and_from_the_end_no_command_leads_on(status: Status) -> None:
     assert (status in UNFINISHED) is not (status in ENDED)
-    assert bool(permitted(status, RESPONSE)) is (status in UNFINISHED)
+    assert bool(allowed_commands(status, RESPONSE)) is (status in UNFINISHED)
 
 
 def test_no_rule_moves_the_deadline_or_the_clock() -> None:
@@ -117,4 +117,6 @@ def test_no_rule_moves_the_deadline_or_the_clock() -> None:
 def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
     words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert words == set(WIRING.on_timer) | set(Occurrence) | {event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)}
+    assert words == set(WIRING.on_deadline) | set(Occurrence) | {
+        event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)
+    }

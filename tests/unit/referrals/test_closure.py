@@ -6,7 +6,7 @@ import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import closure
-from services.referrals.domain.referral import Due, Status, live_deadline, owner
+from services.referrals.domain.referral import Due, Status, current_deadline, owner
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
 from tests.builders.referrals import MONDAY, a_referral
 
@@ -18,7 +18,7 @@ def test_it_is_closed_with_an_outcome_and_nobody_owns_it_any_more(status: Status
     decision = closure.close(a_referral(status), CloseReferral(Outcome.NEED_MET), NOW)
 
     assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
-    assert (decision.state.ended_at, owner(decision.state), live_deadline(decision.state)) == (NOW, None, None)
+    assert (decision.state.ended_at, owner(decision.state), current_deadline(decision.state)) == (NOW, None, None)
     assert set(decision.cancels) == set(Due)
 
 

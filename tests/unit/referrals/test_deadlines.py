@@ -32,7 +32,7 @@ DUE = _london("2015-03-16T10:20")
     ],
 )
 def test_whoever_should_have_acted_is_named(status: Status, kind: Due, event: Event) -> None:
-    decision = deadlines.remind(a_referral(status, due_at=DUE), kind, DUE, POLICY)
+    decision = deadlines.mark_overdue(a_referral(status, due_at=DUE), kind, DUE, POLICY)
 
     assert decision.events == [event]
     assert decision.state.overdue_since == DUE
@@ -50,7 +50,7 @@ def test_whoever_should_have_acted_is_named(status: Status, kind: Due, event: Ev
 def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
     kind = Due.OUTCOME if status is Status.ACCEPTED else Due.ACKNOWLEDGEMENT
 
-    decision = deadlines.remind(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
+    decision = deadlines.mark_overdue(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
 
     assert decision.state.due_at == _london(next_due)
 
@@ -58,17 +58,19 @@ def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: 
 def test_one_that_fires_late_counts_on_from_now() -> None:
     days_later = DUE + timedelta(days=30)
 
-    decision = deadlines.remind(a_referral(Status.ROUTED, urgency=Urgency.URGENT, due_at=DUE), Due.ACKNOWLEDGEMENT, days_later, POLICY)
+    decision = deadlines.mark_overdue(
+        a_referral(Status.ROUTED, urgency=Urgency.URGENT, due_at=DUE), Due.ACKNOWLEDGEMENT, days_later, POLICY
+    )
 
     assert decision.state.due_at is not None
     assert decision.state.due_at > days_later
 
 
 def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
-    first = deadlines.remind(a_referral(Status.ROUTED, due_at=DUE), Due.ACKNOWLEDGEMENT, DUE, POLICY).state
+    first = deadlines.mark_overdue(a_referral(Status.ROUTED, due_at=DUE), Due.ACKNOWLEDGEMENT, DUE, POLICY).state
     assert first.due_at is not None
 
-    second = deadlines.remind(first, Due.ACKNOWLEDGEMENT, first.due_at, POLICY)
+    second = deadlines.mark_overdue(first, Due.ACKNOWLEDGEMENT, first.due_at, POLICY)
 
     assert second.state.overdue_since == DUE
 

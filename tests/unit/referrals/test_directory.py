@@ -12,7 +12,7 @@ from services.referrals.domain.directory import (
     ResidenceElsewhere,
     Serves,
     age_on,
-    hindrances,
+    eligibility_failures,
 )
 from shared.contracts.codes import Locality
 from shared.kernel.errors import RuleBroken
@@ -34,19 +34,19 @@ def test_health_care_goes_by_registration_and_social_care_by_residence(
 ) -> None:
     applicant = _applicant(is_practice_covered=is_practice_covered, is_resident=is_resident)
 
-    assert [type(found) for found in hindrances(a_service(serves=serves), applicant)] == expected
+    assert [type(found) for found in eligibility_failures(a_service(serves=serves), applicant)] == expected
 
 
 def test_a_locality_team_serves_its_locality() -> None:
     team = a_service("integrated-locality-team", localities=(Locality.WEST,))
 
-    assert hindrances(team, _applicant(locality=Locality.WEST)) == []
-    assert [type(found) for found in hindrances(team, _applicant(locality=Locality.LOCALITY_B))] == [LocalityNotCovered]
+    assert eligibility_failures(team, _applicant(locality=Locality.WEST)) == []
+    assert [type(found) for found in eligibility_failures(team, _applicant(locality=Locality.LOCALITY_B))] == [LocalityNotCovered]
 
 
 @pytest.mark.parametrize(("age", "expected"), [(64, [BelowMinimumAge]), (65, []), (66, [])])
 def test_rapid_care_is_for_people_of_65_and_older(age: int, expected: list[type[RuleBroken]]) -> None:
-    assert [type(found) for found in hindrances(a_service("rapid-care"), _applicant(age=age))] == expected
+    assert [type(found) for found in eligibility_failures(a_service("rapid-care"), _applicant(age=age))] == expected
 
 
 @pytest.mark.parametrize(("day", "age"), [("2015-05-01", 82), ("2015-05-02", 83), ("2015-12-31", 83), ("1932-05-02", 0)])

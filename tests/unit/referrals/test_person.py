@@ -42,17 +42,17 @@ def test_somebody_unknown_is_not_registered_without_both(absent: dict[str, None]
 def test_a_known_person_need_not_tell_anything_again() -> None:
     bare = a_request(demographics=None, story=None)
 
-    assert people.hear_again(a_person(), bare, referral_id=new_id(), locality=Locality.WEST) is None
+    assert people.update_from_referral(a_person(), bare, referral_id=new_id(), locality=Locality.WEST) is None
 
 
 def test_the_same_story_told_again_changes_nothing() -> None:
-    assert people.hear_again(a_person(), a_request(), referral_id=new_id(), locality=Locality.WEST) is None
+    assert people.update_from_referral(a_person(), a_request(), referral_id=new_id(), locality=Locality.WEST) is None
 
 
 def test_a_new_telling_stands_in_front_and_the_earlier_one_is_kept() -> None:
     referral_id, known = new_id(), a_person()
 
-    decision = people.hear_again(
+    decision = people.update_from_referral(
         known, a_request(story=Story(narrative="Found confused.")), referral_id=referral_id, locality=Locality.WEST
     )
 
@@ -68,7 +68,7 @@ def test_a_new_telling_stands_in_front_and_the_earlier_one_is_kept() -> None:
 def test_a_person_who_moved_to_another_practice_is_recorded_there() -> None:
     moved = a_request(demographics=some_demographics(practice_code="B01"), story=None)
 
-    decision = people.hear_again(a_person(), moved, referral_id=new_id(), locality=Locality.LOCALITY_B)
+    decision = people.update_from_referral(a_person(), moved, referral_id=new_id(), locality=Locality.LOCALITY_B)
 
     assert decision is not None
     assert (decision.state.practice_code, decision.state.locality) == ("B01", Locality.LOCALITY_B)
@@ -78,7 +78,7 @@ def test_what_is_left_out_stays_as_it_was_recorded() -> None:
     known = a_person(telephone="020 7946 0999", residence="ENFIELD")
     bare = a_request(demographics=some_demographics(address="Whetstone", telephone=None, residence=None), story=None)
 
-    heard = people.hear_again(known, bare, referral_id=new_id(), locality=Locality.WEST)
+    heard = people.update_from_referral(known, bare, referral_id=new_id(), locality=Locality.WEST)
     revised = people.revise(known, ReviseRecord(demographics=bare.demographics), locality=Locality.WEST)
 
     assert heard is not None
@@ -102,7 +102,7 @@ def test_a_number_that_was_not_verified_is_kept_as_it_was_typed_and_told_to_nobo
 def test_another_contact_joins_the_daughter_and_does_not_replace_her() -> None:
     warden = FamilyContact(name="The warden", relationship="warden", telephone="020 7946 0998")
 
-    contacts = people.told_again(a_story(), a_story(contacts=(warden,))).contacts
+    contacts = people.merge_stories(a_story(), a_story(contacts=(warden,))).contacts
 
     assert [contact.name for contact in contacts] == ["Louise", "The warden"]
 
@@ -111,7 +111,7 @@ def test_somebody_named_again_brings_what_is_new_of_them() -> None:
     before = a_story(contacts=(FamilyContact(name="Louise", relationship="daughter", lives_in="East Finchley"),))
     now = a_story(contacts=(FamilyContact(name="louise ", relationship="Daughter", telephone="020 7946 0997"),))
 
-    [louise] = people.told_again(before, now).contacts
+    [louise] = people.merge_stories(before, now).contacts
 
     assert (louise.telephone, louise.lives_in) == ("020 7946 0997", "East Finchley")
 
@@ -152,7 +152,7 @@ def _known(contact: FamilyContact) -> list[tuple[str, str]]:
 
 @given(STORIES, STORIES)
 def test_nothing_that_was_told_is_ever_lost(before: Story, now: Story) -> None:
-    story = people.told_again(before, now)
+    story = people.merge_stories(before, now)
 
     told = {story.narrative, *story.history, *_one_answer(story)}
     for each in (before, now):
@@ -176,31 +176,31 @@ def test_nothing_that_was_told_is_ever_lost(before: Story, now: Story) -> None:
 
 @given(STORIES, STORIES)
 def test_telling_twice_is_telling_once(before: Story, now: Story) -> None:
-    once = people.told_again(before, now)
+    once = people.merge_stories(before, now)
 
-    assert people.told_again(once, now) == once
+    assert people.merge_stories(once, now) == once
 
 
 @pytest.mark.parametrize("number", [BAD_CHECK_DIGIT, SAME_DIGIT, "12345", "letters", ""])
 @pytest.mark.acceptance("referrals-5")
 def test_a_wrong_number_is_refused_unless_urgent(number: str) -> None:
     with pytest.raises(InvalidNhsNumber) as refused:
-        people.claimed_number(a_request(nhs_number=number))
+        people.claimed_nhs_number(a_request(nhs_number=number))
 
     assert not number or number not in str(refused.value)
-    assert people.claimed_number(a_request(nhs_number=number, urgency=Urgency.URGENT)) is None
+    assert people.claimed_nhs_number(a_request(nhs_number=number, urgency=Urgency.URGENT)) is None
 
 
 @pytest.mark.acceptance("referrals-5")
 def test_a_missing_number_is_refused_unless_urgent() -> None:
     with pytest.raises(people.NhsNumberMissing):
-        people.claimed_number(a_request(nhs_number=None, urgency=Urgency.ADVICE))
+        people.claimed_nhs_number(a_request(nhs_number=None, urgency=Urgency.ADVICE))
 
-    assert people.claimed_number(a_request(nhs_number=None, urgency=Urgency.URGENT)) is None
+    assert people.claimed_nhs_number(a_request(nhs_number=None, urgency=Urgency.URGENT)) is None
 
 
 def test_a_number_is_taken_however_it_is_grouped() -> None:
-    assert people.claimed_number(a_request(nhs_number="999 054 8609")) == DALE
+    assert people.claimed_nhs_number(a_request(nhs_number="999 054 8609")) == DALE
 
 
 def test_somebody_elses_number_does_not_open_their_record() -> None:

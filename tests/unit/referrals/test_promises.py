@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.referrals.domain import Policy, deadlines, receiving
 from services.referrals.domain.receiving import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
-from services.referrals.domain.referral import OPEN, Due, Referral, live_deadline, owner, possible
+from services.referrals.domain.referral import OPEN, Due, Referral, available_transitions, current_deadline, owner
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import ReferralUrgencyRaised
 from shared.kernel.decision import Decision
@@ -48,7 +48,7 @@ class Journey:
             at, kind = due[0]
             self.now = max(self.now, at)
             self.pending.discard((kind, at))
-            self.keep(deadlines.remind(self.referral, Due(kind), self.now, POLICY))
+            self.keep(deadlines.mark_overdue(self.referral, Due(kind), self.now, POLICY))
         self.now = until
 
 
@@ -66,7 +66,7 @@ def test_whatever_happens_nobody_is_dropped_and_no_clock_is_reset(
 
     for choice, judged, hours in steps:
         journey.fire(journey.now + timedelta(hours=hours))
-        commands = [trigger for trigger in possible(journey.referral) if not isinstance(trigger, Due)]
+        commands = [trigger for trigger in available_transitions(journey.referral) if not isinstance(trigger, Due)]
         if not commands:
             break
         is_judged = journey.referral.triaged_at is not None
@@ -89,8 +89,8 @@ def _everything_is_kept(journey: Journey, first: Referral, clock: datetime) -> N
         assert owner(referral) is not None
         assert referral.due_at is not None
         [(kind, at)] = journey.pending
-        assert (kind, at) == (live_deadline(referral), referral.due_at + timedelta(microseconds=1))
+        assert (kind, at) == (current_deadline(referral), referral.due_at + timedelta(microseconds=1))
         assert at > journey.now
     else:
-        assert (owner(referral), live_deadline(referral), referral.due_at, journey.pending) == (None, None, None, set())
+        assert (owner(referral), current_deadline(referral), referral.due_at, journey.pending) == (None, None, None, set())
         assert referral.ended_at is not None

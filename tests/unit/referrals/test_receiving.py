@@ -133,7 +133,7 @@ def test_the_newest_of_several_is_joined() -> None:
 def test_the_caller_is_told_whom_to_turn_to_when_it_cannot_wait(
     status: Status, changes: dict[str, Any], at: str, service: str | None
 ) -> None:
-    assert receiving.turn_to_now(a_referral(status, **changes), _london(at), POLICY) == service
+    assert receiving.emergency_alternative(a_referral(status, **changes), _london(at), POLICY) == service
 
 
 def _receive(*, now: datetime = NOW, joins: Referral | None = None, **changes: Any) -> Decision[Referral]:
@@ -147,4 +147,4 @@ def _london(text: str) -> datetime:
 
 
 def test_saturday_is_open() -> None:
-    assert receiving.turn_to_now(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None
+    assert receiving.emergency_alternative(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None

@@ -173,7 +173,7 @@ def test_a_corrected_practice_counts_from_then_on() -> None:
 
 def test_each_asking_has_its_number() -> None:
     first = _route(a_referral(Status.TRIAGED_ROUTINE), a_service())
-    returned = routing.give_back(first.state, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state
+    returned = routing.return_referral(first.state, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state
     second = _route(replace(returned, status=Status.TRIAGED_ROUTINE), a_service())
 
     assert [first.state.routing, second.state.routing] == [1, 2]
@@ -182,7 +182,7 @@ def test_each_asking_has_its_number() -> None:
 
 def test_a_receiver_that_gave_it_back_reads_no_more_of_it() -> None:
     assert (
-        routing.give_back(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state.receiver_organisation
+        routing.return_referral(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state.receiver_organisation
         is None
     )
 
@@ -249,7 +249,7 @@ def test_the_receiver_owns_what_it_has_accepted() -> None:
 def test_what_is_returned_is_triaged_anew_under_the_same_reference(status: Status) -> None:
     before = a_referral(status)
 
-    decision = routing.give_back(before, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY)
+    decision = routing.return_referral(before, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY)
 
     assert decision.events == [ReferralReturned(service_code="district-nursing", reason=ReturnReason.CAPACITY)]
     assert owner(decision.state) == "community-point-of-access"
@@ -258,7 +258,7 @@ def test_what_is_returned_is_triaged_anew_under_the_same_reference(status: Statu
 
 
 def test_a_return_for_danger_to_life_tells_the_caller() -> None:
-    decision = routing.give_back(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
+    decision = routing.return_referral(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
 
     assert decision.state.has_red_flag
 

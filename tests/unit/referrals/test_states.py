@@ -8,7 +8,18 @@ import pytest
 from services.referrals import commands
 from services.referrals.commands import AnswerInformation, ReceiveReferral, RequestInformation
 from services.referrals.domain import Policy
-from services.referrals.domain.referral import ENDED, OPEN, REFERRAL, Due, Occurrence, Referral, Status, live_deadline, owner, possible
+from services.referrals.domain.referral import (
+    ENDED,
+    OPEN,
+    REFERRAL,
+    Due,
+    Occurrence,
+    Referral,
+    Status,
+    available_transitions,
+    current_deadline,
+    owner,
+)
 from shared.contracts.referrals import Route
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, name_of
@@ -30,12 +41,12 @@ def test_every_state_with_every_trigger_does_what_the_table_says(trigger: Trigge
     referral = _in(status, asked_in)
 
     if not _is_permitted(trigger, status, asked_in):
-        assert trigger not in possible(referral)
+        assert trigger not in available_transitions(referral)
         with pytest.raises(IllegalTransition):
             MOVES[trigger](referral)
         return
 
-    assert trigger in possible(referral)
+    assert trigger in available_transitions(referral)
     decision = MOVES[trigger](referral)
     row = REFERRAL[trigger]
     assert decision.state.status in (row.targets or {status})
@@ -56,7 +67,7 @@ def test_a_state_is_open_or_ended_and_an_open_one_has_an_owner_and_a_deadline() 
     for status, asked_in in SITUATIONS:
         referral = _in(status, asked_in)
         assert (owner(referral) is not None) is (status in OPEN)
-        assert (live_deadline(referral) is not None) is (status in OPEN)
+        assert (current_deadline(referral) is not None) is (status in OPEN)
 
 
 def test_every_open_state_can_be_left_and_no_ended_one_can() -> None:

@@ -28,7 +28,7 @@ def test_nothing_restricted_and_nothing_of_our_own_is_noted() -> None:
 
 
 def test_every_deadline_is_kept() -> None:
-    assert set(subscriptions.WIRING.on_timer) == set(Due)
+    assert set(subscriptions.WIRING.on_deadline) == set(Due)
 
 
 def test_a_deployment_may_set_other_numbers() -> None:

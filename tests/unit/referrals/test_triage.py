@@ -6,7 +6,7 @@ import pytest
 
 from services.referrals.commands import RaiseUrgency, RequestInformation, TriageReferral
 from services.referrals.domain import Policy, triage
-from services.referrals.domain.referral import Due, Referral, Status, live_deadline
+from services.referrals.domain.referral import Due, Referral, Status, current_deadline
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import (
     ReferralInformationAnswered,
@@ -151,7 +151,7 @@ def test_asking_stops_no_clock_and_no_deadline(status: Status) -> None:
 
     assert [type(event) for event in asked.events] == [ReferralInformationRequested]
     assert (asked.state.clock_starts_at, asked.state.due_at) == (before.clock_starts_at, before.due_at)
-    assert live_deadline(asked.state) is live_deadline(before)
+    assert current_deadline(asked.state) is current_deadline(before)
     assert not asked.cancels
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from shared.kernel.errors import RuleBroken
-from shared.persistence.batching.group_commit import Grouping, Together
+from shared.persistence.batching.group_commit import GroupCommit, GroupCommitSettings
 
 
 class No(RuleBroken):
@@ -22,7 +22,7 @@ class Request:
     about: str = ""
 
     @property
-    def apart(self) -> Sequence[Hashable]:
+    def conflict_keys(self) -> Sequence[Hashable]:
         return [self.about or self.number]
 
 
@@ -48,9 +48,9 @@ class Desk:
         return [No("no") if number == self._refused else number * 10 for number in numbers]
 
 
-async def _ask(desk: Desk, requests: Sequence[Request], grouping: Grouping | None = None) -> list[int | BaseException]:
-    together = Together(desk.handle, grouping or Grouping())
-    return await asyncio.gather(*(together.ask(each) for each in requests), return_exceptions=True)
+async def _ask(desk: Desk, requests: Sequence[Request], grouping: GroupCommitSettings | None = None) -> list[int | BaseException]:
+    together = GroupCommit(desk.handle, grouping or GroupCommitSettings())
+    return await asyncio.gather(*(together.submit(each) for each in requests), return_exceptions=True)
 
 
 async def test_each_gets_its_own_answer_and_those_that_wait_go_together() -> None:
@@ -62,10 +62,10 @@ async def test_each_gets_its_own_answer_and_those_that_wait_go_together() -> Non
 
 @pytest.mark.parametrize("lanes", [1, 2])
 async def test_who_asks_when_a_lane_has_just_ended_is_not_left_waiting(lanes: int) -> None:
-    together = Together(Desk().handle, Grouping(lanes=lanes))
+    together = GroupCommit(Desk().handle, GroupCommitSettings(concurrency=lanes))
 
     async def one_after_another(first: int) -> list[int]:
-        return [await together.ask(Request(first + number)) for number in range(20)]
+        return [await together.submit(Request(first + number)) for number in range(20)]
 
     async with asyncio.timeout(5):
         assert list(await asyncio.gather(one_after_another(0), one_after_another(100))) == [
@@ -82,13 +82,13 @@ async def test_a_lane_carries_nothing_of_the_request_that_opened_it() -> None:
         return [each.number for each in requests]
 
     trace.set("the first one's")
-    await Together(handle).ask(Request(1))
+    await GroupCommit(handle).submit(Request(1))
     assert seen == ["nobody's"]
 
 
 async def test_no_group_is_larger_than_allowed() -> None:
     desk = Desk()
-    await _ask(desk, [Request(number) for number in range(50)], Grouping(most=7, lanes=1))
+    await _ask(desk, [Request(number) for number in range(50)], GroupCommitSettings(max_size=7, concurrency=1))
     assert max(map(len, desk.groups)) == 7
 
 
@@ -107,7 +107,7 @@ async def test_what_is_refused_is_refused_alone() -> None:
 
 async def test_what_breaks_a_group_breaks_only_itself() -> None:
     desk = Desk(poison=3)
-    answers = await _ask(desk, [Request(number) for number in range(5)], Grouping(lanes=1))
+    answers = await _ask(desk, [Request(number) for number in range(5)], GroupCommitSettings(concurrency=1))
     assert isinstance(answers[3], ValueError)
     assert [answer for answer in answers if isinstance(answer, int)] == [0, 10, 20, 40]
     assert [3] in desk.groups
@@ -115,18 +115,18 @@ async def test_what_breaks_a_group_breaks_only_itself() -> None:
 
 async def test_trouble_with_the_machinery_is_everybodys_and_nothing_is_tried_again() -> None:
     desk = Desk(trouble=OSError())
-    answers = await _ask(desk, [Request(number) for number in range(5)], Grouping(lanes=1))
+    answers = await _ask(desk, [Request(number) for number in range(5)], GroupCommitSettings(concurrency=1))
     assert all(isinstance(answer, OSError) for answer in answers)
     assert sum(map(len, desk.groups)) == 5
 
 
 async def test_who_goes_away_while_waiting_is_not_handled_and_holds_up_nobody() -> None:
     desk = Desk()
-    together = Together(desk.handle, Grouping(lanes=1))
-    first, gone = asyncio.create_task(together.ask(Request(1))), asyncio.create_task(together.ask(Request(2, about="same")))
+    together = GroupCommit(desk.handle, GroupCommitSettings(concurrency=1))
+    first, gone = asyncio.create_task(together.submit(Request(1))), asyncio.create_task(together.submit(Request(2, about="same")))
     await asyncio.sleep(0)
     gone.cancel()
-    third = asyncio.create_task(together.ask(Request(3, about="same")))
+    third = asyncio.create_task(together.submit(Request(3, about="same")))
     assert (await first, await third) == (10, 30)
     with pytest.raises(asyncio.CancelledError):
         await gone
@@ -135,8 +135,8 @@ async def test_who_goes_away_while_waiting_is_not_handled_and_holds_up_nobody() 
 
 async def test_who_goes_away_under_way_changes_nothing_for_the_others() -> None:
     desk = Desk()
-    together = Together(desk.handle, Grouping(lanes=1))
-    asked = [asyncio.create_task(together.ask(Request(number))) for number in range(3)]
+    together = GroupCommit(desk.handle, GroupCommitSettings(concurrency=1))
+    asked = [asyncio.create_task(together.submit(Request(number))) for number in range(3)]
     await asyncio.sleep(0.0005)
     asked[0].cancel()
     assert await asyncio.gather(*asked[1:]) == [10, 20]

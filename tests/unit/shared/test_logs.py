@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.config import LOGGING_CONFIG
 
-from shared.telemetry.logs import REDACTED, Libraries, configure, frames, redact
+from shared.telemetry.logs import REDACTED, StdlibLogHandler, configure, frames, redact
 
 SECRET = "Mr Dale fell in his kitchen"
 Lines = Callable[[], list[dict[str, object]]]
@@ -126,7 +126,7 @@ def test_a_line_is_one_json_object(lines: Lines) -> None:
 def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines: Lines) -> None:
     said = logging.getLogger("a.library")
     said.propagate = False
-    said.addHandler(Libraries())
+    said.addHandler(StdlibLogHandler())
     try:
         fail()
     except ValueError as problem:
@@ -147,7 +147,7 @@ def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines
     ],
 )
 def test_what_asyncio_says_loses_what_it_quotes(lines: Lines, message: str) -> None:
-    Libraries().emit(logging.LogRecord("asyncio", logging.ERROR, __file__, 1, message, None, None))
+    StdlibLogHandler().emit(logging.LogRecord("asyncio", logging.ERROR, __file__, 1, message, None, None))
 
     (line,) = lines()
     assert SECRET not in json.dumps(line)
@@ -164,7 +164,7 @@ def test_the_server_speaks_through_our_lines_only(lines: Lines) -> None:
 
 
 def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) -> None:
-    patient, impatient = Libraries(every=60), Libraries(every=0)
+    patient, impatient = StdlibLogHandler(every=60), StdlibLogHandler(every=0)
     for handler in (patient, impatient):
         for node in range(5):
             handler.emit(logging.LogRecord("aiokafka", logging.ERROR, __file__, 1, "Unable to connect to %s", (node,), None))
@@ -174,7 +174,7 @@ def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) ->
 
 @pytest.mark.parametrize(("message", "args"), [("100 % sure", ()), (ValueError(SECRET), ()), ("%(a)s", ({"a": 1},))])
 def test_whatever_a_library_says_is_a_line(lines: Lines, message: object, args: tuple[object, ...]) -> None:
-    Libraries().emit(logging.LogRecord("x", logging.ERROR, __file__, 1, message, args, None))
+    StdlibLogHandler().emit(logging.LogRecord("x", logging.ERROR, __file__, 1, message, args, None))
 
     (line,) = lines()
     assert SECRET not in json.dumps(line)

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, IllegalGenerationError, KafkaError, RequestTimedOutError
 
-from shared.messaging.inbound.offsets import Places
+from shared.messaging.inbound.offsets import OffsetTracker
 
 FIRST, SECOND = TopicPartition("care.referral", 0), TopicPartition("care.referral", 1)
 
@@ -38,44 +38,44 @@ def thread() -> Thread:
 
 
 @pytest.fixture
-def places(thread: Thread) -> Places:
-    begun = Places()
-    begun.begin(thread)
+def places(thread: Thread) -> OffsetTracker:
+    begun = OffsetTracker()
+    begun.on_assigned(thread)
     return begun
 
 
-async def test_kafka_is_told_the_place_behind_the_last_that_was_applied_and_only_once(thread: Thread, places: Places) -> None:
-    places.applied(places.held, FIRST, 6)
-    places.applied(places.held, FIRST, 7)
-    await places.tell()
-    await places.tell()
-    places.applied(places.held, SECOND, 0)
-    await places.tell()
+async def test_kafka_is_told_the_place_behind_the_last_that_was_applied_and_only_once(thread: Thread, places: OffsetTracker) -> None:
+    places.mark_processed(places.held, FIRST, 6)
+    places.mark_processed(places.held, FIRST, 7)
+    await places.commit()
+    await places.commit()
+    places.mark_processed(places.held, SECOND, 0)
+    await places.commit()
 
     assert thread.told == [{FIRST: 8}, {SECOND: 1}]
 
 
-async def test_what_was_read_before_the_partitions_came_anew_is_not_told(thread: Thread, places: Places) -> None:
+async def test_what_was_read_before_the_partitions_came_anew_is_not_told(thread: Thread, places: OffsetTracker) -> None:
     before = places.held
     thread.subscription.assignment = object()
-    places.begin(thread)
-    places.applied(before, FIRST, 7)
-    await places.tell()
+    places.on_assigned(thread)
+    places.mark_processed(before, FIRST, 7)
+    await places.commit()
 
     assert thread.told == []
 
 
-async def test_nothing_is_told_of_partitions_that_are_taken_away(thread: Thread, places: Places) -> None:
-    places.applied(places.held, FIRST, 7)
-    places.end(thread)
-    await places.tell()
+async def test_nothing_is_told_of_partitions_that_are_taken_away(thread: Thread, places: OffsetTracker) -> None:
+    places.mark_processed(places.held, FIRST, 7)
+    places.on_revoked(thread)
+    await places.commit()
 
     assert (thread.told, places.held) == ([], None)
 
 
-async def test_an_assignment_that_was_taken_away_does_not_begin_again(thread: Thread, places: Places) -> None:
-    places.end(thread)
-    places.begin(thread)
+async def test_an_assignment_that_was_taken_away_does_not_begin_again(thread: Thread, places: OffsetTracker) -> None:
+    places.on_revoked(thread)
+    places.on_assigned(thread)
 
     assert places.held is None
 
@@ -89,33 +89,35 @@ async def test_an_assignment_that_was_taken_away_does_not_begin_again(thread: Th
         pytest.param(lambda thread: setattr(thread.coordinator, "coordinator_id", None), id="nobody to tell it"),
     ],
 )
-async def test_while_things_move_nothing_is_told_and_later_it_is(thread: Thread, places: Places, moving: Callable[[Thread], None]) -> None:
+async def test_while_things_move_nothing_is_told_and_later_it_is(
+    thread: Thread, places: OffsetTracker, moving: Callable[[Thread], None]
+) -> None:
     stood = (thread.subscription.assignment, thread.coordinator.generation, thread.coordinator.coordinator_id)
-    places.applied(places.held, FIRST, 7)
+    places.mark_processed(places.held, FIRST, 7)
     moving(thread)
-    await places.tell()
+    await places.commit()
     assert thread.told == []
 
     thread.subscription._reassignment_in_progress = False
     thread.subscription.assignment, thread.coordinator.generation, thread.coordinator.coordinator_id = stood
-    await places.tell()
+    await places.commit()
     assert thread.told == [{FIRST: 8}]
 
 
 @pytest.mark.parametrize("refusal", [RequestTimedOutError(), IllegalGenerationError()])
-async def test_what_was_not_taken_is_told_the_next_time(thread: Thread, places: Places, refusal: KafkaError) -> None:
-    places.applied(places.held, FIRST, 7)
+async def test_what_was_not_taken_is_told_the_next_time(thread: Thread, places: OffsetTracker, refusal: KafkaError) -> None:
+    places.mark_processed(places.held, FIRST, 7)
     thread.refusal = refusal
-    await places.tell()
+    await places.commit()
     thread.refusal = None
-    await places.tell()
+    await places.commit()
 
     assert thread.told == [{FIRST: 8}]
 
 
-async def test_what_no_next_time_can_help_is_raised(thread: Thread, places: Places) -> None:
-    places.applied(places.held, FIRST, 7)
+async def test_what_no_next_time_can_help_is_raised(thread: Thread, places: OffsetTracker) -> None:
+    places.mark_processed(places.held, FIRST, 7)
     thread.refusal = GroupAuthorizationFailedError()
 
     with pytest.raises(GroupAuthorizationFailedError):
-        await places.tell()
+        await places.commit()

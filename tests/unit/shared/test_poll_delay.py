@@ -3,38 +3,38 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.inbound.consumer import BATCH, rest
-from shared.messaging.outbound.relay import Pace
+from shared.messaging.inbound.consumer import BATCH, poll_delay
+from shared.messaging.outbound.relay import RelaySettings
 
 SECONDS = st.floats(0, 60)
 
 
 @given(SECONDS, SECONDS)
 def test_a_relay_that_sent_as_much_as_it_takes_at_once_goes_on(took: float, before: float) -> None:
-    assert Pace().rest(Pace().batch, took, before) == 0
+    assert RelaySettings().poll_delay(RelaySettings().batch, took, before) == 0
 
 
 def test_a_relay_rests_as_long_as_its_sending_took() -> None:
-    pace = Pace(busy=0.002, idle=0.025)
-    assert [pace.rest(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
+    pace = RelaySettings(busy=0.002, idle=0.025)
+    assert [pace.poll_delay(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
 
 
 def test_a_relay_that_finds_nothing_rests_twice_as_long_each_time() -> None:
-    pace, rests = Pace(busy=0.002, idle=0.025), [0.0]
+    pace, rests = RelaySettings(busy=0.002, idle=0.025), [0.0]
     while len(rests) < 7:
-        rests.append(pace.rest(0, 0.001, rests[-1]))
+        rests.append(pace.poll_delay(0, 0.001, rests[-1]))
     assert rests == [0.0, 0.002, 0.004, 0.008, 0.016, 0.025, 0.025]
 
 
-@given(st.integers(0, Pace().batch - 1), SECONDS, SECONDS)
+@given(st.integers(0, RelaySettings().batch - 1), SECONDS, SECONDS)
 def test_a_relay_that_has_little_to_do_never_goes_round_without_a_rest(sent: int, took: float, before: float) -> None:
-    assert Pace().busy <= Pace().rest(sent, took, before) <= Pace().idle
+    assert RelaySettings().busy <= RelaySettings().poll_delay(sent, took, before) <= RelaySettings().idle
 
 
 @given(st.integers(BATCH, 10 * BATCH), SECONDS)
 def test_a_consumer_that_is_behind_does_not_rest(records: int, worked: float) -> None:
-    assert rest(records, worked) == 0
+    assert poll_delay(records, worked) == 0
 
 
 def test_a_consumer_rests_as_long_as_its_work_took_and_never_long() -> None:
-    assert [rest(BATCH - 1, worked) for worked in (0.0, 0.004, 0.04, 30.0)] == [0.0, 0.004, 0.04, 0.05]
+    assert [poll_delay(BATCH - 1, worked) for worked in (0.0, 0.004, 0.04, 30.0)] == [0.0, 0.004, 0.04, 0.05]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.messaging.shutdown import end, to_its_end
+from shared.messaging.shutdown import cancel_and_wait, finish_before_cancel
 
 
 async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
@@ -14,7 +14,7 @@ async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
         await asyncio.sleep(0.02)
         done.append("work")
 
-    task = asyncio.create_task(to_its_end(work()))
+    task = asyncio.create_task(finish_before_cancel(work()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
@@ -25,7 +25,7 @@ async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
 
 
 async def test_what_takes_too_long_is_given_up() -> None:
-    task = asyncio.create_task(to_its_end(asyncio.Event().wait(), patience=0.01))
+    task = asyncio.create_task(finish_before_cancel(asyncio.Event().wait(), patience=0.01))
     await asyncio.sleep(0)
     task.cancel()
 
@@ -39,7 +39,7 @@ async def test_what_goes_wrong_is_told() -> None:
         raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
-        await to_its_end(work())
+        await finish_before_cancel(work())
 
 
 async def test_whoever_loses_a_cancellation_is_cancelled_again() -> None:
@@ -56,7 +56,7 @@ async def test_whoever_loses_a_cancellation_is_cancelled_again() -> None:
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
     async with asyncio.timeout(1):
-        await end(task, again=0.01)
+        await cancel_and_wait(task, again=0.01)
 
     assert task.cancelled()
     assert len(lost) == 2
@@ -68,6 +68,6 @@ async def test_who_ends_by_itself_or_by_a_fault_has_ended() -> None:
 
     tasks = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(failing())
     await asyncio.wait(tasks)
-    await end(*tasks)
+    await cancel_and_wait(*tasks)
 
     assert isinstance(tasks[1].exception(), ArithmeticError)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
-from shared.persistence.batching.write_batch import Gathered, Step
+from shared.persistence.batching.write_batch import VersionStep, WriteBatch
 from shared.persistence.statements import Connection, Statement
 
 TABLE = sa.Table("parcel", sa.MetaData(), sa.Column("id", sa.Uuid, primary_key=True), sa.Column("version", sa.Integer))
@@ -34,8 +34,8 @@ class Server:
     fetch = fetchrow = fetchval = execute
 
 
-def gathered(server: Server) -> Gathered:
-    return Gathered(cast("Connection", server))
+def gathered(server: Server) -> WriteBatch:
+    return WriteBatch(cast("Connection", server))
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
@@ -43,38 +43,38 @@ async def test_an_aggregate_whose_row_is_not_there_any_more_is_a_conflict(lost: 
     ids = [new_id() for _ in range(3)]
     batch = gathered(Server(*(each for each in ids if each != ids[lost])))
     for each in ids:
-        batch.put_off_step(SAVE, {"id_": each, "version_": 2}, Step(each, 1, 2))
+        batch.defer_versioned(SAVE, {"id_": each, "version_": 2}, VersionStep(each, 1, 2))
 
     with pytest.raises(VersionConflict, match=str(ids[lost])):
-        await batch.catch_up()
+        await batch.autoflush()
 
 
 async def test_one_aggregate_may_be_written_more_than_once() -> None:
     parcel = new_id()
     batch = gathered(Server(parcel))
     for version in (1, 2, 3):
-        batch.put_off_step(SAVE, {"id_": parcel, "version_": version + 1}, Step(parcel, version, version + 1))
+        batch.defer_versioned(SAVE, {"id_": parcel, "version_": version + 1}, VersionStep(parcel, version, version + 1))
 
-    await batch.catch_up()
+    await batch.autoflush()
 
 
 async def test_what_is_held_of_a_table_is_forgotten_when_another_change_of_it_is_put_off() -> None:
     batch, parcel = gathered(Server()), new_id()
-    batch.held("parcel")[parcel] = "as it was"
+    batch.identity_map("parcel")[parcel] = "as it was"
 
-    batch.put_off(TOUCH, {"id_": parcel, "version_": 7})
+    batch.defer(TOUCH, {"id_": parcel, "version_": 7})
 
-    assert batch.held("parcel") == {}
+    assert batch.identity_map("parcel") == {}
 
 
 async def test_what_was_read_for_a_question_is_no_table_of_that_name() -> None:
     batch, parcel = gathered(Server()), new_id()
-    batch.ahead("the last parcel")[parcel] = parcel
+    batch.prefetched("the last parcel")[parcel] = parcel
 
     await batch.execute("UPDATE parcel SET version = 7 WHERE id IN (SELECT the last parcel)")
 
-    assert batch.ahead("the last parcel") == {parcel: parcel}
-    assert batch.held("the last parcel") == {}
+    assert batch.prefetched("the last parcel") == {parcel: parcel}
+    assert batch.identity_map("the last parcel") == {}
 
 
 async def test_a_statement_may_be_given_its_own_time_in_a_batch_as_elsewhere() -> None:

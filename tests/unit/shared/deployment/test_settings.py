@@ -16,7 +16,7 @@ from infra.dev_stack.dev_secrets import Keys, make
 from infra.dev_stack.process_environment import environment
 from services.referrals.main import create_app
 from services.referrals.worker import main as work
-from shared.deployment import ContextSettings, Deployment, Misconfigured, policy, read
+from shared.deployment import ConfigurationError, ContextSettings, Deployment, policy, read
 
 KEYS = make()
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", KEYS)
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
     else:
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(Misconfigured) as found:
+    with pytest.raises(ConfigurationError) as found:
         read(Deployment)
 
     assert sentence in str(found.value)
@@ -159,7 +159,7 @@ def test_numbers_that_are_named_take_the_place_of_the_defaults() -> None:
     ],
 )
 def test_a_number_that_does_not_exist_or_is_none_is_refused(values: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(Misconfigured) as found:
+    with pytest.raises(ConfigurationError) as found:
         policy(Numbers, values, "X_POLICY")
 
     assert str(found.value).startswith(sentence)

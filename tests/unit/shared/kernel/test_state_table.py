@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.rapid_care import ResponseAccepted
 from shared.kernel.errors import IllegalTransition
-from shared.kernel.state_table import Transitions, name_of, permitted, require, transition
+from shared.kernel.state_table import Transitions, allowed_commands, name_of, require_transition, transition
 
 
 class Status(StrEnum):
@@ -32,20 +32,20 @@ TABLE: Transitions = {
 @pytest.mark.parametrize("status", Status)
 def test_a_trigger_is_possible_in_its_sources_and_nowhere_else(status: Status, trigger: type | str) -> None:
     if status in TABLE[trigger].sources:
-        require(status, trigger, TABLE)
+        require_transition(status, trigger, TABLE)
     else:
         with pytest.raises(IllegalTransition):
-            require(status, trigger, TABLE)
+            require_transition(status, trigger, TABLE)
 
 
 def test_a_refusal_names_the_command_and_the_state() -> None:
     with pytest.raises(IllegalTransition, match="Take is not possible in the state 'closed'"):
-        require(Status.CLOSED, Take, TABLE)
+        require_transition(Status.CLOSED, Take, TABLE)
 
 
 @pytest.mark.parametrize(("status", "commands"), [(Status.OPEN, [Close, Take]), (Status.TAKEN, [Close]), (Status.CLOSED, [])])
 def test_what_is_permitted_are_commands_in_the_order_of_the_table_and_never_deadlines(status: Status, commands: list[type]) -> None:
-    assert permitted(status, TABLE) == commands
+    assert allowed_commands(status, TABLE) == commands
 
 
 def test_one_state_or_several_read_alike() -> None:

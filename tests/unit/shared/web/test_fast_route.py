@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from httpx import ASGITransport, AsyncClient
 
-from shared.web.fast_route import Direct
-from shared.web.responses import Body
+from shared.web.fast_route import FastRoute
+from shared.web.responses import RequestModel
 
 
-class Parcel(Body):
+class Parcel(RequestModel):
     weight: int
 
 
@@ -63,20 +63,20 @@ SENT = {
 @pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
 async def test_it_answers_as_the_framework_would(sent: tuple[bytes, dict[str, str]]) -> None:
     content, headers = sent
-    async with _client(Direct) as direct, _client(None) as framework:
+    async with _client(FastRoute) as direct, _client(None) as framework:
         ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (direct, framework)]
 
     assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
 
 
 async def test_what_is_no_json_is_refused_as_that() -> None:
-    async with _client(Direct) as direct:
+    async with _client(FastRoute) as direct:
         answer = await direct.post("/parcels", content=b'{"weight": ', headers=JSON)
 
     assert answer.json() == [["body", True]]
 
 
 async def test_a_route_with_a_parameter_of_its_own_is_left_to_the_framework() -> None:
-    async with _client(Direct) as direct:
+    async with _client(FastRoute) as direct:
         assert (await direct.get("/parcels?most=7")).json() == [7, "W07"]
         assert (await direct.get("/parcels?most=many")).status_code == 422

@@ -6,7 +6,7 @@ import json
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.web.middleware import Observed
+from shared.web.middleware import ObservabilityMiddleware
 
 
 def _request() -> Scope:
@@ -17,7 +17,7 @@ async def _nothing() -> Message:
     return {"type": "http.disconnect"}
 
 
-async def _until_cancelled(app: Observed, began: asyncio.Event) -> list[Message]:
+async def _until_cancelled(app: ObservabilityMiddleware, began: asyncio.Event) -> list[Message]:
     told: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -38,7 +38,7 @@ async def test_a_request_that_is_cut_off_is_told_to_be_repeated() -> None:
         began.set()
         await asyncio.Event().wait()
 
-    start, body = await _until_cancelled(Observed(slow, "referrals"), began)
+    start, body = await _until_cancelled(ObservabilityMiddleware(slow, "referrals"), began)
 
     assert start["status"] == 503
     assert (b"retry-after", b"1") in start["headers"]
@@ -53,6 +53,6 @@ async def test_half_an_answer_is_not_followed_by_another() -> None:
         began.set()
         await asyncio.Event().wait()
 
-    (start,) = await _until_cancelled(Observed(halfway, "referrals"), began)
+    (start,) = await _until_cancelled(ObservabilityMiddleware(halfway, "referrals"), began)
 
     assert start["status"] == 200
