@@ -65,7 +65,7 @@ def token(
 def migrate(
     database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="The address of the database for its owner.")],
     password: Annotated[str, typer.Option(envvar="CARE_DATABASE_PASSWORD", help="The password of the contexts' own roles.")],
-    roles: Annotated[str, typer.Option(envvar="CARE_DATABASE_ROLES", help="What the names of those roles begin with.")] = "care",
+    roles: Annotated[str, typer.Option(envvar="CARE_DATABASE_ROLE_PREFIX", help="What the names of those roles begin with.")] = "care",
 ) -> None:
     """Bring every schema to its newest version, and make the contexts' roles."""
     from infra.deploy.database_roles import Roles
@@ -82,8 +82,8 @@ def topics(
         str, typer.Option(envvar="DATABASE_URL", help="The owner's; topics that had to be made are given their logs again.")
     ] = "",
     *,
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Delete them first, while no worker runs; the relays send their logs again.")
+    recreate: Annotated[
+        bool, typer.Option("--recreate", help="Delete them first, while no worker runs; the relays send their logs again.")
     ] = False,
 ) -> None:
     """Create the declared topics that are absent."""
@@ -92,9 +92,9 @@ def topics(
     from infra.deploy.topics import declarations, layout_of_environment
     from shared.messaging.topics import create
 
-    if anew and not database_url:
+    if recreate and not database_url:
         raise StackError("Name the owner's database in DATABASE_URL: the relays must know that their logs are to be sent again.")
-    if anew:
+    if recreate:
         made = _run(recreate_topics(bootstrap, database_url))
     elif database_url:
         made = _run(ensure_topics(bootstrap, database_url, layout_of_environment()))
@@ -108,18 +108,20 @@ def parked(
     context: Context,
     name: Name = "default",
     *,
-    seen: Annotated[bool, typer.Option("--seen", help="Say that you have seen them: a consumer that stopped at them goes on.")] = False,
+    acknowledge: Annotated[
+        bool, typer.Option("--acknowledge", help="Say that you have seen them: a consumer that stopped at them goes on.")
+    ] = False,
 ) -> None:
     """List the records and the deadlines that a context could not apply."""
-    from infra.operations.replay import acknowledge, list_parked
+    from infra.operations.replay import acknowledge_parked, list_parked
 
     records, deadlines = _run(list_parked(context, name))
     rows = [(each.id, each.record.topic, each.parked_at, _text(each.record.key), each.reason) for each in records]
     _print_table(f"{context}: {len(records)} parked", ("id", "topic", "parked at", "key", "reason"), rows)
     rows = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
     _print_table(f"{context}: {len(deadlines)} parked deadlines", ("id", "kind", "due at", "subject", "reason"), rows)
-    if seen:
-        _run(acknowledge(context, name))
+    if acknowledge:
+        _run(acknowledge_parked(context, name))
 
 
 @app.command()
@@ -147,31 +149,33 @@ def replay(
 
 
 @app.command()
-def trim(
-    keep: Annotated[int | None, typer.Option(envvar="CARE_KEEP_LOG_DAYS", help="For how many days the event logs are kept.")] = None,
+def prune_log(
+    keep: Annotated[
+        int | None, typer.Option(envvar="CARE_EVENT_LOG_RETENTION_DAYS", help="For how many days the event logs are kept.")
+    ] = None,
     name: Name = "default",
 ) -> None:
     """Remove the months of the event logs that are older than they are kept for; what is unsent stays."""
-    from infra.operations.event_log import Trimmed
-    from infra.operations.event_log import trim as trim_logs
+    from infra.operations.event_log import PruneResult
+    from infra.operations.event_log import prune as prune_logs
 
-    done: Trimmed = _run(trim_logs(name, keep))
+    done: PruneResult = _run(prune_logs(name, keep))
     out.print(f"Removed: {', '.join(done.removed) or 'no month'}, and {done.rows} single rows.")
     if done.unsent:
         raise StackError(f"These hold what Kafka has not acknowledged and stay: {', '.join(done.unsent)}.")
 
 
 @app.command()
-def resend(
+def republish(
     context: Context,
     since: Annotated[datetime, typer.Option(help="From when on, UTC: 2026-11-01 or 2026-11-01T09:00:00.")],
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
     name: Name = "default",
 ) -> None:
     """Send a part of a context's log to Kafka once more; whoever applied it already ignores it."""
-    from infra.operations.event_log import resend as send_again
+    from infra.operations.event_log import republish as republish_events
 
-    out.print(f"To be sent again: {_run(send_again(context, name, since.replace(tzinfo=UTC), topic))}")
+    out.print(f"To be sent again: {_run(republish_events(context, name, since.replace(tzinfo=UTC), topic))}")
 
 
 @app.command()

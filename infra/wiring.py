@@ -13,7 +13,9 @@ from services.rapid_care import subscriptions as rapid_care
 from services.referrals import subscriptions as referrals
 from shared.messaging.subscriptions import Subscriptions
 
-WIRINGS: Mapping[str, Subscriptions] = {agents.WIRING.context: agents.WIRING for agents in (referrals, rapid_care, mdt, navigation)}
+SUBSCRIPTIONS: Mapping[str, Subscriptions] = {
+    agents.SUBSCRIPTIONS.context: agents.SUBSCRIPTIONS for agents in (referrals, rapid_care, mdt, navigation)
+}
 
 POLICIES: Mapping[str, type[Any]] = {
     "referrals": services.referrals.domain.Policy,

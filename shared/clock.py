@@ -35,10 +35,10 @@ class FrozenClock:
 
 
 class DatabaseClock:
-    """The database's own time; with permission to travel, plus the offset of the schema's `clock_shift` row."""
+    """The database's own time; with permission to travel, plus the offset of the schema's `clock_offset` row."""
 
     def __init__(self, *, allow_time_travel: bool = False) -> None:
-        self._query = "SELECT clock_timestamp() + shift FROM clock_shift" if allow_time_travel else "SELECT clock_timestamp()"
+        self._query = "SELECT clock_timestamp() + delta FROM clock_offset" if allow_time_travel else "SELECT clock_timestamp()"
 
     async def now(self, connection: Row) -> datetime:
         instant: datetime = await connection.fetchval(self._query)

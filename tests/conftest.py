@@ -48,7 +48,7 @@ _SERVERS = "servers"
 
 def pytest_configure() -> None:
     """A broker of tests lives for so short a time that the machine code Java makes in its second pass costs more than it brings."""
-    os.environ.setdefault("CARE_JAVA_FLAGS", "-XX:TieredStopAtLevel=1")
+    os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

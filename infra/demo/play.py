@@ -25,7 +25,7 @@ _STACK = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PrintedStory:
     """Every event of the story, and what the API answered on the way."""
 
     events: Sequence[Flowed]
@@ -40,10 +40,10 @@ async def play(out: Console, *, keep: bool) -> None:
         product_context = run_product(_STACK, ephemeral=True, clock_at=day(-31, "09:00"), progress=progress)
         product = await product_context.__aenter__()
     try:
-        told = await tell(out, product)
+        told = await print_story(out, product)
         if wrong := faults(told.events, told.seen):
             raise StackError("The story did not happen as it should: " + "; ".join(wrong) + ".")
-        _say_json(product, len(told.events), monotonic() - began)
+        _print_json(product, len(told.events), monotonic() - began)
         if keep:
             out.print(f"Still serving at {product.url}; Ctrl-C stops.")
             await asyncio.Event().wait()
@@ -51,14 +51,14 @@ async def play(out: Console, *, keep: bool) -> None:
         await product_context.__aexit__(None, None, None)
 
 
-async def tell(out: Console, product: Product) -> Told:
+async def print_story(out: Console, product: Product) -> PrintedStory:
     """Plays every chapter and prints it."""
     owner = await asyncpg.connect(product.addresses.database_url)
     try:
         async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
             world, observer = World(product, http, owner), Observer(owner)
             events = [event for chapter in CHAPTERS for event in await _chapter(out, world, observer, chapter)]
-            return Told(events, world.seen)
+            return PrintedStory(events, world.seen)
     except (StoryBroken, TimeoutError) as problem:
         raise StackError(f"The story broke off: {problem}") from problem
     finally:
@@ -69,24 +69,24 @@ async def _chapter(out: Console, world: World, observer: Observer, chapter: Chap
     await world.travel(chapter.at)
     meanwhile = await observer.look()
     for each in meanwhile:
-        _tell_event(out, each, "by itself, ")
+        _print_event(out, each, "by itself, ")
     out.print(f"\n[bold]{chapter.at:%a %d %b %Y %H:%M}[/]  {chapter.title}")
     for line in await chapter.act(world):
         out.print(f"  {line}", highlight=False, soft_wrap=True)
-    await world.settle()
+    await world.wait_until_drained()
     flowed = await observer.look()
     for each in flowed:
-        _tell_event(out, each)
+        _print_event(out, each)
     return [*meanwhile, *flowed]
 
 
-def _tell_event(out: Console, event: Flowed, how: str = "") -> None:
+def _print_event(out: Console, event: Flowed, how: str = "") -> None:
     when = f"{how}{event.occurred_at.astimezone(LONDON):%a %d %b %H:%M}: " if how else ""
     applied = ", ".join(f"{context} {milliseconds:.0f} ms" for context, milliseconds in event.applied) or "for subscribers"
     out.print(f"    [cyan]{when}{event.type}[/] [dim]→ {applied}[/]", highlight=False, soft_wrap=True)
 
 
-def _say_json(product: Product, events: int, seconds: float) -> None:
+def _print_json(product: Product, events: int, seconds: float) -> None:
     addresses = product.addresses
     verdict = {"demo": "passed", "events": events, "kafka": addresses.kafka_version, "postgres": addresses.postgres_version}
     print(json.dumps(verdict | {"seconds": round(seconds, 1)}))

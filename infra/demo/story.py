@@ -33,7 +33,7 @@ async def everybody_is_there(world: World) -> list[str]:
 
 async def risk_is_level_two(world: World) -> list[str]:
     report = await _import_risk(world, "9.80", "2026-08-08")
-    await world.settle()
+    await world.wait_until_drained()
     found = await _finding(world)
     world.ids["person"] = found["person_id"]
     contact = await _contact(world, "thirty days before")
@@ -107,7 +107,7 @@ async def the_navigator_works(world: World) -> list[str]:
     if len(planned) != len(_ACTIONS):
         raise StoryBroken(f"{len(planned)} tasks came from the plan, not {len(_ACTIONS)}")
     for task, outcome in zip(planned[:2], ("arranged", "advice-given"), strict=True):
-        for verb, body in (("beginning", None), ("fulfilment", {"outcome": outcome})):
+        for verb, body in (("start", None), ("fulfilment", {"outcome": outcome})):
             await navigator.act(f"/navigation/tasks/{task['id']}", verb, body)
     await navigator.act(f"/navigation/tasks/{planned[2]['id']}", "block", {"reason": "waiting-list"})
     return [
@@ -181,7 +181,7 @@ async def the_navigator_looks_in(world: World) -> list[str]:
     navigator = world.caller("clch-navigator-1")
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
     check = next(task for task in tasks if task["kind"] == "follow-up-check")
-    for verb, body in (("acknowledgement", None), ("beginning", None), ("fulfilment", {"outcome": "checked-well"})):
+    for verb, body in (("acknowledgement", None), ("start", None), ("fulfilment", {"outcome": "checked-well"})):
         done = await navigator.act(f"/navigation/tasks/{check['id']}", verb, body)
     return [f"The step-down put a {check['kind']} into the feed. It is {done['status']}: {done['outcome']}."]
 
@@ -315,7 +315,7 @@ def _matters(plan: Any) -> str:
 
 async def _navigator_acknowledges(world: World) -> int:
     """Says how many tasks were new in the feed."""
-    await world.settle()
+    await world.wait_until_drained()
     navigator = world.caller("clch-navigator-1")
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
     new = [task for task in tasks if task["status"] == "assigned"]

@@ -78,7 +78,7 @@ class World:
     async def travel(self, instant: datetime) -> None:
         await travel(self.owner, instant)
 
-    async def settle(self) -> None:
+    async def wait_until_drained(self) -> None:
         await wait_until_drained(self.owner)
 
 

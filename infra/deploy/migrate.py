@@ -76,7 +76,7 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
 def _upgrade(connection: Connection, context: str) -> None:
     connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
     command.upgrade(configuration(connection, context), "head")
-    connection.execute(sa.text(f'SELECT "{context}".open_months(:ahead)'), {"ahead": PARTITIONS_AHEAD})
+    connection.execute(sa.text(f'SELECT "{context}".create_partitions(:ahead)'), {"ahead": PARTITIONS_AHEAD})
 
 
 def _grant(connection: Connection, context: str, user: str) -> None:
@@ -85,8 +85,8 @@ def _grant(connection: Connection, context: str, user: str) -> None:
     connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')
     for table in _APPEND_ONLY:
         connection.exec_driver_sql(f'REVOKE UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')
-    connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".open_months TO "{user}"')
+    connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".create_partitions TO "{user}"')
     for partition in connection.execute(_PARTITIONS, {"log": f"{context}.event"}).scalars():
         connection.exec_driver_sql(f'REVOKE ALL ON {partition} FROM "{user}"')
-    for table in ("schema_version", "clock_shift", "trimmed"):
+    for table in ("schema_version", "clock_offset", "log_pruning"):
         connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

@@ -26,12 +26,12 @@ def declarations() -> list[TopicDeclaration]:
 
 
 def layout_of_environment() -> Layout:
-    """CARE_TOPIC_PREFIX, CARE_TOPIC_PARTITIONS, CARE_TOPIC_REPLICATION, CARE_TOPIC_MIN_IN_SYNC. Raises StackError."""
+    """CARE_TOPIC_PREFIX, CARE_TOPIC_PARTITIONS, CARE_TOPIC_REPLICATION_FACTOR, CARE_TOPIC_MIN_INSYNC_REPLICAS. Raises StackError."""
     return Layout(
         prefix=os.environ.get("CARE_TOPIC_PREFIX", ""),
         partitions=_number("CARE_TOPIC_PARTITIONS", 12),
-        replication=_number("CARE_TOPIC_REPLICATION", 1),
-        min_in_sync=_number("CARE_TOPIC_MIN_IN_SYNC", 1),
+        replication=_number("CARE_TOPIC_REPLICATION_FACTOR", 1),
+        min_in_sync=_number("CARE_TOPIC_MIN_INSYNC_REPLICAS", 1),
     )
 
 

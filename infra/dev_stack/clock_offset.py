@@ -6,11 +6,11 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 
-_JUMP = "UPDATE {context}.clock_shift SET shift = $1 - clock_timestamp()"
+_SET_CLOCK = "UPDATE {context}.clock_offset SET delta = $1 - clock_timestamp()"
 
 
 async def set_clock(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
     """Sets it for every context in one transaction; it goes on from there."""
     async with owner.transaction():
         for context in CONTEXTS:
-            await owner.execute(_JUMP.format(context=context), instant)
+            await owner.execute(_SET_CLOCK.format(context=context), instant)

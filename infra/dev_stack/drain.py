@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.messaging.subscriptions import Subscriptions
 
 _UNSENT = "SELECT count(*) FROM {producer}.outbox"
@@ -13,14 +13,14 @@ _NOT_APPLIED = """
 SELECT count(*) FROM {producer}.event AS event
 WHERE event.type = ANY($1::text[]) AND NOT EXISTS (SELECT FROM {consumer}.inbox WHERE inbox.event_id = event.id)"""
 _PARKED = "SELECT count(*) FROM {context}.parked"
-_PARKED_DEADLINES = "SELECT count(*) FROM {context}.timer WHERE state = 'parked'"
-_OVERDUE = "SELECT count(*) FROM {context}.timer, {context}.clock_shift WHERE state = 'pending' AND due_at <= clock_timestamp() + shift"
+_PARKED_DEADLINES = "SELECT count(*) FROM {context}.deadline WHERE state = 'parked'"
+_OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHERE state = 'pending' AND due_at <= clock_timestamp() + delta"
 
 
 async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
     """What is still on its way, by name; empty when all is quiet."""
     counts: dict[str, int] = {}
-    for producer in WIRINGS:
+    for producer in SUBSCRIPTIONS:
         counts[f"{producer} unsent"] = await owner.fetchval(_UNSENT.format(producer=producer))
         counts[f"{producer} parked"] = await owner.fetchval(_PARKED.format(context=producer))
         counts[f"{producer} parked deadlines"] = await owner.fetchval(_PARKED_DEADLINES.format(context=producer))
@@ -43,7 +43,7 @@ async def wait_until_drained(owner: "asyncpg.Connection[asyncpg.Record]", within
 
 
 def _listeners(producer: str) -> Mapping[str, Sequence[str]]:
-    wanted = {consumer: _types(wiring, producer) for consumer, wiring in WIRINGS.items()}
+    wanted = {consumer: _types(wiring, producer) for consumer, wiring in SUBSCRIPTIONS.items()}
     return {consumer: types for consumer, types in wanted.items() if types}
 
 

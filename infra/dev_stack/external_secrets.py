@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from infra.errors import StackError
 
-_RING = ("CARE_RECORD_KEYS", "CARE_RECORD_KEY")
+_RING = ("CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID")
 #: What the data of a deployment can be read and its callers be known with.
 NAMES = ("CARE_PERSON_ID_SECRET", *_RING, "CARE_JWKS")
 
 
-def given_secrets() -> dict[str, str]:
+def external_secrets() -> dict[str, str]:
     """Those that are set. Raises StackError when a key ring is given without the name of its key, or the name without the ring."""
     given = {name: value for name in NAMES if (value := os.environ.get(name))}
     if len(given.keys() & set(_RING)) == 1:

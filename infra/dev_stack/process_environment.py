@@ -14,10 +14,10 @@ def environment(
     return urls | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "CARE_PERSON_ID_SECRET": keys.person_id_secret,
-        "CARE_RECORD_KEYS": json.dumps({keys.record_key: keys.record_secret}),
-        "CARE_RECORD_KEY": keys.record_key,
+        "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
+        "CARE_ENCRYPTION_KEY_ID": keys.record_key,
         "CARE_JWKS": keys.public(),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,
-        "CARE_INSTANCE": "0",  # one worker for each context: one that was killed is back in its group at once
+        "CARE_KAFKA_INSTANCE_ID": "0",  # one worker for each context: one that was killed is back in its group at once
     }

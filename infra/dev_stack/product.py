@@ -15,9 +15,9 @@ from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys, load_or_make
 from infra.dev_stack.ephemeral import temporary_database, temporary_topics, unique_name
-from infra.dev_stack.external_secrets import given_secrets
+from infra.dev_stack.external_secrets import external_secrets
 from infra.dev_stack.local import fork_server
-from infra.dev_stack.local.external_servers import given_database_url, given_kafka_bootstrap
+from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.ports import HOST, free_ports, require_free
@@ -104,7 +104,7 @@ async def provision(
 ) -> AsyncIterator[ProvisionedStack]:
     """Everything but the processes of the product. Raises StackError with a sentence."""
     progress = progress or Silent()
-    layout, secrets = layout_of_environment(), {} if ephemeral else given_secrets()
+    layout, secrets = layout_of_environment(), {} if ephemeral else external_secrets()
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress, side=side)
     async with AsyncExitStack() as exits:
         addresses = await exits.enter_async_context(stack)
@@ -121,10 +121,10 @@ async def _own_place(
     exits: AsyncExitStack, mark: str, addresses: StackAddresses, layout: Layout, keys: Keys
 ) -> tuple[StackAddresses, Layout]:
     """On given servers what is ephemeral keeps to a place of its own; servers that were started here are thrown away whole."""
-    if given_database_url():
+    if external_database_url():
         database = await exits.enter_async_context(temporary_database(addresses.database_url, mark, keys.roles))
         addresses = replace(addresses, database_url=database)
-    if given_kafka_bootstrap():
+    if external_kafka_bootstrap():
         layout = replace(layout, prefix=f"{layout.prefix}{mark}.")
         await exits.enter_async_context(temporary_topics(addresses.kafka_bootstrap, layout.prefix))
     return addresses, layout

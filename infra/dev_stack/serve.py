@@ -12,7 +12,7 @@ from rich.table import Table
 from infra.contexts import CONTEXTS, prefix
 from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.progress import StatusLines
-from infra.dev_stack.local.watchdog import keep_running
+from infra.dev_stack.local.watchdog import restart_stack_servers
 from infra.dev_stack.product import Product, run_product
 from shared.messaging.shutdown import cancel_and_wait
 
@@ -33,18 +33,18 @@ async def serve(out: Console, *, name: str, port: int) -> None:
     stop = asyncio.Event()
     progress = StatusLines(out)
     with progress:
-        async with run_product(name, port=port, progress=progress) as product, _kept_running(product):
+        async with run_product(name, port=port, progress=progress) as product, _watched(product):
             progress.finish()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            _tell(out, product)
+            _print_endpoints(out, product)
             await stop.wait()
             out.print("Stopping ...")
 
 
 @asynccontextmanager
-async def _kept_running(product: Product) -> AsyncIterator[None]:
-    upkeep = asyncio.create_task(keep_running(product.stack, product.create_topics))
+async def _watched(product: Product) -> AsyncIterator[None]:
+    upkeep = asyncio.create_task(restart_stack_servers(product.stack, product.create_topics))
     try:
         yield
     finally:
@@ -56,18 +56,18 @@ def token(keys: Keys, caller: str) -> str:
     return keys.token(caller, organisation, role, scopes)
 
 
-def _tell(out: Console, product: Product) -> None:
+def _print_endpoints(out: Console, product: Product) -> None:
     out.print(f"\nServing at [bold]{product.url}[/] on {product.addresses}.")
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
     if os.environ.get("CARE_JWKS"):
         out.print("Whoever holds the keys of CARE_JWKS issues the tokens.")
     else:
-        _tell_tokens(out, product.keys)
+        _print_tokens(out, product.keys)
     out.print("\nCtrl-C stops.")
 
 
-def _tell_tokens(out: Console, keys: Keys) -> None:
+def _print_tokens(out: Console, keys: Keys) -> None:
     table = Table("caller", "organisation", "scopes", title="Development tokens: `care token` prints more", title_justify="left")
     for caller, (organisation, _, scopes) in CALLERS.items():
         table.add_row(caller, organisation, " ".join(scopes))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.dev_stack.local.external_servers import given_database_url, given_kafka_bootstrap
+from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
 from infra.dev_stack.local.lock import is_taken
 from infra.dev_stack.local.paths import stack_folders
 from infra.errors import StackError
@@ -36,10 +36,10 @@ def publish_endpoints(name: str, whereabouts: Endpoints) -> Iterator[None]:
 def endpoints(name: str) -> Endpoints:
     """DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS go before. Raises StackError when neither they nor a running stack say where."""
     found = _published_endpoints(name)
-    database = given_database_url() or found.database_url
+    database = external_database_url() or found.database_url
     if not database:
         raise StackError(f"The stack “{name}” is not running: start it with `care up`, or name a server in DATABASE_URL.")
-    return Endpoints(found.url, database, given_kafka_bootstrap() or found.kafka_bootstrap)
+    return Endpoints(found.url, database, external_kafka_bootstrap() or found.kafka_bootstrap)
 
 
 def _published_endpoints(name: str) -> Endpoints:

@@ -8,7 +8,7 @@ from infra.contexts import CONTEXTS
 from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.drain import wait_until_drained
 
-_NEXT = "SELECT min(due_at) FROM {context}.timer WHERE state = 'pending'"
+_NEXT = "SELECT min(due_at) FROM {context}.deadline WHERE state = 'pending'"
 
 
 async def travel(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:

@@ -27,17 +27,17 @@ _LOCK = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event"
 #: Rows are not removed while others are sent again: each would see the other's rows as they were.
 _TURN = "SELECT pg_advisory_xact_lock(hashtext('rows of the log of ' || $1))"
 _HAS_UNSENT = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
-_NOTE = "INSERT INTO {context}.trimmed (before) VALUES ($1) ON CONFLICT DO NOTHING"
+_NOTE = "INSERT INTO {context}.log_pruning (before) VALUES ($1) ON CONFLICT DO NOTHING"
 _STRAY = """
-DELETE FROM {context}.event_default WHERE shelf < $1 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = event_default.seq)"""
+DELETE FROM {context}.event_default WHERE partition_day < $1 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = event_default.seq)"""
 _SUPERSEDED = """
-DELETE FROM {context}.event_kept AS old WHERE recorded_at < $1
-AND EXISTS (SELECT FROM {context}.event_kept AS newer
+DELETE FROM {context}.event_permanent AS old WHERE recorded_at < $1
+AND EXISTS (SELECT FROM {context}.event_permanent AS newer
             WHERE newer.subject = old.subject AND newer.topic = old.topic AND newer.sequence > old.sequence)
 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = old.seq)"""
 _AGAIN = """
 WITH portion AS (
-    SELECT seq FROM {context}.event WHERE seq > $1 AND recorded_at >= $2 AND (shelf >= $3 OR shelf = 'infinity')
+    SELECT seq FROM {context}.event WHERE seq > $1 AND recorded_at >= $2 AND (partition_day >= $3 OR partition_day = 'infinity')
     AND ($4::text IS NULL OR topic = $4) ORDER BY seq LIMIT $5),
 again AS (INSERT INTO {context}.outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
@@ -57,7 +57,7 @@ class Month:
 
 
 @dataclass(slots=True)
-class Trimmed:
+class PruneResult:
     """Months that are gone, those that hold something unsent, and how many single rows went with them."""
 
     removed: list[str] = field(default_factory=list)
@@ -70,18 +70,18 @@ def expired(months: Sequence[Month], today: date, keep: timedelta) -> list[Month
     return [month for month in months if month.end <= today - keep]
 
 
-async def trim(name: str, days: int | None) -> Trimmed:
+async def prune(name: str, days: int | None) -> PruneResult:
     """Of all contexts; without a number, what is older than a record of care is kept."""
     async with _owner(name) as owner:
-        return await trim_logs(owner, LOG_RETENTION if days is None else timedelta(days=days))
+        return await prune_logs(owner, LOG_RETENTION if days is None else timedelta(days=days))
 
 
-async def trim_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta) -> Trimmed:
+async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta) -> PruneResult:
     """Raises StackError for a time that Kafka's horizon needs."""
     if keep < MIN_LOG_RETENTION:
         raise StackError(f"The log is sent to a new Kafka cluster again: it is kept for {MIN_LOG_RETENTION.days} days at least.")
     now: datetime = await owner.fetchval("SELECT now()")
-    result = Trimmed()
+    result = PruneResult()
     for context in CONTEXTS:
         months = [Month(row["name"], row["first"]) for row in await owner.fetch(_MONTHS, f"{context}.event")]
         for month in expired(months, now.date(), keep):
@@ -91,7 +91,7 @@ async def trim_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta
     return result
 
 
-async def resend(context: str, name: str, since: datetime, topic: str | None = None) -> int:
+async def republish(context: str, name: str, since: datetime, topic: str | None = None) -> int:
     """Puts a part of a context's log back into its outbox.
 
     Raises StackError when the product's own consumers would take it as new, Misconfigured.
@@ -102,10 +102,10 @@ async def resend(context: str, name: str, since: datetime, topic: str | None = N
     async with _owner(name) as owner:
         if since < await owner.fetchval("SELECT now()") - applied:
             raise StackError(f"Consumers remember for {applied.days} days what they applied: what is older they would apply again.")
-        return await resend_log(owner, context, since, topic)
+        return await republish_log(owner, context, since, topic)
 
 
-async def resend_log(owner: "asyncpg.Connection[asyncpg.Record]", context: str, since: datetime, topic: str | None = None) -> int:
+async def republish_log(owner: "asyncpg.Connection[asyncpg.Record]", context: str, since: datetime, topic: str | None = None) -> int:
     total, last = 0, 0
     while last is not None:
         async with owner.transaction():

@@ -9,18 +9,18 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from infra.dev_stack.dev_secrets import load
-from infra.dev_stack.external_secrets import given_secrets, require
+from infra.dev_stack.external_secrets import external_secrets, require
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from infra.wiring import POLICIES, WIRINGS
+from infra.wiring import POLICIES, SUBSCRIPTIONS
 from shared.deployment import Deployment, policy, read
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked
 from shared.persistence.database import Database
-from shared.persistence.deadlines import ParkedTimer
+from shared.persistence.deadlines import ParkedDeadline
 from shared.persistence.parked import Parked
 
 #: Asked for by every process of a deployment, and used by no command of an operator.
@@ -31,8 +31,8 @@ _OBJECT = TypeAdapter(dict[str, Any])
 @asynccontextmanager
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
     """A context's database under its own role. Raises StackError for a context that does not exist, and without its secrets."""
-    if context not in WIRINGS:
-        raise StackError(f"There is no context “{context}”; there are {', '.join(WIRINGS)}.")
+    if context not in SUBSCRIPTIONS:
+        raise StackError(f"There is no context “{context}”; there are {', '.join(SUBSCRIPTIONS)}.")
     os.environ.update(_variables(context, name))
     variable = f"{context.upper()}_POLICY"
     numbers = policy(POLICIES[context], _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
@@ -51,22 +51,22 @@ class Replayed:
     failed: list[str] = field(default_factory=list)
 
 
-async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedTimer]]:
+async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedDeadline]]:
     """Records and deadlines."""
     async with database_of(context, name) as database, database.read_only() as reader:
         return await parked.waiting(reader), await deadlines.parked(reader)
 
 
-async def acknowledge(context: str, name: str) -> None:
+async def acknowledge_parked(context: str, name: str) -> None:
     """What is parked stays parked, but no longer holds up the consumer."""
     async with database_of(context, name) as database, database.transaction() as tx:
         await parked.acknowledge(tx)
 
 
-async def replay_deadlines(context: str, name: str, timer_id: int | None) -> int:
+async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
     """One, or all of them: how many are pending again."""
     async with database_of(context, name) as database, database.transaction() as tx:
-        return await deadlines.replay(tx, timer_id)
+        return await deadlines.replay(tx, deadline_id)
 
 
 async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> Replayed:
@@ -74,7 +74,7 @@ async def replay_records(context: str, name: str, *, record: int | None = None, 
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
             chosen = [each for each in await parked.waiting(reader) if _is_meant(each, record, topic)]
-        return await replay(database, WIRINGS[context], chosen)
+        return await replay(database, SUBSCRIPTIONS[context], chosen)
 
 
 async def replay(database: Database[Any], wiring: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
@@ -116,8 +116,8 @@ def _variables(context: str, name: str) -> dict[str, str]:
     keys = load(stack_folders(name).root)
     known = environment(where.database_url, where.kafka_bootstrap, keys) if keys else {}
     known |= {variable: value for variable in known if (value := os.environ.get(variable))}
-    known |= given_secrets()
+    known |= external_secrets()
     if given := os.environ.get(url):
         known[url] = given
-    require((url, "CARE_PERSON_ID_SECRET", "CARE_RECORD_KEYS", "CARE_RECORD_KEY"), known, f"the context “{context}”")
+    require((url, "CARE_PERSON_ID_SECRET", "CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID"), known, f"the context “{context}”")
     return _UNUSED | {variable: value for variable, value in known.items() if value}

@@ -13,12 +13,12 @@ class _RetentionSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore")
 
-    keep_answers: timedelta = DEFAULT_RETENTION.idempotency_keys
-    keep_applied: timedelta = DEFAULT_RETENTION.inbox
-    keep_settled: timedelta = DEFAULT_RETENTION.fired_deadlines
+    idempotency_retention: timedelta = DEFAULT_RETENTION.idempotency_keys
+    inbox_retention: timedelta = DEFAULT_RETENTION.inbox
+    deadline_retention: timedelta = DEFAULT_RETENTION.fired_deadlines
 
 
 def configured_retention() -> RetentionPolicy:
     """Raises Misconfigured."""
     found = read(_RetentionSettings)
-    return RetentionPolicy(found.keep_answers, found.keep_applied, found.keep_settled)
+    return RetentionPolicy(found.idempotency_retention, found.inbox_retention, found.deadline_retention)

@@ -1,10 +1,10 @@
 """What the weekly meeting listens to and which deadlines it keeps: the whole wiring."""
 
-from services.mdt.domain.care_plan import Due as PlanDue
-from services.mdt.domain.case import Due as CaseDue
-from services.mdt.domain.lead import Due as LeadDue
-from services.mdt.domain.meeting import Due as MeetingDue
-from services.mdt.domain.risk import Due as RiskDue
+from services.mdt.domain.care_plan import CarePlanDeadline as PlanDue
+from services.mdt.domain.case import CaseDeadline as CaseDue
+from services.mdt.domain.lead import LeadDeadline as LeadDue
+from services.mdt.domain.meeting import MeetingDeadline as MeetingDue
+from services.mdt.domain.risk import RiskDeadline as RiskDue
 from services.mdt.handlers import care_plan, case, case_finding, lead, meeting, notification, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
@@ -19,7 +19,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
 from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Subscriptions(
+SUBSCRIPTIONS = Subscriptions(
     context="mdt",
     on_event={
         ReferralRouted: (case.on_referral_routed,),

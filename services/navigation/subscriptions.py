@@ -21,7 +21,7 @@ from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
 from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Subscriptions(
+SUBSCRIPTIONS = Subscriptions(
     context="navigation",
     on_event={
         CarePlanAgreed: (plan.on_care_plan_agreed,),
@@ -44,11 +44,14 @@ WIRING = Subscriptions(
         PersonRecordRecorded: (person.on_person_record_recorded,),
     },
     on_deadline={
-        tasks.Due.ACKNOWLEDGEMENT: task.on_acknowledgement,
-        tasks.Due.OVERDUE: task.on_overdue,
-        tasks.Due.LONG_OVERDUE: task.on_long_overdue,
-        navigators.Due.RETURN: navigator.on_return,
+        tasks.TaskDeadline.ACKNOWLEDGEMENT: task.on_acknowledgement,
+        tasks.TaskDeadline.OVERDUE: task.on_overdue,
+        tasks.TaskDeadline.LONG_OVERDUE: task.on_long_overdue,
+        navigators.NavigatorDeadline.RETURN: navigator.on_return,
         home_check.DUE: person.on_home_check,
     },
-    prefetchers={**dict.fromkeys(tasks.Due, task.before_deadlines), **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans)},
+    prefetchers={
+        **dict.fromkeys(tasks.TaskDeadline, task.before_deadlines),
+        **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans),
+    },
 )

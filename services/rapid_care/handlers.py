@@ -101,7 +101,7 @@ async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelop
 
 
 async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
-    await responses.prefetch(tx, [timer.subject for timer in coming])
+    await responses.prefetch(tx, [deadline.subject for deadline in coming])
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -163,29 +163,29 @@ async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx
     await projections.copy_lead(tx, envelope, None)
 
 
-async def on_opening(timer: DueDeadline, *, tx: Tx) -> None:
-    response = await responses.load(tx, timer.subject)
+async def on_opening(deadline: DueDeadline, *, tx: Tx) -> None:
+    response = await responses.load(tx, deadline.subject)
     await responses.save(tx, clock.open_held_response(response))
 
 
-async def on_at_risk(timer: DueDeadline, *, tx: Tx) -> None:
-    response = await responses.load(tx, timer.subject)
-    await responses.save(tx, clock.warn(response, timer.due_at))
+async def on_at_risk(deadline: DueDeadline, *, tx: Tx) -> None:
+    response = await responses.load(tx, deadline.subject)
+    await responses.save(tx, clock.warn(response, deadline.due_at))
 
 
-async def on_breach(timer: DueDeadline, *, tx: Tx) -> None:
-    response = await responses.load(tx, timer.subject)
-    await responses.save(tx, clock.judge_deadline(response, timer.due_at))
+async def on_breach(deadline: DueDeadline, *, tx: Tx) -> None:
+    response = await responses.load(tx, deadline.subject)
+    await responses.save(tx, clock.judge_deadline(response, deadline.due_at))
 
 
-async def on_avoidance_confirmation(timer: DueDeadline, *, tx: Tx) -> None:
-    response = await responses.load(tx, timer.subject)
+async def on_avoidance_confirmation(deadline: DueDeadline, *, tx: Tx) -> None:
+    response = await responses.load(tx, deadline.subject)
     is_admitted = await is_admitted_since(tx, response)
     await responses.save(tx, care.confirm_avoidance(response, is_admitted_since=is_admitted, now=tx.now))
 
 
 async def _who_goes(response: Response, command: AssignClinician, tx: Tx) -> Clinician:
-    """Raises ClinicianNotFound, NobodyAvailable."""
+    """Raises ClinicianNotFound, NoClinicianAvailable."""
     if command.clinician_id is not None:
         return await locked_clinician(tx, command.clinician_id)
     others = [each for each in await locked_roster(tx) if each.id != response.clinician_id]

@@ -1,12 +1,12 @@
 """What Rapid Care listens to and which deadlines it keeps: the whole wiring."""
 
 from services.rapid_care import handlers
-from services.rapid_care.domain.response import Due
+from services.rapid_care.domain.response import ResponseDeadline
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.messaging.subscriptions import Subscriptions
 
-WIRING = Subscriptions(
+SUBSCRIPTIONS = Subscriptions(
     context="rapid_care",
     on_event={
         ReferralRouted: (handlers.on_referral_routed,),
@@ -20,10 +20,10 @@ WIRING = Subscriptions(
         LeadEnded: (handlers.on_lead_ended,),
     },
     on_deadline={
-        Due.OPENING: handlers.on_opening,
-        Due.AT_RISK: handlers.on_at_risk,
-        Due.BREACH: handlers.on_breach,
-        Due.AVOIDANCE: handlers.on_avoidance_confirmation,
+        ResponseDeadline.OPENING: handlers.on_opening,
+        ResponseDeadline.AT_RISK: handlers.on_at_risk,
+        ResponseDeadline.BREACH: handlers.on_breach,
+        ResponseDeadline.AVOIDANCE: handlers.on_avoidance_confirmation,
     },
-    prefetchers={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(Due, handlers.before_deadlines)},
+    prefetchers={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(ResponseDeadline, handlers.before_deadlines)},
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.referrals.domain.referral import Due
+from services.referrals.domain.referral import ReferralDeadline
 from services.referrals.handlers import deadlines, projections, reactions
 from shared.contracts import mdt, navigation, rapid_care
 from shared.contracts.event import Event
@@ -10,7 +10,7 @@ from shared.contracts.registry import topics
 from shared.messaging.subscriptions import EventHandler, Subscriptions
 
 #: Everything that happens to a person elsewhere is noted for the timeline.
-NOTED_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
+TIMELINE_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
 
 #: What is done besides.
 REACTIONS: Mapping[type[Event], EventHandler] = {
@@ -27,28 +27,28 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
     mdt.CarePlanDeclined: reactions.on_care_plan_declined,
     mdt.CarePlanClosed: reactions.on_care_plan_closed,
     mdt.LeadActivated: projections.on_lead_activated,
-    mdt.LeadHandedOver: projections.on_lead_gone,
-    mdt.LeadEnded: projections.on_lead_gone,
-    mdt.RiskLevelCrossed: projections.on_risk_told,
-    mdt.RiskHighClimberFound: projections.on_risk_told,
+    mdt.LeadHandedOver: projections.on_lead_ended,
+    mdt.LeadEnded: projections.on_lead_ended,
+    mdt.RiskLevelCrossed: projections.on_risk_changed,
+    mdt.RiskHighClimberFound: projections.on_risk_changed,
     navigation.TaskAcknowledged: reactions.on_task_acknowledged,
     navigation.TaskFulfilled: reactions.on_task_fulfilled,
 }
 
 
 def _listened() -> dict[type[Event], tuple[EventHandler, ...]]:
-    noted = [event for topic in NOTED_TOPICS for event in topics()[topic]]
+    noted = [event for topic in TIMELINE_TOPICS for event in topics()[topic]]
     return {event: (projections.on_any, REACTIONS[event]) if event in REACTIONS else (projections.on_any,) for event in noted}
 
 
-WIRING = Subscriptions(
+SUBSCRIPTIONS = Subscriptions(
     context="referrals",
     on_event=_listened(),
-    on_deadline=dict.fromkeys(Due, deadlines.on_due),
+    on_deadline=dict.fromkeys(ReferralDeadline, deadlines.on_due),
     prefetchers={
         **dict.fromkeys(
             [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.prefetch_referrals
         ),
-        **dict.fromkeys(Due, deadlines.before_due),
+        **dict.fromkeys(ReferralDeadline, deadlines.before_due),
     },
 )

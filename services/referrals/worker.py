@@ -7,7 +7,7 @@ from shared.deployment.worker_main import run_worker
 
 
 def main() -> None:
-    run_worker(Settings, Policy, subscriptions.WIRING)
+    run_worker(Settings, Policy, subscriptions.SUBSCRIPTIONS)
 
 
 if __name__ == "__main__":

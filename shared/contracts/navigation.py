@@ -49,7 +49,7 @@ class EscalationReason(StrEnum):
     The last three are a navigator's own judgement.
     """
 
-    NOBODY_AVAILABLE = "nobody-available"
+    NOBODY_AVAILABLE = "no-clinician-available"
     NOT_ACKNOWLEDGED = "not-acknowledged"
     LONG_OVERDUE = "long-overdue"
     SAFETY_CONCERN = "safety-concern"

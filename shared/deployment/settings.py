@@ -31,7 +31,7 @@ _KEY_BYTES = 32
 #: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/adr/0039).
 _COLLECTOR = 10_000, 10, 50
 #: Longer than anything is sent again of itself, or it would be applied a second time.
-_LEAST_KEPT = timedelta(days=15)
+_MIN_INBOX_RETENTION = timedelta(days=15)
 
 
 class ConfigurationError(Exception):
@@ -82,8 +82,8 @@ class Deployment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     person_id_secret: Key
-    record_keys: Annotated[dict[str, Key], Field(min_length=1, description="kid to key: the ring of the restricted topics")]
-    record_key: Annotated[str, Field(description="the kid that seals")]
+    encryption_keys: Annotated[dict[str, Key], Field(min_length=1, description="kid to key: the ring of the restricted topics")]
+    encryption_key_id: Annotated[str, Field(description="the kid that seals")]
     jwks: Json[dict[str, Any]]
     issuer: str = "care-coordination"
     audience: str = "care-coordination"
@@ -91,17 +91,19 @@ class Deployment(BaseSettings):
     log_level: str = "INFO"
     kafka_bootstrap_servers: Annotated[str, Field(min_length=1, validation_alias="KAFKA_BOOTSTRAP_SERVERS")]
     topic_prefix: str = ""
-    instance: Annotated[str | None, Field(description="a name of this worker's own, for a member that keeps its partitions")] = None
+    kafka_instance_id: Annotated[str | None, Field(description="a name of this worker's own, for a member that keeps its partitions")] = (
+        None
+    )
     metrics_host: Annotated[str, Field(description="where a worker answers /metrics, /livez and /readyz")] = "127.0.0.1"
-    keep_answers: timedelta = DEFAULT_RETENTION.idempotency_keys
-    keep_applied: Annotated[timedelta, Field(ge=_LEAST_KEPT)] = DEFAULT_RETENTION.inbox
-    keep_settled: timedelta = DEFAULT_RETENTION.fired_deadlines
+    idempotency_retention: timedelta = DEFAULT_RETENTION.idempotency_keys
+    inbox_retention: Annotated[timedelta, Field(ge=_MIN_INBOX_RETENTION)] = DEFAULT_RETENTION.inbox
+    deadline_retention: timedelta = DEFAULT_RETENTION.fired_deadlines
 
-    @field_validator("record_key")
+    @field_validator("encryption_key_id")
     @classmethod
     def _is_in_the_ring(cls, key: str, others: ValidationInfo) -> str:
-        if key not in others.data.get("record_keys", {key: None}):
-            raise ValueError("CARE_RECORD_KEYS holds no key of this name")
+        if key not in others.data.get("encryption_keys", {key: None}):
+            raise ValueError("CARE_ENCRYPTION_KEYS holds no key of this name")
         return key
 
     @field_validator("jwks")
@@ -126,8 +128,8 @@ class Deployment(BaseSettings):
         gc.set_threshold(*_COLLECTOR)
 
     def secrets(self) -> Secrets:
-        keys = {kid: _bytes(key) for kid, key in self.record_keys.items()}
-        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.record_key))
+        keys = {kid: _bytes(key) for kid, key in self.encryption_keys.items()}
+        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id))
 
     def tokens(self) -> "Tokens":
         """Raises Misconfigured when no caller could ever be known."""
@@ -138,10 +140,10 @@ class Deployment(BaseSettings):
         return Tokens(KeySet.import_key_set(self.jwks), issuer=self.issuer, audience=self.audience)  # type: ignore[arg-type]
 
     def kafka(self) -> KafkaSettings:
-        return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.instance or None)
+        return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None)
 
     def retention(self) -> RetentionPolicy:
-        return RetentionPolicy(self.keep_answers, self.keep_applied, self.keep_settled)
+        return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
     async def database(self, dsn: str, policy: P, size: int = 10) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)

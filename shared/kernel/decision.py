@@ -17,7 +17,7 @@ class Fact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """At `due_at` the timer loop calls the handler of `kind`, once, late or not."""
+    """At `due_at` the deadline loop calls the handler of `kind`, once, late or not."""
 
     kind: str
     due_at: datetime

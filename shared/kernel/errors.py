@@ -78,3 +78,17 @@ class VersionConflict(Conflict):
 
     def __init__(self, subject: object, expected: int, stored: int) -> None:
         super().__init__(f"{subject} is at version {stored}, not {expected}.")
+
+
+class FeedAccessDenied(NotAllowed):
+    """The feed belongs to another professional."""
+
+    code = "feed-access-denied"
+    advice = "Read your own feed and tasks; a coordinator may see those of others."
+
+
+class PersonRecordNotFound(NotFound):
+    """No record of the person has arrived in this context."""
+
+    code = "person-record-not-found"
+    advice = "The record arrives moments after the person's first referral; ask the Community Point of Access if it does not."

@@ -67,7 +67,7 @@ class DeadlineScheduler:
             try:
                 settled = await self.process_due() if await self.has_due() else 0
             except INFRASTRUCTURE_ERRORS as problem:
-                log.warning("timekeeper.trouble", context_name=self._subscriptions.context, problem=type(problem).__name__)
+                log.warning("scheduler.failed", context_name=self._subscriptions.context, problem=type(problem).__name__)
                 settled = 0
                 await asyncio.sleep(self._settings.error_delay)
             if not settled:
@@ -91,7 +91,7 @@ class DeadlineScheduler:
         except INFRASTRUCTURE_ERRORS:
             raise
         except Exception as problem:
-            log.warning("timekeeper.one-by-one", context_name=self._subscriptions.context, problem=type(problem).__name__)
+            log.warning("scheduler.batch-split", context_name=self._subscriptions.context, problem=type(problem).__name__)
             return await self._process_singly()
 
     async def _process_in_one_transaction(self) -> int:
@@ -100,11 +100,11 @@ class DeadlineScheduler:
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
             if len(due) > 1:
                 tx.start_batch()
-                await self._subscriptions.prefetch([(timer.kind, timer) for timer in due], tx=tx)
-            for timer in due:
-                if not tx.has_cancelled(timer.subject, timer.kind):  # by one that came before it in this batch
-                    await self._fire(timer, tx)
-                    fired.append(timer)
+                await self._subscriptions.prefetch([(deadline.kind, deadline) for deadline in due], tx=tx)
+            for deadline in due:
+                if not tx.has_cancelled(deadline.subject, deadline.kind):  # by one that came before it in this batch
+                    await self._fire(deadline, tx)
+                    fired.append(deadline)
             if fired:
                 await deadlines.resolve(tx, fired)
         self._count(fired, "fired")
@@ -114,71 +114,71 @@ class DeadlineScheduler:
         """Each once, so that one that fails keeps none of the others waiting."""
         async with self._database.transaction() as tx:
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
-        for timer in due:
+        for deadline in due:
             with suppress(deadlines.DeadlineCancelled):
-                await self._process_single(timer)
+                await self._process_single(deadline)
         return len(due)
 
-    async def _process_single(self, timer: DueDeadline) -> None:
+    async def _process_single(self, deadline: DueDeadline) -> None:
         try:
-            await self._resolve(timer, "fired")
+            await self._resolve(deadline, "fired")
         except INFRASTRUCTURE_ERRORS:
             raise
         except CONTENTION_ERRORS as problem:
-            self._wait_for_others(timer, problem)
+            self._wait_for_others(deadline, problem)
         except Conflict as lost:  # it may be won the next time, and is no answer
-            await self._record_failure(timer, lost)
+            await self._record_failure(deadline, lost)
         except DomainError as refusal:
-            await self._resolve(timer, "refused", refusal.code)
+            await self._resolve(deadline, "refused", refusal.code)
         except Exception as problem:
-            await self._record_failure(timer, problem)
+            await self._record_failure(deadline, problem)
 
-    async def _record_failure(self, timer: DueDeadline, problem: Exception) -> None:
+    async def _record_failure(self, deadline: DueDeadline, problem: Exception) -> None:
         """It is tried again later, and parked in the end."""
-        trial = self._retries.setdefault(timer.id, RetryState())
+        trial = self._retries.setdefault(deadline.id, RetryState())
         trial.failures += 1
         log.error(
-            "timekeeper.failed",
+            "deadline.failed",
             context_name=self._subscriptions.context,
-            kind=timer.kind,
+            kind=deadline.kind,
             problem=type(problem).__name__,
             at=frames(problem),
         )
         if trial.failures >= self._settings.attempts:
-            await self._resolve(timer, "parked", type(problem).__name__)
+            await self._resolve(deadline, "parked", type(problem).__name__)
         else:
             trial.again_at = monotonic() + self._settings.pause(trial.failures)
 
-    def _wait_for_others(self, timer: DueDeadline, problem: Exception) -> None:
-        trial = self._retries.setdefault(timer.id, RetryState())
+    def _wait_for_others(self, deadline: DueDeadline, problem: Exception) -> None:
+        trial = self._retries.setdefault(deadline.id, RetryState())
         trial.clashes += 1
         trial.again_at = monotonic() + self._settings.pause(trial.clashes)
-        metrics.CONTENTION.labels(self._subscriptions.context, "timekeeper").inc()
-        log.warning("timekeeper.contention", context_name=self._subscriptions.context, kind=timer.kind, problem=type(problem).__name__)
+        metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "timekeeper").inc()
+        log.warning("deadline.conflict", context_name=self._subscriptions.context, kind=deadline.kind, problem=type(problem).__name__)
 
     def _deferred(self) -> list[int]:
         """Those whose turn has not come. What was cancelled while it waited is forgotten."""
         now = monotonic()
-        self._retries = {timer: trial for timer, trial in self._retries.items() if trial.again_at > now - _FORGOTTEN_SECONDS}
-        return [timer for timer, trial in self._retries.items() if trial.again_at > now]
+        self._retries = {deadline: trial for deadline, trial in self._retries.items() if trial.again_at > now - _FORGOTTEN_SECONDS}
+        return [deadline for deadline, trial in self._retries.items() if trial.again_at > now]
 
-    async def _resolve(self, timer: DueDeadline, state: str, reason: str | None = None) -> None:
+    async def _resolve(self, deadline: DueDeadline, state: str, reason: str | None = None) -> None:
         """Does nothing when somebody else settled it before."""
         async with self._database.transaction() as tx:
-            settled = [timer] if await deadlines.is_pending(tx, timer) else []
+            settled = [deadline] if await deadlines.is_pending(tx, deadline) else []
             if settled and state == "fired":
-                await self._fire(timer, tx)
+                await self._fire(deadline, tx)
             if settled:
                 await deadlines.resolve(tx, settled, state, reason)
         self._count(settled, state)
-        self._retries.pop(timer.id, None)
+        self._retries.pop(deadline.id, None)
 
-    async def _fire(self, timer: DueDeadline, tx: Transaction[Any]) -> None:
-        with tracing.span(f"{self._subscriptions.context} {timer.kind}") as traceparent:
-            tx.cause = Cause(f"deadline {timer.kind}", None, traceparent)
-            await self._subscriptions.on_deadline[timer.kind](timer, tx=tx)
+    async def _fire(self, deadline: DueDeadline, tx: Transaction[Any]) -> None:
+        with tracing.span(f"{self._subscriptions.context} {deadline.kind}") as traceparent:
+            tx.cause = Cause(f"deadline {deadline.kind}", None, traceparent)
+            await self._subscriptions.on_deadline[deadline.kind](deadline, tx=tx)
 
     def _count(self, settled: Sequence[DueDeadline], state: str) -> None:
-        for timer in settled:
-            metrics.TIMERS_SETTLED.labels(self._subscriptions.context, timer.kind, state).inc()
-            metrics.TIMER_LATENESS.labels(self._subscriptions.context).observe(timer.late_by.total_seconds())
+        for deadline in settled:
+            metrics.DEADLINES_FIRED.labels(self._subscriptions.context, deadline.kind, state).inc()
+            metrics.DEADLINE_LATENESS.labels(self._subscriptions.context).observe(deadline.late_by.total_seconds())

@@ -99,7 +99,7 @@ class EventProcessor:
         except INFRASTRUCTURE_ERRORS:
             raise
         except Exception as problem:
-            log.warning("intake.by-halves", context_name=self._subscriptions.context, records=len(records), problem=type(problem).__name__)
+            log.warning("batch.bisected", context_name=self._subscriptions.context, records=len(records), problem=type(problem).__name__)
             await self._bisect(records)
 
     async def _bisect(self, records: Sequence[Record]) -> None:
@@ -145,7 +145,7 @@ class EventProcessor:
         for record in records:
             with suppress(Undecodable):
                 ids.append(read_envelope(record).id)
-        return await inbox.known(tx, ids)
+        return await inbox.processed(tx, ids)
 
     def _is_subscribed(self, record: Record) -> bool:
         """Not what this context does not listen to, however it reads; of what names no event that we know nobody can say so."""
@@ -201,14 +201,14 @@ class EventProcessor:
             raise
         except Exception as problem:
             if not isinstance(problem, (*CONTENTION_ERRORS, DomainError)):
-                log.error("intake.failed", context_name=self._subscriptions.context, problem=type(problem).__name__, at=frames(problem))
+                log.error("event.failed", context_name=self._subscriptions.context, problem=type(problem).__name__, at=frames(problem))
             return problem
         return None
 
     async def _pause(self, problem: Exception, attempt: int) -> None:
         if isinstance(problem, (*CONTENTION_ERRORS, Conflict)):
-            metrics.CONTENTION.labels(self._subscriptions.context, "intake").inc()
-            log.warning("intake.contention", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
+            metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "intake").inc()
+            log.warning("event.conflict", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
         await asyncio.sleep(self._retries.pause(attempt))
 
     async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
@@ -217,14 +217,14 @@ class EventProcessor:
             await inbox.refuse(tx, envelope, refusal.code)
             if waiting is not None:
                 await parked.remove(tx, waiting)
-        metrics.EVENTS_REFUSED.labels(self._subscriptions.context, refusal.code).inc()
-        log.info("intake.refused", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
+        metrics.EVENTS_REJECTED.labels(self._subscriptions.context, refusal.code).inc()
+        log.info("event.rejected", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
         await parked.park(tx, record, reason)
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
-        log.error("intake.parked", context_name=self._subscriptions.context, topic=record.topic, offset=record.offset, reason=reason)
+        log.error("event.parked", context_name=self._subscriptions.context, topic=record.topic, offset=record.offset, reason=reason)
 
 
 def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:

@@ -26,9 +26,9 @@ class Housekeeper:
     async def run(self) -> None:
         """Runs until cancelled; trouble is the next hour's business, and stops nothing else, not even the other half of this."""
         while True:
-            made = await self._tried("months", create_partitions(self._database))
+            made = await self._tried("partitions", create_partitions(self._database))
             removed = await self._tried("expired", remove_expired(self._database, self._keep))
-            log.info("housekeeper.done", context_name=self._context, rows=removed, months_made=made)
+            log.info("housekeeping.completed", context_name=self._context, rows=removed, partitions_created=made)
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
@@ -36,5 +36,5 @@ class Housekeeper:
         try:
             return await work
         except _RECOVERABLE_ERRORS as problem:
-            log.warning("housekeeper.trouble", context_name=self._context, duty=duty, problem=type(problem).__name__)
+            log.warning("housekeeping.failed", context_name=self._context, duty=duty, problem=type(problem).__name__)
             return None

@@ -38,5 +38,5 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any], again: float = _AGAIN_SECON
             task.cancel()
         _, deaf = await asyncio.wait(running, timeout=again)
         for task in deaf:
-            log.warning("task.goes-on", task=task.get_name(), advice="it is told again to end")
+            log.warning("task.cancel-ignored", task=task.get_name(), advice="it is told again to end")
     await asyncio.gather(*tasks, return_exceptions=True)

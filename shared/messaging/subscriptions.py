@@ -8,7 +8,7 @@ from shared.contracts.event import Event
 
 #: `async def on_<event>(event, envelope, *, tx)`
 EventHandler = Callable[..., Awaitable[None]]
-#: `async def on_<deadline>(timer, *, tx)`
+#: `async def on_<deadline>(deadline, *, tx)`
 DeadlineHandler = Callable[..., Awaitable[None]]
 #: `async def before_<what>(coming, *, tx)`: reads and locks by one statement what a batch is about; of events it gets (event, envelope).
 Prefetcher = Callable[..., Awaitable[None]]

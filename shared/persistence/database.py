@@ -99,7 +99,7 @@ class Database(Generic[P]):
 
 async def connect(dsn: str, *, clock: Clock, policy: P, secrets: Secrets, size: int = 10) -> Database[P]:
     pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, init=prepare, reset=_keep, server_settings=_SESSION, command_timeout=60
+        dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=_SESSION, command_timeout=60
     )
     return Database(pool, clock=clock, policy=policy, secrets=secrets)
 
@@ -109,7 +109,7 @@ async def prepare(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text")
 
 
-async def _keep(connection: Connection) -> None:
+async def _skip_reset(connection: Connection) -> None:
     """Nothing here changes session state, so a returned connection needs no reset and no round trip."""
 
 

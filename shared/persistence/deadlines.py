@@ -14,22 +14,22 @@ from shared.clock import Clock
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
-_TURN = "hashtext('timekeeper ' || current_schema())"
+_TURN = "hashtext('deadline scheduler ' || current_schema())"
 _TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
 _TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
 _DUE = """
-SELECT id, subject, kind, due_at, correlation_id FROM timer
+SELECT id, subject, kind, due_at, correlation_id FROM deadline
 WHERE state = 'pending' AND due_at <= $1 AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
-_IS_PENDING = "SELECT EXISTS (SELECT FROM timer WHERE id = $1 AND state = 'pending')"
+_IS_PENDING = "SELECT EXISTS (SELECT FROM deadline WHERE id = $1 AND state = 'pending')"
 _SETTLE = """
-UPDATE timer SET state = $2, settled_at = $3, reason = $4,
+UPDATE deadline SET state = $2, resolved_at = $3, reason = $4,
     late_by_ms = (extract(epoch FROM $3 - due_at) * 1000)::bigint
 WHERE id = ANY($1::bigint[]) AND state = 'pending'"""
-_PARKED = "SELECT id, subject, kind, due_at, correlation_id, reason FROM timer WHERE state = 'parked' ORDER BY due_at, id"
+_PARKED = "SELECT id, subject, kind, due_at, correlation_id, reason FROM deadline WHERE state = 'parked' ORDER BY due_at, id"
 _REPLAY = """
-UPDATE timer SET state = 'pending', settled_at = NULL, late_by_ms = NULL, reason = NULL
+UPDATE deadline SET state = 'pending', resolved_at = NULL, late_by_ms = NULL, reason = NULL
 WHERE state = 'parked' AND (id = $1 OR $1::bigint IS NULL)"""
-_NEXT = "SELECT due_at FROM timer WHERE state = 'pending' AND id <> ALL($1::bigint[]) ORDER BY due_at LIMIT 1"
+_NEXT = "SELECT due_at FROM deadline WHERE state = 'pending' AND id <> ALL($1::bigint[]) ORDER BY due_at LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class DueDeadline:
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedTimer:
+class ParkedDeadline:
     """A deadline that waits for an operator: `reason` is the kind of problem that its handler had."""
 
     id: int
@@ -68,28 +68,28 @@ async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) ->
     return [DueDeadline(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
-async def is_pending(tx: Transaction[Any], timer: DueDeadline) -> bool:
+async def is_pending(tx: Transaction[Any], deadline: DueDeadline) -> bool:
     """Waits for other timekeepers first."""
     await tx.connection.execute(_TAKE_TURN)
-    found: bool = await tx.connection.fetchval(_IS_PENDING, timer.id)
+    found: bool = await tx.connection.fetchval(_IS_PENDING, deadline.id)
     return found
 
 
-async def resolve(tx: Transaction[Any], timers: Sequence[DueDeadline], state: str = "fired", reason: str | None = None) -> None:
+async def resolve(tx: Transaction[Any], deadlines: Sequence[DueDeadline], state: str = "fired", reason: str | None = None) -> None:
     """Raises CancelledMeanwhile."""
-    done = await tx.connection.execute(_SETTLE, [timer.id for timer in timers], state, tx.now, reason)
-    if done != f"UPDATE {len(timers)}":
+    done = await tx.connection.execute(_SETTLE, [deadline.id for deadline in deadlines], state, tx.now, reason)
+    if done != f"UPDATE {len(deadlines)}":
         raise DeadlineCancelled
 
 
-async def parked(reader: ReadSession) -> list[ParkedTimer]:
+async def parked(reader: ReadSession) -> list[ParkedDeadline]:
     """All that wait for an operator, oldest first."""
-    return [ParkedTimer(**row) for row in await reader.connection.fetch(_PARKED)]
+    return [ParkedDeadline(**row) for row in await reader.connection.fetch(_PARKED)]
 
 
-async def replay(tx: Transaction[Any], timer_id: int | None = None) -> int:
+async def replay(tx: Transaction[Any], deadline_id: int | None = None) -> int:
     """Makes a parked deadline pending again, or without an id all of them; says how many. The worker acts on them at once."""
-    done = await tx.connection.execute(_REPLAY, timer_id)
+    done = await tx.connection.execute(_REPLAY, deadline_id)
     return int(done.removeprefix("UPDATE "))
 
 

@@ -8,8 +8,8 @@ from shared.telemetry import metrics
 _STATE = """
 SELECT (SELECT count(*) FROM outbox) AS depth,
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event WHERE seq = (SELECT min(seq) FROM outbox)) AS age,
-       (SELECT count(*) FROM parked) + (SELECT count(*) FROM timer WHERE state = 'parked') AS parked,
-       least((SELECT min(due_at) FROM timer WHERE state = 'pending'), (SELECT min(due_at) FROM timer WHERE state = 'parked')) AS next_due,
+       (SELECT count(*) FROM parked) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
+       least((SELECT min(due_at) FROM deadline WHERE state = 'pending'), (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
        (SELECT count(*) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'event'::regclass AND relname ~ '^event_[0-9]' AND relname > to_char(now(), '"event_"YYYY_MM')) AS months_ahead"""
 
@@ -18,9 +18,9 @@ async def read_gauges(tx: Transaction[Any], context: str) -> None:
     """A deadline that was parked is still one that nobody acted on: it counts as late."""
     row = await tx.connection.fetchrow(_STATE)
     if row is not None:
-        metrics.OUTBOX_DEPTH.labels(context).set(row["depth"])
+        metrics.OUTBOX_EVENTS.labels(context).set(row["depth"])
         metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)
         metrics.PARKED.labels(context).set(row["parked"])
-        metrics.LOG_MONTHS_AHEAD.labels(context).set(row["months_ahead"])
+        metrics.LOG_PARTITIONS_AHEAD.labels(context).set(row["months_ahead"])
         late = (tx.now - row["next_due"]).total_seconds() if row["next_due"] else 0
-        metrics.TIMERS_LATE_BY.labels(context).set(max(late, 0))
+        metrics.DEADLINE_OVERDUE.labels(context).set(max(late, 0))

@@ -21,7 +21,7 @@ async def claim(tx: Transaction[Any], envelopes: Sequence[Envelope]) -> set[UUID
     return {row["event_id"] for row in rows}
 
 
-async def known(tx: Transaction[Any], ids: Sequence[UUID]) -> set[UUID]:
+async def processed(tx: Transaction[Any], ids: Sequence[UUID]) -> set[UUID]:
     """Which of these were settled before."""
     return {row["event_id"] for row in await tx.connection.fetch(_KNOWN, ids)}
 

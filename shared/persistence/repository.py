@@ -33,7 +33,7 @@ class Aggregate(Protocol):
 
 A = TypeVar("A", bound=Aggregate)
 
-_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2 AND shelf = 'infinity'"
+_STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject = $1 AND topic = $2 AND partition_day = 'infinity'"
 
 
 class Repository(Generic[A]):

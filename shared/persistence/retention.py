@@ -1,6 +1,6 @@
 """What the platform's tables keep only for a while, and its removal in portions that hold up nobody.
 
-Never removed here: the event log (`care trim` does that), the audit, what waits (outbox, parked, pending deadlines), and of the
+Never removed here: the event log (`care prune-log` does that), the audit, what waits (outbox, parked, pending deadlines), and of the
 inbox the events that travel on restricted topics, which are sent again however old.
 """
 
@@ -27,8 +27,8 @@ DELETE FROM inbox WHERE event_id IN (
     SELECT event_id FROM inbox WHERE applied_at < clock_timestamp() - $1::interval AND type <> ALL($3::text[])
     ORDER BY applied_at LIMIT $2)"""
 _SETTLED = """
-DELETE FROM timer WHERE id IN (
-    SELECT id FROM timer WHERE state IN ('fired', 'cancelled', 'refused') AND settled_at < $3::timestamptz - $1::interval LIMIT $2)"""
+DELETE FROM deadline WHERE id IN (
+    SELECT id FROM deadline WHERE state IN ('fired', 'cancelled', 'refused') AND resolved_at < $3::timestamptz - $1::interval LIMIT $2)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def remove_expired(database: Database[Any], keep: RetentionPolicy) -> int:
 async def create_partitions(database: Database[Any]) -> int:
     """Makes what the event log needs of this month and the next ones, and says how many that were."""
     async with database.transaction() as tx:
-        made: int = await tx.connection.fetchval("SELECT open_months($1)", PARTITIONS_AHEAD)
+        made: int = await tx.connection.fetchval("SELECT create_partitions($1)", PARTITIONS_AHEAD)
     return made
 
 

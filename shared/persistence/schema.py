@@ -55,16 +55,20 @@ def _event_log(metadata: sa.MetaData) -> None:
         sa.Column("traceparent", sa.Text),
         sa.Column("data", BYTEA, nullable=False, comment="as sent: JSON, or the JWE of a restricted event"),
         sa.Column(
-            "shelf", sa.Date, primary_key=True, server_default=TODAY, comment="the day of recording, or infinity for what is kept whole"
+            "partition_day",
+            sa.Date,
+            primary_key=True,
+            server_default=TODAY,
+            comment="the day of recording, or infinity for what is kept whole",
         ),
-        sa.UniqueConstraint("id", "shelf", name="uq_event_id"),
-        sa.UniqueConstraint("subject", "topic", "sequence", "shelf", name="uq_event_subject_topic_sequence_shelf"),
+        sa.UniqueConstraint("id", "partition_day", name="uq_event_id"),
+        sa.UniqueConstraint("subject", "topic", "sequence", "partition_day", name="uq_event_subject_topic_sequence_partition_day"),
         sa.Index("ix_event_correlation_id", "correlation_id"),
-        postgresql_partition_by="RANGE (shelf)",
+        postgresql_partition_by="RANGE (partition_day)",
     )
     sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False))
     sa.Table(
-        "trimmed",
+        "log_pruning",
         metadata,
         sa.Column("before", sa.Date, primary_key=True, comment="months that ended before this day may be gone from the log"),
         sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
@@ -107,7 +111,7 @@ def _arrivals(metadata: sa.MetaData) -> None:
 
 def _deadlines(metadata: sa.MetaData) -> None:
     sa.Table(
-        "timer",
+        "deadline",
         metadata,
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
         sa.Column("subject", sa.Uuid, nullable=False),
@@ -115,14 +119,14 @@ def _deadlines(metadata: sa.MetaData) -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("state", sa.Text, nullable=False, server_default="pending", comment="pending, fired, cancelled, refused or parked"),
-        sa.Column("settled_at", INSTANT, comment="by the clock of care, which may be shifted"),
+        sa.Column("resolved_at", INSTANT, comment="by the clock of care, which may be shifted"),
         sa.Column("late_by_ms", sa.BigInteger),
         sa.Column("reason", sa.Text),
         sa.UniqueConstraint("subject", "kind", "due_at"),
-        sa.Index("ix_timer_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
-        sa.Index("ix_timer_parked", "due_at", postgresql_where=sa.text("state = 'parked'")),
+        sa.Index("ix_deadline_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
+        sa.Index("ix_deadline_parked", "due_at", postgresql_where=sa.text("state = 'parked'")),
     )
-    sa.Table("clock_shift", metadata, sa.Column("shift", sa.Interval, nullable=False, primary_key=True))
+    sa.Table("clock_offset", metadata, sa.Column("delta", sa.Interval, nullable=False, primary_key=True))
 
 
 def _requests(metadata: sa.MetaData) -> None:

@@ -25,7 +25,7 @@ _MOST_BYTES = 1_000_000
 _RECORD_EVENTS = """
 WITH recorded AS (
     INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
-                       actor_org, actor_role, traceparent, data, shelf)
+                       actor_org, actor_role, traceparent, data, partition_day)
     SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
                 $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
@@ -42,15 +42,15 @@ UPDATE idempotency SET status = told.status, headers = told.headers::jsonb, body
 FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[]) AS told (actor_id, key, status, headers, body)
 WHERE idempotency.actor_id = told.actor_id AND idempotency.key = told.key"""
 
-_CANCEL_TIMERS = """
-UPDATE timer SET state = 'cancelled', settled_at = $1
+_CANCEL_DEADLINES = """
+UPDATE deadline SET state = 'cancelled', resolved_at = $1
 FROM unnest($2::uuid[], $3::text[]) AS gone (subject, kind)
-WHERE timer.subject = gone.subject AND timer.kind = gone.kind AND timer.state IN ('pending', 'parked')"""
+WHERE deadline.subject = gone.subject AND deadline.kind = gone.kind AND deadline.state IN ('pending', 'parked')"""
 
-_SET_TIMERS = """
-INSERT INTO timer (subject, kind, due_at, correlation_id)
+_SET_DEADLINES = """
+INSERT INTO deadline (subject, kind, due_at, correlation_id)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
-ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', settled_at = NULL WHERE timer.state = 'cancelled'"""
+ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', resolved_at = NULL WHERE deadline.state = 'cancelled'"""
 
 
 class EventTooLarge(RuleBroken):
@@ -195,7 +195,7 @@ class Transaction(ReadSession, Generic[P]):
         if self._answers:
             await self.connection.execute(_ANSWER, *map(list, zip(*self._answers, strict=True)))
         if self._cancelled:
-            await self.connection.execute(_CANCEL_TIMERS, self.now, *map(list, zip(*self._cancelled, strict=True)))
+            await self.connection.execute(_CANCEL_DEADLINES, self.now, *map(list, zip(*self._cancelled, strict=True)))
         if self._deadlines:
             rows = [row for those in self._deadlines.values() for row in those]
-            await self.connection.execute(_SET_TIMERS, *map(list, zip(*rows, strict=True)))
+            await self.connection.execute(_SET_DEADLINES, *map(list, zip(*rows, strict=True)))

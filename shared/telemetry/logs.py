@@ -70,7 +70,7 @@ class StdlibLogHandler(logging.Handler):
         if self._is_news(record):
             problem = record.exc_info[1] if record.exc_info else None
             more = {} if problem is None else {"problem": type(problem).__name__, "at": frames(problem)}
-            structlog.get_logger().log(record.levelno, "library.said", logger_name=record.name, sentence=_sentence(record), **more)
+            structlog.get_logger().log(record.levelno, "library.log", logger_name=record.name, sentence=_sentence(record), **more)
 
     def _is_news(self, record: logging.LogRecord) -> bool:
         """A client that has lost its broker repeats itself sixty times a second."""

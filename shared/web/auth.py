@@ -20,7 +20,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedToken:
     """Who acts by a verified token, and between which seconds of the epoch it counts, leeway included."""
 
     actor: Actor
@@ -67,11 +67,11 @@ class Tokens:
             raise _unauthorised("token-invalid", "The token is not valid here.") from problem
         return known.actor
 
-    def _verified(self, token: str) -> _Known:
+    def _verified(self, token: str) -> _CachedToken:
         claims = jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
         self._claims.validate(claims)
         begins = max(claims.get("nbf", 0), claims.get("iat", 0)) - _LEEWAY_SECONDS
-        return _Known(_actor(claims), begins, claims["exp"] + _LEEWAY_SECONDS)
+        return _CachedToken(_actor(claims), begins, claims["exp"] + _LEEWAY_SECONDS)
 
 
 def _actor(claims: dict[str, Any]) -> Actor:

@@ -58,8 +58,8 @@ class ObservabilityMiddleware:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Status 0 is a request that ended without an answer."""
-        metrics.REQUESTS.labels(self._context, _route(scope), status).observe(seconds)
-        log.info("request.answered", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
+        metrics.REQUEST_DURATION.labels(self._context, _route(scope), status).observe(seconds)
+        log.info("request.completed", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
 
 
 class TimeoutMiddleware:

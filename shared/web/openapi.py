@@ -67,7 +67,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     if any(each.call is idempotency_key for each in _all(route.dependant)):
         operation.setdefault("parameters", []).append(_KEY)
     responses = operation["responses"]
-    codes = {int(status): _told(response) for status, response in responses.items() if int(status) >= _ERRORS}
+    codes = {int(status): _own_codes(response) for status, response in responses.items() if int(status) >= _ERRORS}
     for each in (*_codes(route.dependant), _BODY if "requestBody" in operation else {}):
         for status, more in each.items():
             codes[status] = codes.get(status, ()) + more
@@ -75,7 +75,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         responses[str(status)] = {"description": ", ".join(dict.fromkeys(codes[status])), "content": _SCHEMA}
 
 
-def _told(response: Mapping[str, Any]) -> tuple[str, ...]:
+def _own_codes(response: Mapping[str, Any]) -> tuple[str, ...]:
     """The codes that the route itself lists; the framework's description of its own refusal is none."""
     description: str = response["description"]
     return () if description in {status.phrase for status in HTTPStatus} | {"Validation Error"} else tuple(description.split(", "))

@@ -164,7 +164,7 @@ async def _unavailable(request: Request, trouble: Exception) -> Response:
 
 
 async def _unstorable(request: Request, problem: Exception) -> Response:
-    log.warning("request.unstorable", route=_route(request), problem=type(problem).__name__)
+    log.warning("request.data-error", route=_route(request), problem=type(problem).__name__)
     return answer_to(problem)
 
 

@@ -22,8 +22,8 @@ COMPOSE = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["service
 MANIFESTS = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml"))}
 PRODUCT = {name: service for name, service in COMPOSE.items() if service["image"] == "care-coordination"}
 #: What the command line reads for itself.
-_COMMANDS = {"DATABASE_URL", "CARE_DATABASE_PASSWORD", "CARE_DATABASE_ROLES", "CARE_TOPIC_PARTITIONS"}
-_COMMANDS |= {"CARE_TOPIC_REPLICATION", "CARE_TOPIC_MIN_IN_SYNC", "CARE_KEEP_LOG_DAYS"}
+_COMMANDS = {"DATABASE_URL", "CARE_DATABASE_PASSWORD", "CARE_DATABASE_ROLE_PREFIX", "CARE_TOPIC_PARTITIONS"}
+_COMMANDS |= {"CARE_TOPIC_REPLICATION_FACTOR", "CARE_TOPIC_MIN_INSYNC_REPLICAS", "CARE_EVENT_LOG_RETENTION_DAYS"}
 
 
 def _variables(settings: type[BaseSettings], prefix: str, *, required: bool = False) -> set[str]:

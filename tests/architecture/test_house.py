@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from infra.codegen.states import scopes, tables
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.kernel.errors import DomainError
 from shared.kernel.state_table import name_of
 from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
@@ -23,7 +23,7 @@ MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
 _STORE, _PERSISTENCE = r"services/\w+/store/", r"shared/persistence/"
 _RELAY = r"shared/messaging/outbound/relay\.py"  # one session for its lock, and its own outbox
 _SIDE_DOORS = {
-    "commit": _PERSISTENCE,
+    "commit": rf"{_PERSISTENCE}|shared/messaging/inbound/",  # of Kafka offsets
     "rollback": _PERSISTENCE,
     "asyncpg.connect": _PERSISTENCE,
     "asyncpg.create_pool": _PERSISTENCE,
@@ -79,8 +79,8 @@ def test_every_function_is_annotated() -> None:
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str) -> None:
-    wired = {handler.__name__ for handlers in WIRINGS[context].on_event.values() for handler in handlers}
-    wired |= {handler.__name__ for handler in WIRINGS[context].on_deadline.values()}
+    wired = {handler.__name__ for handlers in SUBSCRIPTIONS[context].on_event.values() for handler in handlers}
+    wired |= {handler.__name__ for handler in SUBSCRIPTIONS[context].on_deadline.values()}
     elsewhere = "\n".join(source.text for source in production() if source.name.startswith((f"services/{context}/", "infra/")))
 
     idle = [name for name in _handlers(context) if name not in wired and len(re.findall(rf"\b{name}\b", elsewhere)) < 2]
@@ -92,7 +92,7 @@ def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str
 def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
     deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__ == "Due"}
 
-    assert deadlines <= {str(kind) for kind in WIRINGS[context].on_deadline}
+    assert deadlines <= {str(kind) for kind in SUBSCRIPTIONS[context].on_deadline}
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -103,7 +103,9 @@ def test_every_command_of_a_state_table_has_a_route_of_its_name(context: str) ->
 
 
 def test_a_code_means_one_refusal_wherever_it_is_given() -> None:
-    codes = [error.code for error in _refusals()] + sorted(_codes_of_http())
+    """Several classes may share a code when a client sees the same: the family, which gives the status, and the advice."""
+    seen = {(error.code, error.__bases__, error.advice) for error in _refusals()}
+    codes = [code for code, *_ in seen] + sorted(_codes_of_http())
 
     assert sorted(code for code, times in Counter(codes).items() if times > 1) == []
 

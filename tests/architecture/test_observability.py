@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from infra.contexts import CONTEXTS, prefix
 from infra.operations.verify import metrics as verify
 from infra.operations.verify.finding import Finding
-from infra.operations.verify.lag import Waiting
+from infra.operations.verify.lag import Backlog
 from infra.operations.verify.verdict import Verdict
 from shared.telemetry import metrics
 from tests.architecture.sources import ROOT
@@ -46,7 +46,7 @@ def _told() -> dict[str, set[str]]:
 
 def _left_by_verify(folder: Path) -> dict[str, set[str]]:
     file = folder / "care.prom"
-    verify.write(file, Verdict([Finding("I1", "", 1, 0)], {"unsent": Waiting(1, 0.0)}, 1.0))
+    verify.write(file, Verdict([Finding("I1", "", 1, 0)], {"unsent": Backlog(1, 0.0)}, 1.0))
     families = text_string_to_metric_families(file.read_text())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

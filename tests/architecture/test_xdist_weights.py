@@ -12,4 +12,4 @@ def test_every_file_that_is_begun_early_is_there() -> None:
 
 
 def test_all_who_share_the_story_are_tested_by_one_process() -> None:
-    assert {source.name for source in written_tests() if re.search(r"def test_\w+\(story: Lived", source.text)} == set(STORY)
+    assert {source.name for source in written_tests() if re.search(r"def test_\w+\(story: StoryRun", source.text)} == set(STORY)

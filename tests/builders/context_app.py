@@ -91,7 +91,7 @@ class RunningContext:
         """Moves the clock from deadline to deadline, so that each is acted on at its own time."""
         end = self.clock.at + time
         while True:
-            due = await self.database.pool.fetchval("SELECT min(due_at) FROM timer WHERE state = 'pending'")
+            due = await self.database.pool.fetchval("SELECT min(due_at) FROM deadline WHERE state = 'pending'")
             if due is None or due > end:
                 break
             self.clock.at = max(due, self.clock.at)

@@ -31,7 +31,12 @@ QUORUM = ["gp", "social-worker", "community-nurse"]
 async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[RunningContext]:
     """The clock stands in UTC, so that time passes evenly across a clock change."""
     async with run_context(
-        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy or Policy(), now=now.astimezone(UTC)
+        owner_url=owner_url,
+        keys=keys,
+        wiring=subscriptions.SUBSCRIPTIONS,
+        router=api.router,
+        policy=policy or Policy(),
+        now=now.astimezone(UTC),
     ) as context:
         async with context.database.transaction() as tx:
             await ensure_meetings(tx=tx)
@@ -177,5 +182,5 @@ async def meetings(context: RunningContext) -> list[dict[str, Any]]:
 
 async def hold(context: RunningContext, meeting_id: str, attended: Sequence[str] = QUORUM) -> None:
     meeting = await read(context, f"/mdt/meetings/{meeting_id}")
-    answer = await act(context, f"/mdt/meetings/{meeting_id}/held", meeting["version"], {"attended": list(attended)})
+    answer = await act(context, f"/mdt/meetings/{meeting_id}/attendance", meeting["version"], {"attended": list(attended)})
     assert answer.status_code == 200, answer.text

@@ -211,6 +211,12 @@ class RapidCare:
 @asynccontextmanager
 async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCare]:
     async with run_context(
-        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now, gauges=[observe_clocks]
+        owner_url=owner_url,
+        keys=keys,
+        wiring=subscriptions.SUBSCRIPTIONS,
+        router=api.router,
+        policy=policy,
+        now=now,
+        gauges=[observe_clocks],
     ) as context:
         yield RapidCare(context)

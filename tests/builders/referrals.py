@@ -28,7 +28,7 @@ from services.referrals.commands import (
 from services.referrals.domain import Policy, closure, deadlines, routing, triage
 from services.referrals.domain.directory import Need, Practice, Serves, Service
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Due, Occurrence, Referral, Status, current_deadline
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
@@ -47,7 +47,7 @@ MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
 async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["ReferralsClient"]:
     policy = policy or Policy()
     async with run_context(
-        owner_url=owner_url, keys=keys, wiring=subscriptions.WIRING, router=api.router, policy=policy, now=now
+        owner_url=owner_url, keys=keys, wiring=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now
     ) as context:
         yield ReferralsClient(context)
 
@@ -274,9 +274,9 @@ def moves(
         CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
-        Due.TRIAGE: lambda it: deadlines.mark_overdue(it, Due.TRIAGE, now, policy),
-        Due.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, Due.ACKNOWLEDGEMENT, now, policy),
-        Due.OUTCOME: lambda it: deadlines.mark_overdue(it, Due.OUTCOME, now, policy),
+        ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),
+        ReferralDeadline.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, ReferralDeadline.ACKNOWLEDGEMENT, now, policy),
+        ReferralDeadline.OUTCOME: lambda it: deadlines.mark_overdue(it, ReferralDeadline.OUTCOME, now, policy),
     }
 
 

@@ -28,7 +28,7 @@ _PASSES_WITHIN = 15.0
 _HALF_AN_HOUR, _HOUR = 1800, 3600
 _A_MINUTE = timedelta(minutes=1)
 _NEXT_MEETING = "SELECT cut_off_at, starts_at FROM mdt.meeting WHERE status = 'scheduled' ORDER BY starts_at LIMIT 1"
-_STEP = "UPDATE {context}.clock_shift SET shift = shift + make_interval(secs => $1)"
+_STEP = "UPDATE {context}.clock_offset SET delta = delta + make_interval(secs => $1)"
 
 
 class FaultInjector:

@@ -64,8 +64,8 @@ def wrap_worker(passed: Passed) -> ExitStack:
     ports = ExitStack()
     _wrap(ports, Transaction, "flush", after=lambda _, transaction: committing(transaction))
     _wrap(ports, AIOKafkaProducer, "send_batch", before=lambda *_: passed("relay before send"))
-    _wrap(ports, Relay, "_forget", before=lambda *given: when(given[-1], "relay after send, before delete"))
-    _wrap(ports, Relay, "_forget", after=lambda _, *given: when(given[-1], "relay after delete"))
+    _wrap(ports, Relay, "_delete_published", before=lambda *given: when(given[-1], "relay after send, before delete"))
+    _wrap(ports, Relay, "_delete_published", after=lambda _, *given: when(given[-1], "relay after delete"))
     _wrap(ports, EventProcessor, "apply", before=lambda *_: passed("worker after acknowledging"))  # what came before
     _wrap(ports, EventProcessor, "apply", after=lambda *_: passed("worker after commit, before acknowledging"))
     _wrap(ports, DeadlineScheduler, "act", after=lambda settled, *_: when(settled, "timekeeper after commit"))

@@ -18,7 +18,7 @@ _LOOK_SECONDS, _AT_ONCE = 3.0, 8
 #: What each plan asks of navigators.
 _ACTIONS: Sequence[Mapping[str, str]] = ({}, {"kind": "personal-budget-advice"}, {"kind": "signpost", "service_code": "befriending"})
 #: What is no fault of whoever asks: it has not begun, was decided meanwhile, or the person has their lead from before.
-_NOT_YET, _HAS_LEAD = "meeting-not-begun", "lead-already-active"
+_NOT_YET, _HAS_LEAD = "meeting-not-started", "lead-already-active"
 
 
 async def hold_meetings(asking: ChaosClient) -> None:
@@ -36,7 +36,7 @@ async def hold_meetings(asking: ChaosClient) -> None:
 
 
 async def _held(asking: ChaosClient, meeting: Mapping[str, Any]) -> bool:
-    held = await _change(asking, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": QUORUM})
+    held = await _change(asking, f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": QUORUM})
     if held.status in MISTAKES and held.body.get("code") != _NOT_YET:
         asking.note_mistake("meeting", held)
     if held.status == HTTPStatus.OK:

@@ -24,7 +24,7 @@ from infra.operations.replay import list_parked, replay_records
 from infra.operations.verify.broker import connected
 from infra.operations.verify.deliveries import snapshot_kafka
 from infra.operations.verify.verdict import Verdict
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos import results
 from tests.chaos.client_log import answer_log
@@ -229,7 +229,7 @@ async def _unfinished(owner: "asyncpg.Connection[asyncpg.Record]", place: Provis
 
 async def _replay(place: ProvisionedStack, course: Course) -> None:
     poisoned = set(course.theatre.poisoned)
-    for context in WIRINGS:
+    for context in SUBSCRIPTIONS:
         parked, _ = await list_parked(context, place.name)
         for each in [each for each in parked if (each.record.key or b"") not in poisoned]:
             done = await replay_records(context, place.name, record=each.id)

@@ -13,7 +13,7 @@ from infra.dev_stack.product import ProvisionedStack
 from infra.operations.replay import list_parked
 from infra.operations.verify.report import Options, verify
 from infra.operations.verify.verdict import Verdict, print_verdict
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.contracts.envelope import Record
 from tests.chaos.poison_records import must_park
 
@@ -51,7 +51,7 @@ async def undone(owner_url: str, acted: Mapping[str, int]) -> dict[str, int]:
 async def unparked(place: ProvisionedStack, certain: Collection[Record]) -> dict[str, int]:
     """How many records that nobody can apply, and that Kafka holds, were parked by fewer contexts than read them."""
     found = {}
-    for context, wiring in WIRINGS.items():
+    for context, wiring in SUBSCRIPTIONS.items():
         records, _ = await list_parked(context, place.name)
         keys = {each.record.key for each in records}
         found[f"poison not parked in {context}"] = sum(must_park(wiring, each) and each.key not in keys for each in certain)
@@ -76,7 +76,7 @@ def _columns(told: Collection[tuple[str, int]]) -> tuple[list[str], list[int]]:
 
 async def judged(place: ProvisionedStack, log: Path, poisoned: Collection[bytes], out: Console) -> Verdict:
     parked = 0
-    for context in WIRINGS:
+    for context in SUBSCRIPTIONS:
         records, _ = await list_parked(context, place.name)
         ours = sum(each.record.key in poisoned for each in records)
         out.print(f"Parked in {context}: {len(records)}, of which the harness put {ours} there.", highlight=False)

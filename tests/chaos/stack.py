@@ -26,7 +26,7 @@ from infra.dev_stack.local.postgres import LocalPostgres
 from infra.dev_stack.local.progress import Silent
 from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
-from infra.dev_stack.local.watchdog import keep
+from infra.dev_stack.local.watchdog import restart_when_ended
 from infra.dev_stack.product import ProvisionedStack, provision
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
@@ -67,8 +67,8 @@ class StackUnderTest:
 
     def keep(self) -> None:
         """Whatever server ends is started again."""
-        self._keeping["kafka"] = asyncio.create_task(keep(self.kafka, Silent(), self._establish))
-        self._keeping["postgres"] = asyncio.create_task(keep(self.postgres, Silent()))
+        self._keeping["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._establish))
+        self._keeping["postgres"] = asyncio.create_task(restart_when_ended(self.postgres, Silent()))
 
     async def stop_keeping(self, *names: str) -> None:
         for name in names or tuple(self._keeping):
@@ -81,7 +81,7 @@ class StackUnderTest:
             await self.kafka.wipe()
             await self._establish()
         finally:
-            self._keeping["kafka"] = asyncio.create_task(keep(self.kafka, Silent(), self._establish))
+            self._keeping["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._establish))
 
     async def _establish(self) -> None:
         """What `care up` does when its broker is back."""
@@ -165,7 +165,7 @@ def _programs(there: StackUnderTest, reached: StackAddresses) -> list[Program]:
 
 def _of_worker(there: StackUnderTest, name: str, told: Mapping[str, str]) -> dict[str, str]:
     context = WORKERS[name]
-    return {**told, f"{context.upper()}_METRICS_PORT": str(there.ports[name]), "CARE_INSTANCE": name.partition("-")[2] or "1"}
+    return {**told, f"{context.upper()}_METRICS_PORT": str(there.ports[name]), "CARE_KAFKA_INSTANCE_ID": name.partition("-")[2] or "1"}
 
 
 def _keep_logs(logs: Path, name: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.contracts.envelope import Record
 from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import new_id
@@ -51,9 +51,9 @@ def test_poison_is_met_by_whoever_reads_its_topic_and_cannot_see_that_it_is_not_
     bytes_alone, half, of_tomorrow, without_id, raising = poison(secrets_of(keys))
 
     def meets(record: Record) -> set[str]:
-        return {context for context, wiring in WIRINGS.items() if must_park(wiring, record)}
+        return {context for context, wiring in SUBSCRIPTIONS.items() if must_park(wiring, record)}
 
-    everybody = {context for context, wiring in WIRINGS.items() if half.topic in wiring.topics}
+    everybody = {context for context, wiring in SUBSCRIPTIONS.items() if half.topic in wiring.topics}
     assert meets(bytes_alone) == meets(of_tomorrow) == everybody
-    assert meets(half) == meets(without_id) == {context for context in everybody if ReferralRouted in WIRINGS[context].on_event}
+    assert meets(half) == meets(without_id) == {context for context in everybody if ReferralRouted in SUBSCRIPTIONS[context].on_event}
     assert meets(raising) == {"rapid_care", "mdt", "navigation"}

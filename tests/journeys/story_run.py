@@ -97,4 +97,4 @@ async def _play(world: World, disasters: dict[str, Disaster]) -> None:
         await chapter.act(world)
         if disaster := disasters.get(chapter.act.__name__):
             await disaster(world)
-        await world.settle()
+        await world.wait_until_drained()

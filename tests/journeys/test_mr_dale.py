@@ -1,6 +1,6 @@
 """Mr Dale's six weeks, and the acceptance criteria AC1 to AC12 of domain.md §3.2 as they stand after them.
 
-AC13 (a discharge-ready notice makes tasks the same day) needs the hospital feed, which is not part of the main path.
+AC13 (a discharge-ready notification makes tasks the same day) needs the hospital feed, which is not part of the main path.
 """
 
 from datetime import datetime, timedelta

@@ -47,9 +47,9 @@ _BROKEN = {
             SELECT causation_id FROM mdt.event GROUP BY causation_id HAVING count(*) > 1))""",
     "nothing was applied that was never committed": "INSERT INTO mdt.inbox (event_id, type) VALUES (gen_random_uuid(), 'unheard-of')",
     "no event was caused by one that its context had not applied": "DELETE FROM navigation.inbox",
-    "no deadline was acted on before it was due": "UPDATE rapid_care.timer SET settled_at = due_at - interval '1 second'",
+    "no deadline was acted on before it was due": "UPDATE rapid_care.deadline SET resolved_at = due_at - interval '1 second'",
     "no deadline was acted on twice, or without being settled": """
-        UPDATE rapid_care.timer SET state = 'pending' WHERE kind = 'avoidance-confirmation' AND state = 'fired'""",
+        UPDATE rapid_care.deadline SET state = 'pending' WHERE kind = 'avoidance-confirmation' AND state = 'fired'""",
     "no breach was told before the two hours had passed, and none twice for a referral": _COPY.format(
         kind="rapid-care.response.breached.v1"
     ),
@@ -60,7 +60,7 @@ _BROKEN = {
     "every case on an agenda has a meeting that is still to come or not yet told of": """
         UPDATE mdt.case SET status = 'listed', meeting_id = gen_random_uuid()""",
     "every case that nobody has screened has a deadline or was escalated": """
-        WITH gone AS (DELETE FROM mdt.timer WHERE kind = 'screening') UPDATE mdt.case SET status = 'referred'""",
+        WITH gone AS (DELETE FROM mdt.deadline WHERE kind = 'screening') UPDATE mdt.case SET status = 'referred'""",
     "every open referral has an owner, and the deadline by which its owner must act": """
         UPDATE referrals.referral SET status = 'accepted', service_code = NULL""",
     "every referral that has ended says how: what came of it, why it was withdrawn, or which one looks after it": """
@@ -68,9 +68,9 @@ _BROKEN = {
     "every response that has reached nobody has its clock, and whoever was sent is named": """
         UPDATE rapid_care.response SET ended_at = NULL, clinician_id = NULL""",
     "every case that was discussed has somebody who leads, and a plan whose review is coming": """
-        UPDATE mdt.timer SET state = 'cancelled' WHERE kind = 'review'""",
+        UPDATE mdt.deadline SET state = 'cancelled' WHERE kind = 'review'""",
     "every open task has a due time that will be told, and somebody who has it or a deadline to find one": """
-        DELETE FROM navigation.timer WHERE kind LIKE '%overdue'""",
+        DELETE FROM navigation.deadline WHERE kind LIKE '%overdue'""",
     "a person has at most one active lead, and who was asked to lead must answer in time": """
         ALTER TABLE mdt.lead DROP CONSTRAINT IF EXISTS uq_lead_active; DROP INDEX IF EXISTS mdt.uq_lead_active;
         UPDATE mdt.lead SET status = 'active';
@@ -146,7 +146,7 @@ async def test_what_clients_were_answered_is_held_against_what_is_stored(story: 
     world, log = story.world, tmp_path / "answers.jsonl"
     body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
     made = await _judged_gp(world).create("/referrals", body, key="judged", **{"Content-Type": "application/json"})
-    await world.settle()
+    await world.wait_until_drained()
     line = {
         "actor": "judged-gp",
         "key": "judged",

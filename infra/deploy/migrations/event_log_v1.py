@@ -1,7 +1,7 @@
 """The event log as of its first version: one table in partitions by month, and one partition that is kept whole.
 
-`shelf` is the day on which an event was recorded, or infinity for one of a restricted topic, which is sent again however old. A month is
-made by whoever asks for it through `open_months`, also a role that may not make tables; to remove one is the owner's alone.
+`partition_day` is the day on which an event was recorded, or infinity for one of a restricted topic, which is sent again however old. A month is
+made by whoever asks for it through `create_partitions`, also a role that may not make tables; to remove one is the owner's alone.
 """
 
 import sqlalchemy as sa
@@ -13,8 +13,8 @@ REAL_TIME = sa.text("clock_timestamp()")
 
 #: What no month was made for lies in `event_default`, and is put into its month when that is made. It runs with the owner's rights, so
 #: it names every table with its schema: a temporary one of the caller's would be found first, and its triggers would run as the owner.
-_OPEN_MONTHS = """
-CREATE FUNCTION open_months(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = {context}, pg_temp AS $$
+_CREATE_PARTITIONS = """
+CREATE FUNCTION create_partitions(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = {context}, pg_temp AS $$
 DECLARE
     first date;
     month text;
@@ -30,7 +30,7 @@ BEGIN
         CONTINUE WHEN to_regclass(month) IS NOT NULL;
         EXECUTE format('CREATE TABLE %s (LIKE {context}.event INCLUDING DEFAULTS)', month);
         EXECUTE format(
-            'WITH moved AS (DELETE FROM {context}.event_default WHERE shelf >= %L AND shelf < %L RETURNING *)'
+            'WITH moved AS (DELETE FROM {context}.event_default WHERE partition_day >= %L AND partition_day < %L RETURNING *)'
             ' INSERT INTO %s SELECT * FROM moved',
             first, first + interval '1 month', month);
         EXECUTE format(
@@ -59,21 +59,21 @@ def create() -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("data", BYTEA, nullable=False),
-        sa.Column("shelf", sa.Date, nullable=False, server_default=sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")),
-        sa.PrimaryKeyConstraint("seq", "shelf", name="pk_event"),
-        sa.UniqueConstraint("id", "shelf", name="uq_event_id"),
-        sa.UniqueConstraint("subject", "topic", "sequence", "shelf", name="uq_event_subject_topic_sequence_shelf"),
-        postgresql_partition_by="RANGE (shelf)",
+        sa.Column("partition_day", sa.Date, nullable=False, server_default=sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")),
+        sa.PrimaryKeyConstraint("seq", "partition_day", name="pk_event"),
+        sa.UniqueConstraint("id", "partition_day", name="uq_event_id"),
+        sa.UniqueConstraint("subject", "topic", "sequence", "partition_day", name="uq_event_subject_topic_sequence_partition_day"),
+        postgresql_partition_by="RANGE (partition_day)",
     )
     op.create_index("ix_event_correlation_id", "event", ["correlation_id"])
-    op.execute("CREATE TABLE event_kept PARTITION OF event FOR VALUES FROM ('infinity') TO (MAXVALUE)")
+    op.execute("CREATE TABLE event_permanent PARTITION OF event FOR VALUES FROM ('infinity') TO (MAXVALUE)")
     op.execute("CREATE TABLE event_default PARTITION OF event DEFAULT")
-    op.execute(_OPEN_MONTHS.format(context=op.get_bind().scalar(sa.text("SELECT current_schema()"))))
-    op.execute("REVOKE ALL ON FUNCTION open_months FROM PUBLIC")
+    op.execute(_CREATE_PARTITIONS.format(context=op.get_bind().scalar(sa.text("SELECT current_schema()"))))
+    op.execute("REVOKE ALL ON FUNCTION create_partitions FROM PUBLIC")
     op.create_table("outbox", sa.Column("seq", sa.BigInteger, nullable=False), sa.PrimaryKeyConstraint("seq", name="pk_outbox"))
     op.create_table(
-        "trimmed",
+        "log_pruning",
         sa.Column("before", sa.Date, nullable=False),
         sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.PrimaryKeyConstraint("before", name="pk_trimmed"),
+        sa.PrimaryKeyConstraint("before", name="pk_log_pruning"),
     )

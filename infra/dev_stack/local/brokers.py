@@ -23,9 +23,9 @@ Broker = LocalKafka | FallbackBroker
 
 
 async def choose_broker(folder: Path, *, progress: Progress, tell: Callable[[str], None]) -> Broker:
-    """The broker to start in `folder`. `CARE_KAFKA=fallback` asks for the one in memory."""
-    if os.environ.get("CARE_KAFKA") == "fallback":
-        progress.warned(f"CARE_KAFKA=fallback. {_CONSEQUENCE}")
+    """The broker to start in `folder`. `CARE_KAFKA_BROKER=fallback` asks for the one in memory."""
+    if os.environ.get("CARE_KAFKA_BROKER") == "fallback":
+        progress.warned(f"CARE_KAFKA_BROKER=fallback. {_CONSEQUENCE}")
         return FallbackBroker(folder)
     try:
         return LocalKafka(folder, await _jars(Listener(tell)))

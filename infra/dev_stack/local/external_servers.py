@@ -22,13 +22,13 @@ class Server:
     version: str
 
 
-def given_database_url() -> str | None:
+def external_database_url() -> str | None:
     """`DATABASE_URL`, in the form that asyncpg takes."""
     url = os.environ.get("DATABASE_URL")
     return url.replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
 
 
-def given_kafka_bootstrap() -> str | None:
+def external_kafka_bootstrap() -> str | None:
     return os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.dev_stack.local.jar_download import Listener, download, repository
-from infra.dev_stack.local.lock import held
+from infra.dev_stack.local.lock import file_lock
 from infra.dev_stack.local.paths import care_home, make_folder
 from infra.errors import JarRefused
 
@@ -50,7 +50,7 @@ def verified_jars(listener: Listener, *, lock: Path = LOCK) -> list[Path]:
     jars = read_lock(lock)
     folder = care_home() / f"kafka-{KAFKA_VERSION}"
     make_folder(folder.parent)
-    with held(folder.with_name(f"{folder.name}.lock")):
+    with file_lock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             _fetch(folder, jars, listener)
     verify(folder, jars)

@@ -50,5 +50,5 @@ def _cache_flags(jars: Sequence[Path]) -> list[str]:
 
 
 def _given_flags() -> list[str]:
-    """`CARE_JAVA_FLAGS`: what this machine's Java needs besides."""
-    return shlex.split(os.environ.get("CARE_JAVA_FLAGS", ""))
+    """`CARE_KAFKA_JAVA_OPTS`: what this machine's Java needs besides."""
+    return shlex.split(os.environ.get("CARE_KAFKA_JAVA_OPTS", ""))

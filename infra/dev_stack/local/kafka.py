@@ -52,7 +52,7 @@ class LocalKafka:
 
     async def start(self) -> None:
         """Start on the data that is there, or on none, unless it runs; return when it answers."""
-        child = self._child if self._child and self._child.is_running else await self._begin()
+        child = self._child if self._child and self._child.is_running else await self._start_server()
         await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
 
     async def stop(self, *, patience: float = 10) -> None:
@@ -79,7 +79,7 @@ class LocalKafka:
     def _data(self) -> Path:
         return self.folder / "data"
 
-    async def _begin(self) -> Child:
+    async def _start_server(self) -> Child:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
             await self._format()

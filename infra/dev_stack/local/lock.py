@@ -17,7 +17,7 @@ from infra.errors import StackInUse
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def file_lock(path: Path) -> Iterator[None]:
     """Hold the lock, waiting for it if need be."""
     with path.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

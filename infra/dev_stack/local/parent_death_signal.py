@@ -19,21 +19,21 @@ def main(arguments: list[str]) -> None:
     death_signal, owner, uid, gid = map(int, arguments[:4])
     library = ctypes.CDLL(None)  # while we may still read it
     if uid >= 0:
-        _become(uid, gid)
+        _set_identity(uid, gid)
     if sys.platform == "linux":
         library.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != owner:  # it died before the leash lay
             sys.exit(1)
-    _turn_into(arguments[4:])
+    _exec(arguments[4:])
 
 
-def _become(uid: int, gid: int) -> None:
+def _set_identity(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
 
 
-def _turn_into(command: list[str]) -> None:
+def _exec(command: list[str]) -> None:
     try:
         os.execv(command[0], command)  # noqa: S606 - no shell is the point
     except OSError as trouble:

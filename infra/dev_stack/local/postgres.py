@@ -68,7 +68,7 @@ class LocalPostgres:
 
     async def start(self) -> None:
         """Start on the data that is there, or on none, unless it runs; return when it takes sessions."""
-        child = self._child if self._child and self._child.is_running else await self._begin(installed_programs())
+        child = self._child if self._child and self._child.is_running else await self._start_server(installed_programs())
         await until_ready(child, self._says_ready, name=self.title, log=self.log)
 
     async def stop(self) -> None:
@@ -95,7 +95,7 @@ class LocalPostgres:
     def _pid_file(self) -> Path:
         return self._data / "postmaster.pid"
 
-    async def _begin(self, programs: Programs) -> Child:
+    async def _start_server(self, programs: Programs) -> Child:
         await asyncio.to_thread(self._clear_away)
         await self._make_data_folder(programs)
         self._socket_folder = _socket_folder(self._data, programs)
@@ -139,10 +139,10 @@ def _make_empty(folder: Path, programs: Programs) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     make_folder(folder)
     folder.chmod(0o700)
-    _give(folder, programs)
+    _set_owner(folder, programs)
 
 
-def _give(folder: Path, programs: Programs) -> None:
+def _set_owner(folder: Path, programs: Programs) -> None:
     if programs.identity:
         os.chown(folder, programs.identity.uid, programs.identity.gid)
 
@@ -152,5 +152,5 @@ def _socket_folder(data: Path, programs: Programs) -> Path:
     if len(os.fsencode(data / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
         return data
     short = Path(tempfile.mkdtemp(prefix="care-", dir="/tmp"))
-    _give(short, programs)
+    _set_owner(short, programs)
     return short

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from infra.dev_stack.local.child import Identity
-from infra.dev_stack.local.lock import held
+from infra.dev_stack.local.lock import file_lock
 from infra.dev_stack.local.paths import SYSTEM_FOLDER, is_root, make_folder
 from infra.errors import StackError
 
@@ -52,7 +52,7 @@ def _copied(home: Path) -> Path:
     """A copy of the programs and their libraries that another OS user can reach, made once per version of the wheel."""
     copy = home / f"postgresql-{version(_PACKAGE)}"
     make_folder(home)
-    with held(home / "programs.lock"):
+    with file_lock(home / "programs.lock"):
         if not copy.exists():
             _copy(copy)
     return copy / _PACKAGE / "pginstall18" / "bin"

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from infra.dev_stack.local.brokers import Broker, choose_broker
 from infra.dev_stack.local.class_data_cache import start_learning
-from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, given_database_url, given_kafka_bootstrap
+from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, external_database_url, external_kafka_bootstrap
 from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.lock import take
@@ -22,7 +22,7 @@ from infra.dev_stack.local.paths import StackFolders, stack_folders
 from infra.dev_stack.local.postgres import LocalPostgres
 from infra.dev_stack.local.progress import Progress, Silent, timed
 from infra.dev_stack.local.signals import sigterm_as_interrupt
-from infra.dev_stack.local.stale_stacks import throw_away, throw_away_abandoned
+from infra.dev_stack.local.stale_stacks import delete_stack, throw_away_abandoned
 from infra.errors import StackError
 
 
@@ -90,12 +90,12 @@ class Stack:
             self._undo.enter_context(take(folders.lock, self.name))
             if self.ephemeral:
                 folders.ephemeral_mark.touch()
-                self._undo.callback(throw_away, folders)
+                self._undo.callback(delete_stack, folders)
             await asyncio.to_thread(end_leftovers, [folders.root, folders.postgres])
             await asyncio.to_thread(throw_away_abandoned)
 
     async def _database(self, folders: StackFolders) -> Server:
-        if url := given_database_url():
+        if url := external_database_url():
             with timed(self.progress, "Asking the PostgreSQL of DATABASE_URL"):
                 return await check_database(url)
         self.postgres = LocalPostgres(folders.postgres)
@@ -105,7 +105,7 @@ class Stack:
         return await check_database(self.postgres.dsn)
 
     async def _broker(self, folders: StackFolders) -> Server:
-        if bootstrap := given_kafka_bootstrap():
+        if bootstrap := external_kafka_bootstrap():
             with timed(self.progress, "Asking the Kafka of KAFKA_BOOTSTRAP_SERVERS"):
                 return await check_kafka(bootstrap)
         step = f"Starting {LocalKafka.title}"

@@ -12,7 +12,7 @@ from infra.dev_stack.local.paths import StackFolders, stack_folders, stacks_fold
 from infra.errors import StackInUse
 
 
-def throw_away(folders: StackFolders) -> None:
+def delete_stack(folders: StackFolders) -> None:
     shutil.rmtree(folders.postgres.parent, ignore_errors=True)
     shutil.rmtree(folders.root, ignore_errors=True)
 
@@ -23,4 +23,4 @@ def throw_away_abandoned() -> None:
         folders = stack_folders(mark.parent.name)
         with suppress(StackInUse), take(folders.lock, folders.root.name):
             end_leftovers((folders.root, folders.postgres))
-            throw_away(folders)
+            delete_stack(folders)

@@ -62,7 +62,7 @@ class Supervisor:
         self.logs.mkdir(parents=True, exist_ok=True)
         for program in self.programs:
             await self._run(program)
-            self._keepers.append(asyncio.create_task(self._keep(program)))
+            self._keepers.append(asyncio.create_task(self._restart_when_ended(program)))
 
     async def stop(self) -> None:
         """End all programs at the same time: politely, after `patience` seconds not."""
@@ -70,7 +70,7 @@ class Supervisor:
         self._keepers.clear()
         await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
 
-    async def _keep(self, program: Program) -> None:
+    async def _restart_when_ended(self, program: Program) -> None:
         pause = _FIRST_PAUSE
         while True:
             begun = monotonic()

@@ -24,15 +24,15 @@ async def nothing() -> None:
     """There is nothing to see to."""
 
 
-async def keep_running(stack: Stack, broker_is_back: WhenBack = nothing) -> None:
+async def restart_stack_servers(stack: Stack, broker_is_back: WhenBack = nothing) -> None:
     """Runs until cancelled. The fallback broker is left as it is: another one would have another address."""
     async with asyncio.TaskGroup() as both:
         for server, is_back in ((stack.postgres, nothing), (stack.kafka, broker_is_back)):
             if server and not isinstance(server, FallbackBroker):
-                both.create_task(keep(server, stack.progress, is_back))
+                both.create_task(restart_when_ended(server, stack.progress, is_back))
 
 
-async def keep(server: LocalPostgres | LocalKafka, progress: Progress, is_back: WhenBack = nothing) -> None:
+async def restart_when_ended(server: LocalPostgres | LocalKafka, progress: Progress, is_back: WhenBack = nothing) -> None:
     after = asyncio.create_task(_see_to(nothing, progress))
     try:
         while True:

@@ -1,8 +1,8 @@
 """An invariant that PostgreSQL can judge by itself: a statement finds what contradicts, another counts what was looked at.
 
-In both `{context}` is each schema in turn, `{data}` an event as JSON, `{now}` the clock of care, `{live}` says of a timer that it
+In both `{context}` is each schema in turn, `{data}` an event as JSON, `{now}` the clock of care, `{live}` says of a deadline that it
 is still to be acted on. `{applied}` and `{settled}` are the instants since when the platform keeps all that was applied, and all
-deadlines that were settled; `{trimmed}` and `{trimmed_anywhere}` the day since which this log, and every log, is whole.
+deadlines that were settled; `{pruned}` and `{pruned_anywhere}` the day since which this log, and every log, is whole.
 What contradicts is told as text in the column `what`: ids and codes, never personal data.
 """
 
@@ -20,8 +20,8 @@ _JUDGE = "SELECT count(*) AS contradictions, coalesce((array_agg(what))[1:{shown
 #: The event of a row, as JSON; only where its topic is not encrypted.
 _DATA = "convert_from(data, 'UTF8')::jsonb"
 _LIVE = "state IN ('pending', 'parked')"
-_CARE_NOW = "(SELECT now() + shift FROM {context}.clock_shift)"
-_TRIMMED = "(SELECT coalesce(max(before), '-infinity') FROM {context}.trimmed)"
+_CARE_NOW = "(SELECT now() + delta FROM {context}.clock_offset)"
+_PRUNED = "(SELECT coalesce(max(before), '-infinity') FROM {context}.log_pruning)"
 #: Within it the housekeeper may be at work, and the two clocks of a row may differ.
 _MARGIN = timedelta(days=1)
 
@@ -51,8 +51,8 @@ async def _judge_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, c
     words = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
         "applied": since(keep.inbox),
         "settled": since(keep.fired_deadlines, now),
-        "trimmed": _TRIMMED.format(context=context),
-        "trimmed_anywhere": f"greatest({', '.join(_TRIMMED.format(context=each) for each in CONTEXTS)})",
+        "pruned": _PRUNED.format(context=context),
+        "pruned_anywhere": f"greatest({', '.join(_PRUNED.format(context=each) for each in CONTEXTS)})",
     }
     checked = await owner.fetchval(check.everything.format(**words))
     (row,) = await owner.fetch(_JUDGE.format(shown=SHOWN, broken=check.broken.format(**words)))

@@ -66,7 +66,7 @@ class ClientCall:
         return {line["sent"] for line in self._created or self.lines}
 
     @property
-    def told(self) -> list[dict[str, Any]]:
+    def receipts(self) -> list[dict[str, Any]]:
         """What each answer said."""
         return [line.get("told") or {} for line in self._created]
 
@@ -127,7 +127,7 @@ class _Judgement:
             self.lost.note(each.key)
             return
         is_as_sent = row is None or each.sent == {row["fingerprint"].hex()}
-        if not is_as_sent or not all(_is_as_told(told, receipts[one]) for told in each.told for one in each.made):
+        if not is_as_sent or not all(_matches_receipt(told, receipts[one]) for told in each.receipts for one in each.made):
             self.altered.note(each.key)
 
     def _judge_unknown(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
@@ -200,7 +200,7 @@ def _id_of(location: str) -> UUID:
     return UUID(location.rpartition("/")[2])
 
 
-def _is_as_told(told: Mapping[str, Any], stored: asyncpg.Record) -> bool:
+def _matches_receipt(told: Mapping[str, Any], stored: asyncpg.Record) -> bool:
     """Instants are compared as instants, however they are written."""
     receipt = json.loads(stored["receipt"] or "{}") | {"reference": stored["reference"]}
     return all(_plain(value) == _plain(receipt[name]) for name, value in told.items() if name in receipt)

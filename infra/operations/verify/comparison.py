@@ -6,7 +6,7 @@ from uuid import UUID
 from infra.contexts import CONTEXTS
 from infra.operations.verify.deliveries import EXPIRED, REQUIRED, TOPICS, UNSENT, Deliveries
 from infra.operations.verify.finding import Finding, Tally
-from infra.operations.verify.lag import Lag, Waiting
+from infra.operations.verify.lag import Backlog, Lag
 from infra.operations.verify.order import Order
 from infra.operations.verify.spill import BUCKETS
 
@@ -44,7 +44,7 @@ class _Comparison:
     unapplied: Tally = field(
         default_factory=lambda: Tally("I6", "every event was applied, refused or parked by each context that listens to it")
     )
-    behind: dict[str, Waiting] = field(default_factory=dict)
+    behind: dict[str, Backlog] = field(default_factory=dict)
 
     def take(self, number: int) -> None:
         sent, committed = self._sent(number), self._committed(number)
@@ -69,15 +69,15 @@ class _Comparison:
         self.missing.checked += 1
         self.altered.checked += there is not None
         if there is None and flags & REQUIRED and not flags & UNSENT:
-            self.missing.note(_told(identity, topic))
+            self.missing.note(_describe(identity, topic))
         if there is not None and there.digest != digest:
-            self.altered.note(_told(identity, topic))
+            self.altered.note(_describe(identity, topic))
 
     def _judge_unknown(self, identity: bytes, there: _Sent) -> None:
         """What lay in Kafka before the snapshot, and is not in it, was never committed; what came since may have been."""
         topic, partition, offset = there.places[0]
         if offset < self.taken.looked.ends.get((TOPICS[topic].name, partition), 0):
-            self.taken.strangers.note(f"{_told(identity, topic)} at {partition}@{offset}")
+            self.taken.strangers.note(f"{_describe(identity, topic)} at {partition}@{offset}")
 
     def _judge_waiting(self, identity: bytes, consumer: str, seconds: float, row: _Row, there: _Sent | None) -> None:
         """Not applied: its consumer has not come so far, or it is lost to it."""
@@ -85,10 +85,10 @@ class _Comparison:
         if identity in self.taken.parked[consumer]:
             return
         if flags & UNSENT or (there and any(not self._is_past(consumer, place) for place in there.places)):
-            before = self.behind.get(consumer, Waiting(0, 0))
-            self.behind[consumer] = Waiting(before.count + 1, max(before.oldest_seconds, round(seconds, 1)))
+            before = self.behind.get(consumer, Backlog(0, 0))
+            self.behind[consumer] = Backlog(before.count + 1, max(before.oldest_seconds, round(seconds, 1)))
         elif there or flags & REQUIRED or not TOPICS[topic].is_compacted:
-            self.unapplied.note(f"{_told(identity, topic)} in {consumer}")
+            self.unapplied.note(f"{_describe(identity, topic)} in {consumer}")
 
     def _is_past(self, consumer: str, place: _Place) -> bool:
         return place[2] < self.taken.looked.applied[consumer].get((TOPICS[place[0]].name, place[1]), 0)
@@ -106,5 +106,5 @@ class _Comparison:
             self.disordered.note(each)
 
 
-def _told(identity: bytes, topic: int) -> str:
+def _describe(identity: bytes, topic: int) -> str:
     return f"{TOPICS[topic].name} {UUID(bytes=identity)}"

@@ -25,7 +25,7 @@ from infra.operations.verify.broker import Broker, Offsets
 from infra.operations.verify.check import since
 from infra.operations.verify.finding import Tally
 from infra.operations.verify.spill import Spill
-from infra.wiring import WIRINGS
+from infra.wiring import SUBSCRIPTIONS
 from shared.clock import wall_clock
 from shared.contracts.envelope import Record, Undecodable, read_envelope
 from shared.contracts.event import producer_of
@@ -75,7 +75,7 @@ class KafkaSnapshot:
         return {context: self._left(context) for context in self.applied if self._left(context)}
 
     def _left(self, context: str) -> int:
-        topics, done = set(WIRINGS[context].topics), self.applied[context]
+        topics, done = set(SUBSCRIPTIONS[context].topics), self.applied[context]
         return sum(max(end - done[place], 0) for place, end in self.ends.items() if place[0] in topics)
 
 
@@ -178,7 +178,7 @@ def deliveries(looked: KafkaSnapshot, tell: Tell, expected: frozenset[bytes] = f
 
 def _listened(consumer: str, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in WIRINGS[consumer].on_event if event.TOPIC.startswith(topics)]
+    return [event.TYPE for event in SUBSCRIPTIONS[consumer].on_event if event.TOPIC.startswith(topics)]
 
 
 async def _parked(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> AsyncIterator[bytes]:

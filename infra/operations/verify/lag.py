@@ -11,18 +11,18 @@ _UNSENT = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8
 FROM {context}.outbox JOIN {context}.event USING (seq)"""
 _OVERDUE = """
-SELECT count(*), coalesce(extract(epoch FROM now() + min(shift) - min(due_at)), 0)::float8
-FROM {context}.timer, {context}.clock_shift WHERE state = 'pending' AND due_at <= now() + shift"""
-_PARKED = "SELECT (SELECT count(*) FROM {context}.parked) + (SELECT count(*) FROM {context}.timer WHERE state = 'parked')"
+SELECT count(*), coalesce(extract(epoch FROM now() + min(delta) - min(due_at)), 0)::float8
+FROM {context}.deadline, {context}.clock_offset WHERE state = 'pending' AND due_at <= now() + delta"""
+_PARKED = "SELECT (SELECT count(*) FROM {context}.parked) + (SELECT count(*) FROM {context}.deadline WHERE state = 'parked')"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     count: int
     oldest_seconds: float
 
 
-Lag = Mapping[str, Waiting]
+Lag = Mapping[str, Backlog]
 
 
 async def in_the_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
@@ -32,7 +32,7 @@ async def in_the_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
         for name, query in (("unsent", _UNSENT), ("overdue", _OVERDUE)):
             row = await owner.fetchrow(query.format(context=context))
             if row and row[0]:
-                found[f"{context} {name}"] = Waiting(row[0], max(round(row[1], 1), 0))
+                found[f"{context} {name}"] = Backlog(row[0], max(round(row[1], 1), 0))
     return found
 
 

@@ -40,9 +40,9 @@ class Order:
             self.runs[aggregate][partition] = _Run(sequence, sequence, sequence)
             return
         if not is_compacted and sequence > run.newest + 1:
-            self._gaps.append((aggregate, _told(aggregate, f"number {sequence} after {run.newest}")))
+            self._gaps.append((aggregate, _describe(aggregate, f"number {sequence} after {run.newest}")))
         if not is_compacted and sequence < run.first and not is_expired:
-            self._late.append(_told(aggregate, f"number {sequence} after {run.newest}"))
+            self._late.append(_describe(aggregate, f"number {sequence} after {run.newest}"))
         run.newest, run.last = max(run.newest, sequence), sequence
 
     def is_unsent(self, aggregate: Aggregate) -> None:
@@ -57,8 +57,8 @@ class Order:
         for aggregate in self.compacted - self.unsent:
             for run in self.runs[aggregate].values():
                 if run.last < run.newest:
-                    yield _told(aggregate, f"number {run.last} is the last, after {run.newest}")
+                    yield _describe(aggregate, f"number {run.last} is the last, after {run.newest}")
 
 
-def _told(aggregate: Aggregate, what: str) -> str:
+def _describe(aggregate: Aggregate, what: str) -> str:
     return f"{UUID(bytes=aggregate[0])} on {aggregate[1]}: {what}"

@@ -19,7 +19,7 @@ from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.comparison import compare
 from infra.operations.verify.deliveries import KafkaSnapshot, Tell, deliveries, snapshot_kafka
 from infra.operations.verify.finding import Finding, found
-from infra.operations.verify.lag import Lag, Waiting
+from infra.operations.verify.lag import Backlog, Lag
 from infra.operations.verify.progress import silent
 from infra.operations.verify.verdict import Verdict
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
@@ -94,7 +94,7 @@ async def _judge_databases(owner: "asyncpg.Connection[asyncpg.Record]", terms: O
 
 
 def _unread(looked: KafkaSnapshot) -> Lag:
-    return {f"{context} not read": Waiting(count, 0) for context, count in looked.unread.items()}
+    return {f"{context} not read": Backlog(count, 0) for context, count in looked.unread.items()}
 
 
 def _unfinished(terms: Options, parked: Mapping[str, int], on_the_way: Lag) -> Sequence[Finding]:

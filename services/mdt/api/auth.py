@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
-from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.domain.access import NotMdtMember, require_member
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
 from shared.web.dependencies import require_scopes
 
 #: What every command of the meeting may be refused with, besides its own rules.
-REFUSALS: tuple[type[DomainError], ...] = (NotOfTheMeeting, IllegalTransition, VersionConflict)
+REFUSALS: tuple[type[DomainError], ...] = (NotMdtMember, IllegalTransition, VersionConflict)
 
 
 def _of_the_meeting(*scopes: str) -> Any:

@@ -9,7 +9,7 @@ from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Decider, Member, Professional, Reader
 from services.mdt.api.responses import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.lead import NotYourLead
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
@@ -22,7 +22,7 @@ from shared.web.responses import Action, RequestModel, actions, json_response
 
 router = APIRouter(tags=["care plans"])
 
-_READ = problems(domain.CarePlanNotFound, NotOfTheMeeting)
+_READ = problems(domain.CarePlanNotFound, NotMdtMember)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
 
 
@@ -32,7 +32,7 @@ class Fulfilment(RequestModel):
     action_id: UUID
 
 
-class AnsweredView(PlanVersionView):
+class PlanAnswerView(PlanVersionView):
     """A version and what the person said to it; null while they have not answered."""
 
     is_agreed_by_person: bool | None
@@ -41,12 +41,12 @@ class AnsweredView(PlanVersionView):
 class WholePlanView(CarePlanView):
     """The plan with every version that was ever offered."""
 
-    versions: list[AnsweredView]
+    versions: list[PlanAnswerView]
 
     @classmethod
-    def of(cls, plan: domain.CarePlan, answered: list[queries.Answered]) -> "WholePlanView":
+    def of(cls, plan: domain.CarePlan, answered: list[queries.PlanAnswer]) -> "WholePlanView":
         versions = [
-            AnsweredView(**PlanVersionView.model_validate(each.version).model_dump(), is_agreed_by_person=each.is_agreed_by_person)
+            PlanAnswerView(**PlanVersionView.model_validate(each.version).model_dump(), is_agreed_by_person=each.is_agreed_by_person)
             for each in answered
         ]
         return cls(**CarePlanView.model_validate(plan).model_dump(), versions=versions)
@@ -86,7 +86,7 @@ async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit
     return json_response(CarePlanView.model_validate(plan))
 
 
-@router.post("/care-plans/{care_plan_id:uuid}/refusal", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
+@router.post("/care-plans/{care_plan_id:uuid}/decline", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person says no; they are asked again at the review."""
     async with unit.transaction(caller) as tx:
@@ -107,7 +107,7 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
     name="FulfilAction",
     response_model=CarePlanView,
     responses=problems(
-        domain.CarePlanNotFound, NotYourLead, domain.ActionUnknown, domain.ActionOfNavigator, IllegalTransition, VersionConflict
+        domain.CarePlanNotFound, NotYourLead, domain.ActionUnknown, domain.ActionOwnedByNavigator, IllegalTransition, VersionConflict
     ),
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:

@@ -10,7 +10,7 @@ from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
 from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
-from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
@@ -63,7 +63,7 @@ class Closure(RequestModel):
     reason: commands.CloseReason
 
 
-@router.get("/cases", responses=problems(NotOfTheMeeting))
+@router.get("/cases", responses=problems(NotMdtMember))
 async def list_cases(
     caller: Member,
     unit: Unit,
@@ -82,7 +82,7 @@ async def list_cases(
     return Page(items=views, next=following)
 
 
-@router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotOfTheMeeting))
+@router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
 async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One case, and what Table 16 says of it."""
     async with unit.audited_read(caller, case_id) as tx:
@@ -91,7 +91,7 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
         return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
 
 
-@router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotOfTheMeeting))
+@router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
 async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
     async with unit.read_only() as reader:
@@ -99,9 +99,7 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
     return actions(request, case.status, [domain.CASE], case_id=case_id)
 
 
-@router.post(
-    "/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotOfTheMeeting)
-)
+@router.post("/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotMdtMember))
 async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Case finding puts a person before the meeting; to be found puts nobody on an agenda (G54)."""
     async with unit.transaction(caller, once) as tx:

@@ -11,7 +11,7 @@ from fastapi import Response as HttpResponse
 from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Reader
 from services.mdt.domain import risk as domain
-from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
@@ -70,7 +70,7 @@ class FindingView(VersionedResponse):
         )
 
 
-@router.get("/case-finding", responses=problems(NotOfTheMeeting))
+@router.get("/case-finding", responses=problems(NotMdtMember))
 async def list_findings(
     practice: Annotated[Code, Query(description="The practice's code")],
     caller: Reader,
@@ -92,7 +92,7 @@ async def list_findings(
     return Page(items=items, next=_cursor(found[limit - 1]) if len(found) > limit else None)
 
 
-@router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotOfTheMeeting))
+@router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotMdtMember))
 async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One person whom case finding pointed out."""
     async with unit.audited_read(caller, person_id) as tx:
@@ -102,7 +102,7 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
         return json_response(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
 
 
-@router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotOfTheMeeting))
+@router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
 async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
     async with unit.read_only() as reader:

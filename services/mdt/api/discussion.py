@@ -9,9 +9,9 @@ from services.mdt.api.auth import REFUSALS, Decider
 from services.mdt.api.requests import Discussion
 from services.mdt.api.responses import CaseView
 from services.mdt.domain.care_plan import ActionUnknown
-from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, JointPlanMissing, LeadMissing, NotOnItsAgenda
+from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, CaseNotOnAgenda, JointPlanMissing, LeadMissing
 from services.mdt.domain.lead import LeadAlreadyActive
-from services.mdt.domain.meeting import MeetingNotBegun, MeetingNotFound, QuorumMissing
+from services.mdt.domain.meeting import MeetingNotFound, MeetingNotStarted, NotQuorate
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
 from services.mdt.queries import case as queries
@@ -22,7 +22,7 @@ from shared.web.responses import json_response
 
 router = APIRouter(tags=["cases"])
 
-_WHEN = (MeetingNotFound, MeetingNotBegun, QuorumMissing, NotOnItsAgenda)
+_WHEN = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
 _WHAT = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, LeadNotAllowed, LeadAlreadyActive)
 
 

@@ -1,4 +1,4 @@
-"""Accountable leads over HTTP: their answers, their people, their notices. A professional acts for themselves only."""
+"""Accountable leads over HTTP: their answers, their people, their notifications. A professional acts for themselves only."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -13,18 +13,18 @@ from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
-from services.mdt.domain.access import NotOfTheMeeting
-from services.mdt.domain.notification import Kind, NoticeNotFound, NotYourFeed, require_own_feed
+from services.mdt.domain.access import NotMdtMember
+from services.mdt.domain.notification import Kind, NotificationNotFound, require_own_feed
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers import lead as handlers
-from services.mdt.handlers.notification import acknowledge_notice
+from services.mdt.handlers.notification import acknowledge_notification
 from services.mdt.queries import lead as queries
-from services.mdt.queries import notification as notices
+from services.mdt.queries import notification as notifications
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
 from shared.contracts.mdt import PlanAction
 from shared.kernel.actor import Actor
-from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit, require_scopes
 from shared.web.problems import problems
@@ -38,7 +38,7 @@ _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, Version
 FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 
 
-class NoticeView(ResponseModel):
+class NotificationView(ResponseModel):
     """Something that happened to one of the professional's people. `subject` is the response, task, plan, lead or case."""
 
     id: int
@@ -82,7 +82,7 @@ class OwnPersonView(ResponseModel):
         )
 
 
-@router.get("/leads/people", responses=problems(NotYourFeed))
+@router.get("/leads/people", responses=problems(FeedAccessDenied))
 async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit: Unit) -> list[OwnPersonView]:
     """Everybody whose lead the professional is, or is asked to be, with their next steps."""
     require_own_feed(caller, professional_id)
@@ -93,27 +93,27 @@ async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit
     return [OwnPersonView.of(own) for own in people]
 
 
-@router.get("/leads/notices", responses=problems(NotYourFeed))
+@router.get("/leads/notifications", responses=problems(FeedAccessDenied))
 async def read_notices(
     professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 50
-) -> Page[NoticeView]:
-    """What happened to the professional's people since the notice `after`, the oldest first."""
+) -> Page[NotificationView]:
+    """What happened to the professional's people since the notification `after`, the oldest first."""
     require_own_feed(caller, professional_id)
     async with unit.read_only() as reader:
-        found = await notices.feed(reader, professional_id, after=after, most=limit)
+        found = await notifications.feed(reader, professional_id, after=after, most=limit)
     following = str(found[-1].id) if len(found) == limit else None
-    return Page(items=[NoticeView.model_validate(notice) for notice in found], next=following)
+    return Page(items=[NotificationView.model_validate(notification) for notification in found], next=following)
 
 
-@router.put("/leads/notices/{notice_id:int}/acknowledgement", responses=problems(NoticeNotFound, NotYourFeed))
-async def acknowledge(notice_id: int, caller: FeedReader, unit: Unit) -> NoticeView:
+@router.put("/leads/notifications/{notification_id:int}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
+async def acknowledge(notification_id: int, caller: FeedReader, unit: Unit) -> NotificationView:
     """The professional has seen it; safe to repeat."""
     async with unit.transaction(caller) as tx:
-        notice = await acknowledge_notice(notice_id, tx=tx)
-    return NoticeView.model_validate(notice)
+        notification = await acknowledge_notification(notification_id, tx=tx)
+    return NotificationView.model_validate(notification)
 
 
-@router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound, NotOfTheMeeting))
+@router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound, NotMdtMember))
 async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One professional as lead of one person."""
     async with unit.audited_read(caller, lead_id) as tx:
@@ -122,7 +122,7 @@ async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     return json_response(LeadView.model_validate(lead))
 
 
-@router.get("/people/{person_id:uuid}/leads", responses=problems(NotOfTheMeeting))
+@router.get("/people/{person_id:uuid}/leads", responses=problems(NotMdtMember))
 async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[LeadView]:
     """The person's lead, and whoever was asked to take over and has not answered."""
     async with unit.audited_read(caller, person_id) as tx:
@@ -165,7 +165,7 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
     name="HandOverLead",
     response_model=LeadView,
     responses=problems(
-        domain.LeadUnchanged, domain.StandInReasonMissing, LeadNotAllowed, domain.LeadAlreadyActive, NotOfTheMeeting, *_REFUSALS
+        domain.AlreadyLead, domain.ReplacementReasonRequired, LeadNotAllowed, domain.LeadAlreadyActive, NotMdtMember, *_REFUSALS
     ),
 )
 async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, version: IfMatch, unit: Unit) -> HttpResponse:

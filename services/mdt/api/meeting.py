@@ -11,7 +11,7 @@ from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Limit, Member
 from services.mdt.api.responses import CaseView, PlanVersionView
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.access import NotOfTheMeeting
+from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.agenda import AgendaItem
 from services.mdt.handlers import meeting as handlers
 from services.mdt.queries import meeting as queries
@@ -27,7 +27,7 @@ router = APIRouter(tags=["meetings"])
 _A_DAY = timedelta(days=1)
 
 
-class Held(RequestModel):
+class Attendance(RequestModel):
     attended: tuple[Role, ...]
 
     def command(self) -> commands.HoldMeeting:
@@ -80,7 +80,7 @@ class DiscussedView(ResponseModel):
     is_agreed_by_person: bool | None
 
 
-@router.get("/meetings", responses=problems(NotOfTheMeeting))
+@router.get("/meetings", responses=problems(NotMdtMember))
 async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None = None, limit: Limit = 20) -> Page[MeetingView]:
     """The diary from yesterday on, or after an instant (`next` of the page before)."""
     async with unit.transaction(caller) as tx:
@@ -89,14 +89,14 @@ async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None 
     return Page(items=[MeetingView.model_validate(meeting) for meeting in found], next=following)
 
 
-@router.get("/meetings/{meeting_id:uuid}", response_model=MeetingView, responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+@router.get("/meetings/{meeting_id:uuid}", response_model=MeetingView, responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     """One meeting."""
     async with unit.read_only() as reader:
         return json_response(MeetingView.model_validate(await queries.meeting(reader, meeting_id)))
 
 
-@router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+@router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaView:
     """What is still to be discussed, in its order: deferred urgent, risk level, high climber, recent crisis, age of referral."""
     async with unit.audited_read(caller, meeting_id) as tx:
@@ -106,7 +106,7 @@ async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaVie
     return AgendaView(meeting=MeetingView.model_validate(meeting), items=views)
 
 
-@router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+@router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list[DiscussedView]:
     """What the meeting agreed: its minutes, in the order in which they were recorded."""
     async with unit.audited_read(caller, meeting_id) as tx:
@@ -114,7 +114,7 @@ async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list
         return [DiscussedView.model_validate(each) for each in await queries.discussed(tx, meeting_id)]
 
 
-@router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotOfTheMeeting))
+@router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
     """What may be done with it now."""
     async with unit.read_only() as reader:
@@ -123,12 +123,12 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
 
 
 @router.post(
-    "/meetings/{meeting_id:uuid}/held",
+    "/meetings/{meeting_id:uuid}/attendance",
     name="HoldMeeting",
     response_model=MeetingView,
-    responses=problems(domain.MeetingNotFound, domain.MeetingNotBegun, domain.QuorumMissing, *REFUSALS),
+    responses=problems(domain.MeetingNotFound, domain.MeetingNotStarted, domain.NotQuorate, *REFUSALS),
 )
-async def hold_meeting(meeting_id: UUID, body: Held, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
+async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Who attends, before anything is decided; who comes later is added. What it has not discussed in time moves to the next one."""
     async with unit.transaction(caller) as tx:
         meeting = await handlers.hold_meeting(Target(meeting_id, version), body.command(), tx=tx)

@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.mdt.api.auth import Reader
-from services.mdt.domain.access import NotOfTheMeeting, require_shared
+from services.mdt.domain.access import NotMdtMember, require_shared
 from services.mdt.queries import person as queries
-from services.mdt.queries.person import StoryNotFound, require_involved
+from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import PersonRecordRecorded, Story
-from shared.kernel.errors import StoryWithheld
+from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
@@ -37,7 +37,7 @@ class PersonStoryView(ResponseModel):
         return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
 
 
-@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, NotOfTheMeeting, StoryWithheld))
+@router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, NotMdtMember, StoryWithheld))
 async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStoryView:
     """What the person told once."""
     async with unit.audited_read(caller, person_id) as tx:

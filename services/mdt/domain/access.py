@@ -6,15 +6,15 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, StoryWithheld
 
 
-class NotOfTheMeeting(NotAllowed):
-    code = "not-of-the-meeting"
+class NotMdtMember(NotAllowed):
+    code = "not-mdt-member"
     advice = "Ask the person's accountable lead professional; only those at the meeting and the person's practice see this."
 
 
 def require_member(actor: Actor, policy: Policy, practice_code: str | None = None) -> None:
-    """Raises NotOfTheMeeting."""
+    """Raises NotMdtMember."""
     if actor.organisation not in policy.member_organisations and actor.organisation != practice_code:
-        raise NotOfTheMeeting("Your organisation does not sit at this meeting.")
+        raise NotMdtMember("Your organisation does not sit at this meeting.")
 
 
 def require_shared(sharing: SharingPreference) -> None:

@@ -41,10 +41,10 @@ def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> Agenda
 
 def in_order(items: Iterable[AgendaItem], *, now: datetime, recent: timedelta) -> list[AgendaItem]:
     """Deferred urgent, risk level from high to low, high climber, recent crisis, age of referral. The same items, the same order."""
-    return sorted(items, key=lambda item: _place(item, now, recent))
+    return sorted(items, key=lambda item: _rank(item, now, recent))
 
 
-def _place(item: AgendaItem, now: datetime, recent: timedelta) -> tuple[object, ...]:
+def _rank(item: AgendaItem, now: datetime, recent: timedelta) -> tuple[object, ...]:
     case, standing = item.case, item.standing
     has_recent_crisis = item.crisis_at is not None and now - item.crisis_at <= recent
     first = case.is_deferred and case.is_urgent

@@ -41,7 +41,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-class Due(StrEnum):
+class CarePlanDeadline(StrEnum):
     """Deadlines of a care plan: the review, the person's answer to an offer, and an action that the lead sees to."""
 
     REVIEW = "review"
@@ -101,8 +101,8 @@ class ActionUnknown(RuleBroken):
     advice = "Continue only actions of the current plan; leave the id out for a new one."
 
 
-class ActionOfNavigator(RuleBroken):
-    code = "action-of-navigator"
+class ActionOwnedByNavigator(RuleBroken):
+    code = "action-owned-by-navigator"
     advice = "The navigator who has the task records how it ended; the plan follows by itself."
 
 
@@ -120,9 +120,9 @@ CARE_PLAN: Transitions = {
     DeclinePlan: transition(Status.OFFERED, (Status.DECLINED, Status.AGREED), CarePlanDeclined),
     RequestReview: _REVIEW,
     FulfilAction: _FULFILLED,
-    Due.REVIEW: _REVIEW,
-    Due.ANSWER: transition(Status.OFFERED, ()),
-    Due.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
+    CarePlanDeadline.REVIEW: _REVIEW,
+    CarePlanDeadline.ANSWER: transition(Status.OFFERED, ()),
+    CarePlanDeadline.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
     Occurrence.RAPID_CARE_CLOSED: _REVIEW,
     Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
     Occurrence.DISCUSSED: transition(
@@ -138,7 +138,7 @@ CARE_PLAN: Transitions = {
 #: Why a review is due, by what made it so.
 TRIGGERS: dict[Trigger, ReviewTrigger] = {
     RequestReview: ReviewTrigger.PERSON_ASKED,
-    Due.REVIEW: ReviewTrigger.DUE_DATE,
+    CarePlanDeadline.REVIEW: ReviewTrigger.DUE_DATE,
     Occurrence.RAPID_CARE_CLOSED: ReviewTrigger.RAPID_CARE_CLOSED,
     Occurrence.RISK_LEVEL_CROSSED: ReviewTrigger.RISK_LEVEL_CROSSED,
 }
@@ -165,14 +165,22 @@ def offer(
     require_transition(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
     waiting = tuple(dict.fromkeys((*plan.referral_ids, *referral_ids)))
     offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number, referral_ids=waiting)
-    review = Deadline(Due.REVIEW, review_listed_at(version.review_on, policy))
+    review = Deadline(CarePlanDeadline.REVIEW, review_listed_at(version.review_on, policy))
     if is_agreed_by_person is None:
         answer_by = working_days_later(version.offered_at, policy.answered_within_working_days, policy.zone)
-        return Decision(offered, [CarePlanOffered()], [review, Deadline(Due.ANSWER, answer_by)], cancels=[Due.REVIEW, Due.ANSWER])
+        return Decision(
+            offered,
+            [CarePlanOffered()],
+            [review, Deadline(CarePlanDeadline.ANSWER, answer_by)],
+            cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER],
+        )
     answered = answer(offered, is_agreed_by_person=is_agreed_by_person, policy=policy)
     told = [CarePlanOffered()] if plan.in_force is None else []
     return replace(
-        answered, events=[*told, *answered.events], deadlines=[review, *answered.deadlines], cancels=[Due.REVIEW, *answered.cancels]
+        answered,
+        events=[*told, *answered.events],
+        deadlines=[review, *answered.deadlines],
+        cancels=[CarePlanDeadline.REVIEW, *answered.cancels],
     )
 
 
@@ -187,8 +195,13 @@ def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
     version = _offered(plan)
     agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
     days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATORS}
-    deadlines = [Deadline(Due.ACTION, overdue_at(day, policy)) for day in sorted(days)]
-    return Decision(agreed, [_in_force(plan, version), _recorded(plan.id, version)], deadlines, cancels=[Due.ANSWER, Due.ACTION])
+    deadlines = [Deadline(CarePlanDeadline.ACTION, overdue_at(day, policy)) for day in sorted(days)]
+    return Decision(
+        agreed,
+        [_in_force(plan, version), _recorded(plan.id, version)],
+        deadlines,
+        cancels=[CarePlanDeadline.ANSWER, CarePlanDeadline.ACTION],
+    )
 
 
 def decline(plan: CarePlan) -> Decision[CarePlan]:
@@ -196,22 +209,22 @@ def decline(plan: CarePlan) -> Decision[CarePlan]:
     require_transition(plan.status, DeclinePlan, CARE_PLAN)
     status = Status.DECLINED if plan.in_force is None else Status.AGREED
     declined = replace(plan, status=status, offered=None, referral_ids=())
-    return Decision(declined, [CarePlanDeclined(referral_ids=plan.referral_ids)], cancels=[Due.ANSWER])
+    return Decision(declined, [CarePlanDeclined(referral_ids=plan.referral_ids)], cancels=[CarePlanDeadline.ANSWER])
 
 
 def require_unanswered(plan: CarePlan) -> None:
     """Raises IllegalTransition."""
-    require_transition(plan.status, Due.ANSWER, CARE_PLAN)
+    require_transition(plan.status, CarePlanDeadline.ANSWER, CARE_PLAN)
 
 
 def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePlan] | None:
-    """An action was done. None when that was said before. Raises IllegalTransition, ActionUnknown, ActionOfNavigator."""
+    """An action was done. None when that was said before. Raises IllegalTransition, ActionUnknown, ActionOwnedByNavigator."""
     require_transition(plan.status, trigger, CARE_PLAN)
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
         raise ActionUnknown("The plan has no such action.")
     if trigger is FulfilAction and action.owner_role in NAVIGATORS:
-        raise ActionOfNavigator("This action is a task in a navigator's feed.")
+        raise ActionOwnedByNavigator("This action is a task in a navigator's feed.")
     if action_id in plan.fulfilled:
         return None
     return Decision(replace(plan, fulfilled=(*plan.fulfilled, action_id)), [CarePlanActionFulfilled(action_id=action_id)])
@@ -224,7 +237,7 @@ def next_steps(plan: CarePlan) -> list[PlanAction]:
 
 def overdue(plan: CarePlan, at: datetime, policy: Policy) -> list[PlanAction]:
     """The lead's actions that passed their due day at that instant. Raises IllegalTransition."""
-    require_transition(plan.status, Due.ACTION, CARE_PLAN)
+    require_transition(plan.status, CarePlanDeadline.ACTION, CARE_PLAN)
     own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATORS]
     return [action for action in own if overdue_at(action.due_on, policy) == at]
 
@@ -245,7 +258,7 @@ def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:
     """The plan must be looked at again; an offer that nobody answered lapses. Raises IllegalTransition."""
     require_transition(plan.status, trigger, CARE_PLAN)
     due = replace(plan, status=Status.REVIEW_DUE, offered=None)
-    return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[Due.REVIEW, Due.ANSWER])
+    return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
 
 
 def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[CarePlan] | None:
@@ -261,7 +274,7 @@ def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
     """The plan ended with its case; its versions stay readable."""
     require_transition(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
     closed = replace(plan, status=Status.CLOSED, offered=None, referral_ids=())
-    return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(Due))
+    return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(CarePlanDeadline))
 
 
 def review_day(today: date, level: RiskLevel, *, is_care_home_resident: bool, policy: Policy) -> date:

@@ -52,7 +52,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-class Due(StrEnum):
+class CaseDeadline(StrEnum):
     """The deadline of a case that nobody has screened."""
 
     SCREENING = "screening"
@@ -125,8 +125,8 @@ class DeferredTooOften(RuleBroken):
     advice = "Discuss the case at this meeting, or redirect the person by closing it with a reason."
 
 
-class NotOnItsAgenda(RuleBroken):
-    code = "not-on-its-agenda"
+class CaseNotOnAgenda(RuleBroken):
+    code = "case-not-on-agenda"
     advice = "Record the discussion for the meeting that the case is listed for, or for the one that it moved on from."
 
 
@@ -165,7 +165,7 @@ CASE: Transitions = {
     DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
     StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
     CloseCase: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
-    Due.SCREENING: transition(Status.REFERRED, ()),
+    CaseDeadline.SCREENING: transition(Status.REFERRED, ()),
     Occurrence.REFERRED_AGAIN: transition((*_WAITING, *_MANAGED), (*_WAITING,), CaseReferred, CaseListed),
     Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
     Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
@@ -178,10 +178,10 @@ OPEN = (*_WAITING, *_MANAGED)
 def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
     """Somebody asked the meeting to look at a person: a CPA referral, or case finding."""
     events = [_referred(case, standing, referral_id) for referral_id in case.referral_ids or (None,)]
-    return Decision(case, events, [Deadline(Due.SCREENING, screen_by)])
+    return Decision(case, events, [Deadline(CaseDeadline.SCREENING, screen_by)])
 
 
-def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, place: AgendaSlot | None) -> Decision[Case]:
+def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, slot: AgendaSlot | None) -> Decision[Case]:
     """Another referral for a person whose case is open joins it; both are answered by the same discussion.
 
     A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs,
@@ -191,20 +191,22 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
     chain = case.correlation_id if case.referral_ids else referral_id
     joined = replace(case, referral_ids=(*case.referral_ids, referral_id), is_urgent=case.is_urgent or is_urgent, correlation_id=chain)
     events: list[Event] = [_referred(joined, standing, referral_id)]
-    if place is not None:
-        joined = _with_place(joined, place)
+    if slot is not None:
+        joined = _with_slot(joined, slot)
     if joined.status is Status.LISTED:
-        events += _listed(joined, joined.referral_ids if place else (referral_id,))
+        events += _listed(joined, joined.referral_ids if slot else (referral_id,))
     return Decision(joined, events)
 
 
-def list_eligible(case: Case, command: ScreenCase, place: AgendaSlot) -> Decision[Case]:
+def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision[Case]:
     """Screened eligible, it takes a place on an agenda (E9). Raises IllegalTransition."""
     require_transition(case.status, ScreenCase, CASE)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
-    listed = _with_place(screened, place)
-    return Decision(listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)], cancels=[Due.SCREENING])
+    listed = _with_slot(screened, slot)
+    return Decision(
+        listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)], cancels=[CaseDeadline.SCREENING]
+    )
 
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
@@ -217,21 +219,21 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
         for waiting in case.referral_ids or (None,)
     ]
     screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
-    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected], cancels=[Due.SCREENING])
+    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected], cancels=[CaseDeadline.SCREENING])
 
 
-def defer(case: Case, command: DeferCase, place: AgendaSlot, policy: Policy) -> Decision[Case]:
+def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:
     """The chair moves it to the next meeting, only so often. Raises IllegalTransition, DeferredTooOften."""
     require_transition(case.status, DeferCase, CASE)
     if case.deferrals >= policy.most_deferrals:
         raise DeferredTooOften(f"It was deferred {case.deferrals} times already.")
-    return _move(replace(case, deferrals=case.deferrals + 1), command.reason, place)
+    return _move(replace(case, deferrals=case.deferrals + 1), command.reason, slot)
 
 
-def roll_over(case: Case, reason: str, place: AgendaSlot) -> Decision[Case]:
+def roll_over(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
     """Its meeting was cancelled, full, or ended without it: it moves on with its priority, and that is nobody's deferral (mdt-8)."""
     require_transition(case.status, Occurrence.ROLLED_OVER, CASE)
-    return _move(replace(case, rolled_from=case.meeting_id), reason, place)
+    return _move(replace(case, rolled_from=case.meeting_id), reason, slot)
 
 
 def keep_as_urgent(case: Case) -> Decision[Case]:
@@ -243,12 +245,12 @@ def keep_as_urgent(case: Case) -> Decision[Case]:
 def meeting_of(case: Case, command: DiscussCase) -> UUID:
     """The meeting that discussed it: the one that it is listed for, or, recorded late, the one that it moved on from.
 
-    Raises IllegalTransition, NotOnItsAgenda.
+    Raises IllegalTransition, CaseNotOnAgenda.
     """
     require_transition(case.status, DiscussCase, CASE)
     found = command.meeting_id or case.meeting_id
     if found is None or found not in {case.meeting_id, case.rolled_from}:
-        raise NotOnItsAgenda("The case did not stand on the agenda of that meeting.")
+        raise CaseNotOnAgenda("The case did not stand on the agenda of that meeting.")
     return found
 
 
@@ -257,7 +259,7 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
 
     Where the person has a lead already, saying nothing leaves them.
 
-    Raises MeetingNotBegun, QuorumMissing, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
+    Raises MeetingNotStarted, NotQuorate, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
     """
     require_quorate(meeting, needs_mental_health=case.needs_mental_health)
     if command.joint_plan is None:
@@ -281,23 +283,23 @@ def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, 
     return Decision(replace(off, is_urgent=False, is_deferred=False, deferrals=0), events)
 
 
-def list_for_review(case: Case, place: AgendaSlot) -> Decision[Case]:
+def list_for_review(case: Case, slot: AgendaSlot) -> Decision[Case]:
     """Its plan must be looked at again: it stands on an agenda once more (§5.5)."""
     require_transition(case.status, Occurrence.REVIEW_DUE, CASE)
-    listed = _with_place(case, place)
+    listed = _with_slot(case, slot)
     return Decision(listed, _listed(listed, case.referral_ids))
 
 
-def should_move(case: Case, place: AgendaSlot, *, is_urgent: bool) -> bool:
+def should_move(case: Case, slot: AgendaSlot, *, is_urgent: bool) -> bool:
     """Another referral brings it onto an agenda: when it was on none and has a plan, or sooner when it is urgent."""
     if case.status in _MANAGED:
         return True
-    return is_urgent and case.meeting_starts_at is not None and place.starts_at < case.meeting_starts_at
+    return is_urgent and case.meeting_starts_at is not None and slot.starts_at < case.meeting_starts_at
 
 
 def require_unscreened(case: Case) -> None:
     """Raises IllegalTransition."""
-    require_transition(case.status, Due.SCREENING, CASE)
+    require_transition(case.status, CaseDeadline.SCREENING, CASE)
 
 
 def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
@@ -328,8 +330,8 @@ def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseR
     )
 
 
-def _with_place(case: Case, place: AgendaSlot) -> Case:
-    return replace(case, status=Status.LISTED, meeting_id=place.meeting_id, meeting_starts_at=place.starts_at, slot=place.slot)
+def _with_slot(case: Case, slot: AgendaSlot) -> Case:
+    return replace(case, status=Status.LISTED, meeting_id=slot.meeting_id, meeting_starts_at=slot.starts_at, slot=slot.slot)
 
 
 def _listed(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
@@ -337,13 +339,13 @@ def _listed(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
     return [CaseListed.model_validate({"referral_id": waiting, **facts}) for waiting in referral_ids or (None,)]
 
 
-def _move(case: Case, reason: str, place: AgendaSlot) -> Decision[Case]:
+def _move(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
     deferred = CaseDeferred.model_validate({"reason": reason, "from_meeting_id": case.meeting_id})
-    moved = replace(_with_place(case, place), is_deferred=True)
+    moved = replace(_with_slot(case, slot), is_deferred=True)
     return Decision(moved, [deferred, *_listed(moved, case.referral_ids)])
 
 
 def _close(case: Case, reason: CaseCloseReason) -> Decision[Case]:
     events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
     closed = replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
-    return Decision(closed, events, cancels=[Due.SCREENING])
+    return Decision(closed, events, cancels=[CaseDeadline.SCREENING])

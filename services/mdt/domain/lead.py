@@ -29,7 +29,7 @@ class Status(StrEnum):
     ENDED = "ended"
 
 
-class Due(StrEnum):
+class LeadDeadline(StrEnum):
     """The deadline of a proposal."""
 
     ANSWER = "answer"
@@ -75,13 +75,13 @@ class LeadAlreadyActive(Conflict):
     advice = "Somebody else became the lead in this instant; read the person's lead."
 
 
-class StandInReasonMissing(RuleBroken):
-    code = "stand-in-reason-missing"
+class ReplacementReasonRequired(RuleBroken):
+    code = "replacement-reason-required"
     advice = "Say why the lead cannot hand over themselves."
 
 
-class LeadUnchanged(RuleBroken):
-    code = "lead-unchanged"
+class AlreadyLead(RuleBroken):
+    code = "already-lead"
     advice = "Name somebody who is not the lead already."
 
 
@@ -90,7 +90,7 @@ LEAD: Transitions = {
     AcceptLead: transition(Status.PROPOSED, Status.ACTIVE, LeadAccepted, LeadActivated),
     DeclineLead: transition(Status.PROPOSED, Status.DECLINED, LeadDeclined),
     HandOverLead: transition(Status.ACTIVE, (Status.ACTIVE, Status.HANDED_OVER), LeadHandedOver),
-    Due.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
+    LeadDeadline.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
     Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
     Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
 }
@@ -104,7 +104,7 @@ def gp(practice_code: str) -> Candidate:
 
 def propose(lead: Lead) -> Decision[Lead]:
     """Asks a professional, who has until `answer_by`."""
-    deadlines = [Deadline(Due.ANSWER, lead.answer_by)] if lead.answer_by else []
+    deadlines = [Deadline(LeadDeadline.ANSWER, lead.answer_by)] if lead.answer_by else []
     return Decision(lead, [_proposed(lead)], deadlines)
 
 
@@ -117,17 +117,17 @@ def propose_accepted(lead: Lead, now: datetime, *, is_from_meeting: bool = False
 def accept(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
     require_transition(lead.status, AcceptLead, LEAD)
     active = replace(lead, status=Status.ACTIVE, activated_at=now)
-    return Decision(active, [LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)], cancels=[Due.ANSWER])
+    return Decision(active, [LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)], cancels=[LeadDeadline.ANSWER])
 
 
 def decline(lead: Lead, reason: str) -> Decision[Lead]:
     require_transition(lead.status, DeclineLead, LEAD)
-    return Decision(replace(lead, status=Status.DECLINED), [LeadDeclined(reason=reason)], cancels=[Due.ANSWER])
+    return Decision(replace(lead, status=Status.DECLINED), [LeadDeclined(reason=reason)], cancels=[LeadDeadline.ANSWER])
 
 
 def expire(lead: Lead) -> Decision[Lead]:
     """No answer within two working days (G17)."""
-    require_transition(lead.status, Due.ANSWER, LEAD)
+    require_transition(lead.status, LeadDeadline.ANSWER, LEAD)
     return Decision(replace(lead, status=Status.EXPIRED), [LeadDeclined(reason="no-answer")])
 
 
@@ -146,7 +146,7 @@ def hand_over(lead: Lead, to_lead_id: UUID, reason: str | None = None) -> Decisi
 def end(lead: Lead, reason: str) -> Decision[Lead]:
     """No lead is needed any more, or another was proposed instead."""
     require_transition(lead.status, Occurrence.ENDED, LEAD)
-    return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[Due.ANSWER])
+    return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[LeadDeadline.ANSWER])
 
 
 def require_own(lead: Lead, actor_id: str) -> None:
@@ -170,14 +170,14 @@ def require_unanswered(lead: Lead) -> None:
 def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
     """A lead acts themselves; for one who is absent the coordinator of the meeting does, with a reason.
 
-    Raises NotYourLead, StandInReasonMissing.
+    Raises NotYourLead, ReplacementReasonRequired.
     """
     if lead.professional_id == actor.id:
         return False
     if "mdt:coordinate" not in actor.scopes:
         raise NotYourLead("This lead is another professional's.")
     if reason is None:
-        raise StandInReasonMissing("The lead is somebody else, and it is not said why they are replaced.")
+        raise ReplacementReasonRequired("The lead is somebody else, and it is not said why they are replaced.")
     return True
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.mdt.commands import Candidate, LeadProposal
 from services.mdt.domain import lead as leads
-from services.mdt.domain.lead import Lead, LeadNotFound, LeadUnchanged, Status
+from services.mdt.domain.lead import AlreadyLead, Lead, LeadNotFound, Status
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 
@@ -81,18 +81,18 @@ def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
 
 def decline(person: Person, lead: Lead, current: Leads, reason: str, now: LeadContext) -> Decisions:
     """The next candidate is asked; the lead until now, or the GP, carries on (mdt-6)."""
-    return [leads.decline(lead, reason), *_ask_next(person, lead, current, now)]
+    return [leads.decline(lead, reason), *_propose_next(person, lead, current, now)]
 
 
 def expire(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     """Nobody answered in time: as if declined (G17, mdt-6)."""
-    return [leads.expire(lead), *_ask_next(person, lead, current, now)]
+    return [leads.expire(lead), *_propose_next(person, lead, current, now)]
 
 
 def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
     """The lead asks somebody else, and stays until they say yes; without a name the GP takes over at once.
 
-    Raises IllegalTransition, LeadUnchanged.
+    Raises IllegalTransition, AlreadyLead.
     """
     _require_another(person, lead, to)
     if to is None:
@@ -103,7 +103,7 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
 def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
     """A lead who is absent answers for nobody: until whoever is wanted says yes, the GP takes over at once.
 
-    Raises IllegalTransition, LeadUnchanged.
+    Raises IllegalTransition, AlreadyLead.
     """
     _require_another(person, lead, to)
     asked = _ask(person, Leads(None, current.proposed), to, now) if to else []
@@ -123,7 +123,7 @@ def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> Non
     leads.require_hand_over(lead)
     wanted = to.candidate if to else leads.gp(person.practice_code)
     if wanted.professional_id == lead.professional_id:
-        raise LeadUnchanged("They are the lead already.")
+        raise AlreadyLead("They are the lead already.")
 
 
 def _ask(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
@@ -139,7 +139,7 @@ def _ask(person: Person, current: Leads, proposal: LeadProposal, now: LeadContex
     return [leads.propose(lead), *_fallback(person, current.active, now)]
 
 
-def _ask_next(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
+def _propose_next(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     if not lead.alternatives:
         return _fallback(person, current.active, now)
     following, *others = lead.alternatives

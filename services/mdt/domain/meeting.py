@@ -27,7 +27,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Due(StrEnum):
+class MeetingDeadline(StrEnum):
     """Deadlines of a meeting."""
 
     CUT_OFF = "cut-off"
@@ -77,13 +77,13 @@ class MeetingNotFound(NotFound):
     code = "meeting-not-found"
 
 
-class MeetingNotBegun(RuleBroken):
-    code = "meeting-not-begun"
+class MeetingNotStarted(RuleBroken):
+    code = "meeting-not-started"
     advice = "Wait for the meeting, and record first who attends; what it decides can be recorded from then on."
 
 
-class QuorumMissing(RuleBroken):
-    code = "quorum-missing"
+class NotQuorate(RuleBroken):
+    code = "not-quorate"
     advice = "Record everybody who attends. Without these roles nothing is decided: cancel the meeting, or defer the case that needs them."
 
 
@@ -93,8 +93,8 @@ _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
 MEETING: Transitions = {
     HoldMeeting: transition((*_OPEN, Status.HELD), Status.HELD, MeetingHeld),
     CancelMeeting: transition(_OPEN, Status.CANCELLED, MeetingCancelled),
-    Due.CUT_OFF: transition(Status.SCHEDULED, Status.CUT_OFF, MeetingCutOff),
-    Due.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
+    MeetingDeadline.CUT_OFF: transition(Status.SCHEDULED, Status.CUT_OFF, MeetingCutOff),
+    MeetingDeadline.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
 }
 
 
@@ -130,15 +130,15 @@ def schedule(week: date, *, policy: Policy) -> Decision[Meeting]:
     closes = cut_off_at(start, policy)
     meeting = Meeting(identity, identity, Status.SCHEDULED, week, start, closes)
     deadlines = [
-        Deadline(Due.CUT_OFF, closes + timedelta(microseconds=1)),
-        Deadline(Due.ROLL_OVER, working_days_later(start, policy.roll_over_working_days, policy.zone)),
+        Deadline(MeetingDeadline.CUT_OFF, closes + timedelta(microseconds=1)),
+        Deadline(MeetingDeadline.ROLL_OVER, working_days_later(start, policy.roll_over_working_days, policy.zone)),
     ]
     return Decision(meeting, [MeetingScheduled(starts_at=start, cut_off_at=closes)], deadlines)
 
 
 def require_open_agenda(meeting: Meeting) -> None:
     """Raises IllegalTransition."""
-    require_transition(meeting.status, Due.CUT_OFF, MEETING)
+    require_transition(meeting.status, MeetingDeadline.CUT_OFF, MEETING)
 
 
 def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
@@ -150,24 +150,24 @@ def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
 def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Policy) -> Decision[Meeting]:
     """Records who attends; with the quorum of §5.4 (GP, social care, community health) the meeting may decide. Who comes later is added.
 
-    Raises IllegalTransition, MeetingNotBegun, QuorumMissing.
+    Raises IllegalTransition, MeetingNotStarted, NotQuorate.
     """
     require_transition(meeting.status, HoldMeeting, MEETING)
     if now < meeting.starts_at:
-        raise MeetingNotBegun("The meeting has not begun.")
+        raise MeetingNotStarted("The meeting has not begun.")
     _require_there(policy.quorum, command.attended)
     attended = tuple(dict.fromkeys((*meeting.attended, *command.attended)))
     held = replace(meeting, status=Status.HELD, attended=attended)
-    return Decision(held, [MeetingHeld(attended=attended)], cancels=[Due.CUT_OFF])
+    return Decision(held, [MeetingHeld(attended=attended)], cancels=[MeetingDeadline.CUT_OFF])
 
 
 def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
     """Nothing is decided about a person but by a meeting with its quorum, mental health among it where the case needs it (§5.4).
 
-    Raises MeetingNotBegun, QuorumMissing.
+    Raises MeetingNotStarted, NotQuorate.
     """
     if meeting.status is not Status.HELD:
-        raise MeetingNotBegun("Nobody has recorded who attends this meeting.")
+        raise MeetingNotStarted("Nobody has recorded who attends this meeting.")
     _require_there((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
 
 
@@ -175,12 +175,12 @@ def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -
     """Calls it off; its cases roll to the next one, their order kept (mdt-8)."""
     require_transition(meeting.status, CancelMeeting, MEETING)
     cancelled = replace(meeting, status=Status.CANCELLED, cancelled_because=command.reason)
-    return Decision(cancelled, [MeetingCancelled(reason=command.reason, next_meeting_id=next_meeting_id)], cancels=list(Due))
+    return Decision(cancelled, [MeetingCancelled(reason=command.reason, next_meeting_id=next_meeting_id)], cancels=list(MeetingDeadline))
 
 
 def end(meeting: Meeting) -> str:
     """Why what it has not discussed by now goes to the next meeting. Raises IllegalTransition."""
-    require_transition(meeting.status, Due.ROLL_OVER, MEETING)
+    require_transition(meeting.status, MeetingDeadline.ROLL_OVER, MEETING)
     return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
 
@@ -203,4 +203,4 @@ def free_slot(meeting: Meeting, taken: AgendaUsage, *, is_urgent: bool, now: dat
 def _require_there(needed: Sequence[Role], attended: Sequence[Role]) -> None:
     missing = [role for role in needed if role not in attended]
     if missing:
-        raise QuorumMissing(f"Not there: {', '.join(missing)}.")
+        raise NotQuorate(f"Not there: {', '.join(missing)}.")

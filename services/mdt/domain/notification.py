@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed, NotFound
+from shared.kernel.errors import FeedAccessDenied, NotFound
 
 
 class Kind(StrEnum):
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """One line for one professional. `subject` is the response, task, plan or lead that it is about; `id` the feed's cursor."""
 
     id: int
@@ -42,16 +42,11 @@ class Notice:
     acknowledged_at: datetime | None = None
 
 
-class NoticeNotFound(NotFound):
-    code = "notice-not-found"
-
-
-class NotYourFeed(NotAllowed):
-    code = "not-your-feed"
-    advice = "Ask for your own feed; coordinators of the meeting may read everybody's."
+class NotificationNotFound(NotFound):
+    code = "notification-not-found"
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:
-    """A professional reads and acknowledges their own; a coordinator stands in for the chair. Raises NotYourFeed."""
+    """A professional reads and acknowledges their own; a coordinator stands in for the chair. Raises FeedAccessDenied."""
     if actor.id != professional_id and "mdt:coordinate" not in actor.scopes:
-        raise NotYourFeed("This feed is another professional's.")
+        raise FeedAccessDenied("This feed is another professional's.")

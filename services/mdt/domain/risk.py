@@ -35,7 +35,7 @@ class Occurrence(StrEnum):
     FELL = "fell"
 
 
-class Due(StrEnum):
+class RiskDeadline(StrEnum):
     """The deadline of imports, and that of a watching brief."""
 
     SCORES_EXPIRED = "risk-scores-expired"
@@ -109,7 +109,7 @@ _LISTED = (Status.FOUND, Status.SCREENED)
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 RISK: Transitions = {
     ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
-    Due.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
+    RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
     Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
     Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
 }
@@ -167,18 +167,20 @@ def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now
     require_transition(risk.status, ScreenFinding, RISK)
     screened = replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason)
     facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
-    watched = [Deadline(Due.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
-    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watched, cancels=[Due.WATCH])
+    watched = (
+        [Deadline(RiskDeadline.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
+    )
+    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watched, cancels=[RiskDeadline.WATCH])
 
 
 def is_watched(risk: Risk) -> bool:
     """Whether the brief still runs: nobody said anything else since, and the person did not fall below level 2."""
-    return risk.status in RISK[Due.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
+    return risk.status in RISK[RiskDeadline.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
 
 
 def end_watch(risk: Risk) -> Decision[Risk]:
     """Somebody looks at the person again. Raises IllegalTransition."""
-    require_transition(risk.status, Due.WATCH, RISK)
+    require_transition(risk.status, RiskDeadline.WATCH, RISK)
     again = replace(risk, status=Status.FOUND, destination=None, reason=None)
     return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
 

@@ -61,7 +61,7 @@ class ImportNotFound(NotFound):
 
 
 class ImportRunning(Conflict):
-    code = "risk-import-running"
+    code = "import-in-progress"
     advice = "Wait until the import that is running has ended, then send the file again."
 
 

@@ -6,7 +6,7 @@ from services.mdt.domain import case as domain
 from services.mdt.domain.agenda import cap
 from services.mdt.domain.case import CASE, Case, Occurrence
 from services.mdt.domain.meeting import Meeting
-from services.mdt.handlers.schedule import find_place, next_place
+from services.mdt.handlers.schedule import find_slot, next_slot
 from services.mdt.store.agenda import items_of
 from services.mdt.store.case import cases, listed_cases
 from services.mdt.store.tables import Tx
@@ -29,12 +29,12 @@ async def cap_agenda(tx: Tx, meeting: Meeting) -> int:
 async def list_for_review(tx: Tx, case: Case | None) -> None:
     """The case stands on an agenda again; one that waits there already keeps its place."""
     if case and case.status in CASE[Occurrence.REVIEW_DUE].sources:
-        await cases.save(tx, domain.list_for_review(case, await find_place(tx, is_urgent=case.is_urgent)))
+        await cases.save(tx, domain.list_for_review(case, await find_slot(tx, is_urgent=case.is_urgent)))
 
 
 async def _move_on(tx: Tx, meeting: Meeting, moving: Sequence[Case], reason: str) -> None:
     if not moving:
         return
-    place = await next_place(tx, after=meeting.starts_at)
+    place = await next_slot(tx, after=meeting.starts_at)
     for case in moving:
         await cases.save(tx, domain.roll_over(case, reason, place))

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from services.mdt.commands import CloseReason, FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanNotFound, Due, Occurrence
+from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanDeadline, CarePlanNotFound, Occurrence
 from services.mdt.domain.lead import require_lead
 from services.mdt.domain.notification import Kind
 from services.mdt.handlers.agenda import list_for_review
 from services.mdt.handlers.closure import end_care
-from services.mdt.handlers.notification import tell_lead
-from services.mdt.store.care_plan import care_plans, keep_answer, open_plan, open_plan_id
+from services.mdt.handlers.notification import notify_lead
+from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
 from services.mdt.store.case import open_case
 from services.mdt.store.crisis import note_crisis
 from services.mdt.store.lead import active_professional
@@ -32,11 +32,11 @@ _DIED = frozenset({ResponseOutcome.DIED_IN_PREFERRED_PLACE, ResponseOutcome.DIED
 
 
 async def agree_plan(at: Target, *, tx: Tx) -> CarePlan:
-    return await _answer(at, is_agreed_by_person=True, tx=tx)
+    return await _record_consent(at, is_agreed_by_person=True, tx=tx)
 
 
 async def decline_plan(at: Target, *, tx: Tx) -> CarePlan:
-    return await _answer(at, is_agreed_by_person=False, tx=tx)
+    return await _record_consent(at, is_agreed_by_person=False, tx=tx)
 
 
 async def request_review(at: Target, *, tx: Tx) -> CarePlan:
@@ -67,22 +67,22 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
         await care_plans.save(tx, decision)
 
 
-async def on_answer_due(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """The person has not answered what was offered: the lead asks (AC10)."""
-    plan = await care_plans.load(tx, timer.subject)
+    plan = await care_plans.load(tx, deadline.subject)
     domain.require_unanswered(plan)
-    await tell_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, timer.due_at)
+    await notify_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, deadline.due_at)
 
 
-async def on_action_due(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_action_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """An action that the lead sees to is overdue: told once for its day (AC12)."""
-    plan = await care_plans.load(tx, timer.subject)
-    for action in domain.overdue(plan, timer.due_at, tx.policy):
-        await tell_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, timer.due_at)
+    plan = await care_plans.load(tx, deadline.subject)
+    for action in domain.overdue(plan, deadline.due_at, tx.policy):
+        await notify_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, deadline.due_at)
 
 
-async def on_review_due(timer: DueDeadline, *, tx: Tx) -> None:
-    await _review(tx, await _person_of(tx, timer.subject), Due.REVIEW)
+async def on_review_due(deadline: DueDeadline, *, tx: Tx) -> None:
+    await _review(tx, await _person_of(tx, deadline.subject), CarePlanDeadline.REVIEW)
 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
@@ -115,10 +115,10 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
         await care_plans.save(tx, decision)
 
 
-async def _answer(at: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
+async def _record_consent(at: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
     plan = await care_plans.load(tx, at.id, if_version=at.version)
     answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
-    await keep_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
+    await save_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
     return answered
 
 
@@ -136,7 +136,7 @@ async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
 
 async def _make_due(tx: Tx, plan: CarePlan, trigger: Trigger) -> CarePlan:
     due = await care_plans.save(tx, domain.request_review(plan, trigger))
-    await tell_lead(tx, plan.person_id, Kind.REVIEW_DUE, plan.id, tx.now)
+    await notify_lead(tx, plan.person_id, Kind.REVIEW_DUE, plan.id, tx.now)
     return due
 
 

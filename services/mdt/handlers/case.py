@@ -9,8 +9,8 @@ from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
 from services.mdt.domain.notification import Kind
 from services.mdt.handlers.closure import end_care, end_case
-from services.mdt.handlers.notification import tell_lead
-from services.mdt.handlers.schedule import find_place, next_place
+from services.mdt.handlers.notification import notify_lead
+from services.mdt.handlers.schedule import find_slot, next_slot
 from services.mdt.store.case import cases, open_case, read_open_ahead
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
@@ -111,13 +111,13 @@ async def screen_case(at: Target, command: ScreenCase, *, tx: Tx) -> Case:
     if command.outcome is ScreeningOutcome.NOT_ELIGIBLE:
         return await _redirect(case, command, tx)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
-    return await cases.save(tx, domain.list_eligible(case, command, await find_place(tx, is_urgent=is_urgent)))
+    return await cases.save(tx, domain.list_eligible(case, command, await find_slot(tx, is_urgent=is_urgent)))
 
 
 async def defer_case(at: Target, command: DeferCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
     case = await cases.load(tx, at.id, if_version=at.version)
-    place = await next_place(tx, after=case.meeting_starts_at or tx.now)
+    place = await next_slot(tx, after=case.meeting_starts_at or tx.now)
     return await cases.save(tx, domain.defer(case, command, place, tx.policy))
 
 
@@ -130,11 +130,11 @@ async def close_case(at: Target, command: CloseCase, *, tx: Tx) -> Case:
     return await end_case(tx, await cases.load(tx, at.id, if_version=at.version), command)
 
 
-async def on_screening_due(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Nobody has screened it in time: the chair is told."""
-    case = await cases.load(tx, timer.subject)
+    case = await cases.load(tx, deadline.subject)
     domain.require_unscreened(case)
-    await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, timer.due_at)
+    await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
 
 
 async def _refer(case: Case, tx: Tx) -> Case:
@@ -146,7 +146,7 @@ async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
     """Without a referral nobody else answers for where the person goes: whoever answers for the person learns of it (E11)."""
     redirected = await cases.save(tx, domain.redirect(case, command))
     if not case.referral_ids:
-        await tell_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
+        await notify_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
     return redirected
 
 
@@ -160,9 +160,9 @@ async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx
     if referral_id in case.referral_ids:
         return case
     standing = await standing_of(tx, case.person_id)
-    place = await find_place(tx, is_urgent=is_urgent)
+    place = await find_slot(tx, is_urgent=is_urgent)
     taken = place if domain.should_move(case, place, is_urgent=is_urgent) else None
-    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, place=taken)
+    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, slot=taken)
     return await cases.save(tx, decision)
 
 

@@ -5,7 +5,7 @@ from services.mdt.domain import risk as domain
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.risk import LocalityMissing, Risk
 from services.mdt.handlers.case import refer_case
-from services.mdt.handlers.notification import tell_lead
+from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.person import locality_of
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
@@ -28,13 +28,13 @@ async def screen_finding(at: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
     if command.destination is FindingDestination.MDT:
         await _refer(screened, locality, tx)
     elif command.destination is not FindingDestination.WATCHING_BRIEF:
-        await tell_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
+        await notify_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
     return screened
 
 
-async def on_watch_over(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
     """A watching brief is looked at again. One that ended by itself, because the person rose or fell meanwhile, does nothing."""
-    risk = await risks.load(tx, timer.subject)
+    risk = await risks.load(tx, deadline.subject)
     if domain.is_watched(risk):
         await risks.save(tx, domain.end_watch(risk))
 

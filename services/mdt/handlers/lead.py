@@ -38,7 +38,7 @@ async def decline_lead(at: Target, command: DeclineLead, *, tx: Tx) -> Lead:
 
 
 async def hand_over_lead(at: Target, command: HandOverLead, *, tx: Tx) -> Lead:
-    """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotOfTheMeeting, LeadNotAllowed, LeadUnchanged."""
+    """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
     lead, current = await _locked(tx, at.id)
     if domain.is_stand_in(lead, tx.actor, command.reason):
         require_member(tx.actor, tx.policy)
@@ -68,9 +68,9 @@ async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
     await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason))
 
 
-async def on_answer_due(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
-    lead, current = await _locked(tx, timer.subject)
+    lead, current = await _locked(tx, deadline.subject)
     await _save(tx, lead.person_id, lead_succession.expire(_person(lead), lead, current, _now(tx)))
 
 

@@ -4,7 +4,7 @@ from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.agenda import cap_agenda, roll_over
-from services.mdt.handlers.schedule import ensure_meetings, next_place
+from services.mdt.handlers.schedule import ensure_meetings, next_slot
 from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
 from shared.kernel.target import Target
@@ -20,24 +20,24 @@ async def hold_meeting(at: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
 async def cancel_meeting(at: Target, command: CancelMeeting, *, tx: Tx) -> Meeting:
     await lock_diary(tx)
     meeting = await meetings.load(tx, at.id, if_version=at.version)
-    following = await next_place(tx, after=meeting.starts_at)
+    following = await next_slot(tx, after=meeting.starts_at)
     cancelled = await meetings.save(tx, domain.cancel(meeting, command, next_meeting_id=following.meeting_id))
     await roll_over(tx, cancelled, "meeting-cancelled")
     await ensure_meetings(tx=tx)
     return cancelled
 
 
-async def on_cut_off(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_cut_off(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_diary(tx)
-    meeting = await meetings.load(tx, timer.subject)
+    meeting = await meetings.load(tx, deadline.subject)
     domain.require_open_agenda(meeting)
     await meetings.save(tx, domain.cut_off(meeting, listed=await cap_agenda(tx, meeting)))
     await ensure_meetings(tx=tx)
 
 
-async def on_roll_over(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_roll_over(deadline: DueDeadline, *, tx: Tx) -> None:
     """What it did not discuss moves on, also when nobody recorded the meeting: no case waits for a form."""
     await lock_diary(tx)
-    meeting = await meetings.load(tx, timer.subject)
+    meeting = await meetings.load(tx, deadline.subject)
     await roll_over(tx, meeting, domain.end(meeting))
     await ensure_meetings(tx=tx)

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.mdt.domain.lead import gp
-from services.mdt.domain.notification import Kind, Notice, require_own_feed
+from services.mdt.domain.notification import Kind, Notification, require_own_feed
 from services.mdt.store.lead import active_professional
-from services.mdt.store.notification import load_notice, mark_acknowledged, notify
+from services.mdt.store.notification import load_notification, mark_acknowledged, notify
 from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -41,20 +41,20 @@ NOTIFICATIONS: Mapping[type[Event], Kind] = {
 
 async def on_news(event: Event, envelope: Envelope, *, tx: Tx) -> None:
     person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
-    await tell_lead(tx, person_id, NOTIFICATIONS[type(event)], subject, envelope.time)
+    await notify_lead(tx, person_id, NOTIFICATIONS[type(event)], subject, envelope.time)
 
 
-async def acknowledge_notice(notice_id: int, *, tx: Tx) -> Notice:
-    """The professional has seen it; safe to repeat. Raises NoticeNotFound, NotYourFeed."""
-    notice = await load_notice(tx, notice_id)
-    require_own_feed(tx.actor, notice.professional_id)
-    tx.audit(notice.subject)
-    if notice.acknowledged_at is None:
-        await mark_acknowledged(tx, notice.id, tx.now)
-    return replace(notice, acknowledged_at=notice.acknowledged_at or tx.now)
+async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notification:
+    """The professional has seen it; safe to repeat. Raises NotificationNotFound, FeedAccessDenied."""
+    notification = await load_notification(tx, notification_id)
+    require_own_feed(tx.actor, notification.professional_id)
+    tx.audit(notification.subject)
+    if notification.acknowledged_at is None:
+        await mark_acknowledged(tx, notification.id, tx.now)
+    return replace(notification, acknowledged_at=notification.acknowledged_at or tx.now)
 
 
-async def tell_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: datetime) -> None:
+async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: datetime) -> None:
     """Whoever answers for the person: the lead, without one the GP (AC7), and for somebody of no practice here the chair."""
     professional_id = await active_professional(tx, person_id)
     if professional_id is None:

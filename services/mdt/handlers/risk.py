@@ -50,7 +50,7 @@ async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> Risk
     return report
 
 
-async def on_scores_expired(timer: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  whichever import asked: all that has expired goes
+async def on_scores_expired(deadline: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  whichever import asked: all that has expired goes
     newest = await imports.newest_day(tx)
     if newest:
         await store.forget(tx, before=newest - tx.policy.climber_window)
@@ -86,4 +86,4 @@ async def _tidy(tx: Tx, report: RiskImport) -> None:
     if await imports.shares_days(tx, report):
         await store.replace_same_day(tx, report.number)
     if await imports.has_expired(tx, report, tx.policy.climber_window):
-        tx.set_deadline(EventSubject(report.id, report.id, report.id), Deadline(domain.Due.SCORES_EXPIRED, tx.now))
+        tx.set_deadline(EventSubject(report.id, report.id, report.id), Deadline(domain.RiskDeadline.SCORES_EXPIRED, tx.now))

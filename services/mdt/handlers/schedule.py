@@ -18,20 +18,20 @@ async def ensure_meetings(*, tx: Tx) -> None:
         await _meeting_of(tx, _this_week(tx) + ahead * _ONE_WEEK)
 
 
-async def find_place(tx: Tx, *, is_urgent: bool) -> AgendaSlot:
+async def find_slot(tx: Tx, *, is_urgent: bool) -> AgendaSlot:
     """The first place on an agenda that a new case can have. The caller has locked the diary."""
     week = _this_week(tx)
     while True:
         meeting = await _meeting_of(tx, week)
         if meeting:
-            taken = await case_store.taken(tx, meeting.id)
+            taken = await case_store.agenda_usage(tx, meeting.id)
             slot = domain.free_slot(meeting, taken, is_urgent=is_urgent, now=tx.now, policy=tx.policy)
             if slot:
                 return AgendaSlot(meeting.id, meeting.starts_at, slot)
         week += _ONE_WEEK
 
 
-async def next_place(tx: Tx, *, after: datetime) -> AgendaSlot:
+async def next_slot(tx: Tx, *, after: datetime) -> AgendaSlot:
     """A place at the meeting after that instant, full or not: whoever was deferred is not pushed back again.
 
     The caller has locked the diary.

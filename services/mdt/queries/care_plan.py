@@ -25,7 +25,7 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PlanAnswer:
     """A version and what the person said to it; None while they have not answered."""
 
     version: PlanVersion
@@ -48,7 +48,7 @@ async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
     return care_plans.from_row(row)
 
 
-async def versions(reader: ReadSession, plan_id: UUID) -> list[Answered]:
+async def versions(reader: ReadSession, plan_id: UUID) -> list[PlanAnswer]:
     """Every version that was ever offered, the first one first."""
     rows = await reader.fetch(_VERSIONS, plan_id=plan_id)
-    return [Answered(_VERSION.validate_python(row["content"]), row["is_agreed_by_person"]) for row in rows]
+    return [PlanAnswer(_VERSION.validate_python(row["content"]), row["is_agreed_by_person"]) for row in rows]

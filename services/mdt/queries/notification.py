@@ -2,21 +2,21 @@
 
 import sqlalchemy as sa
 
-from services.mdt.domain.notification import Notice
-from services.mdt.store.notification import NOTICE, notice_of
+from services.mdt.domain.notification import Notification
+from services.mdt.store.notification import NOTIFICATION, notification_of
 from shared.persistence.statements import ReadSession, Statement
 
 _FEED = Statement(
-    sa.select(NOTICE)
+    sa.select(NOTIFICATION)
     .where(
-        NOTICE.c.professional_id == sa.bindparam("professional_id", type_=sa.Text),
-        NOTICE.c.id > sa.bindparam("after", type_=sa.BigInteger),
+        NOTIFICATION.c.professional_id == sa.bindparam("professional_id", type_=sa.Text),
+        NOTIFICATION.c.id > sa.bindparam("after", type_=sa.BigInteger),
     )
-    .order_by(NOTICE.c.id)
+    .order_by(NOTIFICATION.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
 
 
-async def feed(reader: ReadSession, professional_id: str, *, after: int, most: int) -> list[Notice]:
+async def feed(reader: ReadSession, professional_id: str, *, after: int, most: int) -> list[Notification]:
     """The oldest first; `after` is the last one that was seen."""
-    return [notice_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, most=most)]
+    return [notification_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, most=most)]

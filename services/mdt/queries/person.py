@@ -4,12 +4,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.mdt.domain.access import NotOfTheMeeting, require_member
+from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.store.case import CASE
 from services.mdt.store.person import PERSON
 from services.mdt.store.tables import Tx
 from shared.contracts.referrals import PersonRecordRecorded
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import PersonRecordNotFound
 from shared.persistence.statements import ReadSession, Statement
 
 _STORY = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
@@ -18,22 +18,17 @@ _PRACTICE = Statement(
 )
 
 
-class StoryNotFound(NotFound):
-    code = "person-story-not-found"
-    advice = "Nobody has told this person's story yet; it comes with their first referral."
-
-
 async def require_involved(tx: Tx, person_id: UUID) -> None:
-    """The meeting knows whom it was asked about, and only them (IG8). Raises NotOfTheMeeting."""
+    """The meeting knows whom it was asked about, and only them (IG8). Raises NotMdtMember."""
     practice_code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
-        raise NotOfTheMeeting("This person was never before the meeting.")
+        raise NotMdtMember("This person was never before the meeting.")
     require_member(tx.actor, tx.policy, practice_code)
 
 
 async def story(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """The record as it was last told. Raises StoryNotFound."""
+    """The record as it was last told. Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_STORY, person_id=person_id)
     if record is None:
-        raise StoryNotFound("There is no record of this person here.")
+        raise PersonRecordNotFound("There is no record of this person here.")
     return PersonRecordRecorded.model_validate(record, extra="ignore")

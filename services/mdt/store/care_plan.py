@@ -86,5 +86,5 @@ async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion, at: Discussi
     await tx.execute(_KEEP, **row, **where, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
 
 
-async def keep_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:
+async def save_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:
     await tx.execute(_ANSWER, plan_id=plan_id, plan_number=number, answer=is_agreed_by_person)

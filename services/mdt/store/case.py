@@ -91,6 +91,6 @@ async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
     return [case for case in locked if case.status is Status.LISTED and case.meeting_id == meeting_id]
 
 
-async def taken(tx: Tx, meeting_id: UUID) -> AgendaUsage:
+async def agenda_usage(tx: Tx, meeting_id: UUID) -> AgendaUsage:
     row = await tx.fetch_one(_TAKEN, meeting_id=meeting_id)
     return AgendaUsage() if row is None else AgendaUsage(**row)

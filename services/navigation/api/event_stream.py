@@ -35,7 +35,7 @@ class EventStream(StreamingResponse):
             async with aclosing(self._written):
                 await super().stream_response(in_time)
         except TimeoutError:  # the reader's trouble, not ours
-            log.info("stream.not-taken")
+            log.info("stream.client-stalled")
 
 
 async def _written(portions: AsyncGenerator[Sequence[Entry]]) -> AsyncGenerator[bytes]:

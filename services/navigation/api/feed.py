@@ -12,19 +12,18 @@ from services.navigation.api.event_stream import EventStream
 from services.navigation.api.navigator import readable
 from services.navigation.api.responses import FeedEntryView
 from services.navigation.api.streams import Streams
-from services.navigation.domain.access import NotOwnFeed
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
-from services.navigation.queries.feed import FeedCursorAhead
-from shared.kernel.errors import OrganisationNotInvolved
+from services.navigation.queries.feed import CursorBeyondEnd
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.web.dependencies import Unit
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import Page
 
 router = APIRouter(tags=["feeds"])
 
-_REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed, FeedCursorAhead)
+_REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)
 
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of the last entry that the caller has seen")]
 

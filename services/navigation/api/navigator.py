@@ -9,7 +9,7 @@ from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.responses import NavigatorView, TaskView
 from services.navigation.api.task import page
-from services.navigation.domain.access import NotOwnFeed, require_involved, require_own
+from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import navigator as handlers
@@ -17,7 +17,7 @@ from services.navigation.queries import feed as feeds
 from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
-from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
@@ -27,7 +27,7 @@ from shared.web.responses import Action, Page, RequestModel, actions, created, j
 
 router = APIRouter(tags=["navigators"])
 
-_REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, NotOwnFeed)
+_REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
 class Registration(RequestModel):

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Response
 
 from services.navigation.api.auth import Staff
 from services.navigation.api.responses import HomeCheckView, StoryView, TaskView
-from services.navigation.domain.access import NotOwnFeed, PersonNotKnown, is_shared, require_involved, require_reader
-from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed
+from services.navigation.domain.access import is_shared, require_involved, require_reader
+from services.navigation.domain.home_check import DischargeInFuture, HomeCheckInPast
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import person as handlers
 from services.navigation.queries import person as queries
 from services.navigation.queries import task as tasks
 from services.navigation.queries.person import PersonWithLead
-from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
 from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, Unit
@@ -23,7 +23,7 @@ from shared.web.responses import Page, RequestModel, created
 
 router = APIRouter(tags=["people"])
 
-_RELATED = (PersonNotKnown, OrganisationNotInvolved, NotOwnFeed)
+_RELATED = (PersonRecordNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
 class Discharge(RequestModel):
@@ -34,7 +34,7 @@ class Discharge(RequestModel):
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
     """What the person told once, from navigation's own copy: nobody asks them again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
-        told = await _told(person_id, tx)
+        told = await _person_with_lead(person_id, tx)
         if not is_shared(told.record.sharing):
             raise StoryWithheld("The person does not want their story shared.")
         return StoryView.of(person_id, told)
@@ -44,7 +44,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
 async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskView]:
     """Every task there ever was for the person, oldest first (AC6)."""
     async with unit.audited_read(caller, person_id) as tx:
-        await _told(person_id, tx)
+        await _person_with_lead(person_id, tx)
         return Page(items=[TaskView.of(shown) for shown in await tasks.about(tx, person_id)])
 
 
@@ -52,17 +52,17 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     "/people/{person_id:uuid}/home-checks",
     response_model=HomeCheckView,
     status_code=201,
-    responses=problems(*_RELATED, DischargeInFuture, HomeCheckPassed),
+    responses=problems(*_RELATED, DischargeInFuture, HomeCheckInPast),
 )
 async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, once: IdempotencyHeader, unit: Unit) -> Response:
     """The person left hospital on this day: 91 days later somebody looks whether they are still at home (T11)."""
     async with unit.transaction(caller, once) as tx:
-        await _told(person_id, tx)
+        await _person_with_lead(person_id, tx)
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
         return created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
 
 
-async def _told(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
+async def _person_with_lead(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
     """For navigators who have or had a task for the person, their coordinators, and the accountable lead professional (IG8)."""
     told = await queries.story(tx, person_id)
     require_involved(tx.actor, tx.policy.organisation, told.navigators.values(), told.lead)

@@ -104,12 +104,12 @@ class Streams:
         return self._is_ending or asyncio.get_running_loop().time() >= end
 
     async def _poll(self) -> None:
-        place: int | None = None
+        position: int | None = None
         while self._open:
             try:
-                place, waits = await self._look(place)
+                position, waits = await self._look(position)
             except Exception as problem:  # whatever it was, streams must not sleep on it for ever: each looks for itself, and ends
-                log.warning("streams.trouble", problem=type(problem).__name__)
+                log.warning("streams.failed", problem=type(problem).__name__)
                 self._wake_all()
                 waits = _TROUBLE_SECONDS
             self._listening.set()  # also in trouble, which the streams then have themselves
@@ -118,18 +118,18 @@ class Streams:
                 self._wake_all()
             await asyncio.sleep(waits)
 
-    async def _look(self, place: int | None) -> tuple[int, float]:
-        """Hands over what came after `place`; gives the place of the last, and for how long to wait. Without a place it learns its own."""
+    async def _look(self, position: int | None) -> tuple[int, float]:
+        """Hands over what came after `position`; gives the position of the last, and for how long to wait. Without a position it learns its own."""
         async with self._database.read_only() as reader:
-            if place is None:
-                place = await feed.last_place(reader)
+            if position is None:
+                position = await feed.last_position(reader)
                 self._wake_all()
-                return place, 0
-            entries = await feed.since(reader, place, most=_OF_ALL_AT_ONCE)
+                return position, 0
+            entries = await feed.since(reader, position, most=_OF_ALL_AT_ONCE)
         for entry in entries:
             for stream in self._open.get(entry.navigator_id, ()):
                 stream.hand(entry)
-        return (entries[-1].place if entries else place), (0 if len(entries) == _OF_ALL_AT_ONCE else _BEAT_SECONDS)
+        return (entries[-1].position if entries else position), (0 if len(entries) == _OF_ALL_AT_ONCE else _BEAT_SECONDS)
 
     def _wake_all(self) -> None:
         for streams in self._open.values():

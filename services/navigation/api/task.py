@@ -8,13 +8,13 @@ from pydantic import AwareDatetime
 
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
-from services.navigation.domain.access import NotOwnFeed, require_involved, require_reader
+from services.navigation.domain.access import require_involved, require_reader
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
 from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.pagination import decode_cursor, encode_cursor
@@ -23,7 +23,7 @@ from shared.web.responses import Action, Page, actions, json_response
 
 router = APIRouter(tags=["tasks"])
 
-_REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, NotOwnFeed)
+_REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
 @router.get("/tasks/{task_id:uuid}", response_model=TaskDetail, responses=_REFUSALS)
@@ -59,7 +59,7 @@ async def unassigned_tasks(caller: Coordinator, unit: Unit, after: Cursor = None
         return page(await queries.unassigned(tx, after=last, most=limit + 1), limit, tx)
 
 
-@router.get("/tasks/attention", responses=problems(OrganisationNotInvolved))
+@router.get("/tasks/needs-attention", responses=problems(OrganisationNotInvolved))
 async def tasks_needing_attention(
     caller: Coordinator, unit: Unit, locality: Locality | None = None, after: Cursor = None, limit: Limit = 50
 ) -> Page[TaskView]:
@@ -89,7 +89,7 @@ def page(found: list[TaskDetails], limit: int, tx: Transaction[Policy]) -> Page[
 
 
 async def _readable(task_id: UUID, tx: Transaction[Policy]) -> TaskDetails:
-    shown = await queries.shown(tx, task_id)
+    shown = await queries.task_details(tx, task_id)
     require_involved(tx.actor, tx.policy.organisation, [shown.employer], shown.lead)
     require_reader(tx.actor, [shown.task.navigator_id], shown.lead)
     return shown

@@ -9,16 +9,15 @@ from pydantic import AwareDatetime
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
 from services.navigation.api.responses import TaskDetail
-from services.navigation.domain.access import NotOwnFeed
-from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleDoesNotFit
-from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
+from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleMismatch
+from services.navigation.domain.due_time import DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded
 from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import AlreadyTheirs, TaskNotFound
+from services.navigation.domain.task import AlreadyAssigned, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
-from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
+from shared.kernel.errors import FeedAccessDenied, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
@@ -27,8 +26,8 @@ from shared.web.responses import RequestModel, json_response
 
 router = APIRouter(tags=["tasks"])
 
-_OWN = (TaskNotFound, OrganisationNotInvolved, NotOwnFeed, IllegalTransition, VersionConflict)
-_CHOICE = (NavigatorNotFound, RoleDoesNotFit, NavigatorAway, CaseloadFull)
+_OWN = (TaskNotFound, OrganisationNotInvolved, FeedAccessDenied, IllegalTransition, VersionConflict)
+_CHOICE = (NavigatorNotFound, RoleMismatch, NavigatorAway, CaseloadFull)
 
 
 class Fulfilment(RequestModel):
@@ -100,7 +99,7 @@ async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit:
     return json_response(detail)
 
 
-@router.post("/tasks/{task_id:uuid}/beginning", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
+@router.post("/tasks/{task_id:uuid}/start", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def begin_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Work on it begins."""
     async with unit.transaction(caller) as tx:
@@ -136,7 +135,7 @@ async def escalate_task(task_id: UUID, body: Escalation, caller: Staff, version:
     return json_response(detail)
 
 
-@router.post("/tasks/{task_id:uuid}/resumption", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
+@router.post("/tasks/{task_id:uuid}/unblock", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """What was in its way is gone."""
     async with unit.transaction(caller) as tx:
@@ -149,7 +148,7 @@ async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit
     "/tasks/{task_id:uuid}/reassignment",
     name="ReassignTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, *_CHOICE, AlreadyTheirs),
+    responses=problems(*_OWN, *_CHOICE, AlreadyAssigned),
 )
 async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
     """Another navigator does it from now on; due time and history stay."""
@@ -160,10 +159,10 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
 
 
 @router.post(
-    "/tasks/{task_id:uuid}/due",
+    "/tasks/{task_id:uuid}/due-date",
     name="RescheduleTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged, DueTimeNotTheirs),
+    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded),
 )
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """It is due at another time; if it was overdue, it no longer is. Beyond a few times or days a coordinator decides."""
@@ -183,4 +182,4 @@ async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, ve
 
 
 async def _detail(task_id: UUID, tx: Transaction[Policy]) -> TaskDetail:
-    return TaskDetail.of(await queries.shown(tx, task_id))
+    return TaskDetail.of(await queries.task_details(tx, task_id))

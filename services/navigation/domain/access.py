@@ -9,19 +9,9 @@ from dataclasses import dataclass
 from shared.contracts.codes import Role
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed, NotFound, OrganisationNotInvolved
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
-
-
-class NotOwnFeed(NotAllowed):
-    code = "not-own-feed"
-    advice = "Read your own feed and tasks; a coordinator may see those of others."
-
-
-class PersonNotKnown(NotFound):
-    code = "person-not-known"
-    advice = "The record arrives moments after the referral; before that nothing was told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +34,13 @@ def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (
 
 
 def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
-    """One's own feed or task, or anybody's for a coordinator. Raises NotOwnFeed."""
+    """One's own feed or task, or anybody's for a coordinator. Raises FeedAccessDenied."""
     if COORDINATE not in actor.scopes and actor.id not in navigator_ids:
-        raise NotOwnFeed("This is not in your own feed.")
+        raise FeedAccessDenied("This is not in your own feed.")
 
 
 def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None) -> None:
-    """Whoever has the task, a coordinator, or the accountable lead professional (AC6). Raises NotOwnFeed."""
+    """Whoever has the task, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
     if lead is None or actor.id != lead.professional_id:
         require_own(actor, navigator_ids)
 

@@ -37,8 +37,8 @@ class NavigatorAway(RuleBroken):
     advice = "Name a navigator who is there."
 
 
-class RoleDoesNotFit(RuleBroken):
-    code = "role-does-not-fit"
+class RoleMismatch(RuleBroken):
+    code = "role-mismatch"
     advice = "Name somebody with the role that the task asks for."
 
 
@@ -59,10 +59,10 @@ def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candi
 
 
 def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
-    """What holds for a coordinator's choice too. Raises RoleDoesNotFit, NavigatorAway, CaseloadFull."""
+    """What holds for a coordinator's choice too. Raises RoleMismatch, NavigatorAway, CaseloadFull."""
     navigator = candidate.navigator
     if navigator.role is not task.role:
-        raise RoleDoesNotFit(f"The task asks for a {task.role}, the navigator is a {navigator.role}.")
+        raise RoleMismatch(f"The task asks for a {task.role}, the navigator is a {navigator.role}.")
     if navigator.presence is not Presence.AVAILABLE:
         raise NavigatorAway("The navigator is away.")
     if not _has_room(task, candidate, policy):

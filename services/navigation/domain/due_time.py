@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from services.navigation.commands import RescheduleTask
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import TASK, Due, Task, escalated, overdue_deadline
+from services.navigation.domain.task import TASK, Task, TaskDeadline, escalated, overdue_deadline
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
@@ -25,21 +25,21 @@ class DueTimeUnchanged(RuleBroken):
     advice = "It is already due at that time; nothing needs to be done."
 
 
-class DueTimeNotTheirs(RuleBroken):
-    code = "due-time-not-theirs"
+class RescheduleLimitExceeded(RuleBroken):
+    code = "reschedule-limit-exceeded"
     advice = "Ask a coordinator to move it: a navigator may do so a few times, and by a few days."
 
 
 def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
     """A navigator moves the due time of what is theirs: a few times, and by a few days.
 
-    Raises as `reschedule` does, and DueTimeNotTheirs.
+    Raises as `reschedule` does, and RescheduleLimitExceeded.
     """
     moved = reschedule(replace(task, navigator_reschedules=task.navigator_reschedules + 1), command, now)
-    if task.navigator_reschedules >= policy.own_moves:
-        raise DueTimeNotTheirs(f"Its navigator has moved it {task.navigator_reschedules} times already.")
+    if task.navigator_reschedules >= policy.navigator_reschedules:
+        raise RescheduleLimitExceeded(f"Its navigator has moved it {task.navigator_reschedules} times already.")
     if command.due_at > now + timedelta(days=policy.own_move_within_days):
-        raise DueTimeNotTheirs(f"That is more than {policy.own_move_within_days} days ahead.")
+        raise RescheduleLimitExceeded(f"That is more than {policy.own_move_within_days} days ahead.")
     return moved
 
 
@@ -57,7 +57,7 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
     if task.escalation is EscalationReason.LONG_OVERDUE:
         moved = replace(moved, escalation=None, escalated_at=None)
     event = TaskRescheduled(from_due_at=task.due_at, due_at=command.due_at, reason=command.reason.value)
-    return Decision(moved, [event], [overdue_deadline(moved)], cancels=[Due.OVERDUE, Due.LONG_OVERDUE])
+    return Decision(moved, [event], [overdue_deadline(moved)], cancels=[TaskDeadline.OVERDUE, TaskDeadline.LONG_OVERDUE])
 
 
 def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
@@ -65,15 +65,15 @@ def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]
 
     If it stays so, it is put before the lead; later, if it is there already.
     """
-    require_transition(task.status, Due.OVERDUE, TASK)
+    require_transition(task.status, TaskDeadline.OVERDUE, TASK)
     is_new = task.escalation is None
     long_at = policy.escalate_overdue_at(task.due_at) if is_new else policy.escalate_overdue_again_at(task.due_at)
     event = TaskOverdue(kind=task.kind, due_at=task.due_at)
-    return Decision(replace(task, overdue_at=due_at), [event], [Deadline(Due.LONG_OVERDUE, long_at)])
+    return Decision(replace(task, overdue_at=due_at), [event], [Deadline(TaskDeadline.LONG_OVERDUE, long_at)])
 
 
 def escalate_long_overdue(task: Task, now: datetime, policy: Policy) -> Decision[Task]:
     """It stayed overdue: before the lead, and again until it is done or due at another time."""
-    require_transition(task.status, Due.LONG_OVERDUE, TASK)
-    again = Deadline(Due.LONG_OVERDUE, policy.escalate_overdue_again_at(now))
+    require_transition(task.status, TaskDeadline.LONG_OVERDUE, TASK)
+    again = Deadline(TaskDeadline.LONG_OVERDUE, policy.escalate_overdue_again_at(now))
     return replace(escalated(task, EscalationReason.LONG_OVERDUE, now), deadlines=[again])

@@ -37,16 +37,16 @@ class DischargeInFuture(RuleBroken):
     advice = "State the day on which the person left hospital, once they have."
 
 
-class HomeCheckPassed(RuleBroken):
-    code = "home-check-passed"
+class HomeCheckInPast(RuleBroken):
+    code = "home-check-in-past"
     advice = "The day of the check is gone; look now, if it still helps."
 
 
 def expect(person_id: PersonId, discharged_on: Day, now: datetime, policy: Policy) -> HomeCheck:
-    """Raises DischargeInFuture, HomeCheckPassed."""
+    """Raises DischargeInFuture, HomeCheckInPast."""
     if discharged_on > policy.day_of(now):
         raise DischargeInFuture("The day of discharge lies ahead.")
     looks_at = policy.home_check_at(discharged_on)
     if looks_at <= now:
-        raise HomeCheckPassed("The day of the check has passed.")
+        raise HomeCheckInPast("The day of the check has passed.")
     return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, discharged_on, looks_at)

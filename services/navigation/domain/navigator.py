@@ -22,7 +22,7 @@ class Presence(StrEnum):
     AWAY = "away"
 
 
-class Due(StrEnum):
+class NavigatorDeadline(StrEnum):
     """Deadlines of a navigator."""
 
     RETURN = "return"
@@ -57,7 +57,7 @@ class ReturnTimePassed(RuleBroken):
 NAVIGATOR: Transitions = {
     RegisterNavigator: transition(tuple(Presence), (), NavigatorAvailabilityDeclared),
     DeclareAvailability: transition(tuple(Presence), tuple(Presence), NavigatorAvailabilityDeclared),
-    Due.RETURN: transition(Presence.AWAY, Presence.AVAILABLE, NavigatorAvailabilityDeclared),
+    NavigatorDeadline.RETURN: transition(Presence.AWAY, Presence.AVAILABLE, NavigatorAvailabilityDeclared),
 }
 
 
@@ -96,13 +96,13 @@ def declare_availability(navigator: Navigator, command: DeclareAvailability, now
     presence = Presence.AVAILABLE if command.is_available else Presence.AWAY
     until = None if command.is_available else command.until
     declared = replace(navigator, presence=presence, away_until=until)
-    deadlines = [Deadline(Due.RETURN, until)] if until else []
-    return Decision(declared, [_declared(declared)], deadlines, cancels=[Due.RETURN])
+    deadlines = [Deadline(NavigatorDeadline.RETURN, until)] if until else []
+    return Decision(declared, [_declared(declared)], deadlines, cancels=[NavigatorDeadline.RETURN])
 
 
-def come_back(navigator: Navigator) -> Decision[Navigator]:
+def return_to_work(navigator: Navigator) -> Decision[Navigator]:
     """The stated time of return has come."""
-    require_transition(navigator.presence, Due.RETURN, NAVIGATOR)
+    require_transition(navigator.presence, NavigatorDeadline.RETURN, NAVIGATOR)
     back = replace(navigator, presence=Presence.AVAILABLE, away_until=None)
     return Decision(back, [_declared(back)])
 

@@ -29,7 +29,7 @@ class Policy:
     escalate_overdue_after_working_days: int = 2
     escalate_overdue_again_after_working_days: int = 5
     # A navigator may move a due time of their own so often, and so far ahead of today; beyond that a coordinator decides
-    own_moves: int = 2
+    navigator_reschedules: int = 2
     own_move_within_days: int = 14
     home_check_after_days: int = 91
     working_day_ends: time = time(17)

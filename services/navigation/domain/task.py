@@ -63,7 +63,7 @@ HELD = (Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED)
 OPEN = (Status.UNASSIGNED, *HELD)
 
 
-class Due(StrEnum):
+class TaskDeadline(StrEnum):
     """Deadlines of a task."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
@@ -75,7 +75,7 @@ class Due(StrEnum):
 class Task:
     """`navigator_id` is the code of whoever has it; nobody while it is unassigned. Without a `locality` only a coordinator hands it out.
 
-    `escalation` says why it is before the lead now; None when what was in its way is gone. `own_moves` counts how often its
+    `escalation` says why it is before the lead now; None when what was in its way is gone. `navigator_reschedules` counts how often its
     navigator moved the due time.
     """
 
@@ -109,8 +109,8 @@ class TaskNotFound(NotFound):
     code = "task-not-found"
 
 
-class AlreadyTheirs(RuleBroken):
-    code = "already-theirs"
+class AlreadyAssigned(RuleBroken):
+    code = "already-assigned"
     advice = "Name another navigator; this one has the task already."
 
 
@@ -126,9 +126,9 @@ TASK: Transitions = {
     ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
     RescheduleTask: transition(OPEN, (), TaskRescheduled),
     CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
-    Due.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
-    Due.OVERDUE: transition(OPEN, (), TaskOverdue),
-    Due.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
+    TaskDeadline.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
+    TaskDeadline.OVERDUE: transition(OPEN, (), TaskOverdue),
+    TaskDeadline.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
 }
 
 #: What a navigator may put before the lead. It stays there although the work goes on; anything else is settled when it does.
@@ -171,13 +171,13 @@ def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> De
     require_transition(task.status, AssignTask, TASK)
     assigned = _handed_to(task, command.navigator_id, now, policy)
     event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
-    return Decision(assigned, [event], [_acknowledgement(assigned)], cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(assigned, [event], [_acknowledgement(assigned)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def acknowledge(task: Task) -> Decision[Task]:
     require_transition(task.status, AcknowledgeTask, TASK)
     event = TaskAcknowledged(navigator_id=_holder(task), source=task.source, source_id=task.source_id)
-    return Decision(_settled(replace(task, status=Status.ACKNOWLEDGED)), [event], cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(_without_escalation(replace(task, status=Status.ACKNOWLEDGED)), [event], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def begin(task: Task) -> Decision[Task]:
@@ -187,7 +187,7 @@ def begin(task: Task) -> Decision[Task]:
 
 def resume(task: Task) -> Decision[Task]:
     require_transition(task.status, ResumeTask, TASK)
-    return Decision(_settled(replace(task, status=Status.BEGUN, block_reason=None)), [TaskBegun(navigator_id=_holder(task))])
+    return Decision(_without_escalation(replace(task, status=Status.BEGUN, block_reason=None)), [TaskBegun(navigator_id=_holder(task))])
 
 
 def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
@@ -195,7 +195,7 @@ def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
     require_transition(task.status, FulfilTask, TASK)
     fulfilled = replace(task, status=Status.FULFILLED, outcome=command.outcome, ended_at=now)
     event = TaskFulfilled(kind=task.kind, source=task.source, source_id=task.source_id, outcome=command.outcome, action_id=task.action_id)
-    return Decision(fulfilled, [event], cancels=list(Due))
+    return Decision(fulfilled, [event], cancels=list(TaskDeadline))
 
 
 def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
@@ -203,7 +203,7 @@ def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
     require_transition(task.status, BlockTask, TASK)
     blocked = _before_lead(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
     events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
-    return Decision(blocked, events, cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(blocked, events, cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
@@ -215,34 +215,34 @@ def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]
 def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
     """Another navigator has it and acknowledges it anew; due time and history stay (§5.12 navigation 3).
 
-    Raises IllegalTransition, AlreadyTheirs.
+    Raises IllegalTransition, AlreadyAssigned.
     """
     require_transition(task.status, ReassignTask, TASK)
     if command.navigator_id == task.navigator_id:
-        raise AlreadyTheirs("The task is already with this navigator.")
+        raise AlreadyAssigned("The task is already with this navigator.")
     handed = _handed_to(task, command.navigator_id, now, policy)
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=command.navigator_id, reason=command.reason.value)
-    return Decision(handed, [event], [_acknowledgement(handed)], cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(handed, [event], [_acknowledgement(handed)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
     """Whoever had it is away and nobody else fits: back to the queue, with a deadline that escalates."""
     require_transition(task.status, ReassignTask, TASK)
     by = _acknowledge_by(task.due_at, now, policy)
-    waiting = _settled(replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=by))
+    waiting = _without_escalation(replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=by))
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=None, reason=reason.value)
-    return Decision(waiting, [event], [_acknowledgement(waiting)], cancels=[Due.ACKNOWLEDGEMENT])
+    return Decision(waiting, [event], [_acknowledgement(waiting)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
     require_transition(task.status, CancelTask, TASK)
     cancelled = replace(task, status=Status.CANCELLED, cancel_reason=command.reason, ended_at=now)
-    return Decision(cancelled, [TaskCancelled(reason=command.reason.value)], cancels=list(Due))
+    return Decision(cancelled, [TaskCancelled(reason=command.reason.value)], cancels=list(TaskDeadline))
 
 
 def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
     """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
-    require_transition(task.status, Due.ACKNOWLEDGEMENT, TASK)
+    require_transition(task.status, TaskDeadline.ACKNOWLEDGEMENT, TASK)
     reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
     return escalated(task, reason, now)
 
@@ -257,14 +257,14 @@ def _before_lead(task: Task, reason: EscalationReason | BlockReason, now: dateti
     return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=reason, escalated_at=now)
 
 
-def _settled(task: Task) -> Task:
+def _without_escalation(task: Task) -> Task:
     """The work goes on: what kept it from doing so need not be before the lead any more."""
     return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=None, escalated_at=None)
 
 
 def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:
     by = _acknowledge_by(task.due_at, now, policy)
-    return _settled(replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by))
+    return _without_escalation(replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by))
 
 
 def _acknowledge_by(due_at: datetime, now: datetime, policy: Policy) -> datetime:
@@ -274,11 +274,11 @@ def _acknowledge_by(due_at: datetime, now: datetime, policy: Policy) -> datetime
 
 
 def _acknowledgement(task: Task) -> Deadline:
-    return Deadline(Due.ACKNOWLEDGEMENT, task.acknowledge_by)
+    return Deadline(TaskDeadline.ACKNOWLEDGEMENT, task.acknowledge_by)
 
 
 def overdue_deadline(task: Task) -> Deadline:
-    return Deadline(Due.OVERDUE, task.due_at + timedelta(microseconds=1))
+    return Deadline(TaskDeadline.OVERDUE, task.due_at + timedelta(microseconds=1))
 
 
 def _holder(task: Task) -> str:

@@ -47,8 +47,8 @@ async def declare_availability(at: Target, command: DeclareAvailability, *, tx: 
     return declared
 
 
-async def on_return(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_return(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
-    navigator = await navigators.load(tx, timer.subject)
-    await save(tx, domain.come_back(navigator))
+    navigator = await navigators.load(tx, deadline.subject)
+    await save(tx, domain.return_to_work(navigator))
     await allocate_queue(tx=tx)

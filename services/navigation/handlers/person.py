@@ -44,17 +44,17 @@ async def on_outcome(event: ResponseClosed | ReferralClosed, envelope: Envelope,
 
 
 async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
-    """Raises DischargeInFuture, HomeCheckPassed."""
+    """Raises DischargeInFuture, HomeCheckInPast."""
     check = domain.expect(person_id, discharged_on, tx.now, tx.policy)
     await home_check.expect(tx, check)
     return check
 
 
-async def on_home_check(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_home_check(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
-    check = await home_check.take(tx, timer.subject)
+    check = await home_check.take(tx, deadline.subject)
     if check is not None:
-        origin = WorkSource(check.person_id, timer.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, occasion=1)
+        origin = WorkSource(check.person_id, deadline.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, occasion=1)
         locality = await locality_of(tx, check.person_id)
         await create_if_absent(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
 

@@ -56,10 +56,10 @@ async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) 
 
 
 async def _wanted(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
-    return [await _anew(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
+    return [await _with_new_id(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
 
 
-async def _anew(work: Work, tx: Tx) -> Work:
+async def _with_new_id(work: Work, tx: Tx) -> Work:
     """What an earlier revision ended and this one wants again is a task of its own."""
     known = await tasks.find(tx, work.task_id)
     while known is not None and known.cancel_reason is CancelReason.CARE_PLAN_REVISED:

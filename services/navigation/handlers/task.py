@@ -18,47 +18,47 @@ from shared.persistence.deadlines import DueDeadline
 
 
 async def assign_task(at: Target, command: AssignTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     return await save_task(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
 
 
 async def acknowledge_task(at: Target, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     return await save_task(task, domain.acknowledge(task), tx=tx)
 
 
 async def begin_task(at: Target, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     return await save_task(task, domain.begin(task), tx=tx)
 
 
 async def resume_task(at: Target, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     return await save_task(task, domain.resume(task), tx=tx)
 
 
 async def block_task(at: Target, command: BlockTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     blocked = await save_task(task, domain.block(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return blocked
 
 
 async def escalate_task(at: Target, command: EscalateTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     return await save_task(task, domain.escalate(task, command, tx.now), tx=tx)
 
 
 async def fulfil_task(at: Target, command: FulfilTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     fulfilled = await save_task(task, domain.fulfil(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return fulfilled
 
 
 async def reassign_task(at: Target, command: ReassignTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     decision = domain.reassign(task, command, tx.now, tx.policy)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     reassigned = await save_task(task, decision, tx=tx)
@@ -68,14 +68,14 @@ async def reassign_task(at: Target, command: ReassignTask, *, tx: Tx) -> Task:
 
 async def reschedule_task(at: Target, command: RescheduleTask, *, tx: Tx) -> Task:
     """A coordinator as far as the work needs; a navigator within the limits of the policy."""
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
     decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
     return await save_task(task, decision, tx=tx)
 
 
 async def cancel_task(at: Target, command: CancelTask, *, tx: Tx) -> Task:
-    task = await _take_up(at, tx)
+    task = await _authorised_task(at, tx)
     cancelled = await save_task(task, domain.cancel(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return cancelled
@@ -83,28 +83,28 @@ async def cancel_task(at: Target, command: CancelTask, *, tx: Tx) -> Task:
 
 async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
     await lock_allocation(tx)
-    await tasks.prefetch(tx, [timer.subject for timer in coming])
+    await tasks.prefetch(tx, [deadline.subject for deadline in coming])
 
 
-async def on_acknowledgement(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_acknowledgement(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
-    task = await tasks.load(tx, timer.subject)
+    task = await tasks.load(tx, deadline.subject)
     await save_task(task, domain.escalate_unacknowledged(task, tx.now), tx=tx)
 
 
-async def on_overdue(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
-    task = await tasks.load(tx, timer.subject)
-    await save_task(task, due_time.mark_overdue(task, timer.due_at, tx.policy), tx=tx)
+    task = await tasks.load(tx, deadline.subject)
+    await save_task(task, due_time.mark_overdue(task, deadline.due_at, tx.policy), tx=tx)
 
 
-async def on_long_overdue(timer: DueDeadline, *, tx: Tx) -> None:
+async def on_long_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
-    task = await tasks.load(tx, timer.subject)
+    task = await tasks.load(tx, deadline.subject)
     await save_task(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
 
 
-async def _take_up(at: Target, tx: Tx) -> Task:
+async def _authorised_task(at: Target, tx: Tx) -> Task:
     """The task, when the caller may change it: it is theirs, or they coordinate where it is done."""
     await lock_allocation(tx)
     task = await tasks.load(tx, at.id, if_version=at.version)

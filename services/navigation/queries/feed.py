@@ -29,13 +29,13 @@ class Entry:
     kind: TaskKind
     status: Status
     due_at: datetime
-    place: int
+    position: int
 
 
-class FeedCursorAhead(RuleBroken):
+class CursorBeyondEnd(RuleBroken):
     """The reader claims to have seen entries that do not exist; waiting for them would hide the real ones."""
 
-    code = "feed-cursor-ahead"
+    code = "cursor-beyond-end"
     advice = "Read the work list again, and follow the feed from the sequence that the navigator's own page gives."
 
 
@@ -48,11 +48,11 @@ _AFTER = Statement(
 )
 _SINCE = Statement(
     sa.select(FEED_ENTRY)
-    .where(FEED_ENTRY.c.place > sa.bindparam("place", type_=sa.BigInteger))
-    .order_by(FEED_ENTRY.c.place)
+    .where(FEED_ENTRY.c.position > sa.bindparam("position", type_=sa.BigInteger))
+    .order_by(FEED_ENTRY.c.position)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.place), 0)))
+_LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.position), 0)))
 _NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
 
 
@@ -61,12 +61,12 @@ async def entries(reader: ReadSession, navigator_id: str, *, after: int, most: i
     return [_ENTRY.validate_python(dict(row)) for row in rows]
 
 
-async def since(reader: ReadSession, place: int, *, most: int) -> list[Entry]:
-    """Of all feeds, what came after a place."""
-    return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, place=place, most=most)]
+async def since(reader: ReadSession, position: int, *, most: int) -> list[Entry]:
+    """Of all feeds, what came after a position."""
+    return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, position=position, most=most)]
 
 
-async def last_place(reader: ReadSession) -> int:
+async def last_position(reader: ReadSession) -> int:
     found: int = await reader.fetch_value(_LAST)
     return found
 
@@ -78,6 +78,6 @@ async def newest(reader: ReadSession, navigator_ids: Sequence[str]) -> dict[str,
 
 
 async def require_reached(reader: ReadSession, navigator_id: str, sequence: int) -> None:
-    """Raises FeedCursorAhead."""
+    """Raises CursorBeyondEnd."""
     if sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
-        raise FeedCursorAhead(f"The feed has not reached the sequence {sequence}.")
+        raise CursorBeyondEnd(f"The feed has not reached the sequence {sequence}.")

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.navigation.domain.access import Lead, PersonNotKnown
+from services.navigation.domain.access import Lead
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import PERSON, lead_of
 from services.navigation.store.task import TASK
 from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import ReadSession, Statement
 
@@ -33,10 +34,10 @@ _NAVIGATORS = Statement(
 
 
 async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
-    """Raises PersonNotKnown."""
+    """Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_RECORD, person_id=person_id)
     if record is None:
-        raise PersonNotKnown("Nothing is known here of this person.")
+        raise PersonRecordNotFound("Nothing is known here of this person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     told = PersonRecordRecorded.model_validate(record, extra="ignore")
     return PersonWithLead(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})

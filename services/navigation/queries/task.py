@@ -95,29 +95,29 @@ _OUTCOMES = Statement(
 )
 
 
-async def shown(reader: ReadSession, task_id: UUID) -> TaskDetails:
+async def task_details(reader: ReadSession, task_id: UUID) -> TaskDetails:
     """Raises TaskNotFound."""
     row = await reader.fetch_one(_ONE, id=task_id)
     if row is None:
         raise TaskNotFound("There is no task with this id.")
-    return _shown(row)
+    return _details_of(row)
 
 
 async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
     """Every task there ever was for a person, oldest first."""
-    return [_shown(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
+    return [_details_of(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 
 async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
     """What a navigator has in hand, the soonest due first."""
     due_at, last = after or _BEGINNING
-    return [_shown(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
 
 
 async def unassigned(reader: ReadSession, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
     """What waits for somebody, the soonest due first."""
     due_at, last = after or _BEGINNING
-    return [_shown(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
 
 
 async def needing_attention(
@@ -125,7 +125,7 @@ async def needing_attention(
 ) -> list[TaskDetails]:
     """What is blocked, before the lead or overdue, in a locality or anywhere, the soonest due first."""
     due_at, last = after or _BEGINNING
-    return [_shown(row) for row in await reader.fetch(_ATTENTION, locality=locality, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_ATTENTION, locality=locality, due_at=due_at, id=last, most=most)]
 
 
 async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:
@@ -144,7 +144,7 @@ def _step(row: asyncpg.Record) -> HistoryEntry:
     return HistoryEntry(row["sequence"], row["type"], row["occurred_at"], *who, orjson.loads(row["data"]))
 
 
-def _shown(row: asyncpg.Record) -> TaskDetails:
+def _details_of(row: asyncpg.Record) -> TaskDetails:
     lead = Lead(row["lead_id"], row["lead_role"], row["lead_organisation"], row["lead_is_fallback"]) if row["lead_id"] else None
     record = PersonRecordRecorded.model_validate(row["record"], extra="ignore") if row["record"] else None
     place = PlaceOfCare(row["preferred_place_of_care"]) if row["preferred_place_of_care"] else None

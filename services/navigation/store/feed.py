@@ -1,7 +1,7 @@
 """Feeds: append-only, numbered from 1 without a gap.
 
 The number is drawn under the lock of the feed's own row and in the transaction of the change, so that entries become
-visible in the order of their numbers: a reader who has seen N has seen everything before N. The same holds for `place`
+visible in the order of their numbers: a reader who has seen N has seen everything before N. The same holds for `position`
 among the entries of all feeds, because whoever writes them has taken the turn (`store.tables.take_turn`).
 """
 
@@ -32,8 +32,8 @@ FEED_ENTRY = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("due_at", INSTANT, nullable=False),
-    sa.Column("place", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
-    sa.Index("ix_feed_entry_place", "place", unique=True),
+    sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
+    sa.Index("ix_feed_entry_position", "position", unique=True),
 )
 
 _APPEND = """

@@ -40,7 +40,7 @@ TASK = sa.Table(
     sa.Column("escalation", sa.Text),
     sa.Column("overdue_at", INSTANT),
     sa.Column("block_reason", sa.Text),
-    sa.Column("own_moves", sa.Integer, nullable=False),
+    sa.Column("navigator_reschedules", sa.Integer, nullable=False),
     sa.Column("outcome", sa.Text),
     sa.Column("cancel_reason", sa.Text),
     sa.Column("ended_at", INSTANT),

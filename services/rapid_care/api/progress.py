@@ -12,10 +12,10 @@ from services.rapid_care.api.responses import ResponseView
 from services.rapid_care.domain.response import (
     ContactBeforeReceipt,
     ContactInFuture,
-    NeedsUnclear,
-    OutcomeDoesNotFit,
+    NeedsInvalid,
+    OutcomeInconsistent,
     ResponseNotFound,
-    TelephoneNotChosen,
+    TelephoneNotAuthorised,
 )
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
@@ -25,7 +25,7 @@ from shared.web.responses import json_response
 router = APIRouter(prefix="/responses/{response_id:uuid}")
 
 
-@router.post("/departure", name="LeaveForPerson", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
+@router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician sets out."""
     async with unit.transaction(caller) as tx:
@@ -37,7 +37,7 @@ async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatc
     "/first-contact",
     name="RecordFirstContact",
     response_model=ResponseView,
-    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotChosen, *REFUSALS),
+    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, *REFUSALS),
 )
 async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """A clinician reached the person; the clock stops at the time that is stated."""
@@ -47,7 +47,7 @@ async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician
 
 
 @router.post(
-    "/assessment", name="RecordAssessment", response_model=ResponseView, responses=problems(ResponseNotFound, NeedsUnclear, *REFUSALS)
+    "/assessment", name="RecordAssessment", response_model=ResponseView, responses=problems(ResponseNotFound, NeedsInvalid, *REFUSALS)
 )
 async def record_assessment(response_id: UUID, body: Assessment, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """Health and social need, assessed together."""
@@ -73,7 +73,7 @@ async def step_down(response_id: UUID, body: SteppedDown, caller: Clinician, ver
 
 
 @router.post(
-    "/closure", name="CloseResponse", response_model=ResponseView, responses=problems(ResponseNotFound, OutcomeDoesNotFit, *REFUSALS)
+    "/closure", name="CloseResponse", response_model=ResponseView, responses=problems(ResponseNotFound, OutcomeInconsistent, *REFUSALS)
 )
 async def close_response(response_id: UUID, body: Closure, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """It ends with a stated outcome; nothing ends without one."""

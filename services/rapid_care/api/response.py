@@ -11,11 +11,11 @@ from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.requests import Assignment, Decline
 from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
 from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
-from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NobodyAvailable, SkillMissing
+from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.queries import responses as queries
-from services.rapid_care.queries.briefing import StoryNotFound, briefing, record
+from services.rapid_care.queries.briefing import briefing, record
 from services.rapid_care.queries.responses import ResponseFilter
-from shared.kernel.errors import OrganisationNotInvolved, StoryWithheld
+from shared.kernel.errors import OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
@@ -70,7 +70,7 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
         return BriefingView.of(await briefing(tx, response.person_id))
 
 
-@router.get("/people/{person_id:uuid}/story", responses=problems(StoryNotFound, StoryWithheld, OrganisationNotInvolved))
+@router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, StoryWithheld, OrganisationNotInvolved))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
     """What the person told once, from our own copy: nobody asks them again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
@@ -107,7 +107,7 @@ async def decline_response(response_id: UUID, body: Decline, caller: Coordinator
     "/responses/{response_id:uuid}/assignment",
     name="AssignClinician",
     response_model=AssignedView,
-    responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NobodyAvailable, *REFUSALS),
+    responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NoClinicianAvailable, *REFUSALS),
 )
 async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
     """Somebody goes; the answer tells what they must know, the crisis plan above all."""

@@ -9,7 +9,15 @@ from datetime import datetime
 from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment, StepDownResponse
 from services.rapid_care.domain.clock import unreported_breach
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import RESPONSE, AdmittedSince, Due, NeedsUnclear, OutcomeDoesNotFit, Response, Status
+from services.rapid_care.domain.response import (
+    RESPONSE,
+    NeedsInvalid,
+    OutcomeInconsistent,
+    Response,
+    ResponseDeadline,
+    Status,
+    SubsequentlyAdmitted,
+)
 from shared.contracts.rapid_care import (
     ContactMode,
     Need,
@@ -29,11 +37,11 @@ _NEEDS_SIGHT = frozenset({ResponseOutcome.ADMISSION_AVOIDED, ResponseOutcome.NOT
 
 
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
-    """Health and social need, assessed together: each side is stated, if only as `none`. Raises IllegalTransition, NeedsUnclear."""
+    """Health and social need, assessed together: each side is stated, if only as `none`. Raises IllegalTransition, NeedsInvalid."""
     require_transition(response.status, RecordAssessment, RESPONSE)
     for side, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
-            raise NeedsUnclear(f"The {side} needs are not clear.")
+            raise NeedsInvalid(f"The {side} needs are not clear.")
     assessed = replace(response, status=Status.ASSESSED, health_needs=command.health_needs, social_needs=command.social_needs)
     return Decision(assessed, [ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)])
 
@@ -55,7 +63,7 @@ def step_down(response: Response, command: StepDownResponse) -> Decision[Respons
 def close(response: Response, command: CloseResponse, policy: Policy, now: datetime) -> Decision[Response]:
     """It ends with a stated outcome; only an avoided admission has a benefit (G21), which is looked at again later (G22).
 
-    Raises IllegalTransition, OutcomeDoesNotFit.
+    Raises IllegalTransition, OutcomeInconsistent.
     """
     require_transition(response.status, CloseResponse, RESPONSE)
     _require_fitting(response, command.outcome)
@@ -74,30 +82,30 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
         *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if is_admitted else []),
         _closed(closed),
     ]
-    confirmation = [Deadline(Due.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
-    return Decision(closed, events, confirmation, cancels=list(Due))
+    confirmation = [Deadline(ResponseDeadline.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
+    return Decision(closed, events, confirmation, cancels=list(ResponseDeadline))
 
 
 def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datetime) -> Decision[Response]:
     """Two weeks on, no admission was seen here: what the clinician stated is confirmed (G22), as far as Rapid Care can see.
 
-    Raises IllegalTransition, AdmittedSince.
+    Raises IllegalTransition, SubsequentlyAdmitted.
     """
-    require_transition(response.status, Due.AVOIDANCE, RESPONSE)
+    require_transition(response.status, ResponseDeadline.AVOIDANCE, RESPONSE)
     if is_admitted_since:
-        raise AdmittedSince("The person was admitted after the response had closed.")
+        raise SubsequentlyAdmitted("The person was admitted after the response had closed.")
     event = ResponseAvoidanceConfirmed(referral_id=response.referral_id, benefit_pounds=response.benefit_pounds)
     return Decision(replace(response, avoidance_confirmed_at=now), [event])
 
 
 def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
-    """Raises OutcomeDoesNotFit. Whoever was assessed was seen, also when the first visit found a closed door."""
+    """Raises OutcomeInconsistent. Whoever was assessed was seen, also when the first visit found a closed door."""
     at_closed_door = response.contact_mode is ContactMode.NO_ACCESS and not response.health_needs
     is_seen = response.contacted_at is not None and not at_closed_door
     if outcome in _NEEDS_SIGHT and not is_seen:
-        raise OutcomeDoesNotFit(f"The outcome {outcome} needs a person who was seen.")
+        raise OutcomeInconsistent(f"The outcome {outcome} needs a person who was seen.")
     if outcome is ResponseOutcome.NO_ACCESS and not at_closed_door:
-        raise OutcomeDoesNotFit("Nobody stood at a closed door.")
+        raise OutcomeInconsistent("Nobody stood at a closed door.")
 
 
 def _closed(response: Response) -> ResponseClosed:

@@ -18,11 +18,11 @@ from services.rapid_care.domain.response import (
     WAITING,
     ContactBeforeReceipt,
     ContactInFuture,
-    Due,
     Occurrence,
     Response,
+    ResponseDeadline,
     Status,
-    TelephoneNotChosen,
+    TelephoneNotAuthorised,
 )
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
@@ -94,7 +94,7 @@ def request(
     )
     deadlines = _deadlines(response, before, policy)
     if response.status is Status.HELD:
-        return Decision(response, [_held(response)], [Deadline(Due.OPENING, starts_at), *deadlines])
+        return Decision(response, [_held(response)], [Deadline(ResponseDeadline.OPENING, starts_at), *deadlines])
     return Decision(response, [_requested(response)], deadlines)
 
 
@@ -107,7 +107,7 @@ def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: dateti
 
 def open_held_response(response: Response) -> Decision[Response]:
     """The service opens: what was held is requested now."""
-    require_transition(response.status, Due.OPENING, RESPONSE)
+    require_transition(response.status, ResponseDeadline.OPENING, RESPONSE)
     opened = replace(response, status=Status.REQUESTED)
     return Decision(opened, [_requested(opened)])
 
@@ -115,7 +115,7 @@ def open_held_response(response: Response) -> Decision[Response]:
 def accept(response: Response, now: datetime) -> Decision[Response]:
     """Rapid Care takes it; the clock runs on."""
     require_transition(response.status, AcceptResponse, RESPONSE)
-    return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[Due.OPENING])
+    return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[ResponseDeadline.OPENING])
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
@@ -124,7 +124,7 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
     judged, breach = unreported_breach(response, now)
     declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
     event = ResponseDeclined(referral_id=response.referral_id, reason=command.reason, routing=response.routing)
-    return Decision(declined, [*breach, event], cancels=list(Due))
+    return Decision(declined, [*breach, event], cancels=list(ResponseDeadline))
 
 
 def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> Decision[Response]:
@@ -136,18 +136,20 @@ def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> D
     require_transition(response.status, told_by, RESPONSE)
     judged, breach = unreported_breach(response, now)
     cancelled = replace(judged, status=Status.CANCELLED, cancel_reason=reason, ended_at=now)
-    return Decision(cancelled, [*breach, ResponseCancelled(referral_id=response.referral_id, reason=reason)], cancels=list(Due))
+    return Decision(
+        cancelled, [*breach, ResponseCancelled(referral_id=response.referral_id, reason=reason)], cancels=list(ResponseDeadline)
+    )
 
 
 def record_first_contact(response: Response, command: RecordFirstContact, now: datetime) -> Decision[Response]:
     """Stops the clock at the time that the clinician states (G05); standing at a closed door stops it too (G44).
 
     A contact exactly at the deadline is met (T2); one written up late but made in time clears a breach (G53).
-    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotChosen.
+    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised.
     """
     require_transition(response.status, RecordFirstContact, RESPONSE)
     if command.mode is ContactMode.TELEPHONE_BY_TRIAGE and not response.is_by_telephone:
-        raise TelephoneNotChosen("Triage asked for a visit.")
+        raise TelephoneNotAuthorised("Triage asked for a visit.")
     if command.contacted_at > now:
         raise ContactInFuture("The contact lies in the future.")
     if command.contacted_at < response.received_at:
@@ -163,21 +165,21 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
     is_met = command.contacted_at <= response.due_at
     contact = ResponseContacted(contacted_at=command.contacted_at, due_at=response.due_at, is_met=is_met, mode=command.mode)
     if not is_met or contacted.breached_at is None:
-        return Decision(contacted, [*breach, contact], cancels=[Due.AT_RISK, Due.BREACH])
+        return Decision(contacted, [*breach, contact], cancels=[ResponseDeadline.AT_RISK, ResponseDeadline.BREACH])
     cleared = ResponseBreachCleared(breached_at=contacted.breached_at, contacted_at=command.contacted_at)
-    return Decision(replace(contacted, breached_at=None), [contact, cleared], cancels=[Due.AT_RISK, Due.BREACH])
+    return Decision(replace(contacted, breached_at=None), [contact, cleared], cancels=[ResponseDeadline.AT_RISK, ResponseDeadline.BREACH])
 
 
 def warn(response: Response, due_at: datetime) -> Decision[Response]:
     """So many minutes of the clock have gone and nobody has reached the person."""
-    require_transition(response.status, Due.AT_RISK, RESPONSE)
+    require_transition(response.status, ResponseDeadline.AT_RISK, RESPONSE)
     elapsed = round((due_at - response.clock_starts_at) / timedelta(minutes=1))
     return Decision(response, [ResponseAtRisk(minutes_elapsed=elapsed, due_at=response.due_at)])
 
 
 def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
     """The first instant after `due_at` came without a contact."""
-    require_transition(response.status, Due.BREACH, RESPONSE)
+    require_transition(response.status, ResponseDeadline.BREACH, RESPONSE)
     return Decision(replace(response, breached_at=due_at), [ResponseBreached(due_at=response.due_at)])
 
 
@@ -227,8 +229,8 @@ def _requested(response: Response) -> ResponseRequested:
 
 def _deadlines(response: Response, before: Response | None, policy: Policy) -> list[Deadline]:
     """Those that no response on the same clock has told: whatever fell due before the last one ended was told then."""
-    warnings = [Deadline(Due.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
-    every = [*warnings, Deadline(Due.BREACH, response.due_at + _INSTANT)]
+    warnings = [Deadline(ResponseDeadline.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
+    every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + _INSTANT)]
     if before is None or before.ended_at is None or before.clock_starts_at != response.clock_starts_at:
         return every
     return [deadline for deadline in every if deadline.due_at > before.ended_at]

@@ -72,7 +72,7 @@ class Occurrence(StrEnum):
     ASKED_AGAIN = "asked-again"
 
 
-class Due(StrEnum):
+class ResponseDeadline(StrEnum):
     """Deadlines of a response."""
 
     OPENING = "opening"
@@ -138,23 +138,23 @@ class ContactBeforeReceipt(RuleBroken):
     advice = "State the time at which the person was reached after the referral was received."
 
 
-class TelephoneNotChosen(RuleBroken):
-    code = "telephone-not-chosen"
+class TelephoneNotAuthorised(RuleBroken):
+    code = "telephone-not-authorised"
     advice = "Only where triage chose to assess by telephone does a call stop the clock: somebody must go."
 
 
-class NeedsUnclear(RuleBroken):
-    code = "needs-unclear"
+class NeedsInvalid(RuleBroken):
+    code = "needs-invalid"
     advice = "State the needs of both sides, health and social; where there is none, state `none` and nothing beside it."
 
 
-class OutcomeDoesNotFit(RuleBroken):
-    code = "outcome-does-not-fit"
+class OutcomeInconsistent(RuleBroken):
+    code = "outcome-inconsistent"
     advice = "An avoided admission and a person who was not acutely ill must have been seen; no access means that nobody was."
 
 
-class AdmittedSince(RuleBroken):
-    code = "admitted-since"
+class SubsequentlyAdmitted(RuleBroken):
+    code = "subsequently-admitted"
     advice = "The person was admitted after all; the avoided admission stays as stated, unconfirmed."
 
 
@@ -180,10 +180,10 @@ RESPONSE: Transitions = {
     AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
     StepDownResponse: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.STEPPED_DOWN, ResponseSteppedDown),
     CloseResponse: transition((*_TAKEN, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached),
-    Due.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
-    Due.AT_RISK: transition(WAITING, (), ResponseAtRisk),
-    Due.BREACH: transition(WAITING, (), ResponseBreached),
-    Due.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
+    ResponseDeadline.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
+    ResponseDeadline.AT_RISK: transition(WAITING, (), ResponseAtRisk),
+    ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
+    ResponseDeadline.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
     Occurrence.PERSON_GONE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),

@@ -36,8 +36,8 @@ class SkillMissing(RuleBroken):
     advice = "Assign a clinician on duty with a skill that the condition needs."
 
 
-class NobodyAvailable(RuleBroken):
-    code = "nobody-available"
+class NoClinicianAvailable(RuleBroken):
+    code = "no-clinician-available"
     advice = "Call somebody on duty, or give the referral back so that another service goes."
 
 
@@ -61,12 +61,12 @@ def fitting_skill(clinician: Clinician, condition: Condition, policy: Policy) ->
 def choose(roster: Sequence[Clinician], condition: Condition, policy: Policy) -> Clinician:
     """Of those on duty with a needed skill, the one with the fewest open responses; of equals, whose skill fits best.
 
-    Raises NobodyAvailable.
+    Raises NoClinicianAvailable.
     """
     needed = policy.needed_skills[condition]
     able = [clinician for clinician in roster if clinician.is_on_duty and set(needed) & set(clinician.skills)]
     if not able:
-        raise NobodyAvailable(f"Nobody on duty has a skill that {condition} needs.")
+        raise NoClinicianAvailable(f"Nobody on duty has a skill that {condition} needs.")
     return min(
         able, key=lambda clinician: (clinician.open_responses, needed.index(fitting_skill(clinician, condition, policy)), clinician.id)
     )

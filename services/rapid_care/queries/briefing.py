@@ -8,7 +8,7 @@ from services.rapid_care.store import projections
 from services.rapid_care.store.responses import is_in_crisis
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded, Story
-from shared.kernel.errors import NotFound, StoryWithheld
+from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.persistence.statements import ReadSession
 
 
@@ -20,11 +20,6 @@ class Briefing:
     story: Story | None
     plan: CarePlanRecorded | None
     lead: LeadActivated | None
-
-
-class StoryNotFound(NotFound):
-    code = "story-not-found"
-    advice = "Ask the Community Point of Access, which records what people tell."
 
 
 async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
@@ -39,10 +34,10 @@ async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
 
 
 async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """What the person told once, from our own copy. Raises StoryNotFound, StoryWithheld."""
+    """What the person told once, from our own copy. Raises PersonRecordNotFound, StoryWithheld."""
     found = await projections.person(reader, person_id)
     if found is None:
-        raise StoryNotFound("Nothing was told here about this person.")
+        raise PersonRecordNotFound("Nothing was told here about this person.")
     if not may_see_story(found.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
         raise StoryWithheld("The person does not want their story to be seen.")
     return found

@@ -65,13 +65,13 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
 
 
 async def queue(
-    reader: ReadSession, shelf: ResponseFilter, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
+    reader: ReadSession, status_filter: ResponseFilter, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
 ) -> list[Response]:
     """The most urgent first; of those that have ended, the latest first."""
-    is_over = shelf is ResponseFilter.CLOSED
+    is_over = status_filter is ResponseFilter.CLOSED
     statement = _LATEST_FIRST if is_over else _MOST_URGENT_FIRST
     due_at, last = after or (_AFTER_ALL if is_over else _BEFORE_ALL)
-    statuses = list(_STATUSES[shelf])
+    statuses = list(_STATUSES[status_filter])
     rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, most=most)
     return [responses.from_row(row) for row in rows]
 

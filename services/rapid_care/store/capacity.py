@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.capacity import Capacity
-from services.rapid_care.store.tables import CAPACITY, MONTH, Tx
+from services.rapid_care.store.tables import CAPACITY, MONTHLY_REFERRAL_COUNT, Tx
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import derived_id
 from shared.persistence.repository import Repository
@@ -14,9 +14,11 @@ from shared.persistence.statements import Statement
 
 capacities = Repository(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
 
-_FIRST = insert(MONTH).values(month=sa.bindparam("month"), referrals=1)
+_FIRST = insert(MONTHLY_REFERRAL_COUNT).values(month=sa.bindparam("month"), referrals=1)
 _COUNT = Statement(
-    _FIRST.on_conflict_do_update(index_elements=["month"], set_={"referrals": MONTH.c.referrals + 1}).returning(MONTH.c.referrals)
+    _FIRST.on_conflict_do_update(index_elements=["month"], set_={"referrals": MONTHLY_REFERRAL_COUNT.c.referrals + 1}).returning(
+        MONTHLY_REFERRAL_COUNT.c.referrals
+    )
 )
 
 

@@ -70,8 +70,8 @@ CAPACITY = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 
-MONTH = sa.Table(
-    "month",
+MONTHLY_REFERRAL_COUNT = sa.Table(
+    "monthly_referral_count",
     METADATA,
     sa.Column("month", sa.Date, primary_key=True),
     sa.Column("referrals", sa.Integer, nullable=False),

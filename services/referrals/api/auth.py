@@ -49,7 +49,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
 
 
-def _told(story: Story) -> Story:
+def _validated(story: Story) -> Story:
     if not story.narrative.strip():
         raise ValueError("a story needs words")
     for text in (story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""):
@@ -59,4 +59,4 @@ def _told(story: Story) -> Story:
     return story
 
 
-ToldStory = Annotated[Story, AfterValidator(_told)]
+ValidatedStory = Annotated[Story, AfterValidator(_validated)]

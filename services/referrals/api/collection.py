@@ -40,7 +40,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
         person.DemographicsMissing,
         person.StoryMissing,
         person.IdentityDiffers,
-        person.BornInFuture,
+        person.BirthDateInFuture,
         IdempotencyKeyReused,
     ),
 )

@@ -46,10 +46,10 @@ async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Tria
         directory.PracticeNotCovered,
         directory.ResidenceElsewhere,
         directory.LocalityNotCovered,
-        directory.LookedAfterHere,
-        routing.RouteDoesNotFit,
+        directory.EligibleHere,
+        routing.RouteNotAllowed,
         routing.NotComplex,
-        routing.LifeInDanger,
+        routing.EmergencyCall999,
     ),
 )
 async def route_referral(referral_id: UUID, body: requests.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
@@ -64,7 +64,7 @@ async def route_referral(referral_id: UUID, body: requests.Routing, caller: Tria
     name="SignpostReferral",
     response_model=ReferralView,
     responses=problems(
-        *_ANY, directory.ServiceNotInDirectory, directory.LookedAfterHere, directory.LocalityNotCovered, routing.SignpostIsNoRoute
+        *_ANY, directory.ServiceNotInDirectory, directory.EligibleHere, directory.LocalityNotCovered, routing.SignpostNeedsAdvice
     ),
 )
 async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
@@ -106,7 +106,9 @@ async def request_information(referral_id: UUID, body: requests.Question, caller
     response_model=ReferralView,
     responses=problems(*_ANY, OrganisationNotInvolved),
 )
-async def answer_information(referral_id: UUID, body: requests.Answer, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+async def answer_information(
+    referral_id: UUID, body: requests.InformationAnswer, caller: Referrer, version: IfMatch, unit: Unit
+) -> HttpResponse:
     """The referrer gives what was asked for; it becomes part of the person's story."""
     async with unit.transaction(caller) as tx:
         referral = await handlers.answer_information(Target(referral_id, version), body.command(), tx=tx)
@@ -117,7 +119,7 @@ async def answer_information(referral_id: UUID, body: requests.Answer, caller: R
     "/{referral_id:uuid}/cancellation",
     name="CancelReferral",
     response_model=ReferralView,
-    responses=problems(*_ANY, OrganisationNotInvolved, closure.CareUnderWay, closure.OthersRelyOnIt),
+    responses=problems(*_ANY, OrganisationNotInvolved, closure.CareInProgress, closure.HasMergedReferrals),
 )
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referrer withdraws it; once a service has accepted it, only because the person died or moved away."""

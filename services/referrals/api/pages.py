@@ -49,7 +49,7 @@ def of_newest(found: Sequence[Referral], limit: int, policy: Policy, now: dateti
 def of_most_urgent(found: Sequence[Referral], limit: int, policy: Policy, now: datetime) -> Page[ReferralView]:
     if not found:
         return Page[ReferralView](items=[])
-    rank, due_at, referral_id = referrals.place_of(found[-1])
+    rank, due_at, referral_id = referrals.page_key_of(found[-1])
     return _page(found, limit, policy, now, rank, due_at.isoformat(), referral_id)
 
 

@@ -13,7 +13,7 @@ from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.responses import ReferralView
 from services.referrals.domain import access
-from services.referrals.domain.person import BornInFuture, NothingToRevise, Person, PersonNotFound
+from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.handlers.people import revise_record
 from services.referrals.handlers.receive import today
 from services.referrals.queries import people, referrals, timeline
@@ -103,7 +103,7 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
     "/{person_id:uuid}/record",
     name="ReviseRecord",
     response_model=PersonView,
-    responses=problems(PersonNotFound, NothingToRevise, BornInFuture, VersionConflict),
+    responses=problems(PersonNotFound, NoChanges, BirthDateInFuture, VersionConflict),
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct what is recorded about a person; every service gets the new record."""

@@ -9,7 +9,7 @@ from services.referrals.api import pages, requests
 from services.referrals.api.auth import Receiver
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.responses import ReferralView
-from services.referrals.domain.access import ReceiverAnswersItself
+from services.referrals.domain.access import AnsweredByService
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
@@ -21,10 +21,10 @@ from shared.web.responses import Page, json_response
 
 router = APIRouter()
 
-_ANY = (ReferralNotFound, OrganisationNotInvolved, ReceiverAnswersItself, IllegalTransition, VersionConflict)
+_ANY = (ReferralNotFound, OrganisationNotInvolved, AnsweredByService, IllegalTransition, VersionConflict)
 
 
-@router.get("/arrivals")
+@router.get("/incoming")
 async def arrivals(caller: Receiver, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
     """What was routed to the services of one's own organisation: urgent first, then by deadline."""
     async with unit.transaction(caller) as tx:

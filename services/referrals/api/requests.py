@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.referrals import commands
-from services.referrals.api.auth import Line, ToldStory, Words
+from services.referrals.api.auth import Line, ValidatedStory, Words
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source
@@ -39,7 +39,7 @@ class NewReferral(RequestModel):
 
     nhs_number: Annotated[str, Field(max_length=20)] | None = None
     demographics: Demographics | None = None
-    story: ToldStory | None = None
+    story: ValidatedStory | None = None
     source: Source
     reason: Reason
     urgency: Urgency
@@ -69,7 +69,7 @@ class Revision(RequestModel):
     """What is named replaces what was recorded; the rest stays."""
 
     demographics: Demographics | None = None
-    story: ToldStory | None = None
+    story: ValidatedStory | None = None
     sharing: SharingPreference | None = None
 
     def command(self) -> commands.ReviseRecord:
@@ -113,7 +113,7 @@ class Question(RequestModel):
         return commands.RequestInformation(self.question)
 
 
-class Answer(RequestModel):
+class InformationAnswer(RequestModel):
     answer: Words
 
     def command(self) -> commands.AnswerInformation:

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.receiving import emergency_alternative
-from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, current_deadline, owner
+from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
 from services.referrals.handlers.receive import Received
 from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
@@ -27,7 +27,7 @@ class OwnerView(ResponseModel):
 class DeadlineView(ResponseModel):
     """What the owner must do by when. `overdue_since` stays until it is done."""
 
-    kind: Due
+    kind: ReferralDeadline
     due_at: datetime
     overdue_since: datetime | None
 

@@ -14,8 +14,8 @@ from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
 TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:receive"
 
 
-class ReceiverAnswersItself(RuleBroken):
-    code = "receiver-answers-itself"
+class AnsweredByService(RuleBroken):
+    code = "answered-by-service"
     advice = (
         "Its own service answers, and its answer arrives by itself; once that is overdue, the Community Point of Access may take it back."
     )
@@ -53,12 +53,12 @@ def require_referrer(referral: Referral, actor: Actor) -> None:
 def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
     """The receiving organisation, or the Community Point of Access for it, which may have been told by telephone.
 
-    Raises OrganisationNotInvolved, ReceiverAnswersItself.
+    Raises OrganisationNotInvolved, AnsweredByService.
     """
     if not (is_triager(actor) or is_receiver(referral, actor)):
         raise OrganisationNotInvolved("This referral is not with your organisation.")
     if is_internal_service(referral, actor, command):
-        raise ReceiverAnswersItself(f"The answer comes from {referral.service_code}.")
+        raise AnsweredByService(f"The answer comes from {referral.service_code}.")
 
 
 def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:

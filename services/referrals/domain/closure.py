@@ -11,13 +11,13 @@ from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 
 
-class CareUnderWay(RuleBroken):
-    code = "care-under-way"
+class CareInProgress(RuleBroken):
+    code = "care-in-progress"
     advice = "Ask the service that has it: it ends with an outcome there. Only a death or a move ends it from outside."
 
 
-class OthersRelyOnIt(RuleBroken):
-    code = "others-rely-on-it"
+class HasMergedReferrals(RuleBroken):
+    code = "has-merged-referrals"
     advice = "Another referral joined this one: ask the Community Point of Access to decide."
 
 
@@ -35,7 +35,7 @@ def close(referral: Referral, command: CloseReferral, now: datetime) -> Decision
 def cancel(referral: Referral, command: CancelReferral, *, has_joined: bool, now: datetime) -> Decision[Referral]:
     """It is withdrawn, unless care has begun, or another referral joined it: that one's referrer still waits for help.
 
-    Raises IllegalTransition, CareUnderWay, OthersRelyOnIt.
+    Raises IllegalTransition, CareInProgress, HasMergedReferrals.
     """
     permit(referral, CancelReferral)
     if command.reason not in _OF_THE_PERSON:
@@ -46,6 +46,6 @@ def cancel(referral: Referral, command: CancelReferral, *, has_joined: bool, now
 
 def _require_unneeded(referral: Referral, *, has_joined: bool) -> None:
     if referral.status is Status.ACCEPTED:
-        raise CareUnderWay(f"{referral.service_code} has accepted it.")
+        raise CareInProgress(f"{referral.service_code} has accepted it.")
     if has_joined:
-        raise OthersRelyOnIt("Another referrer's referral was merged into this one.")
+        raise HasMergedReferrals("Another referrer's referral was merged into this one.")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.referrals.domain.directory import Service
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import POINT_OF_ACCESS, Due, Referral, Status, current_deadline, permit
+from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, permit
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
@@ -47,15 +47,15 @@ def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
 def begin(referral: Referral, events: Sequence[Event], due_at: datetime) -> Decision[Referral]:
     """Enters a state whose owner must act by `due_at`; the deadline of the state before is over, and so is an open question."""
     entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None)
-    return Decision(entered, events, _rows(entered), cancels=list(Due))
+    return Decision(entered, events, _rows(entered), cancels=list(ReferralDeadline))
 
 
 def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[Referral]:
     """Nobody need act any more."""
-    return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(Due))
+    return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(ReferralDeadline))
 
 
-def mark_overdue(referral: Referral, kind: Due, now: datetime, policy: Policy) -> Decision[Referral]:
+def mark_overdue(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> Decision[Referral]:
     """The deadline passed. Somebody is told, and from now the next one runs, so that it cannot be forgotten."""
     permit(referral, kind)
     due_at = referral.due_at or now
@@ -70,17 +70,17 @@ def opening_of(instant: datetime, opens: time | None, closes: time | None, polic
     return next_opening(instant, opens, closes, ZoneInfo(policy.timezone))
 
 
-def _chase(referral: Referral, kind: Due, now: datetime, policy: Policy) -> datetime:
-    if kind is Due.OUTCOME:
+def _chase(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> datetime:
+    if kind is ReferralDeadline.OUTCOME:
         return now + policy.chase_outcome
     if referral.urgency is Urgency.URGENT:
         return opening_of(now + policy.chase_urgent, policy.opens, policy.closes, policy)
     return working_days_later(now, policy.chase_routine_working_days, ZoneInfo(policy.timezone))
 
 
-def _overdue(referral: Referral, kind: Due, due_at: datetime) -> Event:
-    service_code = referral.service_code if kind is not Due.TRIAGE else None
-    if kind is Due.OUTCOME:
+def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Event:
+    service_code = referral.service_code if kind is not ReferralDeadline.TRIAGE else None
+    if kind is ReferralDeadline.OUTCOME:
         return ReferralOutcomeOverdue(service_code=service_code or POINT_OF_ACCESS, outcome_by=due_at)
     return ReferralAcknowledgementOverdue(service_code=service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
 

@@ -123,8 +123,8 @@ class ResidenceElsewhere(RuleBroken):
     advice = "Social care goes by residence: signpost to the council where the person lives (social-care-elsewhere)."
 
 
-class LookedAfterHere(RuleBroken):
-    code = "looked-after-here"
+class EligibleHere(RuleBroken):
+    code = "eligible-here"
     advice = "The person is entitled to this here: choose a service of the borough."
 
 
@@ -147,9 +147,9 @@ def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[Rul
     if service.serves is Serves.REGISTERED and not applicant.is_practice_covered:
         found.append(PracticeNotCovered(f"{service.code} serves those who are registered with a practice of the borough."))
     if service.serves is Serves.REGISTERED_ELSEWHERE and applicant.is_practice_covered:
-        found.append(LookedAfterHere("The person is registered with a practice of the borough."))
+        found.append(EligibleHere("The person is registered with a practice of the borough."))
     if service.serves is Serves.RESIDENT_ELSEWHERE and applicant.is_resident:
-        found.append(LookedAfterHere("The person lives in the borough."))
+        found.append(EligibleHere("The person lives in the borough."))
     if service.minimum_age is not None and applicant.age < service.minimum_age:
         found.append(BelowMinimumAge(f"{service.code} is for people of {service.minimum_age} and older."))
     return found

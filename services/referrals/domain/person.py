@@ -63,8 +63,8 @@ class DemographicsMissing(RuleBroken):
     advice = "This person is not known here yet: send their demographics along, once."
 
 
-class BornInFuture(RuleBroken):
-    code = "born-in-future"
+class BirthDateInFuture(RuleBroken):
+    code = "birth-date-in-future"
     advice = "Check the birthday with the person."
 
 
@@ -78,8 +78,8 @@ class IdentityDiffers(RuleBroken):
     advice = "The NHS number belongs to somebody born on another day: check both with the person."
 
 
-class NothingToRevise(RuleBroken):
-    code = "nothing-to-revise"
+class NoChanges(RuleBroken):
+    code = "no-changes"
     advice = "Send what is different from the record as it stands."
 
 
@@ -99,9 +99,9 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
 
 
 def require_born(demographics: Demographics | None, today: date) -> None:
-    """Raises BornInFuture."""
+    """Raises BirthDateInFuture."""
     if demographics is not None and demographics.born_on > today:
-        raise BornInFuture("The birthday lies ahead.")
+        raise BirthDateInFuture("The birthday lies ahead.")
 
 
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
@@ -154,12 +154,12 @@ def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Pe
 
 
 def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Decision[Person]:
-    """A correction replaces what it names. Raises NothingToRevise."""
+    """A correction replaces what it names. Raises NoChanges."""
     revised = replace(
         _who(person, command.demographics, locality), story=command.story or person.story, sharing=command.sharing or person.sharing
     )
     if revised == person:
-        raise NothingToRevise("The record already says so.")
+        raise NoChanges("The record already says so.")
     return Decision(revised, [_recorded(revised)])
 
 

@@ -81,7 +81,7 @@ class Occurrence(StrEnum):
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
 
 
-class Due(StrEnum):
+class ReferralDeadline(StrEnum):
     """What the owner of a referral must have done in time: moved it on, answered it, said how it ended."""
 
     TRIAGE = "triage"
@@ -184,16 +184,16 @@ REFERRAL: Transitions = {
     CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
     Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _ASKED), Status.ACCEPTED, ReferralAccepted),
     Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
-    Due.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
-    Due.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
-    Due.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
+    ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
+    ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
+    ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
 }
 
-_LIVE: Mapping[Status, Due] = {
-    **dict.fromkeys((*_UNTRIAGED, *_ANY_TRIAGED), Due.TRIAGE),
-    Status.ROUTED: Due.ACKNOWLEDGEMENT,
-    Status.ACCEPTED: Due.OUTCOME,
-    Status.SIGNPOSTED: Due.OUTCOME,
+_LIVE: Mapping[Status, ReferralDeadline] = {
+    **dict.fromkeys((*_UNTRIAGED, *_ANY_TRIAGED), ReferralDeadline.TRIAGE),
+    Status.ROUTED: ReferralDeadline.ACKNOWLEDGEMENT,
+    Status.ACCEPTED: ReferralDeadline.OUTCOME,
+    Status.SIGNPOSTED: ReferralDeadline.OUTCOME,
 }
 
 
@@ -228,6 +228,6 @@ def owner(referral: Referral) -> str | None:
     return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
 
 
-def current_deadline(referral: Referral) -> Due | None:
+def current_deadline(referral: Referral) -> ReferralDeadline | None:
     """What its owner must do by `due_at`; None only for what has ended."""
     return _LIVE.get(effective_status(referral))

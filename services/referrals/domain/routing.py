@@ -37,8 +37,8 @@ from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 
 
-class RouteDoesNotFit(RuleBroken):
-    code = "route-does-not-fit"
+class RouteNotAllowed(RuleBroken):
+    code = "route-not-allowed"
     advice = "Rapid Care takes what is urgent, navigation what is not; a service is reached by the route of its directory entry."
 
 
@@ -47,13 +47,13 @@ class NotComplex(RuleBroken):
     advice = "The meeting takes the most complex cases: triage it as complex, or choose a service."
 
 
-class SignpostIsNoRoute(RuleBroken):
-    code = "signpost-is-no-route"
+class SignpostNeedsAdvice(RuleBroken):
+    code = "signpost-needs-advice"
     advice = "What needs a service is routed to it. Only who is looked after elsewhere is signposted there; else triage it as advice."
 
 
-class LifeInDanger(RuleBroken):
-    code = "life-in-danger"
+class EmergencyCall999(RuleBroken):
+    code = "emergency-call-999"
     advice = "The caller must ring 999 now; route to the ambulance service and close when it has confirmed."
 
 
@@ -77,7 +77,7 @@ def route(
 ) -> Decision[Referral]:
     """Asks a receiver to take over; the original received time travels along (G02), the person's practice as it is today.
 
-    Raises IllegalTransition, LifeInDanger, RouteDoesNotFit, NotComplex and the refusals of eligibility.
+    Raises IllegalTransition, EmergencyCall999, RouteNotAllowed, NotComplex and the refusals of eligibility.
     """
     permit(referral, RouteReferral)
     _fits(referral, command, service, policy)
@@ -130,11 +130,11 @@ def signpost(
     """The person is told of a service that stands in the directory (AC11), and is asked later whether it helped (T10).
 
     Who needs more than advice is signposted only to where they are looked after, when that is not here (G13).
-    Raises IllegalTransition, SignpostIsNoRoute and the refusals of eligibility.
+    Raises IllegalTransition, SignpostNeedsAdvice and the refusals of eligibility.
     """
     permit(referral, SignpostReferral)
     if referral.urgency is not Urgency.ADVICE and service.serves not in ELSEWHERE:
-        raise SignpostIsNoRoute(f"It was triaged as {referral.urgency}.")
+        raise SignpostNeedsAdvice(f"It was triaged as {referral.urgency}.")
     if service.serves in ELSEWHERE:
         for hindrance in eligibility_failures(service, _applicant(person, practice, now, policy)):
             raise hindrance
@@ -175,9 +175,9 @@ def return_referral(referral: Referral, command: ReturnReferral, now: datetime, 
 
 def _fits(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
     if referral.has_red_flag and service.code != policy.emergency_service:
-        raise LifeInDanger("Life is in danger: this is for the ambulance service.")
+        raise EmergencyCall999("Life is in danger: this is for the ambulance service.")
     if command.route is not service.route or command.route not in _FITTING[referral.urgency]:
-        raise RouteDoesNotFit(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
+        raise RouteNotAllowed(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
     if command.route is Route.MDT and not referral.is_complex:
         raise NotComplex("It was not triaged as complex.")
 

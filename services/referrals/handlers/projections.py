@@ -15,9 +15,9 @@ async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx)
     await leads.copy_lead(tx, event, envelope)
 
 
-async def on_lead_gone(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
+async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
     await leads.end_lead(tx, envelope)
 
 
-async def on_risk_told(event: RiskLevelCrossed | RiskHighClimberFound, envelope: Envelope, *, tx: Tx) -> None:
+async def on_risk_changed(event: RiskLevelCrossed | RiskHighClimberFound, envelope: Envelope, *, tx: Tx) -> None:
     await risks.copy_risk(tx, envelope, event)

@@ -56,7 +56,7 @@ async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) 
 
 
 async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) -> None:
-    await _give_back(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason(event.reason.value)), tx, event.routing)
+    await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason(event.reason.value)), tx, event.routing)
 
 
 async def on_response_closed(event: ResponseClosed, _: Envelope, *, tx: Tx) -> None:
@@ -75,7 +75,7 @@ async def on_case_listed(event: CaseListed, _: Envelope, *, tx: Tx) -> None:
 async def on_case_redirected(event: CaseRedirected, _: Envelope, *, tx: Tx) -> None:
     known = event.reason in list(ReturnReason)
     reason = ReturnReason(event.reason) if known else ReturnReason.OTHER
-    await _give_back(event.referral_id, Route.MDT, ReturnReferral(reason, suggestion=event.destination), tx)
+    await _return_referral(event.referral_id, Route.MDT, ReturnReferral(reason, suggestion=event.destination), tx)
 
 
 async def on_case_discussed(event: CaseDiscussed, _: Envelope, *, tx: Tx) -> None:
@@ -129,7 +129,7 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
         await referrals.save(tx, routing.note_other_acceptance(referral, route.value, tx.now))
 
 
-async def _give_back(referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None) -> None:
+async def _return_referral(referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None) -> None:
     referral = await _with_receiver(referral_id, route, tx, answered)
     if referral is not None and ReturnReferral in available_transitions(referral):
         await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))

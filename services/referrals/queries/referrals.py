@@ -103,25 +103,25 @@ async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, i
 
 async def work(reader: ReadSession, *, after: PageKey, most: int) -> list[Referral]:
     """What the Community Point of Access must move on, or ask after: an answer is overdue, or two services have accepted it."""
-    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_place(after), most=most))
+    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_page_key_values(after), most=most))
 
 
 async def arrivals(reader: ReadSession, organisation: str, *, after: PageKey, most: int) -> list[Referral]:
     """What was routed to the services of an organisation and has not ended."""
     statuses = [Status.ROUTED, Status.ACCEPTED]
-    return _all(await reader.fetch(_ARRIVALS, organisation=organisation, statuses=statuses, **_place(after), most=most))
+    return _all(await reader.fetch(_ARRIVALS, organisation=organisation, statuses=statuses, **_page_key_values(after), most=most))
 
 
 async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:
     return _all(await reader.fetch(_OF_PERSON, person_id=person_id, statuses=list(OPEN)))
 
 
-def place_of(referral: Referral) -> PageKey:
+def page_key_of(referral: Referral) -> PageKey:
     """Where the page after this one begins."""
     return (0 if referral.urgency is Urgency.URGENT else 1, referral.due_at or referral.received_at, referral.id)
 
 
-def _place(after: PageKey) -> dict[str, object]:
+def _page_key_values(after: PageKey) -> dict[str, object]:
     rank, due_at, referral_id = after
     return {"rank": rank, "due_at": due_at, "id": referral_id}
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
-from services.referrals.store.timeline import NOTED
+from services.referrals.store.timeline import TIMELINE_EVENT
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -40,13 +40,13 @@ _PUBLIC_DATA = sa.case(
 )
 _OWN = (EVENT.c.id, EVENT.c.type, EVENT.c.subject, EVENT.c.occurred_at, EVENT.c.actor_org, EVENT.c.actor_role, _PUBLIC_DATA.label("data"))
 _OTHERS = (
-    NOTED.c.id,
-    NOTED.c.type,
-    NOTED.c.subject,
-    NOTED.c.occurred_at,
-    NOTED.c.organisation.label("actor_org"),
-    NOTED.c.role.label("actor_role"),
-    NOTED.c.data,
+    TIMELINE_EVENT.c.id,
+    TIMELINE_EVENT.c.type,
+    TIMELINE_EVENT.c.subject,
+    TIMELINE_EVENT.c.occurred_at,
+    TIMELINE_EVENT.c.organisation.label("actor_org"),
+    TIMELINE_EVENT.c.role.label("actor_role"),
+    TIMELINE_EVENT.c.data,
 )
 
 
@@ -58,13 +58,13 @@ def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> St
 
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
-_OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, NOTED.c.correlation_id == _CHAIN)
+_OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correlation_id == _CHAIN)
 
 _PERSON = sa.bindparam("person_id", type_=sa.Uuid)
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PERSON)
 _OF_PERSON = _timeline(
     sa.or_(EVENT.c.subject == _PERSON, sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PERSON)),
-    NOTED.c.person_id == _PERSON,
+    TIMELINE_EVENT.c.person_id == _PERSON,
 )
 
 

@@ -11,8 +11,8 @@ from shared.contracts.event import Event
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
-NOTED = sa.Table(
-    "noted",
+TIMELINE_EVENT = sa.Table(
+    "timeline_event",
     METADATA,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("type", sa.Text, nullable=False),
@@ -26,7 +26,9 @@ NOTED = sa.Table(
     comment="events of the other contexts, for timelines",
 )
 
-_NOTE = Statement(insert(NOTED).values({column.name: sa.bindparam(column.name) for column in NOTED.columns}).on_conflict_do_nothing())
+_NOTE = Statement(
+    insert(TIMELINE_EVENT).values({column.name: sa.bindparam(column.name) for column in TIMELINE_EVENT.columns}).on_conflict_do_nothing()
+)
 
 
 async def note(tx: Tx, event: Event, envelope: Envelope) -> None:

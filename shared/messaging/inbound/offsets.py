@@ -50,11 +50,11 @@ class OffsetTracker:
             if new and await self._thread.call_thread(self._commit, assignment, new):
                 told.update(new)
         except _REBALANCED as problem:
-            log.info("consumer.moved", problem=type(problem).__name__)
+            log.info("consumer.rebalanced", problem=type(problem).__name__)
         except KafkaError as problem:
             if not problem.retriable:
                 raise
-            log.warning("consumer.place-untold", problem=type(problem).__name__)
+            log.warning("consumer.offset-commit-failed", problem=type(problem).__name__)
 
     async def _commit(self, held: Any, places: dict[TopicPartition, int]) -> bool:
         """Nothing may be awaited between the look and the sending. Without a generation Kafka would take a place from anybody."""

@@ -33,11 +33,11 @@ _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 #: OFFSET 0 has each event looked up by its number: how many wait is never what the server's statistics say.
 _PENDING = """
 SELECT event.* FROM outbox CROSS JOIN LATERAL (
-    SELECT * FROM event WHERE event.seq = outbox.seq AND shelf >= '{first}'
+    SELECT * FROM event WHERE event.seq = outbox.seq AND partition_day >= '{first}'
     AND topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) OFFSET 0) AS event
 ORDER BY outbox.seq LIMIT $1"""
 _OLDEST = "SELECT min(seq) FROM outbox"
-_FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(shelf) FROM event WHERE seq >= $1)) - 1"
+_FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
 _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 #: What was acknowledged by a cluster that has lost it since stays: whoever found that out has noted it before.
@@ -47,7 +47,7 @@ SELECT count(*) AS gone, clock_timestamp() AS now FROM gone"""  # noqa: S608  th
 _SEND_AGAIN = """
 WITH portion AS (
     SELECT seq FROM event
-    WHERE seq > $1 AND shelf >= (now() - $2::interval)::date AND (recorded_at > now() - $2::interval OR shelf = 'infinity')
+    WHERE seq > $1 AND partition_day >= (now() - $2::interval)::date AND (recorded_at > now() - $2::interval OR partition_day = 'infinity')
     ORDER BY seq LIMIT $3),
 again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
@@ -122,8 +122,8 @@ class Relay:
                     await self._when_leading(connection)
             except _RESTART_ERRORS as problem:
                 self._is_leading = None
-                metrics.RELAY_TROUBLE.labels(self._context).inc()
-                log.warning("relay.trouble", context_name=self._context, problem=type(problem).__name__)
+                metrics.RELAY_RESTARTS.labels(self._context).inc()
+                log.warning("relay.restarting", context_name=self._context, problem=type(problem).__name__)
             await asyncio.sleep(self._settings.restart_delay)
 
     async def _when_leading(self, connection: Connection) -> None:
@@ -179,7 +179,7 @@ class Relay:
         again = await self._republish(connection) if last is not None else 0
         await connection.execute(_KNOW, cluster)
         if last is not None:
-            log.warning("relay.another-cluster", context_name=self._context, sent_again=again)
+            log.warning("relay.cluster-changed", context_name=self._context, sent_again=again)
             raise ClusterChanged(cluster)
         self._cluster = cluster
 
@@ -233,8 +233,8 @@ class Relay:
         self._report_blocked(row["topic"], "Kafka does not take it")
 
     def _report_blocked(self, topic: str, problem: str) -> None:
-        metrics.RELAY_HELD.labels(self._context, topic).inc()
-        log.error("relay.held-back", context_name=self._context, topic=topic, problem=problem)
+        metrics.RELAY_BLOCKED.labels(self._context, topic).inc()
+        log.error("relay.key-blocked", context_name=self._context, topic=topic, problem=problem)
 
     async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if not sent:
@@ -242,7 +242,7 @@ class Relay:
         done = await connection.fetchrow(_SENT, [row["seq"] for row in sent], self._cluster)
         if not done or not done["gone"]:
             raise StaleClusterAck
-        metrics.EVENTS_RELAYED.labels(self._context).inc(len(sent))
+        metrics.EVENTS_PUBLISHED.labels(self._context).inc(len(sent))
         delay = metrics.RELAY_DELAY.labels(self._context)
         for row in sent:
             delay.observe((done["now"] - row["recorded_at"]).total_seconds())

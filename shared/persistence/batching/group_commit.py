@@ -41,30 +41,30 @@ class GroupCommit(Generic[Q, R]):
         self._handle, self._grouping = handle, grouping
         self._waiting: list[tuple[Q, asyncio.Future[R]]] = []
         self._busy: set[Hashable] = set()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def submit(self, request: Q) -> R:
         """Goes with the next group. Raises what refuses it."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
-        self._open_lane()
+        self._start_worker()
         return await answer
 
-    def _open_lane(self) -> None:
-        if len(self._lanes) < self._grouping.concurrency:  # a lane belongs to nobody: it carries no request's trace
-            self._lanes.add(asyncio.create_task(self._lane(), context=Context()))
+    def _start_worker(self) -> None:
+        if len(self._workers) < self._grouping.concurrency:  # a lane belongs to nobody: it carries no request's trace
+            self._workers.add(asyncio.create_task(self._worker(), context=Context()))
 
-    async def _lane(self) -> None:
+    async def _worker(self) -> None:
         """Leaves at once when nothing is left for it: whoever asks a moment later opens another."""
         try:
             while group := self._next_group():
                 names = {name for request, _ in group for name in request.conflict_keys}
                 try:
-                    await self._settle(group)
+                    await self._commit_group(group)
                 finally:
                     self._busy -= names
         finally:
-            self._lanes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _next_group(self) -> list[tuple[Q, asyncio.Future[R]]]:
         """Those that have waited longest, each about something else than all others under way."""
@@ -82,13 +82,13 @@ class GroupCommit(Generic[Q, R]):
         self._waiting = left
         return group
 
-    async def _settle(self, group: Sequence[tuple[Q, asyncio.Future[R]]]) -> None:
+    async def _commit_group(self, group: Sequence[tuple[Q, asyncio.Future[R]]]) -> None:
         try:
             outcomes = await self._handle([request for request, _ in group])
         except Exception as problem:
             if len(group) > 1 and not isinstance(problem, INFRASTRUCTURE_ERRORS):
                 for each in group:
-                    await self._settle([each])
+                    await self._commit_group([each])
                 return
             outcomes = [problem] * len(group)
         for (_, answer), outcome in zip(group, outcomes, strict=True):

@@ -4,6 +4,7 @@ from tests.bench.scenario import Scenario
 from tests.bench.scenarios import (
     batch,
     consumer_catch_up,
+    deadlines,
     delivery,
     feed,
     growth,
@@ -14,7 +15,6 @@ from tests.bench.scenarios import (
     response,
     risk,
     streams,
-    timers,
 )
 
 ALL: tuple[Scenario, ...] = (
@@ -24,7 +24,7 @@ ALL: tuple[Scenario, ...] = (
     delivery.INTAKE,
     response.SCENARIO,
     feed.SCENARIO,
-    timers.SCENARIO,
+    deadlines.SCENARIO,
     relay.SCENARIO,
     consumer_catch_up.SCENARIO,
     risk.SCENARIO,

@@ -85,7 +85,7 @@ async def _meeting(stage: Stage, count: int) -> None:
     await stage.quiet()
     case = await _case(stage)
     version = await stage.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])
-    await stage.all_of([change(f"/mdt/meetings/{case['meeting_id']}/held", version, {"attended": _ATTENDED})], "mdt-coordinator")
+    await stage.all_of([change(f"/mdt/meetings/{case['meeting_id']}/attendance", version, {"attended": _ATTENDED})], "mdt-coordinator")
     await stage.quiet()
     await _copied(stage, case["id"], case["person_id"], count)
 

@@ -51,7 +51,7 @@ async def _grow(stage: Stage, before: int, size: int) -> None:
     ended = {"status": "'closed'", "ended_at": "clock_timestamp()", "due_at": "clock_timestamp() - interval '1 day'"}
     about = {"subject": new, "key": somebody, "correlation_id": new}
     ids = {"id": new, "person_id": somebody, "correlation_id": new}
-    settled = {"subject": new, "correlation_id": new, "state": "'fired'", "settled_at": "clock_timestamp()"}
+    settled = {"subject": new, "correlation_id": new, "state": "'fired'", "resolved_at": "clock_timestamp()"}
     statements = [
         await copies(owner, "referrals.person", "true", numbers, id=somebody, correlation_id=new),
         await copies(owner, "referrals.referral", "true", numbers, **ids, **ended, reference="'CPA-' || n"),
@@ -61,7 +61,7 @@ async def _grow(stage: Stage, before: int, size: int) -> None:
         *await told(owner, "referrals", "topic = 'referrals.person-record'", numbers, **{**about, "subject": somebody}),
         await copies(owner, "referrals.idempotency", "true", numbers, key="'bench-growth-' || n"),
         await copies(owner, "referrals.audit", "action = 'ReceiveReferral'", numbers, subject=new),
-        await copies(owner, "referrals.timer", "true", numbers, **settled),
+        await copies(owner, "referrals.deadline", "true", numbers, **settled),
         await copies(owner, "rapid_care.response", "true", numbers, **{**ids, **ended, "id": response}, referral_id=new),
         *await told(owner, "rapid_care", "topic = 'rapid-care.response'", numbers, **{**about, "subject": response}),
         await copies(owner, "rapid_care.person", "true", numbers, person_id=somebody),

@@ -48,7 +48,7 @@ class FaustDefaults(Consumer):
 class InboxUnasked(EventProcessor):
     """Writes down what it applies, and applies what was written down."""
 
-    async def _together(self, records: Sequence[Record]) -> None:
+    async def _apply_in_one_transaction(self, records: Sequence[Record]) -> None:
         async with self._database.transaction(SYSTEM) as tx:
             for arrived in await self._park_poison(records, tx):
                 await inbox.claim(tx, [arrived.envelope])
@@ -62,12 +62,14 @@ async def acknowledged_before_applied(ground: Ground, *, is_seeded: bool) -> Ver
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         ground.raising("rapid_care.inbox", _ADMINISTRATOR, times=1),
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.WIRING, care.context.database, kind)),
+        doing(
+            relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.SUBSCRIPTIONS, care.context.database, kind)
+        ),
     ):
         await desk.routed(**URGENT)
         await desk.routed(nhs_number=SOMEBODY_ELSE, **URGENT)
         await ground.until("rapid_care.inbox", count=3 if is_seeded else 4)
-        await ground.until_read(subscriptions.WIRING.context)
+        await ground.until_read(subscriptions.SUBSCRIPTIONS.context)
         return await ground.judge(desk.context.clock)
 
 
@@ -78,7 +80,7 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
         doing(
             relaying(ground, "referrals", desk.context.database),
-            consume(ground, subscriptions.WIRING, care.context.database, intake=InboxUnasked if is_seeded else EventProcessor),
+            consume(ground, subscriptions.SUBSCRIPTIONS, care.context.database, intake=InboxUnasked if is_seeded else EventProcessor),
         ),
     ):
         await desk.routed(**URGENT)
@@ -87,5 +89,5 @@ async def no_inbox(ground: Ground, *, is_seeded: bool) -> Verdict:
         await care.do(response["id"], "decline", reason="capacity")
         await ground.owner.execute("INSERT INTO referrals.outbox SELECT seq FROM referrals.event")
         await ground.until_sent("referrals")
-        await ground.until_read(subscriptions.WIRING.context)
+        await ground.until_read(subscriptions.SUBSCRIPTIONS.context)
         return await ground.judge(desk.context.clock)

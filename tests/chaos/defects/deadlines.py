@@ -22,11 +22,11 @@ _ADMINISTRATOR = "57P01"
 class SettlesAfterwards(DeadlineScheduler):
     """Acts on deadlines in one transaction and settles them in the next."""
 
-    async def _together(self) -> int:
+    async def _process_in_one_transaction(self) -> int:
         async with self._database.transaction() as tx:
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
-            for timer in due:
-                await self._fire(timer, tx)
+            for deadline in due:
+                await self._fire(deadline, tx)
         async with self._database.transaction() as tx:
             await deadlines.resolve(tx, due)
         return len(due)
@@ -35,13 +35,13 @@ class SettlesAfterwards(DeadlineScheduler):
 class LooksAhead(DeadlineScheduler):
     """Takes what is due within five minutes, not to be late."""
 
-    async def _together(self) -> int:
+    async def _process_in_one_transaction(self) -> int:
         async with self._database.transaction() as tx:
             now, tx.now = tx.now, tx.now + timedelta(minutes=5)
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
             tx.now = now
-            for timer in due:
-                await self._fire(timer, tx)
+            for deadline in due:
+                await self._fire(deadline, tx)
             await deadlines.resolve(tx, due)
         return len(due)
 
@@ -51,8 +51,8 @@ async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
     async with _requested(ground) as care:
         care.context.clock.advance(timedelta(hours=3))
         kind = SettlesAfterwards if is_seeded else DeadlineScheduler
-        async with ground.raising("rapid_care.timer", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
-            await _act_twice(care, kind(care.context.database, subscriptions.WIRING))
+        async with ground.raising("rapid_care.deadline", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
+            await _act_twice(care, kind(care.context.database, subscriptions.SUBSCRIPTIONS))
         return await ground.judge(care.context.clock)
 
 
@@ -62,7 +62,7 @@ async def breached_early(ground: Ground, *, is_seeded: bool) -> Verdict:
         kind = LooksAhead if is_seeded else DeadlineScheduler
         for passes in (timedelta(minutes=118), timedelta(minutes=10)):
             care.context.clock.advance(passes)
-            await kind(care.context.database, subscriptions.WIRING).process_due()
+            await kind(care.context.database, subscriptions.SUBSCRIPTIONS).process_due()
         return await ground.judge(care.context.clock)
 
 
@@ -72,7 +72,7 @@ async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.WIRING, care.context.database)),
+        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.SUBSCRIPTIONS, care.context.database)),
     ):
         await desk.routed(**URGENT)
         await ground.until("rapid_care.response")

@@ -27,7 +27,7 @@ class _Killed(Relay):
         await super()._send(producer, rows, sent)
         _FATE.reaches("after-send")
 
-    async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
+    async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         await super()._delete_published(connection, sent)
         if sent:
             _FATE.reaches("after-forget")

@@ -38,7 +38,9 @@ async def lost_number(ground: Ground, *, is_seeded: bool) -> Verdict:
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         navigation(ground.owner_url, ground.keys, MONDAY) as screens,
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, navigation_agents.WIRING, screens.context.database)),
+        doing(
+            relaying(ground, "referrals", desk.context.database), consume(ground, navigation_agents.SUBSCRIPTIONS, screens.context.database)
+        ),
     ):
         await screens.register(NAVIGATOR)
         async with ground.raising("navigation.task", _CONTENDED, times=1, at_commit=True):
@@ -50,7 +52,7 @@ async def lost_number(ground: Ground, *, is_seeded: bool) -> Verdict:
 async def stale_copy(ground: Ground, *, is_seeded: bool) -> Verdict:
     """A second referral joins the first, and tells more of the person."""
     told: OnEvent = {PersonRecordRecorded: (keep_first,)} if is_seeded else {}
-    wiring = replace(rapid_care_agents.WIRING, on_event={**rapid_care_agents.WIRING.on_event, **told})
+    wiring = replace(rapid_care_agents.SUBSCRIPTIONS, on_event={**rapid_care_agents.SUBSCRIPTIONS.on_event, **told})
     async with (
         referrals(ground.owner_url, ground.keys, MONDAY) as desk,
         rapid_care(ground.owner_url, ground.keys, MONDAY) as care,

@@ -22,7 +22,7 @@ _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 class KeyAfterwards(Database[Any]):
     """Looks whether the keys are known, does the work, commits, and keeps the keys in a transaction of their own."""
 
-    def together(self, handle: Handle[Any, Any]) -> GroupCommit[Any, Any]:
+    def group_commit(self, handle: Handle[Any, Any]) -> GroupCommit[Any, Any]:
         async def in_two_transactions(requests: Sequence[Any]) -> Sequence[Any]:
             asked = [(each.turn.actor, each.turn.once) for each in requests]
             is_known = await self.pool.fetchval(_KNOWN, [once.key for _, once in asked])

@@ -101,15 +101,15 @@ async def test_a_driver_in_the_address_is_understood(place: Place) -> None:
 async def test_an_operator_without_the_secrets_of_the_deployment(place: Place) -> None:
     sentence = (await place.care("parked", "mdt")).sentence
 
-    needed = "MDT_DATABASE_URL, CARE_PERSON_ID_SECRET, CARE_RECORD_KEYS, CARE_RECORD_KEY"
+    needed = "MDT_DATABASE_URL, CARE_PERSON_ID_SECRET, CARE_ENCRYPTION_KEYS, CARE_ENCRYPTION_KEY_ID"
     assert sentence.startswith(f"Without {needed} the data of the context “mdt” cannot be read")
     assert not (place.home / "stacks" / "default" / "secrets.json").exists()
 
 
 async def test_half_a_key_ring(place: Place) -> None:
-    sentence = (await place.care("up", "--port", "0", CARE_RECORD_KEY="record-1")).sentence
+    sentence = (await place.care("up", "--port", "0", CARE_ENCRYPTION_KEY_ID="record-1")).sentence
 
-    assert sentence == "CARE_RECORD_KEYS and CARE_RECORD_KEY belong together: give both or neither."
+    assert sentence == "CARE_ENCRYPTION_KEYS and CARE_ENCRYPTION_KEY_ID belong together: give both or neither."
 
 
 @pytest.mark.parametrize(

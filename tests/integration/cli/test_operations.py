@@ -89,7 +89,7 @@ async def test_what_strangers_sent_is_shown_as_it_is_and_fails_again_in_a_senten
         await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}mdt.case", b"[/]", key=_STRANGE_KEY)
     await _until(owner, "SELECT count(*) FROM navigation.parked")
 
-    told = await served.place.care("parked", "navigation", "--seen", "--name", served.name)
+    told = await served.place.care("parked", "navigation", "--acknowledge", "--name", served.name)
     again = await served.place.care("replay", "navigation", "--topic", "mdt.case", "--name", served.name)
 
     assert told.code == 0, told.err
@@ -100,17 +100,17 @@ async def test_what_strangers_sent_is_shown_as_it_is_and_fails_again_in_a_senten
 
 
 async def test_parked_deadlines_are_shown_and_acted_on_again(served: Served, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
-    timer = await owner.fetchval("""
-        INSERT INTO navigation.timer (subject, kind, due_at, correlation_id, state, reason)
+    deadline = await owner.fetchval("""
+        INSERT INTO navigation.deadline (subject, kind, due_at, correlation_id, state, reason)
         VALUES (gen_random_uuid(), 'no-such-kind', now() + interval '1 day', gen_random_uuid(), 'parked', 'KeyError') RETURNING id""")
 
     told = await served.place.care("parked", "navigation", "--name", served.name)
-    done = await served.place.care("replay", "navigation", "--deadline", str(timer), "--name", served.name)
+    done = await served.place.care("replay", "navigation", "--deadline", str(deadline), "--name", served.name)
 
     assert "no-such-kind" in told.out
     assert done.out == "Deadlines that are acted on again: 1\n"
-    assert await owner.fetchval("SELECT state FROM navigation.timer WHERE id = $1", timer) == "pending"
-    await owner.execute("DELETE FROM navigation.timer WHERE id = $1", timer)
+    assert await owner.fetchval("SELECT state FROM navigation.deadline WHERE id = $1", deadline) == "pending"
+    await owner.execute("DELETE FROM navigation.deadline WHERE id = $1", deadline)
 
 
 async def test_a_risk_file_is_imported_once(served: Served, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ async def partitions(place: Place) -> set[int]:
 async def _made_anew(place: Place, *, partitions: str) -> Answer:
     """Kafka misses a consumer that has ended only after a while."""
     for _ in range(20):
-        answer = await place.care("topics", "--anew", CARE_TOPIC_PARTITIONS=partitions)
+        answer = await place.care("topics", "--recreate", CARE_TOPIC_PARTITIONS=partitions)
         if "still has members" not in answer.err:
             break
         await asyncio.sleep(1)
@@ -63,7 +63,7 @@ async def test_after_a_restore_kafka_knows_nothing_that_the_logs_do_not(place: P
     async with serving(place, "restored") as served:
         await refer(served, _BEFORE)
         await until_quiet(place)
-        refused = await place.care("topics", "--anew")
+        refused = await place.care("topics", "--recreate")
         assert "stop all workers first" in refused.sentence
     await administer(server, f'CREATE DATABASE "{database}_backup" TEMPLATE "{database}"')
     async with serving(place, "restored") as served:

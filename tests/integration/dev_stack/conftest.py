@@ -10,9 +10,9 @@ from infra.dev_stack.local.jar_download import Listener
 from infra.dev_stack.local.jars import verified_jars
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.stack import Stack
-from infra.dev_stack.local.stale_stacks import throw_away
+from infra.dev_stack.local.stale_stacks import delete_stack
 
-_FROM_OUTSIDE = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "CARE_KAFKA", "CARE_MAVEN_REPOSITORY")
+_FROM_OUTSIDE = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "CARE_KAFKA_BROKER", "CARE_MAVEN_REPOSITORY")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +30,7 @@ def name() -> Iterator[str]:
     """The name of a stack whose files are gone after the test."""
     name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
     yield name
-    throw_away(stack_folders(name))
+    delete_stack(stack_folders(name))
 
 
 @pytest.fixture(scope="module")

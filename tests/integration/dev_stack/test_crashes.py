@@ -63,7 +63,7 @@ async def test_servers_end_with_a_killed_owner_and_their_data_is_there_at_the_ne
 async def test_an_owner_that_is_asked_to_end_ends_its_servers_first(
     name: str, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     async with _owner(name) as (owner, servers):
         assert len(servers) == 2
         owner.send_signal(how)
@@ -71,7 +71,7 @@ async def test_an_owner_that_is_asked_to_end_ends_its_servers_first(
 
 
 async def test_an_owner_in_the_background_of_a_script_ends_its_servers_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     async with _owner(name, place="background") as (owner, servers):
         assert len(servers) == 2
         owner.send_signal(signal.SIGTERM)
@@ -96,7 +96,7 @@ async def test_servers_that_outlived_their_owner_are_ended_by_the_next_start(nam
 
 
 async def test_an_abandoned_ephemeral_stack_is_thrown_away_by_the_next_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     abandoned = stack_folders(f"{name}-abandoned")
     abandoned.root.mkdir(parents=True)
     abandoned.ephemeral_mark.touch()

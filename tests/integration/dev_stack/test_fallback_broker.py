@@ -11,7 +11,7 @@ from tests.integration.dev_stack.traffic import receive, send
 async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     stack = Stack(name, ephemeral=True)
     async with stack as addresses:
         await send(addresses.kafka_bootstrap, "fallback", "one", "two")
@@ -24,7 +24,7 @@ async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
             await stack.kafka.wipe()
     assert pid
     assert not psutil.pid_exists(pid)
-    assert capsys.readouterr().err.count("WARNING: CARE_KAFKA=fallback") == 1
+    assert capsys.readouterr().err.count("WARNING: CARE_KAFKA_BROKER=fallback") == 1
 
 
 async def test_jars_that_cannot_be_had_are_announced_and_replaced(

@@ -43,6 +43,6 @@ def test_java_ignores_a_class_cache_that_a_power_cut_damaged(tmp_path: Path) -> 
 
 
 def test_flags_that_are_given_reach_java_and_nobody_who_makes_a_class_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARE_JAVA_FLAGS", "-Xmx256m -Dname='two words'")
+    monkeypatch.setenv("CARE_KAFKA_JAVA_OPTS", "-Xmx256m -Dname='two words'")
     assert {"-Xmx256m", "-Dname=two words"} <= {*java_command(_JARS, "kafka.Kafka")}
     assert "-Xmx256m" not in java_command(_JARS, "kafka.Kafka", flags=["-XX:AOTMode=record"])

@@ -75,7 +75,7 @@ async def test_a_name_that_is_no_folder_name_is_refused() -> None:
 async def test_an_ephemeral_stack_beside_the_first_leaves_neither_processes_nor_files(
     stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")  # starts sooner
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")  # starts sooner
     second = Stack(name, ephemeral=True)
     async with second as addresses:
         assert stack.kafka

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from infra.dev_stack.local.stack import Stack
-from infra.dev_stack.local.watchdog import keep_running
+from infra.dev_stack.local.watchdog import restart_stack_servers
 from tests.integration.dev_stack.traffic import keep, kept
 from tests.timeouts import LONGEST_WAIT
 
@@ -16,12 +16,12 @@ from tests.timeouts import LONGEST_WAIT
 async def test_a_postgres_that_dies_is_started_again_with_its_data(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("CARE_KAFKA", "fallback")
+    monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     stack = Stack(name, ephemeral=True)
     async with stack as addresses:
         assert stack.postgres
         await keep(addresses.database_url, "committed")
-        upkeep = asyncio.create_task(keep_running(stack))
+        upkeep = asyncio.create_task(restart_stack_servers(stack))
 
         first = stack.postgres.pid
         assert first

@@ -161,7 +161,7 @@ async def test_a_practice_sees_its_own_list_and_no_other(owner_url: str, keys: K
 
         assert (await context.http.get("/mdt/case-finding?practice=W07", headers=own)).status_code == 200
         refused = await context.http.get("/mdt/case-finding?practice=W07", headers=other)
-        assert (refused.status_code, refused.json()["code"]) == (403, "not-of-the-meeting")
+        assert (refused.status_code, refused.json()["code"]) == (403, "not-mdt-member")
         person = context.database.secrets.pseudonym(DALE)
         assert (await context.http.get(f"/mdt/case-finding/{person}", headers=other)).status_code == 403
 
@@ -258,8 +258,8 @@ async def test_where_somebody_is_sent_their_gp_learns_of_it_and_the_event_says_t
 
         await _screen(context, person, destination)
 
-        notices = (await read(context, "/mdt/leads/notices?professional_id=gp-W07", actor="gp-W07"))["items"]
-        assert [(notice["kind"], notice["person_id"]) for notice in notices] == [("redirected", str(person))] * told
+        notifications = (await read(context, "/mdt/leads/notifications?professional_id=gp-W07", actor="gp-W07"))["items"]
+        assert [(notification["kind"], notification["person_id"]) for notification in notifications] == [("redirected", str(person))] * told
         assert [event.locality for event in await context.published(RiskScreened)] == ["west"]
 
 

@@ -71,8 +71,8 @@ async def test_a_case_without_a_referral_that_the_meeting_does_not_take_is_told_
             context, f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "not-eligible", "destination": "community-nursing"}
         )
 
-        told = (await read(context, "/mdt/leads/notices?professional_id=gp-B03", actor="gp-B03"))["items"]
-        assert [(notice["kind"], notice["subject"]) for notice in told] == [("redirected", case["id"])]
+        told = (await read(context, "/mdt/leads/notifications?professional_id=gp-B03", actor="gp-B03"))["items"]
+        assert [(notification["kind"], notification["subject"]) for notification in told] == [("redirected", case["id"])]
         assert [(event.referral_id, event.locality) for event in await context.published(CaseRedirected)] == [(None, "locality-b")]
 
 
@@ -231,7 +231,7 @@ async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_ur
         ]
         assert len(last) == 3
         assert await patient.leads() == []
-        pending = "SELECT count(*) FROM timer WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
+        pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
         assert await context.database.pool.fetchval(pending) == 0
 
 
@@ -298,8 +298,10 @@ async def test_the_chair_is_told_of_a_case_that_nobody_screens(owner_url: str, k
 
         await context.let_pass(timedelta(days=2))
 
-        told = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
-        assert [(notice["kind"], notice["subject"]) for notice in told] == [("screening-overdue", (await patient.case())["id"])]
+        told = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
+        assert [(notification["kind"], notification["subject"]) for notification in told] == [
+            ("screening-overdue", (await patient.case())["id"])
+        ]
 
 
 async def test_cases_come_in_pages_that_neither_repeat_nor_miss_one(owner_url: str, keys: Keys) -> None:

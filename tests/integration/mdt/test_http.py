@@ -64,7 +64,7 @@ async def test_a_change_needs_the_version_that_it_is_based_on(owner_url: str, ke
         ("cases/{id}/deferral", "mdt:decide"),
         ("cases/{id}/discussion", "mdt:coordinate"),
         ("cases/{id}/closure", "mdt:coordinate"),
-        ("meetings/{id}/held", "mdt:decide"),
+        ("meetings/{id}/attendance", "mdt:decide"),
         ("leads/{id}/acceptance", "mdt:coordinate"),
     ],
 )
@@ -86,7 +86,7 @@ async def test_an_organisation_that_does_not_sit_at_the_meeting_sees_nobody(owne
 
         for path in (f"{person}/story", f"{person}/care-plan", f"{person}/leads", f"/mdt/cases/{found['id']}", "/mdt/cases"):
             refused = await context.http.get(path, headers=stranger)
-            assert (refused.status_code, refused.json()["code"]) == (403, "not-of-the-meeting"), path
+            assert (refused.status_code, refused.json()["code"]) == (403, "not-mdt-member"), path
         for path in (f"{person}/story", f"{person}/care-plan", f"{person}/leads", f"/mdt/cases/{found['id']}"):
             assert (await context.http.get(path, headers=practice)).status_code == 200, path
 
@@ -100,9 +100,9 @@ async def test_a_story_is_shown_only_of_people_before_the_meeting_and_only_if_th
         unknown = await story(context, patient.person_id)
         await context.deliver(withheld, key=patient.person_id, subject=patient.person_id)
 
-        assert unknown == (404, "person-story-not-found")
+        assert unknown == (404, "person-record-not-found")
         assert await story(context, patient.person_id) == (403, "story-withheld")
-        assert await story(context, never_referred) == (403, "not-of-the-meeting")
+        assert await story(context, never_referred) == (403, "not-mdt-member")
 
 
 async def test_an_older_record_does_not_replace_a_newer_one(owner_url: str, keys: Keys) -> None:

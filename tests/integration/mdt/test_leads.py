@@ -84,8 +84,8 @@ async def test_two_working_days_without_an_answer_leave_the_gp_and_the_chair_lea
 
         assert [event.reason for event in await context.published(LeadDeclined)] == ["no-answer"]
         assert (await active(patient))["professional_id"] == "gp-W07"
-        told = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
-        assert [(notice["kind"], notice["subject"]) for notice in told] == [("no-lead-found", asked["id"])]
+        told = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
+        assert [(notification["kind"], notification["subject"]) for notification in told] == [("no-lead-found", asked["id"])]
         late = await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"] + 1, actor=NURSE)
         assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
 
@@ -135,7 +135,7 @@ async def test_the_coordinator_replaces_an_absent_lead_and_says_why(owner_url: s
         without = await act(context, path, lead["version"], body)
         replaced = await act(context, path, lead["version"], body | {"reason": "long-term-sick"})
 
-        assert (without.status_code, without.json()["code"]) == (409, "stand-in-reason-missing")
+        assert (without.status_code, without.json()["code"]) == (409, "replacement-reason-required")
         assert replaced.status_code == 200, replaced.text
         assert (await active(patient))["professional_id"] == "gp-W07"
         assert [asked["professional_id"] for asked in await proposed(patient)] == [OTHER]
@@ -150,8 +150,8 @@ async def test_news_of_somebody_without_a_lead_reach_their_gp(owner_url: str, ke
 
         await context.deliver(TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST), key=person_id, subject=task)
 
-        told = (await read(context, "/mdt/leads/notices?professional_id=gp-B03", actor="gp-B03"))["items"]
-        assert [(notice["kind"], notice["subject"]) for notice in told] == [("task-blocked", str(task))]
+        told = (await read(context, "/mdt/leads/notifications?professional_id=gp-B03", actor="gp-B03"))["items"]
+        assert [(notification["kind"], notification["subject"]) for notification in told] == [("task-blocked", str(task))]
 
 
 @pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"}), ("handover", {})])
@@ -287,13 +287,15 @@ async def test_a_lead_is_told_what_happens_to_their_people_and_nobody_elses(owne
         unknown, task = new_id(), new_id()
         await context.deliver(told["task-blocked"], key=unknown, subject=task)
 
-        page = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&limit=4", actor=NURSE)
-        rest = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&after={page['next']}", actor=NURSE)
+        page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&limit=4", actor=NURSE)
+        rest = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={page['next']}", actor=NURSE)
 
-        assert [notice["kind"] for notice in page["items"] + rest["items"]] == list(told)
-        chair = (await read(context, "/mdt/leads/notices?professional_id=mdt-chair"))["items"]
-        assert [(notice["kind"], notice["person_id"], notice["subject"]) for notice in chair] == [("task-blocked", str(unknown), str(task))]
-        assert (await read(context, f"/mdt/leads/notices?professional_id={OTHER}", actor=OTHER))["items"] == []
+        assert [notification["kind"] for notification in page["items"] + rest["items"]] == list(told)
+        chair = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
+        assert [(notification["kind"], notification["person_id"], notification["subject"]) for notification in chair] == [
+            ("task-blocked", str(unknown), str(task))
+        ]
+        assert (await read(context, f"/mdt/leads/notifications?professional_id={OTHER}", actor=OTHER))["items"] == []
         people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
         assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
 
@@ -309,12 +311,12 @@ async def test_a_cursor_misses_no_notice_however_they_are_written_at_once(owner_
 
         writing = asyncio.gather(*(write() for _ in range(20)))
         while not writing.done() or len(seen) < 20:
-            page = await read(context, f"/mdt/leads/notices?professional_id={NURSE}&after={after}", actor=NURSE)
-            seen += [notice["id"] for notice in page["items"]]
+            page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={after}", actor=NURSE)
+            seen += [notification["id"] for notification in page["items"]]
             after = max([after, *seen])
         await writing
 
-        written = await context.database.pool.fetch("SELECT id FROM notice ORDER BY id")
+        written = await context.database.pool.fetch("SELECT id FROM notification ORDER BY id")
         assert seen == [row["id"] for row in written]
 
 
@@ -322,18 +324,18 @@ async def test_a_lead_acknowledges_their_own_notice_once_and_for_all(owner_url: 
     async with mdt(owner_url, keys) as context:
         patient = await Patient.discussed(context)
         await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
-        notice = (await read(context, f"/mdt/leads/notices?professional_id={NURSE}", actor=NURSE))["items"][0]
-        path, mine = f"/mdt/leads/notices/{notice['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
+        notification = (await read(context, f"/mdt/leads/notifications?professional_id={NURSE}", actor=NURSE))["items"][0]
+        path, mine = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
 
         theirs = await context.http.put(path, headers=context.token("mdt:lead", actor=OTHER))
         first = await context.http.put(path, headers=mine)
         context.clock.advance(timedelta(minutes=5))
         again = await context.http.put(path, headers=mine)
-        unknown = await context.http.put("/mdt/leads/notices/999999/acknowledgement", headers=mine)
+        unknown = await context.http.put("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
 
-        assert (theirs.status_code, theirs.json()["code"]) == (403, "not-your-feed")
+        assert (theirs.status_code, theirs.json()["code"]) == (403, "feed-access-denied")
         assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value
-        assert (unknown.status_code, unknown.json()["code"]) == (404, "notice-not-found")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "notification-not-found")
 
 
 async def test_a_lead_sees_their_people_with_what_comes_next(owner_url: str, keys: Keys) -> None:
@@ -346,7 +348,7 @@ async def test_a_lead_sees_their_people_with_what_comes_next(owner_url: str, key
         assert person["lead"]["person_id"] == str(patient.person_id)
         assert [step["owner_role"] for step in person["next_steps"]] == ["care-navigator"]
         assert person["review_on"] == "2015-05-27"
-        assert (foreign.status_code, foreign.json()["code"]) == (403, "not-your-feed")
+        assert (foreign.status_code, foreign.json()["code"]) == (403, "feed-access-denied")
 
 
 async def test_what_a_lead_may_do_is_said_by_the_state(owner_url: str, keys: Keys) -> None:

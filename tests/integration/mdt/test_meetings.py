@@ -131,11 +131,11 @@ async def test_a_meeting_without_a_quorum_is_refused_and_decides_nothing(owner_u
         await context.let_pass(WEDNESDAY - MONDAY)
         meeting = (await meetings(context))[0]
 
-        answer = await act(context, f"/mdt/meetings/{meeting['id']}/held", meeting["version"], {"attended": ["gp", "social-worker"]})
+        answer = await act(context, f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": ["gp", "social-worker"]})
         discussed = await patient.try_to("discussion", a_discussion())
 
-        assert (answer.status_code, answer.json()["code"]) == (409, "quorum-missing")
-        assert (discussed.status_code, discussed.json()["code"]) == (409, "meeting-not-begun")
+        assert (answer.status_code, answer.json()["code"]) == (409, "not-quorate")
+        assert (discussed.status_code, discussed.json()["code"]) == (409, "meeting-not-started")
         assert (await meetings(context))[0] == meeting
         assert ((await patient.case())["meeting_id"], (await patient.case())["status"]) == (meeting["id"], "listed")
 
@@ -150,7 +150,7 @@ async def test_a_case_flagged_for_mental_health_is_discussed_only_with_them(owne
         await hold(context, case["meeting_id"], [*QUORUM, "mental-health"])
         await patient.ask("discussion", a_discussion())
 
-        assert (refused.status_code, refused.json()["code"]) == (409, "quorum-missing")
+        assert (refused.status_code, refused.json()["code"]) == (409, "not-quorate")
         assert (await patient.case())["status"] == "active-management"
 
 
@@ -175,7 +175,7 @@ async def test_a_decision_is_recorded_late_for_the_meeting_that_took_it(owner_ur
         elsewhere = await patient.try_to("discussion", a_discussion(meeting_id=str(new_id())))
         await patient.ask("discussion", a_discussion(meeting_id=met))
 
-        assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "not-on-its-agenda")
+        assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "case-not-on-agenda")
         assert [str(event.meeting_id) for event in await context.published(CaseDiscussed)] == [met]
         assert (await patient.plan())["in_force"]["review_on"] == "2015-05-27"  # twelve weeks after the meeting
         minutes = await read(context, f"/mdt/meetings/{met}/discussions")
@@ -204,7 +204,7 @@ async def test_a_cancelled_meeting_gives_all_its_cases_to_the_next_one_in_their_
         assert [event.next_meeting_id for event in await context.published(MeetingCancelled)] == [UUID(following["id"])]
         assert (
             await context.database.pool.fetchval(
-                "SELECT count(*) FROM timer WHERE subject = $1 AND state = 'pending'", UUID(cancelled["id"])
+                "SELECT count(*) FROM deadline WHERE subject = $1 AND state = 'pending'", UUID(cancelled["id"])
             )
         ) == 0
 
@@ -261,7 +261,7 @@ async def test_what_is_decided_is_recorded_from_the_start_of_the_meeting_on(owne
 
         answer = await patient.try_to("discussion", a_discussion())
 
-        assert (answer.status_code, answer.json()["code"]) == (409, "meeting-not-begun")
+        assert (answer.status_code, answer.json()["code"]) == (409, "meeting-not-started")
         assert (await patient.case())["status"] == "listed"
 
 

@@ -163,10 +163,10 @@ async def test_the_lead_is_told_of_a_plan_that_nobody_has_answered(owner_url: st
         plan = await waiting.plan()
 
         await context.let_pass(timedelta(days=13))
-        assert await notices(context) == []
+        assert await notifications(context) == []
         await context.let_pass(timedelta(days=1))
 
-        assert await notices(context) == [("plan-unanswered", plan["id"])]
+        assert await notifications(context) == [("plan-unanswered", plan["id"])]
 
 
 async def test_a_referral_is_answered_by_the_persons_answer_and_not_by_the_discussion(owner_url: str, keys: Keys) -> None:
@@ -179,7 +179,7 @@ async def test_a_referral_is_answered_by_the_persons_answer_and_not_by_the_discu
         assert await context.published(CarePlanAgreed) == []
 
         await act(context, f"/mdt/care-plans/{first['id']}/agreement", first["version"])
-        await act(context, f"/mdt/care-plans/{second['id']}/refusal", second["version"])
+        await act(context, f"/mdt/care-plans/{second['id']}/decline", second["version"])
 
         assert [event.referral_ids for event in await context.published(CarePlanAgreed)] == [(waiting.referral_id,)]
         assert [event.referral_ids for event in await context.published(CarePlanDeclined)] == [(refuses.referral_id,)]
@@ -203,7 +203,7 @@ async def test_what_a_navigator_did_is_no_next_step_any_more(owner_url: str, key
 
         assert [str(event.action_id) for event in await context.published(CarePlanActionFulfilled)] == [action_id]
         assert await next_steps(context) == []
-        assert [kind for kind, _ in await notices(context)] == ["task-fulfilled"] * 3
+        assert [kind for kind, _ in await notifications(context)] == ["task-fulfilled"] * 3
 
 
 async def test_what_no_navigator_does_is_the_leads_told_once_when_overdue_and_recorded_by_them(owner_url: str, keys: Keys) -> None:
@@ -224,7 +224,7 @@ async def test_what_no_navigator_does_is_the_leads_told_once_when_overdue_and_re
         recorded = await act(context, path, plan["version"], body, actor=NURSE)
         await context.let_pass(timedelta(weeks=3))
 
-        assert await notices(context) == [("action-overdue", body["action_id"])]
+        assert await notifications(context) == [("action-overdue", body["action_id"])]
         assert (by_another.status_code, by_another.json()["code"]) == (403, "not-your-lead")
         assert recorded.json()["fulfilled"] == [body["action_id"]]
         assert [step["owner_role"] for step in await next_steps(context)] == ["care-navigator"]
@@ -235,9 +235,9 @@ async def next_steps(context: RunningContext) -> list[dict[str, Any]]:
     return list(people[0]["next_steps"])
 
 
-async def notices(context: RunningContext) -> list[tuple[str, str]]:
-    items = (await read(context, f"/mdt/leads/notices?professional_id={NURSE}", actor=NURSE))["items"]
-    return [(notice["kind"], notice["subject"]) for notice in items]
+async def notifications(context: RunningContext) -> list[tuple[str, str]]:
+    items = (await read(context, f"/mdt/leads/notifications?professional_id={NURSE}", actor=NURSE))["items"]
+    return [(notification["kind"], notification["subject"]) for notification in items]
 
 
 async def test_a_rapid_response_that_was_shown_the_crisis_plan_enacts_it_once(owner_url: str, keys: Keys) -> None:

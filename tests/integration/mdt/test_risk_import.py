@@ -29,7 +29,7 @@ DALE, ANOTHER = "9990548609", "9000000009"
 FIRST = date(2014, 12, 1)
 _STATE = """
 SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM outbox), (SELECT count(*) FROM risk), (SELECT count(*) FROM risk_score),
-       (SELECT count(*) FROM risk_import), (SELECT count(*) FROM audit), (SELECT count(*) FROM timer WHERE state = 'pending')"""
+       (SELECT count(*) FROM risk_import), (SELECT count(*) FROM audit), (SELECT count(*) FROM deadline WHERE state = 'pending')"""
 _GAPS = "SELECT subject FROM event WHERE topic = 'mdt.risk' GROUP BY subject HAVING max(sequence) <> count(*)"
 
 
@@ -228,7 +228,7 @@ async def test_the_same_file_is_read_again_once_the_bands_have_changed(owner_url
 
 async def test_scores_are_forgotten_only_when_an_import_leaves_some_behind(owner_url: str, keys: Keys) -> None:
     async with mdt(owner_url, keys) as context:
-        asked = "SELECT count(*) FROM timer WHERE kind = 'risk-scores-expired'"
+        asked = "SELECT count(*) FROM deadline WHERE kind = 'risk-scores-expired'"
         counts: list[int] = []
         for day in (0, 91, 91, 91):
             await _import(context, (DALE, f"9.8{len(counts)}"), day=FIRST + timedelta(days=day))

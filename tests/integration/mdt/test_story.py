@@ -63,10 +63,10 @@ async def test_one_plan_one_lead_and_a_review_after_the_crisis(owner_url: str, k
 
         assert [event.response_id for event in await context.published(CarePlanEnacted)] == [response_id]
         assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RAPID_CARE_CLOSED]
-        notices = (await read(context, "/mdt/leads/notices?professional_id=clch-community-nurse-1", actor="clch-community-nurse-1"))[
-            "items"
-        ]
-        assert [notice["kind"] for notice in notices] == ["response-assigned", "response-closed", "review-due"]
+        notifications = (
+            await read(context, "/mdt/leads/notifications?professional_id=clch-community-nurse-1", actor="clch-community-nurse-1")
+        )["items"]
+        assert [notification["kind"] for notification in notifications] == ["response-assigned", "response-closed", "review-due"]
         assert (await dale.case())["status"] == "listed"
 
         await dale.discuss(lead=None)

@@ -75,9 +75,9 @@ async def test_a_navigator_sees_and_changes_only_what_is_their_own(owner_url: st
         paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"people/{person_id}/story"]
         paths += [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
 
-        assert {path: await refused(desk, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "not-own-feed"))
+        assert {path: await refused(desk, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "feed-access-denied"))
         answer = await desk.ask(task["id"], "acknowledgement", colleague, version=task["version"])
-        assert (answer.status_code, answer.json()["code"]) == (403, "not-own-feed")
+        assert (answer.status_code, answer.json()["code"]) == (403, "feed-access-denied")
         assert await desk.feed(OTHER) == []
 
 
@@ -131,7 +131,7 @@ async def test_the_story_is_told_here_from_navigations_own_copy(owner_url: str, 
 
         assert (story["address"], story["story"]["contacts"][0]["name"]) == ("Oakleigh Park", "Louise")
         assert story["lead"]["organisation"] == "RFL"
-        assert await refused(desk, f"people/{new_id()}/story", desk.coordinator) == (404, "person-not-known")
+        assert await refused(desk, f"people/{new_id()}/story", desk.coordinator) == (404, "person-record-not-found")
 
 
 async def test_an_older_record_does_not_replace_a_newer_one(owner_url: str, keys: Keys) -> None:

@@ -57,7 +57,7 @@ async def test_what_nobody_can_take_waits_is_escalated_once_and_assigned_as_soon
         escalations = await desk.context.published(TaskEscalated)
         await desk.register(NAVIGATOR)
 
-        assert [event.reason for event in escalations] == ["nobody-available"]
+        assert [event.reason for event in escalations] == ["no-clinician-available"]
         assert await desk.unassigned() == []
         [task] = await desk.tasks()
         assert (task["status"], task["due_at"]) == ("assigned", "2015-03-11T17:00:00Z")
@@ -71,7 +71,7 @@ async def test_no_caseload_grows_beyond_the_cap_and_room_is_filled_at_once(owner
         [waiting] = await desk.unassigned()
         first = (await desk.tasks())[0]["id"]
 
-        await desk.bring(first, "acknowledgement", "beginning")
+        await desk.bring(first, "acknowledgement", "start")
         await desk.ask(first, "fulfilment", outcome="arranged")
 
         assert await desk.unassigned() == []
@@ -107,7 +107,7 @@ async def test_whoever_goes_away_hands_on_what_they_have_within_the_locality_and
         await desk.register(OTHER)
         await desk.register(FAR, locality=Locality.LOCALITY_C)
         tasks = await desk.tasks()
-        await desk.bring(tasks[0]["id"], "acknowledgement", "beginning")
+        await desk.bring(tasks[0]["id"], "acknowledgement", "start")
 
         answer = await desk.declare(NAVIGATOR, is_available=False)
 
@@ -185,9 +185,9 @@ async def test_a_coordinator_reassigns_and_both_feeds_are_told(owner_url: str, k
 @pytest.mark.parametrize(
     ("to", "status", "code"),
     [
-        (NAVIGATOR, 409, "already-theirs"),
+        (NAVIGATOR, 409, "already-assigned"),
         ("nobody", 404, "navigator-not-found"),
-        ("clch-case-manager-1", 409, "role-does-not-fit"),
+        ("clch-case-manager-1", 409, "role-mismatch"),
         ("away", 409, "navigator-away"),
         ("full", 409, "caseload-full"),
     ],
@@ -217,7 +217,7 @@ async def test_a_coordinator_assigns_what_waits(owner_url: str, keys: Keys) -> N
         unfit = await desk.ask(task["id"], "assignment", desk.coordinator, navigator_id=NAVIGATOR)
         own = await desk.ask(task["id"], "assignment", desk.navigator(), navigator_id=NAVIGATOR)
 
-        assert (unfit.status_code, unfit.json()["code"]) == (409, "role-does-not-fit")
+        assert (unfit.status_code, unfit.json()["code"]) == (409, "role-mismatch")
         assert (own.status_code, own.json()["code"]) == (403, "scope-missing")
 
 

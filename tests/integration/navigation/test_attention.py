@@ -13,7 +13,7 @@ FAR = "clch-navigator-9"
 
 
 async def attention(desk: Navigation, **query: Any) -> list[str]:
-    return [task["id"] for task in (await desk.read("tasks/attention", **query))["items"]]
+    return [task["id"] for task in (await desk.read("tasks/needs-attention", **query))["items"]]
 
 
 async def test_blocked_escalated_and_overdue_tasks_are_listed_the_soonest_due_first_and_nothing_else(owner_url: str, keys: Keys) -> None:
@@ -23,15 +23,15 @@ async def test_blocked_escalated_and_overdue_tasks_are_listed_the_soonest_due_fi
         overdue, late, worrying, blocked, well = [task["id"] for task in await desk.tasks()]
         assert await attention(desk) == []
         for task_id in (overdue, worrying, blocked, well):
-            await desk.bring(task_id, "acknowledgement", "beginning")
+            await desk.bring(task_id, "acknowledgement", "start")
 
         await desk.ask(blocked, "block", reason="waiting-list")
         await desk.ask(worrying, "escalation", reason="safety-concern")
         await desk.context.let_pass(timedelta(days=1, hours=4))
 
         assert await attention(desk) == [overdue, late, worrying, blocked]
-        pages = [await desk.read("tasks/attention", limit=3)]
-        pages.append(await desk.read("tasks/attention", limit=3, cursor=pages[0]["next"]))
+        pages = [await desk.read("tasks/needs-attention", limit=3)]
+        pages.append(await desk.read("tasks/needs-attention", limit=3, cursor=pages[0]["next"]))
         assert [[task["id"] for task in page["items"]] for page in pages] == [[overdue, late, worrying], [blocked]]
         assert pages[1]["next"] is None
 
@@ -49,7 +49,7 @@ async def test_what_goes_on_again_leaves_the_list_and_what_ends_too(owner_url: s
         await desk.ask(second, "block", reason="funding")
         await desk.ask(third, "cancellation", desk.coordinator, reason="created-in-error")
         assert await attention(desk) == [second]
-        await desk.bring(second, "resumption")
+        await desk.bring(second, "unblock")
 
         assert await attention(desk) == []
 
@@ -74,7 +74,9 @@ async def test_only_a_coordinator_of_the_organisation_reads_it(owner_url: str, k
     async with navigation(owner_url, keys) as desk:
         stranger = desk.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
 
-        answers = [await desk.context.http.get("/navigation/tasks/attention", headers=caller) for caller in (desk.navigator(), stranger)]
+        answers = [
+            await desk.context.http.get("/navigation/tasks/needs-attention", headers=caller) for caller in (desk.navigator(), stranger)
+        ]
 
         codes = [(answer.status_code, answer.json()["code"]) for answer in answers]
         assert codes == [(403, "scope-missing"), (403, "organisation-not-involved")]

@@ -57,7 +57,7 @@ async def test_a_task_becomes_overdue_once_for_each_due_time(owner_url: str, key
         await desk.register(NAVIGATOR)
         await desk.plan(an_action(due_on=date(2015, 3, 5)))
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
 
         await desk.context.let_pass(timedelta(days=5))
         assert len(await desk.context.published(TaskOverdue)) == 1
@@ -77,7 +77,7 @@ async def test_what_is_fulfilled_at_the_due_time_itself_was_in_time(owner_url: s
         await desk.register(NAVIGATOR)
         await desk.plan(an_action(due_on=date(2015, 3, 5)))
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
 
         await desk.context.let_pass(timedelta(days=1, hours=3))
         answer = await desk.ask(task["id"], "fulfilment", outcome="arranged")
@@ -115,8 +115,8 @@ async def test_a_navigator_moves_a_due_time_within_limits_and_a_coordinator_beyo
             return answer.status_code, answer.json().get("code")
 
         own, coordinator = desk.navigator(), desk.coordinator
-        assert await move(30, own) == (409, "due-time-not-theirs")
-        assert [await move(days, own) for days in (8, 9, 10)] == [(200, None), (200, None), (409, "due-time-not-theirs")]
+        assert await move(30, own) == (409, "reschedule-limit-exceeded")
+        assert [await move(days, own) for days in (8, 9, 10)] == [(200, None), (200, None), (409, "reschedule-limit-exceeded")]
         assert await move(30, coordinator) == (200, None)
         assert len(await desk.context.published(TaskRescheduled)) == 3
 
@@ -126,7 +126,7 @@ async def test_what_stays_overdue_is_put_before_the_lead_and_again_each_week(own
         await desk.register(NAVIGATOR)
         await desk.plan(an_action(due_on=date(2015, 3, 5)))
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
 
         await desk.context.let_pass(timedelta(days=5, hours=2))
         assert await desk.context.published(TaskEscalated) == []
@@ -150,7 +150,7 @@ async def test_no_open_task_is_ever_without_a_deadline(owner_url: str, keys: Key
 
         for _ in range(30):
             await desk.context.let_pass(timedelta(days=1))
-            lost = "SELECT count(*) FROM task WHERE id NOT IN (SELECT subject FROM timer WHERE state = 'pending')"
+            lost = "SELECT count(*) FROM task WHERE id NOT IN (SELECT subject FROM deadline WHERE state = 'pending')"
             assert await desk.context.database.pool.fetchval(lost) == 0
         assert await desk.context.database.pool.fetchval("SELECT count(*) FROM task WHERE ended_at IS NULL") == 4
 
@@ -161,7 +161,7 @@ async def test_what_is_done_or_moved_in_the_meantime_is_not_put_before_the_lead(
         await desk.plan(an_action(due_on=date(2015, 3, 5)), an_action(due_on=date(2015, 3, 5)))
         done, moved = await desk.tasks()
         for task in (done, moved):
-            await desk.bring(task["id"], "acknowledgement", "beginning")
+            await desk.bring(task["id"], "acknowledgement", "start")
         await desk.context.let_pass(timedelta(days=2))
 
         await desk.ask(done["id"], "fulfilment", outcome="arranged")
@@ -181,18 +181,21 @@ async def test_a_navigator_puts_a_worry_before_the_lead_and_works_on(owner_url: 
 
         refused = [
             await desk.ask(task["id"], "escalation", colleague, version=3, reason="safety-concern"),
-            await desk.ask(task["id"], "escalation", holder, reason="nobody-available"),
+            await desk.ask(task["id"], "escalation", holder, reason="no-clinician-available"),
         ]
         escalated = await desk.ask(task["id"], "escalation", holder, reason="safety-concern")
 
-        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "not-own-feed"), (422, "validation-failed")]
+        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+            (403, "feed-access-denied"),
+            (422, "validation-failed"),
+        ]
         assert (escalated.status_code, escalated.json()["status"], escalated.json()["escalation"]) == (
             200,
             "acknowledged",
             "safety-concern",
         )
         assert [event.reason for event in await desk.context.published(TaskEscalated)] == ["safety-concern"]
-        begun = await desk.ask(task["id"], "beginning", holder)
+        begun = await desk.ask(task["id"], "start", holder)
         assert begun.json()["escalation"] == "safety-concern"
 
 

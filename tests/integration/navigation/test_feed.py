@@ -29,9 +29,9 @@ async def test_the_feed_tells_every_change_in_order(owner_url: str, keys: Keys) 
         await desk.plan(an_action())
         [task] = await desk.tasks()
 
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
         await desk.ask(task["id"], "block", reason="funding")
-        await desk.bring(task["id"], "resumption")
+        await desk.bring(task["id"], "unblock")
         await desk.ask(task["id"], "fulfilment", outcome="arranged")
 
         assert [(entry["sequence"], entry["change"], entry["status"]) for entry in await desk.feed()] == [
@@ -51,7 +51,7 @@ async def test_a_refused_command_tells_no_feed(owner_url: str, keys: Keys) -> No
         await desk.plan(an_action())
         [task] = await desk.tasks()
 
-        await desk.ask(task["id"], "beginning")
+        await desk.ask(task["id"], "start")
         await desk.ask(task["id"], "reassignment", desk.coordinator, navigator_id="nobody", reason="workload")
 
         assert len(await desk.feed()) == 1
@@ -60,11 +60,11 @@ async def test_a_refused_command_tells_no_feed(owner_url: str, keys: Keys) -> No
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        (f"navigators/{NAVIGATOR}/feed?after=2", 409, "feed-cursor-ahead"),
+        (f"navigators/{NAVIGATOR}/feed?after=2", 409, "cursor-beyond-end"),
         (f"navigators/{NAVIGATOR}/feed?after=-1", 422, "validation-failed"),
         (f"navigators/{NAVIGATOR}/feed?after=99999999999", 422, "validation-failed"),
         (f"navigators/{NAVIGATOR}/feed?limit=0", 422, "validation-failed"),
-        (f"navigators/{NAVIGATOR}/feed/stream?after=2", 409, "feed-cursor-ahead"),
+        (f"navigators/{NAVIGATOR}/feed/stream?after=2", 409, "cursor-beyond-end"),
         (f"navigators/{NAVIGATOR}/tasks?cursor=here", 400, "cursor-malformed"),
         ("tasks/unassigned?cursor=here", 400, "cursor-malformed"),
     ],
@@ -85,7 +85,7 @@ async def test_a_cursor_that_is_none_is_refused(owner_url: str, keys: Keys, path
         ("yesterday", 400, "last-event-id-malformed"),
         ("-1", 400, "last-event-id-malformed"),
         ("1" * 5_000, 400, "last-event-id-malformed"),
-        ("7", 409, "feed-cursor-ahead"),
+        ("7", 409, "cursor-beyond-end"),
     ],
 )
 async def test_a_stream_resumes_only_where_it_has_been(owner_url: str, keys: Keys, last_event_id: str, status: int, code: str) -> None:

@@ -124,7 +124,7 @@ async def test_a_referral_closed_because_its_task_was_fulfilled_changes_nothing_
         person_id, referral_id = new_id(), new_id()
         await desk.tell(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
         await desk.ask(task["id"], "fulfilment", outcome="arranged")
 
         await desk.tell(ReferralClosed(outcome=Outcome.NEED_MET, closed_at=at("15:00")), person=person_id, subject=referral_id)
@@ -360,5 +360,5 @@ async def test_a_home_check_needs_a_day_of_discharge_that_makes_sense(owner_url:
         unknown = await expect_home_check(desk, new_id(), WEDNESDAY)
 
         codes = [(answer.status_code, answer.json()["code"]) for answer in (tomorrow, last_year, unknown)]
-        assert codes == [(409, "discharge-in-future"), (409, "home-check-passed"), (404, "person-not-known")]
-        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM timer") == 0
+        assert codes == [(409, "discharge-in-future"), (409, "home-check-in-past"), (404, "person-record-not-found")]
+        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM deadline") == 0

@@ -83,7 +83,7 @@ async def test_mr_dales_three_tasks_are_done_done_and_blocked(owner_url: str, ke
 
         first, second, third = [task["id"] for task in await desk.tasks()]
         for task_id, outcome in ((first, "arranged"), (second, "advice-given")):
-            await desk.bring(task_id, "acknowledgement", "beginning")
+            await desk.bring(task_id, "acknowledgement", "start")
             answer = await desk.ask(task_id, "fulfilment", outcome=outcome)
             assert answer.json()["status"] == "fulfilled"
         await desk.bring(third, "acknowledgement")
@@ -98,7 +98,7 @@ async def test_mr_dales_three_tasks_are_done_done_and_blocked(owner_url: str, ke
         assert [event.reason for event in await desk.context.published(TaskBlocked)] == ["waiting-list"]
         assert (await desk.context.published(TaskEscalated))[-1].reason == "waiting-list"
 
-        await desk.bring(third, "resumption")
+        await desk.bring(third, "unblock")
         assert len(await desk.context.published(TaskBegun)) == 3
 
 
@@ -183,7 +183,7 @@ async def test_a_revision_leaves_alone_what_is_fulfilled(owner_url: str, keys: K
         action = an_action()
         person_id, plan_id = await desk.plan(action)
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
         await desk.ask(task["id"], "fulfilment", outcome="arranged")
 
         await desk.tell(a_revised_plan([action]), person=person_id, subject=plan_id)
@@ -223,7 +223,7 @@ async def test_outcomes_are_counted_by_kind_in_the_period_in_which_tasks_ended(o
         kinds = [TaskKind.PERSONAL_BUDGET_ADVICE] * 3 + [TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT]
         await desk.plan(*(an_action(kind=kind) for kind in kinds))
         for task in await desk.tasks():
-            await desk.bring(task["id"], "acknowledgement", "beginning")
+            await desk.bring(task["id"], "acknowledgement", "start")
             outcome = "arranged" if task["kind"] == TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT else "advice-given"
             await desk.ask(task["id"], "fulfilment", outcome=outcome)
 
@@ -248,7 +248,7 @@ async def test_an_end_without_outcome_and_a_block_without_reason_are_refused(
         await desk.register(NAVIGATOR)
         await desk.plan(an_action())
         [task] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement", "beginning")
+        await desk.bring(task["id"], "acknowledgement", "start")
 
         answer = await desk.ask(task["id"], verb, **body)
 

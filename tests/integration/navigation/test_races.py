@@ -29,7 +29,7 @@ async def gap_free(desk: Navigation) -> bool:
 
 def intakes(desk: Navigation, number: int) -> list[EventProcessor]:
     """So many consumers of navigation."""
-    return [EventProcessor(desk.context.database, subscriptions.WIRING) for _ in range(number)]
+    return [EventProcessor(desk.context.database, subscriptions.SUBSCRIPTIONS) for _ in range(number)]
 
 
 def a_record(desk: Navigation, event: Any) -> Any:

@@ -62,7 +62,7 @@ async def test_both_sides_are_assessed_if_only_as_none(owner_url: str, keys: Key
         response_id = await care.routed()
         await care.bring(response_id, Status.CONTACTED)
 
-        assert await _refused(care, response_id, "assessment", health_needs=health, social_needs=social) == (409, "needs-unclear")
+        assert await _refused(care, response_id, "assessment", health_needs=health, social_needs=social) == (409, "needs-invalid")
         assert await _refused(care, response_id, "assessment", health_needs=["infection"]) == (422, "validation-failed")
 
 
@@ -116,9 +116,9 @@ async def test_an_admission_is_avoided_only_for_somebody_who_was_seen(owner_url:
         await care.bring(unseen, Status.EN_ROUTE)
         await care.bring(nobody_home, Status.CONTACTED, mode="no-access")
 
-        assert await _refused(care, unseen, "closure", outcome="admission-avoided") == (409, "outcome-does-not-fit")
-        assert await _refused(care, unseen, "closure", outcome="no-access") == (409, "outcome-does-not-fit")
-        assert await _refused(care, nobody_home, "closure", outcome="admission-avoided") == (409, "outcome-does-not-fit")
+        assert await _refused(care, unseen, "closure", outcome="admission-avoided") == (409, "outcome-inconsistent")
+        assert await _refused(care, unseen, "closure", outcome="no-access") == (409, "outcome-inconsistent")
+        assert await _refused(care, nobody_home, "closure", outcome="admission-avoided") == (409, "outcome-inconsistent")
         assert (await care.do(unseen, "closure", outcome="declined-by-person"))["clock"] == "released"
         assert (await care.do(nobody_home, "closure", outcome="no-access"))["clock"] == "met"
         figures = await care.get("figures", month="2015-03")
@@ -131,7 +131,7 @@ async def test_a_closed_door_that_opened_after_all_leads_to_an_assessment(owner_
         await care.bring(response_id, Status.CONTACTED, mode="no-access")
         await care.bring(response_id, Status.ASSESSED)
 
-        assert await _refused(care, response_id, "closure", outcome="no-access") == (409, "outcome-does-not-fit")
+        assert await _refused(care, response_id, "closure", outcome="no-access") == (409, "outcome-inconsistent")
         assert (await care.do(response_id, "closure", outcome="admission-avoided"))["status"] == "closed"
 
 
@@ -174,8 +174,8 @@ async def test_an_avoided_admission_is_not_confirmed_when_the_person_was_admitte
         await care.context.let_pass(timedelta(days=30))
 
         assert await care.context.published(ResponseAvoidanceConfirmed) == []
-        settled = await care.context.database.pool.fetch("SELECT state, reason FROM timer WHERE kind = 'avoidance-confirmation'")
-        assert [tuple(row) for row in settled] == [("refused", "admitted-since")]
+        settled = await care.context.database.pool.fetch("SELECT state, reason FROM deadline WHERE kind = 'avoidance-confirmation'")
+        assert [tuple(row) for row in settled] == [("refused", "subsequently-admitted")]
 
 
 @pytest.mark.parametrize("status", [Status.REQUESTED, Status.EN_ROUTE, Status.PACKAGE_AGREED])

@@ -142,7 +142,7 @@ async def test_a_call_is_refused_unless_triage_chose_it(owner_url: str, keys: Ke
         for response_id in (to_visit, to_ring):
             await care.bring(response_id, Status.EN_ROUTE)
 
-        assert await _code(care, to_visit, "first-contact", **call) == (409, "telephone-not-chosen")
+        assert await _code(care, to_visit, "first-contact", **call) == (409, "telephone-not-authorised")
         assert (await care.do(to_ring, "first-contact", **call))["clock"] == "met"
 
 
@@ -190,7 +190,7 @@ async def test_who_cannot_go_is_not_sent(owner_url: str, keys: Keys) -> None:
         assert await _code(care, response_id, "assignment", clinician_id="nobody") == (404, "clinician-not-found")
         assert await _code(care, response_id, "assignment", clinician_id="therapist-1") == (409, "clinician-off-duty")
         assert await _code(care, response_id, "assignment", clinician_id="carer-1") == (409, "skill-missing")
-        assert await _code(care, response_id, "assignment") == (409, "nobody-available")
+        assert await _code(care, response_id, "assignment") == (409, "no-clinician-available")
         assert await _code(care, response_id, "departure") == (409, "illegal-transition")
 
 
@@ -238,7 +238,7 @@ async def test_what_is_not_there_is_not_found(owner_url: str, keys: Keys) -> Non
 
         assert (read.status_code, read.json()["code"]) == (404, "response-not-found")
         assert (acted.status_code, acted.json()["code"]) == (404, "response-not-found")
-        assert (story.status_code, story.json()["code"]) == (404, "story-not-found")
+        assert (story.status_code, story.json()["code"]) == (404, "person-record-not-found")
 
 
 async def test_the_actions_are_those_that_the_state_permits(owner_url: str, keys: Keys) -> None:

@@ -75,7 +75,7 @@ async def test_a_referral_that_comes_again_is_one_referral(owner_url: str, keys:
         assert reached["clock"] == "breached"
         assert [event.minutes_elapsed for event in await care.context.published(ResponseAtRisk)] == [60, 90, 110]
         assert len(await care.context.published(ResponseBreached)) == 1
-        assert await care.context.database.pool.fetchval("SELECT referrals FROM month") == 1
+        assert await care.context.database.pool.fetchval("SELECT referrals FROM monthly_referral_count") == 1
         figures = await care.get("figures", month="2015-03")
         assert (figures["referrals"], figures["due"], figures["breached"], figures["declined"]) == (1, 1, 1, 1)
 
@@ -149,10 +149,10 @@ async def test_running_and_breached_clocks_are_gauges(owner_url: str, keys: Keys
 
         text = (await care.context.http.get("/rapid-care/metrics")).text
 
-        assert "care_clocks_open 3.0" in text
-        assert "care_clocks_breached 2.0" in text
-        assert "care_clocks_near_breach 0.0" in text
+        assert "care_two_hour_clocks_open 3.0" in text
+        assert "care_two_hour_clocks_breached 2.0" in text
+        assert "care_two_hour_clocks_near_breach 0.0" in text
 
         await care.context.let_pass(timedelta(hours=1, minutes=31))
 
-        assert "care_clocks_near_breach 1.0" in (await care.context.http.get("/rapid-care/metrics")).text
+        assert "care_two_hour_clocks_near_breach 1.0" in (await care.context.http.get("/rapid-care/metrics")).text

@@ -100,7 +100,7 @@ async def test_one_event_taken_in_twice_at_once_makes_one_response(owner_url: st
         database = care.context.database
         record = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets)
 
-        await asyncio.gather(*(EventProcessor(database, subscriptions.WIRING).apply([each]) for each in repeated(record, 4)))
+        await asyncio.gather(*(EventProcessor(database, subscriptions.SUBSCRIPTIONS).apply([each]) for each in repeated(record, 4)))
 
         assert len(await care.context.published(ResponseRequested)) == 1
         assert await database.pool.fetchval("SELECT count(*) FROM response") == 1
@@ -124,6 +124,6 @@ async def test_referrals_taken_in_at_once_are_each_counted(owner_url: str, keys:
         database = care.context.database
         records = [arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=database.secrets) for _ in range(6)]
 
-        await asyncio.gather(*(EventProcessor(database, subscriptions.WIRING).apply([record]) for record in records))
+        await asyncio.gather(*(EventProcessor(database, subscriptions.SUBSCRIPTIONS).apply([record]) for record in records))
 
-        assert await database.pool.fetchval("SELECT referrals FROM month") == 6
+        assert await database.pool.fetchval("SELECT referrals FROM monthly_referral_count") == 6

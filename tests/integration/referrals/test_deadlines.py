@@ -144,5 +144,5 @@ async def _overdue(desk: ReferralsClient, kind: type[Event]) -> list[tuple[str, 
 
 
 async def _pending(desk: ReferralsClient) -> list[str]:
-    rows = await desk.context.database.pool.fetch("SELECT kind FROM timer WHERE state = 'pending'")
+    rows = await desk.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending'")
     return [row["kind"] for row in rows]

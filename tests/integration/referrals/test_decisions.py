@@ -121,10 +121,10 @@ async def test_routine_upgraded_to_urgent_has_a_new_clock(owner_url: str, keys: 
 @pytest.mark.parametrize(
     ("triage", "routing", "code"),
     [
-        (ROUTINE, TO_RAPID_CARE, "route-does-not-fit"),
+        (ROUTINE, TO_RAPID_CARE, "route-not-allowed"),
         (ROUTINE, {"route": "mdt", "service_code": "mdt"}, "not-complex"),
         (ROUTINE, {"route": "service", "service_code": "no-such-service"}, "service-not-in-directory"),
-        (ROUTINE | {"urgency": "urgent", "has_red_flag": True}, TO_RAPID_CARE, "life-in-danger"),
+        (ROUTINE | {"urgency": "urgent", "has_red_flag": True}, TO_RAPID_CARE, "emergency-call-999"),
     ],
 )
 async def test_a_route_that_care_forbids_is_refused(
@@ -222,7 +222,7 @@ async def test_care_that_is_under_way_is_not_withdrawn_by_the_referrer(owner_url
         accepted = await desk.done(routed["id"], "acceptance")
 
         refused = await desk.act(routed["id"], "cancellation", {"reason": "declined-by-person"}, caller=desk.gp())
-        assert (refused.status_code, refused.json()["code"]) == (409, "care-under-way")
+        assert (refused.status_code, refused.json()["code"]) == (409, "care-in-progress")
         assert (await desk.read(routed["id"]))["version"] == accepted["version"]
         died = await desk.done(routed["id"], "cancellation", {"reason": "died"}, caller=desk.gp())
         assert died["status"] == "cancelled"
@@ -249,7 +249,7 @@ async def test_a_referral_that_another_joined_is_not_withdrawn_over_their_head(o
         refused = await desk.act(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=desk.gp())
         decided = await desk.done(sent["id"], "cancellation", {"reason": "withdrawn"})
 
-        assert (refused.status_code, refused.json()["code"]) == (409, "others-rely-on-it")
+        assert (refused.status_code, refused.json()["code"]) == (409, "has-merged-referrals")
         assert decided["status"] == "cancelled"
         assert (await desk.read(sent["id"]))["joined_by"][0]["status"] == "merged"
 

@@ -214,7 +214,7 @@ async def test_a_new_story_revises_the_record_and_keeps_the_old_one(owner_url: s
     [
         ({"story": None}, "story-missing"),
         ({"demographics": None}, "demographics-missing"),
-        ({"demographics": a_demographics_body(born_on="2015-03-17")}, "born-in-future"),
+        ({"demographics": a_demographics_body(born_on="2015-03-17")}, "birth-date-in-future"),
     ],
 )
 async def test_a_first_referral_without_who_or_what_is_refused(owner_url: str, keys: Keys, changes: dict[str, Any], code: str) -> None:

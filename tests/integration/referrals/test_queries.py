@@ -68,7 +68,7 @@ async def test_a_cursor_of_another_list_is_refused(owner_url: str, keys: Keys, c
     async with referrals(owner_url, keys, MONDAY) as desk:
         sent = await desk.sent()
 
-        for path in ("", "/work", "/arrivals", f"/{sent['id']}/timeline", f"/people/{sent['person_id']}/timeline"):
+        for path in ("", "/work", "/incoming", f"/{sent['id']}/timeline", f"/people/{sent['person_id']}/timeline"):
             caller = desk.gp() if path == "" else desk.triager
             answer = await desk.get(path, caller, cursor=cursor)
             assert (answer.status_code, answer.json()["code"]) == (400, "cursor-malformed"), path
@@ -140,7 +140,7 @@ SOMEBODY = derived_id("somebody")  # the same in every process of a test run
     ("path", "scopes"),
     [
         ("/work", ["referrals:refer"]),
-        ("/arrivals", ["referrals:refer"]),
+        ("/incoming", ["referrals:refer"]),
         ("", ["referrals:receive"]),
         (f"/people/{SOMEBODY}", ["referrals:refer", "referrals:receive"]),
         (f"/people/{SOMEBODY}/timeline", ["referrals:refer"]),
@@ -185,7 +185,7 @@ async def test_a_correction_reaches_every_service(owner_url: str, keys: Keys) ->
         nothing = await desk.post(f"{path}/record", {}, version=2)
 
         assert (revised.json()["locality"], revised.headers["etag"]) == (Locality.LOCALITY_B, 'W/"2"')
-        assert (stale.status_code, nothing.json()["code"]) == (412, "nothing-to-revise")
+        assert (stale.status_code, nothing.json()["code"]) == (412, "no-changes")
         assert (await desk.get(path)).json()["practice_code"] == "B01"
 
 

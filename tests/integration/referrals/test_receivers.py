@@ -93,14 +93,14 @@ async def test_a_receiver_sees_what_arrived_and_what_the_person_told(owner_url: 
         routed = await desk.routed(service="social-care-direct", reason="social-care")
         council = desk.receiver("LBB")
 
-        [arrived] = (await desk.get("/arrivals", council)).json()["items"]
+        [arrived] = (await desk.get("/incoming", council)).json()["items"]
         record = (await desk.get(f"/{routed['id']}/record", council)).json()
         other = await desk.get(f"/{routed['id']}/record", desk.receiver("CLCH"))
 
         assert arrived["id"] == routed["id"]
         assert (record["family_name"], record["story"]["contacts"][0]["name"]) == ("Dale", "Louise")
         assert (other.status_code, other.json()["code"]) == (403, "organisation-not-involved")
-        assert (await desk.get("/arrivals", desk.receiver("CLCH"))).json()["items"] == []
+        assert (await desk.get("/incoming", desk.receiver("CLCH"))).json()["items"] == []
 
 
 async def test_a_withheld_story_is_not_shown_to_the_receiver(owner_url: str, keys: Keys) -> None:
@@ -123,12 +123,12 @@ async def test_rapid_care_answers_itself_until_it_is_overdue(owner_url: str, key
         await desk.context.let_pass(timedelta(minutes=46))
         for verb, body in (("acceptance", None), ("closure", {"outcome": "need-met"})):
             in_its_name = await desk.act(routed["id"], verb, body)
-            assert (in_its_name.status_code, in_its_name.json()["code"]) == (409, "receiver-answers-itself"), verb
+            assert (in_its_name.status_code, in_its_name.json()["code"]) == (409, "answered-by-service"), verb
         offered = {action["name"] for action in (await desk.get(f"/{routed['id']}/actions")).json()}
         assert offered & {"AcceptReferral", "ReturnReferral", "CloseReferral"} == {"ReturnReferral"}
         taken_back = await desk.done(routed["id"], "return", {"reason": "capacity"})
 
-        assert (early.status_code, early.json()["code"]) == (409, "receiver-answers-itself")
+        assert (early.status_code, early.json()["code"]) == (409, "answered-by-service")
         assert taken_back["status"] == "returned"
 
 
@@ -364,7 +364,7 @@ async def test_an_event_that_comes_twice_has_one_effect(owner_url: str, keys: Ke
         await desk.context.intake.apply([record, record])
 
         assert len(await desk.context.published(ReferralAccepted)) == 1
-        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM noted") == 1
+        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM timeline_event") == 1
 
 
 async def _tell(desk: ReferralsClient, referral: dict[str, Any], event: Event) -> None:

@@ -17,7 +17,7 @@ from tests.integration.shared.delivery_harness import DeliveryHarness, make_tabl
 from tests.integration.shared.parcel_context import TOPIC
 
 TOPICS = [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)]
-_PLATFORM = ("outbox", "event", "inbox", "parked", "timer", "idempotency", "audit", "relay_state", "trimmed")
+_PLATFORM = ("outbox", "event", "inbox", "parked", "deadline", "idempotency", "audit", "relay_state", "log_pruning")
 _FILLED = [f"{schema}.{table}" for schema in CONTEXTS for table in _PLATFORM] + ["rapid_care.parcel", "navigation.effect"]
 
 

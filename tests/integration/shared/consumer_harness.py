@@ -30,7 +30,7 @@ class RecordingProcessor(EventProcessor):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def may_go_on(self) -> bool:
+    async def may_consume(self) -> bool:
         return not self.stopped and await super().may_consume()
 
     async def apply(self, records: Sequence[Record]) -> None:

@@ -116,8 +116,8 @@ async def accept(at: Target, *, tx: Transaction[Any]) -> Parcel:
     return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[RING]))
 
 
-async def on_ring(timer: DueDeadline, *, tx: Tx) -> None:
-    parcel = await parcels.load(tx, timer.subject)
+async def on_ring(deadline: DueDeadline, *, tx: Tx) -> None:
+    parcel = await parcels.load(tx, deadline.subject)
     require_transition(parcel.status, RING, PARCEL)
     if parcel.condition in tx.policy.failing:
         raise ArithmeticError

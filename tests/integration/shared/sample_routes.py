@@ -122,8 +122,8 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
         await desk.register(NAVIGATOR)
         await desk.plan()
         mine, gone, *_ = await desk.tasks()
-        await desk.bring(mine["id"], "acknowledgement", "beginning")
-        await desk.bring(gone["id"], "acknowledgement", "beginning")
+        await desk.bring(mine["id"], "acknowledgement", "start")
+        await desk.bring(gone["id"], "acknowledgement", "start")
         await desk.ask(gone["id"], "fulfilment", outcome="arranged")
         mine, gone = await desk.read(f"tasks/{mine['id']}"), await desk.read(f"tasks/{gone['id']}")
         yield SampleRoute(
@@ -154,8 +154,8 @@ COMMANDS: dict[str, Opening] = {
 NOT_THEIRS = {
     "POST /referrals/{id}/cancellation": "organisation-not-involved",
     "POST /rapid-care/responses/{id}/decline": "organisation-not-involved",
-    "POST /mdt/cases": "not-of-the-meeting",
-    "POST /mdt/cases/{id}/screening": "not-of-the-meeting",
+    "POST /mdt/cases": "not-mdt-member",
+    "POST /mdt/cases/{id}/screening": "not-mdt-member",
     "POST /navigation/people/{id}/home-checks": "organisation-not-involved",
     "POST /navigation/tasks/{id}/block": "organisation-not-involved",
 }

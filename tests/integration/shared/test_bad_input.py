@@ -76,7 +76,7 @@ async def refused(post: DeliveryHarness, bad: Bad) -> Any:
 
 async def contents(post: DeliveryHarness) -> list[Any]:
     """Everything that the context holds."""
-    tables = ("parcel", "event", "outbox", "timer", "audit", "idempotency", "inbox", "parked")
+    tables = ("parcel", "event", "outbox", "deadline", "audit", "idempotency", "inbox", "parked")
     return [await post.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  the names above
 
 

@@ -110,10 +110,11 @@ async def _left(context: RunningContext, person: UUID, table: str) -> list[tuple
     events = await pool.fetch("SELECT type, sequence FROM event WHERE key = $1 ORDER BY seq", person)
     states = await pool.fetch(f'SELECT status, version FROM "{table}" WHERE person_id = $1 ORDER BY 1, 2', person)  # noqa: S608  our own names
     of_state = f'SELECT id FROM "{table}" WHERE person_id = $1'  # noqa: S608  our own names
-    timers = await pool.fetch(f"SELECT kind, due_at FROM timer WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2", person)  # noqa: S608  see above
+    pending = f"SELECT kind, due_at FROM deadline WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2"  # noqa: S608  see above
+    deadlines = await pool.fetch(pending, person)
     audit = await pool.fetch(f"SELECT action, version FROM audit WHERE subject IN ({of_state}) ORDER BY id", person)  # noqa: S608  see above
     copies = await pool.fetch(_COPIES[table], person)
-    return [tuple(row) for rows in (events, states, timers, audit, copies) for row in rows]
+    return [tuple(row) for rows in (events, states, deadlines, audit, copies) for row in rows]
 
 
 #: What a context keeps of what it was told of the person.
@@ -122,7 +123,7 @@ _COPIES = {
     "response": _COPY,
     "case": _COPY,
     "task": _COPY,
-    "referral": "SELECT type FROM noted WHERE person_id = $1 ORDER BY occurred_at, type",
+    "referral": "SELECT type FROM timeline_event WHERE person_id = $1 ORDER BY occurred_at, type",
 }
 
 
@@ -150,7 +151,7 @@ def _padded(records: list[Record]) -> list[Record | None]:
 class Whole(EventProcessor):
     """A batch that has to be done in parts after all would prove nothing."""
 
-    async def _by_halves(self, records: Sequence[Record]) -> None:
+    async def _bisect(self, records: Sequence[Record]) -> None:
         raise AssertionError(records)
 
 
@@ -161,20 +162,20 @@ CUTS = pytest.mark.parametrize("first", [0, 2])
 @CUTS
 async def test_rapid_care_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
-        await _compare(desk.context, rapid_care.WIRING, "response", first, partial(_lives, desk.context, LIVES))
+        await _compare(desk.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_lives, desk.context, LIVES))
 
 
 @CUTS
 async def test_the_meeting_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
     async with meeting.mdt(owner_url, keys) as context:
-        await _compare(context, mdt.WIRING, "case", first, partial(_lives, context, LIVES))
+        await _compare(context, mdt.SUBSCRIPTIONS, "case", first, partial(_lives, context, LIVES))
 
 
 @CUTS
 async def test_navigation_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
     async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as desk:
         await desk.register(task.NAVIGATOR)
-        await _compare(desk.context, navigation.WIRING, "task", first, partial(_lives, desk.context, OF_NAVIGATION))
+        await _compare(desk.context, navigation.SUBSCRIPTIONS, "task", first, partial(_lives, desk.context, OF_NAVIGATION))
 
 
 @CUTS
@@ -191,7 +192,7 @@ async def test_the_point_of_access_is_left_the_same(first: int, owner_url: str, 
             ids = [(UUID(each["person_id"]), UUID(each["id"])) for each in routed]
             return [(person, _of(desk.context, person, new_id(), say(id_), id_)) for (person, id_), say in zip(ids, ANSWERS, strict=True)]
 
-        await _compare(desk.context, referrals.WIRING, "referral", first, answered)
+        await _compare(desk.context, referrals.SUBSCRIPTIONS, "referral", first, answered)
 
 
 async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: str, keys: Keys) -> None:

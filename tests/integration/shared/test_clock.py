@@ -49,7 +49,7 @@ async def test_without_permission_the_shift_is_not_looked_at(shifted: DeliveryHa
 
 
 async def test_a_context_cannot_shift_the_clock_itself(post: DeliveryHarness) -> None:
-    for change in ("UPDATE clock_shift SET shift = '1 day'", "DELETE FROM clock_shift", "INSERT INTO clock_shift VALUES ('1 day')"):
+    for change in ("UPDATE clock_offset SET delta = '1 day'", "DELETE FROM clock_offset", "INSERT INTO clock_offset VALUES ('1 day')"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await post.sender.database.pool.execute(change)
 

@@ -38,7 +38,7 @@ async def act_for(keeper: DeadlineScheduler, times: int) -> None:
 
 
 async def settled(post: DeliveryHarness) -> list[tuple[str, int | None, str | None]]:
-    rows = await post.owner.fetch("SELECT state, late_by_ms, reason FROM rapid_care.timer ORDER BY id")
+    rows = await post.owner.fetch("SELECT state, late_by_ms, reason FROM rapid_care.deadline ORDER BY id")
     return [tuple(row) for row in rows]
 
 
@@ -111,7 +111,7 @@ async def test_two_timekeepers_at_once_act_on_each_deadline_once(post: DeliveryH
         pass
 
     assert await rings(post) == 60
-    assert await post.count("rapid_care.timer", "state = 'fired'") == 60
+    assert await post.count("rapid_care.deadline", "state = 'fired'") == 60
 
 
 async def test_two_timekeepers_at_once_settle_each_deadline_by_its_own_fate(post: DeliveryHarness) -> None:
@@ -124,7 +124,7 @@ async def test_two_timekeepers_at_once_settle_each_deadline_by_its_own_fate(post
     post.sender.clock.at = NOW + PATIENCE
 
     keepers = [timekeeper(post, batch=5, attempts=2) for _ in range(3)]
-    while await post.count("rapid_care.timer", "state = 'pending'"):
+    while await post.count("rapid_care.deadline", "state = 'pending'"):
         await asyncio.gather(*(keeper.process_due() for keeper in keepers))
 
     states = [state for state, _, _ in await settled(post)]
@@ -156,7 +156,7 @@ async def test_a_deadline_whose_handler_fails_stays_pending_and_late_through_gro
     assert [await keeper.process_due() for _ in range(5)] == [1, 0, 0, 0, 0]
 
     assert await settled(post) == [("pending", None, None)]
-    assert (await gauges(post))["care_timers_late_by_seconds"] == 60
+    assert (await gauges(post))["care_deadline_overdue_seconds"] == 60
 
 
 def test_a_deadline_is_parked_only_after_a_minute_of_pauses() -> None:
@@ -176,14 +176,14 @@ async def test_a_parked_deadline_counts_as_parked_and_late_and_is_acted_on_when_
         (waiting,) = await deadlines.parked(reader)
 
     assert (waiting.subject, waiting.kind, waiting.reason) == (parcel.id, RING, "ArithmeticError")
-    assert (found["care_parked"], found["care_timers_late_by_seconds"]) == (1, 60)
+    assert (found["care_parked_records"], found["care_deadline_overdue_seconds"]) == (1, 60)
 
     post.behaviour.failing.clear()
     async with post.sender.database.transaction() as tx:
         assert await deadlines.replay(tx, waiting.id) == 1
     await timekeeper(post).process_due()
     assert await settled(post) == [("fired", 60_000, None)]
-    assert (await gauges(post))["care_parked"] == 0
+    assert (await gauges(post))["care_parked_records"] == 0
 
 
 async def test_a_parked_deadline_that_became_pointless_is_cancelled(post: DeliveryHarness) -> None:
@@ -202,11 +202,11 @@ async def test_a_race_that_a_deadline_lost_is_run_again(post: DeliveryHarness) -
     post.sender.clock.at = NOW + PATIENCE
     lost: list[DueDeadline] = []
 
-    async def loses_once(timer: DueDeadline, *, tx: Tx) -> None:
-        lost.append(timer)
+    async def loses_once(deadline: DueDeadline, *, tx: Tx) -> None:
+        lost.append(deadline)
         if len(lost) <= 2:  # in the batch, and alone
-            raise VersionConflict(timer.subject, 1, 2)
-        await on_ring(timer, tx=tx)
+            raise VersionConflict(deadline.subject, 1, 2)
+        await on_ring(deadline, tx=tx)
 
     await act_for(
         DeadlineScheduler(post.sender.database, replace(SENDING, on_deadline={RING: loses_once}), SchedulerSettings(first_pause=0.001)), 3
@@ -220,8 +220,8 @@ async def test_a_race_that_is_lost_again_and_again_waits_for_an_operator_in_the_
     await post.send()
     post.sender.clock.at = NOW + PATIENCE
 
-    async def loses(timer: DueDeadline, *, tx: Tx) -> None:
-        raise VersionConflict(timer.subject, 1, tx.now.year)
+    async def loses(deadline: DueDeadline, *, tx: Tx) -> None:
+        raise VersionConflict(deadline.subject, 1, tx.now.year)
 
     await act_for(
         DeadlineScheduler(
@@ -236,12 +236,12 @@ async def test_a_race_that_is_lost_again_and_again_waits_for_an_operator_in_the_
 async def test_a_deadline_that_others_are_in_the_way_of_holds_up_no_other_and_is_counted(post: DeliveryHarness) -> None:
     held, _ = await post.send(), await post.send()
     post.sender.clock.at = NOW + PATIENCE
-    before = REGISTRY.get_sample_value("care_contention_total", {"context": "rapid_care", "part": "timekeeper"}) or 0
+    before = REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "timekeeper"}) or 0
 
-    async def waits_for(timer: DueDeadline, *, tx: Tx) -> None:
-        if timer.subject == held.id:
+    async def waits_for(deadline: DueDeadline, *, tx: Tx) -> None:
+        if deadline.subject == held.id:
             raise asyncpg.LockNotAvailableError
-        await on_ring(timer, tx=tx)
+        await on_ring(deadline, tx=tx)
 
     await act_for(
         DeadlineScheduler(
@@ -251,7 +251,9 @@ async def test_a_deadline_that_others_are_in_the_way_of_holds_up_no_other_and_is
     )
 
     assert sorted(await settled(post)) == [("fired", 0, None), ("pending", None, None)]
-    assert (REGISTRY.get_sample_value("care_contention_total", {"context": "rapid_care", "part": "timekeeper"}) or 0) >= before + 3
+    assert (
+        REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "timekeeper"}) or 0
+    ) >= before + 3
 
 
 async def test_a_rule_that_says_no_settles_the_deadline_as_refused(post: DeliveryHarness) -> None:
@@ -267,7 +269,7 @@ async def test_a_rule_that_says_no_settles_the_deadline_as_refused(post: Deliver
 
 async def test_a_deadline_without_a_handler_is_parked(post: DeliveryHarness) -> None:
     await post.send()
-    await post.owner.execute("UPDATE rapid_care.timer SET kind = 'nobody'")
+    await post.owner.execute("UPDATE rapid_care.deadline SET kind = 'nobody'")
     post.sender.clock.at = NOW + PATIENCE
     keeper = timekeeper(post, attempts=1)
 
@@ -286,7 +288,7 @@ async def test_either_the_deadline_or_what_makes_it_pointless_comes_first_never_
     statuses, _ = await asyncio.gather(accept_all(), _until_quiet(timekeeper(post, batch=1)))
 
     accepted = statuses.count(200)
-    assert await post.count("rapid_care.timer", "state = 'cancelled'") == accepted
+    assert await post.count("rapid_care.deadline", "state = 'cancelled'") == accepted
     assert await rings(post) == 20 - accepted
     assert set(statuses) <= {200, 412}
 
@@ -310,9 +312,9 @@ async def test_what_a_handler_did_is_undone_when_its_deadline_was_cancelled_mean
     parcel = await post.send()
     post.sender.clock.at = NOW + PATIENCE
 
-    async def careless(timer: DueDeadline, *, tx: Tx) -> None:
+    async def careless(deadline: DueDeadline, *, tx: Tx) -> None:
         async with post.sender.database.transaction() as other:
-            other.cancel_deadlines(timer.subject, timer.kind)
+            other.cancel_deadlines(deadline.subject, deadline.kind)
         tx.record(
             EventSubject(parcel.id, parcel.person_id, parcel.correlation_id), ResponseAtRisk(minutes_elapsed=1, due_at=parcel.due_at), 2
         )
@@ -330,8 +332,8 @@ async def test_a_deadline_that_an_earlier_one_of_its_batch_made_pointless_is_not
         tx.set_deadline(about, Deadline("withdraw", parcel.due_at - timedelta(minutes=1)))
     post.sender.clock.at = NOW + PATIENCE
 
-    async def withdraw(timer: DueDeadline, *, tx: Tx) -> None:
-        tx.cancel_deadlines(timer.subject, RING)
+    async def withdraw(deadline: DueDeadline, *, tx: Tx) -> None:
+        tx.cancel_deadlines(deadline.subject, RING)
 
     wiring = replace(SENDING, on_deadline={**SENDING.on_deadline, "withdraw": withdraw})
     await DeadlineScheduler(post.sender.database, wiring).process_due()

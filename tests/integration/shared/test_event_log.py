@@ -55,7 +55,7 @@ async def test_no_table_of_the_callers_own_stands_in_for_the_log_when_a_month_is
         await post.owner.execute(await role.fetchval(may))
         await role.execute(PLANT.format(month=name.removeprefix("rapid_care.")))
 
-        assert await role.fetchval("SELECT open_months(0)") == 1
+        assert await role.fetchval("SELECT create_partitions(0)") == 1
 
         assert await role.fetchval("SELECT count(*) FROM pg_temp.event_default") == 1
         await role.execute("DISCARD TEMP")
@@ -70,7 +70,7 @@ async def test_a_context_may_make_no_tables_of_its_own_not_even_for_a_while(post
 
 async def test_no_more_than_a_year_is_made_ahead(post: DeliveryHarness) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError, match="twelve months"):
-        await post.sender.database.pool.execute("SELECT open_months(13)")
+        await post.sender.database.pool.execute("SELECT create_partitions(13)")
 
 
 @pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour it is another day in one of them
@@ -79,7 +79,7 @@ async def test_an_event_lies_at_the_day_in_utc_wherever_its_session_is(zone: str
         await tx.connection.execute(f"SET LOCAL timezone = '{zone}'")
         await send(tx, a_parcel(tx.now))
 
-    assert await post.count("rapid_care.event", "shelf = (recorded_at AT TIME ZONE 'UTC')::date") == 1
+    assert await post.count("rapid_care.event", "partition_day = (recorded_at AT TIME ZONE 'UTC')::date") == 1
 
 
 async def test_a_restricted_event_lies_where_the_log_is_kept_whole(post: DeliveryHarness) -> None:
@@ -91,7 +91,7 @@ async def test_a_restricted_event_lies_where_the_log_is_kept_whole(post: Deliver
         await parcels.save(tx, Decision(await parcels.load(tx, parcel.id), [requested(parcel, NOW), words]))
 
     lies_in = [row[0] for row in await post.owner.fetch(LIES_IN, parcel.id)]
-    assert lies_in == [await month(post), await month(post), "rapid_care.event_kept"]
+    assert lies_in == [await month(post), await month(post), "rapid_care.event_permanent"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_the_context_itself_cannot_reach_into_a_month(deed: str, post: Del
 
 async def test_an_unsent_event_is_sent_however_old_its_month(post: DeliveryHarness, kafka: KafkaSettings) -> None:
     old, young = await post.send(), await post.send()
-    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '300 days', shelf = shelf - 300 WHERE subject = $1"
+    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '300 days', partition_day = partition_day - 300 WHERE subject = $1"
     await post.owner.execute(age, old.id)
 
     async with relaying(post, kafka):

@@ -398,11 +398,11 @@ async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(
     for _ in range(3):
         await post.send()
 
-    before = REGISTRY.get_sample_value("care_contention_total", CONTENTION) or 0
+    before = REGISTRY.get_sample_value("care_transaction_conflicts_total", CONTENTION) or 0
     async with post.raising("navigation.effect", "40001", times=10):
         await impatient(post).apply(await post.records())
 
-    assert (REGISTRY.get_sample_value("care_contention_total", CONTENTION) or 0) >= before + 9
+    assert (REGISTRY.get_sample_value("care_transaction_conflicts_total", CONTENTION) or 0) >= before + 9
     assert await post.events_without_their_one_effect() == []
     assert await waiting(post) == []
 

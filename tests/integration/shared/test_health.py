@@ -63,7 +63,7 @@ async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_te
 
     assert (ready.status_code, ready.json()["waits_for"]) == (503, ["database"])
     assert (await http.get("/livez")).status_code == 200
-    assert "care_events_relayed_total" in (await http.get("/metrics")).text
+    assert "care_events_published_total" in (await http.get("/metrics")).text
 
 
 async def test_metrics_tell_what_lies_in_the_database(post: DeliveryHarness, http: httpx.AsyncClient) -> None:
@@ -73,7 +73,7 @@ async def test_metrics_tell_what_lies_in_the_database(post: DeliveryHarness, htt
     answer = await http.get("/metrics")
 
     assert answer.headers["content-type"].startswith("text/plain")
-    assert re.search(r'^care_outbox_depth\{context="rapid_care"\} 3\.0$', answer.text, re.MULTILINE)
+    assert re.search(r'^care_outbox_events\{context="rapid_care"\} 3\.0$', answer.text, re.MULTILINE)
 
 
 async def test_anything_else_is_not_there(http: httpx.AsyncClient) -> None:

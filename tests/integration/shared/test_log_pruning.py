@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from infra.errors import StackError
-from infra.operations.event_log import resend, resend_log, trim_logs
+from infra.operations.event_log import prune_logs, republish, republish_log
 from shared.contracts.codes import PlaceOfCare
 from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
@@ -30,7 +30,7 @@ async def recorded_in_2014(post: DeliveryHarness, *subjects: UUID) -> None:
         CREATE TABLE {OLD} PARTITION OF rapid_care.event FOR VALUES FROM ('2014-03-01') TO ('2014-04-01')""")
     age = """
         UPDATE rapid_care.event SET recorded_at = '2014-03-31T23:59:59Z',
-               shelf = CASE WHEN shelf = 'infinity' THEN shelf ELSE '2014-03-31' END
+               partition_day = CASE WHEN partition_day = 'infinity' THEN partition_day ELSE '2014-03-31' END
         WHERE subject = ANY($1::uuid[])"""
     await post.owner.execute(age, subjects)
 
@@ -62,18 +62,18 @@ async def test_a_month_with_something_unsent_stays_and_goes_when_it_was_sent(pos
     old, young = await post.send(), await post.send()
     await recorded_in_2014(post, old.id)
 
-    refused = await trim_logs(post.owner, YEARS)
+    refused = await prune_logs(post.owner, YEARS)
     assert (refused.removed, refused.unsent) == ([], [OLD])
     assert await post.count("rapid_care.event") == 2
 
     async with relaying(post, kafka):
         await until_sent(post)
-    done = await trim_logs(post.owner, YEARS)
+    done = await prune_logs(post.owner, YEARS)
 
     assert (done.removed, done.unsent) == ([OLD], [])
     rows = await post.owner.fetch("SELECT subject FROM rapid_care.event")
     assert [row["subject"] for row in rows] == [young.id]
-    assert await post.owner.fetchval("SELECT before::text FROM rapid_care.trimmed") == "2014-04-01"
+    assert await post.owner.fetchval("SELECT before::text FROM rapid_care.log_pruning") == "2014-04-01"
 
 
 async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: DeliveryHarness) -> None:
@@ -84,7 +84,7 @@ async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: Del
     reader = await asyncpg.connect(post.owner_url)
     async with reader.transaction():
         await reader.execute("LOCK TABLE rapid_care.event IN ACCESS SHARE MODE")
-        trimming = asyncio.create_task(trim_logs(post.owner, YEARS))
+        trimming = asyncio.create_task(prune_logs(post.owner, YEARS))
         await until_waiting(reader, 1)
         writing = asyncio.create_task(post.send())
         await until_waiting(reader, 2)
@@ -97,14 +97,14 @@ async def test_a_month_goes_beside_writers_whose_statement_is_prepared(post: Del
 
 async def test_no_month_goes_that_a_new_cluster_would_be_sent(post: DeliveryHarness) -> None:
     with pytest.raises(StackError, match="15 days at least"):
-        await trim_logs(post.owner, MIN_LOG_RETENTION - timedelta(days=1))
+        await prune_logs(post.owner, MIN_LOG_RETENTION - timedelta(days=1))
 
 
 async def test_this_month_stays_however_short_the_log_is_kept(post: DeliveryHarness) -> None:
     await post.send()
     await post.owner.execute("DELETE FROM rapid_care.outbox")
 
-    assert (await trim_logs(post.owner, MIN_LOG_RETENTION)).removed == []
+    assert (await prune_logs(post.owner, MIN_LOG_RETENTION)).removed == []
     assert await post.count("rapid_care.event") == 1
 
 
@@ -116,7 +116,7 @@ async def test_numbers_go_on_where_they_were_after_their_month_is_gone(post: Del
     await recorded_in_2014(post, parcel.id)
     await post.owner.execute("DELETE FROM rapid_care.outbox")
 
-    done = await trim_logs(post.owner, YEARS)
+    done = await prune_logs(post.owner, YEARS)
     assert (done.removed, done.rows) == ([OLD], 1)
     assert await numbers(post, parcel) == [("mdt.care-plan-record", 2)]
     await write_words(post, parcel)
@@ -129,7 +129,7 @@ async def test_a_new_cluster_is_sent_what_is_left(post: DeliveryHarness, kafka: 
     async with relaying(post, kafka):
         await until_sent(post)
     await recorded_in_2014(post, old.id)
-    await trim_logs(post.owner, YEARS)
+    await prune_logs(post.owner, YEARS)
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 
     async with relaying(post, kafka) as relay:
@@ -148,8 +148,8 @@ async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: Deliver
         await recorded_in_2014(post, old.id)
         since = await post.owner.fetchval("SELECT now() - interval '1 day'")
 
-        assert await resend_log(post.owner, "rapid_care", since, "rapid-care.capacity") == 0
-        assert await resend_log(post.owner, "rapid_care", since) == 1
+        assert await republish_log(post.owner, "rapid_care", since, "rapid-care.capacity") == 0
+        assert await republish_log(post.owner, "rapid_care", since) == 1
         await until_sent(post)
 
     keys = [record.key for record in await on_kafka(kafka)]
@@ -158,12 +158,12 @@ async def test_a_part_of_the_log_is_sent_again_when_the_owner_asks(post: Deliver
 
 async def test_no_more_is_sent_again_than_these_workers_remember(post: DeliveryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", post.owner_url)
-    monkeypatch.setenv("CARE_KEEP_APPLIED", "P20D")
+    monkeypatch.setenv("CARE_INBOX_RETENTION", "P20D")
     await post.send()
     await post.owner.execute("DELETE FROM rapid_care.outbox")
     today = await post.owner.fetchval("SELECT now()")
 
     with pytest.raises(StackError, match="remember for 20 days"):
-        await resend("rapid_care", "default", today - timedelta(days=21))
+        await republish("rapid_care", "default", today - timedelta(days=21))
     assert await post.count("rapid_care.outbox") == 0
-    assert await resend("rapid_care", "default", today - timedelta(days=19)) == 1
+    assert await republish("rapid_care", "default", today - timedelta(days=19)) == 1

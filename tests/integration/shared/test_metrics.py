@@ -51,10 +51,10 @@ async def test_metrics_tell_what_waits_and_how_late_it_is(post: DeliveryHarness)
 
     found = await gauges(post)
 
-    assert (found["care_outbox_depth"], found["care_parked"]) == (3, 0)
-    assert found["care_timers_late_by_seconds"] == 300
+    assert (found["care_outbox_events"], found["care_parked_records"]) == (3, 0)
+    assert found["care_deadline_overdue_seconds"] == 300
     assert 0 <= found["care_outbox_age_seconds"] < 60
-    assert found["care_event_log_months_ahead"] == 2
+    assert found["care_event_log_partitions_ahead"] == 2
 
 
 async def test_what_is_applied_refused_and_parked_is_counted(post: DeliveryHarness) -> None:
@@ -64,7 +64,7 @@ async def test_what_is_applied_refused_and_parked_is_counted(post: DeliveryHarne
     await post.receiver.intake.apply(await post.records())
 
     text = (await post.sender.http.get("/parcels/metrics")).text
-    assert 'care_events_refused_total{code="parcel-unwanted",context="navigation"}' in text
+    assert 'care_events_rejected_total{code="parcel-unwanted",context="navigation"}' in text
     assert 'care_events_applied_total{context="navigation",type="rapid-care.response.requested.v1"}' in text
 
 

@@ -130,7 +130,7 @@ async def test_what_was_recorded_while_the_database_clock_stood_days_back_keeps_
 ) -> None:
     person = new_id()
     sent = [await post.send(person) for _ in range(3)]
-    back = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '3 days', shelf = shelf - 3 WHERE subject = $1"
+    back = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '3 days', partition_day = partition_day - 3 WHERE subject = $1"
     await post.owner.execute(back, sent[1].id)
 
     async with relaying(post, kafka):
@@ -275,7 +275,7 @@ class Interrupted(Relay):
 
     meanwhile: Callable[[], Awaitable[object]]
 
-    async def _forget(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
+    async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if sent:
             await self.meanwhile()
         await super()._delete_published(connection, sent)
@@ -349,8 +349,8 @@ async def test_events_older_than_the_horizon_are_not_sent_again_but_what_is_know
     old, young, record = await post.send(), await post.send(), await post.send()
     async with relaying(post, kafka):
         await until_sent(post)
-    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', shelf = {} WHERE subject = $1"
-    await post.owner.execute(age.format("shelf - 2"), old.id)
+    age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', partition_day = {} WHERE subject = $1"
+    await post.owner.execute(age.format("partition_day - 2"), old.id)
     await post.owner.execute(age.format("'infinity'"), record.id)  # where restricted ones lie
     await post.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
 

@@ -42,12 +42,12 @@ async def test_a_settled_deadline_is_removed_and_one_that_waits_is_not(post: Del
     post.sender.clock.at = NOW + PATIENCE
     await timekeeper(post).process_due()
     pending, parked = await post.send(), await post.send()
-    await post.owner.execute("UPDATE rapid_care.timer SET state = 'parked', settled_at = $2 WHERE subject = $1", parked.id, NOW)
+    await post.owner.execute("UPDATE rapid_care.deadline SET state = 'parked', resolved_at = $2 WHERE subject = $1", parked.id, NOW)
     post.sender.clock.at += timedelta(days=91)
 
     assert await remove_expired(post.sender.database, DEFAULT_RETENTION) == 1
 
-    rows = await post.owner.fetch("SELECT subject FROM rapid_care.timer ORDER BY id")
+    rows = await post.owner.fetch("SELECT subject FROM rapid_care.deadline ORDER BY id")
     assert [row["subject"] for row in rows] == [pending.id, parked.id]
 
 
@@ -72,7 +72,7 @@ async def test_trouble_of_the_housekeeper_is_no_trouble_of_the_worker(post: Deli
 
 async def test_what_is_expired_is_removed_also_when_a_month_cannot_be_made(post: DeliveryHarness) -> None:
     await post.owner.execute("INSERT INTO navigation.inbox (event_id, type, applied_at) VALUES ($1, $2, '2000-01-01')", new_id(), PUBLIC)
-    await post.owner.execute("ALTER FUNCTION navigation.open_months RENAME TO months_closed")
+    await post.owner.execute("ALTER FUNCTION navigation.create_partitions RENAME TO months_closed")
     keeping = asyncio.create_task(Housekeeper(post.receiver.database, "navigation", DEFAULT_RETENTION).run())
     try:
         async with asyncio.timeout(LONGEST_WAIT):
@@ -81,4 +81,4 @@ async def test_what_is_expired_is_removed_also_when_a_month_cannot_be_made(post:
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
-        await post.owner.execute("ALTER FUNCTION navigation.months_closed RENAME TO open_months")
+        await post.owner.execute("ALTER FUNCTION navigation.months_closed RENAME TO create_partitions")

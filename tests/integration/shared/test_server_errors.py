@@ -71,7 +71,7 @@ async def test_what_a_person_told_stands_in_no_log(served: FailingServer) -> Non
     assert [word for word in ("Colin", "Dale", "9990548609", "kitchen") if word in written.replace("faulty.py", "")] == []
     lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
     assert {line.get("problem") for line in lines if line["event"] == "request.failed"} == {"ValueError"}
-    assert any(line["event"] == "library.said" and line["logger_name"] == "asyncio" for line in lines)
+    assert any(line["event"] == "library.log" and line["logger_name"] == "asyncio" for line in lines)
     assert "Traceback" not in written
 
 

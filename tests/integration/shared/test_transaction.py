@@ -16,7 +16,7 @@ from shared.persistence.transaction import EventSubject
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import RING, Parcel, a_parcel, parcels, requested, send
 
-WHAT_A_PARCEL_LEAVES = ("parcel", "event", "outbox", "timer", "audit")
+WHAT_A_PARCEL_LEAVES = ("parcel", "event", "outbox", "deadline", "audit")
 
 
 async def left(post: DeliveryHarness) -> dict[str, int]:
@@ -119,14 +119,14 @@ async def test_a_deadline_that_is_cancelled_is_not_pending_and_can_be_set_again(
     about = EventSubject(parcel.id, parcel.person_id, parcel.correlation_id)
     async with post.sender.database.transaction() as tx:
         tx.cancel_deadlines(parcel.id, RING)
-    assert await post.count("rapid_care.timer", "state = 'cancelled'") == 1
+    assert await post.count("rapid_care.deadline", "state = 'cancelled'") == 1
 
     async with post.sender.database.transaction() as tx:
         tx.set_deadline(about, Deadline(RING, parcel.due_at))
         tx.set_deadline(about, Deadline(RING, parcel.due_at + timedelta(hours=1)))
         tx.cancel_deadlines(parcel.id, "another")
 
-    assert await post.count("rapid_care.timer", "state = 'pending'") == 2
+    assert await post.count("rapid_care.deadline", "state = 'pending'") == 2
 
 
 async def test_a_deadline_set_and_cancelled_in_one_transaction_does_not_remain(post: DeliveryHarness) -> None:
@@ -135,7 +135,7 @@ async def test_a_deadline_set_and_cancelled_in_one_transaction_does_not_remain(p
         tx.set_deadline(about, Deadline(RING, NOW))
         tx.cancel_deadlines(about.id, RING)
 
-    assert await post.count("rapid_care.timer") == 0
+    assert await post.count("rapid_care.deadline") == 0
 
 
 async def test_every_change_and_every_view_of_a_person_is_audited_with_its_caller(post: DeliveryHarness) -> None:

@@ -128,10 +128,10 @@ async def test_a_worker_killed_while_it_acts_on_deadlines_acts_on_each_once(
 
     assert await end_of(await workers.start("sender", fault, "1")) == KILLED
     await workers.start("sender")
-    await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
+    await until(lambda: _none(post, "rapid_care.deadline", "state = 'pending'"))
 
     assert await post.count("rapid_care.event", "type = 'rapid-care.response.at-risk.v1'") == 20
-    assert await post.count("rapid_care.timer", "state = 'fired' AND late_by_ms >= 3600000") == 20
+    assert await post.count("rapid_care.deadline", "state = 'fired' AND late_by_ms >= 3600000") == 20
 
 
 async def test_a_second_worker_takes_over_the_relay_when_the_first_is_killed(post: DeliveryHarness, workers: WorkerProcesses) -> None:
@@ -154,11 +154,11 @@ async def test_all_processes_obey_the_shifted_clock_and_one_without_permission_d
     forbidden = await workers.start("sender", CARE_ALLOW_TIME_TRAVEL="false")
     await until(lambda: _none(post, "rapid_care.outbox"))
     await asyncio.sleep(0.5)
-    assert await post.count("rapid_care.timer", "state = 'pending'") == 1
+    assert await post.count("rapid_care.deadline", "state = 'pending'") == 1
     await forbidden.stop()
 
     await workers.start("sender")
-    await until(lambda: _none(post, "rapid_care.timer", "state = 'pending'"))
+    await until(lambda: _none(post, "rapid_care.deadline", "state = 'pending'"))
 
 
 async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post: DeliveryHarness, workers: WorkerProcesses) -> None:
@@ -177,12 +177,12 @@ async def test_a_worker_is_ready_when_it_leads_and_has_its_part_of_the_work(post
         await until(lambda: _none(post, "rapid_care.outbox"))
 
         async def tells_its_lag() -> bool:
-            return 'care_consumer_lag{context="rapid_care"' in (await http.get("/metrics")).text
+            return 'care_consumer_lag_records{context="rapid_care"' in (await http.get("/metrics")).text
 
         await until(tells_its_lag)
         text = (await http.get("/metrics")).text
 
-    assert 'care_events_relayed_total{context="rapid_care"}' in text
+    assert 'care_events_published_total{context="rapid_care"}' in text
 
 
 async def test_a_worker_that_is_asked_to_end_ends_well(post: DeliveryHarness, workers: WorkerProcesses) -> None:

@@ -25,7 +25,7 @@ from shared.persistence.transaction import Cause, IdempotencyKey, Transaction
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import SENDING, Behaviour
 
-WIRINGS = {"sender": SENDING, "receiver": RECEIVING}
+SUBSCRIPTIONS = {"sender": SENDING, "receiver": RECEIVING}
 
 
 class KillSwitch:
@@ -68,7 +68,7 @@ class FatalRelay(Relay):
 
 
 async def main(end: str, *fault: str) -> int:
-    deployment, fate, wiring = Deployment(), KillSwitch(*fault), WIRINGS[end]
+    deployment, fate, wiring = Deployment(), KillSwitch(*fault), SUBSCRIPTIONS[end]
     deployment.prepare_process()
     opened = await deployment.database(os.environ[f"{wiring.context.upper()}_DATABASE_URL"], Behaviour())
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)

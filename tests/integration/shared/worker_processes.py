@@ -25,7 +25,7 @@ class WorkerProcesses:
 
     async def start(self, end: str, *fault: str, instance: str = "0", **changes: str) -> Child:
         command = [sys.executable, "-m", "tests.integration.shared.worker_main", end, *fault]
-        environment = {**os.environ, **self.environment, "CARE_INSTANCE": instance, **changes}
+        environment = {**os.environ, **self.environment, "CARE_KAFKA_INSTANCE_ID": instance, **changes}
         with self.log.open("ab") as output:
             child = await start_child(command, output=output.fileno(), environment=environment, folder=_ROOT)
         self.children.append(child)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.mdt.commands import FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.care_plan import ActionOfNavigator, ActionUnknown, Due, Occurrence, Status
+from services.mdt.domain.care_plan import ActionOwnedByNavigator, ActionUnknown, CarePlanDeadline, Occurrence, Status
 from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
@@ -50,7 +50,7 @@ def test_a_declined_plan_was_offered_and_is_asked_about_again_at_its_review() ->
 
     assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanDeclined]
     assert decision.state.status is Status.DECLINED
-    assert [deadline.kind for deadline in decision.deadlines] == [Due.REVIEW]
+    assert [deadline.kind for deadline in decision.deadlines] == [CarePlanDeadline.REVIEW]
 
 
 def test_an_offer_waits_for_the_person() -> None:
@@ -94,7 +94,7 @@ def test_the_words_travel_only_in_the_restricted_record() -> None:
     ("trigger", "told"),
     [
         (RequestReview, ReviewTrigger.PERSON_ASKED),
-        (Due.REVIEW, ReviewTrigger.DUE_DATE),
+        (CarePlanDeadline.REVIEW, ReviewTrigger.DUE_DATE),
         (Occurrence.RAPID_CARE_CLOSED, ReviewTrigger.RAPID_CARE_CLOSED),
         (Occurrence.RISK_LEVEL_CROSSED, ReviewTrigger.RISK_LEVEL_CROSSED),
     ],
@@ -103,7 +103,7 @@ def test_a_review_says_what_made_it_due_and_ends_the_other_deadline(trigger: Tri
     decision = domain.request_review(a_plan(), trigger)
 
     assert decision.events == [CarePlanReviewDue(trigger=told)]
-    assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [Due.REVIEW, Due.ANSWER])
+    assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
 
 
 def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assigned() -> None:
@@ -168,7 +168,7 @@ def test_an_action_is_done_once_and_stands_among_the_next_steps_no_more() -> Non
     assert decision.events == [CarePlanActionFulfilled(action_id=own.action_id)]
     assert domain.next_steps(decision.state) == [navigators]
     assert domain.fulfil(decision.state, own.action_id, FulfilAction) is None
-    with pytest.raises(ActionOfNavigator):
+    with pytest.raises(ActionOwnedByNavigator):
         domain.fulfil(plan, navigators.action_id, FulfilAction)
     with pytest.raises(ActionUnknown):
         domain.fulfil(plan, new_id(), FulfilAction)

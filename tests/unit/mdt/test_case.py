@@ -10,14 +10,14 @@ from services.mdt.domain.case import (
     ActionDueInPast,
     ActionMissing,
     CaseNotDiscussed,
+    CaseNotOnAgenda,
     DeferredTooOften,
     DestinationMissing,
     JointPlanMissing,
     LeadMissing,
-    NotOnItsAgenda,
     Status,
 )
-from services.mdt.domain.meeting import MeetingNotBegun, Slot
+from services.mdt.domain.meeting import MeetingNotStarted, Slot
 from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import RiskLevel, ScreeningOutcome
@@ -45,7 +45,7 @@ def test_a_referral_brings_its_person_with_the_risk_of_that_day() -> None:
 
     expected = CaseReferred(referral_id=case.referral_ids[0], risk_level=RiskLevel.VERY_HIGH, is_high_climber=True, is_urgent=True)
     assert decision.events == [expected]
-    assert [(deadline.kind, deadline.due_at) for deadline in decision.deadlines] == [(domain.Due.SCREENING, STARTS_AT)]
+    assert [(deadline.kind, deadline.due_at) for deadline in decision.deadlines] == [(domain.CaseDeadline.SCREENING, STARTS_AT)]
 
 
 def test_an_eligible_case_takes_a_place_on_an_agenda() -> None:
@@ -94,7 +94,7 @@ def test_a_person_who_has_a_lead_keeps_them_when_nobody_else_is_named() -> None:
 
 
 def test_nothing_is_decided_by_a_meeting_whose_attendance_nobody_recorded() -> None:
-    with pytest.raises(MeetingNotBegun):
+    with pytest.raises(MeetingNotStarted):
         domain.require_agreed(a_case(), what_was_agreed(), a_meeting(), has_lead=False, now=STARTS_AT, policy=POLICY)
 
 
@@ -105,7 +105,7 @@ def test_a_discussion_is_of_the_meeting_that_lists_the_case_or_of_the_one_it_mov
     assert case.meeting_id is not None
     assert domain.meeting_of(moved, what_was_agreed()) == following.meeting_id
     assert domain.meeting_of(moved, what_was_agreed(meeting_id=case.meeting_id)) == case.meeting_id
-    with pytest.raises(NotOnItsAgenda):
+    with pytest.raises(CaseNotOnAgenda):
         domain.meeting_of(moved, what_was_agreed(meeting_id=new_id()))
 
 
@@ -126,7 +126,7 @@ def test_a_discussion_answers_every_referral_that_waited() -> None:
 def test_a_second_referral_joins_the_case_that_waits() -> None:
     case, second = a_case(referral_ids=(new_id(),)), new_id()
 
-    decision = domain.refer_again(case, second, is_urgent=True, standing=Standing(), place=None)
+    decision = domain.refer_again(case, second, is_urgent=True, standing=Standing(), slot=None)
 
     assert decision.state.referral_ids == (*case.referral_ids, second)
     assert decision.state.is_urgent
@@ -138,7 +138,7 @@ def test_a_second_referral_joins_the_case_that_waits() -> None:
 def test_a_referral_for_somebody_under_a_plan_begins_a_new_chain_and_needs_no_screening() -> None:
     case, second = a_case(Status.ACTIVE, care_plan_id=new_id()), new_id()
 
-    decision = domain.refer_again(case, second, is_urgent=False, standing=Standing(), place=a_place())
+    decision = domain.refer_again(case, second, is_urgent=False, standing=Standing(), slot=a_place())
 
     assert (decision.state.status, decision.state.correlation_id) == (Status.LISTED, second)
 

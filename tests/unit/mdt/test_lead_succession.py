@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from services.mdt.commands import Candidate, LeadProposal
 from services.mdt.domain import lead as leads
 from services.mdt.domain import lead_succession
-from services.mdt.domain.lead import Lead, LeadUnchanged, Status
+from services.mdt.domain.lead import AlreadyLead, Lead, Status
 from services.mdt.domain.lead_succession import Decisions, LeadContext, Leads, Person
 from shared.contracts.codes import Role
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
@@ -129,9 +129,9 @@ def test_a_lead_who_names_nobody_hands_over_to_the_gp() -> None:
 def test_nobody_hands_over_to_themselves() -> None:
     active, gp = a_lead_of(), a_lead_of(professional_id="gp-W07")
 
-    with pytest.raises(LeadUnchanged):
+    with pytest.raises(AlreadyLead):
         lead_succession.hand_over(PERSON, active, Leads(active), a_proposal(active.professional_id), now())
-    with pytest.raises(LeadUnchanged):
+    with pytest.raises(AlreadyLead):
         lead_succession.hand_over(PERSON, gp, Leads(gp), None, now())
 
 
@@ -189,7 +189,7 @@ class SuccessionOfLeads(RuleBasedStateMachine):
         to = LeadProposal(candidate(name), has_accepted) if name else None
         try:
             self.save(lead_succession.hand_over(PERSON, self.active[0], Leads.of(self.open), to, now()))
-        except LeadUnchanged:
+        except AlreadyLead:
             assert self.active[0].professional_id == (name or "gp-W07")
 
     @precondition(lambda self: self.leads)

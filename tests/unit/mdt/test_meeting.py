@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
-from services.mdt.domain.meeting import AgendaUsage, Due, MeetingNotBegun, QuorumMissing, Slot, Status
+from services.mdt.domain.meeting import AgendaUsage, MeetingDeadline, MeetingNotStarted, NotQuorate, Slot, Status
 from services.mdt.domain.policy import Policy
 from shared.clock import LONDON
 from shared.contracts.codes import Role
@@ -108,8 +108,8 @@ def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
 
     assert decision.events == [MeetingScheduled(starts_at=STARTS_AT, cut_off_at=CUT_OFF_AT)]
     assert [(deadline.kind, deadline.due_at.date()) for deadline in decision.deadlines] == [
-        (Due.CUT_OFF, date(2015, 3, 2)),
-        (Due.ROLL_OVER, date(2015, 3, 6)),
+        (MeetingDeadline.CUT_OFF, date(2015, 3, 2)),
+        (MeetingDeadline.ROLL_OVER, date(2015, 3, 6)),
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> No
     decision = domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
 
     assert decision.events == [MeetingHeld(attended=command.attended)]
-    assert Due.ROLL_OVER not in decision.cancels  # what it does not reach moves on all the same
+    assert MeetingDeadline.ROLL_OVER not in decision.cancels  # what it does not reach moves on all the same
 
 
 def test_who_comes_later_is_added() -> None:
@@ -162,26 +162,26 @@ def test_who_comes_later_is_added() -> None:
 def test_without_any_one_of_them_it_is_not_quorate(absent: Role) -> None:
     command = HoldMeeting(tuple(role for role in Role if role is not absent))
 
-    with pytest.raises(QuorumMissing, match=absent):
+    with pytest.raises(NotQuorate, match=absent):
         domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.HELD])
 def test_a_meeting_whose_attendance_nobody_recorded_decides_nothing(status: Status) -> None:
-    with pytest.raises(MeetingNotBegun):
+    with pytest.raises(MeetingNotStarted):
         domain.require_quorate(a_meeting(status=status), needs_mental_health=False)
 
 
 def test_a_case_flagged_for_mental_health_needs_mental_health_at_the_meeting() -> None:
     without = a_meeting(status=Status.HELD, attended=POLICY.quorum)
 
-    with pytest.raises(QuorumMissing, match="mental-health"):
+    with pytest.raises(NotQuorate, match="mental-health"):
         domain.require_quorate(without, needs_mental_health=True)
     domain.require_quorate(without, needs_mental_health=False)
 
 
 def test_a_meeting_cannot_be_held_before_it_begins() -> None:
-    with pytest.raises(MeetingNotBegun):
+    with pytest.raises(MeetingNotStarted):
         domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
 
 

@@ -66,7 +66,7 @@ def _discuss(state: case.Case) -> Decision[Any]:
 
 def _referred_again(state: case.Case) -> Decision[Any]:
     place = a_place() if case.should_move(state, a_place(), is_urgent=False) else None
-    return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), place=place)
+    return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), slot=place)
 
 
 def _screened(state: case.Case) -> Decision[Any]:
@@ -87,8 +87,8 @@ def _handed_over(state: lead.Lead) -> Decision[Any]:
 MEETING: dict[Trigger, Act] = {
     commands.HoldMeeting: _meeting_held,
     commands.CancelMeeting: lambda state: meeting.cancel(state, commands.CancelMeeting("no-chair"), next_meeting_id=new_id()),
-    meeting.Due.CUT_OFF: lambda state: meeting.cut_off(state, listed=3),
-    meeting.Due.ROLL_OVER: _ended,
+    meeting.MeetingDeadline.CUT_OFF: lambda state: meeting.cut_off(state, listed=3),
+    meeting.MeetingDeadline.ROLL_OVER: _ended,
 }
 CASE: dict[Trigger, Act] = {
     commands.ScreenCase: _screened,
@@ -96,7 +96,7 @@ CASE: dict[Trigger, Act] = {
     commands.DiscussCase: _discuss,
     commands.StepDownCase: lambda state: case.step_down(state, commands.StepDownCase(StepDown.GP)),
     commands.CloseCase: lambda state: case.close(state, commands.CloseCase(commands.CloseReason.DIED)),
-    case.Due.SCREENING: _unscreened,
+    case.CaseDeadline.SCREENING: _unscreened,
     case.Occurrence.REFERRED_AGAIN: _referred_again,
     case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
     case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_place()),
@@ -106,12 +106,12 @@ CASE: dict[Trigger, Act] = {
 CARE_PLAN: dict[Trigger, Act] = {
     commands.AgreePlan: lambda state: care_plan.agree(state, POLICY),
     commands.FulfilAction: _fulfilled(commands.FulfilAction),
-    care_plan.Due.ANSWER: _unanswered,
-    care_plan.Due.ACTION: _overdue,
+    care_plan.CarePlanDeadline.ANSWER: _unanswered,
+    care_plan.CarePlanDeadline.ACTION: _overdue,
     care_plan.Occurrence.TASK_FULFILLED: _fulfilled(care_plan.Occurrence.TASK_FULFILLED),
     commands.DeclinePlan: care_plan.decline,
     commands.RequestReview: lambda state: care_plan.request_review(state, commands.RequestReview),
-    care_plan.Due.REVIEW: lambda state: care_plan.request_review(state, care_plan.Due.REVIEW),
+    care_plan.CarePlanDeadline.REVIEW: lambda state: care_plan.request_review(state, care_plan.CarePlanDeadline.REVIEW),
     care_plan.Occurrence.RAPID_CARE_CLOSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RAPID_CARE_CLOSED),
     care_plan.Occurrence.RISK_LEVEL_CROSSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RISK_LEVEL_CROSSED),
     care_plan.Occurrence.DISCUSSED: lambda state: care_plan.offer(state, a_version(2), is_agreed_by_person=True, policy=POLICY),
@@ -122,13 +122,13 @@ LEAD: dict[Trigger, Act] = {
     commands.AcceptLead: lambda state: lead.accept(state, STARTS_AT),
     commands.DeclineLead: lambda state: lead.decline(state, "caseload"),
     commands.HandOverLead: _handed_over,
-    lead.Due.ANSWER: lead.expire,
+    lead.LeadDeadline.ANSWER: lead.expire,
     lead.Occurrence.SUCCEEDED: lambda state: lead.hand_over(state, new_id()),
     lead.Occurrence.ENDED: lambda state: lead.end(state, "died"),
 }
 RISK: dict[Trigger, Act] = {
     commands.ScreenFinding: _screened_finding,
-    risk.Due.WATCH: risk.end_watch,
+    risk.RiskDeadline.WATCH: risk.end_watch,
     risk.Occurrence.ROSE: lambda state: assessed(a_score("27.10"), scored_before("9.80"), state),
     risk.Occurrence.FELL: lambda state: assessed(a_score("1.00"), scored_before("9.80"), state),
 }

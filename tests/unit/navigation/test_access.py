@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.navigation.domain.access import COORDINATE, WORK, Lead, NotOwnFeed, is_shared, require_involved, require_own, require_reader
+from services.navigation.domain.access import COORDINATE, WORK, Lead, is_shared, require_involved, require_own, require_reader
 from shared.contracts.codes import Role
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from tests.builders.navigation import LEAD, NAVIGATOR, OTHER
 
 GP_LEAD = Lead("gp-W07", Role.GP, "W07", is_fallback=True)
@@ -31,15 +31,15 @@ def test_another_organisation_is_not_involved_whatever_its_scope(scope: str) -> 
 def test_ones_own_is_ones_own() -> None:
     require_own(an_actor(NAVIGATOR), [NAVIGATOR])
     require_own(an_actor("anybody", scope=COORDINATE), [NAVIGATOR])
-    with pytest.raises(NotOwnFeed):
+    with pytest.raises(FeedAccessDenied):
         require_own(an_actor(OTHER), [NAVIGATOR])
-    with pytest.raises(NotOwnFeed):
+    with pytest.raises(FeedAccessDenied):
         require_own(an_actor(OTHER), [None])
 
 
 def test_the_lead_reads_what_is_done_for_the_person() -> None:
     require_reader(an_actor("gp-W07", organisation="W07"), [NAVIGATOR], GP_LEAD)
-    with pytest.raises(NotOwnFeed):
+    with pytest.raises(FeedAccessDenied):
         require_reader(an_actor(LEAD), [NAVIGATOR], GP_LEAD)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.navigation.domain.assignment import Candidate, CaseloadFull, NavigatorAway, RoleDoesNotFit, choose, require_fit
+from services.navigation.domain.assignment import Candidate, CaseloadFull, NavigatorAway, RoleMismatch, choose, require_fit
 from services.navigation.domain.navigator import Presence
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
@@ -55,7 +55,7 @@ def test_whoever_has_it_is_not_chosen_again() -> None:
     ("unfit", "refusal"),
     [
         (a_candidate(presence=Presence.AWAY), NavigatorAway),
-        (a_candidate(role=Role.CASE_MANAGER), RoleDoesNotFit),
+        (a_candidate(role=Role.CASE_MANAGER), RoleMismatch),
         (a_candidate(open_tasks=50), CaseloadFull),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as navigators
-from services.navigation.domain.navigator import Due, Presence, ReturnTimePassed, id_of
+from services.navigation.domain.navigator import NavigatorDeadline, Presence, ReturnTimePassed, id_of
 from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import NavigatorAvailabilityDeclared
 from shared.kernel.decision import Deadline
@@ -26,8 +26,8 @@ def test_an_absence_with_an_end_ends_by_itself() -> None:
     away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False, until=until), at("14:00"))
 
     assert (away.state.presence, away.state.away_until) == (Presence.AWAY, until)
-    assert (list(away.cancels), list(away.deadlines)) == ([Due.RETURN], [Deadline(Due.RETURN, until)])
-    assert navigators.come_back(away.state).state == a_navigator()
+    assert (list(away.cancels), list(away.deadlines)) == ([NavigatorDeadline.RETURN], [Deadline(NavigatorDeadline.RETURN, until)])
+    assert navigators.return_to_work(away.state).state == a_navigator()
 
 
 def test_an_absence_without_an_end_has_no_deadline() -> None:
@@ -41,7 +41,7 @@ def test_coming_back_early_takes_the_deadline_away() -> None:
 
     back = navigators.declare_availability(away, DeclareAvailability(is_available=True), at("15:00"))
 
-    assert (back.state.presence, back.state.away_until, list(back.cancels)) == (Presence.AVAILABLE, None, [Due.RETURN])
+    assert (back.state.presence, back.state.away_until, list(back.cancels)) == (Presence.AVAILABLE, None, [NavigatorDeadline.RETURN])
 
 
 @pytest.mark.parametrize("minutes", [0, 1])

@@ -48,14 +48,14 @@ TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     ReassignTask: lambda task: tasks.reassign(task, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY),
     RescheduleTask: lambda task: due_time.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
     CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),
-    tasks.Due.ACKNOWLEDGEMENT: lambda task: tasks.escalate_unacknowledged(task, NOW),
-    tasks.Due.OVERDUE: lambda task: due_time.mark_overdue(task, NOW, POLICY),
-    tasks.Due.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
+    tasks.TaskDeadline.ACKNOWLEDGEMENT: lambda task: tasks.escalate_unacknowledged(task, NOW),
+    tasks.TaskDeadline.OVERDUE: lambda task: due_time.mark_overdue(task, NOW, POLICY),
+    tasks.TaskDeadline.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
 }
 NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),
     DeclareAvailability: lambda found: navigators.declare_availability(found, DeclareAvailability(is_available=False), NOW),
-    navigators.Due.RETURN: navigators.come_back,
+    navigators.NavigatorDeadline.RETURN: navigators.return_to_work,
 }
 
 

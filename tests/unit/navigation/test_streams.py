@@ -43,46 +43,46 @@ class Endless(Quiet):
         return [] if after is None else [asdict(entry(after + number)) for number in range(1, most + 1)]
 
 
-class Desk:
+class StubDatabase:
     """Where streams read. It is there until `is_away`, and notes on whose account it was asked."""
 
     def __init__(self, reader: Quiet | None = None) -> None:
         self.is_away, self.asked, self._reader = False, list[str](), reader or Quiet()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Quiet]:
+    async def read_only(self) -> AsyncIterator[Quiet]:
         self.asked.append(TRACE.get())
         if self.is_away:
             raise ConnectionRefusedError
         yield self._reader
 
 
-def streams(desk: Desk) -> Streams:
-    return Streams(cast("Database[Any]", desk))
+def streams(database: StubDatabase) -> Streams:
+    return Streams(cast("Database[Any]", database))
 
 
 def entry(sequence: int) -> Entry:
     now, ids = at("15:00"), (new_id(), new_id())
-    return Entry(NAVIGATOR, sequence, now, Change.ASSIGNED, *ids, TaskKind.CASE_MANAGEMENT, Status.ASSIGNED, now, place=sequence)
+    return Entry(NAVIGATOR, sequence, now, Change.ASSIGNED, *ids, TaskKind.CASE_MANAGEMENT, Status.ASSIGNED, now, position=sequence)
 
 
-async def until_idle(desk: Desk) -> None:
+async def until_idle(database: StubDatabase) -> None:
     """The poller has looked again and again, and every stream waits for it."""
-    asked = len(desk.asked)
+    asked = len(database.asked)
     async with asyncio.timeout(LONGEST_WAIT):
-        while len(desk.asked) < asked + 5:
+        while len(database.asked) < asked + 5:
             await asyncio.sleep(0.01)
 
 
 async def test_an_idle_stream_ends_when_the_database_goes_away() -> None:
-    desk = Desk()
+    database = StubDatabase()
 
     async def follow() -> list[Entry]:
-        return [entry async for portion in streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR) for entry in portion]
+        return [entry async for portion in streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR) for entry in portion]
 
     following = asyncio.create_task(follow())
-    await until_idle(desk)
-    desk.is_away = True
+    await until_idle(database)
+    database.is_away = True
 
     async with asyncio.timeout(LONGEST_WAIT):
         assert await following == []
@@ -99,22 +99,24 @@ async def test_a_reader_who_takes_nothing_costs_no_more_memory_and_misses_nothin
 
 
 async def test_a_stream_whose_time_is_over_ends_though_there_is_more() -> None:
-    found = [portion async for portion in streams(Desk(Endless())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)]
+    found = [
+        portion async for portion in streams(StubDatabase(Endless())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)
+    ]
 
     assert found
     assert [each.sequence for portion in found for each in portion] == [*range(1, 200 * len(found) + 1)]
 
 
 async def test_the_poller_carries_no_request_s_trace() -> None:
-    desk = Desk()
+    database = StubDatabase()
     TRACE.set("the first reader's")
-    async with aclosing(streams(desk).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
+    async with aclosing(streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
         following = asyncio.ensure_future(anext(entries))
-        await until_idle(desk)
+        await until_idle(database)
         following.cancel()
         await asyncio.wait([following])
 
-    assert set(desk.asked[2:]) == {"nobody's"}
+    assert set(database.asked[2:]) == {"nobody's"}
 
 
 @pytest.mark.parametrize("taken", [0, 1])

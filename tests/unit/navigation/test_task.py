@@ -8,8 +8,8 @@ import pytest
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain import task as tasks
-from services.navigation.domain.due_time import DueTimeNotTheirs, DueTimePassed, DueTimeUnchanged
-from services.navigation.domain.task import PERSON_CONCERNS, AlreadyTheirs, Due, Status
+from services.navigation.domain.due_time import DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded
+from services.navigation.domain.task import PERSON_CONCERNS, AlreadyAssigned, Status, TaskDeadline
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Role, TaskKind
@@ -58,8 +58,8 @@ def test_a_new_task_waits_with_a_deadline_that_escalates_and_a_due_time() -> Non
     task = decision.state
     assert (task.status, task.navigator_id, task.version) == (Status.UNASSIGNED, None, 0)
     assert list(decision.deadlines) == [
-        Deadline(Due.ACKNOWLEDGEMENT, at("14:00", date(2015, 3, 5))),
-        Deadline(Due.OVERDUE, work.due_at + MICROSECOND),
+        Deadline(TaskDeadline.ACKNOWLEDGEMENT, at("14:00", date(2015, 3, 5))),
+        Deadline(TaskDeadline.OVERDUE, work.due_at + MICROSECOND),
     ]
     [event] = decision.events
     assert isinstance(event, TaskCreated)
@@ -81,7 +81,10 @@ def test_a_task_is_to_be_acknowledged_within_one_working_day(assigned_at: dateti
     decision = tasks.assign(a_task(status=Status.UNASSIGNED), AssignTask(OTHER), assigned_at, POLICY)
 
     assert decision.state.acknowledge_by == acknowledge_by
-    assert (list(decision.cancels), list(decision.deadlines)) == ([Due.ACKNOWLEDGEMENT], [Deadline(Due.ACKNOWLEDGEMENT, acknowledge_by)])
+    assert (list(decision.cancels), list(decision.deadlines)) == (
+        [TaskDeadline.ACKNOWLEDGEMENT],
+        [Deadline(TaskDeadline.ACKNOWLEDGEMENT, acknowledge_by)],
+    )
 
 
 def test_the_usual_due_time_is_five_working_days_ahead() -> None:
@@ -103,7 +106,7 @@ def test_a_fulfilled_task_says_how_and_keeps_no_deadline() -> None:
         TaskOutcome.ADVICE_GIVEN,
         at("15:00"),
     )
-    assert set(decision.cancels) == set(Due)
+    assert set(decision.cancels) == set(TaskDeadline)
     assert decision.events == [
         TaskFulfilled(
             kind=task.kind, source=task.source, source_id=task.source_id, outcome=TaskOutcome.ADVICE_GIVEN, action_id=task.action_id
@@ -123,7 +126,7 @@ def test_a_blocked_task_is_put_before_the_lead_with_its_reason(reason: BlockReas
 
 
 def test_a_blocked_task_still_becomes_overdue() -> None:
-    assert Due.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
+    assert TaskDeadline.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
 
 
 def test_a_resumed_task_has_no_reason_any_more() -> None:
@@ -141,12 +144,12 @@ def test_a_reassigned_task_keeps_its_due_time_and_is_acknowledged_anew(status: S
 
     assert (decision.state.status, decision.state.navigator_id) == (Status.ASSIGNED, OTHER)
     assert (decision.state.due_at, decision.state.overdue_at) == (task.due_at, task.overdue_at)
-    assert Due.OVERDUE not in decision.cancels
+    assert TaskDeadline.OVERDUE not in decision.cancels
     assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=OTHER, reason="closer-to-person")]
 
 
 def test_a_task_is_not_reassigned_to_whoever_has_it() -> None:
-    with pytest.raises(AlreadyTheirs):
+    with pytest.raises(AlreadyAssigned):
         tasks.reassign(a_task(), ReassignTask(NAVIGATOR, ReassignReason.WORKLOAD), at("15:00"), POLICY)
 
 
@@ -154,11 +157,11 @@ def test_a_task_that_nobody_else_can_take_waits_with_a_deadline_that_escalates()
     decision = tasks.put_back(a_task(status=Status.BEGUN), ReassignReason.ABSENCE, at("15:00"), POLICY)
 
     assert (decision.state.status, decision.state.navigator_id) == (Status.UNASSIGNED, None)
-    assert [deadline.kind for deadline in decision.deadlines] == [Due.ACKNOWLEDGEMENT]
+    assert [deadline.kind for deadline in decision.deadlines] == [TaskDeadline.ACKNOWLEDGEMENT]
     assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=None, reason="absence")]
 
 
-@pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "nobody-available"), (Status.ASSIGNED, "not-acknowledged")])
+@pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "no-clinician-available"), (Status.ASSIGNED, "not-acknowledged")])
 def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, reason: str) -> None:
     task = a_task(status=status)
 
@@ -203,7 +206,7 @@ def test_what_is_overdue_is_escalated_two_working_days_later_or_after_a_week_if_
 
     decision = due_time.mark_overdue(a_task(due_at=friday, escalation=escalation), friday + MICROSECOND, POLICY)
 
-    assert list(decision.deadlines) == [Deadline(Due.LONG_OVERDUE, at("17:00", date(2015, 3, day)))]
+    assert list(decision.deadlines) == [Deadline(TaskDeadline.LONG_OVERDUE, at("17:00", date(2015, 3, day)))]
 
 
 def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
@@ -219,8 +222,8 @@ def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None
 def test_a_navigator_moves_a_due_time_only_a_few_times_and_a_few_days(moves: int, days: int) -> None:
     command = RescheduleTask(at("15:00") + timedelta(days=days), RescheduleReason.PERSON_ASKED)
 
-    with pytest.raises(DueTimeNotTheirs):
-        due_time.move(a_task(own_moves=moves), command, at("15:00"), POLICY)
+    with pytest.raises(RescheduleLimitExceeded):
+        due_time.move(a_task(navigator_reschedules=moves), command, at("15:00"), POLICY)
 
 
 def test_what_is_due_within_hours_is_acknowledged_within_hours() -> None:
@@ -241,8 +244,8 @@ def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
 
     assert (decision.state.due_at, decision.state.overdue_at) == (friday, None)
     assert (list(decision.cancels), list(decision.deadlines)) == (
-        [Due.OVERDUE, Due.LONG_OVERDUE],
-        [Deadline(Due.OVERDUE, friday + MICROSECOND)],
+        [TaskDeadline.OVERDUE, TaskDeadline.LONG_OVERDUE],
+        [Deadline(TaskDeadline.OVERDUE, friday + MICROSECOND)],
     )
     assert decision.events == [TaskRescheduled(from_due_at=task.due_at, due_at=friday, reason="service-date")]
 
@@ -263,5 +266,5 @@ def test_a_due_time_that_is_not_moved_is_refused() -> None:
 def test_a_cancelled_task_keeps_no_deadline() -> None:
     decision = tasks.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.PERSON_DIED), at("15:00"))
 
-    assert set(decision.cancels) == set(Due)
+    assert set(decision.cancels) == set(TaskDeadline)
     assert decision.state.ended_at == at("15:00")

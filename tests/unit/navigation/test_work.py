@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from services.navigation.domain import work
-from services.navigation.domain.home_check import DischargeInFuture, HomeCheckPassed, expect
+from services.navigation.domain.home_check import DischargeInFuture, HomeCheckInPast, expect
 from services.navigation.domain.work import WorkSource
 from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
 from shared.contracts.mdt import Destination
@@ -103,7 +103,7 @@ def test_the_check_comes_ninety_one_days_after_the_discharge(discharged_on: date
     assert check.id == expect(PERSON, discharged_on, at("15:00"), POLICY).id
 
 
-@pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckPassed)])
+@pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckInPast)])
 def test_a_check_that_makes_no_sense_is_refused(discharged_on: date, refusal: type[RuleBroken]) -> None:
     with pytest.raises(refusal):
         expect(PERSON, discharged_on, at("14:00"), POLICY)

@@ -7,7 +7,7 @@ import pytest
 from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment
 from services.rapid_care.domain.care import agree_package, assess, close, confirm_avoidance
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import AdmittedSince, Due, NeedsUnclear, OutcomeDoesNotFit, Response, Status
+from services.rapid_care.domain.response import NeedsInvalid, OutcomeInconsistent, Response, ResponseDeadline, Status, SubsequentlyAdmitted
 from shared.contracts.rapid_care import (
     ContactMode,
     Need,
@@ -34,7 +34,7 @@ def _seen(**changes: object) -> Response:
     [((), (Need.NONE,)), ((Need.INFECTION,), ()), ((Need.NONE, Need.INFECTION), (Need.NONE,)), ((Need.NONE,), (Need.NONE, Need.ISOLATION))],
 )
 def test_needs_that_are_left_out_or_contradict_themselves_are_refused(health: tuple[Need, ...], social: tuple[Need, ...]) -> None:
-    with pytest.raises(NeedsUnclear):
+    with pytest.raises(NeedsInvalid):
         assess(a_response(status=Status.CONTACTED), RecordAssessment(health, social))
 
 
@@ -54,7 +54,7 @@ def test_only_an_avoided_admission_has_a_benefit_and_is_looked_at_again(outcome:
     closed = decision.events[-1]
     assert isinstance(closed, ResponseClosed)
     assert (closed.is_admission_avoided, closed.benefit_pounds) == (is_avoided, 2004 if is_avoided else 0)
-    assert decision.deadlines == ([Deadline(Due.AVOIDANCE, at("18:00") + timedelta(days=14))] if is_avoided else [])
+    assert decision.deadlines == ([Deadline(ResponseDeadline.AVOIDANCE, at("18:00") + timedelta(days=14))] if is_avoided else [])
 
 
 @pytest.mark.acceptance("rapid_care-8")
@@ -82,7 +82,7 @@ _CLOSED_DOOR: dict[str, object] = {"contact_mode": ContactMode.NO_ACCESS, "healt
     ],
 )
 def test_an_outcome_fits_what_was_seen(changes: dict[str, object], status: Status, outcome: ResponseOutcome) -> None:
-    with pytest.raises(OutcomeDoesNotFit):
+    with pytest.raises(OutcomeInconsistent):
         close(_seen(**changes, status=status), CloseResponse(outcome), POLICY, at("15:30"))
 
 
@@ -104,5 +104,5 @@ def test_what_was_stated_is_confirmed_unless_the_person_was_admitted() -> None:
 
     assert confirmed.state.avoidance_confirmed_at == at("18:00")
     assert confirmed.events == [ResponseAvoidanceConfirmed(referral_id=avoided.referral_id, benefit_pounds=2004)]
-    with pytest.raises(AdmittedSince):
+    with pytest.raises(SubsequentlyAdmitted):
         confirm_avoidance(avoided, is_admitted_since=True, now=at("18:00"))

@@ -20,7 +20,14 @@ from services.rapid_care.domain.clock import (
 )
 from services.rapid_care.domain.opening import next_opening
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ContactBeforeReceipt, ContactInFuture, Due, Response, Status, TelephoneNotChosen
+from services.rapid_care.domain.response import (
+    ContactBeforeReceipt,
+    ContactInFuture,
+    Response,
+    ResponseDeadline,
+    Status,
+    TelephoneNotAuthorised,
+)
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
     ContactMode,
@@ -77,7 +84,7 @@ def test_what_comes_in_closed_hours_is_held_and_all_else_is_requested(received_a
 
     assert response.status is (Status.REQUESTED if is_open else Status.HELD)
     assert [type(event) for event in decision.events] == [ResponseRequested if is_open else ResponseHeldUntilOpening]
-    assert (Due.OPENING in kinds, response.was_held) == (not is_open, not is_open)
+    assert (ResponseDeadline.OPENING in kinds, response.was_held) == (not is_open, not is_open)
     assert clock_of(response, received_at) is (Clock.RUNNING if is_open else Clock.HELD)
 
 
@@ -91,10 +98,10 @@ def test_warnings_come_at_60_90_and_110_minutes_and_the_breach_an_instant_after_
     decision = _requested(at("14:00"))
 
     assert [(deadline.kind, deadline.due_at) for deadline in decision.deadlines] == [
-        (Due.AT_RISK, at("15:00")),
-        (Due.AT_RISK, at("15:30")),
-        (Due.AT_RISK, at("15:50")),
-        (Due.BREACH, at("16:00:00.000001")),
+        (ResponseDeadline.AT_RISK, at("15:00")),
+        (ResponseDeadline.AT_RISK, at("15:30")),
+        (ResponseDeadline.AT_RISK, at("15:50")),
+        (ResponseDeadline.BREACH, at("16:00:00.000001")),
     ]
 
 
@@ -131,7 +138,7 @@ def test_a_new_clock_warns_from_its_own_beginning() -> None:
 def test_a_call_stops_the_clock_only_where_triage_chose_it() -> None:
     call = RecordFirstContact(at("15:00"), ContactMode.TELEPHONE_BY_TRIAGE)
 
-    with pytest.raises(TelephoneNotChosen):
+    with pytest.raises(TelephoneNotAuthorised):
         record_first_contact(a_response(status=Status.EN_ROUTE), call, at("15:00"))
 
     assert _requested(at("14:00"), is_by_telephone=True).state.is_by_telephone
@@ -165,7 +172,7 @@ def test_a_contact_exactly_at_the_deadline_is_met(contacted_at: str, is_met: boo
     contact = decision.events[-1]
     assert isinstance(contact, ResponseContacted)
     assert contact.is_met is is_met
-    assert decision.cancels == [Due.AT_RISK, Due.BREACH]
+    assert decision.cancels == [ResponseDeadline.AT_RISK, ResponseDeadline.BREACH]
 
 
 def test_a_contact_written_up_late_but_made_in_time_clears_the_breach() -> None:

@@ -11,7 +11,7 @@ from services.rapid_care.commands import CloseResponse, DeclineResponse, RecordF
 from services.rapid_care.domain import care, clock, dispatch
 from services.rapid_care.domain.clock import Clock, clock_of
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import Due, Occurrence, Response
+from services.rapid_care.domain.response import Occurrence, Response, ResponseDeadline
 from shared.contracts.rapid_care import (
     DeclineReason,
     ResponseAtRisk,
@@ -44,9 +44,9 @@ ACTS: dict[str, Act] = {
     "cancel": lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),
 }
 DEADLINES: dict[str, Act] = {
-    Due.OPENING: lambda response, _: clock.open_held_response(response),
-    Due.AT_RISK: clock.warn,
-    Due.BREACH: clock.judge_deadline,
+    ResponseDeadline.OPENING: lambda response, _: clock.open_held_response(response),
+    ResponseDeadline.AT_RISK: clock.warn,
+    ResponseDeadline.BREACH: clock.judge_deadline,
 }
 
 

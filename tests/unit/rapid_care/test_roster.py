@@ -12,7 +12,7 @@ from services.rapid_care.commands import RosterClinician
 from services.rapid_care.domain.dispatch import CrisisPlan, assign
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Status
-from services.rapid_care.domain.roster import ClinicianOffDuty, NobodyAvailable, SkillMissing, choose, enter, fitting_skill
+from services.rapid_care.domain.roster import ClinicianOffDuty, NoClinicianAvailable, SkillMissing, choose, enter, fitting_skill
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import ResponseAssigned, Skill
 from shared.kernel.ids import new_id
@@ -76,7 +76,7 @@ def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) ->
 def test_whoever_is_chosen_can_go_and_nobody_who_can_has_less_to_do(roster: list[object], condition: Condition) -> None:
     able = [each for each in roster if each.is_on_duty and set(each.skills) & set(POLICY.needed_skills[condition])]  # type: ignore[attr-defined]
     if not able:
-        with pytest.raises(NobodyAvailable):
+        with pytest.raises(NoClinicianAvailable):
             choose(roster, condition, POLICY)  # type: ignore[arg-type]
         return
 

@@ -19,8 +19,8 @@ from services.rapid_care.commands import (
 )
 from services.rapid_care.domain import care, clock, dispatch
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Due, Occurrence, Response, Status
-from services.rapid_care.subscriptions import WIRING
+from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Occurrence, Response, ResponseDeadline, Status
+from services.rapid_care.subscriptions import SUBSCRIPTIONS
 from shared.contracts.codes import StepDown
 from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
@@ -51,10 +51,10 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.INAPPROPRIATE), POLICY, now),
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.ADMITTED), POLICY, now),
     ),
-    Due.OPENING: (lambda response, _: clock.open_held_response(response),),
-    Due.AT_RISK: (clock.warn,),
-    Due.BREACH: (clock.judge_deadline,),
-    Due.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
+    ResponseDeadline.OPENING: (lambda response, _: clock.open_held_response(response),),
+    ResponseDeadline.AT_RISK: (clock.warn,),
+    ResponseDeadline.BREACH: (clock.judge_deadline,),
+    ResponseDeadline.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
     Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),),
     Occurrence.ASKED_AGAIN: (lambda response, now: clock.reconfirm_acceptance(response, a_routed_referral(at("14:00"), routing=2), now),),
     ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
@@ -117,6 +117,6 @@ def test_no_rule_moves_the_deadline_or_the_clock() -> None:
 def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
     words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert words == set(WIRING.on_deadline) | set(Occurrence) | {
+    assert words == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {
         event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)
     }

@@ -6,7 +6,7 @@ import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import closure
-from services.referrals.domain.referral import Due, Status, current_deadline, owner
+from services.referrals.domain.referral import ReferralDeadline, Status, current_deadline, owner
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
 from tests.builders.referrals import MONDAY, a_referral
 
@@ -19,7 +19,7 @@ def test_it_is_closed_with_an_outcome_and_nobody_owns_it_any_more(status: Status
 
     assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
     assert (decision.state.ended_at, owner(decision.state), current_deadline(decision.state)) == (NOW, None, None)
-    assert set(decision.cancels) == set(Due)
+    assert set(decision.cancels) == set(ReferralDeadline)
 
 
 @pytest.mark.parametrize("reason", list(CancelReason))
@@ -31,7 +31,7 @@ def test_it_is_withdrawn_with_a_reason(reason: CancelReason) -> None:
 
 
 def test_it_is_not_withdrawn_while_another_referrer_relies_on_it() -> None:
-    with pytest.raises(closure.OthersRelyOnIt):
+    with pytest.raises(closure.HasMergedReferrals):
         closure.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_joined=True, now=NOW)
 
 
@@ -42,7 +42,7 @@ def test_care_that_is_under_way_ends_only_with_the_person(reason: CancelReason) 
     if reason in {CancelReason.DIED, CancelReason.MOVED_AWAY}:
         assert closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW).state.status is Status.CANCELLED
     else:
-        with pytest.raises(closure.CareUnderWay):
+        with pytest.raises(closure.CareInProgress):
             closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.referrals.domain import Policy, deadlines
-from services.referrals.domain.referral import Due, Status
+from services.referrals.domain.referral import ReferralDeadline, Status
 from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
@@ -25,13 +25,25 @@ DUE = _london("2015-03-16T10:20")
 @pytest.mark.parametrize(
     ("status", "kind", "event"),
     [
-        (Status.IDENTIFIED, Due.TRIAGE, ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE)),
-        (Status.RETURNED, Due.TRIAGE, ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE)),
-        (Status.ROUTED, Due.ACKNOWLEDGEMENT, ReferralAcknowledgementOverdue(service_code="district-nursing", acknowledge_by=DUE)),
-        (Status.ACCEPTED, Due.OUTCOME, ReferralOutcomeOverdue(service_code="district-nursing", outcome_by=DUE)),
+        (
+            Status.IDENTIFIED,
+            ReferralDeadline.TRIAGE,
+            ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE),
+        ),
+        (
+            Status.RETURNED,
+            ReferralDeadline.TRIAGE,
+            ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=DUE),
+        ),
+        (
+            Status.ROUTED,
+            ReferralDeadline.ACKNOWLEDGEMENT,
+            ReferralAcknowledgementOverdue(service_code="district-nursing", acknowledge_by=DUE),
+        ),
+        (Status.ACCEPTED, ReferralDeadline.OUTCOME, ReferralOutcomeOverdue(service_code="district-nursing", outcome_by=DUE)),
     ],
 )
-def test_whoever_should_have_acted_is_named(status: Status, kind: Due, event: Event) -> None:
+def test_whoever_should_have_acted_is_named(status: Status, kind: ReferralDeadline, event: Event) -> None:
     decision = deadlines.mark_overdue(a_referral(status, due_at=DUE), kind, DUE, POLICY)
 
     assert decision.events == [event]
@@ -48,7 +60,7 @@ def test_whoever_should_have_acted_is_named(status: Status, kind: Due, event: Ev
     ],
 )
 def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
-    kind = Due.OUTCOME if status is Status.ACCEPTED else Due.ACKNOWLEDGEMENT
+    kind = ReferralDeadline.OUTCOME if status is Status.ACCEPTED else ReferralDeadline.ACKNOWLEDGEMENT
 
     decision = deadlines.mark_overdue(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
 
@@ -59,7 +71,7 @@ def test_one_that_fires_late_counts_on_from_now() -> None:
     days_later = DUE + timedelta(days=30)
 
     decision = deadlines.mark_overdue(
-        a_referral(Status.ROUTED, urgency=Urgency.URGENT, due_at=DUE), Due.ACKNOWLEDGEMENT, days_later, POLICY
+        a_referral(Status.ROUTED, urgency=Urgency.URGENT, due_at=DUE), ReferralDeadline.ACKNOWLEDGEMENT, days_later, POLICY
     )
 
     assert decision.state.due_at is not None
@@ -67,10 +79,10 @@ def test_one_that_fires_late_counts_on_from_now() -> None:
 
 
 def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
-    first = deadlines.mark_overdue(a_referral(Status.ROUTED, due_at=DUE), Due.ACKNOWLEDGEMENT, DUE, POLICY).state
+    first = deadlines.mark_overdue(a_referral(Status.ROUTED, due_at=DUE), ReferralDeadline.ACKNOWLEDGEMENT, DUE, POLICY).state
     assert first.due_at is not None
 
-    second = deadlines.mark_overdue(first, Due.ACKNOWLEDGEMENT, first.due_at, POLICY)
+    second = deadlines.mark_overdue(first, ReferralDeadline.ACKNOWLEDGEMENT, first.due_at, POLICY)
 
     assert second.state.overdue_since == DUE
 

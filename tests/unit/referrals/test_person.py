@@ -230,7 +230,7 @@ def test_a_correction_replaces_what_it_names_and_nothing_else() -> None:
 
 
 def test_a_correction_that_corrects_nothing_is_refused() -> None:
-    with pytest.raises(people.NothingToRevise):
+    with pytest.raises(people.NoChanges):
         people.revise(a_person(), ReviseRecord(), locality=Locality.WEST)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.referrals.domain import Policy, deadlines, receiving
 from services.referrals.domain.receiving import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
-from services.referrals.domain.referral import OPEN, Due, Referral, available_transitions, current_deadline, owner
+from services.referrals.domain.referral import OPEN, Referral, ReferralDeadline, available_transitions, current_deadline, owner
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import ReferralUrgencyRaised
 from shared.kernel.decision import Decision
@@ -21,7 +21,7 @@ POLICY = Policy()
 
 @dataclass
 class Journey:
-    """A referral on its way, and the rows that the timer table would hold."""
+    """A referral on its way, and the rows that the deadline table would hold."""
 
     now: datetime
     referral: Referral
@@ -43,12 +43,12 @@ class Journey:
         self.referral = replace(decision.state, version=decision.state.version + len(decision.events))
 
     def fire(self, until: datetime) -> None:
-        """The timer loop comes by, perhaps late: each row that is due fires once."""
+        """The deadline loop comes by, perhaps late: each row that is due fires once."""
         while due := sorted((at, kind) for kind, at in self.pending if at <= until):
             at, kind = due[0]
             self.now = max(self.now, at)
             self.pending.discard((kind, at))
-            self.keep(deadlines.mark_overdue(self.referral, Due(kind), self.now, POLICY))
+            self.keep(deadlines.mark_overdue(self.referral, ReferralDeadline(kind), self.now, POLICY))
         self.now = until
 
 
@@ -66,7 +66,7 @@ def test_whatever_happens_nobody_is_dropped_and_no_clock_is_reset(
 
     for choice, judged, hours in steps:
         journey.fire(journey.now + timedelta(hours=hours))
-        commands = [trigger for trigger in available_transitions(journey.referral) if not isinstance(trigger, Due)]
+        commands = [trigger for trigger in available_transitions(journey.referral) if not isinstance(trigger, ReferralDeadline)]
         if not commands:
             break
         is_judged = journey.referral.triaged_at is not None

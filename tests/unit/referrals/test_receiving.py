@@ -7,7 +7,7 @@ import pytest
 
 from services.referrals.domain import Policy, receiving
 from services.referrals.domain.receiving import Arrival
-from services.referrals.domain.referral import Due, Referral, Status
+from services.referrals.domain.referral import Referral, ReferralDeadline, Status
 from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import (
@@ -56,7 +56,7 @@ def test_somebody_must_triage_it_in_time(urgency: Urgency, at: str, due_at: str)
     decision = _receive(now=_london(at), urgency=urgency)
 
     assert decision.state.due_at == _london(due_at)
-    assert [deadline.kind for deadline in decision.deadlines] == [Due.TRIAGE]
+    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
 
 
 @pytest.mark.acceptance("referrals-2")

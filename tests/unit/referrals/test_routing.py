@@ -9,8 +9,8 @@ from services.referrals.commands import AcceptReferral, ReturnReferral, RouteRef
 from services.referrals.domain import Policy, routing
 from services.referrals.domain.directory import (
     BelowMinimumAge,
+    EligibleHere,
     LocalityNotCovered,
-    LookedAfterHere,
     Practice,
     PracticeNotCovered,
     ResidenceElsewhere,
@@ -18,7 +18,7 @@ from services.referrals.domain.directory import (
     Service,
 )
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Due, Referral, Status, owner, permit
+from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, permit
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
@@ -42,7 +42,7 @@ def test_an_urgent_one_goes_to_rapid_care_with_its_original_received_time() -> N
     assert isinstance(event, ReferralRouted)
     assert (event.route, event.received_at, event.clock_starts_at) == (Route.RAPID_CARE, referral.received_at, referral.received_at)
     assert event.acknowledge_by == decision.state.due_at == LATER + timedelta(minutes=45)
-    assert [deadline.kind for deadline in decision.deadlines] == [Due.ACKNOWLEDGEMENT]
+    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.ACKNOWLEDGEMENT]
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_every_triage_has_its_routes(*, status: Status, service: Service, is_com
     ids=lambda value: getattr(value, "code", str(value)),
 )
 def test_other_routes_do_not_fit(status: Status, service: Service) -> None:
-    with pytest.raises(routing.RouteDoesNotFit):
+    with pytest.raises(routing.RouteNotAllowed):
         _route(a_referral(status), service)
 
 
 def test_a_service_is_reached_by_its_own_route_only() -> None:
-    with pytest.raises(routing.RouteDoesNotFit):
+    with pytest.raises(routing.RouteNotAllowed):
         _route(a_referral(Status.TRIAGED_URGENT), a_service(), route=Route.RAPID_CARE)
 
 
@@ -90,7 +90,7 @@ def test_the_meeting_takes_what_is_complex() -> None:
 def test_danger_to_life_is_for_the_ambulance_alone() -> None:
     referral = a_referral(Status.TRIAGED_URGENT, has_red_flag=True)
 
-    with pytest.raises(routing.LifeInDanger):
+    with pytest.raises(routing.EmergencyCall999):
         _route(referral, RAPID_CARE)
 
     assert _route(referral, a_service("ambulance", serves=Serves.ANYBODY)).state.status is Status.ROUTED
@@ -149,14 +149,14 @@ def test_who_is_not_entitled_here_is_signposted_to_where_they_are() -> None:
 
 @pytest.mark.parametrize("service", [HEALTH_ELSEWHERE, SOCIAL_CARE_ELSEWHERE], ids=lambda service: service.code)
 def test_nobody_who_is_entitled_here_is_sent_elsewhere(service: Service) -> None:
-    with pytest.raises(LookedAfterHere):
+    with pytest.raises(EligibleHere):
         _signpost(a_referral(Status.TRIAGED_ROUTINE), service)
-    with pytest.raises(LookedAfterHere):
+    with pytest.raises(EligibleHere):
         _route(a_referral(Status.TRIAGED_ROUTINE), service)
 
 
 def test_who_needs_a_service_is_not_merely_told_of_it() -> None:
-    with pytest.raises(routing.SignpostIsNoRoute):
+    with pytest.raises(routing.SignpostNeedsAdvice):
         _signpost(a_referral(Status.TRIAGED_ROUTINE), a_service("falls-clinic"))
 
 

@@ -12,9 +12,9 @@ from services.referrals.domain.referral import (
     ENDED,
     OPEN,
     REFERRAL,
-    Due,
     Occurrence,
     Referral,
+    ReferralDeadline,
     Status,
     available_transitions,
     current_deadline,
@@ -58,7 +58,7 @@ def test_every_command_and_every_deadline_has_its_row() -> None:
     named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
     not_of_a_referral = {commands.Demographics, commands.ReviseRecord}
 
-    assert set(REFERRAL) == (named - not_of_a_referral) | set(Due) | set(Occurrence)
+    assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
     assert set(MOVES) == set(REFERRAL) - {ReceiveReferral}
 
 

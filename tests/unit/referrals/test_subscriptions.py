@@ -8,27 +8,27 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.referrals import subscriptions
 from services.referrals.domain import Policy
-from services.referrals.domain.referral import Due
+from services.referrals.domain.referral import ReferralDeadline
 from services.referrals.handlers import projections
 from shared.contracts.registry import registry
 
 
 def test_every_event_about_a_person_elsewhere_is_noted_before_anything_is_done() -> None:
-    noted = {event for event in registry().values() if event.TOPIC in subscriptions.NOTED_TOPICS}
+    noted = {event for event in registry().values() if event.TOPIC in subscriptions.TIMELINE_TOPICS}
 
-    assert set(subscriptions.WIRING.on_event) == noted
+    assert set(subscriptions.SUBSCRIPTIONS.on_event) == noted
     assert set(subscriptions.REACTIONS) <= noted
-    assert all(handlers[0] is projections.on_any for handlers in subscriptions.WIRING.on_event.values())
+    assert all(handlers[0] is projections.on_any for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
 def test_nothing_restricted_and_nothing_of_our_own_is_noted() -> None:
-    for event in subscriptions.WIRING.on_event:
+    for event in subscriptions.SUBSCRIPTIONS.on_event:
         assert not event.RESTRICTED
         assert not event.TOPIC.startswith("referrals.")
 
 
 def test_every_deadline_is_kept() -> None:
-    assert set(subscriptions.WIRING.on_deadline) == set(Due)
+    assert set(subscriptions.SUBSCRIPTIONS.on_deadline) == set(ReferralDeadline)
 
 
 def test_a_deployment_may_set_other_numbers() -> None:

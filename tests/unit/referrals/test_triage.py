@@ -6,7 +6,7 @@ import pytest
 
 from services.referrals.commands import RaiseUrgency, RequestInformation, TriageReferral
 from services.referrals.domain import Policy, triage
-from services.referrals.domain.referral import Due, Referral, Status, current_deadline
+from services.referrals.domain.referral import Referral, ReferralDeadline, Status, current_deadline
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import (
     ReferralInformationAnswered,
@@ -112,7 +112,7 @@ def test_another_urgency_has_another_deadline() -> None:
     decision = _triage(a_referral(), Urgency.URGENT)
 
     assert decision.state.due_at == LATER + timedelta(minutes=15)
-    assert [deadline.kind for deadline in decision.deadlines] == [Due.TRIAGE]
+    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
 
 
 def test_danger_to_life_is_urgent() -> None:

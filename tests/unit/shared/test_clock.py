@@ -31,7 +31,7 @@ async def test_the_shift_is_looked_at_only_with_permission(*, allowed: bool) -> 
     database = Answering(NOW)
     await DatabaseClock(allow_time_travel=allowed).now(database)
 
-    assert ["clock_shift" in query for query in database.asked] == [allowed]
+    assert ["clock_offset" in query for query in database.asked] == [allowed]
 
 
 async def test_a_frozen_clock_stands_until_it_is_moved() -> None:

@@ -133,7 +133,7 @@ def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines
         said.exception("Crashed reason=%r after %d", problem, 3)
 
     (line,) = lines()
-    assert (line["event"], line["logger_name"], line["problem"]) == ("library.said", "a.library", "ValueError")
+    assert (line["event"], line["logger_name"], line["problem"]) == ("library.log", "a.library", "ValueError")
     assert line["sentence"] == "Crashed reason='ValueError' after 3"
     assert SECRET not in json.dumps(line)
 

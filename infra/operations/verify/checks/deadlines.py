@@ -8,18 +8,18 @@ DEADLINES = (
     Check(
         "I7",
         "no deadline was acted on before it was due",
-        "SELECT count(*) FROM {context}.timer WHERE state = 'fired'",
-        "SELECT format('%s of %s', kind, subject) AS what FROM {context}.timer WHERE state = 'fired' AND settled_at < due_at",
+        "SELECT count(*) FROM {context}.deadline WHERE state = 'fired'",
+        "SELECT format('%s of %s', kind, subject) AS what FROM {context}.deadline WHERE state = 'fired' AND resolved_at < due_at",
     ),
     Check(
         "I7",
         "no deadline was acted on twice, or without being settled",
         "SELECT count(*) FROM {context}.audit WHERE action LIKE 'deadline %' AND at > {settled}",
-        """SELECT DISTINCT format('%s of %s', timer.kind, audit.subject) AS what FROM {context}.audit JOIN {context}.timer
-           ON timer.subject = audit.subject AND 'deadline ' || timer.kind = audit.action AND timer.due_at <= audit.at
+        """SELECT DISTINCT format('%s of %s', deadline.kind, audit.subject) AS what FROM {context}.audit JOIN {context}.deadline
+           ON deadline.subject = audit.subject AND 'deadline ' || deadline.kind = audit.action AND deadline.due_at <= audit.at
            WHERE audit.at > {settled} AND NOT EXISTS (
-             SELECT FROM {context}.timer AS settled WHERE settled.subject = timer.subject AND settled.kind = timer.kind
-             AND settled.state = 'fired' AND settled.settled_at = audit.at)""",
+             SELECT FROM {context}.deadline AS settled WHERE settled.subject = deadline.subject AND settled.kind = deadline.kind
+             AND settled.state = 'fired' AND settled.resolved_at = audit.at)""",
     ),
     Check(
         "I7",
@@ -59,7 +59,7 @@ DEADLINES = (
         "SELECT count(*) FROM {context}.response WHERE contacted_at IS NULL AND ended_at IS NULL",
         """SELECT format('response %s', response.id) AS what FROM {context}.response
            WHERE contacted_at IS NULL AND ended_at IS NULL AND breached_at IS NULL AND due_at < {now}
-           AND NOT EXISTS (SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'breach' AND {live})""",
+           AND NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'breach' AND {live})""",
         _RAPID_CARE,
     ),
 )

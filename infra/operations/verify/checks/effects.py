@@ -15,7 +15,7 @@ EFFECTS = (
         "nothing was applied that was never committed",
         "SELECT count(*) FROM {context}.inbox",
         """SELECT format('%s %s in {context}', type, event_id) AS what FROM {context}.inbox
-           WHERE coalesce(uuid_extract_timestamp(event_id) >= {trimmed_anywhere}, true)
+           WHERE coalesce(uuid_extract_timestamp(event_id) >= {pruned_anywhere}, true)
            AND NOT EXISTS (SELECT FROM referrals.event WHERE id = event_id)
            AND NOT EXISTS (SELECT FROM rapid_care.event WHERE id = event_id)
            AND NOT EXISTS (SELECT FROM mdt.event WHERE id = event_id)

@@ -1,4 +1,4 @@
-"""The event logs, and what is written beside each of their events (I1, I5, I9). What was trimmed from them is not missed."""
+"""The event logs, and what is written beside each of their events (I1, I5, I9). What was pruned from them is not missed."""
 
 from infra.operations.verify.check import Check
 
@@ -11,7 +11,7 @@ LOG = (
         "SELECT count(*) FROM {context}.referral",
         """SELECT format('referral %s', referral.id) AS what FROM {context}.referral LEFT JOIN {context}.event
            ON subject = referral.id AND type = 'referrals.referral.received.v1' GROUP BY referral.id
-           HAVING count(event.id) > 1 OR (count(event.id) = 0 AND uuid_extract_timestamp(referral.id) >= {trimmed})""",
+           HAVING count(event.id) > 1 OR (count(event.id) = 0 AND uuid_extract_timestamp(referral.id) >= {pruned})""",
         _REFERRALS,
     ),
     Check(
@@ -21,7 +21,7 @@ LOG = (
         """SELECT format('%s on %s', subject, topic) AS what FROM {context}.event
            GROUP BY subject, topic
            HAVING max(sequence) - min(sequence) + 1 <> count(*)
-           OR (min(sequence) <> 1 AND ({trimmed} = '-infinity' OR max(shelf) = 'infinity'))""",
+           OR (min(sequence) <> 1 AND ({pruned} = '-infinity' OR max(partition_day) = 'infinity'))""",
     ),
     Check(
         "I5",

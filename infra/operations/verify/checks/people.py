@@ -15,7 +15,7 @@ PEOPLE = (
         """SELECT format('referral %s is %s', id, status) AS what FROM {context}.referral
             WHERE status NOT IN ('merged', 'closed', 'cancelled') AND (due_at IS NULL OR ended_at IS NOT NULL
               OR (status = 'accepted' AND service_code IS NULL)
-              OR NOT EXISTS (SELECT FROM {context}.timer WHERE subject = referral.id AND {live}
+              OR NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = referral.id AND {live}
                 AND kind = CASE coalesce(asked_in, status) WHEN 'routed' THEN 'acknowledgement'
                   WHEN 'accepted' THEN 'outcome' WHEN 'signposted' THEN 'outcome' ELSE 'triage' END))""",
         _REFERRALS,
@@ -36,9 +36,9 @@ PEOPLE = (
         "SELECT count(*) FROM {context}.response WHERE ended_at IS NULL",
         """SELECT format('response %s is %s', id, status) AS what FROM {context}.response WHERE ended_at IS NULL AND (
               (contacted_at IS NULL AND breached_at IS NULL AND NOT EXISTS (
-                SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'breach' AND {live}))
+                SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'breach' AND {live}))
               OR (status = 'held-until-opening' AND NOT EXISTS (
-                SELECT FROM {context}.timer WHERE subject = response.id AND kind = 'opening' AND {live}))
+                SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'opening' AND {live}))
               OR (status NOT IN ('held-until-opening', 'requested', 'accepted') AND clinician_id IS NULL)
               OR NOT EXISTS (SELECT FROM referrals.referral WHERE referral.id = referral_id))""",
         _RAPID_CARE,
@@ -48,7 +48,7 @@ PEOPLE = (
         "every case on an agenda has a meeting that is still to come or not yet told of",
         "SELECT count(*) FROM {context}.case WHERE status = 'listed'",
         """SELECT format('case %s', listed.id) AS what FROM {context}.case AS listed WHERE status = 'listed' AND NOT EXISTS (
-              SELECT FROM {context}.timer WHERE subject = listed.meeting_id AND kind = 'roll-over' AND {live})""",
+              SELECT FROM {context}.deadline WHERE subject = listed.meeting_id AND kind = 'roll-over' AND {live})""",
         _MDT,
     ),
     Check(
@@ -56,7 +56,7 @@ PEOPLE = (
         "every case that nobody has screened has a deadline or was escalated",
         "SELECT count(*) FROM {context}.case WHERE status = 'referred' AND referred_at > {settled}",
         """SELECT format('case %s', referred.id) AS what FROM {context}.case AS referred
-           WHERE status = 'referred' AND referred_at > {settled} AND NOT EXISTS (SELECT FROM {context}.timer
+           WHERE status = 'referred' AND referred_at > {settled} AND NOT EXISTS (SELECT FROM {context}.deadline
              WHERE subject = referred.id AND kind = 'screening' AND state IN ('pending', 'fired', 'parked'))""",
         _MDT,
     ),
@@ -66,7 +66,7 @@ PEOPLE = (
         "SELECT count(*) FROM {context}.case WHERE status IN ('active-management', 'stepped-down')",
         """SELECT format('case %s is %s', led.id, led.status) AS what FROM {context}.case AS led
             WHERE status IN ('active-management', 'stepped-down') AND (
-              NOT EXISTS (SELECT FROM {context}.timer WHERE subject = led.care_plan_id AND kind = 'review' AND {live})
+              NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = led.care_plan_id AND kind = 'review' AND {live})
               OR NOT EXISTS (
                 SELECT FROM {context}.lead WHERE lead.person_id = led.person_id AND lead.status IN ('active', 'proposed')))""",
         _MDT,
@@ -78,7 +78,7 @@ PEOPLE = (
         """SELECT format('person %s', person_id) AS what FROM {context}.lead GROUP BY person_id
             HAVING count(*) FILTER (WHERE status = 'active') > 1
             UNION ALL SELECT format('lead %s', id) FROM {context}.lead WHERE status = 'proposed' AND answer_by IS NOT NULL
-            AND NOT EXISTS (SELECT FROM {context}.timer WHERE subject = lead.id AND kind = 'answer' AND {live})""",
+            AND NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = lead.id AND kind = 'answer' AND {live})""",
         _MDT,
     ),
     Check(
@@ -88,9 +88,9 @@ PEOPLE = (
         """SELECT format('task %s is %s', id, status) AS what FROM {context}.task WHERE ended_at IS NULL AND (
               (status <> 'unassigned' AND navigator_id IS NULL)
               OR NOT EXISTS (
-                SELECT FROM {context}.timer WHERE subject = task.id AND kind IN ('overdue', 'long-overdue') AND {live})
+                SELECT FROM {context}.deadline WHERE subject = task.id AND kind IN ('overdue', 'long-overdue') AND {live})
               OR (status IN ('unassigned', 'assigned') AND escalated_at IS NULL AND NOT EXISTS (
-                SELECT FROM {context}.timer WHERE subject = task.id AND kind = 'acknowledgement' AND {live})))""",
+                SELECT FROM {context}.deadline WHERE subject = task.id AND kind = 'acknowledgement' AND {live})))""",
         _NAVIGATION,
     ),
 )

@@ -51,15 +51,15 @@ WRONG = [
     ("CARE_PERSON_ID_SECRET", "", "CARE_PERSON_ID_SECRET: it holds 0 bytes, not 32."),
     ("CARE_PERSON_ID_SECRET", TOO_SHORT, "CARE_PERSON_ID_SECRET: it holds 31 bytes, not 32."),
     ("CARE_PERSON_ID_SECRET", "no base64 !", "CARE_PERSON_ID_SECRET: it is not base64."),
-    ("CARE_RECORD_KEYS", "{", "CARE_RECORD_KEYS is not JSON."),
-    ("CARE_RECORD_KEYS", "{}", "CARE_RECORD_KEYS: Dictionary should have at least 1 item"),
-    ("CARE_RECORD_KEYS", json.dumps({KEYS.record_key: TOO_SHORT}), "CARE_RECORD_KEYS: it holds 31 bytes, not 32."),
-    ("CARE_RECORD_KEYS", json.dumps({KEYS.record_key: "?"}), "CARE_RECORD_KEYS: it is not base64."),
-    ("CARE_RECORD_KEY", "another", "CARE_RECORD_KEY: CARE_RECORD_KEYS holds no key of this name."),
+    ("CARE_ENCRYPTION_KEYS", "{", "CARE_ENCRYPTION_KEYS is not JSON."),
+    ("CARE_ENCRYPTION_KEYS", "{}", "CARE_ENCRYPTION_KEYS: Dictionary should have at least 1 item"),
+    ("CARE_ENCRYPTION_KEYS", json.dumps({KEYS.record_key: TOO_SHORT}), "CARE_ENCRYPTION_KEYS: it holds 31 bytes, not 32."),
+    ("CARE_ENCRYPTION_KEYS", json.dumps({KEYS.record_key: "?"}), "CARE_ENCRYPTION_KEYS: it is not base64."),
+    ("CARE_ENCRYPTION_KEY_ID", "another", "CARE_ENCRYPTION_KEY_ID: CARE_ENCRYPTION_KEYS holds no key of this name."),
     ("CARE_JWKS", "{}", "CARE_JWKS: it is not a JSON Web Key Set."),
     ("CARE_JWKS", '{"keys": [{"kty": "RSA"}]}', "CARE_JWKS: it is not a JSON Web Key Set."),
     ("CARE_LOG_LEVEL", "LOUD", "CARE_LOG_LEVEL: there is no such level"),
-    ("CARE_KEEP_APPLIED", "P7D", "CARE_KEEP_APPLIED: "),
+    ("CARE_INBOX_RETENTION", "P7D", "CARE_INBOX_RETENTION: "),
     ("KAFKA_BOOTSTRAP_SERVERS", None, "KAFKA_BOOTSTRAP_SERVERS is not set."),
 ]
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("CARE_RECORD_KEY", "another", "CARE_RECORD_KEY: CARE_RECORD_KEYS holds no key of this name."),
+        ("CARE_ENCRYPTION_KEY_ID", "another", "CARE_ENCRYPTION_KEY_ID: CARE_ENCRYPTION_KEYS holds no key of this name."),
         ("REFERRALS_DATABASE_URL", None, "REFERRALS_DATABASE_URL is not set."),
         ("REFERRALS_POLICY", "not JSON", "REFERRALS_POLICY is not JSON."),
         ("REFERRALS_POLICY", '{"opens": "soon"}', "REFERRALS_POLICY: opens: "),
@@ -127,10 +127,10 @@ def test_the_key_set_of_an_identity_provider_is_taken_as_it_is_published(monkeyp
 
 @pytest.mark.usefixtures("given")
 def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CARE_INSTANCE", raising=False)
+    monkeypatch.delenv("CARE_KAFKA_INSTANCE_ID", raising=False)
     assert read(Deployment).kafka().instance is None
 
-    monkeypatch.setenv("CARE_INSTANCE", "west-1")
+    monkeypatch.setenv("CARE_KAFKA_INSTANCE_ID", "west-1")
     assert read(Deployment).kafka().instance == "west-1"
 
 

@@ -16,8 +16,10 @@ def create() -> None:
     _arrivals()
     _deadlines()
     _requests()
-    op.create_table("clock_shift", sa.Column("shift", sa.Interval, nullable=False), sa.PrimaryKeyConstraint("shift", name="pk_clock_shift"))
-    op.execute("INSERT INTO clock_shift VALUES ('0')")
+    op.create_table(
+        "clock_offset", sa.Column("delta", sa.Interval, nullable=False), sa.PrimaryKeyConstraint("delta", name="pk_clock_offset")
+    )
+    op.execute("INSERT INTO clock_offset VALUES ('0')")
 
 
 def _relay() -> None:
@@ -60,21 +62,21 @@ def _arrivals() -> None:
 
 def _deadlines() -> None:
     op.create_table(
-        "timer",
+        "deadline",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("state", sa.Text, nullable=False, server_default="pending"),
-        sa.Column("settled_at", INSTANT),
+        sa.Column("resolved_at", INSTANT),
         sa.Column("late_by_ms", sa.BigInteger),
         sa.Column("reason", sa.Text),
-        sa.PrimaryKeyConstraint("id", name="pk_timer"),
-        sa.UniqueConstraint("subject", "kind", "due_at", name="uq_timer_subject_kind_due_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_deadline"),
+        sa.UniqueConstraint("subject", "kind", "due_at", name="uq_deadline_subject_kind_due_at"),
     )
-    op.create_index("ix_timer_due", "timer", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
-    op.create_index("ix_timer_parked", "timer", ["due_at"], postgresql_where=sa.text("state = 'parked'"))
+    op.create_index("ix_deadline_due", "deadline", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
+    op.create_index("ix_deadline_parked", "deadline", ["due_at"], postgresql_where=sa.text("state = 'parked'"))
 
 
 def _requests() -> None:

@@ -4,13 +4,16 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0002"
-down_revision = "0001"
+from infra.deploy.migrations import shared_tables_v1
+
+revision = "0001"
+down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    shared_tables_v1.create()
     _responses()
     _roster_and_capacity()
     _copies()
@@ -75,10 +78,10 @@ def _roster_and_capacity() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_capacity"),
     )
     op.create_table(
-        "month",
+        "monthly_referral_count",
         sa.Column("month", sa.Date, nullable=False),
         sa.Column("referrals", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("month", name="pk_month"),
+        sa.PrimaryKeyConstraint("month", name="pk_monthly_referral_count"),
         comment="how many referrals came in a month; counted here so that two at once are never one",
     )
 

@@ -4,14 +4,17 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0002"
-down_revision = "0001"
+from infra.deploy.migrations import shared_tables_v1
+
+revision = "0001"
+down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
 ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
 
 
 def upgrade() -> None:
+    shared_tables_v1.create()
     _tasks()
     _navigators()
     _feeds()
@@ -41,7 +44,7 @@ def _tasks() -> None:
         sa.Column("escalation", sa.Text),
         sa.Column("overdue_at", INSTANT),
         sa.Column("block_reason", sa.Text),
-        sa.Column("own_moves", sa.Integer, nullable=False),
+        sa.Column("navigator_reschedules", sa.Integer, nullable=False),
         sa.Column("outcome", sa.Text),
         sa.Column("cancel_reason", sa.Text),
         sa.Column("ended_at", INSTANT),
@@ -91,10 +94,10 @@ def _feeds() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
-        sa.Column("place", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
+        sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
         sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
     )
-    op.create_index("ix_feed_entry_place", "feed_entry", ["place"], unique=True)
+    op.create_index("ix_feed_entry_position", "feed_entry", ["position"], unique=True)
 
 
 def _home_checks() -> None:

@@ -13,9 +13,9 @@ from tests.bench.stage import Bench, Stage
 _PER_SECOND, _REFERRALS_PER_SECOND = 100, 300
 _AT_RISK = "kind = 'at-risk'"
 _LATE = """
-SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - due_at)::float AS late FROM rapid_care.timer
+SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - due_at)::float AS late FROM rapid_care.deadline
 WHERE subject = ANY(SELECT md5($1 || ' ' || n)::uuid FROM generate_series(1, $2::int) AS n) AND kind = 'at-risk' AND state = 'fired'"""
-_OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.timer WHERE state = 'pending' AND due_at <= clock_timestamp())"
+_OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.deadline WHERE state = 'pending' AND due_at <= clock_timestamp())"
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
@@ -39,7 +39,7 @@ async def _one_response(stage: Stage) -> None:
 
 async def _waiting(stage: Stage, count: int) -> str:
     later = "clock_timestamp() + interval '1 day' + n * interval '1 second'"
-    return await copies(stage.owner, "rapid_care.timer", _AT_RISK, upto(count), subject=uuid("ballast"), due_at=later)
+    return await copies(stage.owner, "rapid_care.deadline", _AT_RISK, upto(count), subject=uuid("ballast"), due_at=later)
 
 
 async def _idle(stage: Stage, salt: str, seconds: float) -> list[float]:
@@ -82,7 +82,7 @@ async def _due(stage: Stage, salt: str, count: int, due_at: str) -> None:
     async with owner.transaction():
         await owner.execute(await copies(owner, "rapid_care.response", "true", numbers, **states), timeout=600)
         await owner.execute(
-            await copies(owner, "rapid_care.timer", _AT_RISK, numbers, subject=new, due_at=due_at, state="'pending'"), timeout=600
+            await copies(owner, "rapid_care.deadline", _AT_RISK, numbers, subject=new, due_at=due_at, state="'pending'"), timeout=600
         )
 
 
@@ -91,7 +91,7 @@ def _named(how: str, late: list[float]) -> Run:
 
 
 SCENARIO = Scenario(
-    "timers",
+    "deadlines",
     "Deadlines, with 2,000,000 others pending",
     "Deadlines `at-risk` of responses, 100 a second, with their real handler; from `due_at` to PostgreSQL's own commit time of the "
     "settled deadline. Under load 300 referrals a second come in over HTTP meanwhile. Overdue: 200,000 at once. The rows are copies"

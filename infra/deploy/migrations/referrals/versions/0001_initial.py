@@ -1,20 +1,44 @@
-"""Persons, referrals, the directory, and what is kept of the other contexts."""
+"""Persons, referrals, the directory with its reference data, and projections of the other contexts."""
+
+import csv
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0002"
-down_revision = "0001"
+from infra.deploy.migrations import shared_tables_v1
+
+revision = "0001"
+down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
 
+_HERE = Path(__file__).parent.parent
+_SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
+    "tier": (sa.Integer, int),
+    "minimum_age": (sa.Integer, int),
+    "needs": (JSONB, str.split),
+    "localities": (JSONB, str.split),
+    "opens": (sa.Time, time.fromisoformat),
+    "closes": (sa.Time, time.fromisoformat),
+    "valid_from": (sa.Date, date.fromisoformat),
+    "valid_until": (sa.Date, date.fromisoformat),
+}
+_TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
+
 
 def upgrade() -> None:
+    shared_tables_v1.create()
     _people()
     _referrals()
     _directory()
     _copies()
+    for table in ("service", "practice", "organisation"):
+        _fill(table)
 
 
 def _people() -> None:
@@ -165,7 +189,7 @@ def _copies() -> None:
         comment="a copy of mdt's risk",
     )
     op.create_table(
-        "noted",
+        "timeline_event",
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
@@ -175,8 +199,19 @@ def _copies() -> None:
         sa.Column("organisation", sa.Text, nullable=False),
         sa.Column("role", sa.Text, nullable=False),
         sa.Column("data", JSONB, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_noted"),
+        sa.PrimaryKeyConstraint("id", name="pk_timeline_event"),
         comment="events of the other contexts, for timelines",
     )
-    op.create_index("ix_noted_correlation_id", "noted", ["correlation_id"])
-    op.create_index("ix_noted_person_id", "noted", ["person_id"])
+    op.create_index("ix_timeline_event_correlation_id", "timeline_event", ["correlation_id"])
+    op.create_index("ix_timeline_event_person_id", "timeline_event", ["person_id"])
+
+
+def _fill(table: str) -> None:
+    with (_HERE / f"{table}s.csv").open(newline="", encoding="utf-8") as file:
+        rows = [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+    columns = [sa.column(name, _SPECIAL.get(name, _TEXT)[0]) for name in rows[0]]
+    op.bulk_insert(sa.table(table, *columns), rows)
+
+
+def _value(name: str, text: str) -> Any:
+    return _SPECIAL.get(name, _TEXT)[1](text) if text else None
