@@ -28,7 +28,7 @@ P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
 
 _KEY_BYTES = 32
-#: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/adr/0039).
+#: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/performance.md).
 _COLLECTOR = 10_000, 10, 50
 #: Longer than anything is sent again of itself, or it would be applied a second time.
 _MIN_INBOX_RETENTION = timedelta(days=15)

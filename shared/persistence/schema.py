@@ -1,6 +1,6 @@
 """The tables that every context has, in its own schema: the event log and what keeps its promises.
 
-`event` is append-only, in partitions by month (docs/adr/0027): what is unique in it is so within a day, and for ever where
+`event` is append-only, in partitions by month (docs/adr/0026): what is unique in it is so within a day, and for ever where
 it is kept whole; across days a number is right because writers of one aggregate queue at its row.
 A row of `outbox` is unsent; a row that remains is proof of failure. A row of `inbox` says that an event was applied here,
 or why it was refused.

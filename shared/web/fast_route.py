@@ -1,6 +1,6 @@
 """Routes that are called often: an endpoint that takes a JSON body, and what is read from the request, is called directly.
 
-The framework resolves any signature anew for each request, which costs more here than all rules together (docs/adr/0034). What the
+The framework resolves any signature anew for each request, which costs more here than all rules together (docs/performance.md). What the
 route says of itself in OpenAPI, and what it refuses, stays the same.
 """
 

@@ -96,11 +96,13 @@ GENERATED = Gate(
         "stale: docs/events.md",
         "stale: docs/states/mdt.md",
         "stale: docs/states/gone.md",
+        "stale: docs/adr/README.md",
         "stale: shared/contracts/schemas/mdt.lead.ended.v1.json",
     ),
     {
         "docs/events.md": "\n",
         "docs/states/gone.md": "# A context that is no more\n",
+        "docs/adr/README.md": "\n",
         "shared/contracts/schemas/mdt.lead.ended.v1.json": "\n",
     },
     (("docs/states/mdt.md", "scheduled", "planned"),),
@@ -141,6 +143,12 @@ HOUSE = Gate(
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",
     },
 )
+RECORDS = Gate(
+    (*_PYTEST, "tests/architecture/test_documents.py", "-k", "form_of_a_decision"),
+    ("0003-commit-in-one-transaction.md: line 3 must be 'Status: Accepted' or 'Status: Superseded'",),
+    {},
+    (("docs/adr/0003-commit-in-one-transaction.md", "Status: Accepted\n", ""),),
+)
 
 
 @pytest.fixture
@@ -155,7 +163,16 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
-GATES = {"imports": IMPORTS, "format": FORMAT, "lint": LINT, "types": TYPES, "generated": GENERATED, "contracts": CONTRACTS, "house": HOUSE}
+GATES = {
+    "imports": IMPORTS,
+    "format": FORMAT,
+    "lint": LINT,
+    "types": TYPES,
+    "generated": GENERATED,
+    "contracts": CONTRACTS,
+    "house": HOUSE,
+    "records": RECORDS,
+}
 
 
 @pytest.mark.parametrize("gate", GATES.values(), ids=GATES)

@@ -33,7 +33,7 @@ _SIDE_DOORS = {
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }
 
-#: Whoever saves these must tell what a batch remembers of caseloads (docs/adr/0040).
+#: Whoever saves these must tell what a batch remembers of caseloads (docs/performance.md).
 _REMEMBERED = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
 
 

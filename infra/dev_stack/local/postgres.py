@@ -32,7 +32,7 @@ _SETTINGS = {
     "wal_level": "replica",
     "max_wal_size": "2GB",
     "autovacuum_naptime": "5s",  # a new stack's tables grow from nothing: plans made for empty ones must not live for a minute
-    "autovacuum_analyze_scale_factor": "0.5",  # and while they grow that must not be done for each tenth that comes (docs/adr/0043)
+    "autovacuum_analyze_scale_factor": "0.5",  # and while they grow that must not be done for each tenth that comes (docs/performance.md)
     "autovacuum_vacuum_insert_scale_factor": "0.5",
     "track_commit_timestamp": "on",
     "jit": "off",

@@ -1,7 +1,7 @@
 """The faust edge, and the only module that knows faust.
 
 Faust joins the group, stays a member of it in a thread of its own, and gives the partitions out. What is read goes round its streams,
-raw and in batches (docs/adr/0038), and is told to be done after the commit (docs/adr/0036). Duplicates are certain; the inbox takes them.
+raw and in batches, and is told to be done after the commit (docs/adr/0005). Duplicates are certain; the inbox takes them.
 """
 
 import asyncio
@@ -138,7 +138,7 @@ class _App(faust.App):
 
 
 def poll_delay(records: int, worked: float) -> float:
-    """Seconds: as long as the work took, for what comes meanwhile goes together; none after as many as go together (docs/adr/0043)."""
+    """Seconds: as long as the work took, since more records gather; none after a full batch (docs/performance.md)."""
     return 0.0 if records >= BATCH else min(worked, _MAX_POLL_DELAY_SECONDS)
 
 

@@ -1,7 +1,7 @@
 """No record is passed over: those of a partition follow each other from where the reading began.
 
 When partitions are given out anew, a record that was read may be left, and if what comes after it were acknowledged, it would be lost
-(docs/adr/0033). Here that ends the process, and Kafka sends everything after the acknowledged once more.
+(docs/adr/0005). Here that ends the process, and Kafka sends everything after the acknowledged once more.
 """
 
 from bisect import bisect_left

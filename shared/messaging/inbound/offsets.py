@@ -1,7 +1,7 @@
-"""How far each partition was applied, and what Kafka is told of it. Nobody else acknowledges anything (docs/adr/0036).
+"""How far each partition was applied, and what Kafka is told of it. Nobody else acknowledges anything.
 
 A place is told only under the assignment in which it was read. Whoever goes on trying until it succeeds may tell it to a broker that has
-lost its topics meanwhile, and the group would begin there in the new ones: what is before it would be lost (docs/adr/0035).
+lost its topics meanwhile, and the group would begin there in the new ones: what is before it would be lost (docs/adr/0005).
 """
 
 from typing import Any

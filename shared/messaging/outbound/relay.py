@@ -87,7 +87,7 @@ class RelaySettings:
     def poll_delay(self, sent: int, took: float, before: float) -> float:
         """After as many events as are taken at once none; after some as long as they took, since more will follow and then goes together.
 
-        Twice the rest before it each time that nothing came. All in seconds (docs/adr/0043).
+        Twice the rest before it each time that nothing came. All in seconds (docs/performance.md).
         """
         if sent == self.batch:
             return 0.0
@@ -160,7 +160,7 @@ class Relay:
                 await admin.close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
-        """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0042)."""
+        """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0006)."""
         until = monotonic() + self._settings.cluster_check_interval
         while monotonic() < until:
             began = monotonic()
@@ -255,5 +255,5 @@ class Relay:
 
 
 def _disable_retries(producer: AIOKafkaProducer) -> None:
-    """By itself it tries until it succeeds, on whatever cluster it then finds, where what was sent before is not yet (docs/adr/0037)."""
+    """By itself it tries until it succeeds, on whatever cluster it then finds, where what was sent before is not yet (docs/adr/0006)."""
     producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  it has no setting for it
