@@ -8,10 +8,11 @@ from infra.codegen.asyncapi import asyncapi
 from infra.codegen.catalogue import catalogue
 from infra.codegen.contracts import examples, schemas
 from infra.codegen.decisions import decisions
+from infra.codegen.error_catalogue import error_catalogue
 from infra.codegen.states import states
 
 #: In this order: the catalogue shows the examples.
-MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (schemas, examples, catalogue, asyncapi, states, decisions)
+MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (schemas, examples, catalogue, asyncapi, states, error_catalogue, decisions)
 FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"))
 
 

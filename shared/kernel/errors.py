@@ -1,26 +1,29 @@
-"""Refusals: what a rule of care says no to, each with a stable code.
+"""Exceptions of the domain: each refuses a command by a rule of care and has a stable code.
 
 DomainError
- ├─ NotFound      there is no such thing                      HTTP 404
- ├─ NotAllowed    there is, but not for this caller           HTTP 403
+ ├─ NotFound      the resource does not exist                          HTTP 404
+ │   └─ PersonRecordNotFound
+ ├─ NotAllowed    the resource exists, but not for this caller         HTTP 403
+ │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
  │   └─ StoryWithheld
- ├─ RuleBroken    a rule of care forbids it now               HTTP 409
+ ├─ RuleBroken    a rule forbids the command in the present state      HTTP 409
  │   └─ IllegalTransition
- └─ Conflict      somebody else was first                     HTTP 409
-     └─ VersionConflict  the caller saw an older version      HTTP 412
+ └─ Conflict      another caller changed the resource first            HTTP 409
+     └─ VersionConflict  the stored version is newer than If-Match     HTTP 412
 
-A subclass sets `code` (unique, kebab-case, never changed) and `advice` (what to do); the detail names no person.
+A subclass sets `code` (kebab-case, never changed), `advice` (the next step for the caller) and a docstring whose first
+sentence is the code's meaning in docs/api-conventions.md. The detail names no person.
 """
 
 from typing import ClassVar
 
 
 class DomainError(Exception):
-    """A refusal. Nothing was changed."""
+    """A rule refused the command; nothing was changed."""
 
     code: ClassVar[str]
-    advice: ClassVar[str] = "Read the current state and its actions, then decide anew."
+    advice: ClassVar[str] = "Read the current state and its actions, then decide again."
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -28,53 +31,61 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
+    """The resource does not exist."""
+
     code = "not-found"
     advice = "Check the id; it may belong to another service."
 
 
 class NotAllowed(DomainError):
+    """The resource exists, but the caller may not use it."""
+
     code = "not-allowed"
     advice = "Ask the organisation that is responsible for the person."
 
 
 class OrganisationNotInvolved(NotAllowed):
-    """Only those who take part in somebody's care see it (IG8)."""
+    """Only organisations involved in the person's care have access (IG8)."""
 
     code = "organisation-not-involved"
     advice = "Ask the person's accountable lead professional, or the Community Point of Access, to involve your organisation."
 
 
 class StoryWithheld(NotAllowed):
-    """The person's own wish (G12)."""
+    """The person has restricted or withheld their story (G12)."""
 
     code = "story-withheld"
-    advice = "The person wants nobody to see their story but whoever comes in a crisis; ask them, or their accountable lead professional."
+    advice = "Ask the person or their accountable lead professional; only a crisis response may read the story."
 
 
 class RuleBroken(DomainError):
+    """A rule forbids the command in the present state."""
+
     code = "rule-broken"
 
 
 class Conflict(DomainError):
+    """Another caller changed the resource first."""
+
     code = "conflict"
-    advice = "Read again and retry."
+    advice = "Read the resource again and repeat the request."
 
 
 class IllegalTransition(RuleBroken):
-    """The state does not permit the command; `GET .../actions` lists what it permits."""
+    """The state of the resource does not permit the command."""
 
     code = "illegal-transition"
-    advice = "GET the actions of this resource to see what its state permits."
+    advice = "Read the actions of the resource: they list the permitted commands."
 
     def __init__(self, command: str, status: str) -> None:
         super().__init__(f"{command} is not possible in the state '{status}'.")
 
 
 class VersionConflict(Conflict):
-    """Optimistic concurrency: the stored version is not the one that the caller based the command on."""
+    """The stored version is newer than the version in If-Match."""
 
     code = "version-conflict"
-    advice = "Read the resource again, look at what changed, and repeat with its new ETag."
+    advice = "Read the resource again, check the change, and repeat the request with the new ETag."
 
     def __init__(self, subject: object, expected: int, stored: int) -> None:
         super().__init__(f"{subject} is at version {stored}, not {expected}.")
@@ -84,11 +95,11 @@ class FeedAccessDenied(NotAllowed):
     """The feed belongs to another professional."""
 
     code = "feed-access-denied"
-    advice = "Read your own feed and tasks; a coordinator may see those of others."
+    advice = "Read your own feed and tasks; only a coordinator may read those of others."
 
 
 class PersonRecordNotFound(NotFound):
-    """No record of the person has arrived in this context."""
+    """The person's record has not arrived in this context."""
 
     code = "person-record-not-found"
-    advice = "The record arrives moments after the person's first referral; ask the Community Point of Access if it does not."
+    advice = "Repeat the request in a few seconds; the record follows the person's first referral."

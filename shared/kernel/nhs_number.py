@@ -14,6 +14,8 @@ _CORRECT_SUMS = frozenset(sum(ord("0") * weight for weight in range(1, _DIGITS +
 
 
 class InvalidNhsNumber(RuleBroken):
+    """The NHS number does not have ten digits with a correct check digit (IG1)."""
+
     code = "invalid-nhs-number"
     advice = "Check the ten digits with the person or their GP record; an urgent referral may be sent without a number."
 
@@ -22,7 +24,7 @@ def parse_nhs_number(text: str) -> str:
     """The ten digits of `text`, which may hold spaces and hyphens. Raises InvalidNhsNumber; never repeats the number."""
     digits = text.replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and nhs_number.is_valid(digits)) or digits in _SAME_DIGITS:
-        raise InvalidNhsNumber("This is not a valid NHS number: ten digits with a correct check digit are expected.")
+        raise InvalidNhsNumber("The NHS number is not valid: it has ten digits, the last a check digit.")
     return digits
 
 

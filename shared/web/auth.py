@@ -57,14 +57,14 @@ class Tokens:
         """Raises HttpRefusal 401 with the code token-missing, token-expired or token-invalid."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _unauthorised("token-missing", "This needs a bearer token.")
+            raise _unauthorised("token-missing", "The request has no bearer token.")
         try:
             known = self._known(token)
             known.require_valid(int(wall_clock().timestamp()))
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except (JoseError, ValueError) as problem:
-            raise _unauthorised("token-invalid", "The token is not valid here.") from problem
+            raise _unauthorised("token-invalid", "The token is not valid for this service.") from problem
         return known.actor
 
     def _verified(self, token: str) -> _CachedToken:
@@ -80,4 +80,4 @@ def _actor(claims: dict[str, Any]) -> Actor:
 
 
 def _unauthorised(code: str, detail: str) -> HttpProblem:
-    return HttpProblem(HTTPStatus.UNAUTHORIZED, code, detail, "Fetch a fresh token and send it as 'Authorization: Bearer ...'.", _CHALLENGE)
+    return HttpProblem(HTTPStatus.UNAUTHORIZED, code, detail, "Fetch a new token and send it as 'Authorization: Bearer ...'.", _CHALLENGE)

@@ -37,8 +37,8 @@ class ScopeCheck:
     async def __call__(self, request: Request) -> Actor:
         actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
         if actor.scopes.isdisjoint(self.scopes):
-            advice = "Ask whoever administers access for a token with this scope."
-            raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The scope {' or '.join(self.scopes)} is needed.", advice)
+            advice = "Ask the access administrator for a token with this scope."
+            raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)
         return actor
 
 
@@ -55,7 +55,7 @@ def version_of(if_match: str | None) -> int:
     """The version that an If-Match names. Raises HttpRefusal 428 when it is absent, 400 when it is no ETag of ours."""
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
-        raise HttpProblem(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "A change needs the version that it is based on.", advice)
+        raise HttpProblem(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "The request has no If-Match header.", advice)
     found = _ETAG.match(if_match)
     if not found:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "if-match-malformed", "If-Match is not an ETag of this service.", advice)
@@ -65,9 +65,9 @@ def version_of(if_match: str | None) -> int:
 async def idempotency_key(request: Request) -> IdempotencyKey:
     """What an Idempotency-Key stands for: the request as it was sent. Raises HttpRefusal 400 when it is absent."""
     key = request.headers.get("idempotency-key")
-    advice = "Send a fresh UUID in Idempotency-Key, and the same one when you repeat the request."
+    advice = "Send a new UUID in Idempotency-Key; repeat a request with the same one."
     if not key:
-        raise HttpProblem(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "Creating something needs an Idempotency-Key.", advice)
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "The request has no Idempotency-Key header.", advice)
     if len(key) > KEY_LENGTH:
         too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "msg": f"At most {KEY_LENGTH} characters are taken"}
         raise RequestValidationError([too_long])

@@ -44,5 +44,5 @@ def decode(text: str, parts: int = 2) -> list[str]:
 
 
 def malformed() -> HttpProblem:
-    advice = "Send `next` of the page before, unchanged, or nothing for the first page."
-    return HttpProblem(HTTPStatus.BAD_REQUEST, "cursor-malformed", "This is no cursor of this list.", advice)
+    advice = "Send `next` of the previous page unchanged; omit it for the first page."
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "cursor-malformed", "The cursor does not belong to this list.", advice)

@@ -1,6 +1,6 @@
-"""Refusals as RFC 9457 problems: `application/problem+json` with a stable `code`, what to do, and the trace to quote.
+"""Errors as RFC 9457 problems: `application/problem+json` with a stable `code`, advice and the trace id.
 
-No problem ever repeats a value that was sent: fields are named, their contents are not.
+A problem never repeats a value of the request: it names fields, not their contents.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EventTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
-    InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is a fault of the request's form (acceptance referrals-5)
+    InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is an invalid request (referrals-5)
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,
     RuleBroken: HTTPStatus.CONFLICT,
@@ -38,23 +38,24 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
 }
 
 
-#: What the framework itself refuses.
-_HTTP: Mapping[int, tuple[str, str]] = {
-    404: ("not-found", "There is nothing like that here."),
-    405: ("method-not-allowed", "This cannot be done with that method."),
-    413: ("body-too-large", "The body is larger than is taken here."),
+#: Errors that the framework raises itself: HTTP status to code, detail and advice.
+FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
+    400: ("malformed-request", "The request is malformed.", "Consult the OpenAPI page of the service."),
+    404: ("not-found", "Resource not found.", "Check the path."),
+    405: ("method-not-allowed", "The resource does not support this method.", "Use a method that the OpenAPI page lists for the path."),
+    413: ("body-too-large", "The body exceeds the size limit.", "Send a smaller body."),
 }
 
 
 class FieldProblem(BaseModel):
-    """Where in the request, and what was expected there."""
+    """A field of the request and the expectation that it does not meet."""
 
     field: str
     problem: str
 
 
 class Problem(BaseModel):
-    """RFC 9457. `code` is stable; `advice` says what to do."""
+    """The body of an error response (RFC 9457). `code` is stable; `advice` is the next step; `instance` is the trace id."""
 
     type: str
     title: str
@@ -67,7 +68,7 @@ class Problem(BaseModel):
 
 
 class HttpProblem(Exception):
-    """A refusal that is about HTTP and not about care: a token, a header, a size."""
+    """An error of the HTTP request itself: its token, a header or its media type."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, advice: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -79,7 +80,7 @@ def status_of(refusal: type[Exception]) -> HTTPStatus:
 
 
 def problems(*refusals: type[DomainError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: each rule that may say no, under its status. What every route may refuse, the application adds."""
+    """The `responses=` of a route: the codes of `refusals` by HTTP status. The application adds the codes that every route has."""
     texts: dict[int, list[str]] = {}
     for refusal in refusals:
         texts.setdefault(int(status_of(refusal)), []).append(refusal.code)
@@ -108,22 +109,22 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HttpProblem, _refused)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    for trouble in (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS):
-        app.add_exception_handler(trouble, _unavailable)
+    for error in (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS):
+        app.add_exception_handler(error, _unavailable)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
 
 
 def answer_to(problem: Exception) -> Response:
-    """What a request is answered that ended in this: a rule's refusal, trouble of the machinery, or a fault of ours."""
+    """The response to an exception: a domain error, an unavailable server (503) or an internal error (500)."""
     match problem:
         case DomainError():
             return problem_response(status_of(type(problem)), problem.code, problem.detail, problem.advice)
         case asyncpg.DataError():
-            detail, advice = "A value cannot be stored.", "Send text without NUL characters, and numbers of a usual size."
+            detail, advice = "A value cannot be stored.", "Send text without NUL characters and numbers within the usual range."
             return problem_response(422, "validation-failed", detail, advice)
         case _ if isinstance(problem, (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS)):
-            advice = "Nothing was changed, or your Idempotency-Key protects you: repeat the request unchanged."
-            return unavailable("The service cannot answer now.", advice)
+            advice = "Repeat the request unchanged; Idempotency-Key and If-Match prevent a second effect."
+            return unavailable("The service is temporarily unavailable.", advice)
         case _:
             return internal_error()
 
@@ -148,19 +149,19 @@ async def _validation(_: Request, invalid: Exception) -> Response:
     errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=error["msg"]) for error in invalid.errors()]
     if any(error["type"] == "json_invalid" for error in invalid.errors()):
         return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.", errors=errors)
-    advice = "Correct the fields that are listed; the API's own pages describe each."
-    return problem_response(422, "validation-failed", "The request does not have the expected form.", advice, errors=errors)
+    advice = "Correct the listed fields; the OpenAPI pages describe each."
+    return problem_response(422, "validation-failed", "The request does not match the schema.", advice, errors=errors)
 
 
 async def _http(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HTTPException)  # noqa: S101  Starlette calls by type
-    code, detail = _HTTP.get(refusal.status_code, ("malformed-request", "This cannot be understood."))
-    return problem_response(refusal.status_code, code, detail, "Look at the API's own pages.", headers=refusal.headers)
+    code, detail, advice = FRAMEWORK_PROBLEMS.get(refusal.status_code, FRAMEWORK_PROBLEMS[400])
+    return problem_response(refusal.status_code, code, detail, advice, headers=refusal.headers)
 
 
-async def _unavailable(request: Request, trouble: Exception) -> Response:
-    log.error("request.unavailable", route=_route(request), problem=type(trouble).__name__)
-    return answer_to(trouble)
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.error("request.unavailable", route=_route(request), problem=type(error).__name__)
+    return answer_to(error)
 
 
 async def _unstorable(request: Request, problem: Exception) -> Response:
@@ -169,14 +170,14 @@ async def _unstorable(request: Request, problem: Exception) -> Response:
 
 
 def unavailable(detail: str, advice: str = "Repeat the request unchanged.") -> Response:
-    """The answer to what may succeed a moment later."""
+    """A 503 with Retry-After: the same request may succeed a second later."""
     return problem_response(503, "temporarily-unavailable", detail, advice, headers={"Retry-After": "1"})
 
 
 def internal_error() -> Response:
-    """The answer to a fault of ours."""
+    """A 500 without details of the exception."""
     return problem_response(
-        500, "internal-error", "Something went wrong on our side.", "Report the instance; repeat the request unchanged."
+        500, "internal-error", "The service failed to process the request.", "Report the instance, then repeat the request unchanged."
     )
 
 

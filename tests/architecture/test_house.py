@@ -166,9 +166,9 @@ def _words(source: Source) -> Iterator[str]:
 
 
 def _codes_of_http() -> set[str]:
-    """The codes of refusals that are about HTTP: second arguments of HttpRefusal and problem_response."""
+    """The codes of refusals that are about HTTP: second arguments of HttpProblem and problem_response."""
     calls = [node for source in production() for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
-    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"HttpRefusal", "problem_response"}]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"HttpProblem", "problem_response"}]
     return {str(each.value) for call in named for each in call.args[1:2] if isinstance(each, ast.Constant)}
 
 

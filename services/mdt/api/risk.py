@@ -66,8 +66,8 @@ class RiskImportView(ResponseModel):
 async def csv_only(request: Request) -> None:
     """The dependency of a route that takes CSV and nothing else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
-        advice = f"Send the file itself as the body, with Content-Type: {_MEDIA_TYPE}."
-        raise HttpProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "A risk file is sent as CSV.", advice)
+        advice = f"Send the file as the body with Content-Type: {_MEDIA_TYPE}."
+        raise HttpProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "The risk file is not sent as CSV.", advice)
 
 
 @router.post(

@@ -7,17 +7,19 @@ from shared.kernel.errors import NotAllowed, StoryWithheld
 
 
 class NotMdtMember(NotAllowed):
+    """The caller's organisation neither takes part in the weekly meeting nor cares for the person."""
+
     code = "not-mdt-member"
-    advice = "Ask the person's accountable lead professional; only those at the meeting and the person's practice see this."
+    advice = "Ask the person's accountable lead professional; only members of the meeting and the person's practice have access."
 
 
 def require_member(actor: Actor, policy: Policy, practice_code: str | None = None) -> None:
     """Raises NotMdtMember."""
     if actor.organisation not in policy.member_organisations and actor.organisation != practice_code:
-        raise NotMdtMember("Your organisation does not sit at this meeting.")
+        raise NotMdtMember("Your organisation is not a member of this meeting.")
 
 
 def require_shared(sharing: SharingPreference) -> None:
     """Raises StoryWithheld (G12)."""
     if sharing is SharingPreference.WITHHELD:
-        raise StoryWithheld("The person does not want their story to be seen.")
+        raise StoryWithheld("The person has withheld their story.")

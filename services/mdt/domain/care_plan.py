@@ -93,17 +93,23 @@ class CarePlan:
 
 
 class CarePlanNotFound(NotFound):
+    """No care plan has this id, or the person has no care plan."""
+
     code = "care-plan-not-found"
 
 
 class ActionUnknown(RuleBroken):
+    """A revision continues an action that the current plan does not contain."""
+
     code = "action-unknown"
-    advice = "Continue only actions of the current plan; leave the id out for a new one."
+    advice = "Send only action ids of the current plan; omit the id of a new action."
 
 
 class ActionOwnedByNavigator(RuleBroken):
+    """The action is a navigator's task, so its outcome is recorded in navigation."""
+
     code = "action-owned-by-navigator"
-    advice = "The navigator who has the task records how it ended; the plan follows by itself."
+    advice = "Record the outcome on the navigator's task; the plan is updated by its event."
 
 
 #: Their actions are tasks in a navigator's feed; everybody else's are seen to by the lead (AC12).
@@ -222,9 +228,9 @@ def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePl
     require_transition(plan.status, trigger, CARE_PLAN)
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
-        raise ActionUnknown("The plan has no such action.")
+        raise ActionUnknown("The plan has no action with this id.")
     if trigger is FulfilAction and action.owner_role in NAVIGATORS:
-        raise ActionOwnedByNavigator("This action is a task in a navigator's feed.")
+        raise ActionOwnedByNavigator("This action is a navigator's task.")
     if action_id in plan.fulfilled:
         return None
     return Decision(replace(plan, fulfilled=(*plan.fulfilled, action_id)), [CarePlanActionFulfilled(action_id=action_id)])
@@ -290,7 +296,7 @@ def require_known(plan: CarePlan | None, actions: Sequence[ActionAgreed]) -> Non
     versions = [version for version in (plan.in_force, plan.offered) if version] if plan else []
     known = {action.action_id for version in versions for action in version.actions}
     if any(action.action_id is not None and action.action_id not in known for action in actions):
-        raise ActionUnknown("An action refers to one that is not in the plan.")
+        raise ActionUnknown("An action continues one that is not in the current plan.")
 
 
 def _actions(plan: CarePlan) -> Sequence[PlanAction]:
@@ -299,7 +305,7 @@ def _actions(plan: CarePlan) -> Sequence[PlanAction]:
 
 def _offered(plan: CarePlan) -> PlanVersion:
     if plan.offered is None:
-        raise CarePlanNotFound(f"Nothing of the plan {plan.id} waits for an answer.")
+        raise CarePlanNotFound(f"No version of the plan {plan.id} awaits an answer.")
     return plan.offered
 
 

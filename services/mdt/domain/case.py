@@ -107,52 +107,72 @@ class Agreed:
 
 
 class CaseNotFound(NotFound):
+    """No case has this id."""
+
     code = "case-not-found"
 
 
 class CaseAlreadyOpen(RuleBroken):
+    """The person already has an open case; a person has one at a time."""
+
     code = "case-already-open"
-    advice = "The person is before the meeting already; read their case."
+    advice = "Read the person's open case and add to it."
 
 
 class DestinationMissing(RuleBroken):
+    """A person whom the meeting does not accept must be given a destination (E11)."""
+
     code = "destination-missing"
-    advice = "Say where the person goes instead: there is no wrong door."
+    advice = "Name the destination of the person."
 
 
 class DeferredTooOften(RuleBroken):
+    """The case has reached the configured number of deferrals."""
+
     code = "deferred-too-often"
-    advice = "Discuss the case at this meeting, or redirect the person by closing it with a reason."
+    advice = "Discuss the case at this meeting, or close it with a reason."
 
 
 class CaseNotOnAgenda(RuleBroken):
+    """The case was not on the agenda of the meeting that is said to have discussed it."""
+
     code = "case-not-on-agenda"
-    advice = "Record the discussion for the meeting that the case is listed for, or for the one that it moved on from."
+    advice = "Name the meeting that the case is listed for, or the one that it was moved from."
 
 
 class JointPlanMissing(RuleBroken):
+    """A discussion ends with a joint plan of health and social care (K10)."""
+
     code = "joint-plan-missing"
     advice = "Record the plan that health and social care agreed together."
 
 
 class LeadMissing(RuleBroken):
+    """A discussion ends with an accountable lead professional (AC7)."""
+
     code = "lead-missing"
-    advice = "Name the accountable lead professional; the GP where nobody else is."
+    advice = "Name the accountable lead professional; the GP is the default."
 
 
 class ActionMissing(RuleBroken):
+    """A discussion ends with at least one action (AC12)."""
+
     code = "action-missing"
     advice = "Record at least one action, each with an owner and a due day."
 
 
 class ActionDueInPast(RuleBroken):
+    """The due day of an action lies before today."""
+
     code = "action-due-in-past"
-    advice = "Give each action a due day from today on."
+    advice = "Set the due day of each action to today or later."
 
 
 class CaseNotDiscussed(RuleBroken):
+    """A case can only be closed as met after a meeting discussed it."""
+
     code = "case-not-discussed"
-    advice = "A need that nobody discussed cannot be met: screen the case, or list it."
+    advice = "Screen the case or list it for a meeting, or close it for another reason."
 
 
 _WAITING = (Status.REFERRED, Status.LISTED)
@@ -213,7 +233,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
     """Screened not eligible, it leaves with a destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
     require_transition(case.status, ScreenCase, CASE)
     if command.destination is None:
-        raise DestinationMissing("A person whom the meeting does not take goes somewhere else.")
+        raise DestinationMissing("A redirected person needs a destination.")
     redirected = [
         CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason, locality=case.locality)
         for waiting in case.referral_ids or (None,)
@@ -226,7 +246,7 @@ def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> D
     """The chair moves it to the next meeting, only so often. Raises IllegalTransition, DeferredTooOften."""
     require_transition(case.status, DeferCase, CASE)
     if case.deferrals >= policy.most_deferrals:
-        raise DeferredTooOften(f"It was deferred {case.deferrals} times already.")
+        raise DeferredTooOften(f"The case has been deferred {case.deferrals} times.")
     return _move(replace(case, deferrals=case.deferrals + 1), command.reason, slot)
 
 
@@ -250,7 +270,7 @@ def meeting_of(case: Case, command: DiscussCase) -> UUID:
     require_transition(case.status, DiscussCase, CASE)
     found = command.meeting_id or case.meeting_id
     if found is None or found not in {case.meeting_id, case.rolled_from}:
-        raise CaseNotOnAgenda("The case did not stand on the agenda of that meeting.")
+        raise CaseNotOnAgenda("The case was not on the agenda of that meeting.")
     return found
 
 
@@ -263,13 +283,13 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
     """
     require_quorate(meeting, needs_mental_health=case.needs_mental_health)
     if command.joint_plan is None:
-        raise JointPlanMissing("A discussion ends with a joint care plan.")
+        raise JointPlanMissing("The discussion has no joint care plan.")
     if command.lead is None and not has_lead:
-        raise LeadMissing("A discussion ends with an accountable lead professional.")
+        raise LeadMissing("The discussion names no accountable lead professional.")
     if not command.actions:
-        raise ActionMissing("A discussion ends with at least one action.")
+        raise ActionMissing("The discussion has no action.")
     if any(action.due_on < policy.day_of(now) for action in command.actions):
-        raise ActionDueInPast("An action is due before today.")
+        raise ActionDueInPast("The due day of an action lies in the past.")
     return Agreed(command.joint_plan, command.lead, command.actions)
 
 
@@ -312,7 +332,7 @@ def close(case: Case, command: CloseCase) -> Decision[Case]:
     """Raises IllegalTransition, CaseNotDiscussed."""
     require_transition(case.status, CloseCase, CASE)
     if command.reason is CloseReason.NEEDS_MET and case.care_plan_id is None:
-        raise CaseNotDiscussed("The case was never discussed.")
+        raise CaseNotDiscussed("No meeting has discussed this case.")
     return _close(case, CaseCloseReason(command.reason))
 
 

@@ -62,27 +62,37 @@ class Lead:
 
 
 class LeadNotFound(NotFound):
+    """No lead has this id, or the person has no lead."""
+
     code = "lead-not-found"
 
 
 class NotYourLead(NotAllowed):
+    """The caller is not the professional who was proposed or who is the lead."""
+
     code = "not-your-lead"
-    advice = "Only the professional concerned answers for themselves; ask the meeting to propose somebody else."
+    advice = "Only the proposed or active lead may do this; ask the meeting to propose another professional."
 
 
 class LeadAlreadyActive(Conflict):
+    """Another professional became the person's lead first (G46)."""
+
     code = "lead-already-active"
-    advice = "Somebody else became the lead in this instant; read the person's lead."
+    advice = "Read the person's lead: another professional is the lead now."
 
 
 class ReplacementReasonRequired(RuleBroken):
+    """A coordinator replaces an active lead without a reason."""
+
     code = "replacement-reason-required"
-    advice = "Say why the lead cannot hand over themselves."
+    advice = "State the reason why the lead cannot hand over in person."
 
 
 class AlreadyLead(RuleBroken):
+    """The proposed professional is the person's lead already."""
+
     code = "already-lead"
-    advice = "Name somebody who is not the lead already."
+    advice = "Name another professional; this one is the lead already."
 
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
@@ -152,19 +162,19 @@ def end(lead: Lead, reason: str) -> Decision[Lead]:
 def require_own(lead: Lead, actor_id: str) -> None:
     """A professional acts only for themselves. Raises NotYourLead."""
     if lead.professional_id != actor_id:
-        raise NotYourLead("This lead is another professional's.")
+        raise NotYourLead("The lead is another professional.")
 
 
 def require_lead(professional_id: str | None, actor_id: str) -> None:
     """Whoever is the person's lead now. Raises NotYourLead."""
     if professional_id != actor_id:
-        raise NotYourLead("Another professional is this person's lead.")
+        raise NotYourLead("The person's lead is another professional.")
 
 
 def require_unanswered(lead: Lead) -> None:
     """Somebody else may have become the lead meanwhile, and then this proposal has ended (G46). Raises LeadAlreadyActive."""
     if lead.status is Status.ENDED:
-        raise LeadAlreadyActive("This proposal has ended: somebody else became the lead.")
+        raise LeadAlreadyActive("The proposal has ended: another professional became the lead.")
 
 
 def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
@@ -175,9 +185,9 @@ def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
     if lead.professional_id == actor.id:
         return False
     if "mdt:coordinate" not in actor.scopes:
-        raise NotYourLead("This lead is another professional's.")
+        raise NotYourLead("The lead is another professional.")
     if reason is None:
-        raise ReplacementReasonRequired("The lead is somebody else, and it is not said why they are replaced.")
+        raise ReplacementReasonRequired("The replacement of the lead has no reason.")
     return True
 
 

@@ -123,7 +123,7 @@ def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> Non
     leads.require_hand_over(lead)
     wanted = to.candidate if to else leads.gp(person.practice_code)
     if wanted.professional_id == lead.professional_id:
-        raise AlreadyLead("They are the lead already.")
+        raise AlreadyLead("This professional is the lead already.")
 
 
 def _ask(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:

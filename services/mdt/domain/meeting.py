@@ -74,17 +74,23 @@ class AgendaSlot:
 
 
 class MeetingNotFound(NotFound):
+    """No meeting has this id."""
+
     code = "meeting-not-found"
 
 
 class MeetingNotStarted(RuleBroken):
+    """The meeting has not begun, or its attendance is not recorded."""
+
     code = "meeting-not-started"
-    advice = "Wait for the meeting, and record first who attends; what it decides can be recorded from then on."
+    advice = "Wait for the start of the meeting and record the attendance first; decisions follow."
 
 
 class NotQuorate(RuleBroken):
+    """A role that the quorum requires does not attend (G14)."""
+
     code = "not-quorate"
-    advice = "Record everybody who attends. Without these roles nothing is decided: cancel the meeting, or defer the case that needs them."
+    advice = "Record all roles that attend. Without the missing roles, cancel the meeting or defer the case that needs them."
 
 
 _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
@@ -167,7 +173,7 @@ def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
     Raises MeetingNotStarted, NotQuorate.
     """
     if meeting.status is not Status.HELD:
-        raise MeetingNotStarted("Nobody has recorded who attends this meeting.")
+        raise MeetingNotStarted("The attendance of this meeting is not recorded.")
     _require_there((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
 
 
@@ -203,4 +209,4 @@ def free_slot(meeting: Meeting, taken: AgendaUsage, *, is_urgent: bool, now: dat
 def _require_there(needed: Sequence[Role], attended: Sequence[Role]) -> None:
     missing = [role for role in needed if role not in attended]
     if missing:
-        raise NotQuorate(f"Not there: {', '.join(missing)}.")
+        raise NotQuorate(f"Missing roles: {', '.join(missing)}.")

@@ -43,10 +43,12 @@ class Notification:
 
 
 class NotificationNotFound(NotFound):
+    """The professional has no notification with this id."""
+
     code = "notification-not-found"
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:
     """A professional reads and acknowledges their own; a coordinator stands in for the chair. Raises FeedAccessDenied."""
     if actor.id != professional_id and "mdt:coordinate" not in actor.scopes:
-        raise FeedAccessDenied("This feed is another professional's.")
+        raise FeedAccessDenied("The feed belongs to another professional.")

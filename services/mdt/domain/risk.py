@@ -95,13 +95,17 @@ class Finding:
 
 
 class RiskNotFound(NotFound):
+    """Case finding has not listed this person."""
+
     code = "risk-not-found"
-    advice = "Read the case-finding list of the practice; only people found there can be screened."
+    advice = "Read the practice's case-finding list; only people on it can be screened."
 
 
 class LocalityMissing(RuleBroken):
+    """The person's locality is unknown here and the request does not give it."""
+
     code = "locality-missing"
-    advice = "Nobody has recorded this person here yet: say the locality of their practice."
+    advice = "Send the locality of the person's practice."
 
 
 _LISTED = (Status.FOUND, Status.SCREENED)
@@ -215,7 +219,7 @@ def _fall(finding: Finding) -> Risk:
     """Only somebody who stood at level 2 or 3, and so is known, can fall out of it."""
     score, known = finding.score, finding.known
     if known is None:
-        raise RiskNotFound("Somebody at a high level was never found.")
+        raise RiskNotFound("A person at a high level has no entry in case finding.")
     require_transition(known.status, Occurrence.FELL, RISK)
     return replace(
         known,

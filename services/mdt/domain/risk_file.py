@@ -52,6 +52,8 @@ class BadRow:
 
 
 class NotARiskFile(RuleBroken):
+    """The first line of the file does not name the expected columns."""
+
     code = "not-a-risk-file"
     advice = f"Send comma-separated UTF-8 text whose first line is {','.join(COLUMNS)}; level may be absent."
 
@@ -114,7 +116,7 @@ class RiskFile:
         names = header.decode("utf-8-sig", "replace").replace('"', "").split(",")
         self._names = [name.strip().lower() for name in names]
         if sorted(self._names) not in (sorted(COLUMNS), sorted(set(COLUMNS) - {"level"})):
-            raise NotARiskFile("The first line does not name the columns of a risk file.")
+            raise NotARiskFile("The first line does not name the expected columns.")
         self.tally = Tally(policy.refused_lines_listed)
         self.bytes_read = 0
         self._pseudonyms, self._today = pseudonyms, today

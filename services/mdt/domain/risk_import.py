@@ -57,12 +57,16 @@ class RiskImport:
 
 
 class ImportNotFound(NotFound):
+    """No import of risk scores has this id."""
+
     code = "risk-import-not-found"
 
 
 class ImportRunning(Conflict):
+    """Another import of risk scores is in progress."""
+
     code = "import-in-progress"
-    advice = "Wait until the import that is running has ended, then send the file again."
+    advice = "Wait for the end of the current import, then send the file again."
 
 
 def begin(import_id: UUID, number: int, digest: bytes, *, now: datetime, policy: Policy) -> RiskImport:

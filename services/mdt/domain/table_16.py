@@ -85,8 +85,10 @@ LEAD_ROLES = frozenset(
 
 
 class LeadNotAllowed(RuleBroken):
+    """Table 16 does not allow a lead of this role at the person's risk level."""
+
     code = "lead-not-allowed"
-    advice = "Read the case: it says whom Table 16 allows as lead at this person's risk."
+    advice = "Read the case: it lists the lead roles that Table 16 allows at the person's risk level."
 
 
 def allocation(standing: Standing) -> Allocation:
@@ -99,6 +101,6 @@ def require_allowed(role: Role, standing: Standing) -> None:
     Raises LeadNotAllowed.
     """
     if role not in LEAD_ROLES:
-        raise LeadNotAllowed(f"A professional of the role {role} cannot be an accountable lead.")
+        raise LeadNotAllowed(f"A professional with the role {role} cannot be an accountable lead.")
     if allocation(standing).lead is LeadRule.GP and role is not Role.GP:
-        raise LeadNotAllowed("At this level of risk the GP is the lead.")
+        raise LeadNotAllowed("At this risk level the GP is the lead.")

@@ -143,5 +143,5 @@ async def _make_due(tx: Tx, plan: CarePlan, trigger: Trigger) -> CarePlan:
 async def _person_of(tx: Tx, plan_id: UUID) -> PersonId:
     plan = await care_plans.find(tx, plan_id)
     if plan is None:
-        raise CarePlanNotFound(f"There is no care plan with the id {plan_id}.")
+        raise CarePlanNotFound(f"No care plan has the id {plan_id}.")
     return plan.person_id

@@ -32,7 +32,7 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     """Case finding puts a person before the meeting; without a case-finding id the case is its own chain. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
     if await open_case(tx, command.person_id):
-        raise CaseAlreadyOpen("This person has an open case.")
+        raise CaseAlreadyOpen("The person has an open case.")
     case_id = new_id()
     case = Case(
         id=case_id,

@@ -41,5 +41,5 @@ async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
 
 async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:
     if locality is None:
-        raise LocalityMissing("It is not known where this person's practice is.")
+        raise LocalityMissing("The locality of the person's practice is unknown.")
     await refer_case(ReferCase(risk.person_id, risk.practice_code, locality, case_finding_id=risk.correlation_id), tx=tx)

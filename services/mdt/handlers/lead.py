@@ -85,7 +85,7 @@ async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
     """The lead and everybody beside them, under the lock of their person. Raises LeadNotFound."""
     found = await leads.find(tx, lead_id)
     if found is None:
-        raise LeadNotFound(f"There is no lead with the id {lead_id}.")
+        raise LeadNotFound(f"No lead has the id {lead_id}.")
     await lock_leads(tx, found.person_id)
     return await leads.load(tx, lead_id), await open_leads(tx, found.person_id)
 

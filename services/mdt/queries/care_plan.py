@@ -36,7 +36,7 @@ async def plan(reader: ReadSession, plan_id: UUID) -> CarePlan:
     """Raises CarePlanNotFound."""
     found = await care_plans.find(reader, plan_id)
     if found is None:
-        raise CarePlanNotFound(f"There is no care plan {plan_id}.")
+        raise CarePlanNotFound(f"No care plan has the id {plan_id}.")
     return found
 
 
@@ -44,7 +44,7 @@ async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
     """The open one, else the last. Raises CarePlanNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
-        raise CarePlanNotFound("This person has no care plan.")
+        raise CarePlanNotFound("The person has no care plan.")
     return care_plans.from_row(row)
 
 

@@ -30,7 +30,7 @@ async def case(reader: ReadSession, case_id: UUID) -> Case:
     """Raises CaseNotFound."""
     found = await cases.find(reader, case_id)
     if found is None:
-        raise CaseNotFound(f"There is no case {case_id}.")
+        raise CaseNotFound(f"No case has the id {case_id}.")
     return found
 
 

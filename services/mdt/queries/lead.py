@@ -46,7 +46,7 @@ async def lead(reader: ReadSession, lead_id: UUID) -> Lead:
     """Raises LeadNotFound."""
     found = await leads.find(reader, lead_id)
     if found is None:
-        raise LeadNotFound(f"There is no lead {lead_id}.")
+        raise LeadNotFound(f"No lead has the id {lead_id}.")
     return found
 
 

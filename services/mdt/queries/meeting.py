@@ -50,7 +50,7 @@ async def meeting(reader: ReadSession, meeting_id: UUID) -> Meeting:
     """Raises MeetingNotFound."""
     found = await meetings.find(reader, meeting_id)
     if found is None:
-        raise MeetingNotFound(f"There is no meeting {meeting_id}.")
+        raise MeetingNotFound(f"No meeting has the id {meeting_id}.")
     return found
 
 

@@ -22,7 +22,7 @@ async def require_involved(tx: Tx, person_id: UUID) -> None:
     """The meeting knows whom it was asked about, and only them (IG8). Raises NotMdtMember."""
     practice_code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
-        raise NotMdtMember("This person was never before the meeting.")
+        raise NotMdtMember("The person has no case at the meeting.")
     require_member(tx.actor, tx.policy, practice_code)
 
 
@@ -30,5 +30,5 @@ async def story(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
     """The record as it was last told. Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_STORY, person_id=person_id)
     if record is None:
-        raise PersonRecordNotFound("There is no record of this person here.")
+        raise PersonRecordNotFound("The meeting has no record of the person.")
     return PersonRecordRecorded.model_validate(record, extra="ignore")

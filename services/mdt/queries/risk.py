@@ -82,7 +82,7 @@ async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:
     """Raises RiskNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
-        raise RiskNotFound("Case finding never pointed this person out.")
+        raise RiskNotFound("Case finding has not listed this person.")
     return risks.from_row(row)
 
 

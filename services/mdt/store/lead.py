@@ -76,5 +76,5 @@ async def save_leads(tx: Tx, decisions: Sequence[Decision[Lead]]) -> list[Lead]:
         return [await leads.save(tx, decision) for decision in decisions]
     except asyncpg.UniqueViolationError as problem:
         if problem.constraint_name == _ONE_ACTIVE:
-            raise LeadAlreadyActive("Another lead became active in this instant.") from problem
+            raise LeadAlreadyActive("Another professional became the lead first.") from problem
         raise

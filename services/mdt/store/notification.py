@@ -48,7 +48,7 @@ async def load_notification(tx: Tx, notification_id: int) -> Notification:
     """Raises NotificationNotFound."""
     row = await tx.fetch_one(_FIND, notification_id=notification_id)
     if row is None:
-        raise NotificationNotFound("There is no such notification.")
+        raise NotificationNotFound("No notification has this id.")
     return notification_of(row)
 
 

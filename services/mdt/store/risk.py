@@ -119,7 +119,7 @@ async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
     """Locked. Raises RiskNotFound, VersionConflict."""
     risk_id: UUID | None = await tx.connection.fetchval(_ID_OF_PERSON, person_id)
     if risk_id is None:
-        raise RiskNotFound("Case finding never pointed this person out.")
+        raise RiskNotFound("Case finding has not listed this person.")
     return await risks.load(tx, risk_id, if_version=if_version)
 
 

@@ -58,7 +58,7 @@ SELECT EXISTS (SELECT FROM risk_import WHERE repeats IS NULL AND number <> $1 AN
 async def lock_import(tx: Tx) -> int:
     """The number of this import; until the transaction ends there can be no other. Raises ImportRunning."""
     if not await tx.connection.fetchval(_LOCK):
-        raise ImportRunning("Another import of risk scores is running.")
+        raise ImportRunning("Another import of risk scores is in progress.")
     number: int = await tx.connection.fetchval(_NEXT)
     return number
 
@@ -80,7 +80,7 @@ async def load(reader: ReadSession, import_id: UUID) -> RiskImport:
     """Raises ImportNotFound."""
     row = await reader.fetch_one(_BY_ID, id=import_id)
     if row is None:
-        raise ImportNotFound(f"There is no import {import_id}.")
+        raise ImportNotFound(f"No import has the id {import_id}.")
     return _of(row)
 
 

@@ -65,8 +65,8 @@ async def follow_feed(
 def _sequence(last_event_id: str) -> int:
     """Only what a feed can have said: int() refuses some thousands of digits by an error of its own."""
     if not re.fullmatch(r"[0-9]{1,10}", last_event_id) or int(last_event_id) >= 2**31:
-        advice = "Send the id of the last event that was received, unchanged."
-        raise HttpProblem(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "This is no id of this feed.", advice)
+        advice = "Send the id of the last received event unchanged."
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "Last-Event-ID is not an id of this feed.", advice)
     return int(last_event_id)
 
 

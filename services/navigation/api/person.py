@@ -36,7 +36,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
     async with unit.audited_read(caller, person_id) as tx:
         told = await _person_with_lead(person_id, tx)
         if not is_shared(told.record.sharing):
-            raise StoryWithheld("The person does not want their story shared.")
+            raise StoryWithheld("The person has withheld their story.")
         return StoryView.of(person_id, told)
 
 

@@ -36,7 +36,7 @@ def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (
 def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
     """One's own feed or task, or anybody's for a coordinator. Raises FeedAccessDenied."""
     if COORDINATE not in actor.scopes and actor.id not in navigator_ids:
-        raise FeedAccessDenied("This is not in your own feed.")
+        raise FeedAccessDenied("The feed belongs to another professional.")
 
 
 def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None) -> None:

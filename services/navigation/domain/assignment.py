@@ -33,18 +33,24 @@ class Candidate:
 
 
 class NavigatorAway(RuleBroken):
+    """The navigator is not available."""
+
     code = "navigator-away"
-    advice = "Name a navigator who is there."
+    advice = "Name a navigator who is available."
 
 
 class RoleMismatch(RuleBroken):
+    """The navigator does not have the role that the task requires (G24)."""
+
     code = "role-mismatch"
-    advice = "Name somebody with the role that the task asks for."
+    advice = "Name a navigator with the role that the task requires."
 
 
 class CaseloadFull(RuleBroken):
+    """The navigator's caseload has reached the configured limit (G25)."""
+
     code = "caseload-full"
-    advice = "Name somebody with room in their caseload, or reassign another of this navigator's tasks first."
+    advice = "Name a navigator below the limit, or first reassign another task of this navigator."
 
 
 def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candidate | None:
@@ -62,11 +68,11 @@ def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
     """What holds for a coordinator's choice too. Raises RoleMismatch, NavigatorAway, CaseloadFull."""
     navigator = candidate.navigator
     if navigator.role is not task.role:
-        raise RoleMismatch(f"The task asks for a {task.role}, the navigator is a {navigator.role}.")
+        raise RoleMismatch(f"The task requires the role {task.role}; the navigator has the role {navigator.role}.")
     if navigator.presence is not Presence.AVAILABLE:
         raise NavigatorAway("The navigator is away.")
     if not _has_room(task, candidate, policy):
-        raise CaseloadFull(f"The navigator's caseload is {candidate.load} of {policy.caseload_cap} already.")
+        raise CaseloadFull(f"The navigator's caseload is {candidate.load} of {policy.caseload_cap}.")
 
 
 def _fits(task: Task, candidate: Candidate, policy: Policy) -> bool:

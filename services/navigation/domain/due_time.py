@@ -16,18 +16,24 @@ from shared.kernel.state_table import require_transition
 
 
 class DueTimePassed(RuleBroken):
+    """The new due time does not lie in the future."""
+
     code = "due-time-passed"
-    advice = "Name a time that lies ahead."
+    advice = "Name a time in the future."
 
 
 class DueTimeUnchanged(RuleBroken):
+    """The new due time equals the present one."""
+
     code = "due-time-unchanged"
-    advice = "It is already due at that time; nothing needs to be done."
+    advice = "Nothing to do: the task is due at this time already."
 
 
 class RescheduleLimitExceeded(RuleBroken):
+    """A navigator may reschedule a task a limited number of times and by a limited number of days."""
+
     code = "reschedule-limit-exceeded"
-    advice = "Ask a coordinator to move it: a navigator may do so a few times, and by a few days."
+    advice = "Ask a coordinator to reschedule the task."
 
 
 def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
@@ -37,9 +43,9 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
     """
     moved = reschedule(replace(task, navigator_reschedules=task.navigator_reschedules + 1), command, now)
     if task.navigator_reschedules >= policy.navigator_reschedules:
-        raise RescheduleLimitExceeded(f"Its navigator has moved it {task.navigator_reschedules} times already.")
+        raise RescheduleLimitExceeded(f"The navigator has rescheduled the task {task.navigator_reschedules} times.")
     if command.due_at > now + timedelta(days=policy.own_move_within_days):
-        raise RescheduleLimitExceeded(f"That is more than {policy.own_move_within_days} days ahead.")
+        raise RescheduleLimitExceeded(f"A navigator may reschedule by at most {policy.own_move_within_days} days.")
     return moved
 
 
@@ -50,9 +56,9 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
     """
     require_transition(task.status, RescheduleTask, TASK)
     if command.due_at <= now:
-        raise DueTimePassed("The new due time does not lie ahead.")
+        raise DueTimePassed("The new due time is not in the future.")
     if command.due_at == task.due_at:
-        raise DueTimeUnchanged("The task is due at that time already.")
+        raise DueTimeUnchanged("The task is due at this time already.")
     moved = replace(task, due_at=command.due_at, overdue_at=None)
     if task.escalation is EscalationReason.LONG_OVERDUE:
         moved = replace(moved, escalation=None, escalated_at=None)

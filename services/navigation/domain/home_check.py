@@ -33,20 +33,24 @@ class HomeCheck:
 
 
 class DischargeInFuture(RuleBroken):
+    """The day of discharge lies in the future."""
+
     code = "discharge-in-future"
-    advice = "State the day on which the person left hospital, once they have."
+    advice = "State the day of discharge after the person has left hospital."
 
 
 class HomeCheckInPast(RuleBroken):
+    """The 91st day after the discharge has passed (T11)."""
+
     code = "home-check-in-past"
-    advice = "The day of the check is gone; look now, if it still helps."
+    advice = "Create a task for a visit now, if it still helps."
 
 
 def expect(person_id: PersonId, discharged_on: Day, now: datetime, policy: Policy) -> HomeCheck:
     """Raises DischargeInFuture, HomeCheckInPast."""
     if discharged_on > policy.day_of(now):
-        raise DischargeInFuture("The day of discharge lies ahead.")
+        raise DischargeInFuture("The day of discharge is in the future.")
     looks_at = policy.home_check_at(discharged_on)
     if looks_at <= now:
-        raise HomeCheckInPast("The day of the check has passed.")
+        raise HomeCheckInPast("The day of the home check has passed.")
     return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, discharged_on, looks_at)

@@ -44,13 +44,17 @@ class Navigator:
 
 
 class NavigatorNotFound(NotFound):
+    """No navigator has this staff code."""
+
     code = "navigator-not-found"
     advice = "Check the staff code, or register the navigator first."
 
 
 class ReturnTimePassed(RuleBroken):
+    """The time of return does not lie in the future."""
+
     code = "return-time-passed"
-    advice = "Name a time that lies ahead, or none when the return is not known."
+    advice = "Name a time in the future, or none if the return is unknown."
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
@@ -92,7 +96,7 @@ def declare_availability(navigator: Navigator, command: DeclareAvailability, now
     """There, or away, perhaps until a stated time at which they count as there again. Raises ReturnTimePassed."""
     require_transition(navigator.presence, DeclareAvailability, NAVIGATOR)
     if command.until is not None and command.until <= now:
-        raise ReturnTimePassed("The time of return does not lie ahead.")
+        raise ReturnTimePassed("The time of return is not in the future.")
     presence = Presence.AVAILABLE if command.is_available else Presence.AWAY
     until = None if command.is_available else command.until
     declared = replace(navigator, presence=presence, away_until=until)

@@ -106,12 +106,16 @@ class Task:
 
 
 class TaskNotFound(NotFound):
+    """No task has this id."""
+
     code = "task-not-found"
 
 
 class AlreadyAssigned(RuleBroken):
+    """The task is assigned to this navigator already."""
+
     code = "already-assigned"
-    advice = "Name another navigator; this one has the task already."
+    advice = "Name another navigator."
 
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
@@ -219,7 +223,7 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
     """
     require_transition(task.status, ReassignTask, TASK)
     if command.navigator_id == task.navigator_id:
-        raise AlreadyAssigned("The task is already with this navigator.")
+        raise AlreadyAssigned("The task is assigned to this navigator already.")
     handed = _handed_to(task, command.navigator_id, now, policy)
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=command.navigator_id, reason=command.reason.value)
     return Decision(handed, [event], [_acknowledgement(handed)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])

@@ -33,10 +33,10 @@ class Entry:
 
 
 class CursorBeyondEnd(RuleBroken):
-    """The reader claims to have seen entries that do not exist; waiting for them would hide the real ones."""
+    """The cursor lies beyond the last entry of the feed."""
 
     code = "cursor-beyond-end"
-    advice = "Read the work list again, and follow the feed from the sequence that the navigator's own page gives."
+    advice = "Read the task list again and follow the feed from the sequence on the navigator's resource."
 
 
 _ENTRY = TypeAdapter(Entry)
@@ -80,4 +80,4 @@ async def newest(reader: ReadSession, navigator_ids: Sequence[str]) -> dict[str,
 async def require_reached(reader: ReadSession, navigator_id: str, sequence: int) -> None:
     """Raises CursorBeyondEnd."""
     if sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
-        raise CursorBeyondEnd(f"The feed has not reached the sequence {sequence}.")
+        raise CursorBeyondEnd(f"The feed ends before the sequence {sequence}.")

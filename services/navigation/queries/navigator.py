@@ -12,7 +12,7 @@ async def navigator(reader: ReadSession, code: str) -> Navigator:
     """Raises NavigatorNotFound."""
     found = await navigators.find(reader, id_of(code))
     if found is None:
-        raise NavigatorNotFound("There is no navigator with this code.")
+        raise NavigatorNotFound("No navigator has this code.")
     return found
 
 

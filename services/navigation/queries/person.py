@@ -37,7 +37,7 @@ async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
     """Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_RECORD, person_id=person_id)
     if record is None:
-        raise PersonRecordNotFound("Nothing is known here of this person.")
+        raise PersonRecordNotFound("Care navigation has no record of the person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     told = PersonRecordRecorded.model_validate(record, extra="ignore")
     return PersonWithLead(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})

@@ -99,7 +99,7 @@ async def task_details(reader: ReadSession, task_id: UUID) -> TaskDetails:
     """Raises TaskNotFound."""
     row = await reader.fetch_one(_ONE, id=task_id)
     if row is None:
-        raise TaskNotFound("There is no task with this id.")
+        raise TaskNotFound("No task has this id.")
     return _details_of(row)
 
 

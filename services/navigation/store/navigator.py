@@ -78,7 +78,7 @@ async def candidate(tx: Tx, code: str) -> Candidate:
     """One navigator by staff code. Raises NavigatorNotFound."""
     row = await tx.fetch_one(_ONE, id=id_of(code), weights=_weights(tx.policy))
     if row is None:
-        raise NavigatorNotFound("There is no navigator with this code.")
+        raise NavigatorNotFound("No navigator has this code.")
     return _candidate(row)
 
 

@@ -41,7 +41,7 @@ def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
     require_transition(response.status, RecordAssessment, RESPONSE)
     for side, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
-            raise NeedsInvalid(f"The {side} needs are not clear.")
+            raise NeedsInvalid(f"The {side} needs are missing or contradictory.")
     assessed = replace(response, status=Status.ASSESSED, health_needs=command.health_needs, social_needs=command.social_needs)
     return Decision(assessed, [ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)])
 
@@ -93,7 +93,7 @@ def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datet
     """
     require_transition(response.status, ResponseDeadline.AVOIDANCE, RESPONSE)
     if is_admitted_since:
-        raise SubsequentlyAdmitted("The person was admitted after the response had closed.")
+        raise SubsequentlyAdmitted("The person was admitted after the response was closed.")
     event = ResponseAvoidanceConfirmed(referral_id=response.referral_id, benefit_pounds=response.benefit_pounds)
     return Decision(replace(response, avoidance_confirmed_at=now), [event])
 
@@ -103,9 +103,9 @@ def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
     at_closed_door = response.contact_mode is ContactMode.NO_ACCESS and not response.health_needs
     is_seen = response.contacted_at is not None and not at_closed_door
     if outcome in _NEEDS_SIGHT and not is_seen:
-        raise OutcomeInconsistent(f"The outcome {outcome} needs a person who was seen.")
+        raise OutcomeInconsistent(f"The outcome {outcome} requires that the person was seen.")
     if outcome is ResponseOutcome.NO_ACCESS and not at_closed_door:
-        raise OutcomeInconsistent("Nobody stood at a closed door.")
+        raise OutcomeInconsistent("The response has no visit without access.")
 
 
 def _closed(response: Response) -> ResponseClosed:

@@ -149,11 +149,11 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
     """
     require_transition(response.status, RecordFirstContact, RESPONSE)
     if command.mode is ContactMode.TELEPHONE_BY_TRIAGE and not response.is_by_telephone:
-        raise TelephoneNotAuthorised("Triage asked for a visit.")
+        raise TelephoneNotAuthorised("Triage did not choose a telephone assessment.")
     if command.contacted_at > now:
-        raise ContactInFuture("The contact lies in the future.")
+        raise ContactInFuture("The time of contact is in the future.")
     if command.contacted_at < response.received_at:
-        raise ContactBeforeReceipt("The contact lies before the referral was received.")
+        raise ContactBeforeReceipt("The time of contact is before the receipt of the referral.")
     judged, breach = unreported_breach(response, command.contacted_at)
     contacted = replace(
         judged,

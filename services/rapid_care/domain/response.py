@@ -125,37 +125,51 @@ class Response:
 
 
 class ResponseNotFound(NotFound):
+    """No response has this id."""
+
     code = "response-not-found"
 
 
 class ContactInFuture(RuleBroken):
+    """The stated time of contact lies in the future."""
+
     code = "contact-in-future"
-    advice = "State the time at which the person was reached; it cannot lie ahead."
+    advice = "State the time at which the person was reached."
 
 
 class ContactBeforeReceipt(RuleBroken):
+    """The stated time of contact lies before the receipt of the referral."""
+
     code = "contact-before-receipt"
-    advice = "State the time at which the person was reached after the referral was received."
+    advice = "State a time of contact after the receipt of the referral."
 
 
 class TelephoneNotAuthorised(RuleBroken):
+    """A telephone contact stops the clock only where triage chose a telephone assessment (G05)."""
+
     code = "telephone-not-authorised"
-    advice = "Only where triage chose to assess by telephone does a call stop the clock: somebody must go."
+    advice = "Visit the person and record a face-to-face contact."
 
 
 class NeedsInvalid(RuleBroken):
+    """The health or social needs are missing or contradict each other."""
+
     code = "needs-invalid"
-    advice = "State the needs of both sides, health and social; where there is none, state `none` and nothing beside it."
+    advice = "State health needs and social needs; state `none` alone where there is no need."
 
 
 class OutcomeInconsistent(RuleBroken):
+    """The outcome contradicts whether the person was seen (G44)."""
+
     code = "outcome-inconsistent"
-    advice = "An avoided admission and a person who was not acutely ill must have been seen; no access means that nobody was."
+    advice = "State an avoided admission or `not-acute` only after contact, and `no-access` only without it."
 
 
 class SubsequentlyAdmitted(RuleBroken):
+    """An admission within two weeks prevents the confirmation of an avoided one (G22)."""
+
     code = "subsequently-admitted"
-    advice = "The person was admitted after all; the avoided admission stays as stated, unconfirmed."
+    advice = "Leave the avoided admission unconfirmed: the person was admitted later."
 
 
 #: The clock runs and nobody has reached the person.

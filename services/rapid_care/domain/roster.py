@@ -22,23 +22,31 @@ class Clinician:
 
 
 class ClinicianNotFound(NotFound):
+    """No clinician on the roster has this staff code."""
+
     code = "clinician-not-found"
-    advice = "Put the clinician on the roster first."
+    advice = "Add the clinician to the roster first."
 
 
 class ClinicianOffDuty(RuleBroken):
+    """The clinician is not on duty."""
+
     code = "clinician-off-duty"
-    advice = "Assign somebody on duty, or let the product choose by leaving the clinician out."
+    advice = "Assign a clinician on duty, or omit the clinician for an automatic choice."
 
 
 class SkillMissing(RuleBroken):
+    """The clinician has none of the skills that the condition needs."""
+
     code = "skill-missing"
     advice = "Assign a clinician on duty with a skill that the condition needs."
 
 
 class NoClinicianAvailable(RuleBroken):
+    """No clinician on duty has a skill that the condition needs."""
+
     code = "no-clinician-available"
-    advice = "Call somebody on duty, or give the referral back so that another service goes."
+    advice = "Put a clinician with the skill on duty, or decline the response so that another service responds."
 
 
 def enter(known: Clinician | None, clinician_id: str, command: RosterClinician) -> Clinician:
@@ -66,7 +74,7 @@ def choose(roster: Sequence[Clinician], condition: Condition, policy: Policy) ->
     needed = policy.needed_skills[condition]
     able = [clinician for clinician in roster if clinician.is_on_duty and set(needed) & set(clinician.skills)]
     if not able:
-        raise NoClinicianAvailable(f"Nobody on duty has a skill that {condition} needs.")
+        raise NoClinicianAvailable(f"No clinician on duty has a skill that {condition} needs.")
     return min(
         able, key=lambda clinician: (clinician.open_responses, needed.index(fitting_skill(clinician, condition, policy)), clinician.id)
     )

@@ -37,7 +37,7 @@ async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
     """What the person told once, from our own copy. Raises PersonRecordNotFound, StoryWithheld."""
     found = await projections.person(reader, person_id)
     if found is None:
-        raise PersonRecordNotFound("Nothing was told here about this person.")
+        raise PersonRecordNotFound("Rapid Care has no record of the person.")
     if not may_see_story(found.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
-        raise StoryWithheld("The person does not want their story to be seen.")
+        raise StoryWithheld("The person has withheld their story.")
     return found

@@ -60,7 +60,7 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
     """Raises ResponseNotFound."""
     found = await responses.find(reader, response_id)
     if found is None:
-        raise ResponseNotFound(f"There is no response {response_id}.")
+        raise ResponseNotFound(f"No response has the id {response_id}.")
     return found
 
 

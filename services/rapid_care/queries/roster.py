@@ -9,7 +9,7 @@ async def clinician(reader: ReadSession, clinician_id: str) -> Clinician:
     """Raises ClinicianNotFound."""
     found = await roster.find_clinician(reader, clinician_id)
     if found is None:
-        raise ClinicianNotFound(f"There is no clinician {clinician_id}.")
+        raise ClinicianNotFound(f"No clinician has the code {clinician_id}.")
     return found
 
 

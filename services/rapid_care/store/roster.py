@@ -51,7 +51,7 @@ async def locked_clinician(tx: Tx, clinician_id: str) -> Clinician:
     await tx.fetch(_LOCK_ONE, id=clinician_id)
     found = await find_clinician(tx, clinician_id)
     if found is None:
-        raise ClinicianNotFound(f"There is no clinician {clinician_id}.")
+        raise ClinicianNotFound(f"No clinician has the code {clinician_id}.")
     return found
 
 

@@ -88,7 +88,7 @@ async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> H
         found = await people.find(tx, person_id)
         page = None if found is None else await _page(tx, found)
     if page is None:
-        raise PersonNotFound("Nobody with this NHS number is known here.")
+        raise PersonNotFound("No person has this NHS number.")
     return json_response(page)
 
 

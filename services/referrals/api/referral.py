@@ -110,7 +110,7 @@ async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> Ht
     async with unit.audited_read(caller, referral_id) as tx:
         found = await referrals.referral(tx, referral_id)
         if not (access.is_triager(caller) or access.is_receiver(found, caller)):
-            raise OrganisationNotInvolved("This referral is not with your organisation.")
+            raise OrganisationNotInvolved("Your organisation is not the receiver of this referral.")
         person = await people.person(tx, found.person_id)
         is_shown = access.is_triager(caller) or person.sharing is not SharingPreference.WITHHELD
         tx.audit(person.id)

@@ -15,10 +15,10 @@ TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:recei
 
 
 class AnsweredByService(RuleBroken):
+    """The receiving service answers this referral itself, through its own events."""
+
     code = "answered-by-service"
-    advice = (
-        "Its own service answers, and its answer arrives by itself; once that is overdue, the Community Point of Access may take it back."
-    )
+    advice = "Wait for the service's answer; once it is overdue, the Community Point of Access may return the referral."
 
 
 def is_triager(actor: Actor) -> bool:
@@ -56,9 +56,9 @@ def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
     Raises OrganisationNotInvolved, AnsweredByService.
     """
     if not (is_triager(actor) or is_receiver(referral, actor)):
-        raise OrganisationNotInvolved("This referral is not with your organisation.")
+        raise OrganisationNotInvolved("Your organisation is not the receiver of this referral.")
     if is_internal_service(referral, actor, command):
-        raise AnsweredByService(f"The answer comes from {referral.service_code}.")
+        raise AnsweredByService(f"The service {referral.service_code} answers this referral.")
 
 
 def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:
@@ -72,4 +72,4 @@ def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool
 def require_lead(professional_id: str, actor: Actor) -> None:
     """A lead sees everything of their own people, and of nobody else. Raises OrganisationNotInvolved."""
     if professional_id != actor.id:
-        raise OrganisationNotInvolved("You are not this person's lead.")
+        raise OrganisationNotInvolved("You are not the person's accountable lead professional.")

@@ -12,13 +12,17 @@ from shared.kernel.errors import RuleBroken
 
 
 class CareInProgress(RuleBroken):
+    """A service has accepted the referral, so its referrer cannot cancel it."""
+
     code = "care-in-progress"
-    advice = "Ask the service that has it: it ends with an outcome there. Only a death or a move ends it from outside."
+    advice = "Ask the service that accepted the referral to close it; only a death or a move cancels it."
 
 
 class HasMergedReferrals(RuleBroken):
+    """Another referrer's referral was merged into this one, so its referrer alone cannot cancel it."""
+
     code = "has-merged-referrals"
-    advice = "Another referral joined this one: ask the Community Point of Access to decide."
+    advice = "Ask the Community Point of Access to decide on the merged referral."
 
 
 #: What is true of the person, whoever referred them.
@@ -46,6 +50,6 @@ def cancel(referral: Referral, command: CancelReferral, *, has_joined: bool, now
 
 def _require_unneeded(referral: Referral, *, has_joined: bool) -> None:
     if referral.status is Status.ACCEPTED:
-        raise CareInProgress(f"{referral.service_code} has accepted it.")
+        raise CareInProgress(f"The service {referral.service_code} has accepted the referral.")
     if has_joined:
         raise HasMergedReferrals("Another referrer's referral was merged into this one.")

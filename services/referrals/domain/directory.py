@@ -101,34 +101,45 @@ class Applicant:
 
 
 class ServiceNotInDirectory(RuleBroken):
+    """The directory has no service with this code on this day."""
+
     code = "service-not-in-directory"
     advice = "Choose a service that GET /referrals/directory lists for today."
 
 
 class BelowMinimumAge(RuleBroken):
+    """The person is younger than the service's minimum age (G10)."""
+
     code = "below-minimum-age"
     advice = "Give a reason to override, or choose another service for this need."
 
 
 class PracticeNotCovered(RuleBroken):
+    """The service requires registration with a practice of the borough (E8, G13)."""
+
     code = "practice-not-covered"
     advice = (
-        "Health care goes by GP registration: signpost to the community health services where the person is registered (health-elsewhere);"
-        " an urgent need may be overridden with a reason, social care goes by residence."
+        "Signpost to the health services where the person is registered (health-elsewhere). An urgent need may be overridden with a reason."
     )
 
 
 class ResidenceElsewhere(RuleBroken):
+    """The service requires residence in the borough (G13)."""
+
     code = "residence-elsewhere"
-    advice = "Social care goes by residence: signpost to the council where the person lives (social-care-elsewhere)."
+    advice = "Signpost to the council where the person lives (social-care-elsewhere)."
 
 
 class EligibleHere(RuleBroken):
+    """The destination is for people who are not entitled to the borough's services, and this person is."""
+
     code = "eligible-here"
-    advice = "The person is entitled to this here: choose a service of the borough."
+    advice = "Choose a service of the borough: the person is entitled to it."
 
 
 class LocalityNotCovered(RuleBroken):
+    """The service does not cover the person's locality."""
+
     code = "locality-not-covered"
     advice = "Choose a service that covers the person's locality."
 
@@ -143,15 +154,15 @@ def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[Rul
     if applicant.locality not in service.localities:
         found.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
     if service.serves is Serves.RESIDENT and not applicant.is_resident:
-        found.append(ResidenceElsewhere(f"{service.code} serves those who live in the borough."))
+        found.append(ResidenceElsewhere(f"{service.code} serves residents of the borough."))
     if service.serves is Serves.REGISTERED and not applicant.is_practice_covered:
-        found.append(PracticeNotCovered(f"{service.code} serves those who are registered with a practice of the borough."))
+        found.append(PracticeNotCovered(f"{service.code} serves people registered with a practice of the borough."))
     if service.serves is Serves.REGISTERED_ELSEWHERE and applicant.is_practice_covered:
         found.append(EligibleHere("The person is registered with a practice of the borough."))
     if service.serves is Serves.RESIDENT_ELSEWHERE and applicant.is_resident:
         found.append(EligibleHere("The person lives in the borough."))
     if service.minimum_age is not None and applicant.age < service.minimum_age:
-        found.append(BelowMinimumAge(f"{service.code} is for people of {service.minimum_age} and older."))
+        found.append(BelowMinimumAge(f"{service.code} serves people aged {service.minimum_age} and over."))
     return found
 
 

@@ -49,38 +49,52 @@ class Person:
 
 
 class PersonNotFound(NotFound):
+    """No person has this id or this NHS number."""
+
     code = "person-not-found"
-    advice = "Nobody has referred this person yet; a referral registers them."
+    advice = "Send a referral: it registers the person."
 
 
 class NhsNumberMissing(InvalidNhsNumber):
+    """A referral that is not urgent needs an NHS number (G11)."""
+
     code = "nhs-number-missing"
-    advice = "Find the number in the GP record; only an urgent referral may be sent without one."
+    advice = "Find the number in the GP record; only an urgent referral may omit it."
 
 
 class DemographicsMissing(RuleBroken):
+    """The person is unknown here and the referral has no demographics."""
+
     code = "demographics-missing"
-    advice = "This person is not known here yet: send their demographics along, once."
+    advice = "Send the person's demographics with this first referral."
 
 
 class BirthDateInFuture(RuleBroken):
+    """The date of birth lies in the future."""
+
     code = "birth-date-in-future"
-    advice = "Check the birthday with the person."
+    advice = "Check the date of birth with the person."
 
 
 class StoryMissing(RuleBroken):
+    """The person has no story here yet and the referral has none."""
+
     code = "story-missing"
-    advice = "This person has not told their story here yet: send it along, once."
+    advice = "Send the person's story with this first referral."
 
 
 class IdentityDiffers(RuleBroken):
+    """The date of birth differs from the record with this NHS number."""
+
     code = "identity-differs"
-    advice = "The NHS number belongs to somebody born on another day: check both with the person."
+    advice = "Check the NHS number and the date of birth with the person."
 
 
 class NoChanges(RuleBroken):
+    """The correction equals the present record."""
+
     code = "no-changes"
-    advice = "Send what is different from the record as it stands."
+    advice = "Send only fields that differ from the present record."
 
 
 def claimed_nhs_number(received: ReceiveReferral) -> str | None:
@@ -101,7 +115,7 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
 def require_born(demographics: Demographics | None, today: date) -> None:
     """Raises BirthDateInFuture."""
     if demographics is not None and demographics.born_on > today:
-        raise BirthDateInFuture("The birthday lies ahead.")
+        raise BirthDateInFuture("The date of birth is in the future.")
 
 
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
@@ -113,7 +127,7 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
         return True
     if received.urgency is Urgency.URGENT:
         return False
-    raise IdentityDiffers("The birthday is not the one of the record with this NHS number.")
+    raise IdentityDiffers("The date of birth differs from the record with this NHS number.")
 
 
 def register(
@@ -121,9 +135,9 @@ def register(
 ) -> Decision[Person]:
     """The first referral of a person brings who they are and what they told. Raises DemographicsMissing, StoryMissing."""
     if received.demographics is None:
-        raise DemographicsMissing("Who is it?")
+        raise DemographicsMissing("The demographics of the person are missing.")
     if received.story is None:
-        raise StoryMissing("What has the person told?")
+        raise StoryMissing("The story of the person is missing.")
     person = Person(
         id=person_id,
         correlation_id=referral_id,
@@ -159,7 +173,7 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Deci
         _who(person, command.demographics, locality), story=command.story or person.story, sharing=command.sharing or person.sharing
     )
     if revised == person:
-        raise NoChanges("The record already says so.")
+        raise NoChanges("The correction changes nothing.")
     return Decision(revised, [_recorded(revised)])
 
 

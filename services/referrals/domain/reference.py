@@ -18,8 +18,10 @@ _GROUP = 4
 
 
 class ReferenceMistyped(NotFound):
+    """The check character of the reference does not fit."""
+
     code = "reference-mistyped"
-    advice = "Compare the eight characters after CPA with the confirmation; its check character does not fit."
+    advice = "Compare the eight characters after CPA with the confirmation."
 
 
 def reference_of(number: int) -> str:
@@ -35,7 +37,7 @@ def parse_reference(text: str) -> str:
     typed = text.upper().replace(" ", "").replace("-", "").removeprefix("CPA").translate(_MISREAD)
     digits = [ALPHABET.find(character) for character in typed]
     if len(digits) != 2 * _GROUP or min(digits) < 0 or _remainder(digits):
-        raise ReferenceMistyped("This is not a reference that was ever issued.")
+        raise ReferenceMistyped("The reference was never issued.")
     return f"CPA-{typed[:_GROUP]}-{typed[_GROUP:]}"
 
 

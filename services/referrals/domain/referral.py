@@ -142,6 +142,8 @@ class Referral:
 
 
 class ReferralNotFound(NotFound):
+    """No referral has this id or this reference."""
+
     code = "referral-not-found"
     advice = "Check the id or the reference."
 

@@ -38,23 +38,31 @@ from shared.kernel.errors import RuleBroken
 
 
 class RouteNotAllowed(RuleBroken):
+    """The service does not take a referral of this urgency by this route."""
+
     code = "route-not-allowed"
-    advice = "Rapid Care takes what is urgent, navigation what is not; a service is reached by the route of its directory entry."
+    advice = "Use the route of the service's directory entry; Rapid Care takes urgent referrals, navigation takes the others."
 
 
 class NotComplex(RuleBroken):
+    """The weekly meeting takes complex cases only (E9)."""
+
     code = "not-complex"
-    advice = "The meeting takes the most complex cases: triage it as complex, or choose a service."
+    advice = "Triage the referral as complex, or choose another service."
 
 
 class SignpostNeedsAdvice(RuleBroken):
+    """Only a referral triaged as advice, or a person served elsewhere, can be signposted."""
+
     code = "signpost-needs-advice"
-    advice = "What needs a service is routed to it. Only who is looked after elsewhere is signposted there; else triage it as advice."
+    advice = "Route the referral to a service, or triage it as advice."
 
 
 class EmergencyCall999(RuleBroken):
+    """A life-threatening emergency goes to the ambulance service only (G23)."""
+
     code = "emergency-call-999"
-    advice = "The caller must ring 999 now; route to the ambulance service and close when it has confirmed."
+    advice = "The caller must ring 999 now. Route to the ambulance service and close the referral after its confirmation."
 
 
 #: What a triage permits (domain.md §5.2). Advice needs no service, but a meeting or a navigator may follow it.
@@ -134,7 +142,7 @@ def signpost(
     """
     permit(referral, SignpostReferral)
     if referral.urgency is not Urgency.ADVICE and service.serves not in ELSEWHERE:
-        raise SignpostNeedsAdvice(f"It was triaged as {referral.urgency}.")
+        raise SignpostNeedsAdvice(f"The referral is triaged as {referral.urgency}.")
     if service.serves in ELSEWHERE:
         for hindrance in eligibility_failures(service, _applicant(person, practice, now, policy)):
             raise hindrance
@@ -175,11 +183,11 @@ def return_referral(referral: Referral, command: ReturnReferral, now: datetime, 
 
 def _fits(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
     if referral.has_red_flag and service.code != policy.emergency_service:
-        raise EmergencyCall999("Life is in danger: this is for the ambulance service.")
+        raise EmergencyCall999("The referral has a red flag and needs the ambulance service.")
     if command.route is not service.route or command.route not in _FITTING[referral.urgency]:
         raise RouteNotAllowed(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
     if command.route is Route.MDT and not referral.is_complex:
-        raise NotComplex("It was not triaged as complex.")
+        raise NotComplex("The referral is not triaged as complex.")
 
 
 def _is_overridden(referral: Referral, command: RouteReferral, service: Service, applicant: Applicant) -> bool:

@@ -23,13 +23,17 @@ from shared.kernel.errors import RuleBroken
 
 
 class RedFlagIsUrgent(RuleBroken):
+    """A referral with a red flag can only be triaged as urgent (G23)."""
+
     code = "red-flag-is-urgent"
-    advice = "When life is in danger, triage as urgent; when it no longer is, say so: has_red_flag false, with the reason."
+    advice = "Triage as urgent, or withdraw the red flag (has_red_flag: false) with a reason."
 
 
 class AlreadyUrgent(RuleBroken):
+    """The referral is urgent already, and its clock is running."""
+
     code = "already-urgent"
-    advice = "Its clock runs already; a second one would only start later."
+    advice = "Nothing to do: the two-hour clock is running."
 
 
 def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -41,7 +45,7 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
     has_red_flag = referral.has_red_flag if command.has_red_flag is None else command.has_red_flag
     is_urgent = command.urgency is Urgency.URGENT
     if has_red_flag and not is_urgent:
-        raise RedFlagIsUrgent("Life in danger cannot wait.")
+        raise RedFlagIsUrgent("A referral with a red flag is urgent.")
     judged = replace(
         referral,
         status=TRIAGED[command.urgency],
@@ -68,7 +72,7 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
     """
     permit(referral, RaiseUrgency)
     if referral.urgency is Urgency.URGENT:
-        raise AlreadyUrgent("This referral is urgent.")
+        raise AlreadyUrgent("The referral is urgent already.")
     raised = replace(
         referral,
         status=Status.TRIAGED_URGENT,

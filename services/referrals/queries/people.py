@@ -73,7 +73,7 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
         )
     practice_code = known.practice_code if known else await reader.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
-        raise PersonNotFound("Nobody is known by this id.")
+        raise PersonNotFound("No person has this id.")
     telephone = await _telephone(reader, practice_code, on, policy)
     return Contact(f"gp-{practice_code}", Role.GP, practice_code, telephone, True, None, is_informed)
 

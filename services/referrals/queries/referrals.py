@@ -79,7 +79,7 @@ async def referral(reader: ReadSession, referral_id: UUID) -> Referral:
     """Raises ReferralNotFound."""
     found = await referrals.find(reader, referral_id)
     if found is None:
-        raise ReferralNotFound(f"There is no referral {referral_id}.")
+        raise ReferralNotFound(f"No referral has the id {referral_id}.")
     return found
 
 
@@ -87,7 +87,7 @@ async def by_reference(reader: ReadSession, typed: str) -> Referral:
     """Every reference that was issued is found, whatever became of it. Raises ReferenceMistyped, ReferralNotFound."""
     row = await reader.fetch_one(_BY_REFERENCE, reference=parse_reference(typed))
     if row is None:
-        raise ReferralNotFound("There is no referral with this reference.")
+        raise ReferralNotFound("No referral has this reference.")
     return referrals.from_row(row)
 
 

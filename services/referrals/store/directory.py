@@ -76,7 +76,7 @@ async def active_service(reader: ReadSession, code: str, on: date) -> Service:
     """Raises ServiceNotInDirectory."""
     found = await service(reader, code, on)
     if found is None:
-        raise ServiceNotInDirectory(f"No service of this code is active on {on}.")
+        raise ServiceNotInDirectory(f"No service with this code is active on {on}.")
     return found
 
 

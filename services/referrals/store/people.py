@@ -45,7 +45,7 @@ async def seen(reader: ReadSession, person_id: UUID) -> Person:
     """
     found = await persons.find(reader, person_id)
     if found is None:
-        raise PersonNotFound("Nobody is known by this id.")
+        raise PersonNotFound("No person has this id.")
     return found
 
 

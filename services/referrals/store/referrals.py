@@ -98,7 +98,7 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     """Whom a referral is about, without locking it. Raises ReferralNotFound."""
     found: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
     if found is None:
-        raise ReferralNotFound(f"There is no referral {referral_id}.")
+        raise ReferralNotFound(f"No referral has the id {referral_id}.")
     return found
 
 

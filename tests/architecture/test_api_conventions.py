@@ -1,0 +1,61 @@
+"""docs/api-conventions.md lists every error code that the applications describe, with the status that they describe it under."""
+
+import importlib
+import re
+
+import pytest
+
+from infra.codegen.error_catalogue import error_codes
+from infra.codegen.operations import operations
+from infra.contexts import CONTEXTS
+from infra.dev_stack.dev_secrets import make
+from infra.dev_stack.process_environment import environment
+from tests.architecture.sources import production
+
+VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
+FAMILIES = {"not-found", "not-allowed", "rule-broken", "conflict"}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_catalogue_agrees_with_openapi(context: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    paths = importlib.import_module(f"services.{context}.main").create_app().openapi()["paths"]
+    catalogue = {each.code: each.status for each in error_codes()}
+
+    described = {
+        (code, int(status))
+        for methods in paths.values()
+        for operation in methods.values()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+        for code in response["description"].split(", ")
+    }
+
+    assert described
+    assert sorted((code, status) for code, status in described if catalogue.get(code) != status) == []
+
+
+def test_catalogue_has_every_code_of_an_exception_class() -> None:
+    declared = {code for source in production() for code in re.findall(r'^    code = "([a-z0-9-]+)"$', source.text, re.MULTILINE)}
+
+    assert declared - FAMILIES - {each.code for each in error_codes()} == set()
+
+
+def test_each_code_has_a_meaning_and_advice() -> None:
+    assert [each.code for each in error_codes() if not (each.meaning.strip(". ") and each.advice.endswith("."))] == []
+
+
+def test_each_code_has_its_own_meaning() -> None:
+    """A class without a docstring would inherit the sentence of its family."""
+    meanings = [each.meaning for each in error_codes()]
+
+    assert sorted({meaning for meaning in meanings if meanings.count(meaning) > 1}) == []
+
+
+def test_operations_are_all_of_the_four_applications() -> None:
+    found = operations()
+
+    assert {each.context for each in found} == set(CONTEXTS)
+    assert [each.address for each in found if not each.scopes] == []
+    assert len({each.address for each in found}) == len(found) > 80
