@@ -1,6 +1,6 @@
-"""A synthetic registered population, with exactly the counts of Table 14 (domain.md §2.3), and risk files written of it.
+"""A synthetic registered population with exactly the counts of Table 14 (domain.md §2.3), and its risk files.
 
-Every NHS number lies in the range 999, which is given to nobody. The same seed makes the same people and the same changes.
+Every NHS number lies in the range 999, which is never issued. The same seed makes the same people and the same changes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +11,12 @@ from random import Random
 
 #: Level to the number of people.
 TABLE_14 = {3: 1_975, 2: 17_463, 1: 77_463, 0: 297_226}
-#: Level to the lowest, highest and average ratio, in thousandths; the overlap and the gap as printed are mended as G07 says.
+#: Level to the lowest, highest and average ratio, in thousandths; the printed overlap and gap are corrected by G07.
 _RATIOS = {3: (25_925, 40_226, 32_230), 2: (4_785, 25_914, 10_216), 1: (783, 4_784, 1_806), 0: (50, 782, 304)}
 PRACTICES = tuple(f"{locality}{number:02}" for locality, most in (("W", 20), ("B", 24), ("C", 23)) for number in range(1, most + 1))
 HEADER = "nhs_number,practice,ratio,level,valid_from"
 
-#: Each is wrong in one way, and stands beside the reason that the report must give.
+#: Lines with one error each, and the reason that the report must give.
 BAD_LINES = (
     ("9990548600,W07,1.000,,{day}", "nhs-number-invalid"),
     ("9999999999,W07,1.000,,{day}", "nhs-number-invalid"),
@@ -46,7 +46,10 @@ class Resident:
 
 @dataclass(slots=True)
 class Later:
-    """The same population at a later day: who climbed from level 0 to 3, and who dropped from level 2 to 1. All others vary a little."""
+    """The same population on a later day: those who climbed from level 0 to 3, and those who dropped from level 2 to 1.
+
+    The ratios of all others vary a little.
+    """
 
     residents: list[Resident]
     climbed: list[Resident] = field(default_factory=list)
@@ -54,7 +57,7 @@ class Later:
 
 
 def population(seed: int = 14, counts: Mapping[int, int] | None = None) -> list[Resident]:
-    """Everybody, in no order. With `counts` another number of people at each level."""
+    """The residents in random order; `counts` maps each level to its number of people."""
     random = Random(seed)  # noqa: S311  synthetic people need no secrecy
     levels = [level for level, count in (counts or TABLE_14).items() for _ in range(count)]
     random.shuffle(levels)
@@ -64,7 +67,7 @@ def population(seed: int = 14, counts: Mapping[int, int] | None = None) -> list[
 
 
 def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 15) -> Later:
-    """So many people climb and drop; everybody else keeps their level, with another ratio."""
+    """`climb` people climb and `drop` people drop; all others keep their level with another ratio."""
     random, found = Random(seed), Later([])  # noqa: S311  synthetic people need no secrecy
     for resident in residents:
         is_climber = resident.level == 0 and len(found.climbed) < climb
@@ -81,9 +84,9 @@ def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 1
 def write(
     path: Path, residents: Iterable[Resident], valid_from: date, *, bad_lines: int = 0, duplicates: int = 0, has_levels: bool = False
 ) -> list[tuple[int, str]]:
-    """A risk file, the given number of bad lines spread over it; gives the line number and reason of each.
+    """Writes a risk file with bad lines spread over it and returns the line number and reason of each.
 
-    At its end stand the first so many people once more. With `has_levels` it says the levels, as some tools do.
+    The first `duplicates` people are repeated at the end. With `has_levels` the file has levels, as the files of some tools do.
     """
     people, bad = list(residents), [BAD_LINES[number % len(BAD_LINES)] for number in range(bad_lines)]
     every, refused = max(1, len(people) // (bad_lines + 1)), []
@@ -108,7 +111,7 @@ def _line(resident: Resident, valid_from: date, *, has_level: bool) -> str:
 
 
 def nhs_numbers(random: Random, count: int) -> list[str]:
-    """Different valid numbers from 999 000 000 on. One in eleven sets of nine digits has no check digit, hence some to spare."""
+    """Different valid numbers from 999 000 000 on. One in eleven sets of nine digits has no check digit, so more are drawn than needed."""
     endings = random.sample(range(999_999), count * 9 // 8 + 20)
     sums = {tens: _weighted(tens, 7, 6, 5) for tens in range(1000)}, {tens: _weighted(tens, 4, 3, 2) for tens in range(1000)}
     checked = ((ending, -(_SUM_OF_999 + sums[0][ending // 1000] + sums[1][ending % 1000]) % 11) for ending in endings)
@@ -120,13 +123,13 @@ def _weighted(digits: int, *weights: int) -> int:
 
 
 def _ratio(random: Random, level: int) -> int:
-    """Somewhere in the band of the level, so that many together have about its average."""
+    """A ratio in the band of the level; the mean of many is about its average."""
     lowest, highest, average = _RATIOS[level]
     share: float = random.random() ** ((highest - lowest) / (average - lowest) - 1)
     return min(highest, lowest + round((highest - lowest) * share))
 
 
 def _near(random: Random, resident: Resident) -> int:
-    """A ratio of the same band, too near to the old one to be a climb."""
+    """A ratio in the same band within a tenth of the old one, so no climb."""
     lowest, highest, _ = _RATIOS[resident.level]
     return max(lowest, min(highest, round(resident.thousandths * random.uniform(0.9, 1.1))))

@@ -1,4 +1,4 @@
-"""The Community Point of Access, running and filled; and plausible people, services and referrals for its rules."""
+"""The Community Point of Access running in a test, and plausible people, services and referrals for its rules."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -31,21 +31,25 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
+from shared.contracts.envelope import Record
+from shared.contracts.event import Event
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
 from tests.builders.context_app import RunningContext, run_context
 
-#: Synthetic numbers: valid, and never given to anybody.
+#: Synthetic NHS numbers: valid, and never issued.
 DALE, SOMEBODY_ELSE = "9990548609", "9434765919"
 SATURDAY = datetime(2015, 3, 14, 9, 0, tzinfo=LONDON)
 MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
+#: Built once: each new policy reads the machine's list of time zones.
+_POLICY = Policy()
 
 
 @asynccontextmanager
-async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | None = None) -> AsyncIterator["ReferralsClient"]:
-    policy = policy or Policy()
+async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator["ReferralsClient"]:
+    """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
         owner_url=owner_url, keys=keys, wiring=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now
     ) as context:
@@ -54,68 +58,87 @@ async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy | 
 
 @dataclass(frozen=True)
 class ReferralsClient:
-    """The Community Point of Access as its callers use it: a GP of the practice W07 unless said otherwise, and the triager."""
+    """Calls the Community Point of Access over HTTP. Referrals come from a GP of practice W07 and commands from the triager by default.
+
+    `refer` and `command` assert success and return the JSON body; `try_refer` and `try_command` return the response as it is.
+    """
 
     context: RunningContext
 
     @property
     def triager(self) -> dict[str, str]:
+        """The header of a triager of the Community Point of Access."""
         return self.context.token("referrals:triage", organisation="CLCH", actor="triager-1")
 
+    @property
+    def ambulance(self) -> dict[str, str]:
+        """The header of an ambulance crew that refers."""
+        return self.context.token("referrals:refer", organisation="LAS", actor="crew-1")
+
     def gp(self, practice: str = "W07") -> dict[str, str]:
+        """The header of a GP of the practice."""
         return self.context.token("referrals:refer", organisation=practice, role="gp", actor=f"gp-{practice}")
 
     def receiver(self, organisation: str) -> dict[str, str]:
+        """The header of a nurse of an organisation that receives referrals."""
         return self.context.token("referrals:receive", organisation=organisation, role="community-nurse", actor=f"nurse-{organisation}")
 
-    async def send(self, *, key: str | None = None, caller: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
-        """POSTs a referral of Mr Dale."""
+    async def try_refer(self, *, key: str | None = None, caller: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+        """POSTs a referral of Mr Dale; `changes` are those of `a_body`. Without `key` it has an idempotency key that is new."""
         headers = (caller or self.gp()) | {"Idempotency-Key": key or str(new_id())}
         return await self.context.http.post("/referrals", json=a_body(**changes), headers=headers)
 
-    async def sent(self, **changes: Any) -> dict[str, Any]:
-        """A referral that was acknowledged."""
-        answer = await self.send(**changes)
+    async def refer(self, **changes: Any) -> dict[str, Any]:
+        """Refers Mr Dale and returns the acknowledgement."""
+        answer = await self.try_refer(**changes)
         assert answer.status_code == 201, answer.text
         body: dict[str, Any] = answer.json()
         return body
 
+    async def refer_and_route(self, route: str = "service", service: str = "district-nursing", **changes: Any) -> dict[str, Any]:
+        """Refers Mr Dale, triages as requested and routes to `service`, which has yet to reply."""
+        sent = await self.refer(**changes)
+        triage_as_requested = {"urgency": sent["requested_urgency"], "is_complex": route == "mdt", "reason": "Asked for by the GP."}
+        await self.command(sent["id"], "triage", triage_as_requested)
+        return await self.command(sent["id"], "route", {"route": route, "service_code": service})
+
     async def get(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> httpx.Response:
+        """GETs `/referrals{path}`."""
         return await self.context.http.get(f"/referrals{path}", headers=caller or self.triager, params=query)
 
     async def read(self, referral_id: str) -> dict[str, Any]:
+        """The referral as the triager sees it."""
         body: dict[str, Any] = (await self.get(f"/{referral_id}")).json()
         return body
 
     async def post(
         self, path: str, body: Any = None, *, caller: dict[str, str] | None = None, version: int | None = None
     ) -> httpx.Response:
-        """POSTs to `path`; with a version, as a change of it."""
+        """POSTs to `/referrals{path}`, with an If-Match header when `version` is given."""
         headers = (caller or self.triager) | ({} if version is None else {"If-Match": f'W/"{version}"'})
         return await self.context.http.post(f"/referrals{path}", json=body, headers=headers)
 
-    async def act(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> httpx.Response:
-        """A command on the version that is stored now."""
+    async def try_command(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> httpx.Response:
+        """POSTs a command on the stored version of the referral."""
         version = await self.context.database.pool.fetchval("SELECT version FROM referral WHERE id = $1", UUID(referral_id))
         return await self.post(f"/{referral_id}/{verb}", body, caller=caller, version=version)
 
-    async def done(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> dict[str, Any]:
-        """A command that was carried out."""
-        answer = await self.act(referral_id, verb, body, caller=caller)
+    async def command(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> dict[str, Any]:
+        """Runs a command and returns the changed referral."""
+        answer = await self.try_command(referral_id, verb, body, caller=caller)
         assert answer.status_code == 200, answer.text
         view: dict[str, Any] = answer.json()
         return view
 
-    async def routed(self, route: str = "service", service: str = "district-nursing", **changes: Any) -> dict[str, Any]:
-        """A referral that stands with a receiver who has not answered."""
-        sent = await self.sent(**changes)
-        judged = {"urgency": sent["requested_urgency"], "is_complex": route == "mdt", "reason": "Asked for by the GP."}
-        await self.done(sent["id"], "triage", judged)
-        return await self.done(sent["id"], "route", {"route": route, "service_code": service})
+    async def deliver(self, referral: dict[str, Any], event: Event) -> Record:
+        """Delivers an event of another context in the correlation of the referral."""
+        return await self.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
+
+    routed, sent, send, done = refer_and_route, refer, try_refer, command
 
 
 def a_body(**changes: Any) -> dict[str, Any]:
-    """What a GP sends the first time. A change to None leaves the field out."""
+    """The JSON of a first referral by a GP. A change to None leaves the field out."""
     body: dict[str, Any] = {
         "nhs_number": DALE,
         "demographics": a_demographics_body(),
@@ -164,7 +187,7 @@ def some_demographics(**changes: Any) -> Demographics:
 
 
 def a_request(**changes: Any) -> ReceiveReferral:
-    """A first referral as the domain sees it."""
+    """The command of a first referral."""
     fields: dict[str, Any] = {
         "nhs_number": DALE,
         "demographics": some_demographics(),
@@ -196,7 +219,7 @@ def a_person(**changes: Any) -> Person:
 
 
 def a_referral(status: Status = Status.IDENTIFIED, **changes: Any) -> Referral:
-    """A routine referral of Monday morning in the given state, urgent where the state says so."""
+    """A referral of Monday morning in the given state: routine, unless the state implies another urgency."""
     referral_id = new_id()
     received_at = MONDAY.astimezone(UTC)
     urgency = {Status.TRIAGED_URGENT: Urgency.URGENT, Status.TRIAGED_ADVICE: Urgency.ADVICE}.get(status, Urgency.ROUTINE)
@@ -255,10 +278,13 @@ def a_practice(code: str = "W07") -> Practice:
     return Practice(code, Locality.WEST, "020 7946 0207", date(2013, 4, 1), None)
 
 
-def moves(
+def transitions(
     now: datetime, policy: Policy, *, judged: Urgency = Urgency.ROUTINE
 ) -> Mapping[Trigger, Callable[[Referral], Decision[Referral]]]:
-    """Each trigger of the state table with everything else in order, so that only the state can refuse it."""
+    """For each trigger of the state table its rule with valid arguments, so that only the state can refuse it.
+
+    `judged` is the urgency that the triage assigns.
+    """
     person = a_person()
     triage_it = TriageReferral(judged, is_complex=False, reason="Seen")
     return {
@@ -281,14 +307,14 @@ def moves(
 
 
 def _route(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral]:
-    """To whoever takes it as it was triaged."""
+    """Routes to a service that accepts the referral's urgency."""
     service = a_service("rapid-care" if referral.urgency is Urgency.URGENT else "care-navigation")
     command = RouteReferral(service.route, service.code)
     return routing.route(referral, command, service=service, person=person, practice=a_practice(), now=now, policy=policy)
 
 
 def _signpost(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Where the person is looked after, which fits every urgency."""
+    """Signposts a person of another area to the services there, which is allowed for every urgency."""
     person, service = a_person(practice_code="E85001"), a_service("health-elsewhere", serves=Serves.REGISTERED_ELSEWHERE)
     command = SignpostReferral(service.code)
     return routing.signpost(referral, command, service=service, person=person, practice=None, now=now, policy=policy)

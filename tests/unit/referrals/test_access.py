@@ -1,4 +1,4 @@
-"""Who may see and move a referral."""
+"""Which callers may read a referral and run its commands."""
 
 import pytest
 
@@ -14,7 +14,7 @@ REFERRAL = a_referral(Status.ROUTED)
 TRIAGER = Actor("triager-1", "CLCH", "clinician", frozenset({access.TRIAGE}))
 
 
-def test_each_sees_what_concerns_them() -> None:
+def test_involved_organisations_have_access() -> None:
     for actor in (TRIAGER, _actor("W07", access.REFER), _actor("CLCH", access.RECEIVE)):
         access.require_involved(REFERRAL, actor)
 
@@ -22,12 +22,12 @@ def test_each_sees_what_concerns_them() -> None:
 @pytest.mark.parametrize(
     ("organisation", "scope"), [("W08", access.REFER), ("LBB", access.RECEIVE), ("W07", access.RECEIVE), ("CLCH", access.REFER)]
 )
-def test_nobody_else_does(organisation: str, scope: str) -> None:
+def test_other_organisation_has_no_access(organisation: str, scope: str) -> None:
     with pytest.raises(OrganisationNotInvolved):
         access.require_involved(REFERRAL, _actor(organisation, scope))
 
 
-def test_the_practice_of_the_person_follows_what_others_sent() -> None:
+def test_practice_reads_referral_sent_by_others() -> None:
     sent_by_the_ambulance = a_referral(Status.ROUTED, referrer_organisation="LAS")
 
     access.require_involved(sent_by_the_ambulance, _actor("W07", access.REFER))
@@ -35,14 +35,14 @@ def test_the_practice_of_the_person_follows_what_others_sent() -> None:
         access.require_referrer(sent_by_the_ambulance, _actor("W07", access.REFER))
 
 
-def test_only_the_receiver_or_the_point_of_access_answers() -> None:
+def test_only_receiver_or_triager_may_answer() -> None:
     access.require_receiver(REFERRAL, _actor("CLCH", access.RECEIVE), AcceptReferral)
     access.require_receiver(REFERRAL, TRIAGER, AcceptReferral)
     with pytest.raises(OrganisationNotInvolved):
         access.require_receiver(REFERRAL, _actor("W07", access.REFER), AcceptReferral)
 
 
-def test_a_receiver_reads_nothing_of_what_has_ended() -> None:
+def test_receiver_loses_access_after_end() -> None:
     ended = a_referral(Status.CLOSED, receiver_organisation="CLCH", ended_at=MONDAY)
 
     with pytest.raises(OrganisationNotInvolved):
@@ -50,7 +50,7 @@ def test_a_receiver_reads_nothing_of_what_has_ended() -> None:
 
 
 @pytest.mark.parametrize("command", [AcceptReferral, ReturnReferral, CloseReferral])
-def test_a_service_of_the_product_answers_itself_and_is_at_most_taken_back_from(command: type) -> None:
+def test_product_service_answers_by_events_only(command: type) -> None:
     with_rapid_care = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care")
     overdue = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care", overdue_since=MONDAY)
 
@@ -64,7 +64,7 @@ def test_a_service_of_the_product_answers_itself_and_is_at_most_taken_back_from(
             access.require_receiver(overdue, TRIAGER, command)
 
 
-def test_a_lead_sees_their_own_people() -> None:
+def test_lead_sees_own_people_only() -> None:
     nurse = Actor("clch-community-nurse-1", "CLCH", "community-nurse", frozenset({"mdt:lead"}))
 
     access.require_lead("clch-community-nurse-1", nurse)
@@ -73,4 +73,4 @@ def test_a_lead_sees_their_own_people() -> None:
 
 
 def _actor(organisation: str, scope: str) -> Actor:
-    return Actor("somebody", organisation, "clinician", frozenset({scope}))
+    return Actor("actor-1", organisation, "clinician", frozenset({scope}))

@@ -1,4 +1,4 @@
-"""How a referral ends."""
+"""Closing and cancelling a referral."""
 
 from datetime import UTC
 
@@ -14,7 +14,7 @@ NOW = MONDAY.astimezone(UTC)
 
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.SIGNPOSTED])
-def test_it_is_closed_with_an_outcome_and_nobody_owns_it_any_more(status: Status) -> None:
+def test_closed_referral_has_outcome_and_no_owner(status: Status) -> None:
     decision = closure.close(a_referral(status), CloseReferral(Outcome.NEED_MET), NOW)
 
     assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
@@ -23,20 +23,20 @@ def test_it_is_closed_with_an_outcome_and_nobody_owns_it_any_more(status: Status
 
 
 @pytest.mark.parametrize("reason", list(CancelReason))
-def test_it_is_withdrawn_with_a_reason(reason: CancelReason) -> None:
+def test_cancelled_referral_has_reason(reason: CancelReason) -> None:
     decision = closure.cancel(a_referral(Status.ROUTED), CancelReferral(reason), has_joined=False, now=NOW)
 
     assert decision.events == [ReferralCancelled(reason=reason)]
     assert decision.state.status is Status.CANCELLED
 
 
-def test_it_is_not_withdrawn_while_another_referrer_relies_on_it() -> None:
+def test_referral_with_merged_ones_cannot_be_withdrawn() -> None:
     with pytest.raises(closure.HasMergedReferrals):
         closure.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_joined=True, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(CancelReason))
-def test_care_that_is_under_way_ends_only_with_the_person(reason: CancelReason) -> None:
+def test_accepted_referral_is_cancelled_on_death_or_move_only(reason: CancelReason) -> None:
     cancelling = CancelReferral(reason)
 
     if reason in {CancelReason.DIED, CancelReason.MOVED_AWAY}:
@@ -47,5 +47,5 @@ def test_care_that_is_under_way_ends_only_with_the_person(reason: CancelReason) 
 
 
 @pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
-def test_what_is_true_of_the_person_is_true_for_every_referrer(reason: CancelReason) -> None:
+def test_death_or_move_cancels_despite_merged_referrals(reason: CancelReason) -> None:
     assert closure.cancel(a_referral(), CancelReferral(reason), has_joined=True, now=NOW).state.cancel_reason is reason

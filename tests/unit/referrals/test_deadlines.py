@@ -1,4 +1,4 @@
-"""What happens when the owner of a referral does not act in time."""
+"""Missed deadlines of a referral, and opening hours."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +43,7 @@ DUE = _london("2015-03-16T10:20")
         (Status.ACCEPTED, ReferralDeadline.OUTCOME, ReferralOutcomeOverdue(service_code="district-nursing", outcome_by=DUE)),
     ],
 )
-def test_whoever_should_have_acted_is_named(status: Status, kind: ReferralDeadline, event: Event) -> None:
+def test_overdue_event_names_responsible_service(status: Status, kind: ReferralDeadline, event: Event) -> None:
     decision = deadlines.mark_overdue(a_referral(status, due_at=DUE), kind, DUE, POLICY)
 
     assert decision.events == [event]
@@ -59,7 +59,7 @@ def test_whoever_should_have_acted_is_named(status: Status, kind: ReferralDeadli
         (Status.ACCEPTED, Urgency.ROUTINE, "2015-03-16T10:20", "2015-03-23T10:20"),
     ],
 )
-def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
+def test_missed_deadline_is_replaced(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
     kind = ReferralDeadline.OUTCOME if status is Status.ACCEPTED else ReferralDeadline.ACKNOWLEDGEMENT
 
     decision = deadlines.mark_overdue(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
@@ -67,7 +67,7 @@ def test_another_deadline_takes_its_place(status: Status, urgency: Urgency, at: 
     assert decision.state.due_at == _london(next_due)
 
 
-def test_one_that_fires_late_counts_on_from_now() -> None:
+def test_late_firing_sets_next_deadline_from_now() -> None:
     days_later = DUE + timedelta(days=30)
 
     decision = deadlines.mark_overdue(
@@ -78,7 +78,7 @@ def test_one_that_fires_late_counts_on_from_now() -> None:
     assert decision.state.due_at > days_later
 
 
-def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
+def test_overdue_since_keeps_first_deadline() -> None:
     first = deadlines.mark_overdue(a_referral(Status.ROUTED, due_at=DUE), ReferralDeadline.ACKNOWLEDGEMENT, DUE, POLICY).state
     assert first.due_at is not None
 
@@ -99,9 +99,9 @@ def test_since_when_it_is_overdue_stays_until_it_is_done() -> None:
         ("2015-10-24T22:30", "2015-10-25T07:00"),
     ],
 )
-def test_we_are_open_from_seven_to_ten_every_day(at: str, opening: str) -> None:
+def test_point_of_access_opens_from_seven_to_ten_daily(at: str, opening: str) -> None:
     assert deadlines.opening_of(_london(at), POLICY.opens, POLICY.closes, POLICY) == _london(opening)
 
 
-def test_a_service_without_hours_is_always_open() -> None:
+def test_service_without_hours_is_always_open() -> None:
     assert deadlines.opening_of(_london("2015-03-14T03:00"), None, None, POLICY) == _london("2015-03-14T03:00")

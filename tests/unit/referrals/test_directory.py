@@ -1,4 +1,4 @@
-"""Who is eligible for what."""
+"""Eligibility for the services of the directory."""
 
 from datetime import date
 
@@ -29,7 +29,7 @@ from tests.builders.referrals import a_service
         pytest.param(Serves.ANYBODY, False, False, [], id="a visitor"),
     ],
 )
-def test_health_care_goes_by_registration_and_social_care_by_residence(
+def test_eligibility_follows_registration_or_residence(
     *, serves: Serves, is_practice_covered: bool, is_resident: bool, expected: list[type[RuleBroken]]
 ) -> None:
     applicant = _applicant(is_practice_covered=is_practice_covered, is_resident=is_resident)
@@ -37,7 +37,7 @@ def test_health_care_goes_by_registration_and_social_care_by_residence(
     assert [type(found) for found in eligibility_failures(a_service(serves=serves), applicant)] == expected
 
 
-def test_a_locality_team_serves_its_locality() -> None:
+def test_locality_team_serves_own_locality_only() -> None:
     team = a_service("integrated-locality-team", localities=(Locality.WEST,))
 
     assert eligibility_failures(team, _applicant(locality=Locality.WEST)) == []
@@ -45,16 +45,16 @@ def test_a_locality_team_serves_its_locality() -> None:
 
 
 @pytest.mark.parametrize(("age", "expected"), [(64, [BelowMinimumAge]), (65, []), (66, [])])
-def test_rapid_care_is_for_people_of_65_and_older(age: int, expected: list[type[RuleBroken]]) -> None:
+def test_rapid_care_needs_age_of_65(age: int, expected: list[type[RuleBroken]]) -> None:
     assert [type(found) for found in eligibility_failures(a_service("rapid-care"), _applicant(age=age))] == expected
 
 
 @pytest.mark.parametrize(("day", "age"), [("2015-05-01", 82), ("2015-05-02", 83), ("2015-12-31", 83), ("1932-05-02", 0)])
-def test_an_age_is_in_completed_years(day: str, age: int) -> None:
+def test_age_is_in_completed_years(day: str, age: int) -> None:
     assert age_on(date(1932, 5, 2), date.fromisoformat(day)) == age
 
 
-def test_somebody_born_on_the_29th_of_february_is_a_year_older_on_the_1st_of_march() -> None:
+def test_leap_day_birthday_falls_on_first_of_march() -> None:
     assert age_on(date(1948, 2, 29), date(2013, 2, 28)) == 64
     assert age_on(date(1948, 2, 29), date(2013, 3, 1)) == 65
 

@@ -1,4 +1,4 @@
-"""A person and what they told once."""
+"""The record of a person and the merging of stories."""
 
 from dataclasses import replace
 from datetime import date
@@ -21,7 +21,7 @@ from tests.builders.referrals import DALE, a_person, a_request, a_story, some_de
 BAD_CHECK_DIGIT, SAME_DIGIT = "9990548608", "9999999999"
 
 
-def test_the_first_referral_registers_who_they_are_and_what_they_told() -> None:
+def test_first_referral_registers_person_and_story() -> None:
     decision = _register(a_request())
 
     [recorded] = decision.events
@@ -33,23 +33,23 @@ def test_the_first_referral_registers_who_they_are_and_what_they_told() -> None:
 @pytest.mark.parametrize(
     ("absent", "refusal"), [({"demographics": None}, people.DemographicsMissing), ({"story": None}, people.StoryMissing)]
 )
-def test_somebody_unknown_is_not_registered_without_both(absent: dict[str, None], refusal: type[Exception]) -> None:
+def test_registration_needs_demographics_and_story(absent: dict[str, None], refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         _register(a_request(**absent))
 
 
 @pytest.mark.acceptance("referrals-7")
-def test_a_known_person_need_not_tell_anything_again() -> None:
+def test_known_person_needs_no_details() -> None:
     bare = a_request(demographics=None, story=None)
 
     assert people.update_from_referral(a_person(), bare, referral_id=new_id(), locality=Locality.WEST) is None
 
 
-def test_the_same_story_told_again_changes_nothing() -> None:
+def test_repeated_story_changes_nothing() -> None:
     assert people.update_from_referral(a_person(), a_request(), referral_id=new_id(), locality=Locality.WEST) is None
 
 
-def test_a_new_telling_stands_in_front_and_the_earlier_one_is_kept() -> None:
+def test_new_story_keeps_earlier_one_in_history() -> None:
     referral_id, known = new_id(), a_person()
 
     decision = people.update_from_referral(
@@ -65,7 +65,7 @@ def test_a_new_telling_stands_in_front_and_the_earlier_one_is_kept() -> None:
     assert [type(event) for event in decision.events] == [PersonRecordRecorded]
 
 
-def test_a_person_who_moved_to_another_practice_is_recorded_there() -> None:
+def test_new_practice_is_recorded() -> None:
     moved = a_request(demographics=some_demographics(practice_code="B01"), story=None)
 
     decision = people.update_from_referral(a_person(), moved, referral_id=new_id(), locality=Locality.LOCALITY_B)
@@ -74,32 +74,32 @@ def test_a_person_who_moved_to_another_practice_is_recorded_there() -> None:
     assert (decision.state.practice_code, decision.state.locality) == ("B01", Locality.LOCALITY_B)
 
 
-def test_what_is_left_out_stays_as_it_was_recorded() -> None:
+def test_omitted_details_keep_recorded_values() -> None:
     known = a_person(telephone="020 7946 0999", residence="ENFIELD")
     bare = a_request(demographics=some_demographics(address="Whetstone", telephone=None, residence=None), story=None)
 
-    heard = people.update_from_referral(known, bare, referral_id=new_id(), locality=Locality.WEST)
+    updated = people.update_from_referral(known, bare, referral_id=new_id(), locality=Locality.WEST)
     revised = people.revise(known, ReviseRecord(demographics=bare.demographics), locality=Locality.WEST)
 
-    assert heard is not None
-    for after in (heard.state, revised.state):
+    assert updated is not None
+    for after in (updated.state, revised.state):
         assert (after.address, after.telephone, after.residence) == ("Whetstone", "020 7946 0999", "ENFIELD")
 
 
-def test_somebody_new_lives_here_unless_said_otherwise() -> None:
+def test_new_person_has_default_residence() -> None:
     here = _register(a_request(demographics=some_demographics(residence=None)), residence="CAMDEN")
 
     assert here.state.residence == "CAMDEN"
 
 
-def test_a_number_that_was_not_verified_is_kept_as_it_was_typed_and_told_to_nobody() -> None:
+def test_unverified_number_is_stored_but_not_published() -> None:
     decision = _register(a_request(nhs_number=BAD_CHECK_DIGIT, urgency=Urgency.URGENT), nhs_number=None)
 
     assert (decision.state.nhs_number, decision.state.number_as_typed) == (None, BAD_CHECK_DIGIT)
     assert BAD_CHECK_DIGIT not in str(decision.events)
 
 
-def test_another_contact_joins_the_daughter_and_does_not_replace_her() -> None:
+def test_new_contact_is_added_to_earlier_ones() -> None:
     warden = FamilyContact(name="The warden", relationship="warden", telephone="020 7946 0998")
 
     contacts = people.merge_stories(a_story(), a_story(contacts=(warden,))).contacts
@@ -107,7 +107,7 @@ def test_another_contact_joins_the_daughter_and_does_not_replace_her() -> None:
     assert [contact.name for contact in contacts] == ["Louise", "The warden"]
 
 
-def test_somebody_named_again_brings_what_is_new_of_them() -> None:
+def test_repeated_contact_adds_new_details() -> None:
     before = a_story(contacts=(FamilyContact(name="Louise", relationship="daughter", lives_in="East Finchley"),))
     now = a_story(contacts=(FamilyContact(name="louise ", relationship="Daughter", telephone="020 7946 0997"),))
 
@@ -135,15 +135,15 @@ STORIES = st.builds(
 )
 
 
-def _one_answer(story: Story) -> set[str]:
-    """What has one answer at a time, the narrative besides."""
-    return {told for told in (story.what_matters, story.preferred_visit_times) if told}
+def _single_answers(story: Story) -> set[str]:
+    """The fields that hold one answer at a time, except the narrative."""
+    return {answer for answer in (story.what_matters, story.preferred_visit_times) if answer}
 
 
 def _facts(contacts: tuple[FamilyContact, ...]) -> set[tuple[str, ...]]:
-    """Who is named, and each thing that is known of them."""
-    who = {(each.name, each.relationship) for each in contacts}
-    return who | {(each.name, each.relationship, name, value) for each in contacts for name, value in _known(each)}
+    """Each contact, and each contact with one known detail."""
+    people = {(each.name, each.relationship) for each in contacts}
+    return people | {(each.name, each.relationship, name, value) for each in contacts for name, value in _known(each)}
 
 
 def _known(contact: FamilyContact) -> list[tuple[str, str]]:
@@ -151,12 +151,12 @@ def _known(contact: FamilyContact) -> list[tuple[str, str]]:
 
 
 @given(STORIES, STORIES)
-def test_nothing_that_was_told_is_ever_lost(before: Story, now: Story) -> None:
+def test_merged_story_loses_nothing(before: Story, now: Story) -> None:
     story = people.merge_stories(before, now)
 
-    told = {story.narrative, *story.history, *_one_answer(story)}
+    texts = {story.narrative, *story.history, *_single_answers(story)}
     for each in (before, now):
-        assert {each.narrative, *each.history, *_one_answer(each)} <= told
+        assert {each.narrative, *each.history, *_single_answers(each)} <= texts
         assert set(each.communication_needs) <= set(story.communication_needs)
     assert story.narrative == now.narrative
     assert story.what_matters == (now.what_matters or before.what_matters)
@@ -171,11 +171,11 @@ def test_nothing_that_was_told_is_ever_lost(before: Story, now: Story) -> None:
         "communication_needs",
         "preferred_visit_times",
         "contacts",
-    }  # fmt: skip  a new field must be looked at here
+    }  # fmt: skip  a new field needs an assertion here
 
 
 @given(STORIES, STORIES)
-def test_telling_twice_is_telling_once(before: Story, now: Story) -> None:
+def test_merging_stories_is_idempotent(before: Story, now: Story) -> None:
     once = people.merge_stories(before, now)
 
     assert people.merge_stories(once, now) == once
@@ -183,7 +183,7 @@ def test_telling_twice_is_telling_once(before: Story, now: Story) -> None:
 
 @pytest.mark.parametrize("number", [BAD_CHECK_DIGIT, SAME_DIGIT, "12345", "letters", ""])
 @pytest.mark.acceptance("referrals-5")
-def test_a_wrong_number_is_refused_unless_urgent(number: str) -> None:
+def test_invalid_number_is_refused_unless_urgent(number: str) -> None:
     with pytest.raises(InvalidNhsNumber) as refused:
         people.claimed_nhs_number(a_request(nhs_number=number))
 
@@ -192,18 +192,18 @@ def test_a_wrong_number_is_refused_unless_urgent(number: str) -> None:
 
 
 @pytest.mark.acceptance("referrals-5")
-def test_a_missing_number_is_refused_unless_urgent() -> None:
+def test_missing_number_is_refused_unless_urgent() -> None:
     with pytest.raises(people.NhsNumberMissing):
         people.claimed_nhs_number(a_request(nhs_number=None, urgency=Urgency.ADVICE))
 
     assert people.claimed_nhs_number(a_request(nhs_number=None, urgency=Urgency.URGENT)) is None
 
 
-def test_a_number_is_taken_however_it_is_grouped() -> None:
+def test_grouped_number_is_accepted() -> None:
     assert people.claimed_nhs_number(a_request(nhs_number="999 054 8609")) == DALE
 
 
-def test_somebody_elses_number_does_not_open_their_record() -> None:
+def test_number_with_other_birth_date_opens_no_record() -> None:
     stranger = some_demographics(born_on=date(1950, 1, 1))
 
     with pytest.raises(people.IdentityDiffers):
@@ -214,13 +214,13 @@ def test_somebody_elses_number_does_not_open_their_record() -> None:
     assert people.is_same_person(a_person(), a_request(demographics=None))
 
 
-def test_an_answer_becomes_part_of_the_story() -> None:
+def test_answer_becomes_part_of_story() -> None:
     decision = people.add_answer(a_person(), "The key is with the neighbour.", referral_id=new_id())
 
     assert decision.state.story.history == ("The key is with the neighbour.",)
 
 
-def test_a_correction_replaces_what_it_names_and_nothing_else() -> None:
+def test_correction_replaces_named_fields_only() -> None:
     known = a_person()
 
     decision = people.revise(known, ReviseRecord(sharing=SharingPreference.WITHHELD), locality=known.locality)
@@ -229,7 +229,7 @@ def test_a_correction_replaces_what_it_names_and_nothing_else() -> None:
     assert not decision.state.is_family_kept_informed
 
 
-def test_a_correction_that_corrects_nothing_is_refused() -> None:
+def test_empty_correction_is_refused() -> None:
     with pytest.raises(people.NoChanges):
         people.revise(a_person(), ReviseRecord(), locality=Locality.WEST)
 

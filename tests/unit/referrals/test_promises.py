@@ -1,4 +1,4 @@
-"""What holds for every referral on every way it may go: nobody is dropped, and the clock is a fact (design.md, promises 2 and 4)."""
+"""Invariants on every path of a referral: it keeps an owner and a deadline, and its clock never resets (design.md, promises 2 and 4)."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,41 +14,41 @@ from shared.contracts.codes import Urgency
 from shared.contracts.referrals import ReferralUrgencyRaised
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
-from tests.builders.referrals import MONDAY, a_person, a_request, moves
+from tests.builders.referrals import MONDAY, a_person, a_request, transitions
 
 POLICY = Policy()
 
 
 @dataclass
 class Journey:
-    """A referral on its way, and the rows that the deadline table would hold."""
+    """A referral on its path, with the rows that the deadline table would hold."""
 
     now: datetime
     referral: Referral
     pending: set[tuple[str, datetime]] = field(default_factory=set)
 
     @classmethod
-    def begun(cls, urgency: Urgency, number: int) -> "Journey":
+    def start(cls, urgency: Urgency, number: int) -> "Journey":
         now = MONDAY.astimezone(UTC)
         arrival = Arrival(new_id(), reference_of(number), "W07", is_story_known=False, is_practice_covered=True, joins=None)
         decision = receiving.receive(a_request(urgency=urgency), a_person(), arrival, now=now, policy=POLICY)
         journey = cls(now, decision.state)
-        journey.keep(decision)
+        journey.save(decision)
         return journey
 
-    def keep(self, decision: Decision[Referral]) -> None:
-        """What saving it does."""
+    def save(self, decision: Decision[Referral]) -> None:
+        """As the repository does."""
         self.pending = {row for row in self.pending if row[0] not in decision.cancels}
         self.pending |= {(deadline.kind, deadline.due_at) for deadline in decision.deadlines}
         self.referral = replace(decision.state, version=decision.state.version + len(decision.events))
 
     def fire(self, until: datetime) -> None:
-        """The deadline loop comes by, perhaps late: each row that is due fires once."""
+        """Runs the scheduler, perhaps late: each row that is due fires once."""
         while due := sorted((at, kind) for kind, at in self.pending if at <= until):
             at, kind = due[0]
             self.now = max(self.now, at)
             self.pending.discard((kind, at))
-            self.keep(deadlines.mark_overdue(self.referral, ReferralDeadline(kind), self.now, POLICY))
+            self.save(deadlines.mark_overdue(self.referral, ReferralDeadline(kind), self.now, POLICY))
         self.now = until
 
 
@@ -57,10 +57,8 @@ STEPS = st.lists(st.tuples(st.integers(0, 100), st.sampled_from(Urgency), st.int
 
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(Urgency), STEPS, st.integers(1, 10**6))
-def test_whatever_happens_nobody_is_dropped_and_no_clock_is_reset(
-    urgency: Urgency, steps: list[tuple[int, Urgency, int]], number: int
-) -> None:
-    journey = Journey.begun(urgency, number)
+def test_any_path_keeps_owner_deadline_and_clock(urgency: Urgency, steps: list[tuple[int, Urgency, int]], number: int) -> None:
+    journey = Journey.start(urgency, number)
     first = journey.referral
     clock, was_urgent = first.received_at, urgency is Urgency.URGENT
 
@@ -70,17 +68,17 @@ def test_whatever_happens_nobody_is_dropped_and_no_clock_is_reset(
         if not commands:
             break
         is_judged = journey.referral.triaged_at is not None
-        decision = moves(journey.now, POLICY, judged=judged)[commands[choice % len(commands)]](journey.referral)
-        journey.keep(decision)
+        decision = transitions(journey.now, POLICY, judged=judged)[commands[choice % len(commands)]](journey.referral)
+        journey.save(decision)
         is_urgent = journey.referral.urgency is Urgency.URGENT
         clock = journey.now if is_urgent and is_judged and not was_urgent else clock
         was_urgent = was_urgent or is_urgent
         raised = [event.clock_starts_at for event in decision.events if isinstance(event, ReferralUrgencyRaised)]
         assert raised in ([], [clock])
-        _everything_is_kept(journey, first, clock)
+        _assert_invariants(journey, first, clock)
 
 
-def _everything_is_kept(journey: Journey, first: Referral, clock: datetime) -> None:
+def _assert_invariants(journey: Journey, first: Referral, clock: datetime) -> None:
     referral = journey.referral
     assert (referral.id, referral.reference, referral.received_at) == (first.id, first.reference, first.received_at)
     assert parse_reference(referral.reference) == referral.reference

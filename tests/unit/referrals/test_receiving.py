@@ -1,4 +1,4 @@
-"""How a referral begins."""
+"""Receiving a referral: its first state, deadline and merge."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ POLICY = Policy()
 NOW = MONDAY.astimezone(UTC)
 
 
-def test_it_is_acknowledged_with_a_reference_and_its_clock_starts() -> None:
+def test_received_referral_starts_its_clock() -> None:
     decision = _receive()
 
     assert [type(event) for event in decision.events] == [ReferralReceived, ReferralIdentified]
@@ -34,7 +34,7 @@ def test_it_is_acknowledged_with_a_reference_and_its_clock_starts() -> None:
 
 
 @pytest.mark.acceptance("referrals-5")
-def test_an_urgent_one_without_a_verified_number_is_taken_all_the_same() -> None:
+def test_urgent_referral_without_number_is_unverified() -> None:
     decision = _receive(person=a_person(nhs_number=None), urgency=Urgency.URGENT)
 
     assert [type(event) for event in decision.events] == [ReferralReceived, ReferralIdentityUnverified]
@@ -52,7 +52,7 @@ def test_an_urgent_one_without_a_verified_number_is_taken_all_the_same() -> None
         (Urgency.ADVICE, "2015-04-02T12:00", "2015-04-07T12:00"),  # Easter
     ],
 )
-def test_somebody_must_triage_it_in_time(urgency: Urgency, at: str, due_at: str) -> None:
+def test_received_referral_has_triage_deadline(urgency: Urgency, at: str, due_at: str) -> None:
     decision = _receive(now=_london(at), urgency=urgency)
 
     assert decision.state.due_at == _london(due_at)
@@ -60,7 +60,7 @@ def test_somebody_must_triage_it_in_time(urgency: Urgency, at: str, due_at: str)
 
 
 @pytest.mark.acceptance("referrals-2")
-def test_the_same_trouble_within_the_window_joins_the_open_referral() -> None:
+def test_same_reason_within_window_merges() -> None:
     open_one = a_referral()
 
     decision = _receive(joins=open_one)
@@ -75,7 +75,7 @@ def test_the_same_trouble_within_the_window_joins_the_open_referral() -> None:
 @pytest.mark.parametrize(
     ("hours", "joins"), [(0, True), (72, True), (72.001, False)], ids=["at once", "at the end of the window", "after it"]
 )
-def test_the_window_is_72_hours(*, hours: float, joins: bool) -> None:
+def test_merge_window_is_72_hours(*, hours: float, joins: bool) -> None:
     open_one = a_referral(received_at=NOW - timedelta(hours=hours))
 
     assert (receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one) is joins
@@ -92,11 +92,11 @@ def test_the_window_is_72_hours(*, hours: float, joins: bool) -> None:
         {"status": Status.TRIAGED_ADVICE},
     ],
 )
-def test_another_trouble_or_what_nobody_acts_on_is_not_joined(changes: dict[str, Any]) -> None:
+def test_other_reason_or_inactive_referral_is_not_joined(changes: dict[str, Any]) -> None:
     assert receiving.to_join(a_request(), [a_referral(**changes)], NOW, POLICY) is None
 
 
-def test_an_urgent_one_never_disappears_into_one_that_is_not_urgent() -> None:
+def test_urgent_referral_joins_urgent_one_only() -> None:
     urgent = a_request(urgency=Urgency.URGENT)
     running = a_referral(Status.TRIAGED_URGENT)
 
@@ -106,13 +106,13 @@ def test_an_urgent_one_never_disappears_into_one_that_is_not_urgent() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED])
-def test_what_is_in_somebodys_hands_is_joined(status: Status) -> None:
+def test_active_referral_is_joined(status: Status) -> None:
     open_one = a_referral(status)
 
     assert receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one
 
 
-def test_the_newest_of_several_is_joined() -> None:
+def test_newest_open_referral_is_joined() -> None:
     older, newer = a_referral(received_at=NOW - timedelta(hours=3)), a_referral(received_at=NOW - timedelta(hours=2))
 
     assert receiving.to_join(a_request(), [newer, older], NOW, POLICY) is newer
@@ -130,9 +130,7 @@ def test_the_newest_of_several_is_joined() -> None:
         (Status.CLOSED, {"has_red_flag": True}, "2015-03-14T12:00", None),
     ],
 )
-def test_the_caller_is_told_whom_to_turn_to_when_it_cannot_wait(
-    status: Status, changes: dict[str, Any], at: str, service: str | None
-) -> None:
+def test_emergency_alternative_depends_on_urgency_and_hour(status: Status, changes: dict[str, Any], at: str, service: str | None) -> None:
     assert receiving.emergency_alternative(a_referral(status, **changes), _london(at), POLICY) == service
 
 
@@ -146,5 +144,5 @@ def _london(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
 
 
-def test_saturday_is_open() -> None:
+def test_open_saturday_needs_no_emergency_alternative() -> None:
     assert receiving.emergency_alternative(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None

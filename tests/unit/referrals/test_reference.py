@@ -12,7 +12,7 @@ NUMBERS = st.integers(min_value=1, max_value=LARGEST_NUMBER)
 
 
 @given(NUMBERS)
-def test_a_reference_reads_aloud_and_is_recognised(number: int) -> None:
+def test_reference_is_recognised_in_any_spelling(number: int) -> None:
     reference = reference_of(number)
 
     assert parse_reference(reference) == reference
@@ -21,11 +21,11 @@ def test_a_reference_reads_aloud_and_is_recognised(number: int) -> None:
 
 
 @given(NUMBERS, NUMBERS)
-def test_different_numbers_never_give_the_same_reference(one: int, other: int) -> None:
+def test_different_numbers_give_different_references(one: int, other: int) -> None:
     assert (reference_of(one) == reference_of(other)) is (one == other)
 
 
-def test_consecutive_references_do_not_look_alike() -> None:
+def test_consecutive_references_look_different() -> None:
     references = [reference_of(number) for number in range(1, 1001)]
 
     assert len(set(references)) == 1000
@@ -33,7 +33,7 @@ def test_consecutive_references_do_not_look_alike() -> None:
 
 
 @given(NUMBERS, st.integers(min_value=0, max_value=7), st.sampled_from(ALPHABET))
-def test_one_wrong_character_is_noticed(number: int, place: int, wrong: str) -> None:
+def test_one_wrong_character_is_detected(number: int, place: int, wrong: str) -> None:
     characters = list(_characters(reference_of(number)))
     is_same = characters[place] == wrong
     characters[place] = wrong
@@ -42,7 +42,7 @@ def test_one_wrong_character_is_noticed(number: int, place: int, wrong: str) -> 
 
 
 @given(NUMBERS, st.integers(min_value=0, max_value=7), st.integers(min_value=0, max_value=7))
-def test_two_exchanged_characters_are_noticed(number: int, one: int, other: int) -> None:
+def test_two_exchanged_characters_are_detected(number: int, one: int, other: int) -> None:
     characters = list(_characters(reference_of(number)))
     is_same = characters[one] == characters[other]
     characters[one], characters[other] = characters[other], characters[one]
@@ -51,7 +51,7 @@ def test_two_exchanged_characters_are_noticed(number: int, one: int, other: int)
 
 
 @pytest.mark.parametrize("typed", ["", "CPA", "CPA-1234", "CPA-MQ3P-WD5JX", "CPA-MQ3P-WDUJ", "9990548609", "CPA-MQ3P-WD5\x00"])
-def test_what_was_never_issued_is_refused(typed: str) -> None:
+def test_malformed_reference_is_refused(typed: str) -> None:
     with pytest.raises(ReferenceMistyped):
         parse_reference(typed)
 

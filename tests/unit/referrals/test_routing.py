@@ -1,4 +1,4 @@
-"""Who takes a referral over, and what happens when they do or do not."""
+"""Routing, signposting, acceptance and return of a referral."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -33,7 +33,7 @@ RAPID_CARE = a_service("rapid-care", opens=time(7), closes=time(22))
 
 
 @pytest.mark.acceptance("referrals-1")
-def test_an_urgent_one_goes_to_rapid_care_with_its_original_received_time() -> None:
+def test_urgent_route_keeps_received_time() -> None:
     referral = a_referral(Status.TRIAGED_URGENT)
 
     decision = _route(referral, RAPID_CARE)
@@ -58,7 +58,7 @@ def test_an_urgent_one_goes_to_rapid_care_with_its_original_received_time() -> N
     ],
     ids=lambda value: getattr(value, "code", str(value)),
 )
-def test_every_triage_has_its_routes(*, status: Status, service: Service, is_complex: bool) -> None:
+def test_triage_result_allows_its_routes(*, status: Status, service: Service, is_complex: bool) -> None:
     assert _route(a_referral(status, is_complex=is_complex), service).state.status is Status.ROUTED
 
 
@@ -72,22 +72,22 @@ def test_every_triage_has_its_routes(*, status: Status, service: Service, is_com
     ],
     ids=lambda value: getattr(value, "code", str(value)),
 )
-def test_other_routes_do_not_fit(status: Status, service: Service) -> None:
+def test_triage_result_forbids_other_routes(status: Status, service: Service) -> None:
     with pytest.raises(routing.RouteNotAllowed):
         _route(a_referral(status), service)
 
 
-def test_a_service_is_reached_by_its_own_route_only() -> None:
+def test_service_is_reached_by_own_route_only() -> None:
     with pytest.raises(routing.RouteNotAllowed):
         _route(a_referral(Status.TRIAGED_URGENT), a_service(), route=Route.RAPID_CARE)
 
 
-def test_the_meeting_takes_what_is_complex() -> None:
+def test_mdt_takes_complex_referrals_only() -> None:
     with pytest.raises(routing.NotComplex):
         _route(a_referral(Status.TRIAGED_ROUTINE), a_service("mdt"))
 
 
-def test_danger_to_life_is_for_the_ambulance_alone() -> None:
+def test_red_flag_is_routed_to_ambulance_only() -> None:
     referral = a_referral(Status.TRIAGED_URGENT, has_red_flag=True)
 
     with pytest.raises(routing.EmergencyCall999):
@@ -96,7 +96,7 @@ def test_danger_to_life_is_for_the_ambulance_alone() -> None:
     assert _route(referral, a_service("ambulance", serves=Serves.ANYBODY)).state.status is Status.ROUTED
 
 
-def test_somebody_under_65_needs_a_clinicians_reason() -> None:
+def test_person_under_65_needs_override_reason() -> None:
     young, referral = a_person(born_on=date(1961, 1, 1)), a_referral(Status.TRIAGED_URGENT)
 
     with pytest.raises(BelowMinimumAge):
@@ -107,7 +107,7 @@ def test_somebody_under_65_needs_a_clinicians_reason() -> None:
     assert overridden.events[0].is_eligibility_overridden is True  # type: ignore[attr-defined]
 
 
-def test_a_reason_that_was_not_needed_overrides_nothing() -> None:
+def test_unneeded_override_reason_is_dropped() -> None:
     decision = _route(a_referral(Status.TRIAGED_URGENT), RAPID_CARE, override_reason="To be sure")
 
     assert decision.events[0].is_eligibility_overridden is False  # type: ignore[attr-defined]
@@ -115,14 +115,14 @@ def test_a_reason_that_was_not_needed_overrides_nothing() -> None:
 
 
 @pytest.mark.acceptance("referrals-4")
-def test_somebody_registered_here_is_eligible_wherever_they_live() -> None:
+def test_registered_person_is_eligible_from_any_residence() -> None:
     enfield = a_person(residence="ENFIELD")
 
     assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), person=enfield).state.status is Status.ROUTED
 
 
 @pytest.mark.acceptance("referrals-4")
-def test_a_resident_registered_elsewhere_gets_social_care_but_not_planned_health_care() -> None:
+def test_resident_registered_elsewhere_gets_social_care_only() -> None:
     referral = a_referral(Status.TRIAGED_ROUTINE)
 
     with pytest.raises(PracticeNotCovered):
@@ -137,7 +137,7 @@ SOCIAL_CARE_ELSEWHERE = a_service("social-care-elsewhere", serves=Serves.RESIDEN
 
 
 @pytest.mark.acceptance("referrals-4")
-def test_who_is_not_entitled_here_is_signposted_to_where_they_are() -> None:
+def test_ineligible_person_is_signposted_elsewhere() -> None:
     referral = a_referral(Status.TRIAGED_ROUTINE)
 
     health = _signpost(referral, HEALTH_ELSEWHERE, practice=None)
@@ -148,19 +148,19 @@ def test_who_is_not_entitled_here_is_signposted_to_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("service", [HEALTH_ELSEWHERE, SOCIAL_CARE_ELSEWHERE], ids=lambda service: service.code)
-def test_nobody_who_is_entitled_here_is_sent_elsewhere(service: Service) -> None:
+def test_eligible_person_is_not_sent_elsewhere(service: Service) -> None:
     with pytest.raises(EligibleHere):
         _signpost(a_referral(Status.TRIAGED_ROUTINE), service)
     with pytest.raises(EligibleHere):
         _route(a_referral(Status.TRIAGED_ROUTINE), service)
 
 
-def test_who_needs_a_service_is_not_merely_told_of_it() -> None:
+def test_signposting_needs_advice_triage() -> None:
     with pytest.raises(routing.SignpostNeedsAdvice):
         _signpost(a_referral(Status.TRIAGED_ROUTINE), a_service("falls-clinic"))
 
 
-def test_a_corrected_practice_counts_from_then_on() -> None:
+def test_routing_uses_corrected_practice() -> None:
     moved = a_person(practice_code="B01", locality=Locality.LOCALITY_B)
 
     decision = _route(a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False), a_service(), person=moved)
@@ -171,7 +171,7 @@ def test_a_corrected_practice_counts_from_then_on() -> None:
     assert (decision.state.practice_code, decision.state.is_practice_covered) == ("B01", True)
 
 
-def test_each_asking_has_its_number() -> None:
+def test_each_routing_is_numbered() -> None:
     first = _route(a_referral(Status.TRIAGED_ROUTINE), a_service())
     returned = routing.return_referral(first.state, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state
     second = _route(replace(returned, status=Status.TRIAGED_ROUTINE), a_service())
@@ -180,14 +180,14 @@ def test_each_asking_has_its_number() -> None:
     assert [event.routing for event in (*first.events, *second.events)] == [1, 2]  # type: ignore[attr-defined]
 
 
-def test_a_receiver_that_gave_it_back_reads_no_more_of_it() -> None:
+def test_return_removes_receiver_organisation() -> None:
     assert (
         routing.return_referral(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY).state.receiver_organisation
         is None
     )
 
 
-def test_urgent_care_does_not_ask_for_registration_when_a_clinician_says_so() -> None:
+def test_override_reason_waives_registration_for_urgent_care() -> None:
     visitor = a_referral(Status.TRIAGED_URGENT)
 
     with pytest.raises(PracticeNotCovered):
@@ -204,7 +204,7 @@ def test_urgent_care_does_not_ask_for_registration_when_a_clinician_says_so() ->
     ],
     ids=["locality", "residence"],
 )
-def test_no_reason_overrides_where_a_service_works(service: Service, person: Person, refusal: type[RuleBroken]) -> None:
+def test_override_reason_cannot_waive_service_area(service: Service, person: Person, refusal: type[RuleBroken]) -> None:
     with pytest.raises(refusal):
         _route(a_referral(Status.TRIAGED_URGENT), service, person=person, override_reason="All the same")
 
@@ -217,18 +217,18 @@ def test_no_reason_overrides_where_a_service_works(service: Service, person: Per
         (Status.TRIAGED_URGENT, "2015-10-24T23:00", "2015-10-25T07:45"),  # and back that one
     ],
 )
-def test_a_closed_service_answers_after_it_opens(status: Status, at: str, due_at: str) -> None:
+def test_closed_service_acknowledges_after_opening(status: Status, at: str, due_at: str) -> None:
     assert _route(a_referral(status), RAPID_CARE, now=_london(at)).state.due_at == _london(due_at)
 
 
-def test_a_routine_receiver_has_two_working_days() -> None:
+def test_routine_receiver_has_two_working_days() -> None:
     friday = _london("2015-03-13T16:00")
 
     assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), now=friday).state.due_at == _london("2015-03-17T16:00")
 
 
 @pytest.mark.acceptance("referrals-3")
-def test_advice_is_signposted_to_an_entry_of_the_directory() -> None:
+def test_advice_is_signposted_to_directory_entry() -> None:
     decision = _signpost(a_referral(Status.TRIAGED_ADVICE), a_service("befriending"))
 
     assert decision.state.status is Status.SIGNPOSTED
@@ -236,7 +236,7 @@ def test_advice_is_signposted_to_an_entry_of_the_directory() -> None:
     assert decision.state.due_at == LATER + timedelta(days=21)
 
 
-def test_the_receiver_owns_what_it_has_accepted() -> None:
+def test_receiver_owns_accepted_referral() -> None:
     decision = routing.accept(a_referral(Status.ROUTED), LATER, POLICY)
 
     assert decision.events == [ReferralAccepted(service_code="district-nursing", accepted_at=LATER)]
@@ -246,7 +246,7 @@ def test_the_receiver_owns_what_it_has_accepted() -> None:
 
 @pytest.mark.acceptance("referrals-6")
 @pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
-def test_what_is_returned_is_triaged_anew_under_the_same_reference(status: Status) -> None:
+def test_returned_referral_keeps_reference_and_clock(status: Status) -> None:
     before = a_referral(status)
 
     decision = routing.return_referral(before, ReturnReferral(ReturnReason.CAPACITY), LATER, POLICY)
@@ -257,13 +257,13 @@ def test_what_is_returned_is_triaged_anew_under_the_same_reference(status: Statu
     assert (after.reference, after.received_at, after.clock_starts_at) == (before.reference, before.received_at, before.clock_starts_at)
 
 
-def test_a_return_for_danger_to_life_tells_the_caller() -> None:
+def test_life_threatening_return_sets_red_flag() -> None:
     decision = routing.return_referral(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
 
     assert decision.state.has_red_flag
 
 
-def test_a_receiver_may_accept_while_a_question_is_open() -> None:
+def test_receiver_may_accept_during_open_question() -> None:
     asked = a_referral(Status.INFORMATION_REQUESTED, asked_in=Status.ROUTED, service_code="district-nursing", route=Route.SERVICE)
 
     permit(asked, AcceptReferral)

@@ -1,4 +1,4 @@
-"""The state table of a referral, tried out: every state with every trigger."""
+"""The state table of a referral: every state with every trigger."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -23,12 +23,12 @@ from services.referrals.domain.referral import (
 from shared.contracts.referrals import Route
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, name_of
-from tests.builders.referrals import MONDAY, a_referral, moves
+from tests.builders.referrals import MONDAY, a_referral, transitions
 
-MOVES = moves(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
+TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 
 
-#: Every state, and the question that is open in each state in which it may be asked.
+#: Every state, and an open question asked in each state that permits one.
 SITUATIONS = [
     *((status, None) for status in Status if status is not Status.INFORMATION_REQUESTED),
     *((Status.INFORMATION_REQUESTED, status) for status in Status if status in REFERRAL[RequestInformation].sources),
@@ -36,33 +36,33 @@ SITUATIONS = [
 
 
 @pytest.mark.parametrize(("status", "asked_in"), SITUATIONS, ids=str)
-@pytest.mark.parametrize("trigger", MOVES, ids=name_of)
-def test_every_state_with_every_trigger_does_what_the_table_says(trigger: Trigger, status: Status, asked_in: Status | None) -> None:
+@pytest.mark.parametrize("trigger", TRANSITIONS, ids=name_of)
+def test_every_trigger_follows_state_table(trigger: Trigger, status: Status, asked_in: Status | None) -> None:
     referral = _in(status, asked_in)
 
     if not _is_permitted(trigger, status, asked_in):
         assert trigger not in available_transitions(referral)
         with pytest.raises(IllegalTransition):
-            MOVES[trigger](referral)
+            TRANSITIONS[trigger](referral)
         return
 
     assert trigger in available_transitions(referral)
-    decision = MOVES[trigger](referral)
+    decision = TRANSITIONS[trigger](referral)
     row = REFERRAL[trigger]
     assert decision.state.status in (row.targets or {status})
     assert {type(event) for event in decision.events} <= row.emits
     assert decision.events
 
 
-def test_every_command_and_every_deadline_has_its_row() -> None:
+def test_every_command_and_deadline_has_a_row() -> None:
     named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
     not_of_a_referral = {commands.Demographics, commands.ReviseRecord}
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
-    assert set(MOVES) == set(REFERRAL) - {ReceiveReferral}
+    assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral}
 
 
-def test_a_state_is_open_or_ended_and_an_open_one_has_an_owner_and_a_deadline() -> None:
+def test_open_state_has_owner_and_deadline() -> None:
     assert set(OPEN) | set(ENDED) == set(Status)
     for status, asked_in in SITUATIONS:
         referral = _in(status, asked_in)
@@ -70,7 +70,7 @@ def test_a_state_is_open_or_ended_and_an_open_one_has_an_owner_and_a_deadline() 
         assert (current_deadline(referral) is not None) is (status in OPEN)
 
 
-def test_every_open_state_can_be_left_and_no_ended_one_can() -> None:
+def test_only_open_states_can_be_left() -> None:
     for status in OPEN:
         assert any(status in row.sources and row.targets - {status} for row in REFERRAL.values())
     for status in ENDED:
@@ -83,6 +83,6 @@ def _is_permitted(trigger: Trigger, status: Status, asked_in: Status | None) -> 
 
 
 def _in(status: Status, asked_in: Status | None) -> Referral:
-    """Somebody was asked already, so that an acceptance may still be on its way."""
-    asked = a_referral(asked_in or status, route=Route.SERVICE, service_code="district-nursing")
-    return replace(asked, status=status, asked_in=asked_in)
+    """A referral routed before, so that an acceptance may still arrive."""
+    routed = a_referral(asked_in or status, route=Route.SERVICE, service_code="district-nursing")
+    return replace(routed, status=status, asked_in=asked_in)

@@ -1,4 +1,4 @@
-"""What is listened to, and what a deployment may set."""
+"""The subscriptions of the context and the configuration of its policy."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -13,25 +13,25 @@ from services.referrals.handlers import projections
 from shared.contracts.registry import registry
 
 
-def test_every_event_about_a_person_elsewhere_is_noted_before_anything_is_done() -> None:
-    noted = {event for event in registry().values() if event.TOPIC in subscriptions.TIMELINE_TOPICS}
+def test_every_foreign_event_enters_timeline_first() -> None:
+    expected = {event for event in registry().values() if event.TOPIC in subscriptions.TIMELINE_TOPICS}
 
-    assert set(subscriptions.SUBSCRIPTIONS.on_event) == noted
-    assert set(subscriptions.REACTIONS) <= noted
+    assert set(subscriptions.SUBSCRIPTIONS.on_event) == expected
+    assert set(subscriptions.REACTIONS) <= expected
     assert all(handlers[0] is projections.on_any for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
-def test_nothing_restricted_and_nothing_of_our_own_is_noted() -> None:
+def test_restricted_and_own_events_are_not_subscribed() -> None:
     for event in subscriptions.SUBSCRIPTIONS.on_event:
         assert not event.RESTRICTED
         assert not event.TOPIC.startswith("referrals.")
 
 
-def test_every_deadline_is_kept() -> None:
+def test_every_deadline_has_a_handler() -> None:
     assert set(subscriptions.SUBSCRIPTIONS.on_deadline) == set(ReferralDeadline)
 
 
-def test_a_deployment_may_set_other_numbers() -> None:
+def test_policy_reads_configured_numbers() -> None:
     policy = TypeAdapter(Policy).validate_python({"opens": "08:00", "acknowledge_urgent": "PT30M", "triage_routine_working_days": 2})
 
     assert policy == Policy(opens=time(8), acknowledge_urgent=timedelta(minutes=30), triage_routine_working_days=2)
@@ -42,6 +42,6 @@ def test_a_deployment_may_set_other_numbers() -> None:
     [{"timezone": "Europe/Barnet"}, {"opens": "22:00"}, {"merge_window": "PT0S"}, {"acknowledge_routine_working_days": 0}],
     ids=lambda numbers: next(iter(numbers)),
 )
-def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) -> None:
+def test_contradictory_policy_is_refused(numbers: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Policy).validate_python(numbers)

@@ -1,4 +1,4 @@
-"""What a clinician decides."""
+"""Triage, raised urgency and questions to the referrer."""
 
 from datetime import UTC, timedelta
 
@@ -30,7 +30,7 @@ LATER = MONDAY.astimezone(UTC) + timedelta(hours=1)
         (Urgency.ADVICE, Status.TRIAGED_ADVICE),
     ],
 )
-def test_a_first_triage_judges_and_keeps_the_clock(urgency: Urgency, status: Status) -> None:
+def test_first_triage_sets_urgency_and_keeps_clock(urgency: Urgency, status: Status) -> None:
     before = a_referral()
 
     decision = _triage(before, urgency)
@@ -41,7 +41,7 @@ def test_a_first_triage_judges_and_keeps_the_clock(urgency: Urgency, status: Sta
     assert [type(event) for event in decision.events] == [ReferralTriaged]
 
 
-def test_what_nobody_has_judged_counts_from_its_receipt_however_it_becomes_urgent() -> None:
+def test_untriaged_referral_made_urgent_counts_from_receipt() -> None:
     before = a_referral()
 
     raised = triage.raise_urgency(before, RaiseUrgency("Fever since noon"), raised_by="clinician-1", now=LATER, policy=POLICY)
@@ -51,17 +51,17 @@ def test_what_nobody_has_judged_counts_from_its_receipt_however_it_becomes_urgen
 
 
 @pytest.mark.parametrize("first", [Urgency.URGENT, Urgency.ROUTINE], ids=["requested as urgent", "judged urgent"])
-def test_what_was_ever_urgent_keeps_its_clock(first: Urgency) -> None:
+def test_formerly_urgent_referral_keeps_clock(first: Urgency) -> None:
     requested = a_referral(urgency=first)
-    judged = requested if first is Urgency.URGENT else _triage(requested, Urgency.URGENT).state
-    calmed = _triage(judged, Urgency.ROUTINE).state
+    triaged = requested if first is Urgency.URGENT else _triage(requested, Urgency.URGENT).state
+    lowered = _triage(triaged, Urgency.ROUTINE).state
 
-    again = triage.raise_urgency(calmed, RaiseUrgency("Worse again"), raised_by="clinician-1", now=LATER, policy=POLICY)
+    again = triage.raise_urgency(lowered, RaiseUrgency("Worse again"), raised_by="clinician-1", now=LATER, policy=POLICY)
 
-    assert _triage(calmed, Urgency.URGENT).state.clock_starts_at == again.state.clock_starts_at == requested.received_at
+    assert _triage(lowered, Urgency.URGENT).state.clock_starts_at == again.state.clock_starts_at == requested.received_at
 
 
-def test_a_red_flag_stays_until_somebody_says_that_it_is_none() -> None:
+def test_red_flag_stays_until_cleared_explicitly() -> None:
     flagged = _triage(a_referral(), Urgency.URGENT, has_red_flag=True).state
 
     assert _triage(flagged, Urgency.URGENT).state.has_red_flag
@@ -71,7 +71,7 @@ def test_a_red_flag_stays_until_somebody_says_that_it_is_none() -> None:
     assert (cleared.has_red_flag, cleared.triage_reason) == (False, "As the GP says")
 
 
-def test_raised_urgency_takes_it_from_its_receiver() -> None:
+def test_raised_urgency_removes_receiver() -> None:
     before = a_referral(Status.ACCEPTED)
 
     raised = triage.raise_urgency(before, RaiseUrgency("Fever"), raised_by="clinician-1", now=LATER, policy=POLICY).state
@@ -80,7 +80,7 @@ def test_raised_urgency_takes_it_from_its_receiver() -> None:
 
 
 @pytest.mark.acceptance("referrals-8")
-def test_routine_upgraded_to_urgent_gets_a_new_clock_from_the_upgrade() -> None:
+def test_routine_made_urgent_restarts_clock() -> None:
     before = a_referral(Status.TRIAGED_ROUTINE, triaged_at=MONDAY)
 
     decision = _triage(before, Urgency.URGENT)
@@ -90,7 +90,7 @@ def test_routine_upgraded_to_urgent_gets_a_new_clock_from_the_upgrade() -> None:
     assert [type(event) for event in decision.events] == [ReferralTriaged, ReferralUrgencyRaised]
 
 
-def test_a_returned_urgent_one_keeps_its_clock() -> None:
+def test_returned_urgent_referral_keeps_clock() -> None:
     before = a_referral(Status.RETURNED, urgency=Urgency.URGENT, triaged_at=MONDAY)
 
     decision = _triage(before, Urgency.URGENT)
@@ -98,7 +98,7 @@ def test_a_returned_urgent_one_keeps_its_clock() -> None:
     assert decision.state.clock_starts_at == before.received_at
 
 
-def test_triage_and_route_share_one_deadline() -> None:
+def test_triage_and_routing_share_one_deadline() -> None:
     before = a_referral(urgency=Urgency.URGENT)
 
     decision = _triage(before, Urgency.URGENT)
@@ -108,14 +108,14 @@ def test_triage_and_route_share_one_deadline() -> None:
     assert not decision.deadlines
 
 
-def test_another_urgency_has_another_deadline() -> None:
+def test_changed_urgency_sets_new_deadline() -> None:
     decision = _triage(a_referral(), Urgency.URGENT)
 
     assert decision.state.due_at == LATER + timedelta(minutes=15)
     assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
 
 
-def test_danger_to_life_is_urgent() -> None:
+def test_red_flag_must_be_urgent() -> None:
     with pytest.raises(triage.RedFlagIsUrgent):
         _triage(a_referral(), Urgency.ROUTINE, has_red_flag=True)
 
@@ -125,7 +125,7 @@ def test_danger_to_life_is_urgent() -> None:
     "status",
     [Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED, Status.SIGNPOSTED],
 )
-def test_urgency_is_raised_wherever_it_stands(status: Status) -> None:
+def test_urgency_can_be_raised_in_any_open_state(status: Status) -> None:
     before = a_referral(status, triaged_at=MONDAY)
 
     decision = triage.raise_urgency(before, RaiseUrgency("Fever since noon"), raised_by="clinician-1", now=LATER, policy=POLICY)
@@ -136,7 +136,7 @@ def test_urgency_is_raised_wherever_it_stands(status: Status) -> None:
     assert decision.events == [ReferralUrgencyRaised(clock_starts_at=LATER)]
 
 
-def test_what_is_urgent_gets_no_second_clock() -> None:
+def test_urgent_referral_cannot_be_raised_again() -> None:
     with pytest.raises(triage.AlreadyUrgent):
         triage.raise_urgency(
             a_referral(Status.ROUTED, urgency=Urgency.URGENT), RaiseUrgency("Again"), raised_by="", now=LATER, policy=POLICY
@@ -144,7 +144,7 @@ def test_what_is_urgent_gets_no_second_clock() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_URGENT, Status.ROUTED, Status.RETURNED])
-def test_asking_stops_no_clock_and_no_deadline(status: Status) -> None:
+def test_information_request_keeps_clock_and_deadline(status: Status) -> None:
     before = a_referral(status)
 
     asked = triage.request_information(before, RequestInformation("Which medicines?"), LATER)
@@ -156,7 +156,7 @@ def test_asking_stops_no_clock_and_no_deadline(status: Status) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_URGENT, Status.ROUTED, Status.RETURNED])
-def test_an_answer_leads_back_to_where_it_was_asked(status: Status) -> None:
+def test_answer_restores_state_before_question(status: Status) -> None:
     asked = triage.request_information(a_referral(status), RequestInformation("Which medicines?"), LATER).state
 
     answered = triage.answer_information(asked, LATER)
@@ -165,13 +165,13 @@ def test_an_answer_leads_back_to_where_it_was_asked(status: Status) -> None:
     assert answered.events == [ReferralInformationAnswered(answered_at=LATER)]
 
 
-def test_triage_does_not_wait_for_an_answer() -> None:
+def test_triage_is_allowed_during_open_question() -> None:
     asked = triage.request_information(a_referral(), RequestInformation("Which medicines?"), LATER).state
 
     assert _triage(asked, Urgency.URGENT).state.status is Status.TRIAGED_URGENT
 
 
-def test_a_question_does_not_permit_what_the_state_before_it_did_not() -> None:
+def test_open_question_permits_nothing_new() -> None:
     asked = triage.request_information(a_referral(Status.ROUTED), RequestInformation("Which medicines?"), LATER).state
 
     with pytest.raises(IllegalTransition):
