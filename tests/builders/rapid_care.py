@@ -1,4 +1,4 @@
-"""Rapid Care, running and filled: what it is handed, whom it sends, and how far a response has come."""
+"""Rapid Care running in a test; the events that reach it; clinicians and responses for its rules."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,10 +36,10 @@ def at(hour: str, day: date = SUNDAY) -> datetime:
 
 
 def a_response(**changes: Any) -> Response:
-    """Received on the Sunday at 14:00, so due at 16:00, and as far as `status` says."""
+    """A response received on the Sunday at 14:00, so due at 16:00, in the status `status`."""
     received_at = changes.get("received_at", at("14:00"))
     status = changes.get("status", Status.REQUESTED)
-    is_sent = status not in {Status.HELD, Status.REQUESTED, Status.ACCEPTED, Status.DECLINED, Status.CANCELLED}
+    is_assigned = status not in {Status.HELD, Status.REQUESTED, Status.ACCEPTED, Status.DECLINED, Status.CANCELLED}
     fields: dict[str, Any] = {
         "id": new_id(),
         "person_id": PersonId(new_id()),
@@ -51,7 +51,7 @@ def a_response(**changes: Any) -> Response:
         "received_at": received_at,
         "clock_starts_at": received_at,
         "due_at": received_at + timedelta(hours=2),
-        "clinician_id": NURSE if is_sent else None,
+        "clinician_id": NURSE if is_assigned else None,
         "version": 1,
     }
     return Response(**(fields | changes))
@@ -84,7 +84,7 @@ def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
 
 
 def mr_dale(**changes: Any) -> PersonRecordRecorded:
-    """What Mr Dale told once (000:1063-1104)."""
+    """The record of Mr Dale with his story (000:1063-1104)."""
     story = Story(
         narrative="Lives alone with his dog Sally and wants to stay at home.",
         history=("Admitted twice in the last year",),
@@ -120,7 +120,7 @@ def a_care_plan(**changes: Any) -> CarePlanRecorded:
 
 
 def a_lead(**changes: Any) -> LeadActivated:
-    """A community nurse."""
+    """A community nurse who leads the person's care."""
     fields: dict[str, Any] = {
         "professional_id": "nurse-7",
         "role": Role.COMMUNITY_NURSE,
@@ -131,7 +131,7 @@ def a_lead(**changes: Any) -> LeadActivated:
     return LeadActivated(**(fields | changes))
 
 
-#: What is sent to each address, in the order in which a response goes well.
+#: For each status the verb and body of the command that reaches it, in the usual order.
 STEPS: dict[Status, tuple[str, dict[str, Any]]] = {
     Status.ACCEPTED: ("acceptance", {}),
     Status.ASSIGNED: ("assignment", {"clinician_id": NURSE}),
@@ -148,23 +148,28 @@ STEPS: dict[Status, tuple[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class RapidCare:
-    """The coordinator's and the clinicians' screens, over HTTP."""
+class RapidCareClient:
+    """Calls Rapid Care over HTTP with the scopes of a coordinator and of a clinician.
+
+    `command` asserts success and returns the JSON body; `try_command` returns the response as it is.
+    """
 
     context: RunningContext
 
     @property
     def staff(self) -> dict[str, str]:
+        """The header of a caller with both scopes."""
         return self.context.token("rapid-care:coordinate", "rapid-care:respond")
 
     async def roster(self, clinician_id: str, *skills: str, is_on_duty: bool = True) -> None:
+        """Enters a clinician in the roster."""
         answer = await self.context.http.put(
             f"/rapid-care/clinicians/{clinician_id}", headers=self.staff, json={"skills": skills, "is_on_duty": is_on_duty}
         )
         answer.raise_for_status()
 
-    async def routed(self, *, person_id: UUID | None = None, referral_id: UUID | None = None, **changes: Any) -> UUID:
-        """A referral is routed here now, unless `received_at` says otherwise; gives the id of its response."""
+    async def receive_referral(self, *, person_id: UUID | None = None, referral_id: UUID | None = None, **changes: Any) -> UUID:
+        """Delivers a routed referral, received now unless `received_at` is given; returns the id of its response."""
         referral_id = referral_id or new_id()
         event = a_routed_referral(changes.pop("received_at", self.context.clock.at), **changes)
         await self.context.deliver(event, key=person_id or new_id(), subject=referral_id)
@@ -172,44 +177,57 @@ class RapidCare:
         return UUID(found.json()["items"][0]["id"])
 
     async def get(self, path: str, **query: Any) -> Any:
+        """The JSON of `/rapid-care/{path}`. Raises httpx.HTTPStatusError when refused."""
         answer = await self.context.http.get(f"/rapid-care/{path}", headers=self.staff, params=query)
         answer.raise_for_status()
         return answer.json()
 
     async def read(self, response_id: UUID) -> dict[str, Any]:
+        """The response as staff see it."""
         found: dict[str, Any] = await self.get(f"responses/{response_id}")
         return found
 
-    async def ask(self, response_id: UUID, verb: str, *, version: int | None = None, **body: Any) -> httpx.Response:
-        """POSTs on the version that is stored, unless another is named."""
+    async def try_command(self, response_id: UUID, verb: str, *, version: int | None = None, **body: Any) -> httpx.Response:
+        """POSTs a command, on the stored version unless another is given."""
         version = version or await self._stored("version", response_id)
         headers = self.staff | {"If-Match": f'W/"{version}"'}
         return await self.context.http.post(f"/rapid-care/responses/{response_id}/{verb}", headers=headers, json=body)
 
-    async def do(self, response_id: UUID, verb: str, **body: Any) -> dict[str, Any]:
-        answer = await self.ask(response_id, verb, **body)
+    async def command(self, response_id: UUID, verb: str, **body: Any) -> dict[str, Any]:
+        """Runs a command and returns the changed response."""
+        answer = await self.try_command(response_id, verb, **body)
         assert answer.status_code == 200, answer.text
-        done: dict[str, Any] = answer.json()
-        return done
+        view: dict[str, Any] = answer.json()
+        return view
 
-    async def bring(self, response_id: UUID, to: Status, **contact: Any) -> dict[str, Any]:
-        """Takes every step from where it is to `to`; contact is made now, unless `contact` says otherwise."""
+    async def refusal(self, response_id: UUID, verb: str, **body: Any) -> tuple[int, str]:
+        """The status and code of a refused command; asserts that it left the response unchanged."""
+        before = await self._stored("version", response_id)
+        answer = await self.try_command(response_id, verb, **body)
+        assert await self._stored("version", response_id) == before
+        return answer.status_code, answer.json()["code"]
+
+    async def advance(self, response_id: UUID, to: Status, **contact: Any) -> dict[str, Any]:
+        """Runs the commands of `STEPS` from the stored status to `to`. Contact is made now, unless `contact` gives another time."""
         await self.roster(NURSE, "emergency-nurse-practitioner")
         now, steps = await self._stored("status", response_id), list(STEPS)
         first = steps.index(Status(now)) + 1 if now in steps else 0
         for status in steps[first : steps.index(to) + 1]:
             verb, body = STEPS[status]
             more = {"contacted_at": self.context.clock.at.isoformat(), **contact} if status is Status.CONTACTED else {}
-            await self.do(response_id, verb, **body, **more)
+            await self.command(response_id, verb, **body, **more)
         return await self.read(response_id)
 
+    routed, do = receive_referral, command
+
     async def _stored(self, column: str, response_id: UUID) -> Any:
-        """Asked of the table itself: a look over HTTP is audited, and takes the time of a commit."""
-        return await self.context.database.pool.fetchval(f"SELECT {column} FROM response WHERE id = $1", response_id)  # noqa: S608  our own names
+        """Reads the table: a read over HTTP is audited and so costs a commit."""
+        return await self.context.database.pool.fetchval(f"SELECT {column} FROM response WHERE id = $1", response_id)  # noqa: S608  the callers above name the columns
 
 
 @asynccontextmanager
-async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCare]:
+async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator[RapidCareClient]:
+    """Opens Rapid Care on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
         owner_url=owner_url,
         keys=keys,
@@ -219,4 +237,7 @@ async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy =
         now=now,
         gauges=[observe_clocks],
     ) as context:
-        yield RapidCare(context)
+        yield RapidCareClient(context)
+
+
+RapidCare = RapidCareClient

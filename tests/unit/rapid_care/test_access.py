@@ -1,4 +1,4 @@
-"""Who sees whom, as pure rules."""
+"""Access to responses and stories."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from shared.contracts.referrals import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved
 
 
-def test_only_the_organisation_that_runs_rapid_care_is_involved() -> None:
+def test_only_organisation_running_rapid_care_is_involved() -> None:
     require_involved("CLCH", Policy().organisation)
     with pytest.raises(OrganisationNotInvolved):
         require_involved("RFL", Policy().organisation)
@@ -23,5 +23,5 @@ def test_only_the_organisation_that_runs_rapid_care_is_involved() -> None:
         (SharingPreference.WITHHELD, True, True),
     ],
 )
-def test_a_withheld_story_is_shown_in_a_crisis_only(sharing: SharingPreference, *, is_in_crisis: bool, is_shown: bool) -> None:
+def test_withheld_story_is_shown_in_crisis_only(sharing: SharingPreference, *, is_in_crisis: bool, is_shown: bool) -> None:
     assert may_see_story(sharing, is_in_crisis=is_in_crisis) is is_shown

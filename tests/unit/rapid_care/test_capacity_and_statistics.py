@@ -1,4 +1,4 @@
-"""The month's referrals against what is commissioned, and the rates that are made of the counts."""
+"""The month's referrals against the commissioned capacity, and the rates computed from its counts."""
 
 from dataclasses import fields
 from datetime import date
@@ -25,38 +25,38 @@ def _figures(**counts: int) -> Figures:
     ("referrals", "level"),
     [(1, None), (180, None), (181, CapacityLevel.WARNING), (200, CapacityLevel.WARNING), (201, CapacityLevel.ALERT)],
 )
-def test_181_is_a_warning_and_201_an_alert(referrals: int, level: CapacityLevel | None) -> None:
+def test_capacity_warns_at_181_and_alerts_at_201(referrals: int, level: CapacityLevel | None) -> None:
     assert level_of(referrals, POLICY) is level
 
 
-def test_each_level_of_a_month_is_told_once() -> None:
-    capacity, told = Capacity(new_id(), MARCH), list[Fact]()
+def test_capacity_level_is_published_once_per_month() -> None:
+    capacity, events = Capacity(new_id(), MARCH), list[Fact]()
     for referrals in range(1, 260):
         decision = warn(capacity, referrals, POLICY)
         if decision:
             capacity = decision.state
-            told += decision.events
+            events += decision.events
 
-    assert told == [
+    assert events == [
         CapacityWarned(month=MARCH, referrals=181, level=CapacityLevel.WARNING),
         CapacityWarned(month=MARCH, referrals=201, level=CapacityLevel.ALERT),
     ]
 
 
-def test_an_alert_is_not_taken_back_by_a_higher_limit() -> None:
+def test_alert_stays_when_limit_is_raised() -> None:
     assert warn(Capacity(new_id(), MARCH, CapacityLevel.ALERT), 202, Policy(capacity_high=210)) is None
 
 
 @pytest.mark.acceptance("rapid_care-9")
-def test_72_of_180_is_the_assumed_rate() -> None:
+def test_72_of_180_is_assumed_rate() -> None:
     assert _figures(referrals=180, avoided=72).avoided_rate == POLICY.avoided_rate_assumption
 
 
-def test_what_is_due_is_met_or_breached() -> None:
+def test_due_responses_are_met_or_breached() -> None:
     figures = _figures(referrals=9, met=2, breached=1, by_telephone=1, no_access=1)
 
     assert (figures.due, figures.met_rate) == (3, 0.6667)
 
 
-def test_of_nothing_there_is_no_rate() -> None:
+def test_empty_month_has_no_rates() -> None:
     assert (_figures().met_rate, _figures().avoided_rate) == (None, None)

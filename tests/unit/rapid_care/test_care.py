@@ -1,4 +1,4 @@
-"""Assessment, package, outcome and what comes of it, as pure rules."""
+"""Assessment, package, outcome and the confirmation of an avoided admission."""
 
 from datetime import timedelta
 
@@ -33,13 +33,13 @@ def _seen(**changes: object) -> Response:
     ("health", "social"),
     [((), (Need.NONE,)), ((Need.INFECTION,), ()), ((Need.NONE, Need.INFECTION), (Need.NONE,)), ((Need.NONE,), (Need.NONE, Need.ISOLATION))],
 )
-def test_needs_that_are_left_out_or_contradict_themselves_are_refused(health: tuple[Need, ...], social: tuple[Need, ...]) -> None:
+def test_missing_or_contradictory_needs_are_refused(health: tuple[Need, ...], social: tuple[Need, ...]) -> None:
     with pytest.raises(NeedsInvalid):
         assess(a_response(status=Status.CONTACTED), RecordAssessment(health, social))
 
 
 @pytest.mark.acceptance("rapid_care-7")
-def test_a_package_may_begin_after_closing_time() -> None:
+def test_package_may_begin_after_closing_time() -> None:
     night = PackageItem(kind=PackageItemKind.NIGHT_SITTING, service_code="night-sitting", starts_at=at("23:00"))
 
     assert agree_package(_seen(), AgreePackage((night,))).state.package == (night,)
@@ -47,7 +47,7 @@ def test_a_package_may_begin_after_closing_time() -> None:
 
 @pytest.mark.acceptance("rapid_care-6")
 @pytest.mark.parametrize("outcome", [outcome for outcome in ResponseOutcome if outcome is not ResponseOutcome.NO_ACCESS])
-def test_only_an_avoided_admission_has_a_benefit_and_is_looked_at_again(outcome: ResponseOutcome) -> None:
+def test_only_avoided_admission_has_benefit_and_review(outcome: ResponseOutcome) -> None:
     decision = close(_seen(), CloseResponse(outcome), POLICY, at("18:00"))
 
     is_avoided = outcome is ResponseOutcome.ADMISSION_AVOIDED
@@ -58,7 +58,7 @@ def test_only_an_avoided_admission_has_a_benefit_and_is_looked_at_again(outcome:
 
 
 @pytest.mark.acceptance("rapid_care-8")
-def test_an_admission_is_escalated_first_and_closed_with_it() -> None:
+def test_admission_is_escalated_then_closed() -> None:
     decision = close(_seen(), CloseResponse(ResponseOutcome.ADMITTED), POLICY, at("18:00"))
 
     assert [type(event) for event in decision.events] == [ResponseEscalated, ResponseClosed]
@@ -66,7 +66,7 @@ def test_an_admission_is_escalated_first_and_closed_with_it() -> None:
 
 
 _UNSEEN: dict[str, object] = {"contacted_at": None, "contact_mode": None, "health_needs": (), "social_needs": ()}
-_CLOSED_DOOR: dict[str, object] = {"contact_mode": ContactMode.NO_ACCESS, "health_needs": (), "social_needs": ()}
+_NO_ACCESS: dict[str, object] = {"contact_mode": ContactMode.NO_ACCESS, "health_needs": (), "social_needs": ()}
 
 
 @pytest.mark.parametrize(
@@ -75,29 +75,29 @@ _CLOSED_DOOR: dict[str, object] = {"contact_mode": ContactMode.NO_ACCESS, "healt
         (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.ADMISSION_AVOIDED),
         (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.NOT_ACUTE),
         (_UNSEEN, Status.EN_ROUTE, ResponseOutcome.NO_ACCESS),
-        (_CLOSED_DOOR, Status.CONTACTED, ResponseOutcome.ADMISSION_AVOIDED),
-        (_CLOSED_DOOR, Status.CONTACTED, ResponseOutcome.NOT_ACUTE),
+        (_NO_ACCESS, Status.CONTACTED, ResponseOutcome.ADMISSION_AVOIDED),
+        (_NO_ACCESS, Status.CONTACTED, ResponseOutcome.NOT_ACUTE),
         ({}, Status.ASSESSED, ResponseOutcome.NO_ACCESS),
         ({"contact_mode": ContactMode.NO_ACCESS}, Status.ASSESSED, ResponseOutcome.NO_ACCESS),
     ],
 )
-def test_an_outcome_fits_what_was_seen(changes: dict[str, object], status: Status, outcome: ResponseOutcome) -> None:
+def test_outcome_inconsistent_with_contact_is_refused(changes: dict[str, object], status: Status, outcome: ResponseOutcome) -> None:
     with pytest.raises(OutcomeInconsistent):
         close(_seen(**changes, status=status), CloseResponse(outcome), POLICY, at("15:30"))
 
 
 @pytest.mark.parametrize("outcome", [ResponseOutcome.DECLINED_BY_PERSON, ResponseOutcome.DIED_ELSEWHERE, ResponseOutcome.ADMITTED])
-def test_what_needs_no_visit_may_end_before_one(outcome: ResponseOutcome) -> None:
+def test_outcome_without_visit_is_allowed_before_contact(outcome: ResponseOutcome) -> None:
     assert close(_seen(**_UNSEEN, status=Status.ACCEPTED), CloseResponse(outcome), POLICY, at("15:30")).state.outcome is outcome
 
 
-def test_a_closed_door_may_be_the_outcome() -> None:
-    closed = close(_seen(**_CLOSED_DOOR, status=Status.CONTACTED), CloseResponse(ResponseOutcome.NO_ACCESS), POLICY, at("15:30"))
+def test_no_access_may_be_the_outcome() -> None:
+    closed = close(_seen(**_NO_ACCESS, status=Status.CONTACTED), CloseResponse(ResponseOutcome.NO_ACCESS), POLICY, at("15:30"))
 
     assert closed.state.status is Status.CLOSED
 
 
-def test_what_was_stated_is_confirmed_unless_the_person_was_admitted() -> None:
+def test_avoidance_is_confirmed_unless_admitted_since() -> None:
     avoided = _seen(status=Status.CLOSED, outcome=ResponseOutcome.ADMISSION_AVOIDED, benefit_pounds=2004)
 
     confirmed = confirm_avoidance(avoided, is_admitted_since=False, now=at("18:00"))

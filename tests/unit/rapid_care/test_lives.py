@@ -1,4 +1,4 @@
-"""Any life that a response can have, with its deadlines acted on late or not: the clock ends once, and the events agree."""
+"""Invariants of any sequence of commands on a response, with deadlines firing late or on time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,30 +52,31 @@ DEADLINES: dict[str, Act] = {
 
 @dataclass
 class Life:
-    """What the store and the timekeeper would keep."""
+    """A response with the deadlines and events that the database would hold."""
 
     response: Response
     pending: list[Deadline] = field(default_factory=list)
-    told: list[Fact] = field(default_factory=list)
+    published: list[Fact] = field(default_factory=list)
 
-    def take(self, act: Act, now: datetime) -> None:
-        """A refused act changes nothing."""
+    def run(self, act: Act, now: datetime) -> None:
+        """Runs a command or deadline; a refused one changes nothing."""
         try:
             decision = act(self.response, now)
         except DomainError:
             return
         self.response = replace(decision.state, version=self.response.version + len(decision.events))
         self.pending = [each for each in self.pending if each.kind not in decision.cancels] + list(decision.deadlines)
-        self.told += decision.events
+        self.published += decision.events
 
-    def catch_up(self, now: datetime) -> None:
+    def fire_due(self, now: datetime) -> None:
+        """Fires every deadline up to `now`, each at its own time."""
         while due := sorted((each for each in self.pending if each.due_at <= now), key=lambda each: each.due_at):
             first = due[0]
             self.pending.remove(first)
-            self.take(DEADLINES[first.kind], first.due_at)
+            self.run(DEADLINES[first.kind], first.due_at)
 
     def events(self, kind: type[Fact]) -> list[Fact]:
-        return [event for event in self.told if isinstance(event, kind)]
+        return [event for event in self.published if isinstance(event, kind)]
 
 
 Step = tuple[int, str, bool]
@@ -85,49 +86,49 @@ steps = st.tuples(minutes, st.sampled_from(sorted(ACTS)), st.booleans())
 beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "assign", "leave"]])
 
 
-def _live(received_at: datetime, acts: Sequence[Step]) -> Life:
-    """`acts`: after so many minutes, what is done, and whether the timekeeper was awake before it."""
+def _simulate(received_at: datetime, acts: Sequence[Step]) -> Life:
+    """Each step: minutes since the one before, the command, and whether the scheduler runs before it."""
     ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
     began = clock.request(a_routed_referral(received_at), **ids, before=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
     life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at
-    for minutes, act, is_awake in acts:
+    for minutes, act, is_scheduler_up in acts:
         now += timedelta(minutes=minutes)
-        if is_awake:
-            life.catch_up(now)
-        life.take(ACTS[act], now)
-    life.catch_up(now + timedelta(days=1))
+        if is_scheduler_up:
+            life.fire_due(now)
+        life.run(ACTS[act], now)
+    life.fire_due(now + timedelta(days=1))
     return life
 
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
-    """A response that goes well for a while, and then as chance will have it."""
-    well = [(draw(st.integers(0, 40)), act, draw(st.booleans())) for act in draw(beginnings)]
-    return _live(at(draw(st.sampled_from(["06:30", "14:00", "21:30", "22:00"]))), [*well, *draw(st.lists(steps, max_size=4))])
+    """Some usual commands in order, then any commands."""
+    usual = [(draw(st.integers(0, 40)), act, draw(st.booleans())) for act in draw(beginnings)]
+    return _simulate(at(draw(st.sampled_from(["06:30", "14:00", "21:30", "22:00"]))), [*usual, *draw(st.lists(steps, max_size=4))])
 
 
 @settings(max_examples=200)
 @given(lives())
-def test_a_clock_that_has_ended_is_met_or_breached_or_released_and_the_events_say_the_same(life: Life) -> None:
-    stands = clock_of(life.response, life.response.due_at + timedelta(days=2))
+def test_ended_clock_agrees_with_published_events(life: Life) -> None:
+    final = clock_of(life.response, life.response.due_at + timedelta(days=2))
     breaches, cleared = life.events(ResponseBreached), life.events(ResponseBreachCleared)
     contacts = [event for event in life.events(ResponseContacted) if isinstance(event, ResponseContacted)]
 
     assert len(breaches) <= 1
-    assert (len(breaches) - len(cleared) == 1) is (life.response.breached_at is not None) is (stands in {Clock.BREACHED, Clock.OVERDUE})
-    assert [contact.is_met for contact in contacts] == ([stands is Clock.MET] if life.response.contacted_at else [])
-    if stands is Clock.RELEASED:
+    assert (len(breaches) - len(cleared) == 1) is (life.response.breached_at is not None) is (final in {Clock.BREACHED, Clock.OVERDUE})
+    assert [contact.is_met for contact in contacts] == ([final is Clock.MET] if life.response.contacted_at else [])
+    if final is Clock.RELEASED:
         assert life.response.ended_at is not None
         assert life.response.ended_at <= life.response.due_at
-    assert stands not in {Clock.HELD, Clock.RUNNING}
+    assert final not in {Clock.HELD, Clock.RUNNING}
 
 
 @settings(max_examples=200)
 @given(lives())
-def test_no_warning_and_no_breach_follows_contact_or_the_end(life: Life) -> None:
-    told = [type(event) for event in life.told]
-    over = next((number for number, kind in enumerate(told) if kind in {ResponseContacted, *_ENDS}), len(told))
+def test_no_warning_or_breach_follows_contact_or_end(life: Life) -> None:
+    kinds = [type(event) for event in life.published]
+    over = next((number for number, kind in enumerate(kinds) if kind in {ResponseContacted, *_ENDS}), len(kinds))
 
-    assert ResponseAtRisk not in told[over:]
-    assert ResponseBreached not in told[over:]
-    assert told.count(ResponseAtRisk) <= 3
+    assert ResponseAtRisk not in kinds[over:]
+    assert ResponseBreached not in kinds[over:]
+    assert kinds.count(ResponseAtRisk) <= 3

@@ -1,4 +1,4 @@
-"""Rapid Care is there from 07:00 to 22:00 London time, every day, also when the clocks change."""
+"""Rapid Care is open from 07:00 to 22:00 London time every day, also when the clocks change."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -19,7 +19,7 @@ instants = st.datetimes(min_value=datetime(2013, 1, 1), max_value=datetime(2030,
 
 @pytest.mark.parametrize("day", [SUNDAY, SPRING, AUTUMN, CHRISTMAS])
 @pytest.mark.parametrize(("hour", "is_open"), [("06:59:59", False), ("07:00:00", True), ("21:59:59", True), ("22:00:00", False)])
-def test_it_is_open_from_seven_to_ten_on_every_day(day: date, hour: str, is_open: bool) -> None:  # noqa: FBT001  a case
+def test_service_opens_from_seven_to_ten_daily(day: date, hour: str, is_open: bool) -> None:  # noqa: FBT001  a case
     assert (next_opening(at(hour, day), POLICY) == at(hour, day)) is is_open
 
 
@@ -34,14 +34,14 @@ def test_it_is_open_from_seven_to_ten_on_every_day(day: date, hour: str, is_open
         ("2015-10-25T01:30:00+00:00", "2015-10-25T07:00:00+00:00"),
     ],
 )
-def test_it_opens_at_seven_of_the_new_time_when_the_clocks_have_changed(instant: str, opens_at: str) -> None:
+def test_opening_follows_clock_change(instant: str, opens_at: str) -> None:
     assert next_opening(datetime.fromisoformat(instant), POLICY) == datetime.fromisoformat(opens_at)
 
 
 @given(instants)
 @example(datetime(2015, 3, 29, 1, tzinfo=UTC))
 @example(datetime(2015, 10, 25, 1, tzinfo=UTC))
-def test_the_next_opening_is_never_in_closed_hours_and_never_before(instant: datetime) -> None:
+def test_next_opening_is_in_open_hours_ahead(instant: datetime) -> None:
     opens_at = next_opening(instant.astimezone(LONDON), POLICY)
 
     assert instant <= opens_at < instant + timedelta(hours=10, seconds=1)
@@ -51,29 +51,29 @@ def test_the_next_opening_is_never_in_closed_hours_and_never_before(instant: dat
 
 
 @given(instants)
-def test_open_hours_lie_before_the_closing_of_their_day(instant: datetime) -> None:
+def test_open_instant_precedes_closing_of_day(instant: datetime) -> None:
     is_open = next_opening(instant, POLICY) == instant
 
     assert not is_open or instant < closing(instant, POLICY) <= instant + timedelta(hours=15)
 
 
 @given(instants)
-def test_every_instant_lies_in_its_month_and_in_no_other(instant: datetime) -> None:
+def test_instant_belongs_to_exactly_one_month(instant: datetime) -> None:
     begins, ends = month_bounds(month_of(instant, POLICY), POLICY)
 
     assert begins <= instant < ends
     assert month_of(ends, POLICY) != month_of(instant, POLICY)
 
 
-def test_a_month_begins_at_midnight_in_london() -> None:
+def test_month_begins_at_midnight_in_london() -> None:
     assert month_bounds(date(2015, 4, 1), POLICY) == (
         datetime.fromisoformat("2015-03-31T23:00:00+00:00"),
         datetime.fromisoformat("2015-04-30T23:00:00+00:00"),
     )
 
 
-def test_the_caller_is_told_when_it_opens_and_whom_to_turn_to_until_then() -> None:
-    told = guidance(at("07:00", date(2015, 3, 16)), POLICY)
+def test_guidance_names_opening_time_and_alternatives() -> None:
+    shown = guidance(at("07:00", date(2015, 3, 16)), POLICY)
 
-    assert "07:00 on Monday" in told.text
-    assert told.service_codes == ("out-of-hours-gp", "ambulance")
+    assert "07:00 on Monday" in shown.text
+    assert shown.service_codes == ("out-of-hours-gp", "ambulance")

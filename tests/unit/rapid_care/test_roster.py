@@ -1,4 +1,4 @@
-"""Who is there, who can go, and who is sent."""
+"""The roster and the choice of a clinician."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,25 +30,25 @@ clinicians = st.builds(
 
 
 @pytest.mark.parametrize("condition", Condition)
-def test_every_condition_has_somebody_who_can_go(condition: Condition) -> None:
+def test_every_condition_has_a_needed_skill(condition: Condition) -> None:
     assert POLICY.needed_skills[condition]
 
 
-def test_the_best_fitting_skill_is_named() -> None:
+def test_best_fitting_skill_is_chosen() -> None:
     both = a_clinician(skills=(Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE))
 
     assert fitting_skill(both, Condition.END_OF_LIFE, POLICY) is Skill.COMMUNITY_NURSE
     assert fitting_skill(both, Condition.PNEUMONIA, POLICY) is Skill.EMERGENCY_NURSE_PRACTITIONER
 
 
-def test_who_is_off_duty_or_cannot_do_it_is_refused() -> None:
+def test_clinician_off_duty_or_unskilled_is_refused() -> None:
     with pytest.raises(ClinicianOffDuty):
         fitting_skill(a_clinician(is_on_duty=False), Condition.FALL, POLICY)
     with pytest.raises(SkillMissing):
         fitting_skill(a_clinician(skills=(Skill.SOCIAL_WORKER,)), Condition.FALL, POLICY)
 
 
-def test_of_equals_the_one_whose_skill_fits_best_is_chosen() -> None:
+def test_best_skill_decides_between_equal_loads() -> None:
     nurse, consultant = a_clinician(id="b"), a_clinician(id="a", skills=(Skill.CONSULTANT_COVER,))
 
     assert choose([consultant, nurse], Condition.COPD, POLICY) is nurse
@@ -67,13 +67,13 @@ def test_of_equals_the_one_whose_skill_fits_best_is_chosen() -> None:
     ],
     ids=lambda numbers: next(iter(numbers)),
 )
-def test_numbers_that_nobody_can_work_by_are_refused(numbers: dict[str, Any]) -> None:
+def test_contradictory_policy_is_refused(numbers: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Policy).validate_python(numbers)
 
 
 @given(st.lists(clinicians, max_size=8), st.sampled_from(Condition))
-def test_whoever_is_chosen_can_go_and_nobody_who_can_has_less_to_do(roster: list[object], condition: Condition) -> None:
+def test_chosen_clinician_is_able_and_least_loaded(roster: list[object], condition: Condition) -> None:
     able = [each for each in roster if each.is_on_duty and set(each.skills) & set(POLICY.needed_skills[condition])]  # type: ignore[attr-defined]
     if not able:
         with pytest.raises(NoClinicianAvailable):
@@ -87,7 +87,7 @@ def test_whoever_is_chosen_can_go_and_nobody_who_can_has_less_to_do(roster: list
 
 
 @pytest.mark.acceptance("rapid_care-10")
-def test_the_assignment_names_the_crisis_plan_that_is_shown() -> None:
+def test_assignment_names_crisis_plan_shown() -> None:
     plan = CrisisPlan(new_id(), 3)
 
     event = assign(a_response(status=Status.ACCEPTED), a_clinician(), plan, POLICY).events[0]
@@ -97,7 +97,7 @@ def test_the_assignment_names_the_crisis_plan_that_is_shown() -> None:
 
 
 @pytest.mark.acceptance("rapid_care-4")
-def test_sending_somebody_else_keeps_the_deadline() -> None:
+def test_reassignment_keeps_deadline() -> None:
     response = a_response(status=Status.EN_ROUTE)
 
     decision = assign(response, a_clinician(id="nurse-2"), None, POLICY)
@@ -106,12 +106,12 @@ def test_sending_somebody_else_keeps_the_deadline() -> None:
     assert (list(decision.deadlines), list(decision.cancels)) == ([], [])
 
 
-def test_entering_the_roster_again_unchanged_changes_nothing() -> None:
+def test_unchanged_roster_entry_keeps_version() -> None:
     known = a_clinician(open_responses=2)
 
-    same = enter(known, known.id, RosterClinician(known.skills, is_on_duty=True))
-    gone = enter(known, known.id, RosterClinician(known.skills, is_on_duty=False))
+    unchanged = enter(known, known.id, RosterClinician(known.skills, is_on_duty=True))
+    off_duty = enter(known, known.id, RosterClinician(known.skills, is_on_duty=False))
 
-    assert same == known
-    assert gone == replace(known, is_on_duty=False, version=2)
+    assert unchanged == known
+    assert off_duty == replace(known, is_on_duty=False, version=2)
     assert enter(None, "nurse-9", RosterClinician((), is_on_duty=True)).version == 1

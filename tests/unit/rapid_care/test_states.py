@@ -1,4 +1,4 @@
-"""The state table is the whole truth: it permits what the rules do, and the rules do everything that it says."""
+"""The state table of a response agrees with its rules: they do all that it permits, and nothing else."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ PACKAGE = (PackageItem(kind=PackageItemKind.NURSING, service_code="district-nurs
 
 Rule = Callable[[Response, datetime], Decision[Response]]
 
-#: Every trigger, as one or more ways of pulling it.
+#: For each trigger one or more calls of its rule.
 RULES: dict[Trigger, tuple[Rule, ...]] = {
     AcceptResponse: (clock.accept,),
     DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
@@ -63,8 +63,8 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
 }
 
 
-def _pulled(trigger: Trigger, status: Status) -> Iterator[Decision[Response]]:
-    """Every way of pulling it: in time, late, and late after the breach was told."""
+def _decisions(trigger: Trigger, status: Status) -> Iterator[Decision[Response]]:
+    """Every call of the rule: in time, late, and late after a published breach."""
     response = a_response(status=status)
     breached = replace(response, breached_at=response.due_at + timedelta(microseconds=1))
     for rule in RULES[trigger]:
@@ -73,50 +73,50 @@ def _pulled(trigger: Trigger, status: Status) -> Iterator[Decision[Response]]:
         yield rule(breached, at("17:00"))
 
 
-def test_every_trigger_of_the_table_has_its_rule() -> None:
+def test_every_trigger_has_a_rule() -> None:
     assert set(RULES) == set(RESPONSE)
 
 
 @pytest.mark.parametrize("trigger", RESPONSE, ids=str)
 @pytest.mark.parametrize("status", Status)
-def test_the_table_permits_what_the_rules_do(trigger: Trigger, status: Status) -> None:
+def test_rules_stay_within_state_table(trigger: Trigger, status: Status) -> None:
     row = RESPONSE[trigger]
     if status not in row.sources:
         with pytest.raises(IllegalTransition):
-            list(_pulled(trigger, status))
+            list(_decisions(trigger, status))
         return
-    for decision in _pulled(trigger, status):
+    for decision in _decisions(trigger, status):
         assert decision.state.status in (row.targets or {status})
         assert {type(event) for event in decision.events} <= row.emits
         assert decision.events
 
 
 @pytest.mark.parametrize("trigger", RESPONSE, ids=str)
-def test_the_rules_do_everything_that_the_table_says(trigger: Trigger) -> None:
+def test_rules_cover_whole_state_table(trigger: Trigger) -> None:
     row = RESPONSE[trigger]
-    decisions = [decision for status in row.sources for decision in _pulled(trigger, Status(status))]
+    decisions = [decision for status in row.sources for decision in _decisions(trigger, Status(status))]
 
     assert {type(event) for decision in decisions for event in decision.events} == row.emits
     assert not row.targets or {decision.state.status for decision in decisions} == row.targets
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_state_is_unfinished_or_ended_and_from_the_end_no_command_leads_on(status: Status) -> None:
+def test_ended_state_allows_no_command(status: Status) -> None:
     assert (status in UNFINISHED) is not (status in ENDED)
     assert bool(allowed_commands(status, RESPONSE)) is (status in UNFINISHED)
 
 
-def test_no_rule_moves_the_deadline_or_the_clock() -> None:
+def test_no_rule_moves_deadline_or_clock() -> None:
     for trigger, row in RESPONSE.items():
         for status in row.sources:
-            for decision in _pulled(trigger, Status(status)):
+            for decision in _decisions(trigger, Status(status)):
                 state = decision.state
                 assert (state.due_at, state.clock_starts_at, state.received_at) == (at("16:00"), at("14:00"), at("14:00"))
 
 
-def test_every_deadline_and_every_event_that_acts_is_wired() -> None:
-    words = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
+def test_every_deadline_and_event_trigger_is_subscribed() -> None:
+    named = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert words == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {
+    assert named == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {
         event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)
     }
