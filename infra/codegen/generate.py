@@ -7,13 +7,25 @@ from pathlib import Path
 from infra.codegen.asyncapi import asyncapi
 from infra.codegen.catalogue import catalogue
 from infra.codegen.contracts import examples, schemas
+from infra.codegen.data_model import data_model
 from infra.codegen.decisions import decisions
 from infra.codegen.error_catalogue import error_catalogue
+from infra.codegen.scope_table import scope_table
 from infra.codegen.states import states
 
 #: In this order: the catalogue shows the examples.
-MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (schemas, examples, catalogue, asyncapi, states, error_catalogue, decisions)
-FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"))
+MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (
+    schemas,
+    examples,
+    catalogue,
+    asyncapi,
+    states,
+    error_catalogue,
+    data_model,
+    scope_table,
+    decisions,
+)
+FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"), Path("docs/data"))
 
 
 def stale() -> list[Path]:

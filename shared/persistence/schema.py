@@ -47,37 +47,45 @@ def _event_log(metadata: sa.MetaData) -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("key", sa.Uuid, nullable=False),
         sa.Column("occurred_at", INSTANT, nullable=False),
-        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME, comment="real time, also when the clock is shifted"),
+        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME, comment="real time, not the clock of care"),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("causation_id", sa.Uuid),
         sa.Column("actor_org", sa.Text, nullable=False),
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("traceparent", sa.Text),
-        sa.Column("data", BYTEA, nullable=False, comment="as sent: JSON, or the JWE of a restricted event"),
+        sa.Column("data", BYTEA, nullable=False, comment="as published: JSON, or the JWE of a restricted event"),
         sa.Column(
             "partition_day",
             sa.Date,
             primary_key=True,
             server_default=TODAY,
-            comment="the day of recording, or infinity for what is kept whole",
+            comment="the day of recording; infinity for events without an end of retention",
         ),
         sa.UniqueConstraint("id", "partition_day", name="uq_event_id"),
         sa.UniqueConstraint("subject", "topic", "sequence", "partition_day", name="uq_event_subject_topic_sequence_partition_day"),
         sa.Index("ix_event_correlation_id", "correlation_id"),
         postgresql_partition_by="RANGE (partition_day)",
+        comment="Append-only event log, partitioned by month; the source of every republication.",
     )
-    sa.Table("outbox", metadata, sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False))
+    sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        comment="Events that Kafka has not yet acknowledged, in the order of the log.",
+    )
     sa.Table(
         "log_pruning",
         metadata,
-        sa.Column("before", sa.Date, primary_key=True, comment="months that ended before this day may be gone from the log"),
+        sa.Column("before", sa.Date, primary_key=True, comment="months that ended before this day may be pruned"),
         sa.Column("at", INSTANT, nullable=False, server_default=REAL_TIME),
+        comment="The days before which months of the event log may have been pruned.",
     )
     sa.Table(
         "relay_state",
         metadata,
         sa.Column("cluster_id", sa.Text, primary_key=True),
         sa.Column("seen_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        comment="The Kafka clusters that the relay has published to.",
     )
 
 
@@ -88,8 +96,9 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("event_id", sa.Uuid, primary_key=True),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("applied_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.Column("refused_code", sa.Text, comment="the rule that said no; null when applied"),
+        sa.Column("refused_code", sa.Text, comment="the code of the rule that rejected the event; null when applied"),
         sa.Index("ix_inbox_applied_at", "applied_at"),
+        comment="Ids of the events that this context applied or rejected.",
     )
     sa.Table(
         "parked",
@@ -101,11 +110,14 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("key", BYTEA),
         sa.Column("value", BYTEA),
         sa.Column("headers", BYTEA, nullable=False, comment="JSON: name and base64 value of each, in order"),
-        sa.Column("digest", BYTEA, nullable=False, unique=True, comment="the same record parks once, at whatever offset it comes"),
+        sa.Column(
+            "digest", BYTEA, nullable=False, unique=True, comment="SHA-256 of topic, key, value and headers: a record parks once, at any offset"
+        ),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.Column("is_alarming", sa.Boolean, nullable=False, comment="not behind another, and no operator has acknowledged it"),
+        sa.Column("is_alarming", sa.Boolean, nullable=False, comment="the first of its key, and not acknowledged by an operator"),
         sa.Index("ix_parked_key", "key"),
+        comment="Kafka records that could not be applied, complete, with the records behind them.",
     )
 
 
@@ -119,14 +131,20 @@ def _deadlines(metadata: sa.MetaData) -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("state", sa.Text, nullable=False, server_default="pending", comment="pending, fired, cancelled, refused or parked"),
-        sa.Column("resolved_at", INSTANT, comment="by the clock of care, which may be shifted"),
+        sa.Column("resolved_at", INSTANT, comment="by the clock of care"),
         sa.Column("late_by_ms", sa.BigInteger),
         sa.Column("reason", sa.Text),
         sa.UniqueConstraint("subject", "kind", "due_at"),
         sa.Index("ix_deadline_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
         sa.Index("ix_deadline_parked", "due_at", postgresql_where=sa.text("state = 'parked'")),
+        comment="Deadlines of all kinds: pending, fired, cancelled, refused or parked.",
     )
-    sa.Table("clock_offset", metadata, sa.Column("delta", sa.Interval, nullable=False, primary_key=True))
+    sa.Table(
+        "clock_offset",
+        metadata,
+        sa.Column("delta", sa.Interval, nullable=False, primary_key=True),
+        comment="Offset of the clock of care, for development only.",
+    )
 
 
 def _requests(metadata: sa.MetaData) -> None:
@@ -138,8 +156,9 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("fingerprint", BYTEA, nullable=False),
         sa.Column("status", sa.Integer),
         sa.Column("headers", JSONB),
-        sa.Column("body", BYTEA, comment="the JWE of the answer, which may hold what a person told"),
+        sa.Column("body", BYTEA, comment="the JWE of the response, which may contain personal data"),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        comment="Stored responses by caller and Idempotency-Key.",
     )
     sa.Table(
         "audit",
@@ -154,4 +173,5 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
         sa.Index("ix_audit_subject", "subject"),
+        comment="Append-only record of every change and every read about a person.",
     )

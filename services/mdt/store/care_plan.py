@@ -30,6 +30,7 @@ CARE_PLAN = sa.Table(
     sa.Column("fulfilled", JSONB, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.text("status <> 'closed'")),
+    comment="Joint care plans; the versions are in care_plan_version.",
 )
 
 CARE_PLAN_VERSION = sa.Table(
@@ -41,8 +42,8 @@ CARE_PLAN_VERSION = sa.Table(
     sa.Column("case_id", sa.Uuid, nullable=False),
     sa.Column("content", JSONB, nullable=False),
     sa.Column("offered_at", INSTANT, nullable=False),
-    sa.Column("is_agreed_by_person", sa.Boolean, comment="null while the person has not answered"),
-    comment="what meetings agreed and offered, and the answer; never removed",
+    sa.Column("is_agreed_by_person", sa.Boolean, comment="null until the person answers"),
+    comment="Every version of a care plan that a meeting offered, with the person's answer; never deleted.",
 )
 
 care_plans = Repository(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)

@@ -43,6 +43,7 @@ CASE = sa.Table(
         unique=True,
         postgresql_where=sa.text("status IN ('referred', 'listed', 'active-management', 'stepped-down')"),
     ),
+    comment="Cases before the weekly meeting, from referral to step-down.",
 )
 
 cases = Repository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)

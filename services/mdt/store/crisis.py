@@ -15,7 +15,7 @@ CRISIS = sa.Table(
     METADATA,
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("last_at", INSTANT, nullable=False),
-    comment="the copy of each person's last rapid response or admission",
+    comment="Projection of each person's last two-hour response and admission, from rapid_care.",
 )
 
 _NOTE = insert(CRISIS).values(person_id=sa.bindparam("person_id"), last_at=sa.bindparam("last_at"))

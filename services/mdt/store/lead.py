@@ -34,6 +34,7 @@ LEAD = sa.Table(
     sa.Column("activated_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text("status = 'active'")),
+    comment="Accountable lead professionals, proposed, active and past; at most one is active for a person.",
 )
 
 leads = Repository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)

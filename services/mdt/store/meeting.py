@@ -20,6 +20,7 @@ MEETING = sa.Table(
     sa.Column("attended", JSONB, nullable=False),
     sa.Column("cancelled_because", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
+    comment="Weekly meetings with cut-off, attendance and status.",
 )
 
 meetings = Repository(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)

@@ -1,4 +1,4 @@
-"""The feeds of the leads. A notification gets its place in a feed under a lock, so that a cursor never passes one that is still being written."""
+"""The feeds of the leads. A lock numbers the notifications of a feed in the order of their commits, so that a cursor skips none."""
 
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +24,7 @@ NOTIFICATION = sa.Table(
     sa.Column("occurred_at", INSTANT, nullable=False),
     sa.Column("acknowledged_at", INSTANT),
     sa.Index("ix_notification_professional_id_id", "professional_id", "id"),
+    comment="Feed of notifications for each professional, with their acknowledgements.",
 )
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' notifications of ' || $1))"

@@ -15,7 +15,7 @@ PERSON = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("record", JSONB, nullable=False),
-    comment="the copy of what the person told once",
+    comment="Projection of the person's record, from referrals.",
 )
 
 _COPY = insert(PERSON).values({name: sa.bindparam(name) for name in ("person_id", "sequence", "record")})

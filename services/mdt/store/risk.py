@@ -28,7 +28,7 @@ RISK = sa.Table(
     METADATA,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("person_id", sa.Uuid, nullable=False, unique=True),
-    sa.Column("correlation_id", sa.Uuid, nullable=False, comment="the case-finding id: each rise begins a new chain"),
+    sa.Column("correlation_id", sa.Uuid, nullable=False, comment="the case-finding id: each rise starts a new chain of events"),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("practice_code", sa.Text, nullable=False, index=True),
     sa.Column("level", sa.SmallInteger, nullable=False),
@@ -39,7 +39,7 @@ RISK = sa.Table(
     sa.Column("destination", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
-    comment="who was ever at level 2 or 3 or climbed steeply; nobody else",
+    comment="Case finding: people who ever were at level 2 or 3 or were high climbers.",
 )
 
 RISK_SCORE = sa.Table(
@@ -53,7 +53,7 @@ RISK_SCORE = sa.Table(
     sa.Column("practice_code", sa.Text, nullable=False),
     sa.Index("ix_risk_score_person_id", "person_id", postgresql_using="hash"),
     sa.Index("ix_risk_score_import_number", "import_number", postgresql_using="brin"),
-    comment="every registered person's score in every import that the window needs; written by COPY",
+    comment="Scores of every registered person in the imports that the high-climber window needs; written by COPY.",
 )
 
 risks = Repository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)

@@ -22,16 +22,17 @@ RISK_IMPORT = sa.Table(
     sa.Column("imported_at", INSTANT, nullable=False),
     sa.Column("rule_version", sa.Text, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("levels", JSONB, nullable=False, comment="people at the levels 0 to 3"),
+    sa.Column("levels", JSONB, nullable=False, comment="number of people at the levels 0 to 3"),
     sa.Column("mismatched", sa.Integer, nullable=False),
     sa.Column("first_valid_from", sa.Date),
     sa.Column("last_valid_from", sa.Date),
     sa.Column("crossings", sa.Integer, nullable=False),
     sa.Column("climbers", sa.Integer, nullable=False),
-    sa.Column("refused", JSONB, nullable=False, comment="how many lines for each reason"),
-    sa.Column("bad_rows", JSONB, nullable=False, comment="line and reason of the first thousand; never what stood in them"),
-    sa.Column("repeats", sa.Uuid, comment="the import that read the same content before"),
+    sa.Column("refused", JSONB, nullable=False, comment="number of lines for each reason"),
+    sa.Column("bad_rows", JSONB, nullable=False, comment="line number and reason of the first thousand; never their content"),
+    sa.Column("repeats", sa.Uuid, comment="the earlier import of the same content"),
     sa.Index("uq_risk_import_digest_rule_version", "digest", "rule_version", unique=True, postgresql_where=sa.text("repeats IS NULL")),
+    comment="Imports of risk scores with their counts; one row for each file received.",
 )
 
 _ADAPTER = TypeAdapter(RiskImport)

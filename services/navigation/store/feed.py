@@ -17,7 +17,8 @@ FEED = sa.Table(
     "feed",
     METADATA,
     sa.Column("navigator_id", sa.Text, primary_key=True),
-    sa.Column("sequence", sa.Integer, nullable=False, comment="of the newest entry"),
+    sa.Column("sequence", sa.Integer, nullable=False, comment="the number of the newest entry"),
+    comment="Last sequence number of each navigator's feed.",
 )
 
 FEED_ENTRY = sa.Table(
@@ -32,8 +33,11 @@ FEED_ENTRY = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("due_at", INSTANT, nullable=False),
-    sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
+    sa.Column(
+        "position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="order of commit among the entries of all feeds"
+    ),
     sa.Index("ix_feed_entry_position", "position", unique=True),
+    comment="Entries of the feeds, numbered without a gap for each navigator.",
 )
 
 _APPEND = """

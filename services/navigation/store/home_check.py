@@ -21,6 +21,7 @@ HOME_CHECK = sa.Table(
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("discharged_on", sa.Date, nullable=False),
     sa.Column("looks_at", INSTANT, nullable=False),
+    comment="Checks 91 days after a discharge (T11).",
 )
 
 _ROW = TypeAdapter(HomeCheck)

@@ -28,6 +28,7 @@ NAVIGATOR = sa.Table(
     sa.Column("away_until", INSTANT),
     sa.Column("correlation_id", sa.Uuid, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    comment="Care navigators and case managers: locality, role and availability.",
 )
 
 navigators = Repository(Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound)

@@ -22,7 +22,7 @@ PERSON = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("record", JSONB, nullable=False),
-    comment="the copy of what the person told once",
+    comment="Projection of the person's record, from referrals.",
 )
 
 LEAD = sa.Table(
@@ -35,7 +35,7 @@ LEAD = sa.Table(
     sa.Column("organisation", sa.Text, nullable=False),
     sa.Column("is_fallback", sa.Boolean, nullable=False),
     sa.Column("activated_at", INSTANT, nullable=False),
-    comment="the copy of who leads",
+    comment="Projection of the accountable lead professional, from mdt.",
 )
 
 RISK = sa.Table(
@@ -44,7 +44,7 @@ RISK = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("level", sa.SmallInteger, nullable=False),
-    comment="the copy of the risk level last told",
+    comment="Projection of the person's last published risk level, from mdt.",
 )
 
 CARE_PLAN = sa.Table(
@@ -54,7 +54,7 @@ CARE_PLAN = sa.Table(
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("preferred_place_of_care", sa.Text, nullable=False),
-    comment="the copy of the plans in force",
+    comment="Projection of the care plans in force, from mdt.",
 )
 
 

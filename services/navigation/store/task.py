@@ -49,6 +49,7 @@ TASK = sa.Table(
     sa.Index("ix_task_waiting", "due_at", "id", postgresql_where=sa.text("status = 'unassigned'")),
     sa.Index("ix_task_attention", "due_at", "id", postgresql_where=sa.text(ATTENTION)),
     sa.Index("ix_task_ended_at", "ended_at", postgresql_where=sa.text("outcome IS NOT NULL")),
+    comment="Tasks of care navigators and case managers with their due times.",
 )
 
 tasks = Repository(Task, TASK, topic=TOPIC, key=lambda task: task.person_id, not_found=TaskNotFound)

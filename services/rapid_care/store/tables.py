@@ -50,6 +50,7 @@ RESPONSE = sa.Table(
     sa.Column("avoidance_confirmed_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_response_status_due_at", "status", "due_at"),
+    comment="Two-hour responses: the clock, the assignment, the care at home and the outcome.",
 )
 
 CLINICIAN = sa.Table(
@@ -59,6 +60,7 @@ CLINICIAN = sa.Table(
     sa.Column("skills", JSONB, nullable=False),
     sa.Column("is_on_duty", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    comment="Roster of clinicians with their skills.",
 )
 
 CAPACITY = sa.Table(
@@ -68,6 +70,7 @@ CAPACITY = sa.Table(
     sa.Column("month", sa.Date, nullable=False),
     sa.Column("level", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
+    comment="Declared capacity level of each month.",
 )
 
 MONTHLY_REFERRAL_COUNT = sa.Table(
@@ -75,7 +78,7 @@ MONTHLY_REFERRAL_COUNT = sa.Table(
     METADATA,
     sa.Column("month", sa.Date, primary_key=True),
     sa.Column("referrals", sa.Integer, nullable=False),
-    comment="how many referrals came in a month; counted here so that two at once are never one",
+    comment="Number of referrals in each month; the row serialises concurrent counts.",
 )
 
 PERSON = sa.Table(
@@ -84,7 +87,7 @@ PERSON = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("record", JSONB, nullable=False),
-    comment="the copy of what the person told once",
+    comment="Projection of the person's record, from referrals.",
 )
 
 CARE_PLAN = sa.Table(
@@ -96,7 +99,7 @@ CARE_PLAN = sa.Table(
     sa.Column("record", JSONB),
     sa.Column("recorded_at", INSTANT),
     sa.Column("is_closed", sa.Boolean, nullable=False, server_default=sa.false()),
-    comment="the copy of the words of a care plan; its end travels on another topic and may come first",
+    comment="Projection of the care plan's words, from mdt; its closure travels on another topic and may arrive first.",
 )
 
 LEAD = sa.Table(
@@ -105,9 +108,9 @@ LEAD = sa.Table(
     sa.Column("lead_id", sa.Uuid, primary_key=True),
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("sequence", sa.Integer, nullable=False),
-    sa.Column("record", JSONB, comment="null when the lead has ended"),
+    sa.Column("record", JSONB, comment="null after the lead ended"),
     sa.Column("activated_at", INSTANT),
-    comment="the copy of who a person's accountable lead professional is",
+    comment="Projection of the accountable lead professional, from mdt.",
 )
 
 

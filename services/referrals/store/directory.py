@@ -18,7 +18,7 @@ SERVICE = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("organisation", sa.Text, nullable=False),
     sa.Column("route", sa.Text, nullable=False),
-    sa.Column("tier", sa.Integer, nullable=False, comment="of the five tiers of integrated care"),
+    sa.Column("tier", sa.Integer, nullable=False, comment="tier of integrated care, 1 to 5"),
     sa.Column("needs", JSONB, nullable=False),
     sa.Column("telephone", sa.Text, nullable=False),
     sa.Column("serves", sa.Text, nullable=False),
@@ -27,7 +27,8 @@ SERVICE = sa.Table(
     sa.Column("opens", sa.Time),
     sa.Column("closes", sa.Time),
     sa.Column("valid_from", sa.Date, primary_key=True),
-    sa.Column("valid_until", sa.Date, comment="the first day on which it is no longer valid"),
+    sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
+    comment="Directory of services, each entry valid between two days.",
 )
 
 PRACTICE = sa.Table(
@@ -38,6 +39,7 @@ PRACTICE = sa.Table(
     sa.Column("telephone", sa.Text, nullable=False),
     sa.Column("valid_from", sa.Date, primary_key=True),
     sa.Column("valid_until", sa.Date),
+    comment="GP practices of the borough with their localities, each entry valid between two days.",
 )
 
 ORGANISATION = sa.Table(
@@ -48,6 +50,7 @@ ORGANISATION = sa.Table(
     sa.Column("telephone", sa.Text, nullable=False),
     sa.Column("valid_from", sa.Date, primary_key=True),
     sa.Column("valid_until", sa.Date),
+    comment="Organisations with their telephone numbers, each entry valid between two days.",
 )
 
 _SERVICES, _PRACTICES, _ORGANISATIONS = TypeAdapter(Service), TypeAdapter(Practice), TypeAdapter(Organisation)

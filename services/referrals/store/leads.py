@@ -23,7 +23,7 @@ LEAD = sa.Table(
     sa.Column("activated_at", INSTANT, nullable=False),
     sa.Column("is_ended", sa.Boolean, nullable=False),
     sa.Column("sequence", sa.Integer, nullable=False),
-    comment="a copy of mdt's leads; the current one is the last activated that has not ended",
+    comment="Projection of accountable lead professionals, from mdt; the current one is the last activated that has not ended.",
 )
 
 _INSERT = insert(LEAD).values({column.name: sa.bindparam(column.name) for column in LEAD.columns})

@@ -26,9 +26,10 @@ PERSON = sa.Table(
     sa.Column("residence", sa.Text, nullable=False),
     sa.Column("locality", sa.Text, nullable=False),
     sa.Column("story", JSONB, nullable=False),
-    sa.Column("number_as_typed", sa.Text, comment="what came instead of a verified number"),
+    sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
     sa.Column("sharing", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    comment="People who were referred: identity, demographics, story and sharing preference.",
 )
 
 persons = Repository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)

@@ -60,6 +60,7 @@ REFERRAL = sa.Table(
     sa.Index("ix_referral_practice_code_id", "practice_code", "id"),
     sa.Index("ix_referral_open_due_at", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
     sa.Index("ix_referral_receiver_organisation", "receiver_organisation", postgresql_where=sa.text("ended_at IS NULL")),
+    comment="Referrals from receipt to closure, with owner, deadline and routing.",
 )
 
 #: Counts referrals, for their references.

@@ -19,7 +19,7 @@ RISK = sa.Table(
     sa.Column("valid_from", sa.Date, nullable=False),
     sa.Column("climbed_on", sa.Date),
     sa.Column("sequence", sa.Integer, nullable=False),
-    comment="a copy of mdt's risk",
+    comment="Projection of the person's risk level, from mdt.",
 )
 
 _INSERT = insert(RISK).values({column.name: sa.bindparam(column.name) for column in RISK.columns})

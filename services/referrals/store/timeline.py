@@ -23,7 +23,7 @@ TIMELINE_EVENT = sa.Table(
     sa.Column("organisation", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("data", JSONB, nullable=False),
-    comment="events of the other contexts, for timelines",
+    comment="Events of the other contexts that concern a person, for timelines.",
 )
 
 _NOTE = Statement(
