@@ -76,7 +76,7 @@ class Carer:
 
 @dataclass(frozen=True, slots=True)
 class JointPlan:
-    """What the plan says in words (domain.md §5.5, AC10)."""
+    """What the plan says in words (AC10)."""
 
     what_matters: str
     preferred_place_of_care: PlaceOfCare

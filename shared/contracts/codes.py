@@ -1,4 +1,4 @@
-"""Code lists that more than one context speaks. Values come from domain.md §2.12; a new value is an addition, never a change."""
+"""Code lists that more than one context speaks. docs/rules.md has the sources of the values; a new value is an addition, never a change."""
 
 from enum import IntEnum, StrEnum
 
@@ -92,7 +92,7 @@ class ScreeningOutcome(StrEnum):
 
 
 class ReviewTrigger(StrEnum):
-    """Why a care plan is looked at again, domain.md §5.5."""
+    """Why a care plan is reviewed (G16)."""
 
     DUE_DATE = "due-date"
     RAPID_CARE_CLOSED = "rapid-care-closed"

@@ -366,7 +366,7 @@ class RiskHighClimberFound(Event):
 
 
 class FindingDestination(StrEnum):
-    """Who goes on with a person whom case finding pointed out (domain.md §5.8)."""
+    """Who goes on with a person whom case finding pointed out (001:6611-6613)."""
 
     MDT = "mdt"
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"

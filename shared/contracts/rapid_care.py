@@ -8,7 +8,7 @@ from shared.contracts.event import Code, Day, Event, Instant, Value
 
 
 class Skill(StrEnum):
-    """Skill mix, domain.md §2.12."""
+    """Skill mix (001:12479-12480)."""
 
     EMERGENCY_NURSE_PRACTITIONER = "emergency-nurse-practitioner"
     COMMUNITY_NURSE = "community-nurse"

@@ -9,7 +9,7 @@ from shared.contracts.event import Code, Event, Instant, Value
 
 
 class Source(StrEnum):
-    """Who refers, domain.md §2.12."""
+    """Who refers; the sources are listed in docs/rules.md, Code lists."""
 
     GP = "gp"
     PRIMARY_CARE_OTHER = "primary-care-other"

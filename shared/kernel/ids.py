@@ -29,7 +29,7 @@ def derived_id(*parts: object) -> UUID:
 
 
 def person_id(secret: bytes, nhs_number: str) -> PersonId:
-    """The pseudonym (UUID version 8) of a valid NHS number: HMAC-SHA-256 under the deployment's secret, design.md §2."""
+    """The pseudonym (UUID version 8) of a valid NHS number: HMAC-SHA-256 under the deployment's secret (IG6)."""
     number = int.from_bytes(hmac.digest(secret, nhs_number.encode(), "sha256")[:16])
     number = number & ~_VERSION_MASK | _VERSION_8
     return PersonId(UUID(int=number & ~_VARIANT_MASK | _VARIANT_RFC))

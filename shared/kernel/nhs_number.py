@@ -1,4 +1,4 @@
-"""The NHS number: ten digits, the last a check digit modulus 11, and never ten times the same digit (standards.md B5)."""
+"""The NHS number: ten digits, the last a check digit modulus 11, and never ten times the same digit (IG1)."""
 
 import struct
 from collections.abc import Sequence

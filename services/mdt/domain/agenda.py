@@ -1,4 +1,4 @@
-"""The order in which a meeting takes its cases (domain.md §5.4): whoever has waited wrongly, then whoever is in most danger.
+"""The order in which a meeting takes its cases (G54): whoever has waited wrongly, then whoever is in most danger.
 
 At the cut-off the agenda is capped by rank (G54): nobody takes a place because they were listed first.
 """

@@ -1,6 +1,6 @@
 """The care plan: offered, agreed or declined by the person, reviewed, revised; every version is kept.
 
-Pure: values in, a Decision out. Sources: domain.md §5.5, G16, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
+Pure: values in, a Decision out. Sources: G16, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A person before the meeting: from referral to a place on an agenda, a discussion, and care that goes on.
 
 Every case that is open stands before screening, on an agenda, or under a plan with a review date; it leaves with a destination.
-Sources: domain.md §5.4, E9, E11, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
+Sources: E9, E11, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
 """
 
 from collections.abc import Sequence
@@ -304,7 +304,7 @@ def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, 
 
 
 def list_for_review(case: Case, slot: AgendaSlot) -> Decision[Case]:
-    """Its plan must be looked at again: it stands on an agenda once more (§5.5)."""
+    """Its plan must be looked at again: it stands on an agenda once more (G16)."""
     require_transition(case.status, Occurrence.REVIEW_DUE, CASE)
     listed = _with_slot(case, slot)
     return Decision(listed, _listed(listed, case.referral_ids))

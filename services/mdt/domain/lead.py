@@ -1,7 +1,7 @@
 """The accountable lead professional: one professional's part, from the proposal to the end.
 
 Who follows whom, so that a person is never without and never has two, is `succession`.
-Sources: domain.md §5.6, G15, G17, G46; 001:10073-10079.
+Sources: Table 16, G15, G17, G46; 001:10073-10079.
 """
 
 from dataclasses import dataclass, replace

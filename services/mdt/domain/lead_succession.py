@@ -1,4 +1,4 @@
-"""Who follows whom as accountable lead: a person whose care began at the meeting has exactly one at every moment (§5.6, AC7, G46).
+"""Who follows whom as accountable lead: a person whose care began at the meeting has exactly one at every moment (AC7, G46).
 
 Every answer is a list of decisions in the order in which they must be saved: the one who goes before the one who comes.
 """

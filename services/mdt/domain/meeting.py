@@ -1,6 +1,6 @@
 """The weekly meeting: exactly one for each ISO week, closed to ordinary cases at its cut-off; it decides only with a quorum.
 
-Sources: domain.md §5.4, T3, G14, G45; 001:6503-6504.
+Sources: T3, G14, G45; 001:6503-6504.
 """
 
 from collections.abc import Sequence
@@ -154,7 +154,7 @@ def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
 
 
 def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Policy) -> Decision[Meeting]:
-    """Records who attends; with the quorum of §5.4 (GP, social care, community health) the meeting may decide. Who comes later is added.
+    """Records who attends; with the quorum (G14: GP, social care, community health) the meeting may decide. Who comes later is added.
 
     Raises IllegalTransition, MeetingNotStarted, NotQuorate.
     """
@@ -168,7 +168,7 @@ def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Polic
 
 
 def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
-    """Nothing is decided about a person but by a meeting with its quorum, mental health among it where the case needs it (§5.4).
+    """Nothing is decided about a person but by a meeting with its quorum, mental health among it where the case needs it (G14).
 
     Raises MeetingNotStarted, NotQuorate.
     """

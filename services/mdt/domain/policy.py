@@ -1,4 +1,4 @@
-"""The numbers of the weekly meeting, each from domain.md §2.13; a deployment may set others."""
+"""The numbers of the weekly meeting, each a default of docs/rules.md; a deployment may set others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Policy:
     #: The practice fixes the locality (G26): what its code begins with, up to the first digit.
     localities: Mapping[str, Locality] = field(default_factory=_localities)
 
-    # The meeting: weekly 001:6503-6504; day, time, cut-off, capacity and quorum are recommendations (G14, §5.4)
+    # The meeting: weekly 001:6503-6504; day, time, cut-off, capacity and quorum are recommendations (G14)
     meets_on_weekday: int = 2  # Monday is 0
     meets_at: time = time(13)
     cut_off_working_days: int = 2

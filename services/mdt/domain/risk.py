@@ -1,7 +1,7 @@
 """Risk stratification: the level of a score, who crosses into or out of the two highest levels, who climbs steeply, who is looked at.
 
 A person stands here from the first time that they reach level 2 or climb. To be found puts nobody on an agenda: somebody looks first (G54).
-Sources: domain.md §2.3 (Table 14), §5.8, T12, G07, G08, G54; 001:9876-9931, 001:10070-10072.
+Sources: Table 14, T12, G07, G08, G54; 001:9876-9931, 001:10070-10072.
 """
 
 from bisect import bisect_right

@@ -1,6 +1,6 @@
 """The file of the risk stratification tool: one line for each registered person; what is wrong with a line stops no other.
 
-A line that is refused is known by its number and a reason, never by what stood in it. Sources: domain.md §2.3, G07, S07.
+A line that is refused is known by its number and a reason, never by what stood in it. Sources: Table 14, G07, S07.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """What an import of risk scores did: the report that whoever sent the file reads, now and later.
 
-The same content a second time does nothing, and says so. Sources: domain.md S07, G07.
+The same content a second time does nothing, and says so. Sources: S07, G07.
 """
 
 from collections.abc import Mapping

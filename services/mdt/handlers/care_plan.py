@@ -86,7 +86,7 @@ async def on_review_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """After a crisis the plan is looked at again, and the case stands higher on the agenda (§5.4, §5.5); after a death all ends (G39)."""
+    """After a crisis the plan is looked at again, and the case stands higher on the agenda (G16); after a death all ends (G39)."""
     person_id = PersonId(UUID(envelope.key))
     if event.outcome in _DIED:
         await end_care(tx, person_id, CloseReason.DIED)

@@ -1,6 +1,6 @@
 """When a task is due: moved by its navigator, a coordinator or the plan; overdue once for each due time; long overdue.
 
-Pure: values in, a Decision out. Sources: domain.md §5.7, §2.13, §5.12 navigation 8.
+Pure: values in, a Decision out. Source: navigation-8.
 """
 
 from dataclasses import replace
@@ -50,7 +50,7 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
 
 
 def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
-    """The due time is moved, and with it the one moment at which the task becomes overdue (§5.12 navigation 8).
+    """The due time is moved, and with it the one moment at which the task becomes overdue (navigation-8).
 
     Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
     """

@@ -1,6 +1,6 @@
 """What a navigator's feed says: assigned, changed, taken away.
 
-Invariant: whoever reads a feed from its beginning knows exactly which tasks are in the navigator's hands. Source: domain.md §5.7.
+Invariant: whoever reads a feed from its beginning knows exactly which tasks are in the navigator's hands. Source: navigation-2.
 """
 
 from dataclasses import dataclass

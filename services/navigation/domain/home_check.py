@@ -1,7 +1,7 @@
 """The look, 91 days after a person left hospital, whether they are still at home.
 
 It becomes a task on its day and not before, so that nobody's caseload carries it for three months.
-Sources: domain.md T11, §5.12 navigation 5.
+Sources: T11, navigation-5.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Somebody who carries out tasks: where they work, in which role, and whether they are there.
 
-Pure: values in, a Decision out. A navigator is known by a staff code. Sources: domain.md §5.7, G24, G25.
+Pure: values in, a Decision out. A navigator is known by a staff code. Sources: G24, G25.
 """
 
 from dataclasses import dataclass, replace

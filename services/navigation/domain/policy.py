@@ -1,4 +1,4 @@
-"""The numbers of care navigation, each from domain.md §2.13; a deployment may set others."""
+"""The numbers of care navigation, each a default of docs/rules.md; a deployment may set others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

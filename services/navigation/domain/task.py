@@ -1,6 +1,6 @@
 """One thing to be done for a person: whose it is, by when, and how it ended.
 
-Pure: values in, a Decision out. Overdue and escalated are flags, not states. Sources: domain.md §5.7, §2.13, G25, AC12.
+Pure: values in, a Decision out. Overdue and escalated are flags, not states. Sources: G25, AC12; states: docs/states/navigation.md.
 """
 
 from dataclasses import dataclass, replace
@@ -140,7 +140,7 @@ PERSON_CONCERNS = (EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETE
 
 
 def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
-    """It waits for a navigator, with a deadline that escalates and a due time (§5.7)."""
+    """It waits for a navigator, with a deadline that escalates and a due time."""
     task = Task(
         id=work.task_id,
         person_id=work.person_id,
@@ -171,7 +171,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
 
 
 def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """It enters a feed, to be acknowledged within one working day (§2.13)."""
+    """It enters a feed, to be acknowledged within one working day."""
     require_transition(task.status, AssignTask, TASK)
     assigned = _handed_to(task, command.navigator_id, now, policy)
     event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
@@ -195,7 +195,7 @@ def resume(task: Task) -> Decision[Task]:
 
 
 def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
-    """It ends with an outcome, which the lead is told (§5.12 navigation 4)."""
+    """It ends with an outcome, which the lead is told (navigation-4)."""
     require_transition(task.status, FulfilTask, TASK)
     fulfilled = replace(task, status=Status.FULFILLED, outcome=command.outcome, ended_at=now)
     event = TaskFulfilled(kind=task.kind, source=task.source, source_id=task.source_id, outcome=command.outcome, action_id=task.action_id)
@@ -203,7 +203,7 @@ def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
 
 
 def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
-    """It cannot go on, and is put before the lead with the reason (§5.12 navigation 4). Its due time stands."""
+    """It cannot go on, and is put before the lead with the reason (navigation-4). Its due time stands."""
     require_transition(task.status, BlockTask, TASK)
     blocked = _before_lead(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
     events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
@@ -211,13 +211,13 @@ def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
 
 
 def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
-    """Put before the lead, while the work goes on (§5.7)."""
+    """Put before the lead, while the work goes on."""
     require_transition(task.status, EscalateTask, TASK)
     return escalated(task, command.reason, now)
 
 
 def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """Another navigator has it and acknowledges it anew; due time and history stay (§5.12 navigation 3).
+    """Another navigator has it and acknowledges it anew; due time and history stay (navigation-3).
 
     Raises IllegalTransition, AlreadyAssigned.
     """
@@ -272,7 +272,7 @@ def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> 
 
 
 def _acknowledge_by(due_at: datetime, now: datetime, policy: Policy) -> datetime:
-    """Within a working day (§2.13), and before it is due."""
+    """Within a working day, and before it is due."""
     by = policy.acknowledge_by(now)
     return due_at if now < due_at < by else by
 

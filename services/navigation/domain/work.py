@@ -1,6 +1,6 @@
 """What becomes a task: events of the other contexts, read as work for a navigator or case manager.
 
-The id of a task is derived from what it came from, so that nothing is made twice. Sources: domain.md §5.7, §2.4, AC2, E11.
+The id of a task is derived from what it came from, so that nothing is made twice. Sources: Table 16, AC2, E11.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Work:
 
 
 def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
-    """The actions of a care plan that navigators and case managers own (§5.1, 001:10022-10023).
+    """The actions of a care plan that navigators and case managers own (001:10022-10023).
 
     The same action for another role, of another kind or with another service is other work.
     """
@@ -75,9 +75,9 @@ def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Localit
 
 
 def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | None, now: datetime, policy: Policy) -> Work:
-    """A referral routed here: information where that is all that is asked for, otherwise coordination (§5.11 rows 11 and 18).
+    """A referral routed here: information where that is all that is asked for, otherwise coordination (rows 11 and 18 of the triage table).
 
-    Level 0 is given information only (§5.12 navigation 6), unless a clinician found it urgent (G34).
+    Level 0 is given information only (navigation-6), unless a clinician found it urgent (G34).
     """
     is_low = level is RiskLevel.LOW and routed.urgency is not Urgency.URGENT
     asks_for_information = is_low or routed.reason is Reason.INFORMATION or routed.urgency is Urgency.ADVICE
@@ -86,7 +86,7 @@ def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | N
 
 
 def of_step_down(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """The crisis is over; somebody checks that the person is well (§5.1 step 7)."""
+    """The crisis is over; somebody checks that the person is well (AC8)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 

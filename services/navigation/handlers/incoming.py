@@ -68,7 +68,7 @@ async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx
 
 
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
-    """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (§5.8)."""
+    """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (E11)."""
     origin = origin_of(envelope, TaskSource.RISK)
     await keep_level(tx, origin.person_id, origin.occasion, event.level)
     if event.destination in {FindingDestination.MDT, FindingDestination.WATCHING_BRIEF}:
@@ -80,7 +80,7 @@ async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -
 
 
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
-    """Level 0 is offered information (§5.12 navigation 6), if the person is known here: a bulk import names many who are not."""
+    """Level 0 is offered information (navigation-6), if the person is known here: a bulk import names many who are not."""
     origin = origin_of(envelope, TaskSource.RISK)
     await keep_level(tx, origin.person_id, origin.occasion, event.to_level)
     if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):

@@ -33,7 +33,7 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
 
 
 async def declare_availability(at: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
-    """Whoever goes away hands on what they have (§5.12 navigation 3); whoever comes back takes what waits."""
+    """Whoever goes away hands on what they have (navigation-3); whoever comes back takes what waits."""
     await lock_allocation(tx)
     navigator = await navigators.load(tx, at.id, if_version=at.version)
     require_involved(tx.actor, navigator.organisation)

@@ -35,7 +35,7 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
 
 
 async def on_end_of_care(event: ReferralCancelled | CarePlanClosed | CaseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """A referral, plan or case that ends because the person is gone ends every task of theirs (§5.12 navigation 5, mdt 10)."""
+    """A referral, plan or case that ends because the person is gone ends every task of theirs (navigation-5, mdt-10)."""
     await _let_go(_GONE.get(event.reason), PersonId(UUID(envelope.key)), tx)
 
 

@@ -27,7 +27,7 @@ async def before_plans(coming: Sequence[tuple[CarePlanAgreed | CarePlanRevised, 
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
-    """N actions for navigators are N tasks, however often the plan is told (§5.12 navigation 1)."""
+    """N actions for navigators are N tasks, however often the plan is told (navigation-1)."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     await keep_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)

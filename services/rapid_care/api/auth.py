@@ -1,4 +1,4 @@
-"""Who may call: the coordinator and the clinicians of the organisation that runs Rapid Care (promise 5)."""
+"""Who may call: the coordinator and the clinicians of the organisation that runs Rapid Care (IG8)."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""The figures of a month, without anybody's name: domain.md §6, K01, K02, K03 and K06."""
+"""The figures of a month, without anybody's name: K01, K02, K03 and K06."""
 
 from datetime import date
 from typing import Annotated

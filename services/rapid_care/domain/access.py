@@ -1,4 +1,4 @@
-"""Who sees whom: the organisation that runs Rapid Care sees its people, nobody else does (promise 5)."""
+"""Who sees whom: the organisation that runs Rapid Care sees its people, nobody else does (IG8)."""
 
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved

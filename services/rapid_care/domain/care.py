@@ -1,6 +1,6 @@
 """From the door to the outcome: assessment, package, step-down, closure, and the admission that did not come.
 
-Sources: domain.md §5.3, T4, G21, G22, G44; closure codes 001:12735-12738.
+Sources: T4, G21, G22, G44; closure codes 001:12735-12738.
 """
 
 from dataclasses import replace

@@ -184,7 +184,7 @@ def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
 
 
 def unreported_breach(response: Response, at: datetime) -> tuple[Response, list[Fact]]:
-    """The breach that a response ending at `at` must still tell when its own deadline comes late (promise 4)."""
+    """The breach that a response ending at `at` must still tell when its own deadline comes late (guarantee 4 of docs/architecture.md)."""
     if response.contacted_at or response.breached_at or at <= response.due_at:
         return response, []
     return replace(response, breached_at=response.due_at + _INSTANT), [ResponseBreached(due_at=response.due_at)]

@@ -1,4 +1,4 @@
-"""Who goes, and that they left. Sending somebody else never moves the deadline (domain.md §5.3)."""
+"""Who goes, and that they left. Sending somebody else never moves the deadline (rapid_care-4)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What is counted of a month: domain.md §6, K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (given back).
+"""What is counted of a month: K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (given back).
 
 The two-hour rule is 100 % (G06). A telephone contact and a closed door stop the clock but are shown apart (G05, G44), and
 so are responses that were held until opening (G49) and contacts written up late (G53).

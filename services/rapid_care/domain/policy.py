@@ -1,4 +1,4 @@
-"""Every number of Rapid Care in one place, from domain.md §2.13; a deployment may set others by name."""
+"""Every number of Rapid Care in one place, each a default of docs/rules.md; a deployment may set others by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """One promise to reach one person by an instant: its states, what may follow what, and what is refused.
 
-Sources: domain.md §5.3. The clock itself is in `clock`, who goes in `dispatch`, what follows at the door in `care`.
+States: docs/states/rapid_care.md. The clock itself is in `clock`, who goes in `dispatch`, what follows at the door in `care`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How a referral ends: with an outcome, or withdrawn. Either way the referrer is told. Sources: domain.md §5.2, E11, G39."""
+"""How a referral ends: with an outcome, or withdrawn. Either way the referrer is told. Sources: E11, G39."""
 
 from dataclasses import replace
 from datetime import datetime

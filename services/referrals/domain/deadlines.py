@@ -1,7 +1,7 @@
 """By when the owner of a referral must act, and what happens when that passes: a reminder, and the next deadline.
 
 A deadline that passes never ends a referral and never leaves it without another one. These are the owner's deadlines;
-the clinical clock, which starts when a referral is received, is never touched here. Sources: domain.md §2.13, G03, G42.
+the clinical clock, which starts when a referral is received, is never touched here. Sources: G03, G42.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A person and what they told once. Every change is published as the whole record, encrypted; nothing that was told is lost.
 
-Sources: domain.md AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
+Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The numbers of the Community Point of Access, each from domain.md; a deployment may set others."""
+"""The numbers of the Community Point of Access, each a default of docs/rules.md; a deployment may set others."""
 
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
@@ -17,7 +17,7 @@ class Policy:
     timezone: str = "Europe/London"
     organisation: str = "CLCH"
 
-    # §2.13 referrals.merge_window
+    # A second referral for the same reason within this window is merged [R]
     merge_window: timedelta = timedelta(hours=72)
 
     # While it waits here for triage or a route
@@ -31,7 +31,7 @@ class Policy:
     # Until the receiver says how it ended: a crisis lasts days, a home visit is due within four weeks (T9)
     outcome_urgent: timedelta = timedelta(days=7)
     outcome_routine: timedelta = timedelta(days=28)
-    # The person is asked within a few weeks whether the signpost helped (T10, §2.13 followup.feedback_days)
+    # The person is asked within a few weeks whether the signpost helped (T10)
     outcome_signposted: timedelta = timedelta(days=21)
 
     # How long until an overdue one is looked at again

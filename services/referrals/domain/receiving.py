@@ -1,6 +1,6 @@
 """How a referral begins: a reference at once, the clock from this instant, and no second referral for the same trouble.
 
-Sources: domain.md §5.2, §2.13 (merge window), G02, G03, G11, G23.
+Sources: G02, G03, G11, G23; the merge window is a default of docs/rules.md.
 """
 
 from collections.abc import Iterable

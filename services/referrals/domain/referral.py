@@ -1,8 +1,8 @@
 """A referral: its states, who owns it, and by when its owner must act. The rules that move it stand in the modules beside.
 
-Each open state has an owner and a live deadline; only an ended one has neither (design.md, promise 2). `received_at` and
+Each open state has an owner and a live deadline; only an ended one has neither (guarantee 2 of docs/architecture.md). `received_at` and
 the reference never change; `clock_starts_at` changes once at most, when what was judged less becomes urgent (G02, G41).
-Source: domain.md §5.2.
+States: docs/states/referrals.md.
 """
 
 from collections.abc import Mapping
@@ -93,7 +93,7 @@ class ReferralDeadline(StrEnum):
 class Referral:
     """One request for help. `urgency` is what was asked for until a clinician has judged it; `was_urgent` never turns false.
 
-    `asked_in` is the state that an information request was made in: asking stops nothing (domain.md §5.2). `routing` counts
+    `asked_in` is the state that an information request was made in: asking stops nothing (G02). `routing` counts
     how often a receiver was asked: an answer says to which time it belongs. `also_with` is a service that has accepted it
     before it heard that it went elsewhere.
     """

@@ -1,6 +1,6 @@
 """Who takes a referral over, and what happens when they do or do not. There is no wrong door: what comes back is routed again.
 
-Sources: domain.md §5.2, §5.11, E5, E8-E11, G10, G13, G23, G54, AC4, AC11.
+Sources: the triage table of docs/rules.md, E5, E8, E9, E10, E11, G10, G13, G23, G54, AC4, AC11.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class EmergencyCall999(RuleBroken):
     advice = "The caller must ring 999 now. Route to the ambulance service and close the referral after its confirmation."
 
 
-#: What a triage permits (domain.md §5.2). Advice needs no service, but a meeting or a navigator may follow it.
+#: What a triage permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow it.
 _FITTING: Mapping[Urgency, frozenset[Route]] = {
     Urgency.URGENT: frozenset({Route.RAPID_CARE, Route.SERVICE, Route.MDT}),
     Urgency.ROUTINE: frozenset({Route.SERVICE, Route.MDT, Route.NAVIGATION}),

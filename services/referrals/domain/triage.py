@@ -1,6 +1,6 @@
 """What a clinician decides about a referral: how urgent, whether it has become so, and what is still to be asked.
 
-The software records the decision and never makes it (G34). Sources: domain.md §5.2, §5.11, G02, G23, G41.
+The software records the decision and never makes it (G34). Sources: the triage table of docs/rules.md, G02, G23, G41.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Levels, crossings, climbers, and who is looked at (domain.md §2.3, G07, G08, G54)."""
+"""Levels, crossings, climbers, and who is looked at (Table 14, G07, G08, G54)."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Invariants on every path of a referral: it keeps an owner and a deadline, and its clock never resets (design.md, promises 2 and 4)."""
+"""Invariants on every path of a referral: it keeps an owner and a deadline, and its clock never resets (guarantees 2 and 4)."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
