@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -156,7 +157,7 @@ class RapidCareClient:
 
     context: RunningContext
 
-    @property
+    @cached_property
     def staff(self) -> dict[str, str]:
         """The header of a caller with both scopes."""
         return self.context.token("rapid-care:coordinate", "rapid-care:respond")
@@ -218,6 +219,7 @@ class RapidCareClient:
             await self.command(response_id, verb, **body, **more)
         return await self.read(response_id)
 
+    # Names that tests/chaos and tests/integration/shared use.
     routed, do = receive_referral, command
 
     async def _stored(self, column: str, response_id: UUID) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -65,12 +66,12 @@ class ReferralsClient:
 
     context: RunningContext
 
-    @property
+    @cached_property
     def triager(self) -> dict[str, str]:
         """The header of a triager of the Community Point of Access."""
         return self.context.token("referrals:triage", organisation="CLCH", actor="triager-1")
 
-    @property
+    @cached_property
     def ambulance(self) -> dict[str, str]:
         """The header of an ambulance crew that refers."""
         return self.context.token("referrals:refer", organisation="LAS", actor="crew-1")
@@ -134,6 +135,7 @@ class ReferralsClient:
         """Delivers an event of another context in the correlation of the referral."""
         return await self.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
 
+    # Names that tests/chaos and tests/integration/shared use.
     routed, sent, send, done = refer_and_route, refer, try_refer, command
 
 
@@ -285,11 +287,10 @@ def transitions(
 
     `judged` is the urgency that the triage assigns.
     """
-    person = a_person()
     triage_it = TriageReferral(judged, is_complex=False, reason="Seen")
     return {
         TriageReferral: lambda it: triage.triage(it, triage_it, triaged_by="clinician-1", now=now, policy=policy),
-        RouteReferral: lambda it: _route(it, person, now, policy),
+        RouteReferral: lambda it: _route(it, a_person(), now, policy),
         SignpostReferral: lambda it: _signpost(it, now, policy),
         RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
         AnswerInformation: lambda it: triage.answer_information(it, now),

@@ -1,6 +1,7 @@
 """The briefing of a clinician comes from Rapid Care's own projections, so that it is there when other services are down."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -53,13 +54,8 @@ async def test_assignment_without_plan_names_none(team: RapidCareClient) -> None
     assert [event.care_plan_id for event in await team.context.published(ResponseAssigned)] == [None, None]
     assert (await team.get(f"responses/{with_plan}/briefing"))["preferred_place_of_care"] == "home"
     briefing = await team.get(f"responses/{unknown}/briefing")
-    assert (briefing["story"], briefing["contacts"], briefing["crisis_plan"], briefing["lead"], briefing["person"]) == (
-        None,
-        [],
-        None,
-        None,
-        None,
-    )
+    nothing_known: dict[str, Any] = {"story": None, "contacts": [], "crisis_plan": None, "lead": None, "person": None}
+    assert {name: briefing[name] for name in nothing_known} == nothing_known
 
 
 async def test_story_comes_from_newest_record_out_of_order(team: RapidCareClient) -> None:

@@ -109,7 +109,12 @@ def lives(draw: st.DrawFn) -> Life:
 
 @settings(max_examples=200)
 @given(lives())
-def test_ended_clock_agrees_with_published_events(life: Life) -> None:
+def test_any_path_ends_clock_once_and_silences_it(life: Life) -> None:
+    _assert_clock_agrees_with_events(life)
+    _assert_silence_after_contact_or_end(life)
+
+
+def _assert_clock_agrees_with_events(life: Life) -> None:
     final = clock_of(life.response, life.response.due_at + timedelta(days=2))
     breaches, cleared = life.events(ResponseBreached), life.events(ResponseBreachCleared)
     contacts = [event for event in life.events(ResponseContacted) if isinstance(event, ResponseContacted)]
@@ -123,9 +128,8 @@ def test_ended_clock_agrees_with_published_events(life: Life) -> None:
     assert final not in {Clock.HELD, Clock.RUNNING}
 
 
-@settings(max_examples=200)
-@given(lives())
-def test_no_warning_or_breach_follows_contact_or_end(life: Life) -> None:
+def _assert_silence_after_contact_or_end(life: Life) -> None:
+    """No warning and no breach."""
     kinds = [type(event) for event in life.published]
     over = next((number for number, kind in enumerate(kinds) if kind in {ResponseContacted, *_ENDS}), len(kinds))
 

@@ -22,7 +22,7 @@ POLICY = Policy()
 
 clinicians = st.builds(
     a_clinician,
-    id=st.text("abcdef", min_size=1, max_size=3),
+    id=st.sampled_from("abcdefgh"),
     skills=st.lists(st.sampled_from(Skill), unique=True).map(tuple),
     is_on_duty=st.booleans(),
     open_responses=st.integers(0, 5),
