@@ -90,8 +90,9 @@ def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
-    deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__ == "Due"}
+    deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__.endswith("Deadline")}
 
+    assert deadlines
     assert deadlines <= {str(kind) for kind in SUBSCRIPTIONS[context].on_deadline}
 
 

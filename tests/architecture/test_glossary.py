@@ -1,0 +1,67 @@
+"""The technical words of docs/glossary.md name modules that exist; docs/architecture.md answers where a change belongs."""
+
+import re
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+_GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
+_TECHNICAL = re.findall(r"^\| ([a-z ]+) \| ([^|]+) \| `([\w/.]+)` \|$", _GLOSSARY.partition("## Technical words")[2], re.MULTILINE)
+REQUIRED = {
+    "assignment",
+    "correlation id",
+    "deadline",
+    "fencing",
+    "group commit",
+    "idempotency key",
+    "identity map",
+    "inbox",
+    "offset",
+    "outbox",
+    "parked",
+    "poison record",
+    "prefetch",
+    "projection",
+    "rebalance",
+    "relay",
+    "replay",
+    "republish",
+    "retention",
+    "write batch",
+}
+_ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+_QUESTIONS = re.findall(r"^\| \d+ \| ([^|]+) \| ([^|]+) \|$", _ARCHITECTURE, re.MULTILINE)
+_CHECKLIST = _ARCHITECTURE.partition("### A context")[2]
+_PATH = re.compile(r"`((?:services|shared|infra|tests|docs)/[\w/.<>*-]+)`")
+
+
+def test_each_technical_word_is_explained() -> None:
+    words = [word for word, _, _ in _TECHNICAL]
+
+    assert words == sorted(set(words))
+    assert REQUIRED <= set(words)
+
+
+@pytest.mark.parametrize(("word", "meaning", "module"), _TECHNICAL, ids=[word for word, _, _ in _TECHNICAL])
+def test_technical_word_has_one_sentence_and_a_module(word: str, meaning: str, module: str) -> None:
+    assert re.fullmatch(r"[A-Z][^.]*\.", meaning), word
+    assert (ROOT / module).is_file()
+
+
+def test_each_question_names_files_that_exist() -> None:
+    assert len(_QUESTIONS) >= 12
+    assert [question for question, files in _QUESTIONS if not _PATH.findall(files)] == []
+    assert [path for _, files in _QUESTIONS for path in _PATH.findall(files) if not _exists(path)] == []
+
+
+def test_checklist_of_a_context_names_files_that_exist() -> None:
+    paths = _PATH.findall(_CHECKLIST)
+
+    assert len(paths) >= 12
+    assert [path for path in paths if not _exists(path)] == []
+
+
+def _exists(path: str) -> bool:
+    """`<context>` stands for each of the contexts."""
+    return bool(list(ROOT.glob(path.replace("<context>", "*").rstrip("/"))))
