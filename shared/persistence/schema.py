@@ -17,6 +17,7 @@ TODAY = sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")
 def platform_tables(metadata: sa.MetaData) -> None:
     """Adds the platform's tables to a context's metadata."""
     _event_log(metadata)
+    _publication(metadata)
     _arrivals(metadata)
     _deadlines(metadata)
     _requests(metadata)
@@ -67,6 +68,9 @@ def _event_log(metadata: sa.MetaData) -> None:
         postgresql_partition_by="RANGE (partition_day)",
         comment="Append-only event log, partitioned by month; the source of every republication.",
     )
+
+
+def _publication(metadata: sa.MetaData) -> None:
     sa.Table(
         "outbox",
         metadata,
@@ -111,7 +115,11 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("value", BYTEA),
         sa.Column("headers", BYTEA, nullable=False, comment="JSON: name and base64 value of each, in order"),
         sa.Column(
-            "digest", BYTEA, nullable=False, unique=True, comment="SHA-256 of topic, key, value and headers: a record parks once, at any offset"
+            "digest",
+            BYTEA,
+            nullable=False,
+            unique=True,
+            comment="SHA-256 of topic, key, value and headers: a record parks once, at any offset",
         ),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
