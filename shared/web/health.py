@@ -25,7 +25,7 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
     @health.get("/readyz")
     async def ready(request: Request) -> Response:
         try:
-            async with request.app.state.database.reading() as reader:
+            async with request.app.state.database.read_only() as reader:
                 await reader.connection.fetchval("SELECT 1")
         except INFRASTRUCTURE_ERRORS:
             return problem_response(503, "not-ready", "The database does not answer.", "Repeat the request later.")
