@@ -15,7 +15,7 @@ from services.mdt.handlers.risk import Step, Tell, import_scores
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.persistence.database import Database
-from shared.persistence.transaction import Cause
+from shared.persistence.transaction import Cause, RequestContext
 
 OPERATOR = Actor(id="care-import-risk", organisation="CARE", role="operator")
 _AS_THEY_ARE = ("rule_version", "rows", "accepted", "mismatched", "crossings", "climbers", "events", "summary")
@@ -33,7 +33,7 @@ async def import_risk_file(file: Path, out: Console, name: str) -> dict[str, Any
 async def import_risk(database: Database[Policy], content: bytes, tell: Tell) -> RiskImport:
     """Everything of the file in one transaction, or nothing. Raises StackError."""
     try:
-        async with database.transaction(OPERATOR, Cause("import-risk")) as tx:
+        async with database.transaction(RequestContext(OPERATOR, Cause("import-risk"))) as tx:
             return await import_scores(content, tx=tx, tell=tell)
     except DomainError as refusal:
         raise StackError(f"{refusal.detail} {refusal.advice}") from refusal

@@ -20,7 +20,7 @@ from services.rapid_care.domain.response import Occurrence, Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import projections
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
-from services.rapid_care.store.responses import is_admitted_since, latest_of, read_latest_ahead, responses, unfinished_of
+from services.rapid_care.store.responses import LATEST, is_admitted_since, latest_of, responses, unfinished_of
 from services.rapid_care.store.roster import enter_clinician, find_clinician, locked_clinician, locked_roster
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -97,7 +97,7 @@ async def roster_clinician(clinician_id: str, version: int, command: RosterClini
 
 
 async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
-    await read_latest_ahead([UUID(envelope.subject) for _, envelope in coming], tx=tx)
+    await LATEST.prefetch(tx, [UUID(envelope.subject) for _, envelope in coming])
 
 
 async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:

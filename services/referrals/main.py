@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.referrals import api
+from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
 from shared.deployment.api_main import create_context_app
@@ -10,4 +11,6 @@ from shared.deployment.api_main import create_context_app
 
 def create_app() -> FastAPI:
     """Ends the process with a sentence that names the variable when the environment is wrong."""
-    return create_context_app(Settings, Policy, context="referrals", title="Community Point of Access", router=api.router)
+    return create_context_app(
+        Settings, Policy, context="referrals", title="Community Point of Access", router=api.router, groups=[RECEIVE_GROUP]
+    )

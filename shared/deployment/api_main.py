@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
+from shared.persistence.batching.group_commit import Groupable
 from shared.web.app import create_app
 from shared.web.health import Gauges
 
@@ -20,6 +21,7 @@ def create_context_app(
     router: APIRouter,
     gauges: Sequence[Gauges] = (),
     unlimited: Sequence[str] = (),
+    groups: Sequence[Groupable[Any, Any]] = (),
 ) -> FastAPI:
     """Ends the process with a sentence when the environment is wrong."""
     try:
@@ -32,7 +34,7 @@ def create_context_app(
         context=context,
         title=title,
         router=router,
-        open_database=lambda: deployment.database(own.database_url.get_secret_value(), numbers),
+        open_database=lambda: deployment.database(own.database_url.get_secret_value(), numbers, groups=groups),
         tokens=tokens,
         gauges=gauges,
         unlimited=unlimited,

@@ -3,7 +3,7 @@
 import gc
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
 from shared.messaging.kafka_settings import KafkaSettings
+from shared.persistence.batching.group_commit import Groupable
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
@@ -145,9 +146,9 @@ class Deployment(BaseSettings):
     def retention(self) -> RetentionPolicy:
         return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
-    async def database(self, dsn: str, policy: P, size: int = 10) -> Database[P]:
+    async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Groupable[Any, Any]] = ()) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
-        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size)
+        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size, groups=groups)
 
 
 class ContextSettings(BaseSettings):

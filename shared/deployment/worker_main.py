@@ -9,7 +9,7 @@ import uvloop
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, Worker
-from shared.persistence.transaction import Cause, Transaction
+from shared.persistence.transaction import RequestContext, Transaction
 
 #: What is done once, in a transaction of its own, before the worker begins.
 First = tuple[str, Callable[[Transaction[Any]], Awaitable[object]]]
@@ -30,7 +30,7 @@ async def _run(own: ContextSettings, deployment: Deployment, numbers: object, wi
     database = await deployment.database(own.database_url.get_secret_value(), numbers)
     if first:
         name, act = first
-        async with database.transaction(cause=Cause(name)) as tx:
+        async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
     watch = HealthEndpoint(own.metrics_port, deployment.metrics_host)
     return await Worker(database, wiring, deployment.kafka(), watch, deployment.retention()).run()

@@ -20,7 +20,7 @@ from shared.persistence import deadlines
 from shared.persistence.database import Database
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
-from shared.persistence.transaction import Cause, Transaction
+from shared.persistence.transaction import RequestContext, Transaction
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
 
@@ -175,7 +175,7 @@ class DeadlineScheduler:
 
     async def _fire(self, deadline: DueDeadline, tx: Transaction[Any]) -> None:
         with tracing.span(f"{self._subscriptions.context} {deadline.kind}") as traceparent:
-            tx.cause = Cause(f"deadline {deadline.kind}", None, traceparent)
+            tx.request = RequestContext.of_system(f"deadline {deadline.kind}", None, traceparent)
             await self._subscriptions.on_deadline[deadline.kind](deadline, tx=tx)
 
     def _count(self, settled: Sequence[DueDeadline], state: str) -> None:

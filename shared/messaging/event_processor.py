@@ -18,13 +18,12 @@ import structlog
 from shared.contracts.envelope import Envelope, Record, Undecodable, decode, read_envelope, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
-from shared.kernel.actor import SYSTEM
 from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import inbox, parked
 from shared.persistence.database import Database
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
-from shared.persistence.transaction import Cause, Transaction
+from shared.persistence.transaction import RequestContext, Transaction
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
 
@@ -81,7 +80,7 @@ class EventProcessor:
         """
         arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
         try:
-            async with self._database.transaction(SYSTEM) as tx:
+            async with self._database.transaction() as tx:
                 await parked.remove(tx, waiting)
                 if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
                     await self._handle(arrived, tx)
@@ -109,7 +108,7 @@ class EventProcessor:
         await self._apply_or_bisect(records[middle:])
 
     async def _apply_in_one_transaction(self, records: Sequence[Record]) -> None:
-        async with self._database.transaction(SYSTEM) as tx:
+        async with self._database.transaction() as tx:
             free = await self._park_poison(records, tx)
             fresh = await inbox.claim(tx, [arrived.envelope for arrived in free]) if free else set()
             coming = list({arrived.envelope.id: arrived for arrived in free if arrived.envelope.id in fresh}.values())
@@ -160,7 +159,7 @@ class EventProcessor:
     async def _handle(self, arrived: DecodedRecord, tx: Transaction[Any]) -> None:
         envelope = arrived.envelope
         with tracing.span(f"{self._subscriptions.context} {envelope.type}", envelope.traceparent) as traceparent:
-            tx.cause = Cause(f"on {envelope.type}", envelope.id, traceparent)
+            tx.request = RequestContext.of_system(f"on {envelope.type}", envelope.id, traceparent)
             for handler in self._subscriptions.on_event[type(arrived.event)]:
                 await handler(arrived.event, envelope, tx=tx)
         metrics.EVENTS_APPLIED.labels(self._subscriptions.context, envelope.type).inc()
@@ -170,7 +169,7 @@ class EventProcessor:
         if _is_final(problem):
             await self._refuse(record, problem)
         elif problem is not None:
-            async with self._database.transaction(SYSTEM) as tx:
+            async with self._database.transaction() as tx:
                 await self._park(record, f"{type(problem).__name__} in its handler", tx)
             await self._stop_when_too_many(problem)
 
@@ -213,7 +212,7 @@ class EventProcessor:
 
     async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
         envelope = read_envelope(record)
-        async with self._database.transaction(SYSTEM) as tx:
+        async with self._database.transaction() as tx:
             await inbox.refuse(tx, envelope, refusal.code)
             if waiting is not None:
                 await parked.remove(tx, waiting)

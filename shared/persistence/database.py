@@ -1,7 +1,7 @@
 """The door to a context's schema: a pool of connections that hands out transactions and readers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
@@ -9,20 +9,17 @@ import asyncpg
 import orjson
 
 from shared.clock import Clock
-from shared.kernel.actor import SYSTEM, Actor
-from shared.persistence.batching.group_commit import Groupable, GroupCommit
+from shared.persistence.batching.group_commit import Groupable, GroupCommit, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
 from shared.persistence.statements import Connection, ReadSession
-from shared.persistence.transaction import Cause, IdempotencyKey, Transaction
+from shared.persistence.transaction import RequestContext, Transaction
 
 P = TypeVar("P")
-Q = TypeVar("Q", bound=Groupable)
+C = TypeVar("C")
 R = TypeVar("R")
 
-
-#: Does some requests in one transaction; gives for each its result, or what refuses it.
-Handle = Callable[[Sequence[Q], Transaction[Any]], Awaitable[Sequence[R | Exception]]]
+_SYSTEM = RequestContext.of_system("system")
 
 #: A statement or lock that takes longer than this is a fault, not work.
 _SESSION = {
@@ -43,43 +40,40 @@ _SESSION = {
 class Database(Generic[P]):
     """`policy` is the context's configured numbers; every transaction carries it to the handlers."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, clock: Clock, policy: P, secrets: Secrets) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", *, clock: Clock, policy: P, secrets: Secrets, groups: Sequence[Groupable[Any, Any]] = ()
+    ) -> None:
         self.pool = pool
         self.clock = clock
         self.policy = policy
         self.secrets = secrets
-        self._group_commits: dict[Any, GroupCommit[Any, Any]] = {}
+        self._groups = {each.work: GroupCommit(self, each) for each in groups}
         self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
 
     @asynccontextmanager
-    async def transaction(
-        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: IdempotencyKey | None = None
-    ) -> AsyncIterator[Transaction[P]]:
-        """Everything inside is committed together when the block ends, or not at all.
+    async def transaction(self, request: RequestContext = _SYSTEM) -> AsyncIterator[Transaction[P]]:
+        """Commits everything inside when the block ends, or nothing.
 
-        With `once`, a repeated request raises AlreadyAnswered before anything is done.
+        A repetition of a request with an idempotency key raises DuplicateRequest before the block begins.
         """
         async with self.pool.acquire() as connection:
             async with connection.transaction():
                 now = await self.clock.now(connection)
-                tx = Transaction(connection, now=now, actor=actor, cause=cause or Cause("system"), policy=self.policy, secrets=self.secrets)
-                if once is not None:
-                    await claim(tx, once)
+                tx = Transaction(connection, now=now, request=request, policy=self.policy, secrets=self.secrets)
+                if request.idempotency_key is not None:
+                    await claim(tx)
                 yield tx
                 await tx.flush()
             if tx.has_recorded:
                 self.committed.set()
 
-    def group_commit(self, handle: Handle[Q, R]) -> GroupCommit[Q, R]:
-        """Where requests wait that `handle` does in groups, each group in one transaction. Of one handler there is one such place."""
-
-        async def in_one_transaction(requests: Sequence[Q]) -> Sequence[R | Exception]:
-            async with self.transaction() as tx:
-                return await handle(requests, tx)
-
-        if handle not in self._group_commits:
-            self._group_commits[handle] = GroupCommit(in_one_transaction)
-        return self._group_commits[handle]
+    async def perform(self, request: RequestContext, work: Work[C, R], command: C) -> R:
+        """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
+        if work in self._groups:
+            grouped: R = await self._groups[work].submit(request, command)
+            return grouped
+        async with self.transaction(request) as tx:
+            return await work(command, tx)
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[ReadSession]:
@@ -97,11 +91,13 @@ class Database(Generic[P]):
         await self.pool.close()
 
 
-async def connect(dsn: str, *, clock: Clock, policy: P, secrets: Secrets, size: int = 10) -> Database[P]:
+async def connect(
+    dsn: str, *, clock: Clock, policy: P, secrets: Secrets, size: int = 10, groups: Sequence[Groupable[Any, Any]] = ()
+) -> Database[P]:
     pool = await asyncpg.create_pool(
         dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=_SESSION, command_timeout=60
     )
-    return Database(pool, clock=clock, policy=policy, secrets=secrets)
+    return Database(pool, clock=clock, policy=policy, secrets=secrets, groups=groups)
 
 
 async def prepare(connection: Connection) -> None:

@@ -15,13 +15,12 @@ from pydantic import TypeAdapter
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, VersionConflict
-from shared.persistence.batching.write_batch import VersionStep
 from shared.persistence.statements import ReadSession, Statement
-from shared.persistence.transaction import EventSubject, RequestContext, Transaction
+from shared.persistence.transaction import EventSubject, Transaction
 
 
 class Aggregate(Protocol):
-    """What every aggregate has besides its own fields. A new one has version 0."""
+    """The fields that every aggregate has. A new one has version 0."""
 
     @property
     def id(self) -> UUID: ...
@@ -42,6 +41,7 @@ class Repository(Generic[A]):
     def __init__(self, state: type[A], table: sa.Table, *, topic: str, key: Callable[[A], UUID], not_found: type[NotFound]) -> None:
         if {field.name for field in fields(state)} != set(table.columns.keys()):  # type: ignore[arg-type]
             raise TypeError(f"the columns of {table.name} are not the fields of {state.__name__}")
+        self.table = table.name
         self._state, self._topic, self._key, self._not_found = state, topic, key, not_found
         self._adapter: TypeAdapter[A] = TypeAdapter(state)
         by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
@@ -60,34 +60,15 @@ class Repository(Generic[A]):
         )
 
     def from_row(self, row: asyncpg.Record) -> A:
-        """The aggregate that a row of the table holds, for queries that select whole rows."""
+        """The aggregate in a row of the table, for queries that select whole rows."""
         return self._adapter.validate_python(dict(row))
 
     async def find(self, reader: ReadSession, subject: UUID, *, lock: bool = False) -> A | None:
-        held = self._identity_map(reader)
-        if held is not None and subject in held:
-            return held[subject]
         row = await reader.fetch_one(self._lock if lock else self._read, id=subject)
-        state = None if row is None else self.from_row(row)
-        if held is not None and (lock or state is None):
-            held[subject] = state
-        return state
-
-    async def prefetch(self, tx: Transaction[Any], subjects: Sequence[UUID]) -> None:
-        """Locks those that a batch is about by one statement; each is found without another."""
-        found, held = await self.lock_many(tx, subjects), self._identity_map(tx)
-        if held is not None:
-            held.update({subject: found.get(subject) for subject in subjects})
-
-    def attach(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
-        """The aggregate of a row that another statement has locked."""
-        held, state = self._identity_map(tx), self.from_row(row)
-        if held is not None:
-            held[state.id] = state
-        return state
+        return None if row is None else self.from_row(row)
 
     async def lock_many(self, tx: Transaction[Any], subjects: Iterable[UUID]) -> dict[UUID, A]:
-        """Those that exist, by id, locked in the order of their ids: who locks several never waits in a circle."""
+        """Locks those that exist, in the order of their ids, so that two transactions never wait for each other; by id."""
         rows = await tx.fetch(self._lock_all, ids=list(subjects))
         return {row["id"]: self.from_row(row) for row in rows}
 
@@ -99,30 +80,21 @@ class Repository(Generic[A]):
         return state
 
     async def load_shared(self, tx: Transaction[Any], subject: UUID) -> A:
-        """For who only needs it to stay as it is until the transaction ends; others may so, too. Raises the context's NotFound."""
+        """Takes a shared row lock: other readers may take it as well, writers wait. Raises the context's NotFound."""
         row = await tx.fetch_one(self._share, id=subject)
         return self._existing(subject, None if row is None else self.from_row(row))
+
+    async def save(self, tx: Transaction[Any], decision: Decision[A]) -> A:
+        """Writes the state under its next version and hands events, deadlines and audit to the transaction. Raises VersionConflict."""
+        state = self._next(decision)
+        await self._write(tx, state, decision.state.version)
+        await self._record_effects(tx, state, decision)
+        return state
 
     def _existing(self, subject: UUID, state: A | None) -> A:
         if state is None:
             raise self._not_found(f"There is none with the id {subject}.")
         return state
-
-    async def save(self, tx: Transaction[Any], decision: Decision[A]) -> A:
-        """Writes the state under its next version and hands events, deadlines and audit to the transaction. Raises VersionConflict."""
-        (state,) = await self.save_all(tx, [(tx.request_context, decision)])
-        return state
-
-    async def save_all(self, tx: Transaction[Any], changes: Sequence[tuple[RequestContext, Decision[A]]]) -> list[A]:
-        """`save` for aggregates that are all different, each recorded under the name of whose turn it is."""
-        states = [self._next(decision) for _, decision in changes]
-        before = [decision.state.version for _, decision in changes]
-        await self._write(tx, self._insert, [(state, 0) for state, version in zip(states, before, strict=True) if not version])
-        await self._write(tx, self._update, [(state, version) for state, version in zip(states, before, strict=True) if version])
-        for (turn, decision), state in zip(changes, states, strict=True):
-            with tx.acting_as(turn):
-                await self._record_effects(tx, state, decision)
-        return states
 
     def _next(self, decision: Decision[A]) -> A:
         own = sum(event.TOPIC == self._topic for event in decision.events)
@@ -130,42 +102,19 @@ class Repository(Generic[A]):
             raise ValueError(f"a change of {self._state.__name__} without an event on {self._topic}")
         return replace(decision.state, version=decision.state.version + own)  # type: ignore[type-var]
 
-    async def _write(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> None:
-        changes = self._defer(tx, statement, changes)
-        if not changes:
-            return
-        rows = [self._row(*change) for change in changes]
+    async def _write(self, tx: Transaction[Any], state: A, before: int) -> None:
+        """Inserts a new aggregate (version 0 before), updates any other at the version `before`."""
         try:
-            done = await tx.fetch_many(statement, rows)
+            written = await tx.fetch_one(self._update if before else self._insert, **self._values(state, before))
         except asyncpg.UniqueViolationError as problem:
             if problem.constraint_name == f"pk_{problem.table_name}":
-                raise _conflict(*changes[0]) from problem
+                raise VersionConflict(state.id, before, state.version) from problem
             raise
-        if len(done) < len(changes):
-            written = {row["id"] for row in done}
-            raise _conflict(*next(change for change in changes if change[0].id not in written))
+        if written is None:
+            raise VersionConflict(state.id, before, state.version)
 
-    def _defer(self, tx: Transaction[Any], statement: Statement, changes: Sequence[tuple[A, int]]) -> Sequence[tuple[A, int]]:
-        """In a batch what nobody else can have changed is written with others of its kind; gives the rest."""
-        held = self._identity_map(tx)
-        if held is None or tx.batch is None:
-            return changes
-        rest = []
-        for state, before in changes:
-            known = held.get(state.id)
-            if not before or (known and known.version == before):
-                tx.batch.defer_versioned(statement, self._row(state, before), VersionStep(state.id, before, state.version))
-                held[state.id] = state
-            else:
-                rest.append((state, before))
-        return rest
-
-    def _row(self, state: A, before: int) -> dict[str, Any]:
+    def _values(self, state: A, before: int) -> dict[str, Any]:
         return {**self._adapter.dump_python(state), "id_": state.id, "version_": before}
-
-    def _identity_map(self, reader: ReadSession) -> dict[UUID, A | None] | None:
-        gathered = reader.batch if isinstance(reader, Transaction) else None
-        return gathered.identity_map(self._insert.table) if gathered else None
 
     async def _record_effects(self, tx: Transaction[Any], state: A, decision: Decision[A]) -> None:
         about = EventSubject(state.id, self._key(state), state.correlation_id)
@@ -182,11 +131,7 @@ class Repository(Generic[A]):
                 before += 1
                 tx.record(about, event, before)
             elif not event.RESTRICTED:
-                raise ValueError(f"{event.TYPE} beside {self._topic}: what is counted in the log must be kept in it whole")
-            else:  # a side topic counts for itself; the row lock makes the count safe
+                raise ValueError(f"{event.TYPE} outside {self._topic}: only events on a restricted topic have a sequence of their own")
+            else:  # a restricted topic counts its own sequence; the row lock makes the count safe
                 stored = await tx.connection.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
                 tx.record(about, event, stored + tx.recorded(about.id, event.TOPIC) + 1)
-
-
-def _conflict(state: Aggregate, before: int) -> VersionConflict:
-    return VersionConflict(state.id, before, state.version)

@@ -1,17 +1,18 @@
 """SQLAlchemy Core statements, run by asyncpg itself.
 
-Core builds and types the SQL; the driver executes it without the engine in between, which costs a third of the
-processor time (reliability.md §4.1). Values travel as the driver's own types: UUID, datetime, str, and JSON through
+Core builds and types the SQL; the driver executes it without the engine in between, which saves a third of the
+processor time (docs/performance.md). Values travel as the driver's own types: UUID, datetime, str, and JSON through
 the codec that `database.connect` sets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
 import sqlalchemy as sa
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql import visitors
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -19,53 +20,70 @@ _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 class Statement:
-    """A compiled statement: its SQL with numbered parameters, which named value goes where, and which table it changes if any."""
+    """A compiled statement: its SQL, its parameters by position, the tables it touches, and the one it writes if any."""
 
-    __slots__ = ("_defaults", "_names", "sql", "table")
+    __slots__ = ("_defaults", "_names", "sql", "tables", "writes")
 
     def __init__(self, statement: sa.sql.ClauseElement) -> None:
         compiled = statement.compile(dialect=_DIALECT)
-        names: list[str] = compiled.positiontup or []  # type: ignore[attr-defined]
         self.sql = str(compiled)
-        self.table: str = getattr(statement.table, "name", "") if isinstance(statement, sa.UpdateBase) else ""
-        self._names = tuple(names)
+        self.tables = _tables_of(statement)
+        self.writes: str | None = getattr(statement.table, "name", None) if isinstance(statement, sa.UpdateBase) else None
+        self._names: tuple[str, ...] = tuple(compiled.positiontup or [])  # type: ignore[attr-defined]
         self._defaults: Mapping[str, Any] = compiled.construct_params(_check=False) or {}  # type: ignore[call-arg]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         return [values[name] if name in values else self._defaults[name] for name in self._names]
 
 
+class Sql(Statement):
+    """Written SQL, for what Core cannot say. `parameters` names $1, $2, ... in order; `tables` and `writes` are names of tables."""
+
+    __slots__ = ()
+
+    def __init__(self, sql: str, *parameters: str, tables: Collection[str] = (), writes: str | None = None) -> None:
+        self.sql = sql
+        self.tables = frozenset((*tables, *([] if writes is None else [writes])))
+        self.writes = writes
+        self._names = parameters
+        self._defaults = {}
+
+
 Query = Statement | sa.sql.ClauseElement
 
 
 class ReadSession:
-    """Runs statements on one connection. Values of named `bindparam`s are keyword arguments."""
+    """Runs statements on one connection. Values of named parameters are keyword arguments."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def fetch(self, query: Query, **values: Any) -> list[asyncpg.Record]:
-        statement = _compiled(query)
+        statement = await self._ready(query)
         return await self.connection.fetch(statement.sql, *statement.arguments(values))
 
     async def fetch_one(self, query: Query, **values: Any) -> asyncpg.Record | None:
-        statement = _compiled(query)
+        statement = await self._ready(query)
         return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
 
     async def fetch_value(self, query: Query, **values: Any) -> Any:
-        statement = _compiled(query)
+        statement = await self._ready(query)
         return await self.connection.fetchval(statement.sql, *statement.arguments(values))
 
     async def fetch_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[asyncpg.Record]:
-        """Runs the statement once for each of `rows`, all in one round trip; what they give, in order."""
-        statement = _compiled(query)
+        """Runs the statement once for each of `rows`, all in one round trip; returns their rows, in order."""
+        statement = await self._ready(query)
         found: list[asyncpg.Record] = await self.connection.fetchmany(statement.sql, [statement.arguments(row) for row in rows])
         return found
 
     async def execute(self, query: Query, **values: Any) -> str:
-        statement = _compiled(query)
+        statement = await self._ready(query)
         return await self.connection.execute(statement.sql, *statement.arguments(values))
 
+    async def _ready(self, query: Query) -> Statement:
+        """The compiled statement, when the session may run it."""
+        return query if isinstance(query, Statement) else Statement(query)
 
-def _compiled(query: Query) -> Statement:
-    return query if isinstance(query, Statement) else Statement(query)
+
+def _tables_of(statement: sa.sql.ClauseElement) -> frozenset[str]:
+    return frozenset(part.name for part in visitors.iterate(statement) if isinstance(part, sa.Table))

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.contracts.envelope import encode
 from shared.contracts.event import Event
-from shared.kernel.actor import Actor
+from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.deployment_secrets import Secrets
-from shared.persistence.statements import Connection, ReadSession, Statement
+from shared.persistence.statements import Connection, Query, ReadSession, Statement
 
 P = TypeVar("P")
 
@@ -37,10 +37,14 @@ _AUDIT = """
 INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::int[], $8::text[])"""
 
-_ANSWER = """
-UPDATE idempotency SET status = told.status, headers = told.headers::jsonb, body = told.body
-FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[]) AS told (actor_id, key, status, headers, body)
-WHERE idempotency.actor_id = told.actor_id AND idempotency.key = told.key"""
+_STORE_RESPONSE = """
+UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
+FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[]) AS stored (actor_id, key, status, headers, body)
+WHERE idempotency.actor_id = stored.actor_id AND idempotency.key = stored.key"""
+
+_LOCK = """
+SELECT pg_advisory_xact_lock(key) FROM (
+    SELECT DISTINCT hashtextextended(current_schema() || ' ' || name, 0) AS key FROM unnest($1::text[]) AS name ORDER BY key) AS keys"""
 
 _CANCEL_DEADLINES = """
 UPDATE deadline SET state = 'cancelled', resolved_at = $1
@@ -54,7 +58,7 @@ ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', resolved_at
 
 
 class EventTooLarge(RuleBroken):
-    """Kafka would never take it, and it would hold up every event behind it. HTTP 422."""
+    """The event that the request would cause is larger than Kafka accepts."""
 
     code = "event-too-large"
     advice = "Shorten the text."
@@ -79,11 +83,16 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Whose request it is, where several share a transaction."""
+    """The actor, the cause and the idempotency key of one request, event or deadline."""
 
     actor: Actor
     cause: Cause
     idempotency_key: IdempotencyKey | None = None
+
+    @classmethod
+    def of_system(cls, action: str, event_id: UUID | None = None, traceparent: str | None = None) -> "RequestContext":
+        """An event, a deadline or a start-up step: no caller stands behind it."""
+        return cls(SYSTEM, Cause(action, event_id, traceparent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,56 +107,63 @@ class EventSubject:
 class Transaction(ReadSession, Generic[P]):
     """`now` is one instant for the whole transaction; `policy` the context's configured numbers."""
 
-    def __init__(self, connection: Connection, *, now: datetime, actor: Actor, cause: Cause, policy: P, secrets: Secrets) -> None:
+    def __init__(self, connection: Connection, *, now: datetime, request: RequestContext, policy: P, secrets: Secrets) -> None:
         super().__init__(connection)
         self.now = now
-        self.actor = actor
-        self.cause = cause
+        self.request = request
         self.policy = policy
         self.secrets = secrets
-        self.idempotency_key: IdempotencyKey | None = None
         self.batch: WriteBatch | None = None
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
-        self._answers: list[tuple[Any, ...]] = []
+        self._responses: list[tuple[Any, ...]] = []
         self._deadlines: dict[tuple[UUID, str], list[tuple[UUID, str, datetime, UUID]]] = {}
         self._cancelled: dict[tuple[UUID, str], None] = {}
 
+    @property
+    def actor(self) -> Actor:
+        return self.request.actor
+
+    @property
+    def cause(self) -> Cause:
+        return self.request.cause
+
     @contextmanager
-    def acting_as(self, turn: RequestContext) -> Iterator[None]:
-        """Inside the block it is this one's turn: requests that share a transaction are recorded each under its own name."""
-        before = self.request_context
-        self.actor, self.cause, self.idempotency_key = turn.actor, turn.cause, turn.idempotency_key
+    def acting_as(self, request: RequestContext) -> Iterator[None]:
+        """Records what happens inside the block under this request: a group of requests shares one transaction."""
+        before, self.request = self.request, request
         try:
             yield
         finally:
-            self.actor, self.cause, self.idempotency_key = before.actor, before.cause, before.idempotency_key
-
-    @property
-    def request_context(self) -> RequestContext:
-        return RequestContext(self.actor, self.cause, self.idempotency_key)
+            self.request = before
 
     def start_batch(self) -> None:
-        """From here on changes that answer nothing go together: for a batch, which fails or succeeds as a whole."""
+        """Defers writes and keeps loaded aggregates from here on, for a batch that succeeds or fails as a whole."""
         self.batch = WriteBatch(self.connection)
-        self.connection = cast("Connection", self.batch)
-
-    def prefetched(self, question: str) -> dict[Any, Any]:
-        """What a batch has read for a store's question, by what it is asked with; of a transaction that is no batch, nothing."""
-        return self.batch.prefetched(question) if self.batch else {}
 
     async def defer_write(self, statement: Statement, **values: Any) -> None:
-        """A change that answers nothing."""
+        """A write whose result nothing needs. A batch sends it with others of its kind."""
         if self.batch:
             self.batch.defer(statement, values)
         else:
             await self.execute(statement, **values)
 
+    async def lock(self, *names: str) -> None:
+        """Takes advisory locks of this schema until the transaction ends, in one order, so that two transactions never wait for each other."""
+        if new := self.batch.new_locks(names) if self.batch else names:
+            await self.connection.execute(_LOCK, list(new))
+
+    async def _ready(self, query: Query) -> Statement:
+        statement = await super()._ready(query)
+        if self.batch:
+            await self.batch.autoflush(statement)
+        return statement
+
     def record(self, about: EventSubject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
         data = encode(event, self.secrets.key_ring)
         if len(data) > _MOST_BYTES:
-            raise EventTooLarge("This is more than can be passed on at once.")
+            raise EventTooLarge("The event is larger than Kafka accepts.")
         actor, cause = self.actor, self.cause
         self._events.append(
             (new_id(), event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
@@ -160,9 +176,9 @@ class Transaction(ReadSession, Generic[P]):
         self._audit.append((who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
 
     def store_response(self, status: int, headers: str, body: bytes) -> None:
-        """Keeps the answer, sealed, for repetitions of the request that holds the turn; of one without a key nothing is kept."""
-        if self.idempotency_key is not None:
-            self._answers.append((self.actor.id, self.idempotency_key.key, status, headers, body))
+        """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""
+        if self.request.idempotency_key is not None:
+            self._responses.append((self.actor.id, self.request.idempotency_key.key, status, headers, body))
 
     def set_deadline(self, about: EventSubject, deadline: Deadline) -> None:
         row = (about.id, deadline.kind, deadline.due_at, about.correlation_id)
@@ -184,16 +200,21 @@ class Transaction(ReadSession, Generic[P]):
     def has_recorded(self) -> bool:
         return bool(self._events)
 
+    @property
+    def changes(self) -> int:
+        """How much this transaction has recorded so far. A refusal must leave the number as it was."""
+        return len(self._events) + len(self._audit) + len(self._responses)
+
     async def flush(self) -> None:
         """Called by the database at the end of the block, never by handlers."""
         if self.batch:
-            await self.batch.autoflush()
+            await self.batch.flush()
         if self._events:
             await self.connection.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
         if self._audit:
             await self.connection.execute(_AUDIT, self.now, *map(list, zip(*self._audit, strict=True)))
-        if self._answers:
-            await self.connection.execute(_ANSWER, *map(list, zip(*self._answers, strict=True)))
+        if self._responses:
+            await self.connection.execute(_STORE_RESPONSE, *map(list, zip(*self._responses, strict=True)))
         if self._cancelled:
             await self.connection.execute(_CANCEL_DEADLINES, self.now, *map(list, zip(*self._cancelled, strict=True)))
         if self._deadlines:

@@ -14,13 +14,13 @@ from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.persistence.batching.group_commit import Groupable
-from shared.persistence.database import Database, Handle
+from shared.persistence.batching.group_commit import Work
+from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
 from shared.web.problems import HttpProblem
 
-Q = TypeVar("Q", bound=Groupable)
+C = TypeVar("C")
 R = TypeVar("R")
 
 #: The longest Idempotency-Key.
@@ -76,34 +76,30 @@ async def idempotency_key(request: Request) -> IdempotencyKey:
 
 
 class UnitOfWork:
-    """One request's way to the database. The transaction is opened and closed inside the endpoint, before the answer leaves."""
+    """One request's way to the database. A transaction opens and closes inside the endpoint, before the response leaves."""
 
     def __init__(self, database: Database[Any], cause: Cause) -> None:
         self._database, self._cause = database, cause
 
-    def request_context(self, caller: Actor, once: IdempotencyKey) -> RequestContext:
-        """This request, in a transaction that it shares with others."""
-        return RequestContext(caller, self._cause, once)
-
-    async def group_commit(self, handle: Handle[Q, R], request: Q) -> R:
-        """Handled in one transaction with whatever else comes at this moment. Raises what refuses this request."""
-        return await self._database.group_commit(handle).submit(request)
+    async def perform(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
+        """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
+        return await self._database.perform(RequestContext(caller, self._cause, key), work, command)
 
     @asynccontextmanager
-    async def transaction(self, caller: Actor, once: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
-        async with self._database.transaction(caller, self._cause, once) as tx:
+    async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
+        async with self._database.transaction(RequestContext(caller, self._cause, key)) as tx:
             yield tx
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[ReadSession]:
-        """For what concerns no single person."""
+        """For data that concerns no single person."""
         async with self._database.read_only() as reader:
             yield reader
 
     @asynccontextmanager
     async def audited_read(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
-        """For reading what concerns a person: the view is audited."""
-        async with self._database.transaction(caller, self._cause) as tx:
+        """For data that concerns a person: the read is audited."""
+        async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
             yield tx
             tx.audit(subject)
 

@@ -135,7 +135,7 @@ async def _domain(_: Request, refusal: Exception) -> Response:
 
 async def _already_answered(_: Request, repeated: Exception) -> Response:
     assert isinstance(repeated, DuplicateRequest)  # noqa: S101  Starlette calls by type
-    answer = repeated.answer
+    answer = repeated.response
     return Response(answer.body, answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, "application/json")
 
 

@@ -1,6 +1,6 @@
 """The Community Point of Access running in a test, and plausible people, services and referrals for its rules."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +12,7 @@ import httpx
 
 from infra.dev_stack.dev_secrets import Keys
 from services.referrals import api, subscriptions
+from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.commands import (
     AcceptReferral,
     AnswerInformation,
@@ -38,6 +39,7 @@ from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Rea
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
+from shared.persistence.batching.group_commit import Groupable
 from tests.builders.context_app import RunningContext, run_context
 
 #: Synthetic NHS numbers: valid, and never issued.
@@ -49,10 +51,12 @@ _POLICY = Policy()
 
 
 @asynccontextmanager
-async def referrals(owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY) -> AsyncIterator["ReferralsClient"]:
+async def referrals(
+    owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY, groups: Sequence[Groupable[Any, Any]] = (RECEIVE_GROUP,)
+) -> AsyncIterator["ReferralsClient"]:
     """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
-        owner_url=owner_url, keys=keys, wiring=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now
+        owner_url=owner_url, keys=keys, wiring=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now, groups=groups
     ) as context:
         yield ReferralsClient(context)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import time, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from shared.contracts.codes import Locality, Role
+from shared.kernel.local_time import LocalTime
 
 
 def _localities() -> Mapping[str, Locality]:
@@ -14,10 +14,8 @@ def _localities() -> Mapping[str, Locality]:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(LocalTime):
     """Fields stand in the order of the modules that read them."""
-
-    timezone: str = "Europe/London"
 
     #: The practice fixes the locality (G26): what its code begins with, up to the first digit.
     localities: Mapping[str, Locality] = field(default_factory=_localities)
@@ -64,20 +62,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers with which nobody would ever be discussed."""
+        LocalTime.__post_init__(self)
         if self.capacity < 1 or self.urgent_places < 0:
             raise ValueError("a meeting takes at least one case")
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
-
-    def day_of(self, instant: datetime) -> date:
-        """The day that London's calendar shows."""
-        return instant.astimezone(self.zone).date()
-
-    def instant(self, day: date, at: time) -> datetime:
-        """The instant in UTC at which London's clocks show `at` on `day`; right on both clock-change Sundays."""
-        return datetime.combine(day, at, self.zone).astimezone(UTC)
 
     def locality_of(self, practice_code: str) -> Locality | None:
         """None for a practice that is not from here."""

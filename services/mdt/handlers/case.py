@@ -11,10 +11,10 @@ from services.mdt.domain.notification import Kind
 from services.mdt.handlers.closure import end_care, end_case
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
-from services.mdt.store.case import cases, open_case, read_open_ahead
+from services.mdt.store.case import OPEN_CASES, cases, open_case
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
-from services.mdt.store.risk_standing import read_standings_ahead, standing_of
+from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
@@ -52,8 +52,8 @@ async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelop
     people = [PersonId(UUID(envelope.key)) for event, envelope in coming if event.route is Route.MDT]
     if people:
         await lock_diary(tx)
-        await read_open_ahead(tx, people)
-        await read_standings_ahead(tx, people)
+        await OPEN_CASES.prefetch(tx, people)
+        await STANDINGS.prefetch(tx, people)
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:

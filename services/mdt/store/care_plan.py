@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -46,7 +46,7 @@ CARE_PLAN_VERSION = sa.Table(
     comment="Every version of a care plan that a meeting offered, with the person's answer; never deleted.",
 )
 
-care_plans = Repository(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
+care_plans = BatchRepository(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lambda plan: plan.person_id, not_found=CarePlanNotFound)
 
 _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(

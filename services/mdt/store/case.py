@@ -1,6 +1,6 @@
 """Cases, and what they take of a meeting. A person has at most one open case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -46,17 +46,15 @@ CASE = sa.Table(
     comment="Cases before the weekly meeting, from referral to step-down.",
 )
 
-cases = Repository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
+cases = BatchRepository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
 
 _OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
-_OPEN_OF_PERSON = Statement(sa.select(CASE.c.id).where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status == sa.any_(_OPEN)))
 _OPEN_OF_PEOPLE = Statement(
     sa.select(CASE)
     .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), CASE.c.status == sa.any_(_OPEN))
     .order_by(CASE.c.id)
     .with_for_update()
 )
-_OF_PERSON = "the open case of a person"
 _LISTED = Statement(
     sa.select(CASE.c.id)
     .where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
@@ -70,19 +68,19 @@ _TAKEN = Statement(
 )
 
 
+async def _open_ids(tx: Tx, person_ids: Sequence[PersonId]) -> Mapping[PersonId, UUID]:
+    """Locks the open case of each."""
+    rows = await tx.fetch(_OPEN_OF_PEOPLE, person_ids=list(person_ids))
+    return {row["person_id"]: cases.attach(tx, row).id for row in rows}
+
+
+OPEN_CASES = cases.index(_open_ids, key=lambda case: case.person_id)
+
+
 async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
     """The person's open case, locked; None when there is none."""
-    ahead = tx.prefetched(_OF_PERSON)
-    found: UUID | None  # what was read ahead is right once: whoever asks may close the case, or open one
-    found = ahead.pop(person_id) if person_id in ahead else await tx.fetch_value(_OPEN_OF_PERSON, person_id=person_id)
+    found = await OPEN_CASES.get(tx, person_id)
     return None if found is None else await cases.load(tx, found)
-
-
-async def read_open_ahead(tx: Tx, person_ids: Sequence[PersonId]) -> None:
-    """Before a batch about these people: what `open_case` will ask for."""
-    rows = await tx.fetch(_OPEN_OF_PEOPLE, person_ids=list(person_ids))
-    found = {row["person_id"]: cases.attach(tx, row).id for row in rows}
-    tx.prefetched(_OF_PERSON).update({person_id: found.get(person_id) for person_id in person_ids})
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:

@@ -11,7 +11,7 @@ from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -37,7 +37,7 @@ LEAD = sa.Table(
     comment="Accountable lead professionals, proposed, active and past; at most one is active for a person.",
 )
 
-leads = Repository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
+leads = BatchRepository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
 
 _OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PERSON = Statement(
@@ -48,7 +48,6 @@ _OPEN_OF_PERSON = Statement(
 )
 
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' leads of ' || $1))"
 _ACTIVE = Statement(
     sa.select(LEAD.c.professional_id).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ACTIVE.value)
 )
@@ -56,7 +55,7 @@ _ACTIVE = Statement(
 
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:
     """One transaction at a time decides who is a person's lead. Taken before any of their leads is locked."""
-    await tx.connection.execute(_LOCK, str(person_id))
+    await tx.lock(f"leads of {person_id}")
 
 
 async def active_professional(tx: Tx, person_id: PersonId) -> str | None:

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.meeting import Meeting, MeetingNotFound
 from services.mdt.store.tables import METADATA, Tx
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 
 MEETING = sa.Table(
@@ -23,9 +23,7 @@ MEETING = sa.Table(
     comment="Weekly meetings with cut-off, attendance and status.",
 )
 
-meetings = Repository(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)
-
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' diary'))"
+meetings = BatchRepository(Meeting, MEETING, topic="mdt.meeting", key=lambda meeting: meeting.id, not_found=MeetingNotFound)
 
 
 async def lock_diary(tx: Tx) -> None:
@@ -34,4 +32,4 @@ async def lock_diary(tx: Tx) -> None:
     A batch of referrals has it until all of them are done, and whoever lists meanwhile waits for that. Taken before any case is
     locked, so that two who list cannot wait for each other.
     """
-    await tx.connection.execute(_LOCK)
+    await tx.lock("diary")

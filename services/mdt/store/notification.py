@@ -27,7 +27,6 @@ NOTIFICATION = sa.Table(
     comment="Feed of notifications for each professional, with their acknowledgements.",
 )
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' notifications of ' || $1))"
 _TELL = Statement(
     insert(NOTIFICATION).values({name: sa.bindparam(name) for name in ("professional_id", "person_id", "kind", "subject", "occurred_at")})
 )
@@ -41,7 +40,7 @@ _ACKNOWLEDGE = Statement(
 
 async def notify(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Adds a notification to the end of a professional's feed."""
-    await tx.connection.execute(_LOCK, professional_id)
+    await tx.lock(f"notifications of {professional_id}")
     await tx.execute(_TELL, professional_id=professional_id, person_id=person_id, kind=kind.value, subject=subject, occurred_at=occurred_at)
 
 

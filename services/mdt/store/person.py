@@ -7,7 +7,7 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Sql, Statement
 
 PERSON = sa.Table(
     "person",
@@ -28,24 +28,28 @@ _COPY_PERSON = Statement(
 )
 
 
-_LOCALITY = "SELECT record ->> 'locality' FROM person WHERE person_id = $1"
+_LOCALITY = Sql("SELECT record ->> 'locality' FROM person WHERE person_id = $1", "person_id", tables=("person",))
 #: As it was told last; somebody known by their risk alone has the practice of the score.
-_PRACTICE = """
+_PRACTICE = Sql(
+    """
 SELECT coalesce(
     (SELECT record ->> 'practice_code' FROM person WHERE person_id = $1),
     (SELECT practice_code FROM "case" WHERE person_id = $1 ORDER BY id DESC LIMIT 1),
-    (SELECT practice_code FROM risk WHERE person_id = $1))"""
+    (SELECT practice_code FROM risk WHERE person_id = $1))""",
+    "person_id",
+    tables=("person", "case", "risk"),
+)
 
 
 async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
     """Where the person's practice is, if anybody recorded them."""
-    found: str | None = await tx.connection.fetchval(_LOCALITY, person_id)
+    found: str | None = await tx.fetch_value(_LOCALITY, person_id=person_id)
     return None if found is None else Locality(found)
 
 
 async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
     """Whose GP answers for the person where nobody else does; None for somebody who is not known here."""
-    found: str | None = await tx.connection.fetchval(_PRACTICE, person_id)
+    found: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     return found
 
 

@@ -20,7 +20,8 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
+from shared.persistence.statements import Statement
 from shared.persistence.transaction import EventSubject
 
 RISK = sa.Table(
@@ -56,7 +57,7 @@ RISK_SCORE = sa.Table(
     comment="Scores of every registered person in the imports that the high-climber window needs; written by COPY.",
 )
 
-risks = Repository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
+risks = BatchRepository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
 
 #: A whole population takes seconds, on a slow machine minutes; the pool's own limits are meant for single commands.
 _PATIENCE_SECONDS = 600
@@ -89,7 +90,7 @@ compared AS (
 SELECT * FROM compared
 WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
     OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
-_ID_OF_PERSON = "SELECT id FROM risk WHERE person_id = $1"
+_ID_OF_PERSON = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
 _KNOWN = "SELECT * FROM risk WHERE person_id = ANY($1::uuid[])"
 
 #: The same day again: the newer import counts.
@@ -117,7 +118,7 @@ _all_but_version = attrgetter(*(field.name for field in fields(Risk) if field.na
 
 async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
     """Locked. Raises RiskNotFound, VersionConflict."""
-    risk_id: UUID | None = await tx.connection.fetchval(_ID_OF_PERSON, person_id)
+    risk_id: UUID | None = await tx.fetch_value(_ID_OF_PERSON, person_id=person_id)
     if risk_id is None:
         raise RiskNotFound("Case finding has not listed this person.")
     return await risks.load(tx, risk_id, if_version=if_version)

@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta
 
 from shared.contracts.codes import TaskKind
 from shared.contracts.event import Day
+from shared.kernel.local_time import LocalTime
 from shared.kernel.working_days import working_days_later
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(LocalTime):
     """`working_day_ends` is ours: a task that is due on a day is due when the offices close.
 
     A task weighs 1 in a caseload unless `task_weights` says otherwise (G25).
     """
 
-    timezone: str = "Europe/London"
     organisation: str = "CLCH"
     caseload_cap: int = 50
     task_weights: Mapping[TaskKind, int] = field(default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2})
@@ -38,28 +37,25 @@ class Policy:
     stream_lasts: timedelta = timedelta(hours=1)
 
     def acknowledge_by(self, now: datetime) -> datetime:
-        return working_days_later(now, self.acknowledge_within_working_days, ZoneInfo(self.timezone))
+        return working_days_later(now, self.acknowledge_within_working_days, self.zone)
 
     def due_from(self, now: datetime) -> datetime:
         """When a task is due whose source names no day."""
-        return working_days_later(now, self.due_within_working_days, ZoneInfo(self.timezone))
+        return working_days_later(now, self.due_within_working_days, self.zone)
 
     def escalate_overdue_at(self, due_at: datetime) -> datetime:
-        return working_days_later(due_at, self.escalate_overdue_after_working_days, ZoneInfo(self.timezone))
+        return working_days_later(due_at, self.escalate_overdue_after_working_days, self.zone)
 
     def escalate_overdue_again_at(self, now: datetime) -> datetime:
-        return working_days_later(now, self.escalate_overdue_again_after_working_days, ZoneInfo(self.timezone))
+        return working_days_later(now, self.escalate_overdue_again_after_working_days, self.zone)
 
     def weight_of(self, kind: TaskKind) -> int:
         return self.task_weights.get(kind, 1)
 
     def due_on(self, day: Day) -> datetime:
-        return datetime.combine(day, self.working_day_ends, ZoneInfo(self.timezone)).astimezone(UTC)
-
-    def day_of(self, instant: datetime) -> Day:
-        return instant.astimezone(ZoneInfo(self.timezone)).date()
+        return self.instant(day, self.working_day_ends)
 
     def home_check_at(self, discharged_on: Day) -> datetime:
         """The beginning of the day on which somebody looks whether the person is still at home (T11)."""
         day = discharged_on + timedelta(days=self.home_check_after_days)
-        return datetime.combine(day, time.min, ZoneInfo(self.timezone)).astimezone(UTC)
+        return self.instant(day, time.min)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.navigation.domain.feed import FeedEntry
 from services.navigation.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
+from shared.persistence.statements import Sql
 
 FEED = sa.Table(
     "feed",
@@ -40,18 +41,22 @@ FEED_ENTRY = sa.Table(
     comment="Entries of the feeds, numbered without a gap for each navigator.",
 )
 
-_APPEND = """
+_APPEND = Sql(
+    """
 WITH next AS (
     INSERT INTO feed (navigator_id, sequence) VALUES ($1, 1)
     ON CONFLICT (navigator_id) DO UPDATE SET sequence = feed.sequence + 1
     RETURNING sequence)
 INSERT INTO feed_entry (navigator_id, sequence, at, change, task_id, person_id, kind, status, due_at)
-SELECT $1, sequence, $2, $3, $4, $5, $6, $7, $8 FROM next"""
+SELECT $1, sequence, $2, $3, $4, $5, $6, $7, $8 FROM next""",
+    *("navigator_id", "at", "change", "task_id", "person_id", "kind", "status", "due_at"),
+    tables=("feed",),
+    writes="feed_entry",
+)
 
 
 async def append(tx: Tx, lines: Sequence[FeedEntry]) -> None:
     for line in lines:
         task = line.task
-        await tx.connection.execute(
-            _APPEND, line.navigator_id, tx.now, line.change, task.id, task.person_id, task.kind, task.status, task.due_at
-        )
+        of_task = {"task_id": task.id, "person_id": task.person_id, "kind": task.kind, "status": task.status, "due_at": task.due_at}
+        await tx.execute(_APPEND, navigator_id=line.navigator_id, at=tx.now, change=line.change, **of_task)

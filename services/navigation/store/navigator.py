@@ -1,5 +1,7 @@
 """Navigators and case managers, with what each has in hand and how much it weighs (G25)."""
 
+from collections.abc import Sequence
+
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -12,7 +14,8 @@ from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
 from shared.kernel.decision import Decision
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
+from shared.persistence.batching.prefetch import Prefetched
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -31,7 +34,9 @@ NAVIGATOR = sa.Table(
     comment="Care navigators and case managers: locality, role and availability.",
 )
 
-navigators = Repository(Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound)
+navigators = BatchRepository(
+    Navigator, NAVIGATOR, topic="navigation.navigator", key=lambda navigator: navigator.id, not_found=NavigatorNotFound
+)
 
 _WEIGHT = sa.func.coalesce(sa.cast(sa.bindparam("weights", type_=JSONB).op("->>")(TASK.c.kind), sa.Integer), 1)
 _HELD = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
@@ -44,29 +49,34 @@ _OF_ORGANISATION = Statement(
 _ONE = Statement(_CANDIDATES.where(NAVIGATOR.c.id == sa.bindparam("id")))
 
 
-_ROSTERS = "rosters"
+async def _load_rosters(tx: Tx, roles: Sequence[Role]) -> dict[Role, dict[str, Candidate]]:
+    rosters: dict[Role, dict[str, Candidate]] = {}
+    for role in roles:
+        found = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
+        rosters[role] = {candidate.navigator.code: candidate for candidate in found}
+    return rosters
+
+
+#: The candidates of a role by staff code. `note_change` and `save` keep what a batch knows up to date (docs/performance.md).
+ROSTERS: Prefetched[Role, dict[str, Candidate]] = Prefetched(_load_rosters, absent=dict)
 
 
 async def candidates(tx: Tx, role: Role) -> list[Candidate]:
-    """Everybody of a role, there or away. A batch, which has the turn, asks once; `note_change` and `save` keep what it holds true."""
-    rosters = tx.prefetched(_ROSTERS)
-    if role not in rosters:
-        found = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
-        rosters[role] = {candidate.navigator.code: candidate for candidate in found}
-    return list(rosters[role].values())
+    """Every navigator of a role, present or away. The transaction holds the allocation lock."""
+    return list((await ROSTERS.get(tx, role)).values())
 
 
 def note_change(tx: Tx, before: Task | None, now: Task) -> None:
-    """A task has changed: who had it and who has it now have less or more in hand."""
-    concerned = {task.navigator_id for task in (before, now) if task}
-    for roster in tx.prefetched(_ROSTERS).values():
+    """Updates the known caseloads after a task has changed hands or status."""
+    concerned = {task.navigator_id for task in (before, now) if task and task.navigator_id}
+    for roster in ROSTERS.known(tx).values():
         for code in concerned & roster.keys():
             roster[code] = roster[code].after(before, now, tx.policy)
 
 
 async def save(tx: Tx, decision: Decision[Navigator]) -> Navigator:
-    """Whoever chooses next asks anew who is there."""
-    tx.prefetched(_ROSTERS).clear()
+    """Saves a navigator; the next choice reads the rosters again."""
+    ROSTERS.known(tx).clear()
     return await navigators.save(tx, decision)
 
 

@@ -15,9 +15,7 @@ Tx: TypeAlias = Transaction[Policy]
 METADATA = metadata()
 platform_tables(METADATA)
 
-_TURN = "SELECT pg_advisory_xact_lock(hashtext('tasks ' || current_schema()))"
-
 
 async def lock_allocation(tx: Tx) -> None:
     """Waits until no other transaction is changing tasks; holds until this one ends."""
-    await tx.connection.execute(_TURN)
+    await tx.lock("tasks")

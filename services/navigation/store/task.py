@@ -9,7 +9,7 @@ from services.navigation.store.tables import METADATA, Tx
 from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskSource
 from shared.kernel.ids import PersonId
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -52,7 +52,7 @@ TASK = sa.Table(
     comment="Tasks of care navigators and case managers with their due times.",
 )
 
-tasks = Repository(Task, TASK, topic=TOPIC, key=lambda task: task.person_id, not_found=TaskNotFound)
+tasks = BatchRepository(Task, TASK, topic=TOPIC, key=lambda task: task.person_id, not_found=TaskNotFound)
 
 _OPEN = sa.select(TASK).where(TASK.c.ended_at.is_(None)).order_by(TASK.c.due_at, TASK.c.id)
 _OF_SOURCE = Statement(_OPEN.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))

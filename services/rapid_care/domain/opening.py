@@ -4,8 +4,7 @@ Everything answered is an instant in UTC, so that adding two hours to it is exac
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
 
 from services.rapid_care.domain.policy import Policy
 from shared.kernel import opening_hours
@@ -21,34 +20,30 @@ class Guidance:
 
 def next_opening(instant: datetime, policy: Policy) -> datetime:
     """`instant` itself in opening hours, else the next opening. 07:00 is open, 22:00 is closed."""
-    return opening_hours.next_opening(instant, policy.opens, policy.closes, ZoneInfo(policy.timezone))
+    return opening_hours.next_opening(instant, policy.opens, policy.closes, policy.zone)
 
 
 def closing(instant: datetime, policy: Policy) -> datetime:
     """When the service closes on the day of `instant`."""
-    return _at(instant.astimezone(ZoneInfo(policy.timezone)).date(), policy.closes, policy)
+    return policy.instant(policy.day_of(instant), policy.closes)
 
 
 def month_of(instant: datetime, policy: Policy) -> date:
     """The first day of the calendar month in which `instant` lies here."""
-    return instant.astimezone(ZoneInfo(policy.timezone)).date().replace(day=1)
+    return policy.day_of(instant).replace(day=1)
 
 
 def month_bounds(month: date, policy: Policy) -> tuple[datetime, datetime]:
     """From the first instant of the month to the first of the next."""
     following = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return _at(month.replace(day=1), time(), policy), _at(following, time(), policy)
+    return policy.instant(month.replace(day=1), time()), policy.instant(following, time())
 
 
 def guidance(opens_at: datetime, policy: Policy) -> Guidance:
     """What a caller is told in closed hours (G04)."""
-    local = opens_at.astimezone(ZoneInfo(policy.timezone))
+    local = opens_at.astimezone(policy.zone)
     text = (
         f"Rapid Care opens at {local:%H:%M} on {local:%A} and will go then. Until then turn to the out-of-hours GP; "
         "if life is in danger call 999."
     )
     return Guidance(text, policy.while_closed)
-
-
-def _at(day: date, hour: time, policy: Policy) -> datetime:
-    return datetime.combine(day, hour, ZoneInfo(policy.timezone)).astimezone(UTC)

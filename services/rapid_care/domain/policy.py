@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
-from zoneinfo import available_timezones
 
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import Skill
+from shared.kernel.local_time import LocalTime
+from shared.kernel.opening_hours import EXTENDED_DAY
 
 _NURSE, _COMMUNITY_NURSE = Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE
 
@@ -24,13 +25,12 @@ _NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(LocalTime):
     """The opening hours and two hours are 001:6510-6513, the month's 180 to 200 and the assumed 40 % 001:12735-12757."""
 
     organisation: str = "CLCH"
-    timezone: str = "Europe/London"
-    opens: time = time(7)
-    closes: time = time(22)
+    opens: time = EXTENDED_DAY.opens
+    closes: time = EXTENDED_DAY.closes
     response_target: timedelta = timedelta(hours=2)
     at_risk_after: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
     while_closed: tuple[str, ...] = ("out-of-hours-gp", "ambulance")
@@ -44,8 +44,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that no service can work by."""
-        if self.timezone not in available_timezones():
-            raise ValueError("timezone is not one of the IANA database")
+        LocalTime.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must come before closes")
         if any(not timedelta() < elapsed < self.response_target for elapsed in self.at_risk_after):

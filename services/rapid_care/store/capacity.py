@@ -9,10 +9,10 @@ from services.rapid_care.domain.capacity import Capacity
 from services.rapid_care.store.tables import CAPACITY, MONTHLY_REFERRAL_COUNT, Tx
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import derived_id
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.statements import Statement
 
-capacities = Repository(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
+capacities = BatchRepository(Capacity, CAPACITY, topic="rapid-care.capacity", key=lambda capacity: capacity.id, not_found=NotFound)
 
 _FIRST = insert(MONTHLY_REFERRAL_COUNT).values(month=sa.bindparam("month"), referrals=1)
 _COUNT = Statement(

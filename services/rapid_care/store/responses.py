@@ -1,33 +1,27 @@
 """Responses as rows, and the two questions that a rule asks about the others of the same referral or person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
 from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
-responses = Repository(Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound)
+responses = BatchRepository(
+    Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound
+)
 
 _UNFINISHED = Statement(
     sa.select(RESPONSE)
     .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
     .with_for_update()
 )
-_LATEST = Statement(
-    sa.select(RESPONSE)
-    .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"))
-    .order_by(RESPONSE.c.id.desc())
-    .limit(1)
-    .with_for_update()
-)
 _AMONG = RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
 _OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).with_for_update())
-_REFERRAL = "the last response to a referral"
 _ADMITTED = Statement(
     sa.select(
         sa.exists().where(
@@ -48,21 +42,19 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     return None if row is None else responses.attach(tx, row)
 
 
+async def _latest_ids(tx: Tx, referral_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
+    """Locks the responses of each referral, and gives the last one's id."""
+    rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
+    return {row["referral_id"]: responses.attach(tx, row).id for row in rows}
+
+
+LATEST = responses.index(_latest_ids, key=lambda response: response.referral_id)
+
+
 async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The last response to a referral, ended or not, locked."""
-    ahead = tx.prefetched(_REFERRAL)
-    if referral_id in ahead:  # which one it is, not how it was then; and once only: whoever asks may make another
-        found: UUID | None = ahead.pop(referral_id)
-        return None if found is None else await responses.find(tx, found, lock=True)
-    row = await tx.fetch_one(_LATEST, referral_id=referral_id)
-    return None if row is None else responses.attach(tx, row)
-
-
-async def read_latest_ahead(referral_ids: Sequence[UUID], *, tx: Tx) -> None:
-    """Before a batch about these referrals: what `latest_of` will ask for."""
-    rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
-    latest = {row["referral_id"]: responses.attach(tx, row).id for row in rows}
-    tx.prefetched(_REFERRAL).update({referral_id: latest.get(referral_id) for referral_id in referral_ids})
+    found = await LATEST.get(tx, referral_id)
+    return None if found is None else await responses.find(tx, found, lock=True)
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:

@@ -7,13 +7,13 @@ import structlog
 from fastapi import APIRouter, Response
 
 from services.referrals.api import requests
+from services.referrals.api.acknowledgement import acknowledge
 from services.referrals.api.auth import Referrer
-from services.referrals.api.receive_group import acknowledge
 from services.referrals.api.responses import BatchView
-from services.referrals.handlers.receive import ReceiveRequest
+from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import DuplicateRequest
-from shared.persistence.transaction import IdempotencyKey, RequestContext
+from shared.persistence.transaction import IdempotencyKey
 from shared.telemetry.logs import frames
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
@@ -26,23 +26,23 @@ router = APIRouter(prefix="/batch", route_class=FastRoute)
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
 async def send_referrals(body: requests.NewReferrals, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> Response:
-    """Send up to a hundred. The items answer in the order in which they were sent, each with what it would have been answered alone.
+    """Send up to a hundred referrals. Each item of the answer is what the referral would have been answered alone, in the order sent.
 
-    Under the same key what was acknowledged is answered alike again, and what was refused is tried again.
+    A repetition under the same key repeats each acknowledgement and tries each refused referral again.
     """
     sent = [(IdempotencyKey(f"{once.key}#{number}", once.fingerprint), each) for number, each in enumerate(body.referrals)]
-    answers = await asyncio.gather(*(_one(each, unit.request_context(caller, own), unit) for own, each in sent))
+    answers = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in sent))
     return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
 
 
-async def _one(body: requests.NewReferral, turn: RequestContext, unit: Unit) -> Response:
+async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
     try:
-        return await unit.group_commit(acknowledge, ReceiveRequest.by(turn, body.command()))
+        return await unit.perform(caller, key, acknowledge, body.command())
     except DuplicateRequest as repeated:
-        return Response(repeated.answer.body, repeated.answer.status)
+        return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
         return answer_to(refusal)
-    except Exception as problem:  # the others are told what became of theirs all the same
+    except Exception as problem:  # the other items keep their own answers
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))
         return answer_to(problem)
 

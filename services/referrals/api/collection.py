@@ -6,16 +6,15 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
+from services.referrals.api.acknowledgement import acknowledge
 from services.referrals.api.auth import Referrer, Triager
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import followed
-from services.referrals.api.receive_group import acknowledge
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.domain import person
 from services.referrals.domain.access import require_referrer
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
-from services.referrals.handlers.receive import ReceiveRequest
 from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
@@ -46,7 +45,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
 )
 async def send_referral(body: requests.NewReferral, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
-    return await unit.group_commit(acknowledge, ReceiveRequest.by(unit.request_context(caller, once), body.command()))
+    return await unit.perform(caller, once, acknowledge, body.command())
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from services.referrals.api.auth import Staff
 from services.referrals.api.responses import ServiceView
 from services.referrals.domain.directory import Need
-from services.referrals.handlers.receive import today
 from services.referrals.queries import directory
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
@@ -23,5 +22,5 @@ async def list_services(
 ) -> Page[ServiceView]:
     """The services that are active on a day, all or those for a need."""
     async with unit.transaction(caller) as tx:
-        found = await directory.services(tx, need=need, on=on or today(tx))
+        found = await directory.services(tx, need=need, on=on or tx.policy.day_of(tx.now))
     return Page[ServiceView](items=[ServiceView.model_validate(service) for service in found])

@@ -15,7 +15,6 @@ from services.referrals.api.responses import ReferralView
 from services.referrals.domain import access
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.handlers.people import revise_record
-from services.referrals.handlers.receive import today
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
@@ -116,7 +115,7 @@ async def revise(person_id: UUID, body: requests.Revision, caller: Triager, vers
 async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
     """The one professional who is responsible for this person, always exactly one, and whether the family is kept informed."""
     async with unit.audited_read(caller, person_id) as tx:
-        return ContactView.model_validate(await people.contact(tx, person_id, on=today(tx), policy=tx.policy))
+        return ContactView.model_validate(await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy))
 
 
 @router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
@@ -126,7 +125,7 @@ async def person_timeline(
     """Everything that happened to a person in all services; for the Community Point of Access and the person's own lead."""
     async with unit.audited_read(caller, person_id) as tx:
         if not access.is_triager(caller):
-            lead = await people.contact(tx, person_id, on=today(tx), policy=tx.policy)
+            lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
             access.require_lead(lead.professional_id, caller)
         entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), most=limit)
     return page_of(entries, limit)
@@ -138,6 +137,6 @@ async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
         open_referrals=[ReferralView.of(each, tx.policy, tx.now) for each in found],
-        contact=ContactView.model_validate(await people.contact(tx, person.id, on=today(tx), policy=tx.policy)),
+        contact=ContactView.model_validate(await people.contact(tx, person.id, on=tx.policy.day_of(tx.now), policy=tx.policy)),
         risk=None if risk is None else RiskView.model_validate(risk),
     )

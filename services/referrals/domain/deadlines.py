@@ -7,7 +7,6 @@ the clinical clock, which starts when a referral is received, is never touched h
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from services.referrals.domain.directory import Service
 from services.referrals.domain.policy import Policy
@@ -27,14 +26,14 @@ def triage_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
     """When the Community Point of Access must have moved it on: minutes from now or from the next opening, or working days."""
     if referral.urgency is Urgency.URGENT:
         return opening_of(now, policy.opens, policy.closes, policy) + policy.triage_urgent
-    return working_days_later(now, policy.triage_routine_working_days, ZoneInfo(policy.timezone))
+    return working_days_later(now, policy.triage_routine_working_days, policy.zone)
 
 
 def acknowledge_by(referral: Referral, service: Service, now: datetime, policy: Policy) -> datetime:
     """When the receiver must have answered; an urgent one counts from its next opening."""
     if referral.urgency is Urgency.URGENT:
         return opening_of(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
-    return working_days_later(now, policy.acknowledge_routine_working_days, ZoneInfo(policy.timezone))
+    return working_days_later(now, policy.acknowledge_routine_working_days, policy.zone)
 
 
 def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
@@ -67,7 +66,7 @@ def opening_of(instant: datetime, opens: time | None, closes: time | None, polic
     """When somebody is there from `instant` on; a service without hours always is."""
     if opens is None or closes is None:
         return instant
-    return next_opening(instant, opens, closes, ZoneInfo(policy.timezone))
+    return next_opening(instant, opens, closes, policy.zone)
 
 
 def _chase(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> datetime:
@@ -75,7 +74,7 @@ def _chase(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Po
         return now + policy.chase_outcome
     if referral.urgency is Urgency.URGENT:
         return opening_of(now + policy.chase_urgent, policy.opens, policy.closes, policy)
-    return working_days_later(now, policy.chase_routine_working_days, ZoneInfo(policy.timezone))
+    return working_days_later(now, policy.chase_routine_working_days, policy.zone)
 
 
 def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Event:

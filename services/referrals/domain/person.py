@@ -112,6 +112,14 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
         raise
 
 
+def valid_nhs_number(received: ReceiveReferral) -> str | None:
+    """The valid NHS number of a referral; None where there is none, whatever the referral's urgency."""
+    try:
+        return parse_nhs_number(received.nhs_number) if received.nhs_number else None
+    except InvalidNhsNumber:
+        return None
+
+
 def require_born(demographics: Demographics | None, today: date) -> None:
     """Raises BirthDateInFuture."""
     if demographics is not None and demographics.born_on > today:
@@ -130,21 +138,38 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
     raise IdentityDiffers("The date of birth differs from the record with this NHS number.")
 
 
-def register(
-    received: ReceiveReferral, *, person_id: PersonId, nhs_number: str | None, referral_id: UUID, locality: Locality, policy: Policy
-) -> Decision[Person]:
-    """The first referral of a person brings who they are and what they told. Raises DemographicsMissing, StoryMissing."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a new person is: the pseudonym of the verified NHS number, or a random id where there is none (G11)."""
+
+    person_id: PersonId
+    nhs_number: str | None
+
+
+def record(
+    known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy
+) -> tuple[Person, Decision[Person] | None]:
+    """The person after a referral, and the change of their record if there is one. Raises DemographicsMissing, StoryMissing."""
+    if known is None:
+        registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
+        return registered.state, registered
+    updated = update_from_referral(known, received, referral_id=referral_id, locality=locality)
+    return (updated.state, updated) if updated else (known, None)
+
+
+def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy) -> Decision[Person]:
+    """The first referral of a person brings their demographics and their story. Raises DemographicsMissing, StoryMissing."""
     if received.demographics is None:
         raise DemographicsMissing("The demographics of the person are missing.")
     if received.story is None:
         raise StoryMissing("The story of the person is missing.")
     person = Person(
-        id=person_id,
+        id=identity.person_id,
         correlation_id=referral_id,
-        nhs_number=nhs_number,
+        nhs_number=identity.nhs_number,
         locality=locality,
         story=received.story,
-        number_as_typed=None if nhs_number else received.nhs_number,
+        number_as_typed=None if identity.nhs_number else received.nhs_number,
         **_told(received.demographics) | {"residence": received.demographics.residence or policy.residence},
     )
     return Decision(person, [_recorded(person)])

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
-from zoneinfo import available_timezones
 
 from shared.contracts.codes import Locality
+from shared.kernel.local_time import LocalTime
+from shared.kernel.opening_hours import EXTENDED_DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(LocalTime):
     """`*_working_days` count as offices do; every timedelta runs day and night."""
 
     # G03: open 07:00 to 22:00, seven days; intake never closes
-    opens: time = time(7)
-    closes: time = time(22)
-    timezone: str = "Europe/London"
+    opens: time = EXTENDED_DAY.opens
+    closes: time = EXTENDED_DAY.closes
     organisation: str = "CLCH"
 
     # A second referral for the same reason within this window is merged [R]
@@ -49,8 +49,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that no service can work by."""
-        if self.timezone not in available_timezones():
-            raise ValueError("timezone is not one of the IANA database")
+        LocalTime.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must come before closes")
         for field in fields(self):

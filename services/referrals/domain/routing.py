@@ -6,7 +6,6 @@ Sources: the triage table of docs/rules.md, E5, E8, E9, E10, E11, G10, G13, G23,
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import deadlines
@@ -203,7 +202,7 @@ def _is_overridden(referral: Referral, command: RouteReferral, service: Service,
 def _applicant(person: Person, practice: Practice | None, now: datetime, policy: Policy) -> Applicant:
     """The person as they are recorded today, whatever was known when they were referred."""
     return Applicant(
-        age=age_on(person.born_on, now.astimezone(ZoneInfo(policy.timezone)).date()),
+        age=age_on(person.born_on, policy.day_of(now)),
         locality=person.locality,
         is_practice_covered=practice is not None,
         is_resident=person.residence == policy.residence,

@@ -3,7 +3,6 @@
 from services.referrals.commands import ReviseRecord
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
-from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons
 from services.referrals.store.tables import Tx
@@ -11,9 +10,9 @@ from shared.kernel.target import Target
 
 
 async def revise_record(at: Target, command: ReviseRecord, *, tx: Tx) -> Person:
-    people.require_born(command.demographics, today(tx))
+    people.require_born(command.demographics, tx.policy.day_of(tx.now))
     known = await persons.load(tx, at.id, if_version=at.version)
     code = command.demographics.practice_code if command.demographics else known.practice_code
-    practice = await directory.practice(tx, code, today(tx))
+    practice = await directory.practice(tx, code, tx.policy.day_of(tx.now))
     locality = practice.locality if practice else tx.policy.locality_without_practice
     return await persons.save(tx, people.revise(known, command, locality=locality))

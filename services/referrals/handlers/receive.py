@@ -1,35 +1,27 @@
-"""Referrals come in: who is it, what is known, does it join another. Those that come together share one transaction, each person once."""
+"""Receives a referral: who is the person, what is already known, and does the referral join another."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import cast
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import person as people
 from services.referrals.domain import receiving
-from services.referrals.domain.directory import Practice
 from services.referrals.domain.person import Person
 from services.referrals.domain.receiving import Arrival
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral
-from services.referrals.store import directory
+from services.referrals.store.directory import PRACTICES
 from services.referrals.store.people import lock_people, persons
-from services.referrals.store.referrals import mergeable_for, next_numbers, referrals
+from services.referrals.store.referrals import MERGEABLE_IDS, NUMBERS_TAKEN, mergeable_for, referrals
 from services.referrals.store.tables import Tx
-from shared.kernel.decision import Decision
-from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
-from shared.persistence.transaction import RequestContext
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the referrer is answered with: the story of a known person comes back for confirmation (AC1).
+    """The acknowledgement's content: the story of a known person comes back for confirmation (AC1).
 
-    `joins` is the referral that a merged one is looked after with.
+    `joins` is the referral that a merged one continues as.
     """
 
     referral: Referral
@@ -38,121 +30,53 @@ class Received:
     is_story_known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiveRequest:
-    """Somebody's referral; `nhs_number` is the verified one, without which the person gets a random id (G11)."""
+async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
+    """Matches or registers the person, keeps the story, then acknowledges the referral or merges it.
 
-    turn: RequestContext
-    command: ReceiveReferral
-    nhs_number: str | None
-
-    @classmethod
-    def by(cls, turn: RequestContext, command: ReceiveReferral) -> "ReceiveRequest":
-        """Raises InvalidNhsNumber, NhsNumberMissing."""
-        return cls(turn, command, people.claimed_nhs_number(command))
-
-    @property
-    def conflict_keys(self) -> Sequence[Hashable]:
-        """What two that share a transaction must not have in common: the key, and the person."""
-        key = (self.turn.actor.id, self.turn.idempotency_key and self.turn.idempotency_key.key)
-        return (key,) if self.nhs_number is None else (key, self.nhs_number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is already there, for all that came together."""
-
-    ids: Mapping[str, PersonId]
-    persons: Mapping[UUID, Person]
-    practices: Mapping[str, Practice]
-    in_hand: Mapping[UUID, Sequence[Referral]]
-    numbers: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """What comes of one: the person as they are now, what changes of them if anything, and the referral."""
-
-    person: Person
-    heard: Decision[Person] | None
-    arrival: Arrival
-    referral: Decision[Referral]
-
-
-async def receive_referrals(asked: Sequence[ReceiveRequest], *, tx: Tx) -> list[Received | DomainError]:
-    """Each person is matched or registered, the story kept, the referral acknowledged or merged. No two are about the same person.
-
-    Gives for each what came of it, or the rule that says no to it.
+    Decides before the first write, so that a refusal leaves nothing. Raises InvalidNhsNumber, NhsNumberMissing,
+    BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
     """
-    known = await _known(asked, tx)
-    outcomes = [_decide(each, number, known, tx) for each, number in zip(asked, known.numbers, strict=True)]
-    decided = [(each.turn, outcome) for each, outcome in zip(asked, outcomes, strict=True) if isinstance(outcome, _Decided)]
-    await persons.save_all(tx, [(turn, one.heard) for turn, one in decided if one.heard])
-    saved = iter(await referrals.save_all(tx, [(turn, one.referral) for turn, one in decided]))
-    return [_received(outcome, next(saved)) if isinstance(outcome, _Decided) else outcome for outcome in outcomes]
-
-
-def today(tx: Tx) -> date:
-    """The day in London."""
-    return tx.now.astimezone(ZoneInfo(tx.policy.timezone)).date()
-
-
-async def _known(asked: Sequence[ReceiveRequest], tx: Tx) -> _Known:
-    """Locks the people before their referrals."""
-    ids = {each.nhs_number: tx.secrets.pseudonym(each.nhs_number) for each in asked if each.nhs_number}
-    await lock_people(tx, ids.values())
-    known = await persons.lock_many(tx, ids.values())
-    codes = {_practice_code(each.command, _before(each, ids, known)) for each in asked}
-    practices = await directory.practices(tx, codes, today(tx))
-    return _Known(ids, known, practices, await mergeable_for(tx, known), await next_numbers(tx, len(asked)))
-
-
-def _before(asked: ReceiveRequest, ids: Mapping[str, PersonId], known: Mapping[UUID, Person]) -> Person | None:
-    return known.get(ids[asked.nhs_number]) if asked.nhs_number else None
-
-
-def _decide(asked: ReceiveRequest, number: int, known: _Known, tx: Tx) -> _Decided | DomainError:
-    command, before = asked.command, _before(asked, known.ids, known.persons)
-    try:
-        people.require_born(command.demographics, today(tx))
-        if before and not people.is_same_person(before, command):
-            asked, before = replace(asked, nhs_number=None), None
-        practice = known.practices.get(_practice_code(command, before))
-        referral_id = new_id()
-        heard = _hear(asked, before, practice, referral_id, known.ids, tx)
-    except DomainError as refusal:
-        return refusal
-    person = heard.state if heard else cast("Person", before)
+    people.require_born(command.demographics, tx.policy.day_of(tx.now))
+    nhs_number, known = await _match(command, tx)
+    practice = await PRACTICES.get(tx, _practice_code(command, known))
+    referral_id, locality = new_id(), practice.locality if practice else tx.policy.locality_without_practice
+    identity = people.Identity(tx.secrets.pseudonym(nhs_number) if nhs_number else PersonId(new_id()), nhs_number)
+    person, change = people.record(known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy)
     arrival = Arrival(
         referral_id=referral_id,
-        reference=reference_of(number),
-        referrer_organisation=asked.turn.actor.organisation,
-        is_story_known=before is not None,
+        reference=reference_of(await NUMBERS_TAKEN.take(tx)),
+        referrer_organisation=tx.actor.organisation,
+        is_story_known=known is not None,
         is_practice_covered=practice is not None,
-        joins=receiving.to_join(command, known.in_hand.get(person.id, ()), tx.now, tx.policy),
+        joins=receiving.to_join(command, await mergeable_for(tx, person.id), tx.now, tx.policy),
     )
-    return _Decided(person, heard, arrival, receiving.receive(command, person, arrival, now=tx.now, policy=tx.policy))
+    decision = receiving.receive(command, person, arrival, now=tx.now, policy=tx.policy)
+    if change:
+        await persons.save(tx, change)
+    return Received(await referrals.save(tx, decision), arrival.joins, person, arrival.is_story_known)
 
 
-def _hear(
-    asked: ReceiveRequest, before: Person | None, practice: Practice | None, referral_id: UUID, ids: Mapping[str, PersonId], tx: Tx
-) -> Decision[Person] | None:
-    """None when a known person's referral brought nothing new. Raises DemographicsMissing, StoryMissing."""
-    locality = practice.locality if practice else tx.policy.locality_without_practice
-    if before is not None:
-        return people.update_from_referral(before, asked.command, referral_id=referral_id, locality=locality)
-    return people.register(
-        asked.command,
-        person_id=ids[asked.nhs_number] if asked.nhs_number else PersonId(new_id()),
-        nhs_number=asked.nhs_number,
-        referral_id=referral_id,
-        locality=locality,
-        policy=tx.policy,
-    )
+async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:
+    """Reads by one statement for each table what `receive_referral` will ask for. Persons are locked before their referrals."""
+    numbers = [people.valid_nhs_number(command) for command in commands]
+    ids = [tx.secrets.pseudonym(number) for number in numbers if number]
+    await lock_people(tx, ids)
+    await persons.prefetch(tx, ids)
+    known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in numbers]
+    await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
+    await MERGEABLE_IDS.prefetch(tx, ids)
+    await NUMBERS_TAKEN.prefetch(tx, len(commands))
 
 
-def _received(decided: _Decided, referral: Referral) -> Received:
-    return Received(referral, decided.arrival.joins, decided.person, decided.arrival.is_story_known)
+async def _match(command: ReceiveReferral, tx: Tx) -> tuple[str | None, Person | None]:
+    """The verified NHS number and the person known by it, locked. Without a verified number the person is new (G11)."""
+    nhs_number = people.claimed_nhs_number(command)
+    if nhs_number is None:
+        return None, None
+    person_id = tx.secrets.pseudonym(nhs_number)
+    await lock_people(tx, [person_id])
+    known = await persons.find(tx, person_id, lock=True)
+    return (nhs_number, known) if known is None or people.is_same_person(known, command) else (None, None)
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:

@@ -3,7 +3,6 @@
 from services.referrals import commands
 from services.referrals.domain import access, closure, person, routing, triage
 from services.referrals.domain.referral import Referral
-from services.referrals.handlers.receive import today
 from services.referrals.store import directory
 from services.referrals.store.people import persons, seen
 from services.referrals.store.referrals import has_merged, person_of, referrals
@@ -38,18 +37,18 @@ async def answer_information(at: Target, command: commands.AnswerInformation, *,
 
 async def route_referral(at: Target, command: commands.RouteReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
-    service = await directory.active_service(tx, command.service_code, today(tx))
+    service = await directory.active_service(tx, command.service_code, tx.policy.day_of(tx.now))
     known = await seen(tx, referral.person_id)
-    practice = await directory.practice(tx, known.practice_code, today(tx))
+    practice = await directory.practice(tx, known.practice_code, tx.policy.day_of(tx.now))
     decision = routing.route(referral, command, service=service, person=known, practice=practice, now=tx.now, policy=tx.policy)
     return await referrals.save(tx, decision)
 
 
 async def signpost_referral(at: Target, command: commands.SignpostReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, at.id, if_version=at.version)
-    service = await directory.active_service(tx, command.service_code, today(tx))
+    service = await directory.active_service(tx, command.service_code, tx.policy.day_of(tx.now))
     known = await seen(tx, referral.person_id)
-    practice = await directory.practice(tx, known.practice_code, today(tx))
+    practice = await directory.practice(tx, known.practice_code, tx.policy.day_of(tx.now))
     decision = routing.signpost(referral, command, service=service, person=known, practice=practice, now=tx.now, policy=tx.policy)
     return await referrals.save(tx, decision)
 

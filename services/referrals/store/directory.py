@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.directory import Organisation, Practice, Service, ServiceNotInDirectory
-from services.referrals.store.tables import METADATA
+from services.referrals.store.tables import METADATA, Tx
+from shared.persistence.batching.prefetch import Prefetched
 from shared.persistence.statements import ReadSession, Statement
 
 SERVICE = sa.Table(
@@ -87,6 +88,14 @@ async def practice(reader: ReadSession, code: str, on: date) -> Practice | None:
     """None for a practice outside the borough."""
     row = await reader.fetch_one(_PRACTICE, code=code, on=on)
     return None if row is None else _PRACTICES.validate_python(dict(row))
+
+
+async def _practices_of_today(tx: Tx, codes: Iterable[str]) -> dict[str, Practice | None]:
+    return {**await practices(tx, codes, tx.policy.day_of(tx.now))}
+
+
+#: The practices of today by code; None for one outside the borough.
+PRACTICES: Prefetched[str, Practice | None] = Prefetched(_practices_of_today, absent=lambda: None, tables=("practice",))
 
 
 async def practices(reader: ReadSession, codes: Iterable[str], on: date) -> dict[str, Practice]:

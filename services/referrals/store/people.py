@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.statements import ReadSession
 
 PERSON = sa.Table(
@@ -32,11 +32,7 @@ PERSON = sa.Table(
     comment="People who were referred: identity, demographics, story and sharing preference.",
 )
 
-persons = Repository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
-
-_QUEUE = """
-SELECT pg_advisory_xact_lock(place)
-FROM (SELECT DISTINCT hashtextextended(name, 0) AS place FROM unnest($1::text[]) AS name ORDER BY place) AS places"""
+persons = BatchRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
 
 async def seen(reader: ReadSession, person_id: UUID) -> Person:
@@ -52,4 +48,4 @@ async def seen(reader: ReadSession, person_id: UUID) -> Person:
 
 async def lock_people(tx: Tx, people: Iterable[UUID]) -> None:
     """Until the transaction ends, nobody else refers these: two first referrals at once must not miss each other."""
-    await tx.connection.execute(_QUEUE, [f"person {person_id}" for person_id in people])
+    await tx.lock(*(f"person {person_id}" for person_id in people))

@@ -1,14 +1,15 @@
 """Referrals: one row each. An ended one keeps its reference for ever."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
+from shared.persistence.batching.prefetch import Prefetched, PrefetchedSupply
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -66,12 +67,14 @@ REFERRAL = sa.Table(
 #: Counts referrals, for their references.
 NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
 
-referrals = Repository(Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound)
+referrals = BatchRepository(
+    Referral, REFERRAL, topic="referrals.referral", key=lambda referral: referral.person_id, not_found=ReferralNotFound
+)
 
 _NEXT_NUMBERS = Statement(
     sa.select(NUMBERS.next_value()).select_from(sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer)).alias("each"))
 )
-_IN_HAND_FOR = Statement(
+_MERGEABLE_FOR = Statement(
     sa.select(REFERRAL)
     .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
     .where(REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
@@ -82,17 +85,28 @@ _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa
 _HAS_JOINED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
 
 
-async def next_numbers(tx: Tx, count: int) -> list[int]:
-    """Never the same twice; a refused referral leaves a gap."""
+async def _next_numbers(tx: Tx, count: int) -> list[int]:
     return [number for (number,) in await tx.fetch(_NEXT_NUMBERS, count=count)]
 
 
-async def mergeable_for(tx: Tx, people: Iterable[UUID]) -> Mapping[UUID, Sequence[Referral]]:
-    """The referrals of each that are in somebody's hands, locked: none of them can end while another joins it."""
-    found: defaultdict[UUID, list[Referral]] = defaultdict(list)
-    for row in await tx.fetch(_IN_HAND_FOR, people=list(people), statuses=list(MERGEABLE)):
-        found[row["person_id"]].append(referrals.from_row(row))
+async def _mergeable_ids(tx: Tx, people: Sequence[UUID]) -> Mapping[UUID, Sequence[UUID]]:
+    """Locks the referrals of each person that another referral may join."""
+    found: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for row in await tx.fetch(_MERGEABLE_FOR, people=list(people), statuses=list(MERGEABLE)):
+        found[row["person_id"]].append(referrals.attach(tx, row).id)
     return found
+
+
+#: The numbers of references, each taken once; a refused referral leaves a gap.
+NUMBERS_TAKEN: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
+MERGEABLE_IDS: Prefetched[UUID, Sequence[UUID]] = Prefetched(_mergeable_ids, absent=tuple)
+
+
+async def mergeable_for(tx: Tx, person_id: UUID) -> list[Referral]:
+    """The referrals of a person that another may join, locked: none of them can end while one joins it."""
+    found = [await referrals.find(tx, referral_id, lock=True) for referral_id in await MERGEABLE_IDS.get(tx, person_id)]
+    MERGEABLE_IDS.forget(tx, person_id)
+    return [referral for referral in found if referral is not None]
 
 
 async def person_of(tx: Tx, referral_id: UUID) -> UUID:

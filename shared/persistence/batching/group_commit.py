@@ -1,104 +1,91 @@
-"""Requests that come at the same moment share a transaction: one round trip for each kind of row, and one fsync for all of them.
+"""Group commit: concurrent requests share one transaction, so one fsync serves all of them.
 
-Invariant: nobody is answered before the commit, and what refuses one never touches another: a group in which something breaks is
-undone, and each of its requests is tried alone (docs/adr/0029).
+Invariant: no request is answered before the commit. A request that finds no company runs in a transaction of its own,
+exactly as it would without this module.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextvars import Context
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from shared.persistence.errors import INFRASTRUCTURE_ERRORS
+from shared.kernel.errors import DomainError
+from shared.persistence.batching.group_queue import GroupQueue, QueueSettings
+from shared.persistence.idempotency import claim_all, release_all
+from shared.persistence.transaction import RequestContext, Transaction
 
+if TYPE_CHECKING:
+    from shared.persistence.database import Database
 
-class Groupable(Protocol):
-    """`apart` names what a request is about: of two requests about the same, the second waits until the first has ended."""
-
-    @property
-    def conflict_keys(self) -> Sequence[Hashable]: ...
-
-
-Q = TypeVar("Q", bound=Groupable)
+C = TypeVar("C")
 R = TypeVar("R")
+
+#: Handles one command in a transaction and returns the response.
+Work: TypeAlias = Callable[[C, Transaction[Any]], Awaitable[R]]
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCommitSettings:
-    """How many requests go together at most, and how many groups are under way at once."""
+class Groupable(Generic[C, R]):
+    """Work that may share a transaction. `work` decides before it writes, so a refusal leaves nothing.
 
-    max_size: int = 100
-    concurrency: int = 2
+    `conflict_keys` names what a command is about: two commands with a common key never share a group.
+    `prefetch` reads by one statement for each table what `work` will ask for.
+    """
 
-
-class GroupCommit(Generic[Q, R]):
-    """`handle` does some requests in one transaction; it gives for each its result, or what refuses it."""
-
-    def __init__(
-        self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], grouping: GroupCommitSettings = GroupCommitSettings()
-    ) -> None:
-        self._handle, self._grouping = handle, grouping
-        self._waiting: list[tuple[Q, asyncio.Future[R]]] = []
-        self._busy: set[Hashable] = set()
-        self._workers: set[asyncio.Task[None]] = set()
-
-    async def submit(self, request: Q) -> R:
-        """Goes with the next group. Raises what refuses it."""
-        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, answer))
-        self._start_worker()
-        return await answer
-
-    def _start_worker(self) -> None:
-        if len(self._workers) < self._grouping.concurrency:  # a lane belongs to nobody: it carries no request's trace
-            self._workers.add(asyncio.create_task(self._worker(), context=Context()))
-
-    async def _worker(self) -> None:
-        """Leaves at once when nothing is left for it: whoever asks a moment later opens another."""
-        try:
-            while group := self._next_group():
-                names = {name for request, _ in group for name in request.conflict_keys}
-                try:
-                    await self._commit_group(group)
-                finally:
-                    self._busy -= names
-        finally:
-            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-
-    def _next_group(self) -> list[tuple[Q, asyncio.Future[R]]]:
-        """Those that have waited longest, each about something else than all others under way."""
-        group: list[tuple[Q, asyncio.Future[R]]] = []
-        left: list[tuple[Q, asyncio.Future[R]]] = []
-        for request, answer in self._waiting:
-            names = request.conflict_keys
-            if answer.done():  # whoever asked has gone
-                continue
-            if len(group) < self._grouping.max_size and self._busy.isdisjoint(names):
-                self._busy.update(names)
-                group.append((request, answer))
-            else:
-                left.append((request, answer))
-        self._waiting = left
-        return group
-
-    async def _commit_group(self, group: Sequence[tuple[Q, asyncio.Future[R]]]) -> None:
-        try:
-            outcomes = await self._handle([request for request, _ in group])
-        except Exception as problem:
-            if len(group) > 1 and not isinstance(problem, INFRASTRUCTURE_ERRORS):
-                for each in group:
-                    await self._commit_group([each])
-                return
-            outcomes = [problem] * len(group)
-        for (_, answer), outcome in zip(group, outcomes, strict=True):
-            _resolve(answer, outcome)
+    work: Work[C, R]
+    conflict_keys: Callable[[C], Sequence[Hashable]]
+    prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]]
+    settings: QueueSettings = QueueSettings()
+    smallest_batch: int = 2  # requests of a smaller group run each in a transaction of its own
 
 
-def _resolve(answer: "asyncio.Future[R]", outcome: R | Exception) -> None:
-    if answer.done():  # whoever asked has gone; a repetition of the request finds what was done
-        return
-    if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
+@dataclass(frozen=True, slots=True)
+class _Request(Generic[C]):
+    context: RequestContext
+    command: C
+
+
+class ChangedBeforeRefusal(Exception):
+    """Work recorded a change and then refused the request, so its group cannot be committed."""
+
+
+class GroupCommit(Generic[C, R]):
+    """Runs one kind of work for many requests."""
+
+    def __init__(self, database: "Database[Any]", groupable: Groupable[C, R]) -> None:
+        self._database, self._groupable = database, groupable
+        self._queue: GroupQueue[_Request[C], R] = GroupQueue(self._commit, groupable.settings)
+
+    async def submit(self, context: RequestContext, command: C) -> R:
+        """Returns after the commit. Raises the refusal of this request."""
+        key = context.idempotency_key
+        keys = [*self._groupable.conflict_keys(command), *([(context.actor.id, key.key)] if key else [])]
+        return await self._queue.submit(_Request(context, command), keys)
+
+    async def _commit(self, group: Sequence[_Request[C]]) -> Sequence[R | Exception]:
+        if len(group) >= self._groupable.smallest_batch:
+            return await self._in_one_transaction(group)
+        return [await self._single(request) for request in group]
+
+    async def _single(self, request: _Request[C]) -> R:
+        async with self._database.transaction(request.context) as tx:
+            return await self._groupable.work(request.command, tx)
+
+    async def _in_one_transaction(self, group: Sequence[_Request[C]]) -> Sequence[R | Exception]:
+        async with self._database.transaction() as tx:
+            tx.start_batch()
+            taken = await claim_all(tx, [request.context for request in group])
+            fresh = [number for number, earlier in enumerate(taken) if earlier is None]
+            await self._groupable.prefetch([group[number].command for number in fresh], tx)
+            handled = {number: await self._handle(group[number], tx) for number in fresh}
+            await release_all(tx, [group[number].context for number, outcome in handled.items() if isinstance(outcome, DomainError)])
+        return [handled[number] if earlier is None else earlier for number, earlier in enumerate(taken)]
+
+    async def _handle(self, request: _Request[C], tx: Transaction[Any]) -> R | DomainError:
+        before = tx.changes
+        with tx.acting_as(request.context):
+            try:
+                return await self._groupable.work(request.command, tx)
+            except DomainError as refusal:
+                if tx.changes != before:
+                    raise ChangedBeforeRefusal from refusal
+                return refusal

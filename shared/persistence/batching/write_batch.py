@@ -1,16 +1,14 @@
-"""A batch writes behind: a change that answers nothing waits for the first statement that names its table, or for the end.
+"""The unit of work of a batch: identity map, deferred writes, autoflush, prefetched rows; SQLAlchemy's `Session` for frozen values.
 
-So what is read is right, the changes of one table keep their order, and those of one kind go to the server together. What a
-transaction has locked it need not read again: it is held here as it is now, until a statement changes the table by itself.
-That an aggregate's row was written is looked at when it is: one that somebody else has changed, or removed, is never passed over.
+A deferred write waits for the first statement that touches its table, or for the end of the transaction. Writes to one
+table keep their order; equal statements that follow each other go to the server in one round trip. A versioned write
+checks its row: a row that was changed or deleted elsewhere raises VersionConflict.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -18,12 +16,13 @@ import asyncpg
 from shared.kernel.errors import VersionConflict
 from shared.persistence.statements import Connection, Statement
 
-_LOCK = "SELECT pg_advisory_xact_lock("
+if TYPE_CHECKING:
+    from shared.persistence.batching.prefetch import Prefetched, PrefetchedSupply
 
 
 @dataclass(frozen=True, slots=True)
 class VersionStep:
-    """What a write does to an aggregate: from one version to the next one."""
+    """The versions of an aggregate before and after a write."""
 
     id: UUID
     before: int
@@ -32,102 +31,87 @@ class VersionStep:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Changes by one statement that follow each other. Those of aggregates have a step for each row, the others none."""
+    """Writes by one statement that follow each other. A versioned write has a step, any other has none."""
 
-    sql: str
+    statement: Statement
     rows: list[list[Any]] = field(default_factory=list)
     steps: list[VersionStep] = field(default_factory=list)
 
 
 class WriteBatch:
-    """What a batch needs of its connection. Each statement is sent when those that wait and concern it are."""
+    """The state of one batch on its connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: dict[str, list[_Run]] = {}
-        self._held: dict[str, dict[UUID, Any]] = {}
-        self._ahead: dict[str, dict[Any, Any]] = {}
-        self._locks: set[tuple[str, tuple[Any, ...]]] = set()
+        self._deferred: dict[str, list[_Run]] = {}
+        self._identity_maps: dict[str, dict[UUID, Any]] = {}
+        self._prefetched: dict[Prefetched[Any, Any], dict[Any, Any]] = {}
+        self._supplies: dict[PrefetchedSupply[Any], list[Any]] = {}
+        self._locks: set[str] = set()
 
     def identity_map(self, table: str) -> dict[UUID, Any]:
-        """The aggregates of a table that this transaction has locked or made; None where it looked and there was none."""
-        return self._held.setdefault(table, {})
+        """The aggregates of a table that this transaction has locked or created; None where it found no row."""
+        return self._identity_maps.setdefault(table, {})
 
-    def prefetched(self, question: str) -> dict[Any, Any]:
-        """What was read for a store's question before anybody asked it again, by what it is asked with. The store itself forgets it."""
-        return self._ahead.setdefault(question, {})
+    def prefetched(self, lookup: "Prefetched[Any, Any]") -> dict[Any, Any]:
+        """The values of a lookup that are known in this batch, by key."""
+        return self._prefetched.setdefault(lookup, {})
+
+    def supply(self, supply: "PrefetchedSupply[Any]") -> list[Any]:
+        """The values that this batch has drawn and not yet taken."""
+        return self._supplies.setdefault(supply, [])
+
+    def new_locks(self, names: Sequence[str]) -> list[str]:
+        """The names of advisory locks that this transaction does not hold yet; it holds them from now on."""
+        new = [name for name in dict.fromkeys(names) if name not in self._locks]
+        self._locks.update(new)
+        return new
 
     def defer(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """What is held of the table is forgotten: the change may be about any of it."""
-        self._held.pop(statement.table, None)
+        """Defers a write that may concern any row of its table, so what is known of the table is dropped."""
+        self._drop(statement)
         self._run(statement).rows.append(statement.arguments(values))
 
     def defer_versioned(self, statement: Statement, values: Mapping[str, Any], step: VersionStep) -> None:
-        """Of a statement that returns the id of the row that it writes."""
+        """Defers the write of one aggregate. `statement` returns the id of the row that it writes."""
         run = self._run(statement)
         run.rows.append(statement.arguments(values))
         run.steps.append(step)
 
-    async def autoflush(self, sql: str | None = None) -> None:
-        """Sends what waits for the tables that `sql` names; without it, everything. Raises VersionConflict."""
-        for table in [name for name in self._waiting if sql is None or _names(sql, name)]:
-            for run in self._waiting.pop(table):
-                await self._send(run)
-        if sql is not None and not sql.lstrip().startswith("SELECT"):
-            for table in [name for name in self._held if _names(sql, name)]:
-                del self._held[table]
+    async def autoflush(self, statement: Statement) -> None:
+        """Sends the deferred writes to the tables that `statement` touches. Raises VersionConflict."""
+        for table in statement.tables & self._deferred.keys():
+            await self._flush(table)
+        if statement.writes is not None:
+            self._drop(statement)
 
-    async def fetch(self, query: str, *arguments: Any, **options: Any) -> list[asyncpg.Record]:
-        await self.autoflush(query)
-        return await self._connection.fetch(query, *arguments, **options)
-
-    async def fetchmany(self, query: str, rows: Sequence[Sequence[Any]], **options: Any) -> list[asyncpg.Record]:
-        await self.autoflush(query)
-        found: list[asyncpg.Record] = await self._connection.fetchmany(query, rows, **options)
-        return found
-
-    async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> asyncpg.Record | None:
-        await self.autoflush(query)
-        found: asyncpg.Record | None = await self._connection.fetchrow(query, *arguments, **options)
-        return found
-
-    async def fetchval(self, query: str, *arguments: Any, **options: Any) -> Any:
-        await self.autoflush(query)
-        return await self._connection.fetchval(query, *arguments, **options)
-
-    async def execute(self, query: str, *arguments: Any, **options: Any) -> str:
-        """A lock that the transaction has is not taken again."""
-        is_lock = query.startswith(_LOCK)
-        if is_lock and (query, arguments) in self._locks:
-            return "SELECT 1"
-        await self.autoflush(query)
-        done: str = await self._connection.execute(query, *arguments, **options)
-        if is_lock:
-            self._locks.add((query, arguments))
-        return done
+    async def flush(self) -> None:
+        """Sends every deferred write. Raises VersionConflict."""
+        for table in list(self._deferred):
+            await self._flush(table)
 
     def _run(self, statement: Statement) -> _Run:
-        runs = self._waiting.setdefault(statement.table, [])
-        if not runs or runs[-1].sql != statement.sql:
-            runs.append(_Run(statement.sql))
+        runs = self._deferred.setdefault(str(statement.writes), [])
+        if not runs or runs[-1].statement is not statement:
+            runs.append(_Run(statement))
         return runs[-1]
 
-    async def _send(self, run: _Run) -> None:
-        if not run.steps:
-            await self._connection.executemany(run.sql, run.rows)
-            return
-        done: list[asyncpg.Record] = await self._connection.fetchmany(run.sql, run.rows)
-        _require_all(run.steps, [row["id"] for row in done])
+    def _drop(self, statement: Statement) -> None:
+        self._identity_maps.pop(str(statement.writes), None)
+        for lookup in [each for each in self._prefetched if statement.writes in each.tables]:
+            del self._prefetched[lookup]
+
+    async def _flush(self, table: str) -> None:
+        for run in self._deferred.pop(table):
+            if run.steps:
+                rows: list[asyncpg.Record] = await self._connection.fetchmany(run.statement.sql, run.rows)
+                _require_all(run.steps, [row["id"] for row in rows])
+            else:
+                await self._connection.executemany(run.statement.sql, run.rows)
 
 
 def _require_all(steps: Sequence[VersionStep], written: Sequence[UUID]) -> None:
-    """The server answers in the order in which it was asked. Raises VersionConflict for the first step that found no row."""
+    """The server returns rows in the order of the writes. Raises VersionConflict for the first write that found no row."""
     for step, row_id in zip_longest(steps, written):
         if row_id != step.id:
             raise VersionConflict(step.id, step.before, step.after)
-
-
-@lru_cache(maxsize=10_000)
-def _names(sql: str, table: str) -> bool:
-    """Rather once too often: a word that only looks like the table costs a round trip, and nothing else."""
-    return re.search(rf"\b{table}\b", sql) is not None

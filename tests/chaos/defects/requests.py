@@ -1,65 +1,57 @@
-"""A faulty way from a request to its effect."""
+"""Seeded defect of the idempotency key."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from infra.operations.verify.verdict import Verdict
 from shared.kernel.ids import new_id
-from shared.persistence.batching.group_commit import GroupCommit
-from shared.persistence.database import Database, Handle
+from shared.persistence.database import Database
 from shared.persistence.idempotency import claim_all
-from shared.persistence.transaction import IdempotencyKey
+from shared.persistence.transaction import IdempotencyKey, RequestContext
 from tests.builders.referrals import MONDAY, ReferralsClient, a_body, referrals
-from tests.chaos.defects.stack import Ground
+from tests.chaos.defects.stack import DefectStack
 
-_ADMINISTRATOR, _KEY = "57P01", "asked-once"
+_ADMIN_SHUTDOWN, _KEY = "57P01", "asked-once"
 _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 
 
-class KeyAfterwards(Database[Any]):
-    """Looks whether the keys are known, does the work, commits, and keeps the keys in a transaction of their own."""
+class StoresKeyAfterwards(Database[Any]):
+    """Checks the key, commits the work, and stores the key in a second transaction."""
 
-    def group_commit(self, handle: Handle[Any, Any]) -> GroupCommit[Any, Any]:
-        async def in_two_transactions(requests: Sequence[Any]) -> Sequence[Any]:
-            asked = [(each.turn.actor, each.turn.once) for each in requests]
-            is_known = await self.pool.fetchval(_KNOWN, [once.key for _, once in asked])
-            async with self.transaction() as tx:
-                outcomes = await handle(requests if is_known else [_under_another_key(each) for each in requests], tx)
-            async with self.transaction() as later:
-                await claim_all(later, asked)
-            return outcomes
-
-        return GroupCommit(in_two_transactions)
+    async def perform(self, request: RequestContext, work: Any, command: Any) -> Any:
+        key = request.idempotency_key
+        is_known = await self.pool.fetchval(_KNOWN, [key.key if key else None])
+        unused = IdempotencyKey(str(new_id()), key.fingerprint if key else b"")
+        async with self.transaction(request if is_known else replace(request, idempotency_key=unused)) as tx:
+            response = await work(command, tx)
+        async with self.transaction() as later:
+            await claim_all(later, [request])
+        return response
 
 
-def _under_another_key(request: Any) -> Any:
-    """One that nobody sends again."""
-    once = IdempotencyKey(str(new_id()), request.turn.once.fingerprint)
-    return replace(request, turn=replace(request.turn, once=once))
-
-
-async def key_in_another_transaction(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """The database ends the connection when the key is kept; the client, who has heard nothing, asks again."""
-    async with referrals(ground.owner_url, ground.keys, MONDAY) as desk:
+async def key_in_another_transaction(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """PostgreSQL terminates the session that stores the key; the client gets no receipt and repeats its request."""
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
         transport: Any = desk.context.http._transport
         opened = desk.context.database
         if is_seeded:
-            transport.app.state.database = KeyAfterwards(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
-        async with ground.raising("referrals.idempotency", _ADMINISTRATOR, when=f"NEW.key = '{_KEY}'", times=1):
-            lines = [await _ask(desk), await _ask(desk)]
-        log = ground.folder / "answers.jsonl"
+            transport.app.state.database = StoresKeyAfterwards(
+                opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets
+            )
+        async with stack.raising("referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{_KEY}'", times=1):
+            lines = [await _send(desk), await _send(desk)]
+        log = stack.folder / "answers.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return await ground.judge(desk.context.clock, log)
+        return await stack.verify(desk.context.clock, log)
 
 
-async def _ask(desk: ReferralsClient) -> dict[str, Any]:
-    """As a client's log has it: an answer of 500 and above says nothing of what was done."""
+async def _send(desk: ReferralsClient) -> dict[str, Any]:
+    """Returns the line of the client's log. A response of 500 or above leaves the outcome unknown."""
     body = json.dumps(a_body()).encode()
     headers = desk.gp() | {"Idempotency-Key": _KEY, "Content-Type": "application/json"}
     answer = await desk.context.http.post("/referrals", content=body, headers=headers)
-    made = answer.json().get("id") if answer.is_success else None
+    created = answer.json().get("id") if answer.is_success else None
     sent = sha256(b"POST /referrals?\n" + body).hexdigest()
-    return {"actor": "gp-W07", "key": _KEY, "sent": sent, "status": answer.status_code, "id": made}
+    return {"actor": "gp-W07", "key": _KEY, "sent": sent, "status": answer.status_code, "id": created}

@@ -1,6 +1,11 @@
-"""Receiving referrals: idempotency, merging, identity, the story, and advice to the caller."""
+"""Receiving referrals: idempotency, merging, identity, the story, and advice to the caller.
+
+Every test runs twice: without batching, and with each request as a batch. Batching changes throughput and nothing else.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -8,6 +13,8 @@ from uuid import UUID
 
 import pytest
 
+from infra.dev_stack.dev_secrets import Keys
+from services.referrals.api.receive_group import RECEIVE_GROUP
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
 from shared.contracts.rapid_care import ResponseRequested
@@ -20,12 +27,21 @@ from shared.contracts.referrals import (
     Route,
 )
 from tests.builders.rapid_care import RapidCareClient
-from tests.builders.referrals import DALE, SATURDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body
+from tests.builders.referrals import DALE, SATURDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body, referrals
 
 BAD_CHECK_DIGIT = "9990548608"
 NIGHT = datetime(2015, 3, 14, 23, 0, tzinfo=LONDON)
 
+_EVERY_REQUEST_IS_A_BATCH = replace(RECEIVE_GROUP, smallest_batch=1)
+
 on_saturday = pytest.mark.parametrize("now", [SATURDAY], ids=["saturday"])
+
+
+@pytest.fixture(scope="module", params=[(), (_EVERY_REQUEST_IS_A_BATCH,)], ids=["without-batching", "with-batching"])
+async def opened(common: Any, keys: Keys, request: pytest.FixtureRequest) -> AsyncIterator[ReferralsClient]:
+    """The application with and without the adapters of shared/persistence/batching."""
+    async with referrals(common.url, keys, SATURDAY, groups=request.param) as client:
+        yield client
 
 
 @on_saturday

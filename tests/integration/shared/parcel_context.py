@@ -21,7 +21,7 @@ from shared.kernel.state_table import Transitions, require_transition, transitio
 from shared.kernel.target import Target
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.deadlines import DueDeadline
-from shared.persistence.repository import Repository
+from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT, metadata
 from shared.persistence.transaction import Transaction
 
@@ -83,7 +83,7 @@ TABLE = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     schema="rapid_care",
 )
-parcels = Repository(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.person_id, not_found=ParcelNotFound)
+parcels = BatchRepository(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.person_id, not_found=ParcelNotFound)
 
 
 def a_parcel(

@@ -288,7 +288,7 @@ async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: D
 @pytest.mark.parametrize("kind", ["poison", "junk"])
 async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them(post: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
+        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, kind))
 
     assert len(await waiting(post)) == 3
 
@@ -296,8 +296,8 @@ async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them
 @pytest.mark.parametrize("kind", ["poison", "junk"])
 async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_has_looked(post: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, kind))
-    anew = impatient(post, most_parked_in_a_row=3)
+        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, kind))
+    anew = impatient(post, max_consecutive_parked=3)
     assert not await anew.may_consume()
 
     async with post.receiver.database.transaction() as tx:
@@ -309,19 +309,19 @@ async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_
 
 async def test_a_replay_that_succeeds_lets_the_intake_go_on(post: DeliveryHarness) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, most_parked_in_a_row=3).apply(await bad(post, 3, "poison"))
+        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, "poison"))
     post.behaviour.failing.clear()
     async with post.receiver.database.read_only() as reader:
         first, *_ = await parked.waiting(reader)
 
     await impatient(post).replay(first)
 
-    assert await impatient(post, most_parked_in_a_row=3).may_consume()
+    assert await impatient(post, max_consecutive_parked=3).may_consume()
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
 async def test_a_record_that_can_be_settled_ends_the_row(post: DeliveryHarness, kind: str) -> None:
-    intake = impatient(post, most_parked_in_a_row=3)
+    intake = impatient(post, max_consecutive_parked=3)
     for _ in range(3):
         await intake.apply(await bad(post, 2, kind))
         await post.send()
@@ -337,7 +337,7 @@ async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: De
     for _ in range(5):
         await post.send(person)
 
-    await impatient(post, most_parked_in_a_row=2).apply(await post.records())
+    await impatient(post, max_consecutive_parked=2).apply(await post.records())
 
     assert len(await waiting(post)) == 6
 

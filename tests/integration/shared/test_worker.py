@@ -60,7 +60,7 @@ async def closed(): ...
 
 worker._PATIENCE_SECONDS = 0.5
 stuck = object.__new__(worker.Worker)
-stuck._context, stuck._watch, stuck._parts, stuck._database = "test", worker.Watch(), {"part": PART()}, SimpleNamespace(close=closed)
+stuck._context, stuck._watch, stuck._parts, stuck._database = "test", worker.HealthEndpoint(), {"part": PART()}, SimpleNamespace(close=closed)
 sys.exit(asyncio.run(stuck.run()))
 """
 

@@ -16,16 +16,18 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from shared.deployment import Deployment
-from shared.kernel.actor import SYSTEM, Actor
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, Worker
 from shared.persistence.database import Database
-from shared.persistence.transaction import Cause, IdempotencyKey, Transaction
+from shared.persistence.transaction import RequestContext, Transaction
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import SENDING, Behaviour
 
 SUBSCRIPTIONS = {"sender": SENDING, "receiver": RECEIVING}
+
+
+_SYSTEM = RequestContext.of_system("system")
 
 
 class KillSwitch:
@@ -47,10 +49,8 @@ class FatalDatabase(Database[Any]):
     fate: KillSwitch
 
     @asynccontextmanager
-    async def transaction(
-        self, actor: Actor = SYSTEM, cause: Cause | None = None, once: IdempotencyKey | None = None
-    ) -> AsyncIterator[Transaction[Any]]:
-        async with super().transaction(actor, cause, once) as tx:
+    async def transaction(self, request: RequestContext = _SYSTEM) -> AsyncIterator[Transaction[Any]]:
+        async with super().transaction(request) as tx:
             yield tx
             kind = tx.cause.action.partition(" ")[0]
             self.fate.reaches(f"before-commit-{kind}")

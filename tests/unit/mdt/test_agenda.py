@@ -34,7 +34,7 @@ ITEMS = st.builds(
 )
 
 
-def test_deferred_urgent_then_level_then_climber_then_recent_crisis_then_age() -> None:
+def test_agenda_ranks_deferred_urgent_level_climber_crisis_age() -> None:
     right = [
         an_item(is_deferred=True, is_urgent=True, level=0),
         an_item(level=3, climber=True),
@@ -51,7 +51,7 @@ def test_deferred_urgent_then_level_then_climber_then_recent_crisis_then_age() -
 
 
 @given(st.lists(ITEMS, max_size=12).flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))))
-def test_the_order_is_total_and_does_not_depend_on_how_the_items_came(drawn: tuple[list[AgendaItem], list[AgendaItem]]) -> None:
+def test_agenda_order_is_total_and_stable(drawn: tuple[list[AgendaItem], list[AgendaItem]]) -> None:
     items, shuffled = drawn
 
     assert ordered(items) == ordered(shuffled)
@@ -59,7 +59,7 @@ def test_the_order_is_total_and_does_not_depend_on_how_the_items_came(drawn: tup
     assert sorted(map(id, ordered(items))) == sorted(map(id, items))
 
 
-def test_places_go_by_rank_and_whoever_waited_a_week_already_goes_first() -> None:
+def test_cap_gives_places_by_rank_after_last_weeks_cases() -> None:
     waited, low, high = an_item(level=0, is_deferred=True), an_item(level=1), [an_item(level=3) for _ in range(POLICY.capacity)]
     urgent = [an_item(level=0, is_urgent=True) for _ in range(3)]
 
@@ -71,7 +71,7 @@ def test_places_go_by_rank_and_whoever_waited_a_week_already_goes_first() -> Non
 
 
 @given(st.lists(ITEMS, max_size=30))
-def test_nobody_is_lost_at_the_cut_off_and_no_place_stays_empty(items: list[AgendaItem]) -> None:
+def test_cap_loses_no_case_and_leaves_no_place_empty(items: list[AgendaItem]) -> None:
     capped = cap(items, now=STARTS_AT, policy=POLICY)
 
     assert sorted(case.id for group in (capped.ordinary, capped.urgent, capped.outranked) for case in group) == sorted(

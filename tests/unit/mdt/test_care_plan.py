@@ -33,7 +33,7 @@ def a_blank_plan() -> domain.CarePlan:
     return domain.first_plan(plan_id=new_id(), person_id=PersonId(new_id()), correlation_id=new_id(), locality=Locality.WEST)
 
 
-def test_a_first_plan_that_the_person_agrees_to_is_offered_agreed_and_recorded() -> None:
+def test_agreed_first_plan_is_offered_agreed_and_recorded() -> None:
     version = a_version()
 
     decision = domain.offer(a_blank_plan(), version, is_agreed_by_person=True, policy=POLICY)
@@ -45,7 +45,7 @@ def test_a_first_plan_that_the_person_agrees_to_is_offered_agreed_and_recorded()
     assert (agreed.plan_version, agreed.actions, agreed.has_crisis_section) == (1, version.actions, True)
 
 
-def test_a_declined_plan_was_offered_and_is_asked_about_again_at_its_review() -> None:
+def test_declined_plan_sets_review_deadline() -> None:
     decision = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=False, policy=POLICY)
 
     assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanDeclined]
@@ -53,7 +53,7 @@ def test_a_declined_plan_was_offered_and_is_asked_about_again_at_its_review() ->
     assert [deadline.kind for deadline in decision.deadlines] == [CarePlanDeadline.REVIEW]
 
 
-def test_an_offer_waits_for_the_person() -> None:
+def test_offered_plan_waits_for_answer() -> None:
     offered = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=None, policy=POLICY).state
 
     agreed = domain.agree(offered, POLICY)
@@ -63,7 +63,7 @@ def test_an_offer_waits_for_the_person() -> None:
     assert agreed.state.in_force == offered.offered
 
 
-def test_a_revision_replaces_what_was_in_force() -> None:
+def test_revision_replaces_plan_in_force() -> None:
     plan, second = a_plan(), a_version(2)
 
     decision = domain.offer(plan, second, is_agreed_by_person=True, policy=POLICY)
@@ -73,7 +73,7 @@ def test_a_revision_replaces_what_was_in_force() -> None:
 
 
 @pytest.mark.parametrize("is_agreed_by_person", [None, False])
-def test_what_the_person_agreed_to_stays_in_force_until_they_agree_to_more(*, is_agreed_by_person: bool | None) -> None:
+def test_agreed_plan_stays_in_force_until_revision_is_agreed(*, is_agreed_by_person: bool | None) -> None:
     plan = a_plan()
 
     after = domain.offer(plan, a_version(2), is_agreed_by_person=is_agreed_by_person, policy=POLICY).state
@@ -81,7 +81,7 @@ def test_what_the_person_agreed_to_stays_in_force_until_they_agree_to_more(*, is
     assert after.in_force == plan.in_force
 
 
-def test_the_words_travel_only_in_the_restricted_record() -> None:
+def test_plan_text_is_only_in_restricted_record() -> None:
     words = a_joint_plan(what_matters="To stay at home with Sally.")
     decision = domain.offer(a_blank_plan(), a_version(joint_plan=words), is_agreed_by_person=True, policy=POLICY)
 
@@ -99,14 +99,14 @@ def test_the_words_travel_only_in_the_restricted_record() -> None:
         (Occurrence.RISK_LEVEL_CROSSED, ReviewTrigger.RISK_LEVEL_CROSSED),
     ],
 )
-def test_a_review_says_what_made_it_due_and_ends_the_other_deadline(trigger: Trigger, told: ReviewTrigger) -> None:
+def test_review_names_trigger_and_cancels_other_deadlines(trigger: Trigger, told: ReviewTrigger) -> None:
     decision = domain.request_review(a_plan(), trigger)
 
     assert decision.events == [CarePlanReviewDue(trigger=told)]
     assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
 
 
-def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assigned() -> None:
+def test_response_enacts_crisis_plan_once() -> None:
     plan, response_id = a_plan(), new_id()
 
     decision = domain.enact(plan, plan_version=1, response_id=response_id)
@@ -125,26 +125,26 @@ def test_one_response_uses_the_crisis_plan_once_however_many_clinicians_are_assi
         (RiskLevel.LOW, True, date(2015, 9, 2)),
     ],
 )
-def test_the_review_comes_after_twelve_weeks_at_very_high_risk_and_after_twenty_six_else(
+def test_review_is_due_after_12_or_26_weeks_by_risk(
     *, level: RiskLevel, is_resident: bool, review_on: date
 ) -> None:
     assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
 
 
-def test_a_care_home_with_a_shorter_cadence_decides() -> None:
+def test_shorter_care_home_cadence_sets_review() -> None:
     fortnightly = replace(POLICY, review_weeks_care_home=2)
 
     assert domain.review_day(TODAY, RiskLevel.VERY_HIGH, is_care_home_resident=True, policy=fortnightly) == date(2015, 3, 18)
 
 
-def test_a_review_is_listed_before_the_agenda_of_its_week_closes_in_the_morning_of_london() -> None:
+def test_review_is_listed_before_cut_off_in_london_time() -> None:
     decision = domain.offer(a_blank_plan(), a_version(review_on=date(2015, 5, 27)), is_agreed_by_person=True, policy=POLICY)
 
     # Monday 25 May is a bank holiday: the agenda of Wednesday closes on Friday, and the working day before is Thursday
     assert decision.deadlines[0].due_at == datetime(2015, 5, 21, 8, tzinfo=UTC)
 
 
-def test_the_answer_to_a_plan_answers_the_referrals_that_waited_for_it() -> None:
+def test_answer_names_every_waiting_referral() -> None:
     first, second = new_id(), new_id()
     offered = domain.offer(a_blank_plan(), a_version(), referral_ids=(first,), is_agreed_by_person=None, policy=POLICY).state
     lapsed = domain.request_review(offered, RequestReview).state
@@ -157,7 +157,7 @@ def test_the_answer_to_a_plan_answers_the_referrals_that_waited_for_it() -> None
     assert domain.close(offered, "died").events == [CarePlanClosed(reason="died", referral_ids=(first,))]
 
 
-def test_an_action_is_done_once_and_stands_among_the_next_steps_no_more() -> None:
+def test_action_is_fulfilled_once_by_its_owner() -> None:
     own = a_version().actions[0].model_copy(update={"owner_role": Role.SOCIAL_WORKER})
     navigators = a_version().actions[0]
     plan = a_plan(in_force=a_version(actions=(own, navigators)))
@@ -174,7 +174,7 @@ def test_an_action_is_done_once_and_stands_among_the_next_steps_no_more() -> Non
         domain.fulfil(plan, new_id(), FulfilAction)
 
 
-def test_only_actions_of_the_plan_continue() -> None:
+def test_only_known_actions_continue() -> None:
     plan = a_plan()
     assert plan.in_force is not None
     known = plan.in_force.actions[0].action_id
@@ -188,7 +188,7 @@ def test_only_actions_of_the_plan_continue() -> None:
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=8))
-def test_versions_are_numbered_without_a_gap_and_the_last_agreed_one_is_in_force(answers: list[bool | None]) -> None:
+def test_versions_have_no_gap_and_last_agreed_is_in_force(answers: list[bool | None]) -> None:
     plan = a_blank_plan()
     for answer in answers:
         version = domain.draft_version(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)

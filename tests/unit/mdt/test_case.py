@@ -33,12 +33,12 @@ from shared.contracts.mdt import (
 )
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
-from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_meeting, a_place, an_agreed_action, what_was_agreed
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_meeting, a_slot, an_agreed_action, a_discussion_command
 
 HELD = a_meeting(status=MeetingStatus.HELD, attended=POLICY.quorum)
 
 
-def test_a_referral_brings_its_person_with_the_risk_of_that_day() -> None:
+def test_referral_records_risk_of_that_day() -> None:
     case = a_case(Status.REFERRED, referral_ids=(new_id(),), is_urgent=True)
 
     decision = domain.refer(case, Standing(RiskLevel.VERY_HIGH, is_high_climber=True), screen_by=STARTS_AT)
@@ -48,8 +48,8 @@ def test_a_referral_brings_its_person_with_the_risk_of_that_day() -> None:
     assert [(deadline.kind, deadline.due_at) for deadline in decision.deadlines] == [(domain.CaseDeadline.SCREENING, STARTS_AT)]
 
 
-def test_an_eligible_case_takes_a_place_on_an_agenda() -> None:
-    case, place = a_case(Status.REFERRED, referral_ids=(new_id(),)), a_place(slot=Slot.URGENT)
+def test_eligible_case_takes_agenda_slot() -> None:
+    case, place = a_case(Status.REFERRED, referral_ids=(new_id(),)), a_slot(slot=Slot.URGENT)
 
     decision = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent=True, needs_mental_health=True), place)
 
@@ -59,7 +59,7 @@ def test_an_eligible_case_takes_a_place_on_an_agenda() -> None:
 
 
 @pytest.mark.acceptance("mdt-7")
-def test_a_case_that_is_not_eligible_carries_a_destination() -> None:
+def test_ineligible_case_needs_destination() -> None:
     case = a_case(Status.REFERRED, referral_ids=(new_id(),))
     command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.INTEGRATED_LOCALITY_TEAM)
 
@@ -76,44 +76,44 @@ def test_a_case_that_is_not_eligible_carries_a_destination() -> None:
 @pytest.mark.parametrize(
     ("command", "refusal"),
     [
-        (what_was_agreed(joint_plan=None), JointPlanMissing),
-        (what_was_agreed(lead=None), LeadMissing),
-        (what_was_agreed(actions=()), ActionMissing),
-        (what_was_agreed(actions=(an_agreed_action(due_on=STARTS_AT.date() - timedelta(days=1)),)), ActionDueInPast),
+        (a_discussion_command(joint_plan=None), JointPlanMissing),
+        (a_discussion_command(lead=None), LeadMissing),
+        (a_discussion_command(actions=()), ActionMissing),
+        (a_discussion_command(actions=(an_agreed_action(due_on=STARTS_AT.date() - timedelta(days=1)),)), ActionDueInPast),
     ],
 )
-def test_no_discussion_without_plan_lead_and_an_action_to_come(command: DiscussCase, refusal: type[DomainError]) -> None:
+def test_discussion_needs_plan_lead_and_future_action(command: DiscussCase, refusal: type[DomainError]) -> None:
     with pytest.raises(refusal):
         domain.require_agreed(a_case(), command, HELD, has_lead=False, now=STARTS_AT, policy=POLICY)
 
 
-def test_a_person_who_has_a_lead_keeps_them_when_nobody_else_is_named() -> None:
-    agreed = domain.require_agreed(a_case(), what_was_agreed(lead=None), HELD, has_lead=True, now=STARTS_AT, policy=POLICY)
+def test_lead_stays_when_discussion_names_none() -> None:
+    agreed = domain.require_agreed(a_case(), a_discussion_command(lead=None), HELD, has_lead=True, now=STARTS_AT, policy=POLICY)
 
     assert agreed.lead is None
 
 
-def test_nothing_is_decided_by_a_meeting_whose_attendance_nobody_recorded() -> None:
+def test_meeting_without_attendance_decides_nothing() -> None:
     with pytest.raises(MeetingNotStarted):
-        domain.require_agreed(a_case(), what_was_agreed(), a_meeting(), has_lead=False, now=STARTS_AT, policy=POLICY)
+        domain.require_agreed(a_case(), a_discussion_command(), a_meeting(), has_lead=False, now=STARTS_AT, policy=POLICY)
 
 
-def test_a_discussion_is_of_the_meeting_that_lists_the_case_or_of_the_one_it_moved_on_from() -> None:
-    case, following = a_case(), a_place(meeting_id=new_id())
+def test_discussion_belongs_to_listed_or_previous_meeting() -> None:
+    case, following = a_case(), a_slot(meeting_id=new_id())
     moved = domain.roll_over(case, "meeting-not-recorded", following).state
 
     assert case.meeting_id is not None
-    assert domain.meeting_of(moved, what_was_agreed()) == following.meeting_id
-    assert domain.meeting_of(moved, what_was_agreed(meeting_id=case.meeting_id)) == case.meeting_id
+    assert domain.meeting_of(moved, a_discussion_command()) == following.meeting_id
+    assert domain.meeting_of(moved, a_discussion_command(meeting_id=case.meeting_id)) == case.meeting_id
     with pytest.raises(CaseNotOnAgenda):
-        domain.meeting_of(moved, what_was_agreed(meeting_id=new_id()))
+        domain.meeting_of(moved, a_discussion_command(meeting_id=new_id()))
 
 
-def test_a_discussion_answers_every_referral_that_waited() -> None:
+def test_discussion_answers_every_waiting_referral() -> None:
     waiting = (new_id(), new_id())
     case = a_case(referral_ids=waiting, deferrals=2, is_deferred=True, is_urgent=True)
 
-    decision = domain.discuss(case, meeting_id=a_place().meeting_id, care_plan_id=new_id(), lead_id=new_id(), actions=3)
+    decision = domain.discuss(case, meeting_id=a_slot().meeting_id, care_plan_id=new_id(), lead_id=new_id(), actions=3)
 
     answered = [event for event in decision.events if isinstance(event, CaseDiscussed)]
     assert tuple(event.referral_id for event in answered) == waiting
@@ -123,7 +123,7 @@ def test_a_discussion_answers_every_referral_that_waited() -> None:
     assert (after.deferrals, after.is_deferred, after.is_urgent) == (0, False, False)
 
 
-def test_a_second_referral_joins_the_case_that_waits() -> None:
+def test_second_referral_joins_waiting_case() -> None:
     case, second = a_case(referral_ids=(new_id(),)), new_id()
 
     decision = domain.refer_again(case, second, is_urgent=True, standing=Standing(), slot=None)
@@ -135,26 +135,26 @@ def test_a_second_referral_joins_the_case_that_waits() -> None:
     assert {getattr(event, "referral_id", None) for event in decision.events} == {second}
 
 
-def test_a_referral_for_somebody_under_a_plan_begins_a_new_chain_and_needs_no_screening() -> None:
+def test_referral_under_plan_starts_new_correlation_unscreened() -> None:
     case, second = a_case(Status.ACTIVE, care_plan_id=new_id()), new_id()
 
-    decision = domain.refer_again(case, second, is_urgent=False, standing=Standing(), slot=a_place())
+    decision = domain.refer_again(case, second, is_urgent=False, standing=Standing(), slot=a_slot())
 
     assert (decision.state.status, decision.state.correlation_id) == (Status.LISTED, second)
 
 
-def test_a_case_is_deferred_only_so_often() -> None:
+def test_case_is_deferred_at_most_the_limit() -> None:
     case = a_case()
     for _ in range(POLICY.most_deferrals):
-        case = domain.defer(case, DeferCase("missing-information"), a_place(), POLICY).state
+        case = domain.defer(case, DeferCase("missing-information"), a_slot(), POLICY).state
 
     with pytest.raises(DeferredTooOften):
-        domain.defer(case, DeferCase("missing-information"), a_place(), POLICY)
+        domain.defer(case, DeferCase("missing-information"), a_slot(), POLICY)
 
 
 @pytest.mark.acceptance("mdt-8")
-def test_a_case_that_rolls_over_keeps_what_gives_it_priority() -> None:
-    case, following = a_case(is_urgent=True, deferrals=2), a_place(meeting_id=new_id())
+def test_rolled_over_case_keeps_priority() -> None:
+    case, following = a_case(is_urgent=True, deferrals=2), a_slot(meeting_id=new_id())
 
     decision = domain.roll_over(case, "meeting-cancelled", following)
 
@@ -164,14 +164,14 @@ def test_a_case_that_rolls_over_keeps_what_gives_it_priority() -> None:
     assert (after.meeting_id, after.is_deferred) == (following.meeting_id, True)
 
 
-def test_needs_that_were_never_discussed_cannot_be_met() -> None:
+def test_needs_met_requires_a_discussion() -> None:
     with pytest.raises(CaseNotDiscussed):
         domain.close(a_case(), CloseCase(CloseReason.NEEDS_MET))
 
     assert domain.close(a_case(), CloseCase(CloseReason.DIED)).state.status is Status.CLOSED
 
 
-def test_a_withdrawn_referral_ends_the_case_that_waited_for_it_alone() -> None:
+def test_withdrawal_closes_case_of_single_referral() -> None:
     referral_id = new_id()
 
     decision = domain.withdraw(a_case(Status.REFERRED, referral_ids=(referral_id,)), referral_id)
@@ -181,7 +181,7 @@ def test_a_withdrawn_referral_ends_the_case_that_waited_for_it_alone() -> None:
     assert decision.state.status is Status.CLOSED
 
 
-def test_a_withdrawn_referral_ends_no_case_that_another_waits_for_or_that_has_a_plan() -> None:
+def test_withdrawal_keeps_case_with_other_referral_or_plan() -> None:
     referral_id = new_id()
 
     assert domain.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id) is None

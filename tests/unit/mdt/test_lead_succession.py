@@ -34,13 +34,13 @@ def told(decisions: Decisions) -> list[type]:
     return [type(event) for decision in decisions for event in decision.events]
 
 
-def test_who_accepts_at_the_meeting_is_lead_at_once() -> None:
+def test_candidate_accepting_at_meeting_becomes_lead() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(has_accepted=True), now())
 
     assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
 
 
-def test_until_somebody_answers_the_gp_is_lead() -> None:
+def test_gp_leads_until_candidate_answers() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(), now())
 
     assert told(decisions) == [LeadProposed, LeadActivated]
@@ -49,14 +49,14 @@ def test_until_somebody_answers_the_gp_is_lead() -> None:
     assert fallback.is_fallback
 
 
-def test_a_gp_needs_no_answer() -> None:
+def test_gp_leads_without_answer() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), LeadProposal(leads.gp("W07")), now())
 
     assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
     assert not decisions[0].state.is_fallback
 
 
-def test_who_accepts_takes_over_from_whoever_was_lead() -> None:
+def test_accepting_candidate_replaces_active_lead() -> None:
     active, asked = a_lead_of(professional_id="gp-W07"), a_lead_of(Status.PROPOSED)
 
     decisions = lead_succession.accept(asked, Leads(active, (asked,)), STARTS_AT)
@@ -65,7 +65,7 @@ def test_who_accepts_takes_over_from_whoever_was_lead() -> None:
     assert decisions[0].events == [LeadHandedOver(to_lead_id=asked.id)]
 
 
-def test_of_several_who_were_asked_the_first_wins() -> None:
+def test_first_of_several_candidates_to_accept_wins() -> None:
     first, second = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(Status.PROPOSED, "nurse-2")
 
     decisions = lead_succession.accept(first, Leads(a_lead_of(professional_id="gp-W07"), (first, second)), STARTS_AT)
@@ -75,7 +75,7 @@ def test_of_several_who_were_asked_the_first_wins() -> None:
 
 
 @pytest.mark.acceptance("mdt-6")
-def test_when_one_declines_the_next_is_asked() -> None:
+def test_next_candidate_is_asked_after_decline() -> None:
     asked = a_lead_of(Status.PROPOSED, "nurse-1", alternatives=(a_candidate("nurse-2"), a_candidate("nurse-3")))
 
     decisions = lead_succession.decline(PERSON, asked, Leads(a_lead_of(professional_id="gp-W07"), (asked,)), "caseload", now())
@@ -86,7 +86,7 @@ def test_when_one_declines_the_next_is_asked() -> None:
 
 
 @pytest.mark.acceptance("mdt-6")
-def test_no_answer_leaves_the_gp() -> None:
+def test_gp_leads_when_proposal_expires() -> None:
     asked = a_lead_of(Status.PROPOSED, "nurse-1")
 
     decisions = lead_succession.expire(PERSON, asked, Leads(None, (asked,)), now())
@@ -95,7 +95,7 @@ def test_no_answer_leaves_the_gp() -> None:
     assert decisions[1].state.is_fallback
 
 
-def test_the_meeting_asks_somebody_else_and_the_earlier_question_lapses() -> None:
+def test_new_proposal_ends_earlier_one() -> None:
     asked, active = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(professional_id="gp-W07")
 
     decisions = lead_succession.appoint(PERSON, Leads(active, (asked,)), a_proposal("nurse-2"), now())
@@ -103,13 +103,13 @@ def test_the_meeting_asks_somebody_else_and_the_earlier_question_lapses() -> Non
     assert told(decisions) == [LeadEnded, LeadProposed]
 
 
-def test_proposing_whoever_is_lead_changes_nothing() -> None:
+def test_proposing_active_lead_changes_nothing() -> None:
     active = a_lead_of()
 
     assert lead_succession.appoint(PERSON, Leads(active), a_proposal(active.professional_id), now()) == []
 
 
-def test_a_lead_hands_over_to_somebody_and_stays_until_they_say_yes() -> None:
+def test_active_lead_stays_until_successor_accepts() -> None:
     active = a_lead_of()
 
     decisions = lead_succession.hand_over(PERSON, active, Leads(active), a_proposal("social-worker-1"), now())
@@ -117,7 +117,7 @@ def test_a_lead_hands_over_to_somebody_and_stays_until_they_say_yes() -> None:
     assert told(decisions) == [LeadProposed]
 
 
-def test_a_lead_who_names_nobody_hands_over_to_the_gp() -> None:
+def test_handover_without_successor_goes_to_gp() -> None:
     active = a_lead_of()
 
     decisions = lead_succession.hand_over(PERSON, active, Leads(active), None, now())
@@ -126,7 +126,7 @@ def test_a_lead_who_names_nobody_hands_over_to_the_gp() -> None:
     assert decisions[1].state.professional_id == "gp-W07"
 
 
-def test_nobody_hands_over_to_themselves() -> None:
+def test_handover_to_self_is_refused() -> None:
     active, gp = a_lead_of(), a_lead_of(professional_id="gp-W07")
 
     with pytest.raises(AlreadyLead):

@@ -25,7 +25,7 @@ def scheduled(week: date, policy: Policy = POLICY) -> domain.Meeting:
 
 
 @pytest.mark.acceptance("mdt-1")
-def test_thirty_years_have_one_meeting_in_each_iso_week() -> None:
+def test_thirty_years_have_one_meeting_per_iso_week() -> None:
     meetings = [scheduled(week) for week in MONDAYS]
 
     weeks = [meeting.starts_at.astimezone(LONDON).isocalendar()[:2] for meeting in meetings]
@@ -34,7 +34,7 @@ def test_thirty_years_have_one_meeting_in_each_iso_week() -> None:
 
 
 @given(st.dates(date(2011, 1, 1), date(2040, 12, 31)), st.integers(0, 4))
-def test_a_week_has_its_meeting_whatever_day_of_it_is_asked_and_whatever_weekday_it_meets(day: date, weekday: int) -> None:
+def test_week_has_one_meeting_for_any_day_and_weekday(day: date, weekday: int) -> None:
     policy = Policy(meets_on_weekday=weekday)
     meeting = scheduled(domain.week_of(day), policy)
 
@@ -46,7 +46,7 @@ def test_a_week_has_its_meeting_whatever_day_of_it_is_asked_and_whatever_weekday
 
 
 @given(st.sampled_from(MONDAYS))
-def test_the_cut_off_is_two_working_days_before_at_the_same_hour(week: date) -> None:
+def test_cut_off_is_two_working_days_before(week: date) -> None:
     meeting = scheduled(week)
 
     cut_off, start = meeting.cut_off_at.astimezone(LONDON), meeting.starts_at.astimezone(LONDON)
@@ -67,14 +67,14 @@ def test_the_cut_off_is_two_working_days_before_at_the_same_hour(week: date) -> 
         (date(2015, 4, 6), date(2015, 4, 8), date(2015, 4, 2)),  # Easter Monday and Good Friday lie before
     ],
 )
-def test_a_bank_holiday_moves_the_meeting_to_the_next_working_day(week: date, meets_on: date, cut_off_on: date) -> None:
+def test_bank_holiday_moves_meeting_to_next_working_day(week: date, meets_on: date, cut_off_on: date) -> None:
     meeting = scheduled(week)
 
     assert meeting.starts_at.astimezone(LONDON).date() == meets_on
     assert meeting.cut_off_at.astimezone(LONDON).date() == cut_off_on
 
 
-def test_a_week_without_a_later_working_day_meets_on_the_one_before() -> None:
+def test_meeting_moves_earlier_without_later_working_day() -> None:
     fridays = Policy(meets_on_weekday=4)
 
     meeting = scheduled(date(2015, 3, 30), fridays)  # Good Friday 3 April
@@ -91,11 +91,11 @@ def test_a_week_without_a_later_working_day_meets_on_the_one_before() -> None:
         (date(2015, 10, 26), datetime(2015, 10, 28, 13, tzinfo=UTC)),  # and ended on Sunday 25 October
     ],
 )
-def test_the_meeting_stays_at_one_o_clock_across_both_clock_changes(week: date, starts_at: datetime) -> None:
+def test_meeting_stays_at_one_across_clock_changes(week: date, starts_at: datetime) -> None:
     assert scheduled(week).starts_at == starts_at
 
 
-def test_a_cut_off_on_the_other_side_of_the_clock_change_is_at_one_o_clock_too() -> None:
+def test_cut_off_stays_at_one_across_clock_change() -> None:
     mondays = Policy(meets_on_weekday=0)
 
     meeting = scheduled(date(2015, 3, 30), mondays)
@@ -103,7 +103,7 @@ def test_a_cut_off_on_the_other_side_of_the_clock_change_is_at_one_o_clock_too()
     assert (meeting.starts_at, meeting.cut_off_at) == (datetime(2015, 3, 30, 12, tzinfo=UTC), datetime(2015, 3, 26, 13, tzinfo=UTC))
 
 
-def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
+def test_scheduled_meeting_sets_its_deadlines() -> None:
     decision = domain.schedule(date(2015, 3, 2), policy=POLICY)
 
     assert decision.events == [MeetingScheduled(starts_at=STARTS_AT, cut_off_at=CUT_OFF_AT)]
@@ -128,20 +128,20 @@ def test_a_scheduled_meeting_sets_its_own_deadlines() -> None:
         (AgendaUsage(0, 0), True, STARTS_AT, None),
     ],
 )
-def test_everybody_stands_there_until_the_cut_off_and_two_urgent_ones_come_in_until_the_start(
+def test_slots_are_open_until_cut_off_and_urgent_until_start(
     *, taken: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None
 ) -> None:
     assert domain.free_slot(a_meeting(), taken, is_urgent=is_urgent, now=at, policy=POLICY) is slot
 
 
 @pytest.mark.parametrize("status", [Status.HELD, Status.CANCELLED])
-def test_a_meeting_that_is_over_has_no_places(status: Status) -> None:
+def test_ended_meeting_has_no_slots(status: Status) -> None:
     meeting = a_meeting(status=status)
 
     assert domain.free_slot(meeting, AgendaUsage(), is_urgent=True, now=CUT_OFF_AT, policy=POLICY) is None
 
 
-def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> None:
+def test_quorate_meeting_is_held() -> None:
     command = HoldMeeting((Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE))
 
     decision = domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
@@ -150,7 +150,7 @@ def test_a_quorum_of_gp_social_care_and_community_health_holds_a_meeting() -> No
     assert MeetingDeadline.ROLL_OVER not in decision.cancels  # what it does not reach moves on all the same
 
 
-def test_who_comes_later_is_added() -> None:
+def test_late_attendee_is_added() -> None:
     held = domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), now=STARTS_AT, policy=POLICY).state
 
     later = domain.hold(held, HoldMeeting((*POLICY.quorum, Role.MENTAL_HEALTH)), now=STARTS_AT, policy=POLICY).state
@@ -159,7 +159,7 @@ def test_who_comes_later_is_added() -> None:
 
 
 @pytest.mark.parametrize("absent", POLICY.quorum)
-def test_without_any_one_of_them_it_is_not_quorate(absent: Role) -> None:
+def test_meeting_without_quorum_role_is_refused(absent: Role) -> None:
     command = HoldMeeting(tuple(role for role in Role if role is not absent))
 
     with pytest.raises(NotQuorate, match=absent):
@@ -167,12 +167,12 @@ def test_without_any_one_of_them_it_is_not_quorate(absent: Role) -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.HELD])
-def test_a_meeting_whose_attendance_nobody_recorded_decides_nothing(status: Status) -> None:
+def test_meeting_without_attendance_is_not_quorate(status: Status) -> None:
     with pytest.raises(MeetingNotStarted):
         domain.require_quorate(a_meeting(status=status), needs_mental_health=False)
 
 
-def test_a_case_flagged_for_mental_health_needs_mental_health_at_the_meeting() -> None:
+def test_mental_health_case_needs_mental_health_present() -> None:
     without = a_meeting(status=Status.HELD, attended=POLICY.quorum)
 
     with pytest.raises(NotQuorate, match="mental-health"):
@@ -180,17 +180,17 @@ def test_a_case_flagged_for_mental_health_needs_mental_health_at_the_meeting() -
     domain.require_quorate(without, needs_mental_health=False)
 
 
-def test_a_meeting_cannot_be_held_before_it_begins() -> None:
+def test_meeting_cannot_be_held_before_start() -> None:
     with pytest.raises(MeetingNotStarted):
         domain.hold(a_meeting(), HoldMeeting(POLICY.quorum), now=STARTS_AT - timedelta(seconds=1), policy=POLICY)
 
 
-def test_a_meeting_that_takes_nobody_cannot_be_configured() -> None:
+def test_capacity_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Policy(capacity=0)
 
 
-def test_a_cancelled_meeting_names_the_next_one() -> None:
+def test_cancelled_meeting_names_next_one() -> None:
     following = new_id()
 
     decision = domain.cancel(a_meeting(), CancelMeeting("no-chair"), next_meeting_id=following)

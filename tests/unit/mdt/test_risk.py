@@ -24,18 +24,18 @@ _RATIOS = st.decimals(min_value=0, max_value=60, places=3)
     ("ratio", "level"),
     [("0", 0), ("0.782", 0), ("0.783", 1), ("4.784", 1), ("4.785", 2), ("7.785", 2), ("25.924", 2), ("25.925", 3), ("40.226", 3)],
 )
-def test_a_ratio_at_a_boundary_belongs_to_the_level_above_it(ratio: str, level: int) -> None:
+def test_ratio_at_boundary_has_higher_level(ratio: str, level: int) -> None:
     assert level_of(Decimal(ratio), POLICY) is RiskLevel(level)
 
 
 @given(_RATIOS, _RATIOS)
-def test_a_higher_ratio_never_has_a_lower_level(one: Decimal, other: Decimal) -> None:
+def test_higher_ratio_never_has_lower_level(one: Decimal, other: Decimal) -> None:
     lower, higher = sorted((one, other))
 
     assert level_of(lower, POLICY) <= level_of(higher, POLICY)
 
 
-def test_the_bands_are_configured_and_the_rule_says_which_it_used() -> None:
+def test_bands_are_configured_and_named_in_rule_version() -> None:
     other = Policy(risk_bands=(Decimal(1), Decimal(5), Decimal(20)))
 
     assert level_of(Decimal("4.9"), other) is RiskLevel.MEDIUM
@@ -59,12 +59,12 @@ def test_the_bands_are_configured_and_the_rule_says_which_it_used() -> None:
         ("27.0", "5.0", False),
     ],
 )
-def test_a_high_climber_rose_a_level_to_two_or_three_or_by_half_and_two_points(before: str, now: str, *, climbs: bool) -> None:
+def test_high_climber_rises_a_level_or_by_half(before: str, now: str, *, climbs: bool) -> None:
     assert is_high_climber(a_score(now), scored_before(before), POLICY) is climbs
 
 
 @given(st.lists(_RATIOS, min_size=1, max_size=6), _RATIOS)
-def test_measuring_against_the_lowest_score_is_measuring_against_any_score_of_the_window(window: list[Decimal], now: Decimal) -> None:
+def test_climb_from_lowest_score_equals_climb_from_any(window: list[Decimal], now: Decimal) -> None:
     score = a_score(str(now))
     levels = [level_of(ratio, POLICY) for ratio in window]
     lowest = scored_before("1", lowest_ratio=min(window), lowest_level=min(levels))
@@ -74,7 +74,7 @@ def test_measuring_against_the_lowest_score_is_measuring_against_any_score_of_th
     assert is_high_climber(score, lowest, POLICY) is any(each)
 
 
-def test_somebody_seen_for_the_first_time_at_a_high_level_crosses_into_it_and_climbs_from_nowhere() -> None:
+def test_first_high_score_crosses_without_climb() -> None:
     decision = assessed(a_score("9.80"))
 
     assert decision is not None
@@ -85,11 +85,11 @@ def test_somebody_seen_for_the_first_time_at_a_high_level_crosses_into_it_and_cl
 
 
 @pytest.mark.parametrize("ratio", ["0.3", "4.7"])
-def test_somebody_seen_for_the_first_time_at_a_low_level_is_not_found(ratio: str) -> None:
+def test_first_low_score_finds_no_one(ratio: str) -> None:
     assert assessed(a_score(ratio)) is None
 
 
-def test_mr_dale_from_level_two_to_three_crosses_and_climbs_in_a_new_chain() -> None:
+def test_mr_dale_crosses_and_climbs_with_new_correlation() -> None:
     known = a_risk(RiskLevel.HIGH, status=Status.SCREENED, destination=FindingDestination.GP, reason="known-to-gp")
 
     decision = _decided(assessed(a_score("27.10"), scored_before("9.80"), known))
@@ -105,7 +105,7 @@ def test_mr_dale_from_level_two_to_three_crosses_and_climbs_in_a_new_chain() -> 
     ("before", "now", "status"),
     [("27.10", "9.80", Status.SCREENED), ("27.10", "1.00", Status.BELOW), ("9.80", "4.70", Status.BELOW), ("9.80", "0.10", Status.BELOW)],
 )
-def test_a_fall_belongs_to_the_chain_of_the_rise_and_below_level_two_nobody_need_look(before: str, now: str, status: Status) -> None:
+def test_fall_keeps_correlation_and_may_end_finding(before: str, now: str, status: Status) -> None:
     known = a_risk(level_of(Decimal(before), POLICY), status=Status.SCREENED, destination=FindingDestination.GP)
 
     decision = _decided(assessed(a_score(now), scored_before(before, lowest_ratio=None, lowest_level=None), known))
@@ -115,15 +115,15 @@ def test_a_fall_belongs_to_the_chain_of_the_rise_and_below_level_two_nobody_need
 
 
 @pytest.mark.parametrize(("before", "now"), [("9.80", "9.80"), ("9.80", "11.00"), ("0.30", "1.90"), ("1.90", "0.30")])
-def test_a_score_that_moves_nobody_publishes_nothing(before: str, now: str) -> None:
+def test_score_at_same_level_publishes_nothing(before: str, now: str) -> None:
     assert assessed(a_score(now), scored_before(before)) is None
 
 
-def test_a_score_older_than_what_is_known_moves_nobody() -> None:
+def test_older_score_publishes_nothing() -> None:
     assert assessed(a_score("27.10"), scored_before("0.30", newest_on=TODAY + timedelta(days=1))) is None
 
 
-def test_a_score_of_the_same_day_replaces_the_other_and_says_only_the_difference() -> None:
+def test_score_of_same_day_publishes_difference() -> None:
     known, same_day = a_risk(RiskLevel.VERY_HIGH), scored_before("27.10", newest_on=TODAY, lowest_ratio=None, lowest_level=None)
 
     assert assessed(a_score("27.90"), same_day, known) is None
@@ -131,21 +131,21 @@ def test_a_score_of_the_same_day_replaces_the_other_and_says_only_the_difference
     assert [event.from_level for event in events if isinstance(event, RiskLevelCrossed)] == [RiskLevel.VERY_HIGH]
 
 
-def test_a_climber_at_a_low_level_is_found_without_crossing() -> None:
+def test_low_level_climber_is_found_without_crossing() -> None:
     decision = _decided(assessed(a_score("3.00"), scored_before("1.00")))
 
     assert [type(event) for event in decision.events] == [RiskHighClimberFound]
     assert (decision.state.status, decision.state.level) == (Status.FOUND, RiskLevel.MEDIUM)
 
 
-def test_the_level_that_the_tool_gave_is_the_level_of_the_person() -> None:
+def test_level_in_file_overrides_ratio() -> None:
     decision = _decided(assessed(a_score("1.00", level=RiskLevel.VERY_HIGH)))
 
     assert (decision.state.level, decision.state.ratio) == (RiskLevel.VERY_HIGH, Decimal("1.00"))
 
 
 @pytest.mark.parametrize("destination", list(FindingDestination))
-def test_whoever_was_found_is_screened_to_a_destination_with_a_reason(destination: FindingDestination) -> None:
+def test_finding_is_screened_to_destination_with_reason(destination: FindingDestination) -> None:
     risk = a_risk()
 
     decision = screen(risk, ScreenFinding(destination, "known-to-team"), locality=Locality.WEST, now=NOW, policy=POLICY)
@@ -157,7 +157,7 @@ def test_whoever_was_found_is_screened_to_a_destination_with_a_reason(destinatio
     assert decision.state == replace(risk, status=Status.SCREENED, destination=destination, reason="known-to-team")
 
 
-def test_the_climbing_rule_is_configured() -> None:
+def test_climber_rule_is_configured() -> None:
     gentle = Policy(climber_ratio=Decimal("1.1"), climber_rise=Decimal("0.5"))
 
     assert is_high_climber(a_score("1.60"), scored_before("1.00"), gentle)

@@ -23,7 +23,7 @@ def _read(text: str | bytes) -> tuple[Columns, Tally]:
     return Columns(*map(list, columns)), file.tally  # type: ignore[arg-type]
 
 
-def test_a_line_is_a_person_with_a_practice_a_ratio_a_level_and_a_day() -> None:
+def test_line_gives_person_practice_ratio_level_and_day() -> None:
     columns, tally = _read(f"{_HEADER}\n{_DALE}\n")
 
     assert columns == Columns(_pseudonyms(["9990548609"]), ["W07"], ["9.80"], ["2"], ["2015-03-02"])
@@ -43,7 +43,7 @@ def test_a_line_is_a_person_with_a_practice_a_ratio_a_level_and_a_day() -> None:
         "valid_from,level,practice,ratio,nhs_number\n2015-03-02,,W07,9.80,9990548609\n",
     ],
 )
-def test_the_ways_in_which_spreadsheets_write_the_same_line(text: str) -> None:
+def test_spreadsheet_variants_give_the_same_line(text: str) -> None:
     columns, tally = _read(text)
 
     assert columns == Columns(_pseudonyms(["9990548609"]), ["W07"], ["9.80"], ["2"], ["2015-03-02"])
@@ -53,13 +53,13 @@ def test_the_ways_in_which_spreadsheets_write_the_same_line(text: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", "nhs_number;practice;ratio;level;valid_from", "nhs,practice,ratio,level,valid_from", f"{_HEADER},x"]
 )
-def test_a_file_without_the_named_columns_is_no_risk_file(header: str) -> None:
+def test_file_without_columns_is_refused(header: str) -> None:
     with pytest.raises(NotARiskFile):
         _read(f"{header}\n{_DALE}\n")
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD_LINES)
-def test_a_bad_line_is_refused_with_its_number_and_reason_and_stops_no_other(line: str, reason: str) -> None:
+def test_bad_line_is_reported_and_others_are_read(line: str, reason: str) -> None:
     before, after = population(counts={0: 5}), population(seed=3, counts={1: 5})
     text = "\n".join([_HEADER, *map(_line, before), line.format(day="2015-03-02"), *map(_line, after)])
 
@@ -70,20 +70,20 @@ def test_a_bad_line_is_refused_with_its_number_and_reason_and_stops_no_other(lin
 
 
 @pytest.mark.parametrize("ratio", ["", "1,5", "1.5e3", " 1.5", "+1", "١.٥", "inf", "1_000", "0x1", "1.", ".5", "1234567"])
-def test_a_ratio_is_digits_and_at_most_one_point(ratio: str) -> None:
+def test_ratio_allows_digits_and_one_point(ratio: str) -> None:
     _, tally = _read(f'{_HEADER}\n9990548609,W07,"{ratio}",,2015-03-02\n')
 
     assert tally.bad_rows == [BadRow(2, Reason.RATIO)]
 
 
-def test_of_two_lines_for_one_person_the_first_counts_however_it_is_written() -> None:
+def test_first_line_of_duplicate_person_counts() -> None:
     columns, tally = _read(f"{_HEADER}\n{_DALE}\n999 054 8609,W07,27.10,,2015-03-02\n")
 
     assert columns.ratios == ["9.80"]
     assert tally.bad_rows == [BadRow(3, Reason.DUPLICATE)]
 
 
-def test_a_level_that_the_tool_gave_wins_and_the_difference_is_counted() -> None:
+def test_given_level_wins_and_mismatch_is_counted() -> None:
     columns, tally = _read(f"{_HEADER}\n9990548609,W07,9.80,3,2015-03-02\n9000000009,W07,9.80,2,2015-03-02\n")
 
     assert columns.levels == ["3", "2"]
@@ -91,20 +91,20 @@ def test_a_level_that_the_tool_gave_wins_and_the_difference_is_counted() -> None
 
 
 @pytest.mark.parametrize("junk", ['"', '9990548609,"W07', "\x00", "\udcff", '"' + "x" * 200_000])
-def test_nothing_that_stands_in_a_line_can_stop_the_others(junk: str) -> None:
+def test_malformed_line_does_not_stop_others(junk: str) -> None:
     columns, tally = _read(f"{_HEADER}\n{junk}\n{_DALE}\n".encode("utf-8", "surrogateescape"))
 
     assert (columns.ratios, [row.line for row in tally.bad_rows]) == (["9.80"], [2])
 
 
-def test_only_the_first_thousand_bad_lines_are_listed_and_all_are_counted() -> None:
+def test_bad_lines_are_listed_to_a_thousand_and_counted() -> None:
     _, tally = _read("\n".join([_HEADER, *["nobody"] * 1500]))
 
     assert (len(tally.bad_rows), tally.refused) == (1000, {Reason.COLUMN_COUNT: 1500})
 
 
 @given(st.lists(st.sampled_from([_DALE, "9000000009,W07,0.30,1,2015-03-02", "", *(line for line, _ in BAD_LINES)]), max_size=12))
-def test_lines_are_judged_alike_alone_and_together(lines: list[str]) -> None:
+def test_lines_give_same_result_alone_and_in_file(lines: list[str]) -> None:
     texts = [line.format(day="2015-03-02") for line in lines]
 
     together, tally = _read("\n".join([_HEADER, *texts]))
@@ -131,7 +131,7 @@ def _line(resident: Resident) -> str:
     return f"{resident.nhs_number},{resident.practice},{resident.thousandths / 1000:.3f},,2015-03-02"
 
 
-def test_today_is_not_in_the_future_and_tomorrow_is() -> None:
+def test_score_of_tomorrow_is_refused() -> None:
     _, tally = _read(f"{_HEADER}\n{_DALE}\n9000000009,W07,0.30,1,2015-03-03\n")
 
     assert (tally.levels, tally.bad_rows) == ([0, 0, 1, 0], [BadRow(3, Reason.VALID_FROM_IN_FUTURE)])

@@ -22,10 +22,10 @@ from tests.builders.mdt_states import (
     a_case,
     a_lead_of,
     a_meeting,
-    a_place,
+    a_slot,
     a_plan,
     a_version,
-    what_was_agreed,
+    a_discussion_command,
 )
 from tests.builders.risk import a_risk, a_score, assessed, scored_before
 
@@ -60,19 +60,19 @@ def _screened_finding(state: risk.Risk) -> Decision[Any]:
 
 
 def _discuss(state: case.Case) -> Decision[Any]:
-    case.meeting_of(state, what_was_agreed())
+    case.meeting_of(state, a_discussion_command())
     return case.discuss(state, meeting_id=new_id(), care_plan_id=new_id(), lead_id=new_id(), actions=1)
 
 
 def _referred_again(state: case.Case) -> Decision[Any]:
-    place = a_place() if case.should_move(state, a_place(), is_urgent=False) else None
+    place = a_slot() if case.should_move(state, a_slot(), is_urgent=False) else None
     return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), slot=place)
 
 
 def _screened(state: case.Case) -> Decision[Any]:
     not_eligible = commands.ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP)
     case.redirect(state, not_eligible)
-    return case.list_eligible(state, commands.ScreenCase(ScreeningOutcome.ELIGIBLE), a_place())
+    return case.list_eligible(state, commands.ScreenCase(ScreeningOutcome.ELIGIBLE), a_slot())
 
 
 def _unscreened(state: case.Case) -> None:
@@ -92,16 +92,16 @@ MEETING: dict[Trigger, Act] = {
 }
 CASE: dict[Trigger, Act] = {
     commands.ScreenCase: _screened,
-    commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_place(), POLICY),
+    commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_slot(), POLICY),
     commands.DiscussCase: _discuss,
     commands.StepDownCase: lambda state: case.step_down(state, commands.StepDownCase(StepDown.GP)),
     commands.CloseCase: lambda state: case.close(state, commands.CloseCase(commands.CloseReason.DIED)),
     case.CaseDeadline.SCREENING: _unscreened,
     case.Occurrence.REFERRED_AGAIN: _referred_again,
     case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
-    case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_place()),
+    case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_slot()),
     case.Occurrence.KEPT_AS_URGENT: case.keep_as_urgent,
-    case.Occurrence.ROLLED_OVER: lambda state: case.roll_over(state, "not-reached", a_place()),
+    case.Occurrence.ROLLED_OVER: lambda state: case.roll_over(state, "not-reached", a_slot()),
 }
 CARE_PLAN: dict[Trigger, Act] = {
     commands.AgreePlan: lambda state: care_plan.agree(state, POLICY),
@@ -144,7 +144,7 @@ EVERYTHING = [(table, state, trigger, acts[trigger]) for table, acts, states in 
 
 
 @pytest.mark.parametrize(("table", "state", "trigger", "act"), EVERYTHING)
-def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_leads_where_it_says(
+def test_transition_follows_its_table(
     table: Transitions, state: Any, trigger: Trigger, act: Act
 ) -> None:
     row = table[trigger]
@@ -162,5 +162,5 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_leads_whe
 
 
 @pytest.mark.parametrize(("table", "acts"), [(table, acts) for table, acts, _ in MACHINES])
-def test_every_row_of_a_table_is_carried_out_here(table: Transitions, acts: dict[Trigger, Act]) -> None:
+def test_every_table_row_is_exercised(table: Transitions, acts: dict[Trigger, Act]) -> None:
     assert set(table) == set(acts)

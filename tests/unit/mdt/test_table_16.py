@@ -31,7 +31,7 @@ def test_each_row_of_table_16(
 
 @pytest.mark.acceptance("mdt-4")
 @pytest.mark.parametrize("standing", [Standing(RiskLevel.HIGH), Standing(RiskLevel.MEDIUM, True), Standing(RiskLevel.LOW)])
-def test_where_the_gp_is_the_lead_nobody_else_can_be(standing: Standing) -> None:
+def test_gp_only_standings_refuse_other_leads(standing: Standing) -> None:
     require_allowed(Role.GP, standing)
 
     with pytest.raises(LeadNotAllowed):
@@ -40,13 +40,13 @@ def test_where_the_gp_is_the_lead_nobody_else_can_be(standing: Standing) -> None
 
 @pytest.mark.acceptance("mdt-4")
 @pytest.mark.parametrize("standing", [Standing(RiskLevel.VERY_HIGH), Standing(RiskLevel.HIGH, True), Standing()])
-def test_at_very_high_risk_for_climbers_and_without_a_score_the_meeting_may_decide(standing: Standing) -> None:
+def test_meeting_may_appoint_at_very_high_risk(standing: Standing) -> None:
     for role in (Role.GP, Role.COMMUNITY_NURSE, Role.SOCIAL_WORKER, Role.MENTAL_HEALTH, Role.ACUTE_CONSULTANT):
         require_allowed(role, standing)
 
 
 @pytest.mark.parametrize("role", [Role.AMBULANCE, Role.VOLUNTARY_SECTOR])
-def test_some_roles_sit_at_the_meeting_but_cannot_be_lead(role: Role) -> None:
+def test_some_attending_roles_cannot_lead(role: Role) -> None:
     with pytest.raises(LeadNotAllowed):
         require_allowed(role, Standing(RiskLevel.VERY_HIGH))
 

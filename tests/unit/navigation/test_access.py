@@ -17,18 +17,18 @@ def an_actor(code: str = NAVIGATOR, organisation: str = "CLCH", scope: str = WOR
 
 
 @pytest.mark.parametrize("organisation", ["CLCH", "AGEUK", "W07"])
-def test_involved_are_those_who_run_navigation_employ_the_navigator_or_lead(organisation: str) -> None:
+def test_organisation_of_service_employer_or_lead_is_involved(organisation: str) -> None:
     require_involved(an_actor(organisation=organisation), "CLCH", ["AGEUK"], GP_LEAD)
 
 
 @pytest.mark.acceptance("navigation-9")
 @pytest.mark.parametrize("scope", [WORK, COORDINATE])
-def test_another_organisation_is_not_involved_whatever_its_scope(scope: str) -> None:
+def test_other_organisation_is_not_involved_with_any_scope(scope: str) -> None:
     with pytest.raises(OrganisationNotInvolved):
         require_involved(an_actor(organisation="HOUSING21", scope=scope), "CLCH", [None], GP_LEAD)
 
 
-def test_ones_own_is_ones_own() -> None:
+def test_only_owner_or_coordinator_passes_ownership_check() -> None:
     require_own(an_actor(NAVIGATOR), [NAVIGATOR])
     require_own(an_actor("anybody", scope=COORDINATE), [NAVIGATOR])
     with pytest.raises(FeedAccessDenied):
@@ -37,12 +37,12 @@ def test_ones_own_is_ones_own() -> None:
         require_own(an_actor(OTHER), [None])
 
 
-def test_the_lead_reads_what_is_done_for_the_person() -> None:
+def test_lead_may_read_tasks_of_person() -> None:
     require_reader(an_actor("gp-W07", organisation="W07"), [NAVIGATOR], GP_LEAD)
     with pytest.raises(FeedAccessDenied):
         require_reader(an_actor(LEAD), [NAVIGATOR], GP_LEAD)
 
 
 @pytest.mark.parametrize(("sharing", "expected"), [("direct-care", True), ("restricted", True), ("withheld", False)])
-def test_only_what_is_withheld_is_hidden_from_those_involved(sharing: str, expected: bool) -> None:  # noqa: FBT001  a parametrised truth
+def test_only_withheld_story_is_hidden(sharing: str, expected: bool) -> None:  # noqa: FBT001  a parametrised truth
     assert is_shared(SharingPreference(sharing)) is expected

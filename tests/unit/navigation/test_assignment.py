@@ -22,15 +22,15 @@ def chosen(*candidates: Candidate, task: Task = WAITING, policy: Policy = POLICY
     return found.navigator.code if found else None
 
 
-def test_the_fewest_open_tasks_decide_in_the_locality() -> None:
+def test_fewest_open_tasks_decide_within_locality() -> None:
     assert chosen(a_candidate("a", 3), a_candidate("b", 2), a_candidate("c", 4)) == "b"
 
 
-def test_the_locality_comes_before_the_caseload() -> None:
+def test_locality_outranks_caseload() -> None:
     assert chosen(a_candidate("near", 40), a_candidate("far", 0, locality=Locality.LOCALITY_C)) == "near"
 
 
-def test_somebody_elsewhere_is_better_than_nobody() -> None:
+def test_navigator_elsewhere_is_chosen_without_local_one() -> None:
     assert chosen(a_candidate("near", presence=Presence.AWAY), a_candidate("far", locality=Locality.LOCALITY_C)) == "far"
 
 
@@ -43,11 +43,11 @@ def test_somebody_elsewhere_is_better_than_nobody() -> None:
     ],
     ids=["away", "another role", "full"],
 )
-def test_nobody_unfit_gets_it(unfit: Candidate) -> None:
+def test_unfit_navigator_is_not_chosen(unfit: Candidate) -> None:
     assert chosen(unfit) is None
 
 
-def test_whoever_has_it_is_not_chosen_again() -> None:
+def test_current_navigator_is_not_chosen_again() -> None:
     assert chosen(a_candidate(NAVIGATOR, 0), a_candidate(OTHER, 30), task=a_task(navigator_id=NAVIGATOR)) == OTHER
 
 
@@ -59,7 +59,7 @@ def test_whoever_has_it_is_not_chosen_again() -> None:
         (a_candidate(open_tasks=50), CaseloadFull),
     ],
 )
-def test_a_coordinator_cannot_choose_somebody_unfit_either(unfit: Candidate, refusal: type[RuleBroken]) -> None:
+def test_coordinator_cannot_choose_unfit_navigator(unfit: Candidate, refusal: type[RuleBroken]) -> None:
     with pytest.raises(refusal):
         require_fit(WAITING, unfit, POLICY)
 
@@ -68,7 +68,7 @@ codes = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_si
 
 
 @given(codes, st.integers(1, 200), st.integers(1, 50))
-def test_caseloads_of_a_locality_stay_within_one_of_each_other_and_under_the_cap(codes: list[str], arrivals: int, cap: int) -> None:
+def test_caseloads_stay_level_and_under_cap(codes: list[str], arrivals: int, cap: int) -> None:
     policy, caseload = Policy(caseload_cap=cap), Counter(dict.fromkeys(codes, 0))
 
     for _ in range(arrivals):
@@ -81,7 +81,7 @@ def test_caseloads_of_a_locality_stay_within_one_of_each_other_and_under_the_cap
 
 
 @given(st.lists(st.tuples(st.sampled_from(Locality), st.sampled_from(Presence), st.integers(0, 51)), max_size=6))
-def test_nobody_better_is_passed_over(roster: list[tuple[Locality, Presence, int]]) -> None:
+def test_choice_is_best_available_candidate(roster: list[tuple[Locality, Presence, int]]) -> None:
     candidates = [
         a_candidate(f"n{number}", load, locality=locality, presence=presence) for number, (locality, presence, load) in enumerate(roster)
     ]
@@ -96,12 +96,12 @@ def test_nobody_better_is_passed_over(roster: list[tuple[Locality, Presence, int
         assert found.open_tasks == min(candidate.open_tasks for candidate in (near or free))
 
 
-def test_nobody_is_guessed_for_a_person_whose_locality_is_not_known() -> None:
+def test_task_without_locality_has_no_candidate() -> None:
     assert chosen(a_candidate(), task=a_task(status=Status.UNASSIGNED, locality=None)) is None
     require_fit(a_task(status=Status.UNASSIGNED, locality=None), a_candidate(), POLICY)
 
 
-def test_what_weighs_more_needs_more_room() -> None:
+def test_heavier_task_needs_more_room() -> None:
     heavy = a_task(status=Status.UNASSIGNED, kind=TaskKind.CARE_COORDINATION)
 
     assert chosen(a_candidate(open_tasks=49), task=heavy) is None

@@ -63,7 +63,7 @@ def lived(start: Task, steps: list[Act]) -> tuple[Task, list[FeedEntry]]:
 
 
 @given(st.lists(acts(), max_size=25))
-def test_whoever_reads_a_feed_from_its_beginning_knows_what_is_in_hand(steps: list[Act]) -> None:
+def test_feed_reader_knows_current_tasks(steps: list[Act]) -> None:
     task, told = lived(a_task(status=Status.UNASSIGNED), steps)
 
     for code in CODES:
@@ -76,7 +76,7 @@ def test_whoever_reads_a_feed_from_its_beginning_knows_what_is_in_hand(steps: li
 
 
 @given(st.lists(acts(), max_size=25))
-def test_every_change_of_a_task_in_somebodys_hands_is_told(steps: list[Act]) -> None:
+def test_every_change_of_assigned_task_is_in_feed(steps: list[Act]) -> None:
     task, told = lived(a_task(status=Status.UNASSIGNED), steps)
 
     if task.navigator_id is not None:
@@ -84,12 +84,12 @@ def test_every_change_of_a_task_in_somebodys_hands_is_told(steps: list[Act]) -> 
 
 
 @pytest.mark.parametrize("status", [status for status in OPEN if status is not Status.UNASSIGNED])
-def test_a_task_that_changes_hands_leaves_one_feed_and_enters_the_other(status: Status) -> None:
+def test_reassigned_task_leaves_one_feed_and_enters_other(status: Status) -> None:
     before = a_task(status=status)
     after = tasks.reassign(before, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY).state
 
     assert entries_for(before, after) == [FeedEntry(NAVIGATOR, Change.TAKEN_AWAY, after), FeedEntry(OTHER, Change.ASSIGNED, after)]
 
 
-def test_what_waits_for_somebody_is_in_no_feed() -> None:
+def test_unassigned_task_is_in_no_feed() -> None:
     assert entries_for(None, a_task(status=Status.UNASSIGNED)) == []

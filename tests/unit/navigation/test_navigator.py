@@ -13,14 +13,14 @@ from shared.kernel.decision import Deadline
 from tests.builders.navigation import NAVIGATOR, a_navigator, at
 
 
-def test_whoever_is_registered_is_there() -> None:
+def test_registered_navigator_is_available() -> None:
     decision = navigators.register(NAVIGATOR, RegisterNavigator(Locality.WEST, Role.CASE_MANAGER), "CLCH")
 
     assert (decision.state.id, decision.state.presence, decision.state.organisation) == (id_of(NAVIGATOR), Presence.AVAILABLE, "CLCH")
     assert decision.events == [NavigatorAvailabilityDeclared(is_available=True, locality=Locality.WEST, role=Role.CASE_MANAGER)]
 
 
-def test_an_absence_with_an_end_ends_by_itself() -> None:
+def test_absence_with_end_sets_return_deadline() -> None:
     until = at("14:00") + timedelta(days=3)
 
     away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False, until=until), at("14:00"))
@@ -30,13 +30,13 @@ def test_an_absence_with_an_end_ends_by_itself() -> None:
     assert navigators.return_to_work(away.state).state == a_navigator()
 
 
-def test_an_absence_without_an_end_has_no_deadline() -> None:
+def test_absence_without_end_has_no_deadline() -> None:
     away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False), at("14:00"))
 
     assert list(away.deadlines) == []
 
 
-def test_coming_back_early_takes_the_deadline_away() -> None:
+def test_early_return_cancels_deadline() -> None:
     away = a_navigator(presence=Presence.AWAY, away_until=at("16:00"))
 
     back = navigators.declare_availability(away, DeclareAvailability(is_available=True), at("15:00"))
@@ -45,7 +45,7 @@ def test_coming_back_early_takes_the_deadline_away() -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, 1])
-def test_nobody_returns_in_the_past(minutes: int) -> None:
+def test_return_in_the_past_is_refused(minutes: int) -> None:
     until = at("14:00") - timedelta(minutes=minutes)
 
     with pytest.raises(ReturnTimePassed):

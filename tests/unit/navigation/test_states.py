@@ -75,17 +75,17 @@ def check(table: Transitions, trigger: Trigger, state: Any, act: Callable[[Any],
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("trigger", TASK, ids=name_of)
-def test_a_task_does_what_its_table_says(trigger: Trigger, status: Status) -> None:
+def test_task_follows_its_state_table(trigger: Trigger, status: Status) -> None:
     check(TASK, trigger, a_task(status=status), TASK_ACTS[trigger], lambda task: task.status)
 
 
 @pytest.mark.parametrize("presence", Presence)
 @pytest.mark.parametrize("trigger", NAVIGATOR, ids=name_of)
-def test_a_navigator_does_what_the_table_says(trigger: Trigger, presence: Presence) -> None:
+def test_navigator_follows_its_state_table(trigger: Trigger, presence: Presence) -> None:
     check(NAVIGATOR, trigger, a_navigator(presence=presence), NAVIGATOR_ACTS[trigger], lambda found: found.presence)
 
 
-def test_every_event_of_a_task_that_the_table_promises_can_happen() -> None:
+def test_rows_with_several_events_or_targets_reach_all() -> None:
     """The two that a row may emit beside each other, and the one that leads back to the queue."""
     blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), NOW)
     put_back = tasks.put_back(a_task(), ReassignReason.ABSENCE, NOW, POLICY)
@@ -95,7 +95,7 @@ def test_every_event_of_a_task_that_the_table_promises_can_happen() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.FULFILLED, Status.CANCELLED])
-def test_what_has_ended_stays_ended(status: Status) -> None:
+def test_ended_task_refuses_every_trigger(status: Status) -> None:
     ended = a_task(status=status)
 
     for act in TASK_ACTS.values():

@@ -74,7 +74,7 @@ async def until_idle(database: StubDatabase) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_an_idle_stream_ends_when_the_database_goes_away() -> None:
+async def test_idle_stream_ends_when_database_goes_away() -> None:
     database = StubDatabase()
 
     async def follow() -> list[Entry]:
@@ -88,7 +88,7 @@ async def test_an_idle_stream_ends_when_the_database_goes_away() -> None:
         assert await following == []
 
 
-async def test_a_reader_who_takes_nothing_costs_no_more_memory_and_misses_nothing() -> None:
+async def test_slow_reader_has_bounded_buffer_and_misses_nothing() -> None:
     stream = _Stream()
     for sequence in range(1, 10_001):
         stream.hand(entry(sequence))
@@ -98,7 +98,7 @@ async def test_a_reader_who_takes_nothing_costs_no_more_memory_and_misses_nothin
     assert _is_behind(stream, after=0)
 
 
-async def test_a_stream_whose_time_is_over_ends_though_there_is_more() -> None:
+async def test_busy_stream_ends_after_its_lifetime() -> None:
     found = [
         portion async for portion in streams(StubDatabase(Endless())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)
     ]
@@ -107,7 +107,7 @@ async def test_a_stream_whose_time_is_over_ends_though_there_is_more() -> None:
     assert [each.sequence for portion in found for each in portion] == [*range(1, 200 * len(found) + 1)]
 
 
-async def test_the_poller_carries_no_request_s_trace() -> None:
+async def test_poller_runs_outside_request_context() -> None:
     database = StubDatabase()
     TRACE.set("the first reader's")
     async with aclosing(streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
@@ -120,7 +120,7 @@ async def test_the_poller_carries_no_request_s_trace() -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1])
-async def test_a_reader_whose_socket_takes_nothing_is_let_go(taken: int) -> None:
+async def test_stalled_socket_ends_its_stream(taken: int) -> None:
     sent: list[Message] = []
     is_closed = asyncio.Event()
 

@@ -50,7 +50,7 @@ def some_work() -> Work:
     )
 
 
-def test_a_new_task_waits_with_a_deadline_that_escalates_and_a_due_time() -> None:
+def test_new_task_has_escalation_and_due_deadlines() -> None:
     work = some_work()
 
     decision = tasks.create(work, at("14:00"), POLICY)
@@ -77,7 +77,7 @@ def test_a_new_task_waits_with_a_deadline_that_escalates_and_a_due_time() -> Non
     ],
     ids=["midweek", "friday", "saturday", "before Easter", "over the change of the clocks"],
 )
-def test_a_task_is_to_be_acknowledged_within_one_working_day(assigned_at: datetime, acknowledge_by: datetime) -> None:
+def test_task_must_be_acknowledged_within_one_working_day(assigned_at: datetime, acknowledge_by: datetime) -> None:
     decision = tasks.assign(a_task(status=Status.UNASSIGNED), AssignTask(OTHER), assigned_at, POLICY)
 
     assert decision.state.acknowledge_by == acknowledge_by
@@ -87,16 +87,16 @@ def test_a_task_is_to_be_acknowledged_within_one_working_day(assigned_at: dateti
     )
 
 
-def test_the_usual_due_time_is_five_working_days_ahead() -> None:
+def test_default_due_time_is_five_working_days() -> None:
     assert POLICY.due_from(at("14:00")) == at("14:00", date(2015, 3, 11))
 
 
-def test_what_is_due_on_a_day_is_due_when_the_offices_close() -> None:
+def test_due_day_ends_at_office_closing() -> None:
     assert POLICY.due_on(date(2015, 7, 1)) == datetime(2015, 7, 1, 17, tzinfo=LONDON)
 
 
 @pytest.mark.acceptance("navigation-4")
-def test_a_fulfilled_task_says_how_and_keeps_no_deadline() -> None:
+def test_fulfilled_task_has_outcome_and_no_deadline() -> None:
     task = a_task(status=Status.BEGUN)
 
     decision = tasks.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
@@ -116,7 +116,7 @@ def test_a_fulfilled_task_says_how_and_keeps_no_deadline() -> None:
 
 @pytest.mark.acceptance("navigation-4")
 @pytest.mark.parametrize("reason", BlockReason)
-def test_a_blocked_task_is_put_before_the_lead_with_its_reason(reason: BlockReason) -> None:
+def test_blocked_task_escalates_with_its_reason(reason: BlockReason) -> None:
     task = a_task(status=Status.BEGUN)
 
     decision = tasks.block(task, BlockTask(reason), at("15:00"))
@@ -125,11 +125,11 @@ def test_a_blocked_task_is_put_before_the_lead_with_its_reason(reason: BlockReas
     assert decision.events == [TaskBlocked(kind=task.kind, reason=reason), TaskEscalated(kind=task.kind, reason=reason.value)]
 
 
-def test_a_blocked_task_still_becomes_overdue() -> None:
+def test_blocked_task_keeps_overdue_deadline() -> None:
     assert TaskDeadline.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
 
 
-def test_a_resumed_task_has_no_reason_any_more() -> None:
+def test_resumed_task_has_no_block_reason() -> None:
     resumed = tasks.resume(a_task(status=Status.BLOCKED, block_reason=BlockReason.FUNDING)).state
 
     assert (resumed.status, resumed.block_reason) == (Status.BEGUN, None)
@@ -137,7 +137,7 @@ def test_a_resumed_task_has_no_reason_any_more() -> None:
 
 @pytest.mark.acceptance("navigation-3")
 @pytest.mark.parametrize("status", [Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED])
-def test_a_reassigned_task_keeps_its_due_time_and_is_acknowledged_anew(status: Status) -> None:
+def test_reassigned_task_keeps_due_time_and_needs_acknowledgement(status: Status) -> None:
     task = a_task(status=status, overdue_at=at("13:00"))
 
     decision = tasks.reassign(task, ReassignTask(OTHER, ReassignReason.CLOSER_TO_PERSON), at("15:00"), POLICY)
@@ -148,12 +148,12 @@ def test_a_reassigned_task_keeps_its_due_time_and_is_acknowledged_anew(status: S
     assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=OTHER, reason="closer-to-person")]
 
 
-def test_a_task_is_not_reassigned_to_whoever_has_it() -> None:
+def test_reassignment_to_same_navigator_is_refused() -> None:
     with pytest.raises(AlreadyAssigned):
         tasks.reassign(a_task(), ReassignTask(NAVIGATOR, ReassignReason.WORKLOAD), at("15:00"), POLICY)
 
 
-def test_a_task_that_nobody_else_can_take_waits_with_a_deadline_that_escalates() -> None:
+def test_returned_task_waits_with_escalation_deadline() -> None:
     decision = tasks.put_back(a_task(status=Status.BEGUN), ReassignReason.ABSENCE, at("15:00"), POLICY)
 
     assert (decision.state.status, decision.state.navigator_id) == (Status.UNASSIGNED, None)
@@ -162,7 +162,7 @@ def test_a_task_that_nobody_else_can_take_waits_with_a_deadline_that_escalates()
 
 
 @pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "no-clinician-available"), (Status.ASSIGNED, "not-acknowledged")])
-def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, reason: str) -> None:
+def test_task_unassigned_or_unacknowledged_in_time_escalates(status: Status, reason: str) -> None:
     task = a_task(status=status)
 
     decision = tasks.escalate_unacknowledged(task, at("15:00"))
@@ -172,7 +172,7 @@ def test_what_nobody_took_or_acknowledged_in_time_is_escalated(status: Status, r
 
 
 @pytest.mark.parametrize("worry", PERSON_CONCERNS)
-def test_a_worry_reaches_the_lead_and_stays_before_them_whatever_happens_to_the_task(worry: EscalationReason) -> None:
+def test_concern_stays_escalated_through_later_changes(worry: EscalationReason) -> None:
     task = a_task(status=Status.BEGUN)
 
     decision = tasks.escalate(task, EscalateTask(worry), at("15:00"))
@@ -185,7 +185,7 @@ def test_a_worry_reaches_the_lead_and_stays_before_them_whatever_happens_to_the_
     assert {(each.escalation, each.escalated_at) for each in (blocked, resumed, moved)} == {(worry, at("15:00"))}
 
 
-def test_what_was_escalated_for_want_of_hands_or_by_a_block_is_settled_when_work_goes_on() -> None:
+def test_escalation_clears_when_work_resumes() -> None:
     late = tasks.escalate_unacknowledged(a_task(), at("15:00")).state
     blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).state
 
@@ -199,7 +199,7 @@ def test_what_was_escalated_for_want_of_hands_or_by_a_block_is_settled_when_work
 
 
 @pytest.mark.parametrize(("escalation", "day"), [(None, 10), (BlockReason.FUNDING, 13)])
-def test_what_is_overdue_is_escalated_two_working_days_later_or_after_a_week_if_it_is_before_the_lead_already(
+def test_overdue_task_escalates_after_two_working_days(
     escalation: BlockReason | None, day: int
 ) -> None:
     friday = at("17:00", date(2015, 3, 6))
@@ -209,7 +209,7 @@ def test_what_is_overdue_is_escalated_two_working_days_later_or_after_a_week_if_
     assert list(decision.deadlines) == [Deadline(TaskDeadline.LONG_OVERDUE, at("17:00", date(2015, 3, day)))]
 
 
-def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None:
+def test_reschedule_clears_only_long_overdue_escalation() -> None:
     command = RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.SERVICE_DATE)
     overdue = due_time.escalate_long_overdue(a_task(), at("15:00"), POLICY).state
     blocked = a_task(status=Status.BLOCKED, escalation=BlockReason.FUNDING, escalated_at=at("15:00"))
@@ -219,14 +219,14 @@ def test_a_new_due_time_settles_what_was_long_overdue_and_nothing_else() -> None
 
 
 @pytest.mark.parametrize(("moves", "days"), [(2, 1), (0, 15)], ids=["too often", "too far"])
-def test_a_navigator_moves_a_due_time_only_a_few_times_and_a_few_days(moves: int, days: int) -> None:
+def test_navigator_reschedules_within_limits(moves: int, days: int) -> None:
     command = RescheduleTask(at("15:00") + timedelta(days=days), RescheduleReason.PERSON_ASKED)
 
     with pytest.raises(RescheduleLimitExceeded):
         due_time.move(a_task(navigator_reschedules=moves), command, at("15:00"), POLICY)
 
 
-def test_what_is_due_within_hours_is_acknowledged_within_hours() -> None:
+def test_urgent_task_is_acknowledged_by_due_time() -> None:
     urgent = replace(some_work(), due_at=at("16:00"))
     task = tasks.create(urgent, at("14:00"), POLICY).state
 
@@ -236,7 +236,7 @@ def test_what_is_due_within_hours_is_acknowledged_within_hours() -> None:
 
 
 @pytest.mark.acceptance("navigation-8")
-def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
+def test_reschedule_clears_overdue_and_sets_deadline() -> None:
     task = a_task(overdue_at=at("13:00"))
     friday = at("12:00", date(2015, 3, 6))
 
@@ -251,19 +251,19 @@ def test_a_new_due_time_takes_the_flag_away_and_sets_one_new_deadline() -> None:
 
 
 @pytest.mark.parametrize("due_at", [at("15:00"), at("14:59")])
-def test_a_due_time_cannot_lie_behind(due_at: datetime) -> None:
+def test_due_time_in_past_is_refused(due_at: datetime) -> None:
     with pytest.raises(DueTimePassed):
         due_time.reschedule(a_task(), RescheduleTask(due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
 
 
-def test_a_due_time_that_is_not_moved_is_refused() -> None:
+def test_unchanged_due_time_is_refused() -> None:
     task = a_task()
 
     with pytest.raises(DueTimeUnchanged):
         due_time.reschedule(task, RescheduleTask(task.due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
 
 
-def test_a_cancelled_task_keeps_no_deadline() -> None:
+def test_cancelled_task_has_no_deadline() -> None:
     decision = tasks.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.PERSON_DIED), at("15:00"))
 
     assert set(decision.cancels) == set(TaskDeadline)

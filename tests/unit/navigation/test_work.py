@@ -23,7 +23,7 @@ def an_origin(source: TaskSource, occasion: int = 1) -> WorkSource:
 
 
 @pytest.mark.acceptance("navigation-1")
-def test_only_the_actions_of_navigators_and_case_managers_become_tasks() -> None:
+def test_only_actions_for_navigation_roles_become_tasks() -> None:
     origin = an_origin(TaskSource.CARE_PLAN)
     actions = (*mr_dales_actions(), an_action(owner_role=Role.CASE_MANAGER), an_action(owner_role=Role.GP))
 
@@ -46,7 +46,7 @@ def test_only_the_actions_of_navigators_and_case_managers_become_tasks() -> None
         (Reason.SOCIAL_CARE, Urgency.URGENT, TaskKind.CARE_COORDINATION),
     ],
 )
-def test_a_referral_is_coordination_unless_it_asks_for_information_only(reason: Reason, urgency: Urgency, kind: TaskKind) -> None:
+def test_referral_becomes_coordination_or_information_task(reason: Reason, urgency: Urgency, kind: TaskKind) -> None:
     routed = a_routed_referral(at("10:00"), reason=reason, urgency=urgency, locality=Locality.LOCALITY_B)
 
     found = work.of_referral(an_origin(TaskSource.REFERRAL), routed, None, at("14:00"), POLICY)
@@ -64,21 +64,21 @@ def test_a_referral_is_coordination_unless_it_asks_for_information_only(reason: 
         (RiskLevel.MEDIUM, Urgency.ROUTINE, TaskKind.CARE_COORDINATION),
     ],
 )
-def test_level_0_is_given_information_only_unless_a_clinician_found_it_urgent(level: RiskLevel, urgency: Urgency, kind: TaskKind) -> None:
+def test_level_0_gets_information_unless_urgent(level: RiskLevel, urgency: Urgency, kind: TaskKind) -> None:
     routed = a_routed_referral(at("10:00"), reason=Reason.COMPLEX_NEEDS, urgency=urgency)
 
     assert work.of_referral(an_origin(TaskSource.REFERRAL), routed, level, at("14:00"), POLICY).kind is kind
 
 
 @pytest.mark.parametrize("destination", Destination)
-def test_whoever_nobody_referred_is_led_to_any_destination_and_to_rapid_care_at_once(destination: Destination) -> None:
+def test_unreferred_person_gets_task_for_any_destination(destination: Destination) -> None:
     found = work.of_destination(an_origin(TaskSource.MDT), destination, None, at("14:00"), POLICY)
 
     assert found.service_code == (None if destination is Destination.NAVIGATION else destination.value)
     assert found.due_at == (at("16:00") if destination is Destination.RAPID_CARE else POLICY.due_from(at("14:00")))
 
 
-def test_a_referral_that_comes_back_is_new_work() -> None:
+def test_returned_referral_becomes_new_task() -> None:
     first, again = an_origin(TaskSource.REFERRAL), an_origin(TaskSource.REFERRAL, occasion=7)
     again = WorkSource(PERSON, first.correlation_id, first.source, first.source_id, 7)
     routed = a_routed_referral(at("10:00"))
@@ -96,7 +96,7 @@ def test_a_referral_that_comes_back_is_new_work() -> None:
         (date(2014, 12, 4), at("00:00", date(2015, 3, 5))),
     ],
 )
-def test_the_check_comes_ninety_one_days_after_the_discharge(discharged_on: date, looks_at: object) -> None:
+def test_home_check_is_91_days_after_discharge(discharged_on: date, looks_at: object) -> None:
     check = expect(PERSON, discharged_on, at("14:00"), POLICY)
 
     assert check.looks_at == looks_at
@@ -104,6 +104,6 @@ def test_the_check_comes_ninety_one_days_after_the_discharge(discharged_on: date
 
 
 @pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckInPast)])
-def test_a_check_that_makes_no_sense_is_refused(discharged_on: date, refusal: type[RuleBroken]) -> None:
+def test_invalid_home_check_is_refused(discharged_on: date, refusal: type[RuleBroken]) -> None:
     with pytest.raises(refusal):
         expect(PERSON, discharged_on, at("14:00"), POLICY)

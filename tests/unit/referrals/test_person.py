@@ -230,6 +230,5 @@ def test_empty_correction_is_refused() -> None:
 
 def _register(request: ReceiveReferral, *, nhs_number: str | None = DALE, residence: str = "LBB") -> Decision[Person]:
     policy = Policy(residence=residence)
-    return people.register(
-        request, person_id=PersonId(new_id()), nhs_number=nhs_number, referral_id=new_id(), locality=Locality.WEST, policy=policy
-    )
+    identity = people.Identity(PersonId(new_id()), nhs_number)
+    return people.register(request, identity, referral_id=new_id(), locality=Locality.WEST, policy=policy)

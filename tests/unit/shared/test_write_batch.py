@@ -1,4 +1,4 @@
-"""What a batch puts off is looked at when it is written; what it holds is forgotten when something else changes the table."""
+"""A batch checks each deferred versioned write, and drops what it knows of a table when the table is written."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -9,57 +9,57 @@ import sqlalchemy as sa
 
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
+from shared.persistence.batching.prefetch import Prefetched
 from shared.persistence.batching.write_batch import VersionStep, WriteBatch
 from shared.persistence.statements import Connection, Statement
+from shared.persistence.transaction import Transaction
 
 TABLE = sa.Table("parcel", sa.MetaData(), sa.Column("id", sa.Uuid, primary_key=True), sa.Column("version", sa.Integer))
+OTHER = sa.Table("letter", TABLE.metadata, sa.Column("id", sa.Uuid, primary_key=True))
 BY_ID = sa.update(TABLE).where(TABLE.c.id == sa.bindparam("id_")).values(version=sa.bindparam("version_"))
 SAVE, TOUCH = Statement(BY_ID.returning(TABLE.c.id)), Statement(BY_ID)
 
 
 class Server:
-    """It has the parcels `known`, and notes how long each statement may take."""
+    """Holds the parcels `known` and records the statements that it is sent."""
 
     def __init__(self, *known: UUID) -> None:
-        self.known, self.patience = known, list[float | None]()
+        self.known, self.sent = known, list[str]()
 
-    async def fetchmany(self, _: str, rows: Sequence[Sequence[Any]], timeout: float | None = None) -> list[dict[str, UUID]]:  # noqa: ASYNC109  the driver's own
-        self.patience.append(timeout)
+    async def fetchmany(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[dict[str, UUID]]:
+        self.sent.append(sql)
         return [{"id": value} for row in rows for value in row if value in self.known]
 
-    async def execute(self, *_: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  the driver's own
-        self.patience.append(timeout)
-        return "UPDATE 1"
-
-    fetch = fetchrow = fetchval = execute
+    async def executemany(self, sql: str, _: Sequence[Sequence[Any]]) -> None:
+        self.sent.append(sql)
 
 
-def gathered(server: Server) -> WriteBatch:
+def a_batch(server: Server) -> WriteBatch:
     return WriteBatch(cast("Connection", server))
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
-async def test_an_aggregate_whose_row_is_not_there_any_more_is_a_conflict(lost: int) -> None:
+async def test_deferred_write_without_row_is_a_conflict(lost: int) -> None:
     ids = [new_id() for _ in range(3)]
-    batch = gathered(Server(*(each for each in ids if each != ids[lost])))
+    batch = a_batch(Server(*(each for each in ids if each != ids[lost])))
     for each in ids:
         batch.defer_versioned(SAVE, {"id_": each, "version_": 2}, VersionStep(each, 1, 2))
 
     with pytest.raises(VersionConflict, match=str(ids[lost])):
-        await batch.autoflush()
+        await batch.flush()
 
 
-async def test_one_aggregate_may_be_written_more_than_once() -> None:
+async def test_aggregate_may_be_written_twice_in_a_batch() -> None:
     parcel = new_id()
-    batch = gathered(Server(parcel))
+    batch = a_batch(Server(parcel))
     for version in (1, 2, 3):
         batch.defer_versioned(SAVE, {"id_": parcel, "version_": version + 1}, VersionStep(parcel, version, version + 1))
 
-    await batch.autoflush()
+    await batch.flush()
 
 
-async def test_what_is_held_of_a_table_is_forgotten_when_another_change_of_it_is_put_off() -> None:
-    batch, parcel = gathered(Server()), new_id()
+async def test_deferred_write_drops_identity_map_of_its_table() -> None:
+    batch, parcel = a_batch(Server()), new_id()
     batch.identity_map("parcel")[parcel] = "as it was"
 
     batch.defer(TOUCH, {"id_": parcel, "version_": 7})
@@ -67,22 +67,34 @@ async def test_what_is_held_of_a_table_is_forgotten_when_another_change_of_it_is
     assert batch.identity_map("parcel") == {}
 
 
-async def test_what_was_read_for_a_question_is_no_table_of_that_name() -> None:
-    batch, parcel = gathered(Server()), new_id()
-    batch.prefetched("the last parcel")[parcel] = parcel
+async def test_statement_on_another_table_flushes_nothing() -> None:
+    server, parcel = Server(), new_id()
+    batch = a_batch(server)
+    batch.defer(TOUCH, {"id_": parcel, "version_": 7})
 
-    await batch.execute("UPDATE parcel SET version = 7 WHERE id IN (SELECT the last parcel)")
+    await batch.autoflush(Statement(sa.select(OTHER)))
+    assert server.sent == []
+    await batch.autoflush(Statement(sa.select(sa.exists().where(TABLE.c.version == 1))))
+    assert server.sent == [TOUCH.sql]
 
-    assert batch.prefetched("the last parcel") == {parcel: parcel}
-    assert batch.identity_map("the last parcel") == {}
+
+async def test_write_drops_lookups_that_read_its_table() -> None:
+    batch, parcel = a_batch(Server()), new_id()
+    of_table: Prefetched[UUID, UUID | None] = Prefetched(_load_nothing, absent=lambda: None, tables=("parcel",))
+    of_other: Prefetched[UUID, UUID | None] = Prefetched(_load_nothing, absent=lambda: None, tables=("letter",))
+    batch.prefetched(of_table)[parcel] = batch.prefetched(of_other)[parcel] = parcel
+
+    batch.defer(TOUCH, {"id_": parcel, "version_": 7})
+
+    assert (batch.prefetched(of_table), batch.prefetched(of_other)) == ({}, {parcel: parcel})
 
 
-async def test_a_statement_may_be_given_its_own_time_in_a_batch_as_elsewhere() -> None:
-    server = Server()
-    batch = gathered(server)
+async def test_lock_is_new_once() -> None:
+    batch = a_batch(Server())
 
-    for deed in (batch.execute, batch.fetch, batch.fetchrow, batch.fetchval):
-        await deed("UPDATE parcel SET version = $1", 7, timeout=600)
-    await batch.fetchmany("UPDATE parcel SET version = $1", [[7]], timeout=600)
+    assert batch.new_locks(["a", "b", "a"]) == ["a", "b"]
+    assert batch.new_locks(["b", "c"]) == ["c"]
 
-    assert server.patience == [600] * 5
+
+async def _load_nothing(_: Transaction[Any], __: Sequence[UUID]) -> dict[UUID, UUID | None]:
+    return {}

@@ -1,4 +1,4 @@
-"""What was added comes back, all of one id together and in its order."""
+"""Added rows are read back, those of one id in one bucket and in order."""
 
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +12,7 @@ from infra.operations.verify.spill import BUCKETS, Spill
 
 @given(rows=st.lists(st.tuples(st.uuids(), st.integers(0, 255)), max_size=200))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
-def test_every_row_is_in_the_one_bucket_of_its_id(rows: list[tuple[UUID, int]], tmp_path: Path) -> None:
+def test_spill_reads_every_row_from_its_bucket(rows: list[tuple[UUID, int]], tmp_path: Path) -> None:
     with closing(Spill(tmp_path, "rows", "B")) as spill:
         for identity, number in rows:
             spill.add(identity.bytes, number)
