@@ -1,4 +1,4 @@
-"""The alerts and the dashboard ask for what the code tells, by labels that it has; every alert leads to a page of the runbook."""
+"""Alerts and dashboard query metrics that the code exports; every alert has its page in the runbook, which names what exists."""
 
 import json
 import re
@@ -11,40 +11,44 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.cli import app
 from infra.contexts import CONTEXTS, prefix
 from infra.operations.verify import metrics as verify
 from infra.operations.verify.finding import Finding
 from infra.operations.verify.lag import Backlog
 from infra.operations.verify.verdict import Verdict
 from shared.telemetry import metrics
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import ROOT, production
 
 FOLDER = ROOT / "infra" / "observability"
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
 PANELS = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
-COMPOSED = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"]
-SCRAPED = yaml.safe_load((FOLDER / "prometheus.yaml").read_text())["scrape_configs"]
+COMPOSE = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"]
+SCRAPE_CONFIGS = yaml.safe_load((FOLDER / "prometheus.yaml").read_text())["scrape_configs"]
 ALERTS = [pytest.param(rule, id=rule["alert"]) for rule in RULES]
-ASKED = {rule["alert"]: rule["expr"] for rule in RULES}
-ASKED |= {f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel["targets"]}
-EXPRESSIONS = [pytest.param(expression, id=name) for name, expression in ASKED.items()]
-#: What Prometheus adds to every series.
+QUERIES = {rule["alert"]: rule["expr"] for rule in RULES}
+QUERIES |= {f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel["targets"]}
+EXPRESSIONS = [pytest.param(expression, id=name) for name, expression in QUERIES.items()]
+PARTS = ["Symptom", "Check", "Act", "Confirm"]
+#: Labels that Prometheus adds to every series.
 _ADDED = {"job", "instance"}
 _SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
+_LOG_EVENT = re.compile(r"`((?:batch|consumer|deadline|event|housekeeping|relay|request|scheduler|stream|streams|task|worker)\.[a-z-]+)`")
 
 
-def _told() -> dict[str, set[str]]:
+def _exported_by_processes() -> dict[str, set[str]]:
     """Every series of the product by name, with its labels."""
-    told = {"up": set[str]()}
+    exported = {"up": set[str]()}
     for each in vars(metrics).values():
         if isinstance(each, MetricWrapperBase):
             (described,) = each.describe()
             for suffix in _SUFFIXES[described.type]:
-                told[described.name + suffix] = set(each._labelnames) | ({"le"} if suffix == "_bucket" else set())
-    return told
+                exported[described.name + suffix] = set(each._labelnames) | ({"le"} if suffix == "_bucket" else set())
+    return exported
 
 
-def _left_by_verify(folder: Path) -> dict[str, set[str]]:
+def _exported_by_verify(folder: Path) -> dict[str, set[str]]:
     file = folder / "care.prom"
     verify.write(file, Verdict([Finding("I1", "", 1, 0)], {"unsent": Backlog(1, 0.0)}, 1.0))
     families = text_string_to_metric_families(file.read_text())
@@ -52,12 +56,12 @@ def _left_by_verify(folder: Path) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    return _told() | _left_by_verify(tmp_path_factory.mktemp("verify"))
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    return _exported_by_processes() | _exported_by_verify(tmp_path_factory.mktemp("verify"))
 
 
 def _series(expression: str) -> list[tuple[str, set[str]]]:
-    """The series that an expression asks for, and the labels that it chooses by. Raises ValueError when it is no PromQL."""
+    """The series of an expression, with the labels of their selectors. Raises ValueError for invalid PromQL."""
     found: list[tuple[str, set[str]]] = []
 
     def visit(node: object) -> None:
@@ -68,51 +72,98 @@ def _series(expression: str) -> list[tuple[str, set[str]]]:
     return found
 
 
+def _grouped(expression: str) -> set[str]:
+    """The labels of its `by` clauses."""
+    return {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
+
+
+def _pages() -> dict[str, str]:
+    """The pages below the heading "Alerts", by heading."""
+    (alerts,) = re.findall(r"^## Alerts\n(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    heads = re.split(r"^### (.+)$", alerts, flags=re.MULTILINE)
+    return dict(zip(heads[1::2], heads[2::2], strict=True))
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_is_asked_for_is_told_by_the_code(expression: str, told: dict[str, set[str]]) -> None:
+def test_expression_queries_exported_series(expression: str, exported: dict[str, set[str]]) -> None:
     series = _series(expression)
 
     assert series
-    for name, chosen_by in series:
-        assert name in told
-        assert chosen_by <= told[name] | _ADDED
+    for name, selectors in series:
+        assert name in exported
+        assert selectors <= exported[name] | _ADDED
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_is_grouped_by_is_a_label_of_what_is_asked_for(expression: str, told: dict[str, set[str]]) -> None:
-    grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
-
-    assert grouped <= set[str]().union(*(told[name] for name, _ in _series(expression))) | _ADDED
+def test_expression_groups_by_labels_of_its_series(expression: str, exported: dict[str, set[str]]) -> None:
+    assert _grouped(expression) <= set[str]().union(*(exported[name] for name, _ in _series(expression))) | _ADDED
 
 
-def test_nothing_that_is_told_is_shown_nowhere() -> None:
-    shown = {name.removesuffix("_bucket").removesuffix("_count") for expression in ASKED.values() for name, _ in _series(expression)}
+def test_every_metric_is_shown_or_alerted() -> None:
+    shown = {name.removesuffix("_bucket").removesuffix("_count") for expression in QUERIES.values() for name, _ in _series(expression)}
 
-    assert {name.removesuffix("_sum") for name in _told() if not name.endswith(("_bucket", "_count"))} <= shown
+    assert {name.removesuffix("_sum") for name in _exported_by_processes() if not name.endswith(("_bucket", "_count"))} <= shown
 
 
 @pytest.mark.parametrize("rule", ALERTS)
-def test_an_alert_says_what_is_wrong_how_urgent_it_is_and_where_to_read_on(rule: dict[str, Any]) -> None:
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+def test_alert_has_texts_severity_and_page(rule: dict[str, Any]) -> None:
+    headings = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
 
     assert rule["annotations"]["summary"]
+    assert rule["annotations"]["description"]
     assert rule["annotations"]["runbook"] in headings
     assert rule["labels"]["severity"] in {"clinical", "page", "ticket"}
 
 
 @pytest.mark.parametrize("rule", ALERTS)
-def test_a_summary_uses_labels_that_the_alert_has(rule: dict[str, Any]) -> None:
-    used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
-    grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in labels.split(",")}
+def test_alert_page_has_four_parts(rule: dict[str, Any]) -> None:
+    page = _pages()[rule["annotations"]["runbook"]]
 
-    assert used <= grouped | _ADDED
+    assert f"Alert `{rule['alert']}`, severity {rule['labels']['severity']}." in page
+    assert re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE) == PARTS
 
 
-def test_every_context_is_asked_where_it_answers() -> None:
-    paths = {each.get("metrics_path") for each in SCRAPED}
-    (workers,) = (each["static_configs"][0]["targets"] for each in SCRAPED if each["job_name"] == "care-workers")
+def test_alerts_and_pages_match_one_to_one() -> None:
+    assert sorted(_pages()) == sorted(rule["annotations"]["runbook"] for rule in RULES)
+
+
+@pytest.mark.parametrize("rule", ALERTS)
+def test_alert_texts_use_labels_of_the_alert(rule: dict[str, Any]) -> None:
+    used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"] + rule["annotations"]["description"]))
+
+    assert used <= _grouped(rule["expr"]) | _ADDED
+
+
+def test_runbook_names_existing_metrics(exported: dict[str, set[str]]) -> None:
+    named = set(re.findall(r"`(care_[a-z_]+)`", RUNBOOK))
+
+    assert named
+    assert named <= set(exported)
+
+
+def test_runbook_names_existing_commands() -> None:
+    commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
+
+    assert set(re.findall(r"`care ([a-z-]+)", RUNBOOK)) <= commands
+
+
+def test_runbook_names_existing_log_events() -> None:
+    code = "".join(source.text for source in production())
+
+    assert [name for name in _LOG_EVENT.findall(RUNBOOK) if f'"{name}"' not in code] == []
+
+
+def test_runbook_links_to_existing_pages() -> None:
+    anchors = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
+
+
+def test_every_context_is_scraped_where_it_answers() -> None:
+    paths = {each.get("metrics_path") for each in SCRAPE_CONFIGS}
+    (workers,) = (each["static_configs"][0]["targets"] for each in SCRAPE_CONFIGS if each["job_name"] == "care-workers")
 
     assert {f"{prefix(context)}/metrics" for context in CONTEXTS} <= paths
     for context in CONTEXTS:
         name = prefix(context).removeprefix("/")
-        assert f"{name}:{COMPOSED[name]['environment'][f'{context.upper()}_METRICS_PORT']}" in workers
+        assert f"{name}:{COMPOSE[name]['environment'][f'{context.upper()}_METRICS_PORT']}" in workers
