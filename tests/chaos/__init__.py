@@ -1,7 +1,8 @@
-"""The whole product under load while everything beneath it is killed, stopped, cut off, filled and wiped; afterwards `care verify` judges.
+"""Runs the whole product under load, injects faults into everything beneath it, and ends with `care verify`.
 
-A run is the start, every kind of fault alone (for its recovery), a time without Kafka, the storm, quiet, and the judgement. The faults
-are a function of the seed (schedule.py), the load is the table of mix.py, the points where a process may be killed are those of points.py.
-What is not tried: a host with a wrong clock, since the services ask the database alone for the time; its clock is stepped instead, through
-the row that moves all processes together. A full disk needs a machine that lets the harness mount one; the report says so where not.
+A run has six phases: start, each kind of fault alone (to measure recovery), an outage of Kafka, the fault storm, the drain, and the
+checks. The faults are a function of the seed (schedule.py). The load is the table in workload.py. kill_points.py lists the points at which
+a process can be killed.
+Limits: no host has a wrong clock, because the services read the time from the database; the harness moves that clock instead, through the
+`clock_offset` row that all processes share. A full disk needs a machine that allows mounts; elsewhere the report says that it was left out.
 """

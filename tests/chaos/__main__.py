@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --minutes 9.5 --rate 20 --seed 1`: load, faults, and the judgement; with --hours, run after run."""
+"""`python -m tests.chaos --minutes 9.5 --rate 20 --seed 1`: one run of load, faults and checks; with --hours, run after run."""
 
 import argparse
 import asyncio
@@ -15,45 +15,47 @@ from rich.console import Console
 
 from infra.dev_stack.local.paths import care_home, is_root
 from infra.dev_stack.local.signals import sigterm_as_interrupt
-from tests.chaos.results import append, tell_totals
+from tests.chaos.results import append, print_totals
 from tests.chaos.run import Plan, run
 
-_OWN_MOUNTS = "CHAOS_OWN_MOUNTS"
-#: What each run takes besides its storm: start, every kind alone, quiet, judgement; and with every kind at every server.
-_BESIDES, _BESIDES_EVERYWHERE = 470, 620
-_LEAST_STORM, _STORM_OF_LONG = 30, 600
+_MOUNT_NAMESPACE = "CHAOS_MOUNT_NAMESPACE"
+#: Seconds of a run without its storm, with every kind of fault alone at one server or at every server.
+_REST, _REST_EVERYWHERE = 470, 620
+_MIN_STORM, _LONG_STORM = 30, 600
 
 
-def _given() -> argparse.Namespace:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=9.5, help="how long one run takes, about")
-    parser.add_argument("--hours", type=float, default=0, help="run after run, each with the next seed, for so long")
-    parser.add_argument("--rate", type=float, default=20, help="journeys a second; batches bring as many referrals again")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed strikes alike")
-    parser.add_argument("--outage", type=float, default=30, help="seconds without Kafka, to see the backlog drain; 0 for none")
-    parser.add_argument("--everywhere", action="store_true", help="every kind alone at every server, as in the long form")
-    parser.add_argument("--only", default="", help="kinds of faults with one of these in their names (wipe,disk), for looking into them")
-    parser.add_argument("--totals", nargs="?", const="", default=None, help="the file of totals; alone it prints their sum")
+    parser.add_argument("--minutes", type=float, default=9.5, help="the approximate duration of one run")
+    parser.add_argument("--hours", type=float, default=0, help="repeat runs for this long, each with the next seed")
+    parser.add_argument("--rate", type=float, default=20, help="journeys per second; batches add as many referrals again")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
+    parser.add_argument(
+        "--outage", type=float, default=30, help="seconds without Kafka, to measure how the backlog is published; 0 for none"
+    )
+    parser.add_argument("--everywhere", action="store_true", help="inject each kind alone at every server, as --hours does")
+    parser.add_argument("--only", default="", help="select kinds of faults by parts of their names: wipe,disk")
+    parser.add_argument("--totals", nargs="?", const="", default=None, help="the file of totals; as the only option it prints their sum")
     return parser.parse_args()
 
 
-def _run(given: argparse.Namespace, totals: Path) -> bool:
-    """Whether every promise was kept."""
-    out, until, seed, kept = Console(width=160), monotonic() + given.hours * 3600, given.seed, True
-    everywhere = given.everywhere or bool(given.hours)
-    besides = given.outage + (_BESIDES_EVERYWHERE if everywhere else _BESIDES)
-    seconds = _STORM_OF_LONG if given.hours else max(given.minutes * 60 - besides, _LEAST_STORM)
+def _run(arguments: argparse.Namespace, totals: Path) -> bool:
+    """Returns whether every run passed."""
+    out, until, seed, passed = Console(width=160), monotonic() + arguments.hours * 3600, arguments.seed, True
+    everywhere = arguments.everywhere or bool(arguments.hours)
+    rest = arguments.outage + (_REST_EVERYWHERE if everywhere else _REST)
+    seconds = _LONG_STORM if arguments.hours else max(arguments.minutes * 60 - rest, _MIN_STORM)
     while True:
-        summary = _once(Plan(seconds, given.outage, given.rate, seed, given.only, everywhere), out)
+        summary = _run_once(Plan(seconds, arguments.outage, arguments.rate, seed, arguments.only, everywhere), out)
         append(totals, summary)
-        kept = kept and not summary["broken"] and not summary["surprises"]
+        passed = passed and not summary["broken"] and not summary["surprises"]
         seed += 1
         if monotonic() > until:
-            return kept
+            return passed
 
 
-def _once(plan: Plan, out: Console) -> dict[str, Any]:
-    """Leaves the environment as it was: an operator's commands remember in it which stack they are about."""
+def _run_once(plan: Plan, out: Console) -> dict[str, Any]:
+    """Restores the environment, in which the operator's commands store the stack that they refer to."""
     before = dict(os.environ)
     try:
         with tempfile.TemporaryDirectory(prefix="care-chaos-") as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -64,22 +66,22 @@ def _once(plan: Plan, out: Console) -> dict[str, Any]:
 
 
 def main() -> int:
-    given = _given()
-    totals = Path(given.totals) if given.totals else care_home() / "chaos.jsonl"
-    if given.totals is not None and len(sys.argv) <= 2 + bool(given.totals):
-        return 0 if tell_totals(Console(width=120), totals) else 1
+    arguments = _arguments()
+    totals = Path(arguments.totals) if arguments.totals else care_home() / "chaos.jsonl"
+    if arguments.totals is not None and len(sys.argv) <= 2 + bool(arguments.totals):
+        return 0 if print_totals(Console(width=120), totals) else 1
     with sigterm_as_interrupt():
-        return 0 if _run(given, totals) else 1
+        return 0 if _run(arguments, totals) else 1
 
 
-def _with_own_mounts() -> None:
-    """In a mount namespace of its own what is mounted vanishes with the last process, however it ends."""
-    if is_root() and sys.platform == "linux" and _OWN_MOUNTS not in os.environ:
-        os.environ[_OWN_MOUNTS] = "yes"
+def _enter_mount_namespace() -> None:
+    """Starts again in a mount namespace of its own: its mounts disappear with its last process, however that ends."""
+    if is_root() and sys.platform == "linux" and _MOUNT_NAMESPACE not in os.environ:
+        os.environ[_MOUNT_NAMESPACE] = "yes"
         with suppress(OSError):
             os.execvp("unshare", ["unshare", "--mount", sys.executable, "-m", "tests.chaos", *sys.argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":
-    _with_own_mounts()
+    _enter_mount_namespace()
     sys.exit(main())

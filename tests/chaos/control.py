@@ -1,6 +1,6 @@
-"""What the harness tells the processes of the product while they run: a page of memory that all of them see.
+"""Controls the processes of the product while they run, through one memory-mapped page that all of them share.
 
-Invariant: a process dies at a point only when that point was armed for it, and once for each arming.
+Invariant: a process is killed at a point only when that point was armed for it, and once for each arming.
 """
 
 import mmap
@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-#: The processes, as the supervisor names them. Rapid Care has two workers, so that one may take over from the other.
+#: The workers, as the supervisor names them, with their contexts. Rapid Care has two, so that one can take over from the other.
 WORKERS = {
     "referrals": "referrals",
     "rapid_care": "rapid_care",
@@ -18,16 +18,16 @@ WORKERS = {
 }
 PROGRAMS = ("api", *WORKERS)
 
-API_POINTS = ("api before commit", "api after commit, before the answer")
+API_POINTS = ("api before commit", "api after commit, before the response")
 WORKER_POINTS = (
     "relay before send",
     "relay after send, before delete",
     "relay after delete",
-    "worker before commit",
-    "worker after commit, before acknowledging",
-    "worker after acknowledging",
-    "timekeeper before commit",
-    "timekeeper after commit",
+    "consumer before commit",
+    "consumer after commit, before marking the offset",
+    "consumer after marking the offset",
+    "scheduler before commit",
+    "scheduler after commit",
 )
 POINTS = (*API_POINTS, *WORKER_POINTS)
 
@@ -37,7 +37,7 @@ _RELEASES = _SIZE // 2
 
 
 class Control:
-    """One byte for each point of each process: at which passage it dies, 0 for never. And one for the release that each starts as."""
+    """Holds one byte per point and process: after how many passages the process is killed; 0 disarms. A second area holds its release."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,13 +46,13 @@ class Control:
             self._memory = mmap.mmap(file.fileno(), _SIZE)
 
     def arm(self, program: str, point: str, passages: int) -> None:
-        self._memory[_place(program, point)] = passages
+        self._memory[_index(program, point)] = passages
 
     def disarm(self, program: str, point: str) -> None:
         self.arm(program, point, 0)
 
     def is_armed(self, program: str, point: str) -> bool:
-        return self._memory[_place(program, point)] > 0
+        return self._memory[_index(program, point)] > 0
 
     def set_release(self, program: str, release: int) -> None:
         self._memory[_RELEASES + PROGRAMS.index(program)] = release
@@ -61,13 +61,13 @@ class Control:
         return self._memory[_RELEASES + PROGRAMS.index(program)]
 
     def passed(self, program: str, point: str) -> None:
-        """Called by the process itself, which may not live to return."""
-        place = _place(program, point)
-        if left := self._memory[place]:
-            self._memory[place] = left - 1
+        """Counts a passage. The process itself calls this, and does not return from the last armed passage."""
+        index = _index(program, point)
+        if left := self._memory[index]:
+            self._memory[index] = left - 1
             if left == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _place(program: str, point: str) -> int:
+def _index(program: str, point: str) -> int:
     return PROGRAMS.index(program) * len(POINTS) + POINTS.index(point)

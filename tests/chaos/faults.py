@@ -1,4 +1,4 @@
-"""How each kind strikes. A strike returns when what it did is over; from then on the product has to mend itself."""
+"""How each kind of fault is injected. An injection returns when the fault is over; from then on the product must recover."""
 
 import asyncio
 import os
@@ -14,260 +14,248 @@ import asyncpg
 from infra.contexts import CONTEXTS
 from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.local.supervisor import Supervisor
-from shared.contracts.envelope import Record
 from tests.builders.context_app import secrets_of
 from tests.chaos.control import PROGRAMS
-from tests.chaos.poison_records import poison, put
-from tests.chaos.schedule import Fault
+from tests.chaos.poison_records import AcknowledgedRecord, poison, send_poison
+from tests.chaos.schedule import DISK_FULL, NEXT_MEETING, POISON, WIPE, Fault
 from tests.chaos.stack import StackUnderTest
 
-#: Says how many it struck.
+#: Returns the number of targets that it hit.
 Injection = Callable[["FaultInjector", Fault], Awaitable[int]]
-_LOOK = 0.02
-_PASSES_WITHIN = 15.0
+_POLL_SECONDS = 0.02
+_KILL_POINT_TIMEOUT_SECONDS = 15.0
 _HALF_AN_HOUR, _HOUR = 1800, 3600
 _A_MINUTE = timedelta(minutes=1)
 _NEXT_MEETING = "SELECT cut_off_at, starts_at FROM mdt.meeting WHERE status = 'scheduled' ORDER BY starts_at LIMIT 1"
-_STEP = "UPDATE {context}.clock_offset SET delta = delta + make_interval(secs => $1)"
+_MOVE_CLOCK = "UPDATE {context}.clock_offset SET delta = delta + make_interval(secs => $1)"
 
 
 class FaultInjector:
-    """The ground, and what was put on its topics: all of its keys, and the records that Kafka still holds for certain."""
+    """`poison_keys` are the keys of all poison records, `acknowledged` are those records that the broker acknowledged."""
 
-    def __init__(self, ground: StackUnderTest) -> None:
-        self.ground = ground
-        self.poisoned: list[bytes] = []
-        self.certain: list[Record] = []
-        self._wipes = 0
+    def __init__(self, stack: StackUnderTest) -> None:
+        self.stack = stack
+        self.poison_keys: list[bytes] = []
+        self.acknowledged: list[AcknowledgedRecord] = []
 
-    async def wipe(self) -> None:
-        self._wipes += 1
-        try:
-            await self.ground.wipe()
-        finally:
-            self.certain.clear()
-            self._wipes += 1
-
-    async def poison(self, number: int) -> int:
-        place, before = self.ground.place, self._wipes
+    async def send_poison(self, number: int) -> int:
+        place = self.stack.place
         records = poison(secrets_of(place.keys))
-        self.poisoned += [record.key or b"" for record in records]
-        placed = await put(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(number))
-        if before == self._wipes and before % 2 == 0:  # no broker was wiped meanwhile
-            self.certain += placed
+        self.poison_keys += [record.key or b"" for record in records]
+        self.acknowledged += await send_poison(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(number))
         return len(records)
 
     @property
     def supervisor(self) -> Supervisor:
-        return self.ground.supervisor
+        return self.stack.supervisor
 
     def kill(self, program: str) -> int:
-        return _send(self.ground.pid(program), signal.SIGKILL)
+        return _send_signal(self.stack.pid(program), signal.SIGKILL)
 
-    async def step_clock(self, seconds: float) -> None:
-        owner = await asyncpg.connect(self.ground.place.addresses.database_url, timeout=10)
+    async def move_clock(self, seconds: float) -> None:
+        owner = await asyncpg.connect(self.stack.place.addresses.database_url, timeout=10)
         try:
             async with owner.transaction():
                 for context in CONTEXTS:
-                    await owner.execute(_STEP.format(context=context), seconds)
+                    await owner.execute(_MOVE_CLOCK.format(context=context), seconds)
         finally:
             await owner.close()
 
     async def restart(self, program: str, release: int) -> None:
-        """Asked to stop, started again as that release, and waited for."""
-        self.ground.control.set_release(program, release)
-        before = self.ground.pid(program)
-        _send(before, signal.SIGTERM)
+        """Sends SIGTERM and waits until the program runs again at that release."""
+        self.stack.control.set_release(program, release)
+        before = self.stack.pid(program)
+        _send_signal(before, signal.SIGTERM)
         async with asyncio.timeout(60):
-            while (now := self.ground.pid(program)) is None or now == before:
-                await asyncio.sleep(_LOOK)
+            while (now := self.stack.pid(program)) is None or now == before:
+                await asyncio.sleep(_POLL_SECONDS)
         if program != "api":
-            await self.ground.ready(program)
+            await self.stack.wait_until_ready(program)
 
 
-async def _kill_a_process(theatre: FaultInjector, strike: Fault) -> int:
-    return theatre.kill(strike.target)
+async def _kill_process(injector: FaultInjector, fault: Fault) -> int:
+    return injector.kill(fault.target)
 
 
-async def _kill_three(theatre: FaultInjector, strike: Fault) -> int:
-    return sum(theatre.kill(program) for program in Random(strike.number).sample(PROGRAMS, 3))
+async def _kill_three_processes(injector: FaultInjector, fault: Fault) -> int:
+    return sum(injector.kill(program) for program in Random(fault.number).sample(PROGRAMS, 3))
 
 
-async def _kill_at_a_point(theatre: FaultInjector, strike: Fault) -> int:
-    """Armed for one of the next passages; when nobody comes by, nobody dies."""
-    program, _, point = strike.target.partition(": ")
-    control = theatre.ground.control
-    control.arm(program, point, 1 + strike.number % 5)
-    if point.startswith("timekeeper"):
-        await theatre.step_clock(_HALF_AN_HOUR / 2)  # so that deadlines come
+async def _kill_at_point(injector: FaultInjector, fault: Fault) -> int:
+    """Arms the point for one of the next five passages; disarms it when no process passes in time."""
+    program, _, point = fault.target.partition(": ")
+    control = injector.stack.control
+    control.arm(program, point, 1 + fault.number % 5)
+    if point.startswith("scheduler"):
+        await injector.move_clock(_HALF_AN_HOUR / 2)  # makes deadlines due
     begun = monotonic()
-    while control.is_armed(program, point) and monotonic() - begun < _PASSES_WITHIN:
-        await asyncio.sleep(_LOOK)
-    died = not control.is_armed(program, point)
+    while control.is_armed(program, point) and monotonic() - begun < _KILL_POINT_TIMEOUT_SECONDS:
+        await asyncio.sleep(_POLL_SECONDS)
+    was_killed = not control.is_armed(program, point)
     control.disarm(program, point)
-    return int(died)
+    return int(was_killed)
 
 
-async def _kill_a_session(theatre: FaultInjector, strike: Fault) -> int:
+async def _kill_postgres_session(injector: FaultInjector, fault: Fault) -> int:
     """PostgreSQL then ends all sessions and recovers, as after a crash."""
-    return _send(_one_of(theatre.ground.sessions(), strike), signal.SIGKILL)
+    return _send_signal(_choose(injector.stack.sessions(), fault), signal.SIGKILL)
 
 
-async def _kill_postgres(theatre: FaultInjector, _: Fault) -> int:
-    return _send(theatre.ground.postgres.pid, signal.SIGKILL)
+async def _kill_postgres(injector: FaultInjector, _: Fault) -> int:
+    return _send_signal(injector.stack.postgres.pid, signal.SIGKILL)
 
 
-async def _kill_the_broker(theatre: FaultInjector, _: Fault) -> int:
-    return _send(theatre.ground.kafka.pid, signal.SIGKILL)
+async def _kill_broker(injector: FaultInjector, _: Fault) -> int:
+    return _send_signal(injector.stack.kafka.pid, signal.SIGKILL)
 
 
-async def _stop_a_process(theatre: FaultInjector, strike: Fault) -> int:
-    return await _stopped(theatre.ground.pid(strike.target), strike.seconds)
+async def _suspend_process(injector: FaultInjector, fault: Fault) -> int:
+    return await _suspend(injector.stack.pid(fault.target), fault.seconds)
 
 
-async def _stop_a_session(theatre: FaultInjector, strike: Fault) -> int:
-    return await _stopped(_one_of(theatre.ground.sessions(), strike), strike.seconds)
+async def _suspend_postgres_session(injector: FaultInjector, fault: Fault) -> int:
+    return await _suspend(_choose(injector.stack.sessions(), fault), fault.seconds)
 
 
-async def _stop_postgres(theatre: FaultInjector, strike: Fault) -> int:
-    return await _stopped(theatre.ground.postgres.pid, strike.seconds)
+async def _suspend_postgres(injector: FaultInjector, fault: Fault) -> int:
+    return await _suspend(injector.stack.postgres.pid, fault.seconds)
 
 
-async def _stop_the_broker(theatre: FaultInjector, strike: Fault) -> int:
-    return await _stopped(theatre.ground.kafka.pid, strike.seconds)
+async def _suspend_broker(injector: FaultInjector, fault: Fault) -> int:
+    return await _suspend(injector.stack.kafka.pid, fault.seconds)
 
 
-async def _latency(theatre: FaultInjector, strike: Fault) -> int:
-    weather = theatre.ground.links[strike.target].weather
-    weather.delay = 0.02 + strike.number % 10 / 100
-    await asyncio.sleep(strike.seconds)
-    weather.delay = 0.0
+async def _delay_network(injector: FaultInjector, fault: Fault) -> int:
+    state = injector.stack.links[fault.target].state
+    state.delay = 0.02 + fault.number % 10 / 100
+    await asyncio.sleep(fault.seconds)
+    state.delay = 0.0
     return 1
 
 
-async def _reset(theatre: FaultInjector, strike: Fault) -> int:
-    theatre.ground.links[strike.target].reset()
+async def _reset_connections(injector: FaultInjector, fault: Fault) -> int:
+    injector.stack.links[fault.target].reset()
     return 1
 
 
-async def _half_open(theatre: FaultInjector, strike: Fault) -> int:
-    deaf = theatre.ground.links[strike.target].deafen()
-    await asyncio.sleep(strike.seconds)
-    for pair in deaf:
-        pair.abort()
+async def _half_open_connections(injector: FaultInjector, fault: Fault) -> int:
+    half_open = injector.stack.links[fault.target].half_open()
+    await asyncio.sleep(fault.seconds)
+    for connection in half_open:
+        connection.abort()
     return 1
 
 
-async def _black_hole(theatre: FaultInjector, strike: Fault) -> int:
-    link = theatre.ground.links[strike.target]
+async def _stall_network(injector: FaultInjector, fault: Fault) -> int:
+    link = injector.stack.links[fault.target]
     link.stall(is_stalled=True)
-    await asyncio.sleep(strike.seconds)
+    await asyncio.sleep(fault.seconds)
     link.stall(is_stalled=False)
     return 1
 
 
-async def _cut(theatre: FaultInjector, strike: Fault) -> int:
-    theatre.ground.links[strike.target].cut_after(strike.number % 4000)
+async def _cut_connections(injector: FaultInjector, fault: Fault) -> int:
+    injector.stack.links[fault.target].cut_after(fault.number % 4000)
     return 1
 
 
-async def shut(theatre: FaultInjector, strike: Fault) -> int:
-    link = theatre.ground.links[strike.target]
-    link.weather.is_shut = True
+async def refuse_connections(injector: FaultInjector, fault: Fault) -> int:
+    link = injector.stack.links[fault.target]
+    link.state.is_refusing = True
     link.reset()
-    await asyncio.sleep(strike.seconds)
-    link.weather.is_shut = False
+    await asyncio.sleep(fault.seconds)
+    link.state.is_refusing = False
     return 1
 
 
-async def _wipe(theatre: FaultInjector, _: Fault) -> int:
-    await theatre.wipe()
+async def _wipe_broker(injector: FaultInjector, _: Fault) -> int:
+    await injector.stack.wipe()
     return 1
 
 
-async def _fill_the_disk(theatre: FaultInjector, strike: Fault) -> int:
-    disk = theatre.ground.disks[strike.target]
+async def _fill_disk(injector: FaultInjector, fault: Fault) -> int:
+    disk = injector.stack.disks[fault.target]
     if disk is None:
         return 0
     try:
         await asyncio.to_thread(disk.fill)
-        await asyncio.sleep(strike.seconds)
+        await asyncio.sleep(fault.seconds)
     finally:
-        disk.relieve()
+        disk.release()
     return 1
 
 
-async def _step_the_clock(theatre: FaultInjector, strike: Fault) -> int:
-    await theatre.step_clock(_HOUR)
-    await asyncio.sleep(strike.seconds)
-    if strike.target == "forth and back":
-        await theatre.step_clock(-_HOUR)
+async def _move_clock_by_hour(injector: FaultInjector, fault: Fault) -> int:
+    await injector.move_clock(_HOUR)
+    await asyncio.sleep(fault.seconds)
+    if fault.target == "forward and back":
+        await injector.move_clock(-_HOUR)
     return 1
 
 
-async def _let_days_go_by(theatre: FaultInjector, strike: Fault) -> int:
-    """To the closing of the next agenda, and to its meeting; every deadline in between is due at once."""
-    owner = await asyncpg.connect(theatre.ground.place.addresses.database_url, timeout=10)
+async def _move_clock_to_next_meeting(injector: FaultInjector, fault: Fault) -> int:
+    """Moves to the cut-off of the next agenda, then to the meeting; every deadline in between becomes due at once."""
+    owner = await asyncpg.connect(injector.stack.place.addresses.database_url, timeout=10)
     try:
-        coming = await owner.fetchrow(_NEXT_MEETING)
-        if coming is None:
+        meeting = await owner.fetchrow(_NEXT_MEETING)
+        if meeting is None:
             return 0
-        for instant in coming:
+        for instant in meeting:
             await set_clock(owner, instant + _A_MINUTE)
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(fault.seconds)
     finally:
         await owner.close()
     return 1
 
 
-async def _poison(theatre: FaultInjector, strike: Fault) -> int:
-    return await theatre.poison(strike.number)
+async def send_poison_records(injector: FaultInjector, fault: Fault) -> int:
+    return await injector.send_poison(fault.number)
 
 
-async def _upgrade(theatre: FaultInjector, _: Fault) -> int:
-    """Who reads goes before who writes, and back the other way round; each alone, while the others work."""
+async def _upgrade(injector: FaultInjector, _: Fault) -> int:
+    """Upgrades consumers before producers, one process at a time, and rolls back in the opposite order."""
     for order, release in ((PROGRAMS[::-1], 1), (PROGRAMS, 0), (PROGRAMS[::-1], 1)):
         for program in order:
-            await theatre.restart(program, release)
+            await injector.restart(program, release)
     return 1
 
 
 FAULTS: Mapping[str, Injection] = {
-    "kill a process": _kill_a_process,
-    "kill three processes at once": _kill_three,
-    "kill at a point": _kill_at_a_point,
-    "kill a session of PostgreSQL": _kill_a_session,
+    "kill a process": _kill_process,
+    "kill three processes at once": _kill_three_processes,
+    "kill at a point": _kill_at_point,
+    "kill a PostgreSQL session": _kill_postgres_session,
     "kill PostgreSQL": _kill_postgres,
-    "kill the broker": _kill_the_broker,
-    "stop a process": _stop_a_process,
-    "stop a process for long": _stop_a_process,
-    "stop a session of PostgreSQL": _stop_a_session,
-    "stop PostgreSQL": _stop_postgres,
-    "stop the broker": _stop_the_broker,
-    "network: latency": _latency,
-    "network: reset": _reset,
-    "network: half-open": _half_open,
-    "network: black hole": _black_hole,
-    "network: cut after some bytes": _cut,
-    "network: nobody gets through": shut,
-    "wipe the broker": _wipe,
-    "disk full": _fill_the_disk,
-    "step the clock an hour": _step_the_clock,
-    "the days go by until a meeting": _let_days_go_by,
-    "unreadable and raising records": _poison,
-    "rolling upgrade, back and up again": _upgrade,
+    "kill the broker": _kill_broker,
+    "suspend a process": _suspend_process,
+    "suspend a process for a minute": _suspend_process,
+    "suspend a PostgreSQL session": _suspend_postgres_session,
+    "suspend PostgreSQL": _suspend_postgres,
+    "suspend the broker": _suspend_broker,
+    "network: latency": _delay_network,
+    "network: reset": _reset_connections,
+    "network: half-open": _half_open_connections,
+    "network: black hole": _stall_network,
+    "network: cut after some bytes": _cut_connections,
+    "network: refused": refuse_connections,
+    WIPE: _wipe_broker,
+    DISK_FULL: _fill_disk,
+    "move the clock by an hour": _move_clock_by_hour,
+    NEXT_MEETING: _move_clock_to_next_meeting,
+    POISON: send_poison_records,
+    "rolling upgrade, rollback and upgrade": _upgrade,
 }
 
 
-async def _stopped(pid: int | None, seconds: float) -> int:
-    struck = _send(pid, signal.SIGSTOP)
-    await asyncio.sleep(seconds if struck else 0)
-    _send(pid, signal.SIGCONT)
-    return struck
+async def _suspend(pid: int | None, seconds: float) -> int:
+    count = _send_signal(pid, signal.SIGSTOP)
+    await asyncio.sleep(seconds if count else 0)
+    _send_signal(pid, signal.SIGCONT)
+    return count
 
 
-def _send(pid: int | None, number: signal.Signals) -> int:
-    """1 when there was such a process."""
+def _send_signal(pid: int | None, number: signal.Signals) -> int:
+    """Returns 1 when the process existed."""
     if pid is None:
         return 0
     with suppress(ProcessLookupError):
@@ -276,5 +264,5 @@ def _send(pid: int | None, number: signal.Signals) -> int:
     return 0
 
 
-def _one_of(pids: list[int], strike: Fault) -> int | None:
-    return sorted(pids)[strike.number % len(pids)] if pids else None
+def _choose(pids: list[int], fault: Fault) -> int | None:
+    return sorted(pids)[fault.number % len(pids)] if pids else None

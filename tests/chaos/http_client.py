@@ -1,4 +1,4 @@
-"""One request, and its answer or that there was none; and the count of everything that came of the load."""
+"""Sends one request and returns its response, or that there was none; counts the results of the load."""
 
 import json
 from collections import Counter
@@ -9,30 +9,30 @@ from typing import Any
 
 import aiohttp
 
-_PATIENCE = aiohttp.ClientTimeout(total=35)  # a little more than the API takes before it gives up
+_TIMEOUT = aiohttp.ClientTimeout(total=35)  # slightly longer than the API's own timeout
 
-#: What somebody who is right is never told. A version that somebody else changed meanwhile is no mistake.
-MISTAKES = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+#: Responses that a correct request never gets. A version conflict is none of them: another client may have changed the resource.
+UNEXPECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`status` is None when there was none."""
+    """`status` is None when no response came."""
 
     status: int | None
     body: Any = None
     etag: str = ""
 
 
-_NONE = Reply(None)
+_NO_REPLY = Reply(None)
 
 
 @dataclass(slots=True)
-class Told:
-    """What came of the load, as it was acknowledged.
+class LoadResults:
+    """The results of the load, as they were acknowledged.
 
-    `meetings` were held, `discussed` holds the meeting and the version of each discussed case, `acted` the version that the last command
-    on a referral, response or case was answered with, by its path, and `answered_at` when each request had begun and ended.
+    `meetings`: the ids of the meetings that were held. `discussed`: meeting and version, by case. `commands`: the version in the response
+    to the last command, by path of the referral, response or case. `answered`: begin and end of each acknowledged request.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -41,30 +41,30 @@ class Told:
     finished: int = 0
     meetings: set[str] = field(default_factory=set)
     discussed: dict[str, tuple[str, int]] = field(default_factory=dict)
-    acted: dict[str, int] = field(default_factory=dict)
+    commands: dict[str, int] = field(default_factory=dict)
     held_back: int = 0
-    answered_at: list[tuple[float, float]] = field(default_factory=list)
+    answered: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosClient:
-    """`http` speaks to the API at `url`, as the callers of `tokens`."""
+    """`http` calls the API at `url` with the `tokens` of the callers."""
 
     url: str
     tokens: Mapping[str, str]
     http: aiohttp.ClientSession
-    told: Told = field(default_factory=Told)
+    results: LoadResults = field(default_factory=LoadResults)
 
-    async def ask(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    async def request(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         sent = {"Authorization": f"Bearer {self.tokens[caller]}", "Content-Type": "application/json", **(headers or {})}
         try:
-            async with self.http.request(method, self.url + path, data=body, headers=sent, timeout=_PATIENCE) as answer:
-                self.told.statuses[str(answer.status)] += 1
-                content = json.loads(await answer.read() or b"{}")
-                return Reply(answer.status, content, answer.headers.get("ETag", ""))
+            async with self.http.request(method, self.url + path, data=body, headers=sent, timeout=_TIMEOUT) as response:
+                self.results.statuses[str(response.status)] += 1
+                content = json.loads(await response.read() or b"{}")
+                return Reply(response.status, content, response.headers.get("ETag", ""))
         except (aiohttp.ClientError, TimeoutError, ValueError):
-            self.told.statuses["none"] += 1
-            return _NONE
+            self.results.statuses["none"] += 1
+            return _NO_REPLY
 
-    def note_mistake(self, what: str, answer: Reply) -> None:
-        self.told.surprises[f"{what} refused: {answer.status} {answer.body.get('code')}"] += 1
+    def note_unexpected(self, request: str, reply: Reply) -> None:
+        self.results.surprises[f"{request} refused: {reply.status} {reply.body.get('code')}"] += 1

@@ -1,7 +1,7 @@
-"""Where a process of the product may be killed: its ports are wrapped here, in the harness's own composition roots.
+"""Marks where a process of the product can be killed, by wrapping its ports in the harness's composition roots.
 
-No module of the product knows of this. What is wrapped is looked up by name when a process starts, so a port that was renamed is missed
-at once.
+No module of the product refers to this one. A wrapped port is looked up by name when a process starts, so a renamed port raises
+AttributeError there.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,54 +21,55 @@ from shared.persistence.transaction import Transaction
 Passed = Callable[[str], None]
 Port = Callable[..., Awaitable[Any]]
 
-#: A change is answered with one of these.
-_DONE = (200, 201)
+#: The status codes of a response to a committed change.
+_SUCCESS = (200, 201)
 
 
 def wrap_api(passed: Passed) -> ExitStack:
-    """Closing what it gives puts the ports back."""
+    """Closing the returned stack restores the ports."""
 
-    def committing(transaction: Transaction[Any]) -> None:
+    def before_commit(transaction: Transaction[Any]) -> None:
         if transaction.has_recorded:
             passed("api before commit")
 
     serve = Gateway.__call__
 
     @wraps(serve)
-    async def answering(self: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
-        async def tell(message: Message) -> None:
-            if scope.get("method") == "POST" and message.get("status") in _DONE:
-                passed("api after commit, before the answer")
+    async def serve_with_point(self: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_after_point(message: Message) -> None:
+            if scope.get("method") == "POST" and message.get("status") in _SUCCESS:
+                passed("api after commit, before the response")
             await send(message)
 
-        await serve(self, scope, receive, tell)
+        await serve(self, scope, receive, send_after_point)
 
     ports = ExitStack()
-    _wrap(ports, Transaction, "flush", after=lambda _, transaction: committing(transaction))
-    replace_port(ports, Gateway, "__call__", answering)
+    _wrap(ports, Transaction, "flush", after=lambda _, transaction: before_commit(transaction))
+    replace_port(ports, Gateway, "__call__", serve_with_point)
     return ports
 
 
 def wrap_worker(passed: Passed) -> ExitStack:
-    """Closing what it gives puts the ports back."""
+    """Closing the returned stack restores the ports."""
 
-    def committing(transaction: Transaction[Any]) -> None:
-        for beginning, part in (("on ", "worker"), ("deadline ", "timekeeper")):
-            if transaction.cause.action.startswith(beginning):
+    def before_commit(transaction: Transaction[Any]) -> None:
+        for prefix, part in (("on ", "consumer"), ("deadline ", "scheduler")):
+            if transaction.cause.action.startswith(prefix):
                 passed(f"{part} before commit")
 
-    def when(is_so: object, point: str) -> None:
-        if is_so:
+    def passed_if(condition: object, point: str) -> None:
+        if condition:
             passed(point)
 
     ports = ExitStack()
-    _wrap(ports, Transaction, "flush", after=lambda _, transaction: committing(transaction))
+    _wrap(ports, Transaction, "flush", after=lambda _, transaction: before_commit(transaction))
     _wrap(ports, AIOKafkaProducer, "send_batch", before=lambda *_: passed("relay before send"))
-    _wrap(ports, Relay, "_delete_published", before=lambda *given: when(given[-1], "relay after send, before delete"))
-    _wrap(ports, Relay, "_delete_published", after=lambda _, *given: when(given[-1], "relay after delete"))
-    _wrap(ports, EventProcessor, "apply", before=lambda *_: passed("worker after acknowledging"))  # what came before
-    _wrap(ports, EventProcessor, "apply", after=lambda *_: passed("worker after commit, before acknowledging"))
-    _wrap(ports, DeadlineScheduler, "act", after=lambda settled, *_: when(settled, "timekeeper after commit"))
+    _wrap(ports, Relay, "_delete_published", before=lambda *arguments: passed_if(arguments[-1], "relay after send, before delete"))
+    _wrap(ports, Relay, "_delete_published", after=lambda _, *arguments: passed_if(arguments[-1], "relay after delete"))
+    # The next batch starts after the offsets of the one before it were marked.
+    _wrap(ports, EventProcessor, "apply", before=lambda *_: passed("consumer after marking the offset"))
+    _wrap(ports, EventProcessor, "apply", after=lambda *_: passed("consumer after commit, before marking the offset"))
+    _wrap(ports, DeadlineScheduler, "process_due", after=lambda processed, *_: passed_if(processed, "scheduler after commit"))
     return ports
 
 
@@ -80,16 +81,16 @@ def replace_port(ports: ExitStack, owner: type, name: str, port: Port) -> None:
 def _wrap(
     ports: ExitStack, owner: type, name: str, *, before: Callable[..., None] | None = None, after: Callable[..., None] | None = None
 ) -> None:
-    """`before` sees the arguments, `after` the result and the arguments."""
+    """`before` receives the arguments, `after` the result and the arguments."""
     port: Port = getattr(owner, name)
 
     @wraps(port)
-    async def wrapped(*given: Any, **named: Any) -> Any:
+    async def wrapped(*arguments: Any, **keywords: Any) -> Any:
         if before:
-            before(*given)
-        result = await port(*given, **named)
+            before(*arguments)
+        result = await port(*arguments, **keywords)
         if after:
-            after(result, *given)
+            after(result, *arguments)
         return result
 
     replace_port(ports, owner, name, wrapped)

@@ -1,6 +1,6 @@
-"""The next release of the product, as far as others notice: it writes a second version of one event beside the first.
+"""The next release of the product, as other processes see it: it publishes a second version of one event beside the first.
 
-An older worker cannot read it and parks it; a newer one knows it and does not listen to it.
+A worker of the earlier release cannot decode the second version and parks it. A worker of the next release knows it and does not subscribe.
 """
 
 import sys
@@ -20,8 +20,8 @@ from shared.persistence.transaction import Transaction
 from tests.chaos.kill_points import replace_port
 
 
-class ReferralTriagedAnew(Event):
-    """A clinician decided how urgent it is; whether it is complex became a number."""
+class ReferralTriagedV2(Event):
+    """A clinician triaged the referral; its complexity is a number."""
 
     TYPE = "referrals.referral.triaged.v2"
     TOPIC = "referrals.referral"
@@ -33,22 +33,22 @@ class ReferralTriagedAnew(Event):
 
 
 def install() -> None:
-    """Makes this process one of the next release."""
+    """Turns this process into one of the next release."""
     vars(registry)["MODULES"] = (*registry.MODULES, sys.modules[__name__])
     registry.registry.cache_clear()
     save = Repository.save
 
     @wraps(save)
-    async def saving(self: Repository[Any], tx: Transaction[Any], decision: Decision[Any]) -> Any:
-        return await save(self, tx, replace(decision, events=_beside(decision.events)))
+    async def save_both(self: Repository[Any], tx: Transaction[Any], decision: Decision[Any]) -> Any:
+        return await save(self, tx, replace(decision, events=_with_second_version(decision.events)))
 
-    replace_port(ExitStack(), Repository, "save", saving)
+    replace_port(ExitStack(), Repository, "save", save_both)
 
 
-def _beside(events: Sequence[Fact]) -> list[Fact]:
+def _with_second_version(events: Sequence[Fact]) -> list[Fact]:
     written: list[Fact] = []
     for event in events:
         written.append(event)
         if isinstance(event, ReferralTriaged):
-            written.append(ReferralTriagedAnew(outcome=event.outcome, complexity=int(event.is_complex), triaged_at=event.triaged_at))
+            written.append(ReferralTriagedV2(outcome=event.outcome, complexity=int(event.is_complex), triaged_at=event.triaged_at))
     return written

@@ -1,4 +1,4 @@
-"""The harness's own composition roots: the processes of the product with their ports wrapped, as the release that they are told to be."""
+"""The harness's composition roots: the product's processes with wrapped ports, at the release that the control page names."""
 
 import os
 from functools import partial
@@ -11,13 +11,13 @@ from tests.chaos.control import VARIABLE, WORKERS, Control
 
 
 def api(host: str, port: str) -> None:
-    """The four applications behind one port."""
+    """Serves the four applications on one port."""
     kill_points.wrap_api(partial(_control("api").passed, "api"))
     gateway.main(host, port)
 
 
 def worker(program: str) -> None:
-    """The worker of a context."""
+    """Runs the worker of a context."""
     kill_points.wrap_worker(partial(_control(program).passed, program))
     import_module(f"services.{WORKERS[program]}.worker").main()
 

@@ -1,6 +1,6 @@
-"""A small proxy between the services and a server, which does to their connections what networks do.
+"""A proxy between the services and a server that injects network faults.
 
-Invariant: while nothing is wrong with a link, every byte arrives, in order; a connection that lost bytes never goes on.
+Invariant: without a fault every byte arrives in order; a connection that lost bytes never continues.
 """
 
 import asyncio
@@ -14,35 +14,35 @@ from pathlib import Path
 from typing import cast
 
 Address = tuple[str, int] | Path
-_LOOK = 0.02
-_ABORTED = struct.pack("ii", 1, 0)
+_POLL_SECONDS = 0.02
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
 class NetworkState:
-    """What is wrong now: seconds that every byte is late; whether nothing moves; whether nobody gets through."""
+    """The current faults: the delay of every byte in seconds, whether all traffic stalls, whether new connections are refused."""
 
     delay: float = 0.0
     is_stalled: bool = False
-    is_shut: bool = False
+    is_refusing: bool = False
 
 
 class Link:
-    """Everything that goes from `at`, once it is open, to `to`."""
+    """Forwards connections from `address`, once it is open, to `target`."""
 
-    def __init__(self, to: Address) -> None:
-        self.to, self.weather = to, NetworkState()
-        self.at: Address | None = None
-        self.pairs: set[Pair] = set()
+    def __init__(self, target: Address) -> None:
+        self.target, self.state = target, NetworkState()
+        self.address: Address | None = None
+        self.connections: set[ProxiedConnection] = set()
         self._server: asyncio.Server | None = None
 
-    async def open(self, at: Address) -> None:
-        loop, self.at = asyncio.get_running_loop(), at
-        if isinstance(at, Path):
-            self._server = await loop.create_unix_server(self._near, str(at))
-            at.chmod(0o777)
+    async def open(self, address: Address) -> None:
+        loop, self.address = asyncio.get_running_loop(), address
+        if isinstance(address, Path):
+            self._server = await loop.create_unix_server(self._accept, str(address))
+            address.chmod(0o777)
         else:
-            self._server = await loop.create_server(self._near, *at)
+            self._server = await loop.create_server(self._accept, *address)
 
     async def close(self) -> None:
         if self._server:
@@ -50,41 +50,41 @@ class Link:
         self.reset()
 
     def reset(self) -> None:
-        """Every connection breaks at once."""
-        for pair in list(self.pairs):
-            pair.abort()
+        """Aborts every connection."""
+        for connection in list(self.connections):
+            connection.abort()
 
     def stall(self, *, is_stalled: bool) -> None:
-        """A black hole: connections stay, nothing moves in either direction. Afterwards what was on its way arrives."""
-        self.weather.is_stalled = is_stalled
-        for pair in self.pairs:
-            pair.hold(is_stalled=is_stalled)
+        """A black hole: connections stay open and nothing moves in either direction. Afterwards the delayed bytes arrive."""
+        self.state.is_stalled = is_stalled
+        for connection in self.connections:
+            connection.stall(is_stalled=is_stalled)
 
-    def deafen(self) -> "list[Pair]":
-        """Half-open: the server is gone, and nobody tells the clients. Their connections stay, and what they send is lost."""
-        chosen = [pair for pair in self.pairs if pair.is_complete]
-        for pair in chosen:
-            pair.deafen()
+    def half_open(self) -> "list[ProxiedConnection]":
+        """Closes the server's end alone: clients keep their connections, and every byte that they send is lost."""
+        chosen = [connection for connection in self.connections if connection.is_complete]
+        for connection in chosen:
+            connection.half_open()
         return chosen
 
     def cut_after(self, size: int) -> None:
-        """Every connection breaks when `size` more bytes have passed."""
-        for pair in self.pairs:
-            pair.left = size
+        """Aborts every connection after `size` more bytes."""
+        for connection in self.connections:
+            connection.left = size
 
-    def _near(self) -> "Half":
-        pair = Pair(self)
-        self.pairs.add(pair)
-        return pair.near
+    def _accept(self) -> "Endpoint":
+        connection = ProxiedConnection(self)
+        self.connections.add(connection)
+        return connection.client
 
 
-class Half(asyncio.Protocol):
-    """One end of a connection: what it receives goes to the other."""
+class Endpoint(asyncio.Protocol):
+    """One end of a proxied connection; forwards its bytes to the other end."""
 
-    def __init__(self, pair: "Pair", begin: Callable[[], None] | None = None) -> None:
-        self._pair, self._begin = pair, begin
+    def __init__(self, connection: "ProxiedConnection", on_connected: Callable[[], None] | None = None) -> None:
+        self._connection, self._on_connected = connection, on_connected
         self.transport: asyncio.Transport | None = None
-        self._late: deque[tuple[float, bytes]] = deque()
+        self._delayed: deque[tuple[float, bytes]] = deque()
 
     @property
     def is_closing(self) -> bool:
@@ -92,20 +92,20 @@ class Half(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        if self._begin:
-            self._begin()
+        if self._on_connected:
+            self._on_connected()
 
     def data_received(self, data: bytes) -> None:
-        self._pair.passed(self, data)
+        self._connection.forward(self, data)
 
     def connection_lost(self, problem: Exception | None) -> None:  # noqa: ARG002  the protocol's signature
-        self._pair.lost(self)
+        self._connection.lost(self)
 
     def pause_writing(self) -> None:
-        self._pair.other(self).pause()
+        self._connection.other(self).pause()
 
     def resume_writing(self) -> None:
-        self._pair.other(self).resume()
+        self._connection.other(self).resume()
 
     def pause(self) -> None:
         if self.transport and not self.transport.is_closing():
@@ -113,129 +113,129 @@ class Half(asyncio.Protocol):
                 self.transport.pause_reading()
 
     def resume(self) -> None:
-        if self.transport and not self.transport.is_closing() and not self._pair.link.weather.is_stalled:
+        if self.transport and not self.transport.is_closing() and not self._connection.link.state.is_stalled:
             with suppress(RuntimeError):
                 self.transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        """Now, or when what was written before has waited long enough."""
-        loop, delay = asyncio.get_running_loop(), self._pair.link.weather.delay
-        if not delay and not self._late:
-            self._put(data)
+        """Writes now, or after the delay and all earlier bytes."""
+        loop, delay = asyncio.get_running_loop(), self._connection.link.state.delay
+        if not delay and not self._delayed:
+            self._write_now(data)
             return
-        due = max(loop.time() + delay, self._late[-1][0] if self._late else 0.0)
-        self._late.append((due, data))
-        if len(self._late) == 1:
-            loop.call_at(due, self._catch_up)
+        due = max(loop.time() + delay, self._delayed[-1][0] if self._delayed else 0.0)
+        self._delayed.append((due, data))
+        if len(self._delayed) == 1:
+            loop.call_at(due, self._write_due)
 
-    def end(self) -> None:
-        """After what is late."""
-        if self._late:
-            asyncio.get_running_loop().call_at(self._late[-1][0] + 0.001, self.end)
+    def close(self) -> None:
+        """Closes after the delayed bytes were written."""
+        if self._delayed:
+            asyncio.get_running_loop().call_at(self._delayed[-1][0] + 0.001, self.close)
         elif self.transport:
             self.transport.close()
 
     def abort(self) -> None:
-        self._late.clear()
+        self._delayed.clear()
         if self.transport is None or self.is_closing:
             return
-        end: socket.socket = self.transport.get_extra_info("socket")
-        if end.family == socket.AF_INET:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTED)  # so that the other side hears a reset
+        own: socket.socket = self.transport.get_extra_info("socket")
+        if own.family == socket.AF_INET:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)  # the peer gets a reset
         self.transport.abort()
 
-    def _catch_up(self) -> None:
+    def _write_due(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._late and self._late[0][0] <= loop.time():
-            self._put(self._late.popleft()[1])
-        if self._late:
-            loop.call_at(self._late[0][0], self._catch_up)
+        while self._delayed and self._delayed[0][0] <= loop.time():
+            self._write_now(self._delayed.popleft()[1])
+        if self._delayed:
+            loop.call_at(self._delayed[0][0], self._write_due)
 
-    def _put(self, data: bytes) -> None:
+    def _write_now(self, data: bytes) -> None:
         if self.transport and not self.transport.is_closing():
             self.transport.write(data)
 
 
 @dataclass(eq=False, slots=True)
-class Pair:
-    """A client's connection and ours to the server. `left` is after how many bytes it breaks."""
+class ProxiedConnection:
+    """A client's connection and the proxy's own to the server. It is aborted after `left` more bytes."""
 
     link: Link
     left: int | None = None
-    is_deaf: bool = False
-    near: Half = field(init=False)
-    far: Half = field(init=False)
+    is_half_open: bool = False
+    client: Endpoint = field(init=False)
+    server: Endpoint = field(init=False)
     _is_open: bool = field(default=False, init=False)
     _early: bytes = field(default=b"", init=False)
     _connecting: asyncio.Task[None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.near, self.far = Half(self, self._connect), Half(self)
+        self.client, self.server = Endpoint(self, self._connect), Endpoint(self)
 
     @property
     def is_complete(self) -> bool:
-        return self.far.transport is not None
+        return self.server.transport is not None
 
-    def other(self, half: Half) -> Half:
-        return self.far if half is self.near else self.near
+    def other(self, endpoint: Endpoint) -> Endpoint:
+        return self.server if endpoint is self.client else self.client
 
-    def passed(self, half: Half, data: bytes) -> None:
-        if self.is_deaf:
+    def forward(self, endpoint: Endpoint, data: bytes) -> None:
+        if self.is_half_open:
             return
-        if half is self.near and not self._is_open:
+        if endpoint is self.client and not self._is_open:
             self._early += data
             return
         if self.left is not None:
             data, self.left = data[: self.left], self.left - len(data)
-        self.other(half).write(data)
+        self.other(endpoint).write(data)
         if self.left is not None and self.left <= 0:
             asyncio.get_running_loop().call_soon(self.abort)
 
-    def lost(self, half: Half) -> None:
-        if not self.is_deaf or half is self.near:
-            self.other(half).end()
-            self.link.pairs.discard(self)
+    def lost(self, endpoint: Endpoint) -> None:
+        if not self.is_half_open or endpoint is self.client:
+            self.other(endpoint).close()
+            self.link.connections.discard(self)
 
-    def deafen(self) -> None:
-        self.is_deaf = True
-        self.far.abort()
+    def half_open(self) -> None:
+        self.is_half_open = True
+        self.server.abort()
 
     def abort(self) -> None:
-        self.link.pairs.discard(self)
-        self.near.abort()
-        self.far.abort()
+        self.link.connections.discard(self)
+        self.client.abort()
+        self.server.abort()
 
-    def hold(self, *, is_stalled: bool) -> None:
-        for half in (self.near, self.far):
+    def stall(self, *, is_stalled: bool) -> None:
+        for endpoint in (self.client, self.server):
             if is_stalled:
-                half.pause()
+                endpoint.pause()
             elif self.is_complete:
-                half.resume()
+                endpoint.resume()
 
     def _connect(self) -> None:
-        self._connecting = asyncio.get_running_loop().create_task(self._reach())
+        self._connecting = asyncio.get_running_loop().create_task(self._connect_to_server())
 
-    async def _reach(self) -> None:
-        if self.link.weather.is_shut:
+    async def _connect_to_server(self) -> None:
+        if self.link.state.is_refusing:
             self.abort()
             return
-        loop, to = asyncio.get_running_loop(), self.link.to
+        loop, target = asyncio.get_running_loop(), self.link.target
         try:
-            if isinstance(to, Path):
-                await loop.create_unix_connection(lambda: self.far, str(to))
+            if isinstance(target, Path):
+                await loop.create_unix_connection(lambda: self.server, str(target))
             else:
-                await loop.create_connection(lambda: self.far, *to)
+                await loop.create_connection(lambda: self.server, *target)
         except OSError:
             self.abort()
         else:
-            await self._begin()
+            await self._start()
 
-    async def _begin(self) -> None:
-        while self.link.weather.is_stalled:
-            await asyncio.sleep(_LOOK)
+    async def _start(self) -> None:
+        while self.link.state.is_stalled:
+            await asyncio.sleep(_POLL_SECONDS)
         early, self._early = self._early, b""
         self._is_open = True
-        if self.near.is_closing:  # it went away meanwhile
+        if self.client.is_closing:  # the client has disconnected
             self.abort()
         elif early:
-            self.passed(self.near, early)
+            self.forward(self.client, early)

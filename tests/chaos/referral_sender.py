@@ -1,6 +1,6 @@
-"""Referrals on their way in, alone and in batches; each answer, or that there was none, is in the log before the client goes on.
+"""Sends referrals, singly and in batches; each response, or its absence, is in the client's log before the client continues.
 
-A request whose answer is missing is repeated under the same key, as a careful client would, until everything in it is answered.
+A request without a response is repeated under the same idempotency key, as a careful client does, until everything in it is acknowledged.
 """
 
 import asyncio
@@ -11,72 +11,72 @@ from http import HTTPStatus
 from random import Random
 from typing import Any
 
-from tests.chaos.client_log import AnswerLog
+from tests.chaos.client_log import ClientLog
 from tests.chaos.http_client import ChaosClient, Reply
 
-_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
-_ONE, _MANY = "/referrals", "/referrals/batch"
-#: Of the receipt, what `care verify` compares with what is stored.
-_TOLD = ("reference", "received_at")
+_PAUSE, _MAX_PAUSE = 0.1, 3.0
+_SINGLE, _BATCH = "/referrals", "/referrals/batch"
+#: The fields of the receipt that `care verify` compares with the database.
+_RECEIPT_FIELDS = ("reference", "received_at")
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralSender:
-    asking: ChaosClient
-    log: AnswerLog
+    client: ChaosClient
+    log: ClientLog
     random: Random
 
-    async def until_made(self, body: bytes, key: str) -> Reply:
-        """Gives the receipt."""
-        loop, times = asyncio.get_running_loop(), 0
+    async def send_until_created(self, body: bytes, key: str) -> Reply:
+        """Returns the receipt."""
+        loop, attempts = asyncio.get_running_loop(), 0
         while True:
             begun = loop.time()
-            answer = await self.once(body, key)
-            if answer.status == HTTPStatus.CREATED:
-                self.asking.told.answered_at.append((begun, loop.time()))
-                return answer
-            if _is_strange(answer.status):
-                self.asking.note_mistake("referral", answer)
-            await self._rest(times := times + 1)
+            reply = await self.send_once(body, key)
+            if reply.status == HTTPStatus.CREATED:
+                self.client.results.answered.append((begun, loop.time()))
+                return reply
+            if _is_unexpected(reply.status):
+                self.client.note_unexpected("referral", reply)
+            await self._back_off(attempts := attempts + 1)
 
-    async def once(self, body: bytes, key: str) -> Reply:
-        answer = await self.asking.ask("POST", "gp", _ONE, body, {"Idempotency-Key": key})
-        await self._note(key, _digest(_ONE, body), answer.status, answer.body)
-        return answer
+    async def send_once(self, body: bytes, key: str) -> Reply:
+        reply = await self.client.request("POST", "gp", _SINGLE, body, {"Idempotency-Key": key})
+        await self._log(key, _digest(_SINGLE, body), reply.status, reply.body)
+        return reply
 
-    async def until_all_made(self, bodies: Sequence[bytes], key: str) -> None:
-        """As a batch, which is sent again as a whole while one of it is not acknowledged."""
-        body, times = b'{"referrals":[' + b",".join(bodies) + b"]}", 0
-        while not await self._many(body, key, len(bodies)):
-            await self._rest(times := times + 1)
+    async def send_batch_until_created(self, bodies: Sequence[bytes], key: str) -> None:
+        """Repeats the whole batch while one of its referrals is not acknowledged."""
+        body, attempts = b'{"referrals":[' + b",".join(bodies) + b"]}", 0
+        while not await self._send_batch(body, key, len(bodies)):
+            await self._back_off(attempts := attempts + 1)
 
-    async def _many(self, body: bytes, key: str, count: int) -> bool:
-        """Whether each is acknowledged."""
-        answer = await self.asking.ask("POST", "gp", _MANY, body, {"Idempotency-Key": key})
-        items = answer.body["items"] if answer.status == HTTPStatus.OK else [{"status": answer.status, "problem": answer.body}] * count
-        digest = _digest(_MANY, body)
+    async def _send_batch(self, body: bytes, key: str, count: int) -> bool:
+        """Returns whether every referral is acknowledged."""
+        reply = await self.client.request("POST", "gp", _BATCH, body, {"Idempotency-Key": key})
+        items = reply.body["items"] if reply.status == HTTPStatus.OK else [{"status": reply.status, "problem": reply.body}] * count
+        digest = _digest(_BATCH, body)
         await asyncio.gather(
-            *(self._note(f"{key}#{number}", digest, item["status"], item.get("referral")) for number, item in enumerate(items))
+            *(self._log(f"{key}#{number}", digest, item["status"], item.get("referral")) for number, item in enumerate(items))
         )
         for item in items:
-            if _is_strange(item["status"]):
-                self.asking.note_mistake("referral in a batch", Reply(item["status"], item["problem"]))
+            if _is_unexpected(item["status"]):
+                self.client.note_unexpected("referral in a batch", Reply(item["status"], item["problem"]))
         if len(items) != count:
-            self.asking.told.surprises[f"a batch of {count} was answered with {len(items)}"] += 1
+            self.client.results.surprises[f"a batch of {count} was answered with {len(items)}"] += 1
         return len(items) == count and all(item["status"] == HTTPStatus.CREATED for item in items)
 
-    async def _rest(self, times: int) -> None:
-        """Longer each time."""
-        await asyncio.sleep(min(_PAUSE * 2**times, _LONGEST_PAUSE) * self.random.uniform(0.5, 1))
+    async def _back_off(self, attempts: int) -> None:
+        await asyncio.sleep(min(_PAUSE * 2**attempts, _MAX_PAUSE) * self.random.uniform(0.5, 1))
 
-    async def _note(self, key: str, sent: str, status: int | None, receipt: Mapping[str, Any] | None) -> None:
-        made = receipt if receipt and status == HTTPStatus.CREATED else None
-        told = {name: made[name] for name in _TOLD} if made else None
-        await self.log.note({"actor": "gp", "key": key, "sent": sent, "status": status, "id": made and made["id"], "told": told})
+    async def _log(self, key: str, sent: str, status: int | None, body: Mapping[str, Any] | None) -> None:
+        created = body if body and status == HTTPStatus.CREATED else None
+        receipt = {name: created[name] for name in _RECEIPT_FIELDS} if created else None
+        line = {"actor": "gp", "key": key, "sent": sent, "status": status, "id": created and created["id"], "receipt": receipt}
+        await self.log.write(line)
 
 
-def _is_strange(status: int | None) -> bool:
-    """Below 500, and yet no receipt: whoever is right is never told so."""
+def _is_unexpected(status: int | None) -> bool:
+    """A correct referral gets a receipt, a server error or no response, and nothing else."""
     return status is not None and status != HTTPStatus.CREATED and status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 

@@ -1,11 +1,10 @@
-"""One run: the ground, the load, every kind of fault alone, an outage, the storm, quiet, and `care verify`."""
+"""One run: the stack, the load, every kind of fault alone, an outage of Kafka, the storm, the drain, and the checks."""
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -27,30 +26,30 @@ from infra.operations.verify.verdict import Verdict
 from infra.wiring import SUBSCRIPTIONS
 from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos import results
-from tests.chaos.client_log import answer_log
+from tests.chaos.client_log import client_log
 from tests.chaos.clients import Clients
-from tests.chaos.faults import FAULTS, FaultInjector, shut
-from tests.chaos.http_client import ChaosClient, Told
-from tests.chaos.recovery import Recovery, Watch
+from tests.chaos.faults import FAULTS, FaultInjector, refuse_connections
+from tests.chaos.http_client import ChaosClient, LoadResults
+from tests.chaos.poison_check import PoisonOutcome, check_poison
+from tests.chaos.recovery import Recovery, RecoveryMonitor
 from tests.chaos.referral_sender import ReferralSender
-from tests.chaos.results import Struck
-from tests.chaos.run_checks import judged, undone, unkept, unparked
-from tests.chaos.schedule import BY_NAME, Fault, one_of_each, storm
-from tests.chaos.stack import ground
+from tests.chaos.results import InjectedFault
+from tests.chaos.run_checks import missing_commands, missing_meetings, run_verify
+from tests.chaos.schedule import BY_NAME, DISK_FULL, NEXT_MEETING, POISON, Fault, single_faults, storm
+from tests.chaos.stack import StackUnderTest, stack_under_test
 
-_CALM, _WARM_UP = 1.0, 5.0
-_CATCH_UP_SECONDS, _LOOK_AGAIN_SECONDS = 900, 2.0
-_POISON_EVERY = 10.0
-_DRAINED = 50
-_TO_A_MEETING = "the days go by until a meeting"
-_UNKNOWN = Recovery(None, None, None)
+_PAUSE_SECONDS, _WARM_UP_SECONDS = 1.0, 5.0
+_DRAIN_TIMEOUT_SECONDS, _DRAIN_POLL_SECONDS = 900, 2.0
+_POISON_INTERVAL_SECONDS, _POISON_TIMEOUT_SECONDS = 10.0, 10.0
+_BACKLOG_TIMEOUT_SECONDS, _SMALL_BACKLOG = 600, 50
+_NO_RECOVERY = Recovery(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`storm` and `outage` in seconds; the load lasts as long as they and the strikes before them. `only`: kinds of such a name.
+    """`storm` and `outage` are in seconds. `only` selects kinds of faults by parts of their names, separated by commas.
 
-    `everywhere`: before the storm each kind strikes at every server that it may, not at one.
+    `everywhere`: before the storm each kind is injected at every server it can hit, not at one.
     """
 
     storm: float
@@ -62,213 +61,224 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Course:
-    """What happened so far."""
+class RunState:
+    """The faults, failures and measurements so far."""
 
-    theatre: FaultInjector
-    watch: Watch
+    injector: FaultInjector
+    monitor: RecoveryMonitor
     out: Console
-    struck: list[Struck] = field(default_factory=list)
+    injected: list[InjectedFault] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    drain: dict[str, float] = field(default_factory=dict)
+    backlog: dict[str, float] = field(default_factory=dict)
     replayed: Counter[str] = field(default_factory=Counter)
-    _one_dear: asyncio.Lock = field(default_factory=asyncio.Lock)
+    poison_losses: Counter[str] = field(default_factory=Counter)
+    _exclusive: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def alone(self, strike: Fault) -> None:
-        """Strikes, and waits until everything works again."""
-        struck = await self._do(strike)
-        recovery = await self.watch.recovered(struck.ended)
-        self.struck.append(Struck(strike.kind, strike.target, struck.count, struck.ended, is_alone=True, recovery=recovery))
+    def was_injected(self, kind: str, target: str) -> bool:
+        return any(fault.kind == kind and fault.target == target and fault.count for fault in self.injected)
+
+    async def inject_alone(self, fault: Fault) -> None:
+        """Injects the fault and waits until the product has recovered."""
+        injected = await self._inject(fault)
+        recovery = await self.monitor.wait_for_recovery(injected.ended)
+        self.injected.append(replace(injected, is_alone=True, recovery=recovery))
         figures = ", ".join(
             f"{name} {seconds:.2f}" if seconds is not None else f"{name} never" for name, seconds in asdict(recovery).items()
         )
-        self.out.print(f"{strike.kind} ({strike.target}) {struck.count or 'missed'}: {figures}", highlight=False)
-        await asyncio.sleep(_CALM)
+        self.out.print(f"{fault.kind} ({fault.target}) {injected.count or 'missed'}: {figures}", highlight=False)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def in_the_storm(self, strike: Fault, begun: float) -> None:
-        await asyncio.sleep(max(0.0, begun + (strike.moment or 0.0) - monotonic()))
-        if BY_NAME[strike.kind].is_dear:
-            async with self._one_dear:
-                self.struck.append(await self._do(strike))
+    async def inject_in_storm(self, fault: Fault, begun: float) -> None:
+        await asyncio.sleep(max(0.0, begun + (fault.moment or 0.0) - monotonic()))
+        if BY_NAME[fault.kind].is_exclusive:
+            async with self._exclusive:
+                self.injected.append(await self._inject(fault))
         else:
-            self.struck.append(await self._do(strike))
+            self.injected.append(await self._inject(fault))
 
-    async def _do(self, strike: Fault) -> Struck:
+    async def _inject(self, fault: Fault) -> InjectedFault:
         count = 0
         try:
-            count = await FAULTS[strike.kind](self.theatre, strike)
-        except Exception as problem:  # a strike that went wrong is told, and the run goes on
-            self.failures.append(f"{strike.kind} ({strike.target}): {type(problem).__name__}: {problem}")
-        return Struck(strike.kind, strike.target, count, monotonic(), is_alone=False, recovery=_UNKNOWN)
+            count = await FAULTS[fault.kind](self.injector, fault)
+        except Exception as problem:  # a failed injection is reported, and the run continues
+            self.failures.append(f"{fault.kind} ({fault.target}): {type(problem).__name__}: {problem}")
+        return InjectedFault(fault.kind, fault.target, count, monotonic(), is_alone=False, recovery=_NO_RECOVERY)
 
 
 async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
-    """What is appended to the totals; its `broken` names every promise that was not kept."""
-    name, log = f"chaos-{plan.seed}", folder / "answers.jsonl"
-    async with ground(name) as there:
-        if None in there.disks.values():
-            out.print("This machine lets us mount no disk: disk full is not tried.")
-        tokens = {caller: token(there.place.keys, caller) for caller in CALLERS}
+    """Returns the line for the file of totals. Its `broken` and `surprises` are empty when the run passed."""
+    name, log_path = f"chaos-{plan.seed}", folder / "answers.jsonl"
+    async with stack_under_test(name) as stack:
+        if None in stack.disks.values():
+            out.print("This machine allows no mounts: no disk is filled.")
+        tokens = {caller: token(stack.place.keys, caller) for caller in CALLERS}
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-        async with aiohttp.ClientSession(connector=connector) as http, answer_log(log) as answers:
-            asking = ChaosClient(there.url, tokens, http)
-            clients = Clients(asking, ReferralSender(asking, answers, Random(plan.seed)), Random(plan.seed))
-            watch = Watch(there.place.addresses.database_url, asking.told.answered_at)
-            course = Course(FaultInjector(there), watch, out)
-            loaded = await _under_load(plan, clients, course)
-        caught_up = await _quiet(there.place, course)
-        verdict = await judged(there.place, log, set(course.theatre.poisoned), out)
-        _note(asking.told, course, await _untrue(there.place, asking.told, course))
-    return _summary(plan, asking.told, course, loaded, caught_up, verdict)
+        async with aiohttp.ClientSession(connector=connector) as http, client_log(log_path) as log:
+            client = ChaosClient(stack.url, tokens, http)
+            clients = Clients(client, ReferralSender(client, log, Random(plan.seed)), Random(plan.seed))
+            monitor = RecoveryMonitor(stack.place.addresses.database_url, client.results.answered)
+            state = RunState(FaultInjector(stack), monitor, out)
+            loaded = await _run_under_load(plan, clients, state)
+        drained = await _drain(stack.place, state)
+        verdict = await run_verify(stack.place, log_path, set(state.injector.poison_keys), out)
+        await _run_own_checks(stack, client.results, state)
+    return _summary(plan, client.results, state, loaded, drained, verdict)
 
 
-async def _under_load(plan: Plan, clients: Clients, course: Course) -> float:
-    """Says for how many seconds."""
-    await clients.prepare()
-    watching = asyncio.create_task(course.watch.run())
+async def _run_under_load(plan: Plan, clients: Clients, state: RunState) -> float:
+    """Returns the duration of the load in seconds."""
+    await clients.register_staff()
+    monitor = asyncio.create_task(state.monitor.run())
     begun = monotonic()
     load = asyncio.create_task(clients.run(plan.per_second))
-    poisoning = asyncio.create_task(_poison(course))
-    await asyncio.sleep(_WARM_UP)
-    await _befall(plan, course, clients)
-    await asyncio.sleep(_CALM)
+    poison = asyncio.create_task(_send_poison_regularly(state))
+    await asyncio.sleep(_WARM_UP_SECONDS)
+    await _inject_all(plan, state, clients)
+    await asyncio.sleep(_PAUSE_SECONDS)
     clients.stop()
     await load
     loaded = monotonic() - begun
-    await cancel_and_wait(poisoning, watching)
-    course.struck = [each if each.is_alone else _with_recovery(each, course.watch) for each in course.struck]
+    await cancel_and_wait(poison, monitor)
+    state.injected = [fault if fault.is_alone else replace(fault, recovery=state.monitor.recovery(fault.ended)) for fault in state.injected]
     return loaded
 
 
-async def _befall(plan: Plan, course: Course, clients: Clients) -> None:
-    alone, begun = one_of_each(plan.seed, plan.only, everywhere=plan.everywhere), monotonic()
-    for strike in alone:
-        await course.alone(strike)
-    course.out.print(f"{len(alone)} strikes alone in {monotonic() - begun:.0f} s.")
+async def _inject_all(plan: Plan, state: RunState, clients: Clients) -> None:
+    singles, begun = single_faults(plan.seed, plan.only, everywhere=plan.everywhere), monotonic()
+    for fault in singles:
+        await state.inject_alone(fault)
+    state.out.print(f"{len(singles)} faults injected alone in {monotonic() - begun:.0f} s.")
     if plan.outage:
-        await _outage(plan, course, clients)
+        await _outage(plan, state, clients)
     begun = monotonic()
-    strikes = storm(plan.seed, plan.storm, plan.only)
-    course.out.print(f"Storm: {len(strikes)} strikes in {plan.storm:.0f} s.")
-    await asyncio.gather(*(course.in_the_storm(strike, begun) for strike in strikes))
+    faults = storm(plan.seed, plan.storm, plan.only)
+    state.out.print(f"Storm: {len(faults)} faults in {plan.storm:.0f} s.")
+    await asyncio.gather(*(state.inject_in_storm(fault, begun) for fault in faults))
     await asyncio.sleep(max(0.0, begun + plan.storm - monotonic()))
-    await course.watch.recovered(monotonic())
+    await state.monitor.wait_for_recovery(monotonic())
 
 
-async def _outage(plan: Plan, course: Course, clients: Clients) -> None:
-    """Nobody reaches Kafka, and intake goes on; then how quickly the backlog drains, compared with the intake meanwhile."""
-    before, begun = clients.asking.told.acknowledged, monotonic()
-    await shut(course.theatre, Fault(None, "outage", "kafka", plan.outage, 1))
-    back = monotonic()
-    waiting = max((count for at, count in course.watch.backlog if at >= begun), default=0)
-    intake = (clients.asking.told.acknowledged - before) / (back - begun)
-    while not any(at > back + 1 and count < _DRAINED for at, count in course.watch.backlog) and monotonic() < back + 600:
+async def _outage(plan: Plan, state: RunState, clients: Clients) -> None:
+    """Refuses all connections to Kafka under load, then measures how quickly the relays publish the backlog."""
+    before, begun = clients.client.results.acknowledged, monotonic()
+    await refuse_connections(state.injector, Fault(None, "outage", "kafka", plan.outage, 1))
+    ended = monotonic()
+    waiting = max((count for at, count in state.monitor.backlog if at >= begun), default=0)
+    intake = (clients.client.results.acknowledged - before) / (ended - begun)
+    while not _is_backlog_small(state, ended) and monotonic() < ended + _BACKLOG_TIMEOUT_SECONDS:
         await asyncio.sleep(0.2)
-    sent = monotonic()
-    await course.watch.recovered(back)
-    per_second = waiting / max(sent - back, 0.001)
-    course.drain = {
+    published = monotonic()
+    await state.monitor.wait_for_recovery(ended)
+    per_second = waiting / max(published - ended, 0.001)
+    state.backlog = {
         "outage_seconds": plan.outage,
         "intake_per_second": round(intake, 1),
         "events_waiting": waiting,
-        "drained_in_seconds": round(sent - back, 1),
-        "drained_events_per_second": round(per_second, 1),
+        "published_in_seconds": round(published - ended, 1),
+        "published_events_per_second": round(per_second, 1),
         "times_the_rate_of_events": round(per_second / max(waiting / plan.outage, 0.001), 1),
     }
-    course.out.print(json.dumps({"drain": course.drain}), soft_wrap=True, highlight=False)
+    state.out.print(json.dumps({"backlog": state.backlog}), soft_wrap=True, highlight=False)
 
 
-async def _poison(course: Course) -> None:
-    """Until cancelled; while the broker is away there is none."""
+def _is_backlog_small(state: RunState, ended: float) -> bool:
+    return any(at > ended + 1 and count < _SMALL_BACKLOG for at, count in state.monitor.backlog)
+
+
+async def _send_poison_regularly(state: RunState) -> None:
+    """Runs until cancelled; skips a round while the broker is away."""
     number = 0
     while True:
-        await asyncio.sleep(_POISON_EVERY)
+        await asyncio.sleep(_POISON_INTERVAL_SECONDS)
         number += 1
         with suppress(Exception):
-            await asyncio.wait_for(FAULTS["unreadable and raising records"](course.theatre, Fault(None, "", "kafka", 0, number)), 10)
+            await asyncio.wait_for(FAULTS[POISON](state.injector, Fault(None, "", "kafka", 0, number)), _POISON_TIMEOUT_SECONDS)
 
 
-def _with_recovery(struck: Struck, watch: Watch) -> Struck:
-    return Struck(struck.kind, struck.target, struck.count, struck.ended, is_alone=False, recovery=watch.recovery(struck.ended))
-
-
-async def _untrue(place: ProvisionedStack, told: Told, course: Course) -> dict[str, int]:
-    """What was acknowledged and is not so, and poison that somebody passed over, by what it is."""
-    url = place.addresses.database_url
-    kept = await unkept(url, told.meetings, told.discussed)
-    return kept | await undone(url, told.acted) | await unparked(place, course.theatre.certain)
-
-
-async def _quiet(place: ProvisionedStack, course: Course) -> float:
-    """Waits until nothing is on its way, as an operator who replays what was parked and is not poison. How much that was is counted."""
+async def _drain(place: ProvisionedStack, state: RunState) -> float:
+    """Waits until no work is pending; replays parked records that are no poison, as an operator would. Returns the seconds taken."""
     begun = monotonic()
     owner = await asyncpg.connect(place.addresses.database_url)
     try:
         work: dict[str, int] = {}
-        async with asyncio.timeout(_CATCH_UP_SECONDS):
-            while work := await _unfinished(owner, place):
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-                await _replay(place, course)
-            await _replay(place, course)
+        async with asyncio.timeout(_DRAIN_TIMEOUT_SECONDS):
+            while work := await _pending(owner, place):
+                await asyncio.sleep(_DRAIN_POLL_SECONDS)
+                await _replay(place, state)
+            await _replay(place, state)
     except TimeoutError:
-        course.out.print(f"Still on its way after {_CATCH_UP_SECONDS} s: {work}")
+        state.out.print(f"Pending after {_DRAIN_TIMEOUT_SECONDS} s: {work}")
     finally:
         await owner.close()
     return monotonic() - begun
 
 
-async def _unfinished(owner: "asyncpg.Connection[asyncpg.Record]", place: ProvisionedStack) -> dict[str, int]:
-    """Poison stands in no log: that it waits to be read and parked is known to Kafka alone."""
+async def _pending(owner: "asyncpg.Connection[asyncpg.Record]", place: ProvisionedStack) -> dict[str, int]:
+    """Adds the unread records in Kafka to the pending work of the databases: poison records are in no event log."""
     work = {name: count for name, count in (await pending_work(owner)).items() if not name.endswith("parked")}
     try:
         async with connected(place.addresses.kafka_bootstrap, place.layout.prefix) as broker:
             return work | {f"{context} not read": count for context, count in (await snapshot_kafka(broker)).unread.items()}
-    except (KafkaError, StackError):  # a broker that was struck last takes its time
+    except (KafkaError, StackError):  # the broker may still recover from its last fault
         return work | {"brokers that do not answer": 1}
 
 
-async def _replay(place: ProvisionedStack, course: Course) -> None:
-    poisoned = set(course.theatre.poisoned)
+async def _replay(place: ProvisionedStack, state: RunState) -> None:
+    poison_keys = set(state.injector.poison_keys)
     for context in SUBSCRIPTIONS:
         parked, _ = await list_parked(context, place.name)
-        for each in [each for each in parked if (each.record.key or b"") not in poisoned]:
+        for each in [each for each in parked if (each.record.key or b"") not in poison_keys]:
             done = await replay_records(context, place.name, record=each.id)
-            course.replayed[each.reason] += 1
-            course.out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
+            state.replayed[each.reason] += 1
+            state.out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
-def _note(told: Told, course: Course, untrue: Mapping[str, int]) -> None:
-    """What is no promise that `care verify` knows, and yet must not be."""
-    told.surprises.update({name: count for name, count in untrue.items() if count})
-    told.surprises.update({f"parked: {reason}": count for reason, count in course.replayed.items() if reason.endswith("in its handler")})
-    if any(each.kind == _TO_A_MEETING and each.count for each in course.struck) and not told.meetings:
-        told.surprises["days went by until a meeting, and none was held"] += 1
+async def _run_own_checks(stack: StackUnderTest, load: LoadResults, state: RunState) -> None:
+    """Adds to the surprises every failure that `care verify` does not check."""
+    place, url = stack.place, stack.place.addresses.database_url
+    missing = await missing_meetings(url, load.meetings, load.discussed) | await missing_commands(url, load.commands)
+    was_disk_full = state.was_injected(DISK_FULL, "kafka")
+    outcome = await check_poison(place, state.injector.acknowledged, was_disk_full=was_disk_full)
+    _note_poison(outcome, load, state)
+    load.surprises.update({name: count for name, count in missing.items() if count})
+    load.surprises.update({f"parked: {reason}": count for reason, count in state.replayed.items() if reason.endswith("in its handler")})
+    if state.was_injected(NEXT_MEETING, "mdt") and not load.meetings:
+        load.surprises["the clock passed a meeting, and none was held"] += 1
 
 
-def _summary(plan: Plan, told: Told, course: Course, loaded: float, caught_up: float, verdict: Verdict) -> dict[str, Any]:
-    recovered = results.recoveries(course.struck)
-    results.tell_recoveries(course.out, recovered)
+def _note_poison(outcome: PoisonOutcome, load: LoadResults, state: RunState) -> None:
+    state.poison_losses.update(outcome.losses)
+    load.surprises.update(outcome.failures)
+    for sentence, count in outcome.losses.items():
+        state.out.print(f"Not counted as a failure: {sentence}: {count}", highlight=False)
+
+
+def _summary(plan: Plan, load: LoadResults, state: RunState, loaded: float, drained: float, verdict: Verdict) -> dict[str, Any]:
+    recovery = results.recovery_figures(state.injected)
+    results.print_recoveries(state.out, recovery)
     summary = {
         "seed": plan.seed,
         "rate": plan.per_second,
         "seconds": round(loaded),
-        "acknowledged": told.acknowledged,
-        "acknowledged_per_second": round(told.acknowledged / loaded, 1),
-        "journeys_finished": told.finished,
-        "meetings": len(told.meetings),
-        "plans_agreed": len(told.discussed),
-        "held_back": told.held_back,
-        "poisoned": len(course.theatre.poisoned),
-        "faults": results.faults(course.struck),
-        "answers": dict(told.statuses),
-        "surprises": dict(told.surprises),
-        "strikes_that_failed": course.failures,
-        "drain": course.drain,
-        "replayed": dict(course.replayed),
-        "quiet_after_seconds": round(caught_up, 1),
-        "recovery": recovered,
-        "judged_in_seconds": round(verdict.seconds, 1),
+        "acknowledged": load.acknowledged,
+        "acknowledged_per_second": round(load.acknowledged / loaded, 1),
+        "journeys_finished": load.finished,
+        "meetings": len(load.meetings),
+        "plans_agreed": len(load.discussed),
+        "held_back": load.held_back,
+        "poison_records": len(state.injector.poison_keys),
+        "poison_lost_by_the_broker": dict(state.poison_losses),
+        "faults": results.fault_counts(state.injected),
+        "responses": dict(load.statuses),
+        "surprises": dict(load.surprises),
+        "failed_injections": state.failures,
+        "backlog": state.backlog,
+        "replayed": dict(state.replayed),
+        "drained_in_seconds": round(drained, 1),
+        "recovery": recovery,
+        "verified_in_seconds": round(verdict.seconds, 1),
         "broken": {each.sentence: each.contradictions for each in verdict.broken},
     }
-    course.out.print(json.dumps({name: value for name, value in summary.items() if name != "recovery"}), soft_wrap=True, highlight=False)
+    printed = {name: value for name, value in summary.items() if name != "recovery"}
+    state.out.print(json.dumps(printed), soft_wrap=True, highlight=False)
     return summary

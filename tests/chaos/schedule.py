@@ -1,4 +1,4 @@
-"""What will befall the product, and when: a function of the seed and nothing else."""
+"""Plans which faults are injected, and when: a function of the seed alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,59 +6,61 @@ from random import Random
 
 from tests.chaos.control import API_POINTS, PROGRAMS, WORKER_POINTS, WORKERS
 
-_WINDOW = 600.0
+_TEN_MINUTES = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How often it strikes in ten minutes of storm, at what, for how many seconds, and between which parts of the storm.
+class FaultKind:
+    """How often the kind occurs in ten minutes of storm, its targets, its duration in seconds, and its part of the storm.
 
-    A dear one never strikes while another dear one does.
+    Two exclusive faults never overlap.
     """
 
     name: str
     per_ten_minutes: float
     targets: tuple[str, ...]
     seconds: tuple[float, float] = (0.0, 0.0)
-    is_dear: bool = False
+    is_exclusive: bool = False
     part: tuple[float, float] = (0.0, 1.0)
 
 
-_AT_POINTS = (*(f"api: {point}" for point in API_POINTS), *(f"{worker}: {point}" for worker in WORKERS for point in WORKER_POINTS))
+_KILL_POINTS = (*(f"api: {point}" for point in API_POINTS), *(f"{worker}: {point}" for worker in WORKERS for point in WORKER_POINTS))
 _SERVERS = ("kafka", "postgres")
 
-#: The one table of what strikes.
+WIPE, DISK_FULL, NEXT_MEETING, POISON = "wipe the broker", "disk full", "move the clock to the next meeting", "poison records"
+
+#: The table of faults.
 KINDS = (
-    Kind("kill a process", 150, PROGRAMS),
-    Kind("kill three processes at once", 20, PROGRAMS),
-    Kind("kill at a point", 70, _AT_POINTS),
-    Kind("kill a session of PostgreSQL", 8, ("postgres",)),
-    Kind("kill PostgreSQL", 14, ("postgres",)),
-    Kind("kill the broker", 7, ("kafka",)),
-    Kind("stop a process", 8, PROGRAMS, (1, 10)),
-    Kind("stop a process for long", 1, PROGRAMS, (40, 70), is_dear=True),
-    Kind("stop a session of PostgreSQL", 3, ("postgres",), (1, 15)),
-    Kind("stop PostgreSQL", 2, ("postgres",), (1, 8)),
-    Kind("stop the broker", 2, ("kafka",), (1, 12)),
-    Kind("network: latency", 10, _SERVERS, (2, 8)),
-    Kind("network: reset", 25, _SERVERS),
-    Kind("network: half-open", 10, _SERVERS, (2, 15)),
-    Kind("network: black hole", 10, _SERVERS, (1, 12)),
-    Kind("network: cut after some bytes", 18, _SERVERS),
-    Kind("network: nobody gets through", 2, _SERVERS, (10, 30), is_dear=True),
-    Kind("wipe the broker", 2, ("kafka",), is_dear=True, part=(0.0, 0.4)),
-    Kind("disk full", 1.4, _SERVERS, (3, 10), is_dear=True),
-    Kind("step the clock an hour", 2, ("forth", "forth and back"), (5, 20), is_dear=True),
-    Kind("the days go by until a meeting", 1, ("mdt",), (10, 20), is_dear=True, part=(0.5, 0.9)),
-    Kind("unreadable and raising records", 3, _SERVERS[:1]),
-    Kind("rolling upgrade, back and up again", 0.5, ("all",), is_dear=True, part=(0.3, 0.7)),
+    FaultKind("kill a process", 150, PROGRAMS),
+    FaultKind("kill three processes at once", 20, PROGRAMS),
+    FaultKind("kill at a point", 70, _KILL_POINTS),
+    FaultKind("kill a PostgreSQL session", 8, ("postgres",)),
+    FaultKind("kill PostgreSQL", 14, ("postgres",)),
+    FaultKind("kill the broker", 7, ("kafka",)),
+    FaultKind("suspend a process", 8, PROGRAMS, (1, 10)),
+    FaultKind("suspend a process for a minute", 1, PROGRAMS, (40, 70), is_exclusive=True),
+    FaultKind("suspend a PostgreSQL session", 3, ("postgres",), (1, 15)),
+    FaultKind("suspend PostgreSQL", 2, ("postgres",), (1, 8)),
+    FaultKind("suspend the broker", 2, ("kafka",), (1, 12)),
+    FaultKind("network: latency", 10, _SERVERS, (2, 8)),
+    FaultKind("network: reset", 25, _SERVERS),
+    FaultKind("network: half-open", 10, _SERVERS, (2, 15)),
+    FaultKind("network: black hole", 10, _SERVERS, (1, 12)),
+    FaultKind("network: cut after some bytes", 18, _SERVERS),
+    FaultKind("network: refused", 2, _SERVERS, (10, 30), is_exclusive=True),
+    FaultKind(WIPE, 2, ("kafka",), is_exclusive=True, part=(0.0, 0.4)),
+    FaultKind(DISK_FULL, 1.4, _SERVERS, (3, 10), is_exclusive=True),
+    FaultKind("move the clock by an hour", 2, ("forward", "forward and back"), (5, 20), is_exclusive=True),
+    FaultKind(NEXT_MEETING, 1, ("mdt",), (10, 20), is_exclusive=True, part=(0.5, 0.9)),
+    FaultKind(POISON, 3, _SERVERS[:1]),
+    FaultKind("rolling upgrade, rollback and upgrade", 0.5, ("all",), is_exclusive=True, part=(0.3, 0.7)),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`moment` is seconds after the storm began; None for one that is waited for, before it. `number` decides the rest."""
+    """`moment` is in seconds after the start of the storm; None before the storm. `number` seeds the choices that the kind leaves open."""
 
     moment: float | None
     kind: str
@@ -67,38 +69,38 @@ class Fault:
     number: int
 
 
-def one_of_each(seed: int, only: str = "", *, everywhere: bool = False) -> list[Fault]:
-    """Every kind, once or at every server that it may strike, and at each point: each alone, so that its recovery is its own."""
+def single_faults(seed: int, only: str = "", *, everywhere: bool = False) -> list[Fault]:
+    """Every kind once, or once at every server with `everywhere`, and every kill point once. They are injected one at a time."""
     random = Random(f"alone {seed}")
-    strikes = [_strike(random, kind, None, target) for kind in KINDS for target in _alone(random, kind, everywhere=everywhere)]
-    return [strike for strike in strikes if _is_meant(strike, only)]
+    faults = [_fault(random, kind, None, target) for kind in KINDS for target in _targets(random, kind, everywhere=everywhere)]
+    return [fault for fault in faults if _is_selected(fault, only)]
 
 
 def storm(seed: int, seconds: float, only: str = "") -> list[Fault]:
-    """In order of their moments, over each other."""
+    """Overlapping faults, ordered by moment."""
     random = Random(f"storm {seed}")
-    strikes: list[Fault] = []
+    faults: list[Fault] = []
     for kind in KINDS:
-        often = kind.per_ten_minutes * seconds / _WINDOW
-        times = int(often) + (random.random() < often % 1)
+        expected = kind.per_ten_minutes * seconds / _TEN_MINUTES
+        count = int(expected) + (random.random() < expected % 1)
         begin, end = kind.part
-        strikes += [_strike(random, kind, random.uniform(begin, end) * seconds, random.choice(kind.targets)) for _ in range(times)]
-    chosen = [strike for strike in strikes if _is_meant(strike, only)]
-    return sorted(chosen, key=lambda strike: strike.moment or 0.0)
+        faults += [_fault(random, kind, random.uniform(begin, end) * seconds, random.choice(kind.targets)) for _ in range(count)]
+    selected = [fault for fault in faults if _is_selected(fault, only)]
+    return sorted(selected, key=lambda fault: fault.moment or 0.0)
 
 
-def _is_meant(strike: Fault, only: str) -> bool:
-    return any(part in strike.kind for part in only.split(","))
+def _is_selected(fault: Fault, only: str) -> bool:
+    return any(part in fault.kind for part in only.split(","))
 
 
-def _alone(random: Random, kind: Kind, *, everywhere: bool) -> Iterable[str]:
-    if kind.targets == _AT_POINTS:  # each point once, in one worker or another
-        workers = [random.choice([target for target in _AT_POINTS if target.endswith(point)]) for point in WORKER_POINTS]
-        return [*_AT_POINTS[: len(API_POINTS)], *workers]
+def _targets(random: Random, kind: FaultKind, *, everywhere: bool) -> Iterable[str]:
+    if kind.targets == _KILL_POINTS:  # each point once, in a worker chosen at random
+        workers = [random.choice([target for target in _KILL_POINTS if target.endswith(point)]) for point in WORKER_POINTS]
+        return [*_KILL_POINTS[: len(API_POINTS)], *workers]
     if everywhere and (kind.targets == _SERVERS or kind.name == "kill a process"):
         return kind.targets
     return [random.choice(kind.targets)]
 
 
-def _strike(random: Random, kind: Kind, moment: float | None, target: str) -> Fault:
+def _fault(random: Random, kind: FaultKind, moment: float | None, target: str) -> Fault:
     return Fault(moment, kind.name, target, round(random.uniform(*kind.seconds), 1), random.randrange(1, 2**16))

@@ -1,6 +1,6 @@
-"""Where it all happens: servers, a proxy before each, and the processes of the product, which reach the servers only through the proxies.
+"""The stack under test: the servers, a proxy before each, and the product's processes, which reach the servers through the proxies alone.
 
-The harness itself and `care verify` go to the servers directly.
+The harness and `care verify` connect to the servers directly.
 """
 
 import asyncio
@@ -32,18 +32,18 @@ from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
 from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos.control import VARIABLE, WORKERS, Control
-from tests.chaos.disk import Disk, own_disk
+from tests.chaos.disk import Disk, mounted_disk
 from tests.chaos.proxy import Link
 
 _SOCKET = ".s.PGSQL.5432"
-_READY_WITHIN = 180.0
-#: The load brings more people before a meeting than would stay in ten places.
-_LONG_AGENDA = '{"capacity": 200}'
+_READY_TIMEOUT_SECONDS = 180.0
+#: The load refers more people before a meeting than the default capacity of ten.
+_MDT_POLICY = '{"capacity": 200}'
 
 
 @dataclass(slots=True)
 class StackUnderTest:
-    """`disks` holds those that this machine allows."""
+    """`disks` is None for a server where the machine allows no mount. `ports` are those of the API and of each worker's health endpoint."""
 
     place: ProvisionedStack
     url: str
@@ -54,125 +54,131 @@ class StackUnderTest:
     disks: Mapping[str, Disk | None]
     ports: Mapping[str, int]
     supervisor: Supervisor = field(init=False)
-    _keeping: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _watchdogs: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def pid(self, program: str) -> int | None:
         return self.supervisor.pid(program)
 
     def sessions(self) -> list[int]:
-        """Of the services."""
+        """Returns the process ids of the services' PostgreSQL sessions."""
         if self.postgres.pid is None:
             return []
         return [each.pid for each in psutil.Process(self.postgres.pid).children() if "care_" in " ".join(each.cmdline())]
 
-    def keep(self) -> None:
-        """Whatever server ends is started again."""
-        self._keeping["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._establish))
-        self._keeping["postgres"] = asyncio.create_task(restart_when_ended(self.postgres, Silent()))
+    def start_watchdogs(self) -> None:
+        """Restarts a server that ends."""
+        self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._ensure_topics))
+        self._watchdogs["postgres"] = asyncio.create_task(restart_when_ended(self.postgres, Silent()))
 
-    async def stop_keeping(self, *names: str) -> None:
-        for name in names or tuple(self._keeping):
-            await cancel_and_wait(self._keeping.pop(name))
+    async def stop_watchdogs(self, *names: str) -> None:
+        for name in names or tuple(self._watchdogs):
+            await cancel_and_wait(self._watchdogs.pop(name))
 
     async def wipe(self) -> None:
-        """As the runbook says: a new broker at the same address, and the topics."""
-        await self.stop_keeping("kafka")
+        """Follows the runbook: a new broker at the same address, and the topics."""
+        await self.stop_watchdogs("kafka")
         try:
             await self.kafka.wipe()
-            await self._establish()
+            await self._ensure_topics()
         finally:
-            self._keeping["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._establish))
+            self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._ensure_topics))
 
-    async def _establish(self) -> None:
-        """What `care up` does when its broker is back."""
+    async def _ensure_topics(self) -> None:
+        """Creates absent topics, as `care up` does when its broker has restarted."""
         await ensure_topics(self.kafka.bootstrap, self.place.addresses.database_url, self.place.layout)
 
-    async def ready(self, program: str, within: float = 60) -> None:
-        """Returns when this worker says that it is. Raises TimeoutError."""
+    async def wait_until_ready(self, program: str, within: float = 60) -> None:
+        """Raises TimeoutError when the worker's readiness endpoint does not answer 200 in time."""
         async with asyncio.timeout(within):
             while not await _is_ready(self.ports[program]):
                 await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
-async def ground(name: str) -> AsyncIterator[StackUnderTest]:
-    """Everything stands and is ready."""
+async def stack_under_test(name: str) -> AsyncIterator[StackUnderTest]:
+    """Yields when every server and process is ready."""
     fork_server.prepare(["tests.chaos.programs", "infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])
     async with AsyncExitStack() as exits:
-        folder = exits.enter_context(_own_folder())
-        disks = _own_disks(exits, folder, name)
-        side = ExtraListener(*free_ports(2))
+        folder = exits.enter_context(_temporary_folder())
+        disks = _mounted_disks(exits, folder, name)
+        listening, advertised = free_ports(2)  # the proxy stands at the port that Kafka advertises
+        side = ExtraListener(listening, advertised)
         place = await exits.enter_async_context(provision(name, ephemeral=True, clock_at=day(1, "08:30"), side=side))
         kafka, postgres = place.stack.kafka, place.stack.postgres
         if not (isinstance(kafka, LocalKafka) and postgres):
             raise TypeError("chaos needs PostgreSQL and Apache Kafka of its own")
-        links, reached = await _proxied(exits, place, side, folder)
+        links, proxied = await _open_links(exits, place, listening, advertised, folder)
         port, *rest = free_ports(1 + len(WORKERS))
         ports = {"api": port, **dict(zip(WORKERS, rest, strict=True))}
-        there = StackUnderTest(place, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
-        there.supervisor = Supervisor(_programs(there, reached), stack_folders(name).root / "logs", fork_server.start, longest_pause=0.25)
-        exits.callback(_keep_logs, stack_folders(name).root / "logs", name)
-        await exits.enter_async_context(there.supervisor)
+        stack = StackUnderTest(place, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
+        logs = stack_folders(name).root / "logs"
+        stack.supervisor = Supervisor(_programs(stack, proxied), logs, fork_server.start, longest_pause=0.25)
+        exits.callback(_copy_logs, logs, name)
+        await exits.enter_async_context(stack.supervisor)
         workers = {context: f"http://{HOST}:{ports[context]}" for context in CONTEXTS}
-        await until_ready(there.url, workers, there.supervisor, within=_READY_WITHIN)
-        exits.enter_context(publish_endpoints(name, Endpoints(there.url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
-        there.keep()
-        exits.push_async_callback(there.stop_keeping)
-        yield there
+        await until_ready(stack.url, workers, stack.supervisor, within=_READY_TIMEOUT_SECONDS)
+        exits.enter_context(publish_endpoints(name, Endpoints(stack.url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        stack.start_watchdogs()
+        exits.push_async_callback(stack.stop_watchdogs)
+        yield stack
 
 
 @contextmanager
-def _own_folder() -> Iterator[Path]:
-    """On a disk, where PostgreSQL's user passes."""
+def _temporary_folder() -> Iterator[Path]:
+    """On a disk, in a folder that PostgreSQL's user can enter."""
     with tempfile.TemporaryDirectory(prefix="care-chaos-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
-def _own_disks(exits: AsyncExitStack, folder: Path, name: str) -> dict[str, Disk | None]:
-    """Each server's folder is a link to a disk of its own."""
-    where, disks = stack_folders(name), {}
-    for server, place in (("postgres", where.postgres), ("kafka", where.kafka)):
-        disks[server] = exits.enter_context(own_disk(folder / f"{server}.img", folder / server))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.parent.chmod(0o755)
-        place.unlink(missing_ok=True)
-        place.symlink_to(folder / server)
+def _mounted_disks(exits: AsyncExitStack, folder: Path, name: str) -> dict[str, Disk | None]:
+    """Links each server's data folder to a disk of its own."""
+    folders, disks = stack_folders(name), {}
+    for server, data in (("postgres", folders.postgres), ("kafka", folders.kafka)):
+        disks[server] = exits.enter_context(mounted_disk(folder / f"{server}.img", folder / server))
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.parent.chmod(0o755)
+        data.unlink(missing_ok=True)
+        data.symlink_to(folder / server)
     return disks
 
 
-async def _proxied(
-    exits: AsyncExitStack, place: ProvisionedStack, side: ExtraListener, folder: Path
+async def _open_links(
+    exits: AsyncExitStack, place: ProvisionedStack, listening: int, advertised: int, folder: Path
 ) -> tuple[dict[str, Link], StackAddresses]:
-    """The links, and where the servers are for those that go through them."""
+    """Returns the proxies, and the addresses of the servers behind them."""
     database = make_url(place.addresses.database_url)
     sockets = folder / "sockets"
     sockets.mkdir(mode=0o755)
-    links = {"kafka": Link((HOST, side.port)), "postgres": Link(Path(str(database.query["host"])) / _SOCKET)}
-    await links["kafka"].open((HOST, side.told))
+    links = {"kafka": Link((HOST, listening)), "postgres": Link(Path(str(database.query["host"])) / _SOCKET)}
+    await links["kafka"].open((HOST, advertised))
     await links["postgres"].open(sockets / _SOCKET)
     for link in links.values():
         exits.push_async_callback(link.close)
-    through = database.update_query_dict({"host": str(sockets)}).render_as_string(hide_password=False)
-    return links, replace(place.addresses, database_url=through, kafka_bootstrap=f"{HOST}:{side.told}")
+    proxied = database.update_query_dict({"host": str(sockets)}).render_as_string(hide_password=False)
+    return links, replace(place.addresses, database_url=proxied, kafka_bootstrap=f"{HOST}:{advertised}")
 
 
-def _programs(there: StackUnderTest, reached: StackAddresses) -> list[Program]:
-    told = {**there.place.environment(reached), "MDT_POLICY": _LONG_AGENDA, VARIABLE: str(there.control.path)}
-    api = Program("api", ["tests.chaos.programs:api", HOST, str(there.ports["api"])], told)
-    return [api, *(Program(name, ["tests.chaos.programs:worker", name], _of_worker(there, name, told)) for name in WORKERS)]
+def _programs(stack: StackUnderTest, proxied: StackAddresses) -> list[Program]:
+    variables = {**stack.place.environment(proxied), "MDT_POLICY": _MDT_POLICY, VARIABLE: str(stack.control.path)}
+    api = Program("api", ["tests.chaos.programs:api", HOST, str(stack.ports["api"])], variables)
+    return [
+        api,
+        *(Program(name, ["tests.chaos.programs:worker", name], _worker_variables(stack, name, variables)) for name in WORKERS),
+    ]
 
 
-def _of_worker(there: StackUnderTest, name: str, told: Mapping[str, str]) -> dict[str, str]:
+def _worker_variables(stack: StackUnderTest, name: str, variables: Mapping[str, str]) -> dict[str, str]:
     context = WORKERS[name]
-    return {**told, f"{context.upper()}_METRICS_PORT": str(there.ports[name]), "CARE_KAFKA_INSTANCE_ID": name.partition("-")[2] or "1"}
+    instance = name.partition("-")[2] or "1"
+    return {**variables, f"{context.upper()}_METRICS_PORT": str(stack.ports[name]), "CARE_KAFKA_INSTANCE_ID": instance}
 
 
-def _keep_logs(logs: Path, name: str) -> None:
-    """For whoever asks why."""
-    kept = Path(tempfile.gettempdir()) / f"{name}-logs"
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(logs, kept)
+def _copy_logs(logs: Path, name: str) -> None:
+    """Keeps the logs of the run beside the temporary folders."""
+    copies = Path(tempfile.gettempdir()) / f"{name}-logs"
+    shutil.rmtree(copies, ignore_errors=True)
+    shutil.copytree(logs, copies)
 
 
 async def _is_ready(port: int) -> bool:

@@ -1,25 +1,25 @@
-"""A disk that was filled takes nothing, and takes it again afterwards; it is nobody else's."""
+"""A full disk refuses writes until its blocks are released."""
 
 import errno
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.disk import own_disk
+from tests.chaos.disk import mounted_disk
 
 
-def test_a_full_disk_takes_nothing_until_it_is_relieved(tmp_path: Path) -> None:
-    with own_disk(tmp_path / "disk.img", tmp_path / "disk", megabytes=40) as disk:
-        if disk is None:  # this machine lets nobody mount; the report of a run says the same
+def test_full_disk_refuses_writes_until_released(tmp_path: Path) -> None:
+    with mounted_disk(tmp_path / "disk.img", tmp_path / "disk", megabytes=40) as disk:
+        if disk is None:  # the machine allows no mounts; the report of a run says the same
             return
-        mine = disk.folder / "mine"
+        file = disk.folder / "file"
         disk.fill()
         with pytest.raises(OSError, match="No space left") as full:
-            mine.write_bytes(bytes(100_000))
+            file.write_bytes(bytes(100_000))
         assert full.value.errno == errno.ENOSPC
 
-        disk.relieve()
+        disk.release()
 
-        assert mine.write_bytes(bytes(100_000)) == 100_000
+        assert file.write_bytes(bytes(100_000)) == 100_000
     assert not (tmp_path / "disk.img").exists()
     assert list((tmp_path / "disk").iterdir()) == []

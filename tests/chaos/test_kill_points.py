@@ -1,4 +1,4 @@
-"""A process dies where it was told to, and the ports that the points stand at are those that the product passes."""
+"""A process is killed at the armed point, and the product passes every point."""
 
 import asyncio
 import signal
@@ -21,12 +21,12 @@ from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.topics import Layout
+from tests.builders.faulty_database import until
 from tests.builders.rapid_care import RapidCare, at, rapid_care
 from tests.chaos.control import API_POINTS, Control
 from tests.chaos.kill_points import wrap_api, wrap_worker
-from tests.integration.shared.test_worker import until
 
-_PASS = """
+_PROGRAM = """
 import sys
 from pathlib import Path
 from tests.chaos.control import Control
@@ -38,17 +38,17 @@ for number in range(5):
 
 @pytest.fixture
 def passed() -> Iterator[list[str]]:
-    """The points that are passed, in order, while the ports of a worker are wrapped."""
+    """The passed points, in order, while the ports of a worker are wrapped."""
     passed: list[str] = []
     with wrap_worker(passed.append):
         yield passed
 
 
-async def test_a_process_dies_at_the_passage_that_was_armed_and_once(tmp_path: Path) -> None:
+async def test_process_is_killed_at_armed_passage(tmp_path: Path) -> None:
     control = Control(tmp_path / "control")
     control.arm("mdt", "relay before send", 3)
 
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _PASS, str(control.path), stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _PROGRAM, str(control.path), stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
 
     assert process.returncode == -signal.SIGKILL
@@ -56,28 +56,32 @@ async def test_a_process_dies_at_the_passage_that_was_armed_and_once(tmp_path: P
     assert not control.is_armed("mdt", "relay before send")
 
 
-async def test_a_worker_passes_every_point_in_its_order(passed: list[str], owner_url: str, keys: Keys, addresses: StackAddresses) -> None:
+async def test_worker_passes_every_point_in_order(passed: list[str], owner_url: str, keys: Keys, addresses: StackAddresses) -> None:
     prefix = f"{new_id().hex}."
     await topics.create(addresses.kafka_bootstrap, declarations(), Layout(prefix=prefix, partitions=1))
     async with rapid_care(owner_url, keys, at("14:00")) as team:
         await team.routed()
-        assert passed == ["worker after acknowledging", "worker before commit", "worker after commit, before acknowledging"]
+        assert passed == [
+            "consumer after marking the offset",
+            "consumer before commit",
+            "consumer after commit, before marking the offset",
+        ]
         passed.clear()
 
         await team.context.let_pass(timedelta(hours=3))
-        assert passed[:2] == ["timekeeper before commit", "timekeeper after commit"]
+        assert passed[:2] == ["scheduler before commit", "scheduler after commit"]
         passed.clear()
 
         relay = Relay(team.context.database, "rapid_care", addresses.kafka_bootstrap, prefix=prefix)
-        sending = asyncio.create_task(relay.run())
-        await until(lambda: _is_sent(team))
-        sending.cancel()
-        await asyncio.wait([sending])
+        publishing = asyncio.create_task(relay.run())
+        await until(lambda: _is_published(team))
+        publishing.cancel()
+        await asyncio.wait([publishing])
     assert passed[0] == "relay before send"
     assert passed[-2:] == ["relay after send, before delete", "relay after delete"]
 
 
-async def test_the_api_passes_its_points_before_and_after_the_commit(owner_url: str, keys: Keys) -> None:
+async def test_api_passes_points_around_commit(owner_url: str, keys: Keys) -> None:
     passed: list[str] = []
     async with rapid_care(owner_url, keys, at("14:00")) as team, AsyncClient(transport=_gateway(team), base_url="http://care.test") as http:
         response = await team.routed()
@@ -91,7 +95,7 @@ async def test_the_api_passes_its_points_before_and_after_the_commit(owner_url: 
     assert passed == list(API_POINTS)
 
 
-async def _is_sent(team: RapidCare) -> bool:
+async def _is_published(team: RapidCare) -> bool:
     return not await team.context.database.pool.fetchval("SELECT count(*) FROM outbox")
 
 

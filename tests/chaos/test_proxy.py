@@ -1,4 +1,4 @@
-"""The faults of the proxy really happen, and nothing happens without one."""
+"""The proxy injects each network fault, and forwards everything without one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,9 +10,9 @@ import pytest
 from infra.dev_stack.local.ports import HOST, free_ports
 from tests.chaos.proxy import Link
 
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-_SOON = 5
-_BROKEN = (ConnectionError, asyncio.IncompleteReadError)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_TIMEOUT_SECONDS = 5
+_CLOSED = (ConnectionError, asyncio.IncompleteReadError)
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,124 +23,124 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.fixture
 async def link() -> AsyncIterator[Link]:
-    """Before a server that gives back what it is given."""
-    port, at = free_ports(2)
+    """A link to an echo server."""
+    port, own_port = free_ports(2)
     server = await asyncio.start_server(_echo, HOST, port)
     link = Link((HOST, port))
-    await link.open((HOST, at))
+    await link.open((HOST, own_port))
     yield link
     await link.close()
     server.close()
 
 
 @pytest.fixture
-async def ends(link: Link) -> AsyncIterator[Ends]:
-    """Of a connection that works."""
-    async with _connected(link) as ends:
-        assert await _said(*ends, b"hello") == b"hello"
-        yield ends
+async def streams(link: Link) -> AsyncIterator[Streams]:
+    """An open connection through the link."""
+    async with _connected(link) as streams:
+        assert await _exchange(*streams, b"hello") == b"hello"
+        yield streams
 
 
-async def test_without_a_fault_everything_arrives_in_order(ends: Ends) -> None:
+async def test_link_without_fault_forwards_bytes_in_order(streams: Streams) -> None:
     sent = bytes(range(256)) * 8_000
 
-    assert await _said(*ends, sent) == sent
+    assert await _exchange(*streams, sent) == sent
 
 
-async def test_latency_makes_every_byte_late_and_keeps_the_order(link: Link, ends: Ends) -> None:
+async def test_latency_delays_bytes_and_keeps_their_order(link: Link, streams: Streams) -> None:
     loop = asyncio.get_running_loop()
-    link.weather.delay, begun = 0.1, loop.time()
-    ends[1].write(b"slow ")
+    link.state.delay, begun = 0.1, loop.time()
+    streams[1].write(b"slow ")
     await asyncio.sleep(0.02)
-    link.weather.delay = 0.0
+    link.state.delay = 0.0
 
-    assert await _said(*ends, b"quick") == b"slow quick"[:5]
+    assert await _exchange(*streams, b"quick") == b"slow quick"[:5]
     assert loop.time() - begun >= 0.1
-    assert await _heard(ends[0], 5) == b"quick"
+    assert await _read(streams[0], 5) == b"quick"
 
 
-async def test_a_reset_breaks_every_connection_and_lets_new_ones_through(link: Link, ends: Ends) -> None:
+async def test_reset_aborts_connections_and_accepts_new_ones(link: Link, streams: Streams) -> None:
     link.reset()
 
-    with pytest.raises(_BROKEN):
-        await _heard(ends[0], 1)
-    assert await _late(link) == b"late"
+    with pytest.raises(_CLOSED):
+        await _read(streams[0], 1)
+    assert await _exchange_on_new_connection(link) == b"new"
 
 
-async def test_half_open_swallows_what_is_sent_and_tells_nobody(link: Link, ends: Ends) -> None:
-    (pair,) = link.deafen()
-    ends[1].write(b"lost")
+async def test_half_open_connection_loses_bytes_without_closing(link: Link, streams: Streams) -> None:
+    (connection,) = link.half_open()
+    streams[1].write(b"lost")
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(ends[0].read(1), 0.2)
-    pair.abort()
-    with pytest.raises(_BROKEN):
-        await _heard(ends[0], 1)
+        await asyncio.wait_for(streams[0].read(1), 0.2)
+    connection.abort()
+    with pytest.raises(_CLOSED):
+        await _read(streams[0], 1)
 
 
-async def test_a_black_hole_holds_everything_until_it_is_gone(link: Link, ends: Ends) -> None:
+async def test_black_hole_delays_everything_until_it_ends(link: Link, streams: Streams) -> None:
     link.stall(is_stalled=True)
-    ends[1].write(b"held")
-    new = asyncio.create_task(_late(link))
+    streams[1].write(b"late")
+    new = asyncio.create_task(_exchange_on_new_connection(link))
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(ends[0].read(1), 0.2)
+        await asyncio.wait_for(streams[0].read(1), 0.2)
     assert not new.done()
 
     link.stall(is_stalled=False)
 
-    assert await _heard(ends[0], 4) == b"held"
-    assert await asyncio.wait_for(new, _SOON) == b"late"
+    assert await _read(streams[0], 4) == b"late"
+    assert await asyncio.wait_for(new, _TIMEOUT_SECONDS) == b"new"
 
 
-async def test_a_connection_is_cut_after_so_many_bytes_and_not_before(link: Link, ends: Ends) -> None:
-    link.cut_after(6)  # in both directions together
-    ends[1].write(b"four")
+async def test_cut_aborts_connection_after_given_bytes(link: Link, streams: Streams) -> None:
+    link.cut_after(6)  # both directions count
+    streams[1].write(b"four")
 
-    assert await _heard(ends[0], 2) == b"fo"
-    with pytest.raises(_BROKEN):
-        await _heard(ends[0], 1)
+    assert await _read(streams[0], 2) == b"fo"
+    with pytest.raises(_CLOSED):
+        await _read(streams[0], 1)
 
 
-async def test_nobody_gets_through_while_the_link_is_shut(link: Link) -> None:
-    link.weather.is_shut = True
+async def test_refusing_link_closes_new_connections(link: Link) -> None:
+    link.state.is_refusing = True
     async with _connected(link) as (reader, writer):
         writer.write(b"hello")
 
-        with pytest.raises(_BROKEN):
-            await _heard(reader, 1)
+        with pytest.raises(_CLOSED):
+            await _read(reader, 1)
 
 
-async def test_a_server_that_is_gone_is_gone_through_the_proxy_too(tmp_path: Path) -> None:
-    link = Link(tmp_path / "nobody")
+async def test_absent_server_closes_connections_through_link(tmp_path: Path) -> None:
+    link = Link(tmp_path / "absent")
     await link.open(tmp_path / "socket")
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "socket"))
 
-    with pytest.raises(_BROKEN):
-        await _heard(reader, 1)
+    with pytest.raises(_CLOSED):
+        await _read(reader, 1)
     writer.close()
     await link.close()
 
 
 @asynccontextmanager
-async def _connected(link: Link) -> AsyncIterator[Ends]:
-    assert isinstance(link.at, tuple)
-    reader, writer = await asyncio.open_connection(*link.at)
+async def _connected(link: Link) -> AsyncIterator[Streams]:
+    assert isinstance(link.address, tuple)
+    reader, writer = await asyncio.open_connection(*link.address)
     try:
         yield reader, writer
     finally:
         writer.close()
 
 
-async def _heard(reader: asyncio.StreamReader, size: int) -> bytes:
-    return await asyncio.wait_for(reader.readexactly(size), _SOON)
+async def _read(reader: asyncio.StreamReader, size: int) -> bytes:
+    return await asyncio.wait_for(reader.readexactly(size), _TIMEOUT_SECONDS)
 
 
-async def _said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> bytes:
-    """What comes back, as much as was sent."""
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> bytes:
+    """Sends `data` and reads as many bytes."""
     writer.write(data)
-    return await _heard(reader, len(data))
+    return await _read(reader, len(data))
 
 
-async def _late(link: Link) -> bytes:
-    async with _connected(link) as ends:
-        return await _said(*ends, b"late")
+async def _exchange_on_new_connection(link: Link) -> bytes:
+    async with _connected(link) as streams:
+        return await _exchange(*streams, b"new")

@@ -1,4 +1,4 @@
-"""What the clients do, and how often: the one table of the load. And what they send, all of it synthetic."""
+"""The table of the load: the journeys, their frequency, and the synthetic bodies of their requests."""
 
 import json
 from collections.abc import Mapping
@@ -11,40 +11,40 @@ import nhs_number
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act: who, on what, which command, and the state that it ends."""
+    """One command: its caller, its verb and body, and the status that it ends."""
 
     caller: str
     verb: str
     body: Mapping[str, Any] | None
-    of: str
+    from_status: str
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """What comes of a referral in another context: how it is found there by what the receipt says, and what is done to it."""
+    """The continuation of a referral in another context. `query` finds it by fields of the referral's receipt."""
 
     caller: str
     collection: str
-    found_by: str
+    query: str
     steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """`share` of a hundred referrals. `steps` are done to the referral."""
+    """`percent` of the referrals take this journey. `steps` are the commands on the referral itself."""
 
-    share: int
+    percent: int
     steps: tuple[Step, ...] = ()
-    elsewhere: FollowUp | None = None
+    follow_up: FollowUp | None = None
 
 
-#: Of a hundred referrals: sent twice at once; sent again later, when others have come in between; so often as a batch of retries.
-TWICE_AT_ONCE, AGAIN_LATER, IN_A_BATCH = 5, 4, 1
-BATCH_OF_RETRIES = 6
-#: Besides, for each referral: requests that only read, and that are wrong and must be refused.
-READS, REFUSED = 0.15, 0.01
-#: And as many batches, of so many referrals each.
-BATCHES, BATCH = 0.05, 20
+#: Percent of the referrals that are sent twice concurrently, repeated once later, or repeated later as a burst of retries.
+DUPLICATE_PERCENT, LATE_RETRY_PERCENT, RETRY_BURST_PERCENT = 5, 4, 1
+RETRY_BURST_SIZE = 6
+#: Per referral: read requests, and invalid requests, which must be refused.
+READS, INVALID = 0.15, 0.01
+#: Batches per referral, and referrals per batch.
+BATCHES, BATCH_SIZE = 0.05, 20
 
 
 def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> Step:
@@ -55,16 +55,16 @@ def _route(route: str, service: str) -> Step:
     return Step("point-of-access", "route", {"route": route, "service_code": service}, "triaged")
 
 
-_VISIT = (_triage("urgent", "Seen to be urgent."), _route("rapid-care", "rapid-care"))
-_MEETING = (_triage("routine", "Standard measures have not helped.", is_complex=True), _route("mdt", "mdt"))
-_NAVIGATOR = (_triage("routine", "Help with arranging."), _route("navigation", "care-navigation"))
-_ADVICE = (_triage("advice", "Advice is enough."), Step("point-of-access", "signpost", {"service_code": "befriending"}, "triaged"))
-_PACKAGE = {"items": [{"kind": "night-sitting", "service_code": "night-sitting", "starts_at": "RECEIVED"}]}
-_TO_THE_END = (
+_TO_RAPID_CARE = (_triage("urgent", "Seen to be urgent."), _route("rapid-care", "rapid-care"))
+_TO_MEETING = (_triage("routine", "Standard measures have not helped.", is_complex=True), _route("mdt", "mdt"))
+_TO_NAVIGATOR = (_triage("routine", "Help with arranging."), _route("navigation", "care-navigation"))
+_SIGNPOSTED = (_triage("advice", "Advice is enough."), Step("point-of-access", "signpost", {"service_code": "befriending"}, "triaged"))
+_PACKAGE = {"items": [{"kind": "night-sitting", "service_code": "night-sitting", "starts_at": "RECEIVED_AT"}]}
+_FULL_RESPONSE = (
     Step("rapid-care", "acceptance", None, "requested"),
-    Step("rapid-care", "assignment", {"clinician_id": "SOMEBODY"}, "accepted"),
+    Step("rapid-care", "assignment", {"clinician_id": "CLINICIAN"}, "accepted"),
     Step("rapid-care", "departure", None, "assigned"),
-    Step("rapid-care", "first-contact", {"contacted_at": "RECEIVED"}, "en-route"),
+    Step("rapid-care", "first-contact", {"contacted_at": "RECEIVED_AT"}, "en-route"),
     Step("rapid-care", "assessment", {"health_needs": ["infection"], "social_needs": ["personal-care"]}, "contacted"),
     Step("rapid-care", "package", _PACKAGE, "assessed"),
 )
@@ -73,31 +73,31 @@ _SCREENED = Step("mdt-coordinator", "screening", {"outcome": "eligible"}, "refer
 _WITHDRAWN = Step("gp", "cancellation", {"reason": "declined-by-person"}, "received")
 
 
-def _visit(*steps: Step) -> FollowUp:
+def _response(*steps: Step) -> FollowUp:
     return FollowUp("rapid-care", "/rapid-care/responses", "referral_id={id}&status=waiting", steps)
 
 
 JOURNEYS: Mapping[str, Journey] = {
     "received only": Journey(69),
     "withdrawn": Journey(3, (_WITHDRAWN,)),
-    "advice": Journey(6, _ADVICE),
-    "navigator": Journey(6, _NAVIGATOR),
-    "meeting": Journey(1, _MEETING),
-    "on an agenda": Journey(3, _MEETING, FollowUp("mdt-coordinator", "/mdt/cases", "person_id={person_id}", (_SCREENED,))),
-    "visit asked for": Journey(6, _VISIT),
-    "visit accepted": Journey(2, _VISIT, _visit(*_TO_THE_END[:1])),
-    "visit made": Journey(4, _VISIT, _visit(*_TO_THE_END)),
+    "advice": Journey(6, _SIGNPOSTED),
+    "navigator": Journey(6, _TO_NAVIGATOR),
+    "meeting": Journey(1, _TO_MEETING),
+    "on an agenda": Journey(3, _TO_MEETING, FollowUp("mdt-coordinator", "/mdt/cases", "person_id={person_id}", (_SCREENED,))),
+    "visit requested": Journey(6, _TO_RAPID_CARE),
+    "visit accepted": Journey(2, _TO_RAPID_CARE, _response(*_FULL_RESPONSE[:1])),
+    "visit made": Journey(4, _TO_RAPID_CARE, _response(*_FULL_RESPONSE)),
 }
 
 CLINICIANS = [f"clinician-{number}" for number in range(40)]
 NAVIGATORS = [f"navigator-{number}" for number in range(12)]
-_REFERRAL = {"source": "gp", "reason": "urgent-deterioration", "urgency": "urgent", "condition": "fall"}
+_REFERRAL_FIELDS = {"source": "gp", "reason": "urgent-deterioration", "urgency": "urgent", "condition": "fall"}
 _STORY = {"narrative": "Found on the floor, not hurt, shaken."}
-_WEIGHTS = range(10, 1, -1)
+_CHECK_DIGIT_WEIGHTS = range(10, 1, -1)
 
 
 def journey(random: Random) -> Journey:
-    return random.choices(list(JOURNEYS.values()), [each.share for each in JOURNEYS.values()])[0]
+    return random.choices(list(JOURNEYS.values()), [each.percent for each in JOURNEYS.values()])[0]
 
 
 def referral(random: Random, number: str | None = None) -> bytes:
@@ -109,21 +109,21 @@ def referral(random: Random, number: str | None = None) -> bytes:
         "practice_code": random.choice(["W07", "B11", "C03"]),
     }
     return json.dumps(
-        {**_REFERRAL, "nhs_number": number or synthetic_number(random), "demographics": demographics, "story": _STORY}
+        {**_REFERRAL_FIELDS, "nhs_number": number or synthetic_number(random), "demographics": demographics, "story": _STORY}
     ).encode()
 
 
 def synthetic_number(random: Random) -> str:
-    """From the range that is never issued."""
+    """Returns a valid NHS number from the range that is never issued."""
     while True:
         digits = f"999{random.randrange(10**6):06}"
-        check = -sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS, strict=True)) % 11
+        check = -sum(int(digit) * weight for digit, weight in zip(digits, _CHECK_DIGIT_WEIGHTS, strict=True)) % 11
         if check < 10 and nhs_number.is_valid(f"{digits}{check}"):
             return f"{digits}{check}"
 
 
-def wrong(random: Random) -> bytes:
-    """With a check digit that is not its own; what is urgent would be taken all the same."""
-    right = synthetic_number(random)
-    number = right[:-1] + str((int(right[-1]) + 1) % 10)
+def invalid_referral(random: Random) -> bytes:
+    """Returns a routine referral with a wrong check digit. An urgent one would be accepted all the same."""
+    valid = synthetic_number(random)
+    number = valid[:-1] + str((int(valid[-1]) + 1) % 10)
     return json.dumps(json.loads(referral(random, number)) | {"urgency": "routine", "reason": "falls"}).encode()

@@ -1,4 +1,4 @@
-"""`care verify` believes nobody: after the story everything holds, and whatever is then broken by hand is found."""
+"""After Mr Dale's journey every invariant holds, and `care verify` finds each contradiction that a test then makes."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from infra.demo.story import NHS_NUMBER
 from infra.demo.world import Caller, World
 from infra.operations.verify import client_log
 from infra.operations.verify.broker import connected
-from infra.operations.verify.check import judge
+from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.comparison import compare
 from infra.operations.verify.deliveries import deliveries, snapshot_kafka
@@ -37,58 +37,59 @@ INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_
 SELECT gen_random_uuid(), '{kind}', topic, subject, 1000, key, occurred_at, correlation_id, actor_org, actor_role, data
 FROM rapid_care.event WHERE type = 'rapid-care.response.at-risk.v1' LIMIT 1"""
 
-#: What a check says, and what makes it untrue.
-_BROKEN = {
-    "an aggregate's events are numbered from 1 without a gap": "DELETE FROM mdt.event WHERE topic = 'mdt.case' AND sequence = 1",
-    "the log holds an aggregate's events in the order of their numbers": "UPDATE referrals.event SET sequence = 1000 - sequence",
-    "every change of state has its line in the audit, by whoever made it": "DELETE FROM rapid_care.audit",
-    "what an event caused in a context was done in one transaction, once": """
+#: The statement that contradicts each check, by its sentence.
+_CONTRADICTIONS = {
+    "each aggregate's events are numbered from 1 without a gap": "DELETE FROM mdt.event WHERE topic = 'mdt.case' AND sequence = 1",
+    "the event log has each aggregate's events in the order of their numbers": "UPDATE referrals.event SET sequence = 1000 - sequence",
+    "every event has an audit entry by the same actor": "DELETE FROM rapid_care.audit",
+    "each event took effect in a context once, in one transaction": """
         UPDATE mdt.event SET actor_role = 'system' WHERE seq = (SELECT max(seq) FROM mdt.event WHERE causation_id IN (
             SELECT causation_id FROM mdt.event GROUP BY causation_id HAVING count(*) > 1))""",
-    "nothing was applied that was never committed": "INSERT INTO mdt.inbox (event_id, type) VALUES (gen_random_uuid(), 'unheard-of')",
-    "no event was caused by one that its context had not applied": "DELETE FROM navigation.inbox",
-    "no deadline was acted on before it was due": "UPDATE rapid_care.deadline SET resolved_at = due_at - interval '1 second'",
-    "no deadline was acted on twice, or without being settled": """
+    "every applied event was committed by its producer": "INSERT INTO mdt.inbox (event_id, type) VALUES (gen_random_uuid(), 'unknown')",
+    "every event with a causation id names an event that its context applied": "DELETE FROM navigation.inbox",
+    "no deadline fired before it was due": "UPDATE rapid_care.deadline SET resolved_at = due_at - interval '1 second'",
+    "no deadline fired twice, or without being marked as fired": """
         UPDATE rapid_care.deadline SET state = 'pending' WHERE kind = 'avoidance-confirmation' AND state = 'fired'""",
-    "no breach was told before the two hours had passed, and none twice for a referral": _COPY.format(
+    "no breach was published before the two hours had passed, or twice for a referral": _COPY.format(
         kind="rapid-care.response.breached.v1"
     ),
-    "each warning of a two-hour clock was told once for a referral, and not early": _COPY.format(kind="rapid-care.response.at-risk.v1"),
-    "every two-hour clock that ended was met, breached or released, never two of them": """
+    "no warning of a two-hour clock was published early, or twice for a referral": _COPY.format(kind="rapid-care.response.at-risk.v1"),
+    "every ended two-hour clock was met, breached or released, and only one of these": """
         UPDATE rapid_care.response SET contacted_at = due_at + interval '1 second'""",
-    "no clock passed its deadline without being told": "UPDATE rapid_care.response SET contacted_at = NULL, ended_at = NULL",
-    "every case on an agenda has a meeting that is still to come or not yet told of": """
+    "every two-hour clock past its deadline is breached or has a breach deadline": """
+        UPDATE rapid_care.response SET contacted_at = NULL, ended_at = NULL""",
+    "every listed case has a meeting with a roll-over deadline": """
         UPDATE mdt.case SET status = 'listed', meeting_id = gen_random_uuid()""",
-    "every case that nobody has screened has a deadline or was escalated": """
+    "every case without screening has a screening deadline or was escalated": """
         WITH gone AS (DELETE FROM mdt.deadline WHERE kind = 'screening') UPDATE mdt.case SET status = 'referred'""",
-    "every open referral has an owner, and the deadline by which its owner must act": """
+    "every open referral has an owner and a deadline by which the owner must act": """
         UPDATE referrals.referral SET status = 'accepted', service_code = NULL""",
-    "every referral that has ended says how: what came of it, why it was withdrawn, or which one looks after it": """
+    "every ended referral has an outcome, a reason for cancellation, or the referral that it was merged into": """
         UPDATE referrals.referral SET outcome = NULL WHERE status = 'closed'""",
-    "every response that has reached nobody has its clock, and whoever was sent is named": """
+    "every response without a first contact has its clock, and every dispatched one names its clinician": """
         UPDATE rapid_care.response SET ended_at = NULL, clinician_id = NULL""",
-    "every case that was discussed has somebody who leads, and a plan whose review is coming": """
+    "every discussed case has a lead, and a care plan with a review deadline": """
         UPDATE mdt.deadline SET state = 'cancelled' WHERE kind = 'review'""",
-    "every open task has a due time that will be told, and somebody who has it or a deadline to find one": """
+    "every open task has an overdue deadline, and a navigator or a deadline to find one": """
         DELETE FROM navigation.deadline WHERE kind LIKE '%overdue'""",
-    "a person has at most one active lead, and who was asked to lead must answer in time": """
+    "each person has at most one active lead, and each proposed lead has an answer deadline": """
         ALTER TABLE mdt.lead DROP CONSTRAINT IF EXISTS uq_lead_active; DROP INDEX IF EXISTS mdt.uq_lead_active;
         UPDATE mdt.lead SET status = 'active';
         INSERT INTO mdt.lead SELECT (jsonb_populate_record(lead, jsonb_build_object('id', gen_random_uuid()))).* FROM mdt.lead LIMIT 1""",
-    "a navigator's feed is numbered from 1 without a gap": "DELETE FROM navigation.feed_entry WHERE sequence = 1",
-    "every referral has its receipt in the log, once": "DELETE FROM referrals.event WHERE type = 'referrals.referral.received.v1'",
-    "the words of a care plan are as new as the newest that were applied": "UPDATE rapid_care.care_plan SET sequence = 0",
-    "a copy of what a person told is as new as the newest that was applied": "UPDATE mdt.person SET sequence = 0",
+    "each navigator's feed is numbered from 1 without a gap": "DELETE FROM navigation.feed_entry WHERE sequence = 1",
+    "every referral has exactly one receipt in the event log": "DELETE FROM referrals.event WHERE type = 'referrals.referral.received.v1'",
+    "each care plan projection is as new as the newest applied event": "UPDATE rapid_care.care_plan SET sequence = 0",
+    "each person projection is as new as the newest applied event": "UPDATE mdt.person SET sequence = 0",
 }
-_BROKEN_LOG = {
+_LOG_CONTRADICTIONS = {
     "every committed event is in Kafka": _COPY.format(kind="rapid-care.response.at-risk.v1"),
-    "nothing is in Kafka that was not committed": "DELETE FROM rapid_care.event WHERE seq = 1",
-    "an event reads in Kafka as it was committed": "UPDATE mdt.event SET data = '{}' WHERE seq = 1",
-    "every event was applied, refused or parked by each context that listens to it": "DELETE FROM mdt.inbox",
+    "every event in Kafka was committed": "DELETE FROM rapid_care.event WHERE seq = 1",
+    "every event in Kafka is identical to the committed one": "UPDATE mdt.event SET data = '{}' WHERE seq = 1",
+    "every event was applied, refused or parked by each subscribed context": "DELETE FROM mdt.inbox",
 }
 
 
-async def test_after_the_story_everything_holds(story: StoryRun) -> None:
+async def test_every_invariant_holds_after_the_journey(story: StoryRun) -> None:
     addresses = story.world.product.addresses
     verdict = await verify(addresses.database_url, addresses.kafka_bootstrap)
     assert verdict.broken == []
@@ -96,96 +97,96 @@ async def test_after_the_story_everything_holds(story: StoryRun) -> None:
     assert {each.invariant for each in verdict.findings} == {"I1", "I4", "I5", "I6", "I7", "I8", "I9", "I10"}
 
 
-def test_every_check_is_broken_below() -> None:
-    assert {check.sentence for check in CHECKS} == set(_BROKEN)
+def test_every_check_has_a_contradiction() -> None:
+    assert {check.sentence for check in CHECKS} == set(_CONTRADICTIONS)
 
 
-@pytest.mark.parametrize("sentence", _BROKEN)
-async def test_a_check_finds_what_is_broken(story: StoryRun, sentence: str) -> None:
+@pytest.mark.parametrize("sentence", _CONTRADICTIONS)
+async def test_check_finds_its_contradiction(story: StoryRun, sentence: str) -> None:
     (check,) = [each for each in CHECKS if each.sentence == sentence]
-    async with _undone(story) as owner:
-        assert (await judge(owner, check)).holds
-        await owner.execute(_BROKEN[sentence])
-        finding = await judge(owner, check)
+    async with _rolled_back(story) as owner:
+        assert (await run_check(owner, check)).holds
+        await owner.execute(_CONTRADICTIONS[sentence])
+        finding = await run_check(owner, check)
         assert finding.contradictions
         assert finding.examples
 
 
-@pytest.mark.parametrize("sentence", _BROKEN_LOG)
-async def test_a_log_that_differs_from_kafka_is_found(story: StoryRun, sentence: str) -> None:
-    async with _undone(story) as owner:
-        await owner.execute(_BROKEN_LOG[sentence])
+@pytest.mark.parametrize("sentence", _LOG_CONTRADICTIONS)
+async def test_comparison_finds_log_that_differs_from_kafka(story: StoryRun, sentence: str) -> None:
+    async with _rolled_back(story) as owner:
+        await owner.execute(_LOG_CONTRADICTIONS[sentence])
         findings = await _compared(story, owner)
     assert sentence in [each.sentence for each in findings if not each.holds]
 
 
-async def test_what_is_new_since_the_first_look_is_on_its_way(story: StoryRun) -> None:
-    """Events that came into the topics, and consumers that went on, while the databases were looked at, accuse nobody."""
+async def test_records_after_the_first_read_are_pending(story: StoryRun) -> None:
+    """Events published and offsets committed while the databases are read contradict nothing."""
     addresses = story.world.product.addresses
     async with connected(addresses.kafka_bootstrap, "") as broker:
-        looked = replace(await snapshot_kafka(broker), ends={}, applied={context: {} for context in CONTEXTS})
-        with deliveries(looked, silent) as taken:
-            async with _undone(story) as owner:
+        snapshot = replace(await snapshot_kafka(broker), ends={}, committed={context: {} for context in CONTEXTS})
+        with deliveries(snapshot, silent) as found:
+            async with _rolled_back(story) as owner:
                 await owner.execute("DELETE FROM navigation.event; DELETE FROM mdt.inbox")
-                await taken.take_logs(owner, DEFAULT_RETENTION)
-            await taken.take_records(broker)
-            findings, lag = compare(taken)
+                await found.read_logs(owner, DEFAULT_RETENTION)
+            await found.read_records(broker)
+            findings, lag = compare(found)
     assert [each for each in findings if not each.holds] == []
     assert lag["mdt not applied"].count > 0
 
 
-async def test_a_record_that_is_no_event_of_ours_is_found(story: StoryRun) -> None:
+async def test_comparison_finds_record_that_is_no_event(story: StoryRun) -> None:
     bootstrap = story.world.product.addresses.kafka_bootstrap
     async with connected(bootstrap, "") as broker:
-        with deliveries(await snapshot_kafka(broker), silent) as taken:
-            taken.take(Record("mdt.case", 3, 7, b"key", b"{}", ()))
-            assert taken.strangers.examples == ["mdt.case 3@7 is no event of ours"]
+        with deliveries(await snapshot_kafka(broker), silent) as found:
+            found.add(Record("mdt.case", 3, 7, b"key", b"{}", ()))
+            assert found.uncommitted.examples == ["mdt.case 3@7 is no event of this product"]
 
 
-async def test_what_clients_were_answered_is_held_against_what_is_stored(story: StoryRun, tmp_path: Path) -> None:
+async def test_client_log_is_compared_with_the_database(story: StoryRun, tmp_path: Path) -> None:
     world, log = story.world, tmp_path / "answers.jsonl"
     body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
-    made = await _judged_gp(world).create("/referrals", body, key="judged", **{"Content-Type": "application/json"})
+    created = await _logged_gp(world).create("/referrals", body, key="logged", **{"Content-Type": "application/json"})
     await world.wait_until_drained()
     line = {
-        "actor": "judged-gp",
-        "key": "judged",
+        "actor": "logged-gp",
+        "key": "logged",
         "sent": sha256(b"POST /referrals?\n" + body).hexdigest(),
         "status": 201,
-        "id": made["id"],
+        "id": created["id"],
     }
-    line |= {"told": {"reference": made["reference"], "received_at": made["received_at"]}}
-    lost = "every referral that was acknowledged to a client is there"
-    altered = "what is there is what the client had sent, and was told"
-    twice = "a request that was repeated was answered alike, and done once"
-    unasked = "every referral of these clients was made by one of their requests, and one by each"
+    line |= {"receipt": {"reference": created["reference"], "received_at": created["received_at"]}}
+    lost = "every referral that a client's log acknowledges is stored"
+    altered = "every acknowledged referral matches its request and its receipt"
+    repeated = "every repeated request got the same response and had one effect"
+    unexplained = "every referral of these clients was created by one of their requests, one by each"
 
-    async def judged(*lines: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    async def contradicted(*lines: dict[str, Any]) -> list[tuple[str, list[str]]]:
         await asyncio.to_thread(_write, log, lines)
         async with world.owner.transaction():
             return [(each.sentence, list(each.examples)) for each in await client_log.compare(world.owner, log) if not each.holds]
 
     await asyncio.to_thread(_write, log, [line, {**line, "status": None, "id": None}])
     assert await _verified(world.product.stack.name, "--answers", str(log)) == []
-    assert await judged({**line, "status": None, "id": None}) == []
-    assert await judged({**line, "id": str(new_id())}) == [(lost, ["judged"]), (twice, ["judged"])]
-    assert await judged({**line, "sent": "00"}) == [(altered, ["judged"])]
-    assert await judged({**line, "told": {"reference": "CPA-0000-0000"}}) == [(altered, ["judged"])]
-    assert await judged({**line, "status": 422, "id": None}) == [("what was refused had no effect", ["judged"])]
-    assert await judged({**line, "key": "other", "status": 422, "id": None}) == [(unasked, [f"referral {made['id']}"])]
+    assert await contradicted({**line, "status": None, "id": None}) == []
+    assert await contradicted({**line, "id": str(new_id())}) == [(lost, ["logged"]), (repeated, ["logged"])]
+    assert await contradicted({**line, "sent": "00"}) == [(altered, ["logged"])]
+    assert await contradicted({**line, "receipt": {"reference": "CPA-0000-0000"}}) == [(altered, ["logged"])]
+    assert await contradicted({**line, "status": 422, "id": None}) == [("no refused request had an effect", ["logged"])]
+    assert await contradicted({**line, "key": "other", "status": 422, "id": None}) == [(unexplained, [f"referral {created['id']}"])]
 
 
-async def test_a_scheduled_judgement_leaves_its_result_for_prometheus(story: StoryRun, tmp_path: Path) -> None:
+async def test_verify_writes_metrics_for_prometheus(story: StoryRun, tmp_path: Path) -> None:
     metrics = tmp_path / "care.prom"
     await _verified(story.world.product.stack.name, "--live", "--metrics", str(metrics), "--expect-parked", "1")
-    told = metrics.read_text().splitlines()
-    assert 'care_verify_contradictions{invariant="I4"} 0.0' in told
-    assert 'care_verify_contradictions{invariant="I10"} 1.0' in told
+    lines = metrics.read_text().splitlines()
+    assert 'care_verify_contradictions{invariant="I4"} 0.0' in lines
+    assert 'care_verify_contradictions{invariant="I10"} 1.0' in lines
 
 
-def _judged_gp(world: World) -> Caller:
-    """Somebody who asks nothing but what is in the log."""
-    return Caller("judged-gp", world.http, world.product.keys.token("judged-gp", "W07", "gp", ["referrals:refer"]))
+def _logged_gp(world: World) -> Caller:
+    """A caller whose only requests are those in the log."""
+    return Caller("logged-gp", world.http, world.product.keys.token("logged-gp", "W07", "gp", ["referrals:refer"]))
 
 
 def _write(log: Path, lines: Sequence[dict[str, Any]]) -> None:
@@ -193,33 +194,33 @@ def _write(log: Path, lines: Sequence[dict[str, Any]]) -> None:
 
 
 async def _verified(name: str, *options: str) -> list[tuple[str, list[str]]]:
-    """What it found broken, as its exit code says too."""
+    """Runs `care verify`; returns the contradicted sentences and their examples, and asserts its exit code."""
     command = [str(Path(sys.executable).with_name("care")), "verify", *options, "--name", name]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     findings = json.loads(out.decode().splitlines()[-1])["findings"]
-    broken = [(each["sentence"], each["examples"]) for each in findings if each["contradictions"]]
-    assert process.returncode == bool(broken)
-    return broken
+    contradictions = [(each["sentence"], each["examples"]) for each in findings if each["contradictions"]]
+    assert process.returncode == bool(contradictions)
+    return contradictions
 
 
 async def _compared(story: StoryRun, owner: "asyncpg.Connection[asyncpg.Record]") -> list[Finding]:
     async with connected(story.world.product.addresses.kafka_bootstrap, "") as broker:
-        with deliveries(await snapshot_kafka(broker), silent) as taken:
-            await taken.take_logs(owner, DEFAULT_RETENTION)
-            await taken.take_records(broker)
-            return compare(taken)[0]
+        with deliveries(await snapshot_kafka(broker), silent) as found:
+            await found.read_logs(owner, DEFAULT_RETENTION)
+            await found.read_records(broker)
+            return compare(found)[0]
 
 
 @asynccontextmanager
-async def _undone(story: StoryRun) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """What is done to the databases in this block is taken back."""
+async def _rolled_back(story: StoryRun) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Rolls back every change that the block makes."""
     owner = await asyncpg.connect(story.world.product.addresses.database_url)
     try:
-        undo = owner.transaction()
-        await undo.start()
+        transaction = owner.transaction()
+        await transaction.start()
         await owner.execute("SET LOCAL session_replication_role = replica")
         yield owner
-        await undo.rollback()
+        await transaction.rollback()
     finally:
         await owner.close()

@@ -1,4 +1,4 @@
-"""Looks from outside at everything the services promised: the four schemas and Kafka's topics, never a service's own word.
+"""Checks the product's invariants from outside: reads the four schemas and Kafka's topics, and calls no service.
 
-One module per kind of evidence. A check is a sentence, how much was looked at, and what contradicts it.
+Each module reads one kind of evidence. A check has a sentence, the number of checked items, and the contradictions.
 """

@@ -1,6 +1,6 @@
-"""What Kafka says: how far its topics reach, how far each context has come in them, and every record.
+"""Reads Kafka: the ends of its topics, the committed offsets of each context, and every record.
 
-Topics are read one after the other and in small portions, so that what is in memory does not grow with what is there.
+Topics are read one after another in small portions, so that memory stays bounded.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from infra.deploy.topics import declarations
 from infra.errors import StackError
 from shared.contracts.envelope import Record
 
-#: The next offset of each partition, topics by their own names.
+#: The next offset of each partition, by topic without its prefix and partition.
 Offsets: TypeAlias = Mapping[tuple[str, int], int]
 
-_AT_ONCE, _WAIT_MS, _PARTITION_BYTES, _FETCH_BYTES = 2_000, 1_000, 256 * 1024, 4 * 1024 * 1024
-_SILENT_ROUNDS = 30
+_MAX_RECORDS, _WAIT_MS, _PARTITION_BYTES, _FETCH_BYTES = 2_000, 1_000, 256 * 1024, 4 * 1024 * 1024
+_MAX_EMPTY_POLLS = 30
 
 
 class Broker:
-    """`prefix` goes before every topic and group."""
+    """`prefix` is the prefix of every topic and group."""
 
     def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, prefix: str) -> None:
         self._consumer, self._admin, self._prefix = consumer, admin, prefix
@@ -34,28 +34,28 @@ class Broker:
         return str((await self._admin.describe_cluster())["cluster_id"])
 
     async def ends(self) -> Offsets:
-        """Of every partition of the declared topics; one that is absent has none."""
+        """Returns the end offsets of the declared topics that exist."""
         return self._named(await self._consumer.end_offsets(await self._partitions()))
 
     async def beginnings(self) -> Offsets:
         return self._named(await self._consumer.beginning_offsets(await self._partitions()))
 
-    async def applied(self, context: str) -> Offsets:
-        """How far the context's consumers have come: whatever lies before was settled there, and committed, when this is asked."""
-        done = await self._group(f"{self._prefix}{context.replace('_', '-')}")
-        return self._named({partition: each.offset for partition, each in done.items() if each.offset >= 0})
+    async def committed(self, context: str) -> Offsets:
+        """Returns the context's committed offsets. Its transactions of every earlier record were committed before."""
+        offsets = await self._group(f"{self._prefix}{context.replace('_', '-')}")
+        return self._named({partition: each.offset for partition, each in offsets.items() if each.offset >= 0})
 
     async def _group(self, name: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
-        """A broker that is young has nobody yet who knows about groups; asked for one, it finds somebody."""
-        for _ in range(_SILENT_ROUNDS):
+        """A new broker has no group coordinator until the first request for one."""
+        for _ in range(_MAX_EMPTY_POLLS):
             with suppress(GroupCoordinatorNotAvailableError):
                 found: Mapping[TopicPartition, OffsetAndMetadata] = await self._admin.list_consumer_group_offsets(name)
                 return found
             await asyncio.sleep(_WAIT_MS / 1000)
-        raise StackError(f"Kafka does not say how far the group {name} has come.")
+        raise StackError(f"Kafka does not return the committed offsets of the group {name}.")
 
     async def read(self, until: Offsets) -> AsyncIterator[Record]:
-        """Every record before `until`, in the order of each partition. Raises StackError when Kafka does not give them."""
+        """Yields every record before `until`, in the order of each partition. Raises StackError when Kafka does not deliver them."""
         for topic in dict.fromkeys(topic for topic, _ in until):
             ends = {TopicPartition(self._prefix + topic, part): end for (name, part), end in until.items() if name == topic and end}
             if ends:
@@ -65,28 +65,30 @@ class Broker:
                     yield record
 
     async def _until(self, ends: Mapping[TopicPartition, int]) -> AsyncIterator[Record]:
-        silent = 0
+        empty_polls = 0
         while left := sum([max(end - await self._consumer.position(part), 0) for part, end in ends.items()]):
-            portion = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
-            silent = 0 if portion else silent + 1
-            if silent > _SILENT_ROUNDS:
-                raise StackError(f"Kafka has {left} more records and does not give them.")
+            portion = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS)
+            empty_polls = 0 if portion else empty_polls + 1
+            if empty_polls > _MAX_EMPTY_POLLS:
+                raise StackError(f"Kafka does not deliver {left} records that it has.")
             for part, records in portion.items():
                 for each in records:
                     if each.offset < ends[part]:
-                        yield Record(self._own(part.topic), part.partition, each.offset, each.key, each.value, tuple(each.headers))
+                        yield Record(
+                            self._without_prefix(part.topic), part.partition, each.offset, each.key, each.value, tuple(each.headers)
+                        )
 
     async def _partitions(self) -> list[TopicPartition]:
-        there = set(await self._admin.list_topics())
-        names = [name for topic in declarations() if (name := self._prefix + topic.name) in there]
+        existing = set(await self._admin.list_topics())
+        names = [name for topic in declarations() if (name := self._prefix + topic.name) in existing]
         described = await self._admin.describe_topics(names)
         return [TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]]
 
-    def _own(self, topic: str) -> str:
+    def _without_prefix(self, topic: str) -> str:
         return topic.removeprefix(self._prefix)
 
     def _named(self, offsets: Mapping[TopicPartition, int]) -> Offsets:
-        return {(self._own(part.topic), part.partition): offset for part, offset in offsets.items()}
+        return {(self._without_prefix(part.topic), part.partition): offset for part, offset in offsets.items()}
 
 
 @asynccontextmanager

@@ -1,9 +1,9 @@
-"""An invariant that PostgreSQL can judge by itself: a statement finds what contradicts, another counts what was looked at.
+"""Checks that need PostgreSQL alone: one statement selects the contradictions, another counts the checked items.
 
-In both `{context}` is each schema in turn, `{data}` an event as JSON, `{now}` the clock of care, `{live}` says of a deadline that it
-is still to be acted on. `{applied}` and `{settled}` are the instants since when the platform keeps all that was applied, and all
-deadlines that were settled; `{pruned}` and `{pruned_anywhere}` the day since which this log, and every log, is whole.
-What contradicts is told as text in the column `what`: ids and codes, never personal data.
+Placeholders: `{context}` is each schema in turn, `{data}` an event as JSON, `{now}` the product's clock. `{live}` is true for a deadline
+that is pending or parked. `{applied}` and `{settled}` are the instants since which the inbox and the fired deadlines are complete.
+`{pruned}` and `{pruned_anywhere}` are the days since which this event log, and every event log, is complete.
+Contradictions are text in the column `item`: ids and codes, never personal data.
 """
 
 from collections.abc import Sequence
@@ -16,44 +16,46 @@ from infra.contexts import CONTEXTS
 from infra.operations.verify.finding import SHOWN, Finding, merge_findings
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
-_JUDGE = "SELECT count(*) AS contradictions, coalesce((array_agg(what))[1:{shown}], ARRAY[]::text[]) AS examples FROM ({broken}) AS broken"
-#: The event of a row, as JSON; only where its topic is not encrypted.
+_COUNT_CONTRADICTIONS = """
+SELECT count(*) AS contradictions, coalesce((array_agg(item))[1:{shown}], ARRAY[]::text[]) AS examples
+FROM ({contradictions}) AS contradicting"""
+#: The event of a row as JSON, for topics that are not encrypted.
 _DATA = "convert_from(data, 'UTF8')::jsonb"
 _LIVE = "state IN ('pending', 'parked')"
 _CARE_NOW = "(SELECT now() + delta FROM {context}.clock_offset)"
 _PRUNED = "(SELECT coalesce(max(before), '-infinity') FROM {context}.log_pruning)"
-#: Within it the housekeeper may be at work, and the two clocks of a row may differ.
+#: The housekeeper deletes within this margin, and the two clocks of a row can differ by less.
 _MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`everything` counts, `broken` selects the column `what`; in each of `contexts`."""
+    """`total` counts the checked items and `contradictions` selects the column `item`, in each of `contexts`."""
 
     invariant: str
     sentence: str
-    everything: str
-    broken: str
+    total: str
+    contradictions: str
     contexts: Sequence[str] = CONTEXTS
 
 
-async def judge(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, keep: RetentionPolicy = DEFAULT_RETENTION) -> Finding:
-    return merge_findings([await _judge_in(owner, check, context, keep) for context in check.contexts])
+async def run_check(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, retention: RetentionPolicy = DEFAULT_RETENTION) -> Finding:
+    return merge_findings([await _run_in(owner, check, context, retention) for context in check.contexts])
 
 
-def since(kept: timedelta, now: str = "now()") -> str:
-    """As SQL: the instant from which on nothing can have been removed."""
-    return f"({now} - interval '{max((kept - _MARGIN).total_seconds(), 0):.0f} seconds')"
+def since(retained: timedelta, now: str = "now()") -> str:
+    """Returns SQL for the instant since which nothing can have been deleted."""
+    return f"({now} - interval '{max((retained - _MARGIN).total_seconds(), 0):.0f} seconds')"
 
 
-async def _judge_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str, keep: RetentionPolicy) -> Finding:
+async def _run_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str, retention: RetentionPolicy) -> Finding:
     now = _CARE_NOW.format(context=context)
-    words = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
-        "applied": since(keep.inbox),
-        "settled": since(keep.fired_deadlines, now),
+    values = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
+        "applied": since(retention.inbox),
+        "settled": since(retention.fired_deadlines, now),
         "pruned": _PRUNED.format(context=context),
         "pruned_anywhere": f"greatest({', '.join(_PRUNED.format(context=each) for each in CONTEXTS)})",
     }
-    checked = await owner.fetchval(check.everything.format(**words))
-    (row,) = await owner.fetch(_JUDGE.format(shown=SHOWN, broken=check.broken.format(**words)))
+    checked = await owner.fetchval(check.total.format(**values))
+    (row,) = await owner.fetch(_COUNT_CONTRADICTIONS.format(shown=SHOWN, contradictions=check.contradictions.format(**values)))
     return Finding(check.invariant, check.sentence, checked, row["contradictions"], row["examples"])

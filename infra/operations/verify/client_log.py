@@ -1,13 +1,13 @@
-"""What clients were answered against what is stored (I1 to I3): nothing acknowledged is lost, nothing refused was done.
+"""Compares a client's log with the database (I1 to I3): no acknowledged referral is lost, no refused request had an effect.
 
-A client's log is JSON lines about `POST /referrals`, one per answer or missing answer, on disk before the client goes on:
-`{"actor": …, "key": …, "sent": …, "status": …, "id": …, "told": {…}}`. `actor` is the subject of the token, and all that
-this actor ever asked is in the log; `key` is the Idempotency-Key, `sent` the SHA-256 of `METHOD path?query`, a line feed and
-the body; `status` is null when no answer came. `id` is of what was made, `told` whatever of the answer is to be compared:
-`reference`, `received_at` and other fields of the receipt.
+A client's log has one JSON line per response to `POST /referrals`, or per missing response, on disk before the client continues:
+`{"actor": …, "key": …, "sent": …, "status": …, "id": …, "receipt": {…}}`. `actor` is the subject of the token; the log must have every
+request of this actor. `key` is the idempotency key. `sent` is the SHA-256 of `METHOD path?query`, a line feed and the body. `status` is
+null when no response came. `id` is the id of the referral. `receipt` has the fields of the response to compare, such as `reference` and
+`received_at`.
 
-What is compared: `told` with the receipt in the event log, for ever; `sent` with the fingerprint of the stored answer, as
-long as answers are kept. What a person told travels encrypted and cannot be read here: its fingerprint is all there is.
+`receipt` is compared with the receipt in the event log. `sent` is compared with the fingerprint of the stored response, while that is
+retained. The story and the demographics are encrypted, so the fingerprint is their only evidence.
 """
 
 import json
@@ -36,143 +36,147 @@ JOIN referrals.idempotency ON actor_id = wanted.actor AND idempotency.key = want
 _RECEIPTS = """
 SELECT referral.id, referral.reference, convert_from(data, 'UTF8') AS receipt FROM referrals.referral
 LEFT JOIN referrals.event ON subject = referral.id AND type = 'referrals.referral.received.v1' WHERE referral.id = ANY($1::uuid[])"""
-#: Who made a referral is in the first line that the audit has of it.
-_MADE = """
-SELECT referral.id, made.actor_id, coalesce(recorded_at > {kept}, false) AS is_recent FROM referrals.referral
-CROSS JOIN LATERAL (SELECT actor_id FROM referrals.audit WHERE subject = referral.id ORDER BY id LIMIT 1) AS made
+#: The first audit entry of a referral names the actor that created it.
+_CREATED = """
+SELECT referral.id, first.actor_id, coalesce(recorded_at > {retained}, false) AS is_recent FROM referrals.referral
+CROSS JOIN LATERAL (SELECT actor_id FROM referrals.audit WHERE subject = referral.id ORDER BY id LIMIT 1) AS first
 LEFT JOIN referrals.event ON event.subject = referral.id AND type = 'referrals.referral.received.v1'
-WHERE made.actor_id = ANY($1::text[])"""
+WHERE first.actor_id = ANY($1::text[])"""
 
-_ASKED, _DONE, _RECENT = 0, 1, 2
-_AT_ONCE = 5_000
+#: The facts about a referral: a key of the log accounts for it, it is stored, or it is stored and recent.
+_EXPLAINED, _STORED_ONCE, _RECENT = 0, 1, 2
+_PREFETCH = 5_000
 
 Lines = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCall:
-    """Everything that was heard of one key."""
+    """All lines of one idempotency key."""
 
     actor: str
     key: str
     lines: Lines
 
     @property
-    def made(self) -> set[str]:
-        return {line["id"] for line in self._created}
+    def created_ids(self) -> set[str]:
+        return {line["id"] for line in self._created_lines}
 
     @property
     def sent(self) -> set[str]:
-        return {line["sent"] for line in self._created or self.lines}
+        return {line["sent"] for line in self._created_lines or self.lines}
 
     @property
     def receipts(self) -> list[dict[str, Any]]:
-        """What each answer said."""
-        return [line.get("told") or {} for line in self._created]
+        """The receipt of each response."""
+        return [line.get("receipt") or {} for line in self._created_lines]
 
     @property
     def is_refused(self) -> bool:
-        """Every answer was a refusal, and none is missing."""
+        """Every response is a refusal, and none is missing."""
         codes = [line["status"] for line in self.lines]
         return all(code is not None and HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR for code in codes)
 
     @property
-    def _created(self) -> Lines:
+    def _created_lines(self) -> Lines:
         return [line for line in self.lines if line["status"] == HTTPStatus.CREATED]
 
 
 @dataclass(slots=True)
-class _Judgement:
-    """`done` are referrals with what is known of them: that a key accounts for one, that it was made, and how lately."""
+class _Comparison:
+    """`referrals` has one row per referral and fact known of it. `unknown` counts the requests without any response."""
 
-    done: Spill
-    lost: Tally = field(default_factory=lambda: Tally("I1", "every referral that was acknowledged to a client is there"))
-    altered: Tally = field(default_factory=lambda: Tally("I1", "what is there is what the client had sent, and was told"))
-    effects: Tally = field(default_factory=lambda: Tally("I2", "what was refused had no effect"))
-    twice: Tally = field(default_factory=lambda: Tally("I3", "a request that was repeated was answered alike, and done once"))
-    torn: Tally = field(default_factory=lambda: Tally("I3", "a request without an answer was done once, or not at all"))
-    unasked: Tally = field(
-        default_factory=lambda: Tally("I3", "every referral of these clients was made by one of their requests, and one by each")
+    referrals: Spill
+    lost: Tally = field(default_factory=lambda: Tally("I1", "every referral that a client's log acknowledges is stored"))
+    altered: Tally = field(default_factory=lambda: Tally("I1", "every acknowledged referral matches its request and its receipt"))
+    refused: Tally = field(default_factory=lambda: Tally("I2", "no refused request had an effect"))
+    repeated: Tally = field(default_factory=lambda: Tally("I3", "every repeated request got the same response and had one effect"))
+    unanswered: Tally = field(default_factory=lambda: Tally("I3", "every request without a response took effect once or not at all"))
+    unexplained: Tally = field(
+        default_factory=lambda: Tally("I3", "every referral of these clients was created by one of their requests, one by each")
     )
     unknown: int = 0
 
-    async def take(self, owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[ClientCall]) -> None:
-        stored = {(row["actor"], row["key"]): row for row in await _stored(owner, asked)}
+    async def compare_calls(self, owner: "asyncpg.Connection[asyncpg.Record]", calls: Sequence[ClientCall]) -> None:
+        stored = {(row["actor"], row["key"]): row for row in await _stored(owner, calls)}
         locations = {key: _id_of(row["location"]) for key, row in stored.items() if row["location"]}
-        ids = {UUID(one) for each in asked for one in each.made} | set(locations.values())
+        ids = {UUID(one) for each in calls for one in each.created_ids} | set(locations.values())
         receipts = {str(row["id"]): row for row in await owner.fetch(_RECEIPTS, list(ids))}
-        for each in asked:
+        for each in calls:
             row, location = stored.get((each.actor, each.key)), locations.get((each.actor, each.key))
-            self._judge(each, row, None if location is None else str(location), receipts)
+            self._compare(each, row, None if location is None else str(location), receipts)
 
-    def _judge(self, each: ClientCall, row: asyncpg.Record | None, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
-        self.twice.checked += 1
-        answers = each.made | ({location} if location else set())
-        for one in answers:
-            self.done.add(UUID(one).bytes, _ASKED)
-        if each.made:
-            self._judge_made(each, row, receipts)
+    def _compare(self, each: ClientCall, row: asyncpg.Record | None, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+        self.repeated.checked += 1
+        referrals = each.created_ids | ({location} if location else set())
+        for one in referrals:
+            self.referrals.add(UUID(one).bytes, _EXPLAINED)
+        if each.created_ids:
+            self._compare_created(each, row, receipts)
         elif each.is_refused:
-            self.effects.checked += 1
+            self.refused.checked += 1
             if row is not None:
-                self.effects.note(each.key)
+                self.refused.note(each.key)
         else:
-            self._judge_unknown(each, location, receipts)
-        if len(answers) > 1:
-            self.twice.note(each.key)
+            self._compare_unanswered(each, location, receipts)
+        if len(referrals) > 1:
+            self.repeated.note(each.key)
 
-    def _judge_made(self, each: ClientCall, row: asyncpg.Record | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+    def _compare_created(self, each: ClientCall, row: asyncpg.Record | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.lost.checked, self.altered.checked = self.lost.checked + 1, self.altered.checked + 1
-        if not each.made <= receipts.keys():
+        if not each.created_ids <= receipts.keys():
             self.lost.note(each.key)
             return
-        is_as_sent = row is None or each.sent == {row["fingerprint"].hex()}
-        if not is_as_sent or not all(_matches_receipt(told, receipts[one]) for told in each.receipts for one in each.made):
+        is_same_request = row is None or each.sent == {row["fingerprint"].hex()}
+        if not is_same_request or not all(
+            _matches_receipt(receipt, receipts[one]) for receipt in each.receipts for one in each.created_ids
+        ):
             self.altered.note(each.key)
 
-    def _judge_unknown(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
-        self.torn.checked, self.unknown = self.torn.checked + 1, self.unknown + (location is None)
+    def _compare_unanswered(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+        self.unanswered.checked, self.unknown = self.unanswered.checked + 1, self.unknown + (location is None)
         if location is not None and location not in receipts:
-            self.torn.note(each.key)
+            self.unanswered.note(each.key)
 
-    async def take_effects(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], keep: RetentionPolicy) -> None:
-        async for row in owner.cursor(_MADE.format(kept=since(keep.idempotency_keys)), actors, prefetch=_AT_ONCE):
-            self.done.add(row["id"].bytes, _RECENT if row["is_recent"] else _DONE)
+    async def read_referrals(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], retention: RetentionPolicy) -> None:
+        query = _CREATED.format(retained=since(retention.idempotency_keys))
+        async for row in owner.cursor(query, actors, prefetch=_PREFETCH):
+            self.referrals.add(row["id"].bytes, _RECENT if row["is_recent"] else _STORED_ONCE)
 
     def findings(self) -> list[Finding]:
         for number in range(BUCKETS):
-            self._judge_bucket(number)
-        return [each.finding for each in (self.lost, self.altered, self.effects, self.twice, self.torn, self.unasked)]
+            self._check_bucket(number)
+        return [each.finding for each in (self.lost, self.altered, self.refused, self.repeated, self.unanswered, self.unexplained)]
 
-    def _judge_bucket(self, number: int) -> None:
-        """Whose answer is no longer kept may be what a request without an answer made; each made one at most."""
+    def _check_bucket(self, number: int) -> None:
+        """A referral whose stored response has expired may come from a request without a response, one from each."""
         known: dict[bytes, set[int]] = {}
-        for identity, what in self.done.bucket(number):
-            known.setdefault(identity, set()).add(what)
-        for identity, whats in known.items():
-            self.unasked.checked += bool(whats & {_DONE, _RECENT})
-            if _ASKED in whats:
+        for identity, fact in self.referrals.bucket(number):
+            known.setdefault(identity, set()).add(fact)
+        for identity, facts in known.items():
+            self.unexplained.checked += bool(facts & {_STORED_ONCE, _RECENT})
+            if _EXPLAINED in facts:
                 continue
-            if _DONE in whats and self.unknown:
+            if _STORED_ONCE in facts and self.unknown:
                 self.unknown -= 1
             else:
-                self.unasked.note(f"referral {UUID(bytes=identity)}")
+                self.unexplained.note(f"referral {UUID(bytes=identity)}")
 
 
-async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, keep: RetentionPolicy = DEFAULT_RETENTION) -> list[Finding]:
-    """Within the snapshot; in little memory, however long the log is."""
+async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, retention: RetentionPolicy = DEFAULT_RETENTION) -> list[Finding]:
+    """Compares in the transaction of the snapshot, one part of the log at a time."""
     with TemporaryDirectory(prefix="care-verify-") as folder:
         parts, actors = _divide(log, Path(folder))
-        with closing(Spill(Path(folder), "done", "B")) as done:
-            judgement = _Judgement(done)
+        with closing(Spill(Path(folder), "referrals", "B")) as referrals:
+            comparison = _Comparison(referrals)
             for part in parts:
-                await judgement.take(owner, _read(part))
-            await judgement.take_effects(owner, sorted(actors), keep)
-            return judgement.findings()
+                await comparison.compare_calls(owner, _read(part))
+            await comparison.read_referrals(owner, sorted(actors), retention)
+            return comparison.findings()
 
 
 def _divide(log: Path, folder: Path) -> tuple[list[Path], set[str]]:
-    """All lines of a key in one part, in their order; and who asked."""
+    """Splits the log so that all lines of a key are in one part, in their order. Returns the parts and the actors."""
     actors, parts = set(), [folder / f"answers-{number}" for number in range(BUCKETS)]
     with ExitStack() as files, log.open() as lines:
         written = [files.enter_context(part.open("w")) for part in parts]
@@ -189,24 +193,24 @@ def _read(part: Path) -> list[ClientCall]:
     with part.open() as lines:
         for line in map(json.loads, lines):
             found.setdefault((line["actor"], line["key"]), []).append(line)
-    return [ClientCall(actor, key, heard) for (actor, key), heard in found.items()]
+    return [ClientCall(actor, key, of_key) for (actor, key), of_key in found.items()]
 
 
-async def _stored(owner: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[ClientCall]) -> list[asyncpg.Record]:
-    return await owner.fetch(_STORED, [each.actor for each in asked], [each.key for each in asked])
+async def _stored(owner: "asyncpg.Connection[asyncpg.Record]", calls: Sequence[ClientCall]) -> list[asyncpg.Record]:
+    return await owner.fetch(_STORED, [each.actor for each in calls], [each.key for each in calls])
 
 
 def _id_of(location: str) -> UUID:
     return UUID(location.rpartition("/")[2])
 
 
-def _matches_receipt(told: Mapping[str, Any], stored: asyncpg.Record) -> bool:
-    """Instants are compared as instants, however they are written."""
-    receipt = json.loads(stored["receipt"] or "{}") | {"reference": stored["reference"]}
-    return all(_plain(value) == _plain(receipt[name]) for name, value in told.items() if name in receipt)
+def _matches_receipt(receipt: Mapping[str, Any], stored: asyncpg.Record) -> bool:
+    """Compares instants as instants, in any notation."""
+    logged = json.loads(stored["receipt"] or "{}") | {"reference": stored["reference"]}
+    return all(_parsed(value) == _parsed(logged[name]) for name, value in receipt.items() if name in logged)
 
 
-def _plain(value: Any) -> Any:
+def _parsed(value: Any) -> Any:
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):

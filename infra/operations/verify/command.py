@@ -1,4 +1,4 @@
-"""What `care verify` does: judges the running stack, tells the verdict, and leaves it for Prometheus."""
+"""Runs `care verify`: checks the running stack, prints the verdict and writes its metrics."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.operations.retention_settings import configured_retention
-from infra.operations.verify import metrics as files
+from infra.operations.verify import metrics as metrics_file
 from infra.operations.verify.progress import bars
 from infra.operations.verify.report import Options, verify_stack
 from infra.operations.verify.verdict import print_verdict
@@ -15,13 +15,12 @@ from infra.operations.verify.verdict import print_verdict
 async def judge_stack(
     out: Console, name: str, *, answers: Path | None, parked: int, since: datetime | None, metrics: Path | None, is_live: bool
 ) -> bool:
-    """Whether everything holds. Raises StackError, Misconfigured."""
-    terms = Options(
-        is_live=is_live, parked=parked, recorded_since=since and since.replace(tzinfo=UTC), log=answers, keep=configured_retention()
-    )
-    with bars(Console(stderr=True)) as watch:
-        verdict = await verify_stack(name, terms, watch)
+    """Returns whether every invariant holds. Raises StackError, ConfigurationError."""
+    recorded_since = since and since.replace(tzinfo=UTC)
+    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=answers, retention=configured_retention())
+    with bars(Console(stderr=True)) as on_progress:
+        verdict = await verify_stack(name, options, on_progress)
     print_verdict(out, verdict)
     if metrics:
-        files.write(metrics, verdict)
+        metrics_file.write(metrics, verdict)
     return verdict.holds

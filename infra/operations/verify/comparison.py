@@ -1,108 +1,111 @@
-"""What was taken from the logs, from Kafka and from the inboxes, held against each other bucket by bucket (I4, I5, I6)."""
+"""Compares the event logs, Kafka and the inboxes, one bucket at a time (I4, I5, I6)."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from infra.contexts import CONTEXTS
-from infra.operations.verify.deliveries import EXPIRED, REQUIRED, TOPICS, UNSENT, Deliveries
+from infra.operations.verify.deliveries import EXPIRED, REQUIRED, TOPICS, UNPUBLISHED, Deliveries
 from infra.operations.verify.finding import Finding, Tally
 from infra.operations.verify.lag import Backlog, Lag
 from infra.operations.verify.order import Order
 from infra.operations.verify.spill import BUCKETS
 
 #: Topic, partition and offset.
-_Place = tuple[int, int, int]
-#: Digest, topic and flags of what a log holds.
+_Position = tuple[int, int, int]
+#: Digest, topic and flags of an event in a log.
 _Row = tuple[bytes, int, int]
 
 
 @dataclass(slots=True)
-class _Sent:
-    """One event in Kafka: its digest, and wherever it lies."""
+class _EventInKafka:
+    """One event in Kafka: its digest and all of its positions."""
 
     digest: bytes
-    places: list[_Place]
+    positions: list[_Position]
 
 
-def compare(taken: Deliveries) -> tuple[list[Finding], Lag]:
-    """What contradicts, and what each context has still to apply."""
-    comparison = _Comparison(taken)
+def compare(deliveries: Deliveries) -> tuple[list[Finding], Lag]:
+    """Returns the findings, and the events that each context has not applied yet."""
+    comparison = _Comparison(deliveries)
     for number in range(BUCKETS):
-        comparison.take(number)
-        taken.tell("Comparing", number + 1, BUCKETS)
-    taken.strangers.checked, comparison.unapplied.checked = taken.sent.rows + taken.strangers.contradictions, taken.listened
-    tallies = (comparison.missing, taken.strangers, comparison.altered, comparison.disordered, comparison.unapplied)
-    return [each.finding for each in tallies], {f"{context} not applied": lag for context, lag in comparison.behind.items()}
+        comparison.compare_bucket(number)
+        deliveries.on_progress("Comparing", number + 1, BUCKETS)
+    uncommitted = deliveries.uncommitted
+    uncommitted.checked = deliveries.in_kafka.rows + uncommitted.contradictions
+    comparison.unapplied.checked = deliveries.subscribed
+    tallies = (comparison.missing, uncommitted, comparison.altered, comparison.disordered, comparison.unapplied)
+    return [each.finding for each in tallies], {f"{context} not applied": lag for context, lag in comparison.pending.items()}
 
 
 @dataclass(slots=True)
 class _Comparison:
-    taken: Deliveries
+    deliveries: Deliveries
     missing: Tally = field(default_factory=lambda: Tally("I4", "every committed event is in Kafka"))
-    altered: Tally = field(default_factory=lambda: Tally("I4", "an event reads in Kafka as it was committed"))
-    disordered: Tally = field(default_factory=lambda: Tally("I5", "an aggregate's events come first in the order of their numbers"))
-    unapplied: Tally = field(
-        default_factory=lambda: Tally("I6", "every event was applied, refused or parked by each context that listens to it")
+    altered: Tally = field(default_factory=lambda: Tally("I4", "every event in Kafka is identical to the committed one"))
+    disordered: Tally = field(
+        default_factory=lambda: Tally("I5", "each aggregate's events first appear in Kafka in the order of their numbers")
     )
-    behind: dict[str, Backlog] = field(default_factory=dict)
+    unapplied: Tally = field(default_factory=lambda: Tally("I6", "every event was applied, refused or parked by each subscribed context"))
+    pending: dict[str, Backlog] = field(default_factory=dict)
 
-    def take(self, number: int) -> None:
-        sent, committed = self._sent(number), self._committed(number)
-        for identity, (digest, topic, flags) in committed.items():
-            self._hold_against(identity, digest, topic, flags, sent.get(identity))
-        for identity in sent.keys() - committed.keys():
-            self._judge_unknown(identity, sent[identity])
-        for identity, consumer, seconds in self.taken.waiting.bucket(number):
-            self._judge_waiting(identity, CONTEXTS[consumer], seconds, committed[identity], sent.get(identity))
-        self._judge_order(number)
+    def compare_bucket(self, number: int) -> None:
+        in_kafka, in_log = self._in_kafka(number), self._in_log(number)
+        for identity, (digest, topic, flags) in in_log.items():
+            self._check_logged(identity, digest, topic, flags, in_kafka.get(identity))
+        for identity in in_kafka.keys() - in_log.keys():
+            self._check_not_logged(identity, in_kafka[identity])
+        for identity, consumer, seconds in self.deliveries.not_applied.bucket(number):
+            self._check_not_applied(identity, CONTEXTS[consumer], seconds, in_log[identity], in_kafka.get(identity))
+        self._check_order(number)
 
-    def _sent(self, number: int) -> dict[bytes, _Sent]:
-        found: dict[bytes, _Sent] = {}
-        for identity, digest, *place in self.taken.sent.bucket(number):
-            found.setdefault(identity, _Sent(digest, [])).places.append((place[0], place[1], place[2]))
+    def _in_kafka(self, number: int) -> dict[bytes, _EventInKafka]:
+        found: dict[bytes, _EventInKafka] = {}
+        for identity, digest, topic, partition, offset in self.deliveries.in_kafka.bucket(number):
+            found.setdefault(identity, _EventInKafka(digest, [])).positions.append((topic, partition, offset))
         return found
 
-    def _committed(self, number: int) -> dict[bytes, _Row]:
-        return {identity: (digest, topic, flags) for identity, digest, topic, flags in self.taken.committed.bucket(number)}
+    def _in_log(self, number: int) -> dict[bytes, _Row]:
+        return {identity: (digest, topic, flags) for identity, digest, topic, flags in self.deliveries.in_log.bucket(number)}
 
-    def _hold_against(self, identity: bytes, digest: bytes, topic: int, flags: int, there: _Sent | None) -> None:
+    def _check_logged(self, identity: bytes, digest: bytes, topic: int, flags: int, found: _EventInKafka | None) -> None:
         self.missing.checked += 1
-        self.altered.checked += there is not None
-        if there is None and flags & REQUIRED and not flags & UNSENT:
+        self.altered.checked += found is not None
+        if found is None and flags & REQUIRED and not flags & UNPUBLISHED:
             self.missing.note(_describe(identity, topic))
-        if there is not None and there.digest != digest:
+        if found is not None and found.digest != digest:
             self.altered.note(_describe(identity, topic))
 
-    def _judge_unknown(self, identity: bytes, there: _Sent) -> None:
-        """What lay in Kafka before the snapshot, and is not in it, was never committed; what came since may have been."""
-        topic, partition, offset = there.places[0]
-        if offset < self.taken.looked.ends.get((TOPICS[topic].name, partition), 0):
-            self.taken.strangers.note(f"{_describe(identity, topic)} at {partition}@{offset}")
+    def _check_not_logged(self, identity: bytes, found: _EventInKafka) -> None:
+        """A record from before the snapshot, and absent from it, was never committed. A later one may be."""
+        topic, partition, offset = found.positions[0]
+        if offset < self.deliveries.snapshot.ends.get((TOPICS[topic].name, partition), 0):
+            self.deliveries.uncommitted.note(f"{_describe(identity, topic)} at {partition}@{offset}")
 
-    def _judge_waiting(self, identity: bytes, consumer: str, seconds: float, row: _Row, there: _Sent | None) -> None:
-        """Not applied: its consumer has not come so far, or it is lost to it."""
+    def _check_not_applied(self, identity: bytes, consumer: str, seconds: float, row: _Row, found: _EventInKafka | None) -> None:
+        """An event above the committed offset is pending; one below is lost to the consumer."""
         _, topic, flags = row
-        if identity in self.taken.parked[consumer]:
+        if identity in self.deliveries.parked[consumer]:
             return
-        if flags & UNSENT or (there and any(not self._is_past(consumer, place) for place in there.places)):
-            before = self.behind.get(consumer, Backlog(0, 0))
-            self.behind[consumer] = Backlog(before.count + 1, max(before.oldest_seconds, round(seconds, 1)))
-        elif there or flags & REQUIRED or not TOPICS[topic].is_compacted:
+        if flags & UNPUBLISHED or (found and any(not self._is_below_committed(consumer, position) for position in found.positions)):
+            before = self.pending.get(consumer, Backlog(0, 0))
+            self.pending[consumer] = Backlog(before.count + 1, max(before.oldest_seconds, round(seconds, 1)))
+        elif found or flags & REQUIRED or not TOPICS[topic].is_compacted:
             self.unapplied.note(f"{_describe(identity, topic)} in {consumer}")
 
-    def _is_past(self, consumer: str, place: _Place) -> bool:
-        return place[2] < self.taken.looked.applied[consumer].get((TOPICS[place[0]].name, place[1]), 0)
+    def _is_below_committed(self, consumer: str, position: _Position) -> bool:
+        topic, partition, offset = position
+        return offset < self.deliveries.snapshot.committed[consumer].get((TOPICS[topic].name, partition), 0)
 
-    def _judge_order(self, number: int) -> None:
+    def _check_order(self, number: int) -> None:
         order = Order()
-        for subject, topic, partition, sequence, flags in self.taken.numbers.bucket(number):
+        for subject, topic, partition, sequence, flags in self.deliveries.numbers.bucket(number):
             aggregate = (subject, TOPICS[topic].name)
-            if flags & UNSENT:
-                order.is_unsent(aggregate)
+            if flags & UNPUBLISHED:
+                order.mark_unpublished(aggregate)
                 continue
             self.disordered.checked += 1
-            order.take(aggregate, partition, sequence, is_expired=bool(flags & EXPIRED), is_compacted=TOPICS[topic].is_compacted)
-        for each in order.wrong:
+            order.add(aggregate, partition, sequence, is_expired=bool(flags & EXPIRED), is_compacted=TOPICS[topic].is_compacted)
+        for each in order.violations:
             self.disordered.note(each)
 
 

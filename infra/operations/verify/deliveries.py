@@ -1,9 +1,9 @@
-"""The event logs, Kafka and the inboxes, taken so that they can be held against each other: on disk, in buckets (see compare).
+"""Copies the event logs, Kafka and the inboxes to disk, in buckets by event id, for `comparison`.
 
-It works beside running services without a false alarm, by the order of its looks. How far each context's consumers had
-come, and where the topics ended, is asked *before* the snapshot of the databases: whatever lay before was settled, or
-committed, when the snapshot was taken. Where the topics end is asked again *after* it: what the snapshot holds as sent lies
-before. What lies between is on its way, and judged the next time.
+Running services cause no false contradiction, because of the order of the reads. The committed offsets and the topic ends are read
+*before* the snapshot of the databases: every earlier record was committed, and every record below a committed offset was processed. The
+topic ends are read again *after* the snapshot: every event that the snapshot holds as published lies below them. Records in between are
+pending; the next run checks them.
 """
 
 from base64 import b64decode
@@ -32,27 +32,27 @@ from shared.contracts.event import producer_of
 from shared.messaging.topics import TopicDeclaration
 from shared.persistence.retention import RetentionPolicy
 
-#: What is being done, how much of it, of how much; 0 when that is not known.
-Tell = Callable[[str, int, int], None]
+#: Receives the step, the items done, and their total or 0.
+OnProgress = Callable[[str, int, int], None]
 
-#: Topics are numbers in the rows on disk, and so are contexts.
+#: The rows on disk refer to topics and contexts by number.
 TOPICS = declarations()
 _NUMBER = {topic.name: number for number, topic in enumerate(TOPICS)}
-#: What a row says of its event: it is still to be sent, its topic must hold it, its topic may have dropped it.
-UNSENT, REQUIRED, EXPIRED = 1, 2, 4
+#: Flags of a row: the event is not published yet, its topic must hold it, its topic may have deleted it.
+UNPUBLISHED, REQUIRED, EXPIRED = 1, 2, 4
 
-_DIGEST_BYTES, _AT_ONCE, _EVERY = 8, 5_000, 5_000
-#: Kafka drops by its own clock, and while it is being read.
+_DIGEST_BYTES, _PREFETCH, _PROGRESS_STEP = 8, 5_000, 5_000
+#: Kafka deletes by its own clock, also during a read.
 _MARGIN = timedelta(hours=1)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COMMITTED = """
 SELECT event.id, substr(sha256(data), 1, {bytes}) AS digest, subject, sequence,
-       outbox.seq IS NOT NULL OR {is_elsewhere} AS is_unsent, {is_required} AS is_required
+       outbox.seq IS NOT NULL OR {is_republished} AS is_unpublished, {is_required} AS is_required
 FROM {context}.event LEFT JOIN {context}.outbox USING (seq) WHERE topic = $1"""
 _NEWEST = "event.seq = max(event.seq) OVER (PARTITION BY key)"
-_KEPT = "recorded_at > now() - interval '{days} days' + interval '1 hour'"
-_LISTENED = "SELECT count(*) FROM {producer}.event WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)"
+_RETAINED = "recorded_at > now() - interval '{days} days' + interval '1 hour'"
+_SUBSCRIBED = "SELECT count(*) FROM {producer}.event WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)"
 _NOT_APPLIED = """
 SELECT event.id, extract(epoch FROM now() - recorded_at)::float8 AS seconds FROM {producer}.event
 WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)
@@ -63,126 +63,129 @@ _PARKED = "SELECT headers FROM {context}.parked"
 
 @dataclass(frozen=True, slots=True)
 class KafkaSnapshot:
-    """What Kafka said before the snapshot: which cluster it is, where its topics end, how far each context's consumers are."""
+    """The state of Kafka before the snapshot of the databases: cluster id, topic ends, and committed offsets by context."""
 
     cluster: str
     ends: Offsets
-    applied: Mapping[str, Offsets]
+    committed: Mapping[str, Offsets]
 
     @property
     def unread(self) -> dict[str, int]:
-        """How many records lie between each context's consumers and the end of its topics."""
-        return {context: self._left(context) for context in self.applied if self._left(context)}
+        """Counts the records between each context's committed offsets and the ends of its topics."""
+        return {context: count for context in self.committed if (count := self._unread(context))}
 
-    def _left(self, context: str) -> int:
-        topics, done = set(SUBSCRIPTIONS[context].topics), self.applied[context]
-        return sum(max(end - done[place], 0) for place, end in self.ends.items() if place[0] in topics)
+    def _unread(self, context: str) -> int:
+        topics, committed = set(SUBSCRIPTIONS[context].topics), self.committed[context]
+        return sum(max(end - committed[partition], 0) for partition, end in self.ends.items() if partition[0] in topics)
 
 
 async def snapshot_kafka(broker: Broker) -> KafkaSnapshot:
-    """The consumers first. One that has no place yet stands where the partition begins."""
-    applied = {context: await broker.applied(context) for context in CONTEXTS}
+    """Reads the committed offsets first. Without one, a consumer is at the beginning of the partition."""
+    committed = {context: await broker.committed(context) for context in CONTEXTS}
     ends, first = await broker.ends(), await broker.beginnings()
-    stand = {context: {place: max(done.get(place, 0), first[place]) for place in ends} for context, done in applied.items()}
-    return KafkaSnapshot(await broker.cluster(), ends, stand)
+    offsets = {
+        context: {partition: max(found.get(partition, 0), first[partition]) for partition in ends} for context, found in committed.items()
+    }
+    return KafkaSnapshot(await broker.cluster(), ends, offsets)
 
 
 @dataclass(slots=True)
 class Deliveries:
-    """Taken from the snapshot with `take_logs`, from Kafka with `take_records`.
+    """`read_logs` reads the snapshot of the databases, `read_records` reads Kafka.
 
-    By event: `sent` is what Kafka holds, `committed` what the logs hold, `waiting` what a context has not applied. By
-    aggregate: `numbers` of what Kafka holds, and of what is unsent.
+    By event: `in_kafka` has the records of Kafka, `in_log` the event logs, `not_applied` the events that a context has not applied. By
+    aggregate: `numbers` has the sequence numbers of the records in Kafka and of unpublished events.
     """
 
-    looked: KafkaSnapshot
-    tell: Tell
-    sent: Spill
-    committed: Spill
-    waiting: Spill
+    snapshot: KafkaSnapshot
+    on_progress: OnProgress
+    in_kafka: Spill
+    in_log: Spill
+    not_applied: Spill
     numbers: Spill
-    expected: frozenset[bytes] = frozenset()  # keys of strangers
+    foreign_keys: frozenset[bytes] = frozenset()
     parked: dict[str, set[bytes]] = field(default_factory=dict)
-    listened: int = 0
+    subscribed: int = 0
     began: datetime = field(default_factory=wall_clock)
-    strangers: Tally = field(default_factory=lambda: Tally("I4", "nothing is in Kafka that was not committed"))
+    uncommitted: Tally = field(default_factory=lambda: Tally("I4", "every event in Kafka was committed"))
 
-    async def take_logs(
-        self, owner: "asyncpg.Connection[asyncpg.Record]", keep: RetentionPolicy, recorded_since: datetime | None = None
+    async def read_logs(
+        self, owner: "asyncpg.Connection[asyncpg.Record]", retention: RetentionPolicy, recorded_since: datetime | None = None
     ) -> None:
-        """Within the snapshot: what was committed, what is parked, and what each context that listens has not applied."""
+        """Reads committed events, parked records, and the events that a subscribed context has not applied."""
         for number, topic in enumerate(TOPICS):
-            await self._take_log(owner, number, topic)
+            await self._read_log(owner, number, topic)
         for number, consumer in enumerate(CONTEXTS):
             self.parked[consumer] = {identity async for identity in _parked(owner, consumer)}
             for producer in CONTEXTS:
-                words = {"producer": producer, "consumer": consumer, "applied": since(keep.inbox)}
-                asked = (_listened(consumer, producer), recorded_since or _NEVER)
-                self.listened += await owner.fetchval(_LISTENED.format(**words), *asked)
-                async for row in owner.cursor(_NOT_APPLIED.format(**words), *asked, prefetch=_AT_ONCE):
-                    self.waiting.add(row["id"].bytes, number, row["seconds"])
+                names = {"producer": producer, "consumer": consumer, "applied": since(retention.inbox)}
+                arguments = (_subscribed_types(consumer, producer), recorded_since or _NEVER)
+                self.subscribed += await owner.fetchval(_SUBSCRIBED.format(**names), *arguments)
+                async for row in owner.cursor(_NOT_APPLIED.format(**names), *arguments, prefetch=_PREFETCH):
+                    self.not_applied.add(row["id"].bytes, number, row["seconds"])
 
-    async def take_records(self, broker: Broker) -> None:
-        """Asks where the topics end now, after the snapshot, and takes every record up to there."""
-        ends, first, taken = await broker.ends(), await broker.beginnings(), 0
-        total = sum(end - first[place] for place, end in ends.items())
+    async def read_records(self, broker: Broker) -> None:
+        """Reads every record up to the topic ends after the snapshot."""
+        ends, first, count = await broker.ends(), await broker.beginnings(), 0
+        total = sum(end - first[partition] for partition, end in ends.items())
         async for record in broker.read(ends):
-            self.take(record)
-            taken += 1
-            if not taken % _EVERY:
-                self.tell("Reading Kafka", taken, total)
-        self.tell("Reading Kafka", total, total)
+            self.add(record)
+            count += 1
+            if not count % _PROGRESS_STEP:
+                self.on_progress("Reading Kafka", count, total)
+        self.on_progress("Reading Kafka", total, total)
 
-    async def _take_log(self, owner: "asyncpg.Connection[asyncpg.Record]", number: int, topic: TopicDeclaration) -> None:
+    async def _read_log(self, owner: "asyncpg.Connection[asyncpg.Record]", number: int, topic: TopicDeclaration) -> None:
         context = producer_of(topic.name)
         last = await last_cluster(owner, context)
         query = _COMMITTED.format(
             context=context,
             bytes=_DIGEST_BYTES,
-            is_required=_NEWEST if topic.is_compacted else _KEPT.format(days=topic.retention_days),
-            is_elsewhere=last != self.looked.cluster,  # its relay will see another cluster, and send the log again
+            is_required=_NEWEST if topic.is_compacted else _RETAINED.format(days=topic.retention_days),
+            is_republished=last != self.snapshot.cluster,  # the relay will find another cluster id and republish the log
         )
-        async for row in owner.cursor(query, topic.name, prefetch=_AT_ONCE):
-            flags = UNSENT * row["is_unsent"] | REQUIRED * row["is_required"]
-            self.committed.add(row["id"].bytes, row["digest"], number, flags)
-            if row["is_unsent"]:
-                self.numbers.add(row["subject"].bytes, number, 0, row["sequence"], UNSENT)
-            if not self.committed.rows % _EVERY:
-                self.tell("Reading the logs", self.committed.rows, 0)
+        async for row in owner.cursor(query, topic.name, prefetch=_PREFETCH):
+            flags = UNPUBLISHED * row["is_unpublished"] | REQUIRED * row["is_required"]
+            self.in_log.add(row["id"].bytes, row["digest"], number, flags)
+            if row["is_unpublished"]:
+                self.numbers.add(row["subject"].bytes, number, 0, row["sequence"], UNPUBLISHED)
+            if not self.in_log.rows % _PROGRESS_STEP:
+                self.on_progress("Reading the event logs", self.in_log.rows, 0)
 
-    def take(self, record: Record) -> None:
-        """One record of Kafka."""
-        if record.key in self.expected:
+    def add(self, record: Record) -> None:
+        """Adds a record of Kafka."""
+        if record.key in self.foreign_keys:
             return
         try:
             envelope = read_envelope(record)
             subject = UUID(envelope.subject)
         except (Undecodable, ValueError):
-            self.strangers.note(f"{record.topic} {record.partition}@{record.offset} is no event of ours")
+            self.uncommitted.note(f"{record.topic} {record.partition}@{record.offset} is no event of this product")
             return
         number, digest = _NUMBER[record.topic], sha256(record.value or b"").digest()[:_DIGEST_BYTES]
-        self.sent.add(envelope.id.bytes, digest, number, record.partition, record.offset)
-        kept = timedelta(days=TOPICS[number].retention_days) - _MARGIN
-        flags = EXPIRED * (envelope.recorded_time < self.began - kept)
+        self.in_kafka.add(envelope.id.bytes, digest, number, record.partition, record.offset)
+        retained = timedelta(days=TOPICS[number].retention_days) - _MARGIN
+        flags = EXPIRED * (envelope.recorded_time < self.began - retained)
         self.numbers.add(subject.bytes, number, record.partition, envelope.sequence, flags)
 
 
 @contextmanager
-def deliveries(looked: KafkaSnapshot, tell: Tell, expected: frozenset[bytes] = frozenset()) -> Iterator[Deliveries]:
-    """With room on disk, about a hundred bytes for each event, which is given back at the end."""
-    layouts = {"sent": f"{_DIGEST_BYTES}sHHq", "committed": f"{_DIGEST_BYTES}sHB", "waiting": "Bd", "numbers": "HHiB"}
+def deliveries(snapshot: KafkaSnapshot, on_progress: OnProgress, foreign_keys: frozenset[bytes] = frozenset()) -> Iterator[Deliveries]:
+    """Uses about a hundred bytes of disk per event, and deletes them at the end."""
+    layouts = {"in_kafka": f"{_DIGEST_BYTES}sHHq", "in_log": f"{_DIGEST_BYTES}sHB", "not_applied": "Bd", "numbers": "HHiB"}
     with TemporaryDirectory(prefix="care-verify-") as folder, ExitStack() as files:
         spills = {name: files.enter_context(closing(Spill(Path(folder), name, layout))) for name, layout in layouts.items()}
-        yield Deliveries(looked, tell, spills["sent"], spills["committed"], spills["waiting"], spills["numbers"], expected)
+        in_kafka, in_log, not_applied, numbers = (spills[name] for name in ("in_kafka", "in_log", "not_applied", "numbers"))
+        yield Deliveries(snapshot, on_progress, in_kafka, in_log, not_applied, numbers, foreign_keys)
 
 
-def _listened(consumer: str, producer: str) -> list[str]:
+def _subscribed_types(consumer: str, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
     return [event.TYPE for event in SUBSCRIPTIONS[consumer].on_event if event.TOPIC.startswith(topics)]
 
 
 async def _parked(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> AsyncIterator[bytes]:
-    """The ids of the events that wait for an operator, where the record has one."""
+    """Yields the event ids of the parked records that have one."""
     async for row in owner.cursor(_PARKED.format(context=context)):
         encoded = dict(orjson.loads(row["headers"])).get("ce_id")
         with suppress(ValueError):

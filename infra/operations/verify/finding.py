@@ -1,15 +1,15 @@
-"""What a check found."""
+"""The result of a check."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-#: How many of what contradicts are told.
+#: How many contradictions are shown.
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`invariant` is I1 to I10; `contradictions` is how many of the `checked` break it, `examples` the first of them."""
+    """`invariant` is I1 to I10. `contradictions` of the `checked` items contradict the sentence; `examples` are the first of them."""
 
     invariant: str
     sentence: str
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what was looked at and what contradicts, and keeps the first examples: however much is broken, it stays small."""
+    """Counts checked items and contradictions. Keeps only the first examples, so that memory stays bounded."""
 
     invariant: str
     sentence: str
@@ -32,22 +32,22 @@ class Tally:
     contradictions: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def note(self, what: str) -> None:
+    def note(self, contradiction: str) -> None:
         self.contradictions += 1
         if len(self.examples) < SHOWN:
-            self.examples.append(what)
+            self.examples.append(contradiction)
 
     @property
     def finding(self) -> Finding:
         return Finding(self.invariant, self.sentence, self.checked, self.contradictions, tuple(self.examples))
 
 
-def found(invariant: str, sentence: str, checked: int, broken: Sequence[str]) -> Finding:
-    return Finding(invariant, sentence, checked, len(broken), tuple(broken[:SHOWN]))
+def finding_of(invariant: str, sentence: str, checked: int, contradictions: Sequence[str]) -> Finding:
+    return Finding(invariant, sentence, checked, len(contradictions), tuple(contradictions[:SHOWN]))
 
 
 def merge_findings(findings: Sequence[Finding]) -> Finding:
-    """Findings of one sentence in several contexts, as one."""
+    """Merges the findings of one sentence in several contexts."""
     first = findings[0]
     examples = [example for each in findings for example in each.examples]
     sums = sum(each.checked for each in findings), sum(each.contradictions for each in findings)

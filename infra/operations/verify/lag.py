@@ -1,4 +1,4 @@
-"""What is on its way and no contradiction yet: how much, and how old the oldest of it is."""
+"""Work that is pending and no contradiction: its count, and the age of its oldest item."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 
-_UNSENT = """
+_UNPUBLISHED = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8
 FROM {context}.outbox JOIN {context}.event USING (seq)"""
 _OVERDUE = """
@@ -25,18 +25,18 @@ class Backlog:
 Lag = Mapping[str, Backlog]
 
 
-async def in_the_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
-    """Events that are not sent, and deadlines that have come."""
+async def pending_in_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
+    """Counts unpublished events and overdue deadlines."""
     found = {}
     for context in CONTEXTS:
-        for name, query in (("unsent", _UNSENT), ("overdue", _OVERDUE)):
+        for name, query in (("unsent", _UNPUBLISHED), ("overdue", _OVERDUE)):
             row = await owner.fetchrow(query.format(context=context))
             if row and row[0]:
                 found[f"{context} {name}"] = Backlog(row[0], max(round(row[1], 1), 0))
     return found
 
 
-async def parked(owner: "asyncpg.Connection[asyncpg.Record]") -> Mapping[str, int]:
-    """Records and deadlines that wait for an operator, by context."""
+async def parked_counts(owner: "asyncpg.Connection[asyncpg.Record]") -> Mapping[str, int]:
+    """Counts parked records and deadlines, by context."""
     counts = {context: await owner.fetchval(_PARKED.format(context=context)) for context in CONTEXTS}
     return {context: count for context, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""What a scheduled judgement leaves for Prometheus: a file that node_exporter's textfile collector reads."""
+"""Writes the verdict as a file for Prometheus, in the format of node_exporter's textfile collector."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,21 +10,21 @@ from shared.clock import wall_clock
 
 
 def write(path: Path, verdict: Verdict) -> None:
-    """The whole file at once, or the old one stays. A judgement that could not be made leaves it to grow old."""
+    """Replaces the file atomically. After a failed run the old file stays, and its timestamp shows its age."""
     registry = CollectorRegistry()
-    broken = Gauge("care_verify_contradictions", "What contradicts a promise, by invariant", ["invariant"], registry=registry)
-    lag = Gauge("care_verify_on_the_way", "What was on its way", ["what"], registry=registry)
+    broken = Gauge("care_verify_contradictions", "Contradictions of an invariant", ["invariant"], registry=registry)
+    lag = Gauge("care_verify_on_the_way", "Pending work when the databases were read", ["what"], registry=registry)
     for invariant, count in _by_invariant(verdict).items():
         broken.labels(invariant).set(count)
-    for what, waiting in verdict.lag.items():
-        lag.labels(what).set(waiting.count)
-    Gauge("care_verify_seconds", "How long it took", registry=registry).set(verdict.seconds)
-    Gauge("care_verify_finished_timestamp_seconds", "When it was done", registry=registry).set(wall_clock().timestamp())
+    for kind, backlog in verdict.lag.items():
+        lag.labels(kind).set(backlog.count)
+    Gauge("care_verify_seconds", "Duration of the last run", registry=registry).set(verdict.seconds)
+    Gauge("care_verify_finished_timestamp_seconds", "End of the last run", registry=registry).set(wall_clock().timestamp())
     write_to_textfile(str(path), registry)
 
 
 def _by_invariant(verdict: Verdict) -> Counter[str]:
     counts: Counter[str] = Counter()
     for each in verdict.findings:
-        counts[each.invariant] += each.contradictions  # also 0: an invariant that holds is told
+        counts[each.invariant] += each.contradictions  # adds 0 for an invariant that holds, so that it is exported
     return counts

@@ -1,7 +1,7 @@
-"""First occurrences of an aggregate's events come in the order of their numbers (I5).
+"""Checks that an aggregate's events first appear in Kafka in the order of their sequence numbers (I5).
 
-An event may come again, and what a topic no longer keeps is no gap. Of a compacted topic anything but the newest may be
-gone; but the newest comes last, or compaction would one day keep an older one.
+Events may be republished, and events that a topic has deleted are no gap. A compacted topic may hold the newest event alone, which must
+come last: compaction would otherwise keep an older one.
 """
 
 from collections import defaultdict
@@ -14,51 +14,51 @@ Aggregate = tuple[bytes, str]
 
 @dataclass(slots=True)
 class _Run:
-    """The numbers of an aggregate in one partition: the first, the newest and the last."""
+    """The sequence numbers of an aggregate in one partition: the first, the highest and the last."""
 
     first: int
-    newest: int
+    highest: int
     last: int
 
 
 @dataclass(slots=True)
 class Order:
-    """Fed with records as each partition has them; `wrong` tells what is out of order when all were taken."""
+    """Takes records in the order of each partition. `violations` is complete when every record was added."""
 
     runs: dict[Aggregate, dict[int, _Run]] = field(default_factory=lambda: defaultdict(dict))
     compacted: set[Aggregate] = field(default_factory=set)
-    unsent: set[Aggregate] = field(default_factory=set)
+    unpublished: set[Aggregate] = field(default_factory=set)
     _gaps: list[tuple[Aggregate, str]] = field(default_factory=list)
     _late: list[str] = field(default_factory=list)
 
-    def take(self, aggregate: Aggregate, partition: int, sequence: int, *, is_expired: bool, is_compacted: bool) -> None:
-        """`is_expired` says that the topic may have kept it once, and dropped it."""
+    def add(self, aggregate: Aggregate, partition: int, sequence: int, *, is_expired: bool, is_compacted: bool) -> None:
+        """`is_expired`: the record is older than the topic's retention, so an earlier copy may have been deleted."""
         if is_compacted:
             self.compacted.add(aggregate)
         run = self.runs[aggregate].get(partition)
         if run is None:
             self.runs[aggregate][partition] = _Run(sequence, sequence, sequence)
             return
-        if not is_compacted and sequence > run.newest + 1:
-            self._gaps.append((aggregate, _describe(aggregate, f"number {sequence} after {run.newest}")))
+        if not is_compacted and sequence > run.highest + 1:
+            self._gaps.append((aggregate, _describe(aggregate, f"number {sequence} after {run.highest}")))
         if not is_compacted and sequence < run.first and not is_expired:
-            self._late.append(_describe(aggregate, f"number {sequence} after {run.newest}"))
-        run.newest, run.last = max(run.newest, sequence), sequence
+            self._late.append(_describe(aggregate, f"number {sequence} after {run.highest}"))
+        run.highest, run.last = max(run.highest, sequence), sequence
 
-    def is_unsent(self, aggregate: Aggregate) -> None:
-        """Some of its events are still to be sent, perhaps once more."""
-        self.unsent.add(aggregate)
+    def mark_unpublished(self, aggregate: Aggregate) -> None:
+        """Some of the aggregate's events are in the outbox, perhaps for republication."""
+        self.unpublished.add(aggregate)
 
     @property
-    def wrong(self) -> Iterator[str]:
-        """An aggregate that is in two partitions (their number grew) has no gap in one where the other goes on."""
+    def violations(self) -> Iterator[str]:
+        """An aggregate in two partitions (their number was raised) may have gaps in each."""
         yield from self._late
-        yield from (told for aggregate, told in self._gaps if len(self.runs[aggregate]) == 1)
-        for aggregate in self.compacted - self.unsent:
+        yield from (gap for aggregate, gap in self._gaps if len(self.runs[aggregate]) == 1)
+        for aggregate in self.compacted - self.unpublished:
             for run in self.runs[aggregate].values():
-                if run.last < run.newest:
-                    yield _describe(aggregate, f"number {run.last} is the last, after {run.newest}")
+                if run.last < run.highest:
+                    yield _describe(aggregate, f"number {run.last} is the last, after {run.highest}")
 
 
-def _describe(aggregate: Aggregate, what: str) -> str:
-    return f"{UUID(bytes=aggregate[0])} on {aggregate[1]}: {what}"
+def _describe(aggregate: Aggregate, problem: str) -> str:
+    return f"{UUID(bytes=aggregate[0])} on {aggregate[1]}: {problem}"

@@ -1,4 +1,4 @@
-"""All checks, in order, on one snapshot of the databases and on Kafka beside it."""
+"""Runs all checks on one snapshot of the databases and on Kafka."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,97 +14,103 @@ from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.stack_state import endpoints
 from infra.operations.verify import client_log, lag
 from infra.operations.verify.broker import Broker, connected
-from infra.operations.verify.check import judge
+from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.comparison import compare
-from infra.operations.verify.deliveries import KafkaSnapshot, Tell, deliveries, snapshot_kafka
-from infra.operations.verify.finding import Finding, found
+from infra.operations.verify.deliveries import KafkaSnapshot, OnProgress, deliveries, snapshot_kafka
+from infra.operations.verify.finding import Finding, finding_of
 from infra.operations.verify.lag import Backlog, Lag
 from infra.operations.verify.progress import silent
 from infra.operations.verify.verdict import Verdict
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
-#: Consumers tell Kafka how far they have come twice a second; whoever has applied all of it has told it soon.
-_SOON_SECONDS, _AGAIN_SECONDS = 10.0, 0.1
+#: Consumers commit their offsets twice a second.
+_COMMIT_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is judged besides the promises themselves.
+    """Settings of a verification.
 
-    `is_live`: what is on its way is stated and no contradiction. `parked`: how many records and deadlines wait for an
-    operator by intention. `recorded_since`: deliveries of earlier events are not judged (a context that listens to more
-    than it did has not applied what it let pass before). `log` is a client's (see answers). `keep` is what the services keep.
-    `strangers`: the keys of records that somebody put on the topics on purpose, to see that they are parked.
+    `is_live`: pending work is reported and no contradiction. `parked`: the expected number of parked records and deadlines.
+    `recorded_since`: deliveries of earlier events are not checked; a context has not applied events from before its subscription.
+    `log`: a client's log, see client_log. `retention`: the retention of the services. `foreign_keys`: the keys of records from outside the
+    product, which are expected in Kafka.
     """
 
     is_live: bool = False
     parked: int = 0
     recorded_since: datetime | None = None
     log: Path | None = None
-    keep: RetentionPolicy = DEFAULT_RETENTION
-    strangers: frozenset[bytes] = frozenset()
+    retention: RetentionPolicy = DEFAULT_RETENTION
+    foreign_keys: frozenset[bytes] = frozenset()
 
 
-async def verify(database_url: str, bootstrap: str, *, prefix: str = "", terms: Options = Options(), tell: Tell = silent) -> Verdict:
-    """Judges what is there now. The services may run meanwhile, and must for nothing to be on its way."""
+async def verify(
+    database_url: str, bootstrap: str, *, prefix: str = "", options: Options = Options(), on_progress: OnProgress = silent
+) -> Verdict:
+    """Checks the current state. The services may run; without them pending work stays pending."""
     begun = monotonic()
     async with connected(bootstrap, prefix) as broker:
-        looked = await snapshot_kafka(broker) if terms.is_live else await _at_the_end(broker)
-        with deliveries(looked, tell, terms.strangers) as taken:
+        snapshot = await snapshot_kafka(broker) if options.is_live else await _snapshot_at_the_end(broker)
+        with deliveries(snapshot, on_progress, options.foreign_keys) as found:
             owner = await asyncpg.connect(database_url, server_settings={"jit": "off"})
             try:
                 async with owner.transaction(isolation="repeatable_read", readonly=True):
-                    findings = await _judge_databases(owner, terms, tell)
-                    findings += await client_log.compare(owner, terms.log, terms.keep) if terms.log else []
-                    parked, waiting = await lag.parked(owner), await lag.in_the_databases(owner)
-                    await taken.take_logs(owner, terms.keep, terms.recorded_since)
+                    findings = await _check_databases(owner, options, on_progress)
+                    findings += await client_log.compare(owner, options.log, options.retention) if options.log else []
+                    parked, pending = await lag.parked_counts(owner), await lag.pending_in_databases(owner)
+                    await found.read_logs(owner, options.retention, options.recorded_since)
             finally:
                 await owner.close()
-            await taken.take_records(broker)
-            compared, behind = compare(taken)
-    on_the_way = {**waiting, **behind, **_unread(looked)}
-    findings += [*compared, *_unfinished(terms, parked, on_the_way)]
-    return Verdict(sorted(findings, key=_number), on_the_way, monotonic() - begun)
+            await found.read_records(broker)
+            compared, not_applied = compare(found)
+    all_pending = {**pending, **not_applied, **_unread(snapshot)}
+    findings += [*compared, *_check_pending(options, parked, all_pending)]
+    return Verdict(sorted(findings, key=_number), all_pending, monotonic() - begun)
 
 
-async def verify_stack(name: str, terms: Options, tell: Tell = silent) -> Verdict:
-    """Raises StackError when no such stack is running and no server is given."""
-    where = endpoints(name)
-    return await verify(where.database_url, where.kafka_bootstrap, prefix=layout_of_environment().prefix, terms=terms, tell=tell)
+async def verify_stack(name: str, options: Options, on_progress: OnProgress = silent) -> Verdict:
+    """Raises StackError when the stack is not running and no server is configured."""
+    found, prefix = endpoints(name), layout_of_environment().prefix
+    return await verify(found.database_url, found.kafka_bootstrap, prefix=prefix, options=options, on_progress=on_progress)
 
 
-async def _at_the_end(broker: Broker) -> KafkaSnapshot:
-    """What Kafka says when every consumer has told that it is at the end; or, if one does not come there, what it says then."""
-    looked = await snapshot_kafka(broker)
+async def _snapshot_at_the_end(broker: Broker) -> KafkaSnapshot:
+    """Waits until every consumer has committed the end of its topics, at most ten seconds."""
+    snapshot = await snapshot_kafka(broker)
     with suppress(TimeoutError):
-        async with asyncio.timeout(_SOON_SECONDS):
-            while looked.unread:
-                await asyncio.sleep(_AGAIN_SECONDS)
-                looked = await snapshot_kafka(broker)
-    return looked
+        async with asyncio.timeout(_COMMIT_TIMEOUT_SECONDS):
+            while snapshot.unread:
+                await asyncio.sleep(_POLL_SECONDS)
+                snapshot = await snapshot_kafka(broker)
+    return snapshot
 
 
-async def _judge_databases(owner: "asyncpg.Connection[asyncpg.Record]", terms: Options, tell: Tell) -> list[Finding]:
+async def _check_databases(owner: "asyncpg.Connection[asyncpg.Record]", options: Options, on_progress: OnProgress) -> list[Finding]:
     findings = []
     for number, check in enumerate(CHECKS):
-        findings.append(await judge(owner, check, terms.keep))
-        tell("Asking the databases", number + 1, len(CHECKS))
+        findings.append(await run_check(owner, check, options.retention))
+        on_progress("Checking the databases", number + 1, len(CHECKS))
     return findings
 
 
-def _unread(looked: KafkaSnapshot) -> Lag:
-    return {f"{context} not read": Backlog(count, 0) for context, count in looked.unread.items()}
+def _unread(snapshot: KafkaSnapshot) -> Lag:
+    return {f"{context} not read": Backlog(count, 0) for context, count in snapshot.unread.items()}
 
 
-def _unfinished(terms: Options, parked: Mapping[str, int], on_the_way: Lag) -> Sequence[Finding]:
+def _check_pending(options: Options, parked: Mapping[str, int], pending: Lag) -> Sequence[Finding]:
     count = sum(parked.values())
-    others = [f"{number} in {context}, {terms.parked} expected in all" for context, number in parked.items()]
-    as_expected = found("I10", "what is parked is what is expected to be", count, [] if count == terms.parked else others or ["none is"])
-    if terms.is_live:
+    counts = [f"{number} in {context}, {options.parked} expected in all" for context, number in parked.items()]
+    contradictions = [] if count == options.parked else counts or [f"none, {options.parked} expected"]
+    as_expected = finding_of("I10", "the number of parked records and deadlines is as expected", count, contradictions)
+    if options.is_live:
         return [as_expected]
-    open_work = [f"{waiting.count} {what}" for what, waiting in on_the_way.items()]
-    return [as_expected, found("I10", "nothing is unsent, unapplied or overdue, and every consumer is at the end", 1, open_work)]
+    work = [f"{backlog.count} {kind}" for kind, backlog in pending.items()]
+    return [
+        as_expected,
+        finding_of("I10", "no event is unpublished or unapplied, no deadline is overdue, and no record is unread", 1, work),
+    ]
 
 
 def _number(finding: Finding) -> int:

@@ -1,6 +1,6 @@
-"""Rows on disk, in buckets by the id that they begin with: two sides of a comparison meet bucket by bucket, in little memory.
+"""Stores rows on disk, in buckets by id, so that two sets are compared one bucket at a time in little memory.
 
-Invariant: rows of one id are in one bucket, in the order in which they were added.
+Invariant: all rows of one id are in one bucket, in the order in which they were added.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _PORTION_ROWS = 4096
 
 
 class Spill:
-    """`layout` is that of `struct` for what follows the sixteen bytes of the id. `folder` is the caller's, to be thrown away."""
+    """`layout` is the `struct` format of the values after the sixteen bytes of the id. The caller deletes `folder`."""
 
     def __init__(self, folder: Path, name: str, layout: str) -> None:
         self._struct = Struct("<16s" + layout)

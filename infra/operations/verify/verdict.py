@@ -1,4 +1,4 @@
-"""What came of a judgement, as a table and as JSON."""
+"""Prints a verdict as a table and as JSON."""
 
 import json
 import resource
@@ -14,7 +14,7 @@ from infra.operations.verify.lag import Lag
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`lag` is what was on its way when the databases were looked at."""
+    """`lag` is the work that was pending when the databases were read."""
 
     findings: Sequence[Finding]
     lag: Lag
@@ -30,16 +30,16 @@ class Verdict:
 
 
 def print_verdict(out: Console, verdict: Verdict) -> None:
-    table = Table("", "what must hold", "looked at", "broken", title="What the services promised")
+    table = Table("", "invariant", "checked", "contradictions", title="Invariants")
     for each in verdict.findings:
-        broken = "[green]0" if each.holds else f"[bold red]{each.contradictions}"
-        table.add_row(each.invariant, each.sentence, f"{each.checked:,}", broken)
+        contradictions = "[green]0" if each.holds else f"[bold red]{each.contradictions}"
+        table.add_row(each.invariant, each.sentence, f"{each.checked:,}", contradictions)
     out.print(table)
     for each in verdict.findings:
         for example in each.examples:
             out.print(f"{each.invariant} {each.sentence}: {example}", markup=False, highlight=False)
-    for what, waiting in verdict.lag.items():
-        out.print(f"On its way: {what}: {waiting.count:,}, the oldest for {waiting.oldest_seconds:.1f} s", markup=False, highlight=False)
+    for kind, backlog in verdict.lag.items():
+        out.print(f"Pending: {kind}: {backlog.count:,}, the oldest for {backlog.oldest_seconds:.1f} s", markup=False, highlight=False)
     out.print(json.dumps(_summary(verdict)), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -48,6 +48,6 @@ def _summary(verdict: Verdict) -> dict[str, object]:
         "verify": "passed" if verdict.holds else "failed",
         "seconds": round(verdict.seconds, 1),
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "on_the_way": {what: asdict(waiting) for what, waiting in verdict.lag.items()},
+        "on_the_way": {kind: asdict(backlog) for kind, backlog in verdict.lag.items()},
         "findings": [asdict(each) for each in verdict.findings],
     }

@@ -1,4 +1,4 @@
-"""Faults of programming that good teams have made, each seeded into the real path by a test, which `care verify` must find.
+"""Programming errors of well-known kinds, each seeded into the real path by a test; `care verify` must find it.
 
-Production modules hold no branch for them: a defect is a subclass or a handler, put in its place where the parts are composed.
+Production modules have no branch for them: a defect is a subclass or a handler that a test composes in place of the real one.
 """

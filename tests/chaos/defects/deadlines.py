@@ -1,4 +1,4 @@
-"""Faulty timekeepers, and the two-hour clock of a response that nobody answers."""
+"""Seeded defects of the deadline scheduler, with the two-hour clock of a response without a first contact."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,13 +14,13 @@ from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from tests.builders.rapid_care import RapidCare, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
-from tests.chaos.defects.stack import Ground, consume, doing, relaying
+from tests.chaos.defects.stack import DefectStack, run_consumer, run_relay, running
 
-_ADMINISTRATOR = "57P01"
+_ADMIN_SHUTDOWN = "57P01"
 
 
-class SettlesAfterwards(DeadlineScheduler):
-    """Acts on deadlines in one transaction and settles them in the next."""
+class ResolvesAfterwards(DeadlineScheduler):
+    """Handles deadlines in one transaction and resolves them in the next."""
 
     async def _process_in_one_transaction(self) -> int:
         async with self._database.transaction() as tx:
@@ -32,8 +32,8 @@ class SettlesAfterwards(DeadlineScheduler):
         return len(due)
 
 
-class LooksAhead(DeadlineScheduler):
-    """Takes what is due within five minutes, not to be late."""
+class FiresEarly(DeadlineScheduler):
+    """Fires deadlines that are due within five minutes."""
 
     async def _process_in_one_transaction(self) -> int:
         async with self._database.transaction() as tx:
@@ -46,42 +46,44 @@ class LooksAhead(DeadlineScheduler):
         return len(due)
 
 
-async def fired_twice(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """The database ends the timekeeper's connection when it settles the breach."""
-    async with _requested(ground) as care:
+async def fired_twice(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """PostgreSQL terminates the scheduler's session when it resolves the breach."""
+    async with _requested(stack) as care:
         care.context.clock.advance(timedelta(hours=3))
-        kind = SettlesAfterwards if is_seeded else DeadlineScheduler
-        async with ground.raising("rapid_care.deadline", _ADMINISTRATOR, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
-            await _act_twice(care, kind(care.context.database, subscriptions.SUBSCRIPTIONS))
-        return await ground.judge(care.context.clock)
+        kind = ResolvesAfterwards if is_seeded else DeadlineScheduler
+        async with stack.raising("rapid_care.deadline", _ADMIN_SHUTDOWN, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
+            await _process_twice(care, kind(care.context.database, subscriptions.SUBSCRIPTIONS))
+        return await stack.verify(care.context.clock)
 
 
-async def breached_early(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """Nothing fails; it is two minutes before the deadline, and then it is after."""
-    async with _requested(ground) as care:
-        kind = LooksAhead if is_seeded else DeadlineScheduler
-        for passes in (timedelta(minutes=118), timedelta(minutes=10)):
-            care.context.clock.advance(passes)
+async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """No fault: the scheduler runs two minutes before the deadline, and again after it."""
+    async with _requested(stack) as care:
+        kind = FiresEarly if is_seeded else DeadlineScheduler
+        for interval in (timedelta(minutes=118), timedelta(minutes=10)):
+            care.context.clock.advance(interval)
             await kind(care.context.database, subscriptions.SUBSCRIPTIONS).process_due()
-        return await ground.judge(care.context.clock)
+        return await stack.verify(care.context.clock)
 
 
 @asynccontextmanager
-async def _requested(ground: Ground) -> AsyncIterator[RapidCare]:
-    """One response, whose clock has just begun."""
+async def _requested(stack: DefectStack) -> AsyncIterator[RapidCare]:
+    """Yields a context with one response, whose two-hour clock has just started."""
     async with (
-        referrals(ground.owner_url, ground.keys, MONDAY) as desk,
-        rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, subscriptions.SUBSCRIPTIONS, care.context.database)),
+        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
+        running(
+            run_relay(stack, "referrals", desk.context.database), run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database)
+        ),
     ):
         await desk.routed(**URGENT)
-        await ground.until("rapid_care.response")
+        await stack.until_rows("rapid_care.response")
         yield care
 
 
-async def _act_twice(care: RapidCare, keeper: DeadlineScheduler) -> None:
-    """As it does of itself, again and again, whatever happened; a second later."""
+async def _process_twice(care: RapidCare, scheduler: DeadlineScheduler) -> None:
+    """Runs the scheduler again a second after its failure, as its loop does."""
     with pytest.raises(INFRASTRUCTURE_ERRORS):
-        await keeper.process_due()
+        await scheduler.process_due()
     care.context.clock.advance(timedelta(seconds=1))
-    await keeper.process_due()
+    await scheduler.process_due()

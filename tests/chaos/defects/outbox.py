@@ -1,4 +1,4 @@
-"""What is committed goes to Kafka by a faulty relay."""
+"""Seeded defects of the relay, between the outbox and Kafka."""
 
 import asyncio
 import sys
@@ -9,56 +9,56 @@ from infra.dev_stack.process_environment import environment
 from infra.operations.verify.verdict import Verdict
 from shared.messaging.outbound.relay import Relay
 from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
-from tests.chaos.defects.relays import CursorRelay, SharingRelay, SlowRelay, SlowSharingRelay
-from tests.chaos.defects.stack import Ground, doing, relay
+from tests.chaos.defects.relays import CursorRelay, SharedOutboxRelay, SlowRelay, SlowSharedOutboxRelay
+from tests.chaos.defects.stack import DefectStack, relay, running
 from tests.integration.shared.worker_processes import KILLED, end_of
 
 _ROOT = Path(__file__).parents[3]
 
 
-async def cursor(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """A transaction that drew its numbers first commits last."""
-    async with referrals(ground.owner_url, ground.keys, MONDAY) as desk:
-        async with doing(relay(ground, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
-            async with ground.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
+async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """The transaction with the lower sequence numbers commits last."""
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
+        async with running(relay(stack, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
+            async with stack.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
                 late = asyncio.create_task(desk.send(caller=desk.gp("W08")))
-                await ground.until("pg_locks", "locktype = 'advisory' AND NOT granted")
+                await stack.until_rows("pg_locks", "locktype = 'advisory' AND NOT granted")
                 await desk.sent(nhs_number=SOMEBODY_ELSE)
-                await ground.until_sent("referrals")
+                await stack.until_published("referrals")
             assert (await late).status_code == 201
-            await ground.until_sent("referrals")
-        return await ground.judge(desk.context.clock)
+            await stack.until_published("referrals")
+        return await stack.verify(desk.context.clock)
 
 
-async def two_relays(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """The first has an aggregate's first event in its hands when the second comes."""
-    first, second = (SlowSharingRelay, SharingRelay) if is_seeded else (SlowRelay, Relay)
-    async with referrals(ground.owner_url, ground.keys, MONDAY) as desk, referrals(ground.owner_url, ground.keys, MONDAY) as other:
-        slow = relay(ground, "referrals", desk.context.database, first)
-        async with doing(slow.run()):
+async def two_relays(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """The second relay starts while the first holds an aggregate's first event."""
+    first, second = (SlowSharedOutboxRelay, SharedOutboxRelay) if is_seeded else (SlowRelay, Relay)
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk, referrals(stack.owner_url, stack.keys, MONDAY) as other:
+        slow = relay(stack, "referrals", desk.context.database, first)
+        async with running(slow.run()):
             await desk.sent()
-            await slow.holds.wait()
-            async with doing(relay(ground, "referrals", other.context.database, second).run()):
-                await ground.until_sent("referrals")
-        return await ground.judge(desk.context.clock)
+            await slow.has_first_event.wait()
+            async with running(relay(stack, "referrals", other.context.database, second).run()):
+                await stack.until_published("referrals")
+        return await stack.verify(desk.context.clock)
 
 
-async def delete_before_send(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """It is killed when it has taken rows out of the outbox, or, the sound one, when it has sent them; another goes on."""
-    kind, point = ("hasty", "after-forget") if is_seeded else ("sound", "after-send")
-    async with referrals(ground.owner_url, ground.keys, MONDAY) as desk:
+async def delete_before_send(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """Kills the relay between its two steps; another relay continues."""
+    kind, point = ("deletes-first", "after-delete") if is_seeded else ("correct", "after-send")
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
         await desk.sent()
-        assert await end_of(await _start(ground, kind, point)) == KILLED
-        going_on = await _start(ground, kind)
+        assert await end_of(await _start(stack, kind, point)) == KILLED
+        successor = await _start(stack, kind)
         try:
-            await ground.until_sent("referrals")
+            await stack.until_published("referrals")
         finally:
-            await going_on.kill()
-        return await ground.judge(desk.context.clock)
+            await successor.kill()
+        return await stack.verify(desk.context.clock)
 
 
-async def _start(ground: Ground, *arguments: str) -> Child:
-    variables = environment(ground.owner_url, ground.kafka.bootstrap, ground.keys, topic_prefix=ground.kafka.prefix)
+async def _start(stack: DefectStack, *arguments: str) -> Child:
+    variables = environment(stack.owner_url, stack.kafka.bootstrap, stack.keys, topic_prefix=stack.kafka.prefix)
     command = [sys.executable, "-m", "tests.chaos.defects.program", *arguments]
-    with (ground.folder / "relay.log").open("ab") as output:
+    with (stack.folder / "relay.log").open("ab") as output:
         return await start_child(command, output=output.fileno(), environment=variables, folder=_ROOT)

@@ -1,6 +1,6 @@
-"""Composition root of a relay that is killed: `python -m tests.chaos.defects.program sound|hasty POINT`.
+"""Composition root of a relay that kills itself: `python -m tests.chaos.defects.program correct|deletes-first POINT`.
 
-It kills itself at the POINT: between the two steps of its work, which the sound and the hasty relay do in opposite order.
+The POINT is between sending rows and deleting them. The two relays do these steps in opposite order.
 """
 
 import asyncio
@@ -14,27 +14,27 @@ from aiokafka import AIOKafkaProducer
 from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
-from tests.chaos.defects.relays import HastyRelay
+from tests.chaos.defects.relays import DeletesFirstRelay
 from tests.integration.shared.worker_main import KillSwitch
 
-_FATE = KillSwitch(*sys.argv[2:])
+_KILL_SWITCH = KillSwitch(*sys.argv[2:])
 
 
-class _Killed(Relay):
-    """After the broker's acknowledgement, and after the rows are forgotten."""
+class _KilledRelay(Relay):
+    """Passes a point after the broker's acknowledgement, and one after the rows were deleted."""
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         await super()._send(producer, rows, sent)
-        _FATE.reaches("after-send")
+        _KILL_SWITCH.reaches("after-send")
 
     async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         await super()._delete_published(connection, sent)
         if sent:
-            _FATE.reaches("after-forget")
+            _KILL_SWITCH.reaches("after-delete")
 
 
-class _KilledHasty(_Killed, HastyRelay):
-    """The same, of the hasty one."""
+class _KilledDeletesFirstRelay(_KilledRelay, DeletesFirstRelay):
+    """Passes the same points in the opposite order."""
 
 
 async def main(kind: str) -> None:
@@ -42,7 +42,9 @@ async def main(kind: str) -> None:
     deployment.prepare_process()
     database = await deployment.database(os.environ["REFERRALS_DATABASE_URL"], None)
     kafka = deployment.kafka()
-    relay = (_KilledHasty if kind == "hasty" else _Killed)(database, "referrals", kafka.bootstrap, prefix=kafka.prefix)
+    relay = (_KilledDeletesFirstRelay if kind == "deletes-first" else _KilledRelay)(
+        database, "referrals", kafka.bootstrap, prefix=kafka.prefix
+    )
     await relay.run()
 
 

@@ -1,12 +1,12 @@
-"""A faulty feed and a faulty copy: what another context told, on the screens of those who act."""
+"""Seeded defects of a feed and of a projection."""
 
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from infra.operations.verify.verdict import Verdict
-from services.navigation import subscriptions as navigation_agents
-from services.rapid_care import subscriptions as rapid_care_agents
+from services.navigation import subscriptions as navigation_subscriptions
+from services.rapid_care import subscriptions as rapid_care_subscriptions
 from shared.contracts.envelope import Envelope
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.messaging.subscriptions import OnEvent
@@ -14,9 +14,9 @@ from shared.persistence.transaction import Transaction
 from tests.builders.navigation import NAVIGATOR, navigation
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY, referrals
-from tests.chaos.defects.stack import Ground, consume, doing, relaying
+from tests.chaos.defects.stack import DefectStack, run_consumer, run_relay, running
 
-_CONTENDED = "40001"
+_SERIALIZATION_FAILURE = "40001"
 _TO_NAVIGATION: dict[str, Any] = {"route": "navigation", "service": "care-navigation"}
 _NUMBERED_BY_A_SEQUENCE = """
 CREATE SEQUENCE public.feed_number;
@@ -27,39 +27,40 @@ _KEEP_FIRST = "INSERT INTO person (person_id, sequence, record) VALUES ($1, $2, 
 
 
 async def keep_first(event: PersonRecordRecorded, envelope: Envelope, *, tx: Transaction[Any]) -> None:
-    """Keeps what it is told of a person when it hears of them, and nothing later."""
+    """Stores the first record of a person and ignores later ones."""
     await tx.connection.execute(_KEEP_FIRST, UUID(envelope.key), envelope.sequence, event.model_dump(mode="json"))
 
 
-async def lost_number(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """The transaction that enters a task into a feed is in another's way, and is done again."""
+async def feed_gap(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """The transaction that adds a task to a feed fails with a serialization error and is repeated."""
     if is_seeded:
-        await ground.owner.execute(_NUMBERED_BY_A_SEQUENCE)
+        await stack.owner.execute(_NUMBERED_BY_A_SEQUENCE)
     async with (
-        referrals(ground.owner_url, ground.keys, MONDAY) as desk,
-        navigation(ground.owner_url, ground.keys, MONDAY) as screens,
-        doing(
-            relaying(ground, "referrals", desk.context.database), consume(ground, navigation_agents.SUBSCRIPTIONS, screens.context.database)
+        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        navigation(stack.owner_url, stack.keys, MONDAY) as navigators,
+        running(
+            run_relay(stack, "referrals", desk.context.database),
+            run_consumer(stack, navigation_subscriptions.SUBSCRIPTIONS, navigators.context.database),
         ),
     ):
-        await screens.register(NAVIGATOR)
-        async with ground.raising("navigation.task", _CONTENDED, times=1, at_commit=True):
+        await navigators.register(NAVIGATOR)
+        async with stack.raising("navigation.task", _SERIALIZATION_FAILURE, times=1, at_commit=True):
             await desk.routed(**_TO_NAVIGATION)
-            await ground.until("navigation.feed_entry")
-        return await ground.judge(desk.context.clock)
+            await stack.until_rows("navigation.feed_entry")
+        return await stack.verify(desk.context.clock)
 
 
-async def stale_copy(ground: Ground, *, is_seeded: bool) -> Verdict:
-    """A second referral joins the first, and tells more of the person."""
-    told: OnEvent = {PersonRecordRecorded: (keep_first,)} if is_seeded else {}
-    wiring = replace(rapid_care_agents.SUBSCRIPTIONS, on_event={**rapid_care_agents.SUBSCRIPTIONS.on_event, **told})
+async def stale_projection(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """A second referral is merged into the first and adds to the person's story."""
+    replaced: OnEvent = {PersonRecordRecorded: (keep_first,)} if is_seeded else {}
+    wiring = replace(rapid_care_subscriptions.SUBSCRIPTIONS, on_event={**rapid_care_subscriptions.SUBSCRIPTIONS.on_event, **replaced})
     async with (
-        referrals(ground.owner_url, ground.keys, MONDAY) as desk,
-        rapid_care(ground.owner_url, ground.keys, MONDAY) as care,
-        doing(relaying(ground, "referrals", desk.context.database), consume(ground, wiring, care.context.database)),
+        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
+        running(run_relay(stack, "referrals", desk.context.database), run_consumer(stack, wiring, care.context.database)),
     ):
         await desk.sent()
         joined = await desk.sent(story={"narrative": "He has fallen since, and his daughter stays with him."})
         assert joined["status"] == "merged"
-        await ground.until("rapid_care.inbox", count=2)
-        return await ground.judge(desk.context.clock)
+        await stack.until_rows("rapid_care.inbox", count=2)
+        return await stack.verify(desk.context.clock)

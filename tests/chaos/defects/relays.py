@@ -1,4 +1,4 @@
-"""Faulty ways from the outbox to Kafka."""
+"""Relays with seeded defects."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,29 +10,29 @@ from aiokafka import AIOKafkaProducer
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
 
-_AFTER = "SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
-_FORGET = "DELETE FROM outbox WHERE seq <= $1"
-_SHARE = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT 1 FOR UPDATE OF outbox SKIP LOCKED"
+_LATER = "SELECT * FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
+_DELETE_SENT = "DELETE FROM outbox WHERE seq <= $1"
+_LOCK_ONE = "SELECT event.* FROM outbox JOIN event USING (seq) ORDER BY seq LIMIT 1 FOR UPDATE OF outbox SKIP LOCKED"
 _UNSENT = "SELECT count(*) FROM outbox"
-_A_MOMENT, _LONGEST = 0.5, 20
+_DELAY_SECONDS, _TIMEOUT_SECONDS = 0.5, 20
 
 
 class CursorRelay(Relay):
-    """Remembers the number that it sent last, and believes that no smaller one can come any more."""
+    """Reads the events after the highest number that it has sent, and misses lower numbers that are committed later."""
 
     _last = 0
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         sent: list[asyncpg.Record] = []
-        if rows := await connection.fetch(_AFTER, self._last, self._settings.batch):
+        if rows := await connection.fetch(_LATER, self._last, self._settings.batch):
             await self._send(producer, rows, sent)
             self._last = rows[-1]["seq"]
-        await connection.execute(_FORGET, self._last)
+        await connection.execute(_DELETE_SENT, self._last)
         return len(sent)
 
 
-class HastyRelay(Relay):
-    """Takes the rows out of the outbox, then sends them."""
+class DeletesFirstRelay(Relay):
+    """Deletes the rows from the outbox, then sends them."""
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
@@ -42,8 +42,8 @@ class HastyRelay(Relay):
         return len(rows)
 
 
-class SharingRelay(Relay):
-    """Leads beside others that lead: each takes what no other has taken."""
+class SharedOutboxRelay(Relay):
+    """Runs beside other relays; each sends the rows that no other has locked."""
 
     async def _when_leading(self, connection: Connection) -> None:
         await self._lead(connection)
@@ -51,33 +51,33 @@ class SharingRelay(Relay):
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         sent: list[asyncpg.Record] = []
         async with connection.transaction():
-            if rows := await connection.fetch(_SHARE):
+            if rows := await connection.fetch(_LOCK_ONE):
                 await self._send(producer, rows, sent)
                 await self._delete_published(connection, sent)
         return len(sent)
 
 
 class SlowRelay(Relay):
-    """Whose way to Kafka is slow for a moment, when it holds an aggregate's first event."""
+    """Delays the send of an aggregate's first event."""
 
     def __init__(self, *context: Any, **more: Any) -> None:
         super().__init__(*context, **more)
-        self.holds = asyncio.Event()
+        self.has_first_event = asyncio.Event()
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         if any(row["type"] == "referrals.referral.received.v1" for row in rows):
-            self.holds.set()
-            await self._dawdle()
+            self.has_first_event.set()
+            await self._delay()
         await super()._send(producer, rows, sent)
 
-    async def _dawdle(self) -> None:
-        await asyncio.sleep(_A_MOMENT)
+    async def _delay(self) -> None:
+        await asyncio.sleep(_DELAY_SECONDS)
 
 
-class SlowSharingRelay(SlowRelay, SharingRelay):
-    """Slow until another has sent all that it has not taken itself."""
+class SlowSharedOutboxRelay(SlowRelay, SharedOutboxRelay):
+    """Delays until another relay has sent every other row."""
 
-    async def _dawdle(self) -> None:
-        async with asyncio.timeout(_LONGEST):
+    async def _delay(self) -> None:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             while await self._database.pool.fetchval(_UNSENT) > 1:
-                await asyncio.sleep(_A_MOMENT / 10)
+                await asyncio.sleep(_DELAY_SECONDS / 10)

@@ -1,4 +1,4 @@
-"""Where a seeded defect is lived through: the real contexts on a database of its own, and topics of its own on the run's Kafka."""
+"""The stack of a seeded defect: the real contexts on a temporary database, and temporary topics on the test run's Kafka."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -30,8 +30,8 @@ PACE = RelaySettings(standby=0.05, restart_delay=0.05)
 
 
 @dataclass(frozen=True)
-class Ground(FaultyDatabase):
-    """`owner` may look at everything. `folder` takes a client's log."""
+class DefectStack(FaultyDatabase):
+    """`owner` is the owner's connection. `folder` is for a client's log."""
 
     owner_url: str
     owner: "asyncpg.Connection[asyncpg.Record]"
@@ -39,19 +39,19 @@ class Ground(FaultyDatabase):
     keys: Keys
     folder: Path
 
-    async def judge(self, clock: FrozenClock, log: Path | None = None) -> Verdict:
-        """As beside running services: contexts that have no part in this have applied nothing, and are no contradiction."""
+    async def verify(self, clock: FrozenClock, log: Path | None = None) -> Verdict:
+        """Runs `care verify --live`, so that contexts without a consumer in the scenario cause no contradiction."""
         await set_clock(self.owner, clock.at)
-        return await verify(self.owner_url, self.kafka.bootstrap, prefix=self.kafka.prefix, terms=Options(is_live=True, log=log))
+        return await verify(self.owner_url, self.kafka.bootstrap, prefix=self.kafka.prefix, options=Options(is_live=True, log=log))
 
-    async def until(self, table: str, where: str = "true", count: int = 1) -> None:
+    async def until_rows(self, table: str, where: str = "true", count: int = 1) -> None:
         await until(lambda: self._has(table, where, count))
 
-    async def until_sent(self, context: str) -> None:
+    async def until_published(self, context: str) -> None:
         await until(lambda: self._is_empty(f"{context}.outbox"))
 
     async def until_read(self, context: str) -> None:
-        """Until its consumer has told Kafka that it is at the end."""
+        """Returns when the context's consumer has committed the end of its topics."""
         async with connected(self.kafka.bootstrap, self.kafka.prefix) as broker:
 
             async def is_at_the_end() -> bool:
@@ -67,8 +67,8 @@ class Ground(FaultyDatabase):
 
 
 @asynccontextmanager
-async def doing(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Task[object]]]:
-    """Whatever still runs at the end is cancelled."""
+async def running(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Task[object]]]:
+    """Cancels the work that still runs at the end of the block."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
         yield tasks
@@ -78,23 +78,23 @@ async def doing(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Task
         await asyncio.wait(tasks)
 
 
-def relay(ground: Ground, context: str, database: Database[Any], kind: type[R]) -> R:
-    return kind(database, context, ground.kafka.bootstrap, prefix=ground.kafka.prefix, pace=PACE)
+def relay(stack: DefectStack, context: str, database: Database[Any], kind: type[R]) -> R:
+    return kind(database, context, stack.kafka.bootstrap, prefix=stack.kafka.prefix, pace=PACE)
 
 
-def relaying(ground: Ground, context: str, database: Database[Any]) -> Awaitable[object]:
-    """The sound one, at work."""
-    return relay(ground, context, database, Relay).run()
+def run_relay(stack: DefectStack, context: str, database: Database[Any]) -> Awaitable[object]:
+    """Runs the real relay."""
+    return relay(stack, context, database, Relay).run()
 
 
-async def consume(
-    ground: Ground,
+async def run_consumer(
+    stack: DefectStack,
     wiring: Subscriptions,
     database: Database[Any],
     kind: type[Consumer] = Consumer,
-    intake: type[EventProcessor] = EventProcessor,
+    processor: type[EventProcessor] = EventProcessor,
 ) -> None:
-    """Begins anew whenever it gives up, as its supervisor has it."""
+    """Restarts the consumer whenever it stops, as its supervisor does."""
     while True:
         with suppress(ConsumerStopped):
-            await kind(intake(database, wiring), wiring.context, wiring.topics, ground.kafka).run()
+            await kind(processor(database, wiring), wiring.context, wiring.topics, stack.kafka).run()

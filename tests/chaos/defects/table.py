@@ -1,4 +1,4 @@
-"""The seeded defects: what each is, how it is seeded, what brings it to light, and which sentences of `care verify` it breaks."""
+"""The seeded defects: how each is seeded, which fault reveals it, and which sentences of `care verify` it contradicts."""
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -6,111 +6,111 @@ from typing import Protocol
 
 from infra.operations.verify.verdict import Verdict
 from tests.chaos.defects import consumers, deadlines, outbox, projections, requests
-from tests.chaos.defects.stack import Ground
+from tests.chaos.defects.stack import DefectStack
 
 
 class Scenario(Protocol):
-    """The same with and without the defect."""
+    """Runs with and without the defect."""
 
-    def __call__(self, ground: Ground, *, is_seeded: bool) -> Awaitable[Verdict]: ...
+    def __call__(self, stack: DefectStack, *, is_seeded: bool) -> Awaitable[Verdict]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
     name: str
-    seeded: str
+    seed: str
     fault: str
-    live: Scenario
-    breaks: Sequence[tuple[str, str]]
+    scenario: Scenario
+    contradicted: Sequence[tuple[str, str]]
 
     @property
     def row(self) -> str:
-        """As docs/verification.md has it."""
-        caught = "; ".join(f"{invariant}: {sentence}" for invariant, sentence in self.breaks)
-        return f"| {self.name} | {self.seeded} | {self.fault} | {caught} |"
+        """The row in docs/verification.md."""
+        sentences = "; ".join(f"{invariant}: {sentence}" for invariant, sentence in self.contradicted)
+        return f"| {self.name} | {self.seed} | {self.fault} | {sentences} |"
 
 
-APPLIED = ("I6", "every event was applied, refused or parked by each context that listens to it")
+APPLIED = ("I6", "every event was applied, refused or parked by each subscribed context")
 SENT = ("I4", "every committed event is in Kafka")
-IN_ORDER = ("I5", "an aggregate's events come first in the order of their numbers")
-ONCE = ("I6", "what an event caused in a context was done in one transaction, once")
-ASKED = ("I3", "every referral of these clients was made by one of their requests, and one by each")
-DUE = ("I7", "no deadline was acted on before it was due")
-FIRED_ONCE = ("I7", "no deadline was acted on twice, or without being settled")
-BREACH = ("I7", "no breach was told before the two hours had passed, and none twice for a referral")
-WARNED = ("I7", "each warning of a two-hour clock was told once for a referral, and not early")
-FEED = ("I5", "a navigator's feed is numbered from 1 without a gap")
-COPY = ("I6", "a copy of what a person told is as new as the newest that was applied")
+IN_ORDER = ("I5", "each aggregate's events first appear in Kafka in the order of their numbers")
+ONCE = ("I6", "each event took effect in a context once, in one transaction")
+EXPLAINED = ("I3", "every referral of these clients was created by one of their requests, one by each")
+DUE = ("I7", "no deadline fired before it was due")
+FIRED_ONCE = ("I7", "no deadline fired twice, or without being marked as fired")
+BREACH = ("I7", "no breach was published before the two hours had passed, or twice for a referral")
+WARNING = ("I7", "no warning of a two-hour clock was published early, or twice for a referral")
+FEED = ("I5", "each navigator's feed is numbered from 1 without a gap")
+PROJECTION = ("I6", "each person projection is as new as the newest applied event")
 
 DEFECTS = (
     Defect(
         "faust's default acknowledgement",
-        "a consumer whose agent iterates over the stream as faust's manual has it, under faust's own supervisor",
-        "the database ends the consumer's connection once",
+        "a consumer with an agent as in faust's manual, under faust's own supervisor",
+        "PostgreSQL terminates the consumer's session once",
         consumers.acknowledged_before_applied,
         (APPLIED,),
     ),
     Defect(
-        "a cursor on the event's number",
-        "a relay that sends what has a higher number than what it sent last",
-        "the transaction that drew its numbers first commits last",
+        "cursor instead of an outbox",
+        "a relay that sends the events after the highest number that it has sent",
+        "the transaction with the lower numbers commits last",
         outbox.cursor,
         (SENT, APPLIED),
     ),
     Defect(
         "delete before send",
-        "a relay that takes rows out of the outbox and then sends them",
-        "SIGKILL between the two; another relay goes on",
+        "a relay that deletes rows from the outbox, then sends them",
+        "SIGKILL between the two steps; another relay continues",
         outbox.delete_before_send,
         (SENT, APPLIED),
     ),
     Defect(
         "no inbox",
-        "an intake that applies an event whether or not its inbox has it",
-        "everything is sent once more when the response has ended",
+        "an event processor that applies events already in its inbox",
+        "all events are published again after the response has ended",
         consumers.no_inbox,
         (ONCE,),
     ),
     Defect(
-        "a deadline fired twice",
-        "a timekeeper that acts in one transaction and settles in the next",
-        "the database ends its connection when it settles",
+        "deadline resolved in a second transaction",
+        "a scheduler that handles deadlines in one transaction and resolves them in the next",
+        "PostgreSQL terminates its session when it resolves the deadline",
         deadlines.fired_twice,
-        (FIRED_ONCE, BREACH, WARNED),
+        (FIRED_ONCE, BREACH, WARNING),
     ),
     Defect(
-        "the idempotency row in another transaction",
-        "an API whose database keeps the Idempotency-Key after the commit of what was asked",
-        "the database ends the connection when the key is kept; the client repeats its request",
+        "idempotency key stored in a second transaction",
+        "an API that stores the Idempotency-Key after the commit of the referral",
+        "PostgreSQL terminates the session that stores the key; the client repeats its request",
         requests.key_in_another_transaction,
-        (ASKED,),
+        (EXPLAINED,),
     ),
     Defect(
         "two relays",
-        "two relays that both lead and share the outbox with SKIP LOCKED",
-        "one is slow with an aggregate's first event in its hands",
+        "two relays that share the outbox with SKIP LOCKED",
+        "one delays an aggregate's first event",
         outbox.two_relays,
         (IN_ORDER,),
     ),
     Defect(
-        "a lost number of a feed",
-        "entries of a feed numbered by a sequence of the database",
-        "a transaction that entered a task is rolled back and done again",
-        projections.lost_number,
+        "gap in a feed",
+        "feed entries numbered by a PostgreSQL sequence",
+        "a transaction that added a task is rolled back and repeated",
+        projections.feed_gap,
         (FEED,),
     ),
     Defect(
-        "a breach before it is due",
-        "a timekeeper that takes what is due within five minutes",
-        "none; two minutes are left of the two hours",
+        "early breach",
+        "a scheduler that fires deadlines due within five minutes",
+        "none; the scheduler runs two minutes before the deadline",
         deadlines.breached_early,
         (DUE, BREACH),
     ),
     Defect(
-        "a stale copy after a merge",
-        "a wiring whose handler keeps what it heard first of a person",
-        "a second referral joins the first and tells more",
-        projections.stale_copy,
-        (COPY,),
+        "stale projection after a merge",
+        "a handler that stores the first record of a person and ignores later ones",
+        "a second referral is merged into the first and adds to the story",
+        projections.stale_projection,
+        (PROJECTION,),
     ),
 )

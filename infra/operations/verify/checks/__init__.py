@@ -1,9 +1,9 @@
-"""What the four schemas must hold by themselves, one module per subject."""
+"""The checks of the four schemas, one module per subject."""
 
 from infra.operations.verify.checks.deadlines import DEADLINES
 from infra.operations.verify.checks.effects import EFFECTS
 from infra.operations.verify.checks.log import LOG
 from infra.operations.verify.checks.people import PEOPLE
-from infra.operations.verify.checks.projections import COPIES
+from infra.operations.verify.checks.projections import PROJECTIONS
 
-CHECKS = (*LOG, *EFFECTS, *DEADLINES, *PEOPLE, *COPIES)
+CHECKS = (*LOG, *EFFECTS, *DEADLINES, *PEOPLE, *PROJECTIONS)
