@@ -1,17 +1,19 @@
 """Seeded defects between Kafka and the handlers."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import faust
 from mode import OneForOneSupervisor
 
 from infra.operations.verify.verdict import Verdict
 from services.rapid_care import subscriptions
 from shared.contracts.envelope import Record, type_of
 from shared.contracts.registry import event_type
-from shared.kernel.actor import SYSTEM
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import Consumer
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence import inbox
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
@@ -22,28 +24,47 @@ URGENT: dict[str, Any] = {"route": "rapid-care", "service": "rapid-care", "urgen
 _ADMIN_SHUTDOWN = "57P01"
 
 
-class FaustDefaults(Consumer):
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """Creates none: the agent uses no tables."""
+
+
+class FaustDefaults:
     """Reads with an agent as in faust's manual, which acknowledges a record when the agent takes it."""
 
-    def _build(self) -> Any:
-        app: Any = super()._build()
-        app.conf.agent_supervisor, app.conf.broker_commit_interval = OneForOneSupervisor, 0.5
-        app.topics.clear()  # only the agent reads
+    def __init__(self, processor: EventProcessor, context: str, topics: list[str], kafka: KafkaSettings) -> None:
+        self._processor, self._bootstrap, self._prefix = processor, kafka.bootstrap, kafka.prefix
+        self._topics = [kafka.prefix + topic for topic in topics]
+        self._group = f"{kafka.prefix}{context.replace('_', '-')}"
+
+    async def run(self) -> None:
+        """Runs until cancelled or stopped."""
+        app: Any = _App(
+            self._group,
+            broker=f"kafka://{self._bootstrap}",
+            agent_supervisor=OneForOneSupervisor,
+            broker_commit_interval=0.5,
+            consumer_auto_offset_reset="earliest",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            web_enabled=False,
+            loop=asyncio.get_running_loop(),
+        )
         channel = app.topic(*self._topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(channel, name=self._group, concurrency=1)(self._apply_each)
-        make = app._new_consumer
-
-        def streaming() -> Any:
-            consumer = make()
-            del consumer._drain_messages
-            return consumer
-
-        app._new_consumer = streaming
-        return app
+        try:
+            await app.start()
+            await app.wait_until_stopped()
+        finally:
+            await app.stop()
 
     async def _apply_each(self, stream: Any) -> None:
         async for event in stream.events():
-            await self._intake.apply([self._record(event.message)])
+            record = event.message
+            topic = record.topic.removeprefix(self._prefix)
+            headers = tuple(record.headers.items()) if isinstance(record.headers, dict) else tuple(record.headers or ())
+            await self._processor.apply([Record(topic, record.partition, record.offset, record.key, record.value, headers)])
 
 
 class IgnoresInbox(EventProcessor):

@@ -1,11 +1,11 @@
 """The stack of a seeded defect: the real contexts on a temporary database, and temporary topics on the test run's Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
@@ -25,6 +25,14 @@ from shared.persistence.database import Database
 from tests.builders.faulty_database import FaultyDatabase, until
 
 R = TypeVar("R", bound=Relay)
+
+
+class Runnable(Protocol):
+    async def run(self) -> None: ...
+
+
+#: Creates a consumer from its event processor, context, topics and settings.
+ConsumerFactory = Callable[[EventProcessor, str, list[str], KafkaSettings], Runnable]
 
 PACE = RelaySettings(standby=0.05, restart_delay=0.05)
 
@@ -91,7 +99,7 @@ async def run_consumer(
     stack: DefectStack,
     wiring: Subscriptions,
     database: Database[Any],
-    kind: type[Consumer] = Consumer,
+    kind: ConsumerFactory = Consumer,
     processor: type[EventProcessor] = EventProcessor,
 ) -> None:
     """Restarts the consumer whenever it stops, as its supervisor does."""
