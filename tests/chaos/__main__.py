@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def _enter_mount_namespace() -> None:
-    """Starts again in a mount namespace of its own: its mounts disappear with its last process, however that ends."""
+    """Restarts in a new mount namespace, whose mounts disappear with its last process."""
     if is_root() and sys.platform == "linux" and _MOUNT_NAMESPACE not in os.environ:
         os.environ[_MOUNT_NAMESPACE] = "yes"
         with suppress(OSError):

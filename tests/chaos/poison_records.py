@@ -1,4 +1,4 @@
-"""Records that no context can apply, sent to the topics from outside the product. Each has a key of its own, which identifies it later."""
+"""Records that no context can apply, sent to the topics from outside the product. A unique key identifies each of them later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -106,7 +106,7 @@ async def stack_under_test(name: str) -> AsyncIterator[StackUnderTest]:
         place = await exits.enter_async_context(provision(name, ephemeral=True, clock_at=day(1, "08:30"), side=side))
         kafka, postgres = place.stack.kafka, place.stack.postgres
         if not (isinstance(kafka, LocalKafka) and postgres):
-            raise TypeError("chaos needs PostgreSQL and Apache Kafka of its own")
+            raise TypeError("chaos needs a local PostgreSQL and a local Apache Kafka")
         links, proxied = await _open_links(exits, place, listening, advertised, folder)
         port, *rest = free_ports(1 + len(WORKERS))
         ports = {"api": port, **dict(zip(WORKERS, rest, strict=True))}
@@ -132,7 +132,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _mounted_disks(exits: AsyncExitStack, folder: Path, name: str) -> dict[str, Disk | None]:
-    """Links each server's data folder to a disk of its own."""
+    """Links each server's data folder to its own disk."""
     folders, disks = stack_folders(name), {}
     for server, data in (("postgres", folders.postgres), ("kafka", folders.kafka)):
         disks[server] = exits.enter_context(mounted_disk(folder / f"{server}.img", folder / server))
