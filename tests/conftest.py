@@ -39,7 +39,8 @@ class Common:
     """A database, and which of its tables tests fill."""
 
     url: str
-    tables: list[str]
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    empty: str
 
 
 _VERSIONS = pytest.StashKey[str]()
@@ -129,22 +130,17 @@ async def common(addresses: StackAddresses, template: str) -> AsyncIterator[Comm
     connection = await asyncpg.connect(url)
     tables = [row["name"] for row in await connection.fetch(_TABLES)]
     filled = {name for name in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")}  # noqa: S608  names of the catalogue
+    deletes = (f"DELETE FROM {name}" for name in sorted(set(tables) - filled))  # noqa: S608  names of the catalogue
+    yield Common(url, connection, "; ".join(["SET LOCAL session_replication_role = replica", *deletes]))
     await connection.close()
-    yield Common(url, sorted(set(tables) - filled))
     await administer(addresses.database_url, f"DROP DATABASE {_COMMON} WITH (FORCE)")
 
 
 @pytest.fixture
 async def owner_url(common: Common) -> str:
     """The owner's address of a database with all four schemas and nothing but reference data in it."""
-    connection = await asyncpg.connect(common.url)
-    try:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL session_replication_role = replica")
-            for table in common.tables:
-                await connection.execute(f"DELETE FROM {table}")  # noqa: S608  names of the catalogue
-    finally:
-        await connection.close()
+    async with common.connection.transaction():
+        await common.connection.execute(common.empty)
     return common.url
 
 

@@ -88,7 +88,7 @@ async def the_case_is_screened(world: World) -> list[str]:
 async def the_meeting_agrees(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     meeting = (await coordinator.get(path))["meeting_id"]
-    await coordinator.act(f"/mdt/meetings/{meeting}", "held", {"attended": _ATTENDED})
+    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": _ATTENDED})
     await coordinator.act(path, "discussion", _discussion())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.ids["plan"] = plan["id"]
@@ -189,7 +189,7 @@ async def the_navigator_looks_in(world: World) -> list[str]:
 async def the_meeting_reviews(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     meeting = (await coordinator.get(path))["meeting_id"]
-    await coordinator.act(f"/mdt/meetings/{meeting}", "held", {"attended": _ATTENDED})
+    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": _ATTENDED})
     await coordinator.act(path, "discussion", _revision())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.seen["plan_version"] = plan["plan_version"]

@@ -35,7 +35,7 @@ class KeyRing:
         return b'"%b..%b.%b.%b"' % (self._header, _encoded(nonce), _encoded(text[:-_TAG_BYTES]), _encoded(text[-_TAG_BYTES:]))
 
     def open(self, sealed: bytes) -> bytes:
-        """Raises SealBroken."""
+        """Raises DecryptionFailed."""
         try:
             header, none, nonce, text, tag = sealed.strip(b'"').split(b".")
             if none:

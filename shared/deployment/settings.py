@@ -78,27 +78,46 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
 class Deployment(BaseSettings):
-    """Environment variables with the prefix CARE_, and Kafka's own KAFKA_BOOTSTRAP_SERVERS. docs/runbook.md lists them."""
+    """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    person_id_secret: Key
-    encryption_keys: Annotated[dict[str, Key], Field(min_length=1, description="kid to key: the ring of the restricted topics")]
-    encryption_key_id: Annotated[str, Field(description="the kid that seals")]
-    jwks: Json[dict[str, Any]]
-    issuer: str = "care-coordination"
-    audience: str = "care-coordination"
-    allow_time_travel: bool = False
-    log_level: str = "INFO"
-    kafka_bootstrap_servers: Annotated[str, Field(min_length=1, validation_alias="KAFKA_BOOTSTRAP_SERVERS")]
-    topic_prefix: str = ""
-    kafka_instance_id: Annotated[str | None, Field(description="a name of this worker's own, for a member that keeps its partitions")] = (
-        None
+    person_id_secret: Annotated[
+        Key, Field(description="Secret from which person ids are derived. Never change it: every person would get a new id.")
+    ]
+    encryption_keys: Annotated[
+        dict[str, Key],
+        Field(min_length=1, description="JSON object of key id and secret: the keys of the restricted topics, old ones included."),
+    ]
+    encryption_key_id: Annotated[str, Field(description="Id of the key that encrypts new events.")]
+    jwks: Annotated[Json[dict[str, Any]], Field(description="JSON Web Key Set of the token issuer.")]
+    issuer: Annotated[str, Field(description="Required claim `iss` of a token.")] = "care-coordination"
+    audience: Annotated[str, Field(description="Required claim `aud` of a token.")] = "care-coordination"
+    allow_time_travel: Annotated[bool, Field(description="Allows `clock_offset` to move the clock of care. Never true in production.")] = (
+        False
     )
-    metrics_host: Annotated[str, Field(description="where a worker answers /metrics, /livez and /readyz")] = "127.0.0.1"
-    idempotency_retention: timedelta = DEFAULT_RETENTION.idempotency_keys
-    inbox_retention: Annotated[timedelta, Field(ge=_MIN_INBOX_RETENTION)] = DEFAULT_RETENTION.inbox
-    deadline_retention: timedelta = DEFAULT_RETENTION.fired_deadlines
+    log_level: Annotated[str, Field(description="Lowest level that is logged.")] = "INFO"
+    kafka_bootstrap_servers: Annotated[
+        str,
+        Field(min_length=1, validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="Addresses of the Kafka brokers, separated by commas."),
+    ]
+    topic_prefix: Annotated[
+        str, Field(description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere.")
+    ] = ""
+    kafka_instance_id: Annotated[
+        str | None,
+        Field(description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time."),
+    ] = None
+    metrics_host: Annotated[str, Field(description="Address on which a worker serves `/livez`, `/readyz` and `/metrics`.")] = "127.0.0.1"
+    idempotency_retention: Annotated[timedelta, Field(description="Retention of idempotency keys and stored responses.")] = (
+        DEFAULT_RETENTION.idempotency_keys
+    )
+    inbox_retention: Annotated[
+        timedelta, Field(ge=_MIN_INBOX_RETENTION, description="Retention of the ids of applied events, at least 15 days.")
+    ] = DEFAULT_RETENTION.inbox
+    deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
+        DEFAULT_RETENTION.fired_deadlines
+    )
 
     @field_validator("encryption_key_id")
     @classmethod
@@ -152,13 +171,17 @@ class Deployment(BaseSettings):
 
 
 class ContextSettings(BaseSettings):
-    """What every context is told of its own, under its own prefix. `policy` overrides numbers of its Policy by name."""
+    """Environment variables of one context, under its own prefix."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: SecretStr
-    policy: dict[str, Any] = Field(default_factory=dict)
-    metrics_port: int | None = None
+    database_url: Annotated[SecretStr, Field(description="Address of the database for the role of this context.")]
+    policy: Annotated[
+        dict[str, Any], Field(default_factory=dict, description="JSON object that overrides fields of the context's policy, by name.")
+    ]
+    metrics_port: Annotated[
+        int | None, Field(description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none.")
+    ] = None
 
     def policy_values(self, kind: type[P]) -> P:
         """Raises Misconfigured."""

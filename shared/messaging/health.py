@@ -78,7 +78,7 @@ class Health:
     async def _database_answers(self) -> bool:
         try:
             async with self._database.read_only() as reader:
-                await reader.connection.fetchval("SELECT 1")
+                await reader.driver.fetchval("SELECT 1")
         except INFRASTRUCTURE_ERRORS:
             return False
         return True

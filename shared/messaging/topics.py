@@ -42,7 +42,7 @@ async def create(
         await admin.start()
         cluster = await admin.describe_cluster()
         if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
-            return await _ask_for(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
+            return await _create_on_request(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
         return await _create(admin, [_topic(declaration, layout) for declaration in declarations], patience)
     finally:
         await admin.close()
@@ -64,11 +64,15 @@ async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic], patien
         await asyncio.sleep(0.5)
 
 
-async def _ask_for(bootstrap: str, names: Sequence[str]) -> list[str]:
-    """The in-memory fallback broker has no controller; there a topic appears when somebody asks for it."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+async def _create_on_request(bootstrap: str, names: Sequence[str]) -> list[str]:
+    """The in-memory fallback broker has no controller; it creates a topic when a client asks for its partitions."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    try:
+        await producer.start()
         for name in names:
             await producer.partitions_for(name)
+    finally:
+        await producer.stop()
     return list(names)
 
 

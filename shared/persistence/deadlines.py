@@ -62,39 +62,39 @@ class DeadlineCancelled(Exception):
 
 async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[DueDeadline]:
     """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
-    if not await tx.connection.fetchval(_TRY_TURN):
+    if not await tx.driver.fetchval(_TRY_TURN):
         return []
-    rows = await tx.connection.fetch(_DUE, tx.now, most, list(besides))
+    rows = await tx.driver.fetch(_DUE, tx.now, most, list(besides))
     return [DueDeadline(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
 async def is_pending(tx: Transaction[Any], deadline: DueDeadline) -> bool:
     """Waits for other timekeepers first."""
-    await tx.connection.execute(_TAKE_TURN)
-    found: bool = await tx.connection.fetchval(_IS_PENDING, deadline.id)
+    await tx.driver.execute(_TAKE_TURN)
+    found: bool = await tx.driver.fetchval(_IS_PENDING, deadline.id)
     return found
 
 
 async def resolve(tx: Transaction[Any], deadlines: Sequence[DueDeadline], state: str = "fired", reason: str | None = None) -> None:
     """Raises CancelledMeanwhile."""
-    done = await tx.connection.execute(_SETTLE, [deadline.id for deadline in deadlines], state, tx.now, reason)
+    done = await tx.driver.execute(_SETTLE, [deadline.id for deadline in deadlines], state, tx.now, reason)
     if done != f"UPDATE {len(deadlines)}":
         raise DeadlineCancelled
 
 
 async def parked(reader: ReadSession) -> list[ParkedDeadline]:
     """All that wait for an operator, oldest first."""
-    return [ParkedDeadline(**row) for row in await reader.connection.fetch(_PARKED)]
+    return [ParkedDeadline(**row) for row in await reader.driver.fetch(_PARKED)]
 
 
 async def replay(tx: Transaction[Any], deadline_id: int | None = None) -> int:
     """Makes a parked deadline pending again, or without an id all of them; says how many. The worker acts on them at once."""
-    done = await tx.connection.execute(_REPLAY, deadline_id)
+    done = await tx.driver.execute(_REPLAY, deadline_id)
     return int(done.removeprefix("UPDATE "))
 
 
 async def next_in(reader: ReadSession, clock: Clock, besides: Collection[int]) -> timedelta | None:
     """How long until the next one comes, not above zero if it has come; without those whose ids are in `besides`."""
-    now = await clock.now(reader.connection)
-    due_at: datetime | None = await reader.connection.fetchval(_NEXT, list(besides))
+    now = await clock.now(reader.driver)
+    due_at: datetime | None = await reader.driver.fetchval(_NEXT, list(besides))
     return due_at - now if due_at else None

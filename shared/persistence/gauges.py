@@ -9,14 +9,15 @@ _STATE = """
 SELECT (SELECT count(*) FROM outbox) AS depth,
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event WHERE seq = (SELECT min(seq) FROM outbox)) AS age,
        (SELECT count(*) FROM parked) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
-       least((SELECT min(due_at) FROM deadline WHERE state = 'pending'), (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
+       least((SELECT min(due_at) FROM deadline WHERE state = 'pending'),
+             (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
        (SELECT count(*) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'event'::regclass AND relname ~ '^event_[0-9]' AND relname > to_char(now(), '"event_"YYYY_MM')) AS months_ahead"""
 
 
 async def read_gauges(tx: Transaction[Any], context: str) -> None:
     """A deadline that was parked is still one that nobody acted on: it counts as late."""
-    row = await tx.connection.fetchrow(_STATE)
+    row = await tx.driver.fetchrow(_STATE)
     if row is not None:
         metrics.OUTBOX_EVENTS.labels(context).set(row["depth"])
         metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)

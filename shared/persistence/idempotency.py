@@ -59,11 +59,11 @@ async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) ->
     """`claim` for requests whose keys all differ: for each the refusal, or None when it may run. A request without a key may."""
     claims = [(request.actor.id, key) for request in requests if (key := request.idempotency_key)]
     actors, keys = [actor_id for actor_id, _ in claims], [key.key for _, key in claims]
-    rows = await tx.connection.fetch(_CLAIM, actors, keys, [key.fingerprint for _, key in claims]) if claims else []
+    rows = await tx.driver.fetch(_CLAIM, actors, keys, [key.fingerprint for _, key in claims]) if claims else []
     if len(rows) == len(claims):
         return [None] * len(requests)
     taken = {(row["actor_id"], row["key"]) for row in rows}
-    earlier = {(row["actor_id"], row["key"]): row for row in await tx.connection.fetch(_EARLIER, actors, keys)}
+    earlier = {(row["actor_id"], row["key"]): row for row in await tx.driver.fetch(_EARLIER, actors, keys)}
     return [
         _refusal(tx, key, earlier.get((request.actor.id, key.key)))
         if (key := request.idempotency_key) and (request.actor.id, key.key) not in taken
@@ -76,7 +76,7 @@ async def release_all(tx: Transaction[Any], requests: Sequence[RequestContext]) 
     """Returns keys that this transaction took: a refused request leaves nothing."""
     claims = [(request.actor.id, key.key) for request in requests if (key := request.idempotency_key)]
     if claims:
-        await tx.connection.execute(_RELEASE, [actor_id for actor_id, _ in claims], [key for _, key in claims])
+        await tx.driver.execute(_RELEASE, [actor_id for actor_id, _ in claims], [key for _, key in claims])
 
 
 def store_response(tx: Transaction[Any], response: StoredResponse) -> None:

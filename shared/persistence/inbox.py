@@ -17,15 +17,15 @@ _REFUSE = "INSERT INTO inbox (event_id, type, refused_code) VALUES ($1, $2, $3) 
 async def claim(tx: Transaction[Any], envelopes: Sequence[Envelope]) -> set[UUID]:
     """The ids among these that were not applied before; they count as applied if the transaction commits."""
     unique = {envelope.id: envelope.type for envelope in envelopes}
-    rows = await tx.connection.fetch(_CLAIM, list(unique), list(unique.values()))
+    rows = await tx.driver.fetch(_CLAIM, list(unique), list(unique.values()))
     return {row["event_id"] for row in rows}
 
 
 async def processed(tx: Transaction[Any], ids: Sequence[UUID]) -> set[UUID]:
     """Which of these were settled before."""
-    return {row["event_id"] for row in await tx.connection.fetch(_KNOWN, ids)}
+    return {row["event_id"] for row in await tx.driver.fetch(_KNOWN, ids)}
 
 
 async def refuse(tx: Transaction[Any], envelope: Envelope, code: str) -> None:
     """A rule said no; the event is settled without effect."""
-    await tx.connection.execute(_REFUSE, envelope.id, envelope.type, code)
+    await tx.driver.execute(_REFUSE, envelope.id, envelope.type, code)

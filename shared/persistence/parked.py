@@ -41,38 +41,38 @@ async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
     headers = _headers(record)
     where = (record.topic, record.partition, record.offset)
     digest, is_alarming = _digest(record, headers), reason != BEHIND
-    await tx.connection.execute(_PARK, *where, record.key, record.value, headers, digest, reason, is_alarming)
+    await tx.driver.execute(_PARK, *where, record.key, record.value, headers, digest, reason, is_alarming)
 
 
 async def consecutive_count(reader: ReadSession) -> int:
     """How many were parked since the last record that could be settled, by whichever process; those behind another do not count."""
-    found: int = await reader.connection.fetchval(_IN_A_ROW)
+    found: int = await reader.driver.fetchval(_IN_A_ROW)
     return found
 
 
 async def acknowledge(tx: Transaction[Any]) -> None:
     """An operator has looked at all that is parked: it stays parked, and the consumer goes on."""
-    await tx.connection.execute(_ACKNOWLEDGE)
+    await tx.driver.execute(_ACKNOWLEDGE)
 
 
 async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes]:
     """Nobody can replay the last of such a key before this transaction ends. Waits for a replay that is under way."""
-    rows = await tx.connection.fetch(_BLOCKED, list(set(keys)))
+    rows = await tx.driver.fetch(_BLOCKED, list(set(keys)))
     return {row["key"] for row in rows}
 
 
 async def waiting(reader: ReadSession) -> list[Parked]:
     """All parked records, oldest first."""
-    return [_parked(row) for row in await reader.connection.fetch(_WAITING)]
+    return [_parked(row) for row in await reader.driver.fetch(_WAITING)]
 
 
 async def of_key(reader: ReadSession, key: bytes) -> list[Parked]:
     """What waits of this key, oldest first."""
-    return [_parked(row) for row in await reader.connection.fetch(_OF_KEY, key)]
+    return [_parked(row) for row in await reader.driver.fetch(_OF_KEY, key)]
 
 
 async def remove(tx: Transaction[Any], parked: Parked) -> None:
-    await tx.connection.execute("DELETE FROM parked WHERE id = $1", parked.id)
+    await tx.driver.execute("DELETE FROM parked WHERE id = $1", parked.id)
 
 
 def _parked(row: asyncpg.Record) -> Parked:

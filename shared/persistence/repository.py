@@ -133,5 +133,5 @@ class Repository(Generic[A]):
             elif not event.RESTRICTED:
                 raise ValueError(f"{event.TYPE} outside {self._topic}: only events on a restricted topic have a sequence of their own")
             else:  # a restricted topic counts its own sequence; the row lock makes the count safe
-                stored = await tx.connection.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
+                stored = await tx.driver.fetchval(_STORED_SEQUENCE, about.id, event.TOPIC)
                 tx.record(about, event, stored + tx.recorded(about.id, event.TOPIC) + 1)

@@ -56,7 +56,7 @@ async def remove_expired(database: Database[Any], keep: RetentionPolicy) -> int:
 async def create_partitions(database: Database[Any]) -> int:
     """Makes what the event log needs of this month and the next ones, and says how many that were."""
     async with database.transaction() as tx:
-        made: int = await tx.connection.fetchval("SELECT create_partitions($1)", PARTITIONS_AHEAD)
+        made: int = await tx.driver.fetchval("SELECT create_partitions($1)", PARTITIONS_AHEAD)
     return made
 
 
@@ -64,7 +64,7 @@ async def _remove(database: Database[Any], statement: str, older: timedelta, *mo
     removed, last = 0, _PORTION
     while last == _PORTION:
         async with database.transaction() as tx:
-            done = await tx.connection.execute(statement, older, _PORTION, *more)
+            done = await tx.driver.execute(statement, older, _PORTION, *more)
         last = int(done.removeprefix("DELETE "))
         removed += last
     return removed

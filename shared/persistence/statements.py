@@ -55,30 +55,35 @@ Query = Statement | sa.sql.ClauseElement
 class ReadSession:
     """Runs statements on one connection. Values of named parameters are keyword arguments."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, driver: Connection) -> None:
+        self.driver = driver  # of the tables of shared.persistence.schema alone: a batch defers no write to them
+
+    @property
+    def connection(self) -> Connection:
+        """Asyncpg's own connection, for bulk work on a context's tables."""
+        return self.driver
 
     async def fetch(self, query: Query, **values: Any) -> list[asyncpg.Record]:
         statement = await self._ready(query)
-        return await self.connection.fetch(statement.sql, *statement.arguments(values))
+        return await self.driver.fetch(statement.sql, *statement.arguments(values))
 
     async def fetch_one(self, query: Query, **values: Any) -> asyncpg.Record | None:
         statement = await self._ready(query)
-        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+        return await self.driver.fetchrow(statement.sql, *statement.arguments(values))
 
     async def fetch_value(self, query: Query, **values: Any) -> Any:
         statement = await self._ready(query)
-        return await self.connection.fetchval(statement.sql, *statement.arguments(values))
+        return await self.driver.fetchval(statement.sql, *statement.arguments(values))
 
     async def fetch_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> list[asyncpg.Record]:
         """Runs the statement once for each of `rows`, all in one round trip; returns their rows, in order."""
         statement = await self._ready(query)
-        found: list[asyncpg.Record] = await self.connection.fetchmany(statement.sql, [statement.arguments(row) for row in rows])
+        found: list[asyncpg.Record] = await self.driver.fetchmany(statement.sql, [statement.arguments(row) for row in rows])
         return found
 
     async def execute(self, query: Query, **values: Any) -> str:
         statement = await self._ready(query)
-        return await self.connection.execute(statement.sql, *statement.arguments(values))
+        return await self.driver.execute(statement.sql, *statement.arguments(values))
 
     async def _ready(self, query: Query) -> Statement:
         """The compiled statement, when the session may run it."""

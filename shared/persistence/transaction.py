@@ -139,7 +139,7 @@ class Transaction(ReadSession, Generic[P]):
 
     def start_batch(self) -> None:
         """Defers writes and keeps loaded aggregates from here on, for a batch that succeeds or fails as a whole."""
-        self.batch = WriteBatch(self.connection)
+        self.batch = WriteBatch(self.driver)
 
     async def defer_write(self, statement: Statement, **values: Any) -> None:
         """A write whose result nothing needs. A batch sends it with others of its kind."""
@@ -149,9 +149,16 @@ class Transaction(ReadSession, Generic[P]):
             await self.execute(statement, **values)
 
     async def lock(self, *names: str) -> None:
-        """Takes advisory locks of this schema until the transaction ends, in one order, so that two transactions never wait for each other."""
+        """Takes advisory locks until the transaction ends, in one order, so that two transactions never wait for each other."""
         if new := self.batch.new_locks(names) if self.batch else names:
-            await self.connection.execute(_LOCK, list(new))
+            await self.driver.execute(_LOCK, list(new))
+
+    @property
+    def connection(self) -> Connection:
+        """Asyncpg's own connection. Raises RuntimeError in a batch, which must see each statement to flush before it."""
+        if self.batch:
+            raise RuntimeError("a batch runs statements: write the SQL as a Statement or as Sql with its tables")
+        return self.driver
 
     async def _ready(self, query: Query) -> Statement:
         statement = await super()._ready(query)
@@ -210,13 +217,13 @@ class Transaction(ReadSession, Generic[P]):
         if self.batch:
             await self.batch.flush()
         if self._events:
-            await self.connection.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
+            await self.driver.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
         if self._audit:
-            await self.connection.execute(_AUDIT, self.now, *map(list, zip(*self._audit, strict=True)))
+            await self.driver.execute(_AUDIT, self.now, *map(list, zip(*self._audit, strict=True)))
         if self._responses:
-            await self.connection.execute(_STORE_RESPONSE, *map(list, zip(*self._responses, strict=True)))
+            await self.driver.execute(_STORE_RESPONSE, *map(list, zip(*self._responses, strict=True)))
         if self._cancelled:
-            await self.connection.execute(_CANCEL_DEADLINES, self.now, *map(list, zip(*self._cancelled, strict=True)))
+            await self.driver.execute(_CANCEL_DEADLINES, self.now, *map(list, zip(*self._cancelled, strict=True)))
         if self._deadlines:
             rows = [row for those in self._deadlines.values() for row in those]
-            await self.connection.execute(_SET_DEADLINES, *map(list, zip(*rows, strict=True)))
+            await self.driver.execute(_SET_DEADLINES, *map(list, zip(*rows, strict=True)))

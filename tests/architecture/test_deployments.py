@@ -1,4 +1,4 @@
-"""infra/compose.yaml, infra/k8s and the runbook agree with the code that they start and describe."""
+"""infra/compose.yaml, infra/k8s and docs/configuration.md agree with the code that they start and describe."""
 
 import pkgutil
 import re
@@ -60,7 +60,7 @@ def test_what_a_container_runs_exists(command: list[str]) -> None:
             compile(code, "command", "exec")
             assert callable(import_module("infra.dev_stack.gateway").main)
         case ["care", *_] | ["sh", "-c", _]:
-            known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+            known = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
             assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= known
         case _:
             pytest.fail(f"nobody knows {command}")
@@ -100,8 +100,8 @@ def test_the_servers_are_those_of_the_tests() -> None:
     assert COMPOSE["kafka"]["image"].partition(":")[2] == KAFKA_VERSION
 
 
-def test_the_runbook_lists_every_variable_of_a_deployment() -> None:
-    runbook = (ROOT / "docs" / "runbook.md").read_text()
+def test_configuration_page_lists_every_variable_of_a_deployment() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
     own = _variables(ContextSettings, "<CONTEXT>_")
 
-    assert [name for name in sorted(_variables(Deployment, "CARE_") | own | _COMMANDS) if f"`{name}`" not in runbook] == []
+    assert [name for name in sorted(_variables(Deployment, "CARE_") | own | _COMMANDS) if f"`{name}`" not in page] == []

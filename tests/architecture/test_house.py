@@ -29,6 +29,7 @@ _SIDE_DOORS = {
     "asyncpg.create_pool": _PERSISTENCE,
     "pool": f"{_PERSISTENCE}|{_RELAY}",
     "acquire": f"{_PERSISTENCE}|{_RELAY}",
+    "driver": rf"{_PERSISTENCE}|shared/\w+/health\.py",  # health asks whether it answers
     "connection": rf"{_PERSISTENCE}|{_STORE}|services/\w+/queries/|shared/\w+/health\.py",  # health asks whether it answers
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }

@@ -15,13 +15,13 @@ def _localities() -> Mapping[str, Locality]:
 
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """Fields stand in the order of the modules that read them."""
+    """The fields follow the order of the modules that read them."""
 
-    #: The practice fixes the locality (G26): what its code begins with, up to the first digit.
+    #: Locality by the letters with which a practice code begins (G26).
     localities: Mapping[str, Locality] = field(default_factory=_localities)
 
-    # The meeting: weekly 001:6503-6504; day, time, cut-off, capacity and quorum are recommendations (G14)
-    meets_on_weekday: int = 2  # Monday is 0
+    # The weekly meeting (G14); Monday is 0
+    meets_on_weekday: int = 2
     meets_at: time = time(13)
     cut_off_working_days: int = 2
     capacity: int = 10
@@ -30,7 +30,7 @@ class Policy(LocalTime):
     weeks_ahead: int = 4
     roll_over_working_days: int = 2
 
-    #: Who sits at the meeting: 001:11547-11557, 6728-6736.
+    #: Organisations that sit at the meeting: 001:11547-11557, 6728-6736.
     member_organisations: tuple[str, ...] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
 
     # The case
@@ -50,14 +50,17 @@ class Policy(LocalTime):
     lead_answers_within_working_days: int = 2
     chair_id: str = "mdt-chair"
 
-    # Risk: lower bounds of the levels 1, 2 and 3 (Table 14, G07); what makes a high climber (G08)
+    # Lower bounds of the risk levels 1, 2 and 3 (Table 14, G07)
     risk_bands: tuple[Decimal, Decimal, Decimal] = (Decimal("0.783"), Decimal("4.785"), Decimal("25.925"))
+    # Rise of the risk score that makes a high climber (G08)
     climber_window: timedelta = timedelta(days=90)
     climber_ratio: Decimal = Decimal("1.5")
     climber_rise: Decimal = Decimal("2.0")
-    #: Within how many months the admission lies whose risk a score states (T12).
+    #: Months ahead for which a score states the risk of an admission (T12).
     risk_horizon_months: int = 12
+    # Length of a watching brief
     watching_brief_for: timedelta = timedelta(weeks=26)
+    # Refused lines of a risk file that the report lists
     refused_lines_listed: int = 1000
 
     def __post_init__(self) -> None:

@@ -12,27 +12,31 @@ from shared.kernel.working_days import working_days_later
 
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """`working_day_ends` is ours: a task that is due on a day is due when the offices close.
+    """A task weighs 1 in a caseload unless `task_weights` names its kind (G25)."""
 
-    A task weighs 1 in a caseload unless `task_weights` says otherwise (G25).
-    """
-
+    # Organisation of care navigation
     organisation: str = "CLCH"
+    # Highest total weight of a navigator's tasks (G25)
     caseload_cap: int = 50
+    # Weights of kinds of tasks in a caseload
     task_weights: Mapping[TaskKind, int] = field(default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2})
+    # Deadline of a task's acknowledgement
     acknowledge_within_working_days: int = 1
+    # Due time of a task whose source names no day
     due_within_working_days: int = 5
-    # Somebody whom the meeting or a screening sends to Rapid Care waits no longer for the call than for the answer to it (T2)
+    # Due time of a task that sends a person to Rapid Care (T2)
     rapid_care_within: timedelta = timedelta(hours=2)
-    # What is still not done so long after its due time is put before the lead, and again so often: no open task is without a deadline
+    # Time after which an overdue task is escalated to the accountable lead, and the interval of repetitions (AC12)
     escalate_overdue_after_working_days: int = 2
     escalate_overdue_again_after_working_days: int = 5
-    # A navigator may move a due time of their own so often, and so far ahead of today; beyond that a coordinator decides
+    # How often, and how far ahead, a navigator may reschedule a task; beyond that a coordinator decides
     navigator_reschedules: int = 2
     own_move_within_days: int = 14
+    # Days after a discharge on which a task asks whether the person is still at home (T11)
     home_check_after_days: int = 91
+    # Time of day at which a task is due
     working_day_ends: time = time(17)
-    # Streams of feeds: a silent one is kept open by its heartbeat; each ends after a while, so that its reader is authorised anew
+    # Interval of heartbeats on a feed's stream, and its longest duration, after which the client must authorise again
     stream_heartbeat: timedelta = timedelta(seconds=15)
     stream_lasts: timedelta = timedelta(hours=1)
 

@@ -28,18 +28,29 @@ _NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = {
 class Policy(LocalTime):
     """The opening hours and two hours are 001:6510-6513, the month's 180 to 200 and the assumed 40 % 001:12735-12757."""
 
+    # Organisation of Rapid Care
     organisation: str = "CLCH"
+    # Opening hours; the clock of a referral received in closed hours starts at the next opening (G04)
     opens: time = EXTENDED_DAY.opens
     closes: time = EXTENDED_DAY.closes
+    # Time to the first contact (T2)
     response_target: timedelta = timedelta(hours=2)
+    # Times on the clock at which a warning is published
     at_risk_after: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
+    # Services for a person who cannot wait until opening
     while_closed: tuple[str, ...] = ("out-of-hours-gp", "ambulance")
+    # Skills that a condition needs, the best fitting first
     needed_skills: Mapping[Condition, tuple[Skill, ...]] = field(default_factory=lambda: dict(_NEEDED_SKILLS))
+    # Commissioned responses of a month, lower and upper bound (K02)
     capacity_low: int = 180
     capacity_high: int = 200
+    # Monthly responses of the commissioning model (G43)
     modelled_baseline: int = 120
+    # Assumed share of avoided admissions (K03)
     avoided_rate_assumption: float = 0.40
+    # Benefit of an avoided admission in pounds
     pounds_per_avoided_admission: int = 2004
+    # Time without an admission after which an avoidance is confirmed (G22)
     avoidance_confirmed_after: timedelta = timedelta(days=14)
 
     def __post_init__(self) -> None:

@@ -10,40 +10,42 @@ from shared.kernel.opening_hours import EXTENDED_DAY
 
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """`*_working_days` count as offices do; every timedelta runs day and night."""
+    """`*_working_days` count office days; every other duration runs day and night."""
 
     # G03: open 07:00 to 22:00, seven days; intake never closes
     opens: time = EXTENDED_DAY.opens
     closes: time = EXTENDED_DAY.closes
+
+    # Organisation of the Community Point of Access
     organisation: str = "CLCH"
 
     # A second referral for the same reason within this window is merged [R]
     merge_window: timedelta = timedelta(hours=72)
 
-    # While it waits here for triage or a route
+    # Deadline of triage and of a route
     triage_urgent: timedelta = timedelta(minutes=15)
     triage_routine_working_days: int = 1
 
-    # While a receiver has not answered (G42). The documents' own crisis is accepted after 35 minutes; the first warning comes at 60
+    # Deadline of the receiver's acknowledgement (G42)
     acknowledge_urgent: timedelta = timedelta(minutes=45)
     acknowledge_routine_working_days: int = 2
 
-    # Until the receiver says how it ended: a crisis lasts days, a home visit is due within four weeks (T9)
+    # Deadline of the receiver's outcome: a crisis lasts days, a home visit is due within four weeks (T9)
     outcome_urgent: timedelta = timedelta(days=7)
     outcome_routine: timedelta = timedelta(days=28)
-    # The person is asked within a few weeks whether the signpost helped (T10)
+    # Time until the person is asked whether the signposted service helped (T10)
     outcome_signposted: timedelta = timedelta(days=21)
 
-    # How long until an overdue one is looked at again
+    # Interval between reminders of an overdue deadline
     chase_urgent: timedelta = timedelta(hours=1)
     chase_routine_working_days: int = 1
     chase_outcome: timedelta = timedelta(days=7)
 
-    # E8, G13: the council whose residents social care serves
+    # Council whose residents social care serves (E8, G13)
     residence: str = "LBB"
-    # Where somebody without a practice here is looked after; the west is the only locality that the documents name (G26)
+    # Locality of a person without a local practice; west is the only locality that the documents name (G26)
     locality_without_practice: Locality = Locality.WEST
-    # G03, G23: whom to turn to when it cannot wait for us
+    # Services for a person who cannot wait until opening (G03, G23)
     closed_hours_service: str = "out-of-hours-gp"
     emergency_service: str = "ambulance"
 

@@ -1,71 +1,60 @@
-"""How far each partition was applied, and what Kafka is told of it. Nobody else acknowledges anything.
+"""The offsets to which each partition was processed, and their commits.
 
-A place is told only under the assignment in which it was read. Whoever goes on trying until it succeeds may tell it to a broker that has
-lost its topics meanwhile, and the group would begin there in the new ones: what is before it would be lost (docs/adr/0005).
+An offset is committed only under the assignment it was read in. A client that retries for ever could commit an old offset
+to recreated topics and so skip records (docs/adr/0017).
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgressError, UnknownMemberIdError
 
 log = structlog.get_logger()
 
-#: The partitions are somebody else's by now, or come anew: what was not told is sent again.
+#: Another member has the partitions, or a rebalance is under way: the records are read again.
 _REBALANCED = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+
+#: One attempt under an assignment; False when that is no longer the client's.
+Commit = Callable[[Any, Mapping[TopicPartition, int]], Awaitable[bool]]
 
 
 class OffsetTracker:
-    """Holds what was applied since the partitions were given to us."""
+    """`assignment` is None while no partitions are assigned."""
 
-    def __init__(self) -> None:
-        self.held: Any = None  # the assignment: another object each time that partitions are given to us, None in between
-        self._thread: Any = None
-        self._ended: Any = None
+    def __init__(self, commit: Commit) -> None:
+        self.assignment: Any = None
+        self._commit_once = commit
+        self._revoked: Any = None
         self._processed: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
 
-    def on_assigned(self, thread: Any) -> None:
-        """From here on partitions are read, by the client of this thread of faust's; not, though, those that were taken away last."""
-        assignment = _subscription(thread).assignment
-        self._thread, self.held = thread, None if assignment is self._ended else assignment
+    def on_assigned(self, assignment: Any) -> None:
+        """Begins a new assignment; the one that was revoked last does not begin again."""
+        self.assignment = None if assignment is self._revoked else assignment
         self._processed, self._committed = {}, {}
 
-    def on_revoked(self, thread: Any) -> None:
-        """The partitions are taken away. The client holds on to them until it is given others."""
-        self._ended, self.held = _subscription(thread).assignment, None
+    def on_revoked(self, assignment: Any) -> None:
+        """Ends the assignment, which the client holds until it has another."""
+        self._revoked, self.assignment = assignment, None
         self._processed, self._committed = {}, {}
 
-    def mark_processed(self, held: Any, partition: TopicPartition, offset: int) -> None:
-        """What was read under another assignment than the present one counts for nothing: it is sent again."""
-        if held is self.held:
+    def mark_processed(self, assignment: Any, partition: TopicPartition, offset: int) -> None:
+        """Ignores a record that was read under another assignment: it is read again."""
+        if assignment is self.assignment:
             self._processed[partition] = offset + 1
 
     async def commit(self) -> None:
-        """One try; whatever fails is told the next time, if it then still holds. Raises KafkaError where no next time can help."""
-        assignment, told = self.held, self._committed
-        new = {partition: place for partition, place in self._processed.items() if told.get(partition) != place}
+        """One attempt. A failure is retried by the next call; raises a KafkaError that no later call can heal."""
+        assignment, committed = self.assignment, self._committed
+        new = {partition: offset for partition, offset in self._processed.items() if committed.get(partition) != offset}
         try:
-            if new and await self._thread.call_thread(self._commit, assignment, new):
-                told.update(new)
+            if new and await self._commit_once(assignment, new):
+                committed.update(new)
         except _REBALANCED as problem:
             log.info("consumer.rebalanced", problem=type(problem).__name__)
         except KafkaError as problem:
             if not problem.retriable:
                 raise
             log.warning("consumer.offset-commit-failed", problem=type(problem).__name__)
-
-    async def _commit(self, held: Any, places: dict[TopicPartition, int]) -> bool:
-        """Nothing may be awaited between the look and the sending. Without a generation Kafka would take a place from anybody."""
-        coordinator, subscription = self._thread._consumer._coordinator, _subscription(self._thread)  # noqa: SLF001  shown to nobody
-        if subscription.assignment is not held or subscription._reassignment_in_progress:  # noqa: SLF001  as above
-            return False
-        if coordinator.generation < 0 or coordinator.coordinator_id is None:
-            return False
-        await coordinator._do_commit_offsets(held, {each: OffsetAndMetadata(place, "") for each, place in places.items()})  # noqa: SLF001  one try
-        return True
-
-
-def _subscription(thread: Any) -> Any:
-    return thread._consumer._subscription.subscription  # noqa: SLF001  it is shown to nobody

@@ -1,15 +1,12 @@
-"""Rows of the event log on their way to Kafka, in their order: of each partition one batch at a time, all partitions together.
+"""Publishes rows of the event log in their order: one batch at a time per partition, all partitions at once.
 
-Kafka refuses a batch whole. Then its rows go one by one, and a row that is refused alone is held back with the later ones of its key.
+Kafka rejects a batch as a whole. Its rows are then sent one by one; a row that is rejected alone blocks the later rows of its key.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from struct import unpack_from
-from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -23,19 +20,18 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.contracts.envelope import Envelope, to_headers
+from shared.messaging.outbound.partitioner import partition_of
 
-#: Kafka will not take this record, or nothing on its topic from us. Everything else begins anew.
+#: Kafka rejects this record, or anything on its topic from this producer. After any other error the relay restarts.
 _UNDELIVERABLE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError, PolicyViolationError)
 
-#: The batches of one producer: a broker takes a megabyte at once.
+#: The size of a batch; a broker accepts a megabyte.
 BATCH_BYTES = 256 * 1024
-
-_SEED, _M, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxPublisher:
-    """What goes out together. `held` names the places that are held back; `hold` is told of each row that is refused alone."""
+    """One round. `blocked` holds ordering keys that are not sent; `block` receives each row that Kafka rejects alone."""
 
     producer: AIOKafkaProducer
     prefix: str
@@ -45,23 +41,23 @@ class OutboxPublisher:
     sent: list[asyncpg.Record]
 
     async def send(self, rows: Iterable[asyncpg.Record]) -> None:
-        """Adds to `sent` what is acknowledged. Raises what is no fault of the events themselves."""
-        lanes = await self._partition_queues(rows)
-        ended = await asyncio.gather(*[self._send_queue(*lane, waiting) for lane, waiting in lanes.items()], return_exceptions=True)
-        for trouble in ended:
-            if trouble is not None:
-                raise trouble
+        """Adds the acknowledged rows to `sent`. Raises every error that is not the fault of a row."""
+        queues = await self._partition_queues(rows)
+        ended = await asyncio.gather(*[self._send_queue(*queue, waiting) for queue, waiting in queues.items()], return_exceptions=True)
+        for problem in ended:
+            if problem is not None:
+                raise problem
 
     async def _partition_queues(self, rows: Iterable[asyncpg.Record]) -> dict[tuple[str, int], deque[asyncpg.Record]]:
         """By topic and partition."""
         partitions: dict[str, int] = {}
-        lanes: dict[tuple[str, int], deque[asyncpg.Record]] = {}
+        queues: dict[tuple[str, int], deque[asyncpg.Record]] = {}
         for row in rows:
             topic = self.prefix + row["topic"]
             if topic not in partitions:
                 partitions[topic] = len(await self.producer.partitions_for(topic))
-            lanes.setdefault((topic, _partition(row["key"], partitions[topic])), deque()).append(row)
-        return lanes
+            queues.setdefault((topic, partition_of(row["key"], partitions[topic])), deque()).append(row)
+        return queues
 
     async def _send_queue(self, topic: str, partition: int, waiting: deque[asyncpg.Record]) -> None:
         while waiting:
@@ -81,7 +77,7 @@ class OutboxPublisher:
                 self.sent.extend(loaded)
 
     def _load(self, batch: BatchBuilder, waiting: deque[asyncpg.Record]) -> list[asyncpg.Record]:
-        """As much as the batch takes; what is held back is left out."""
+        """Fills the batch and returns its rows; leaves out blocked rows."""
         loaded = []
         while waiting:
             row = waiting[0]
@@ -95,30 +91,12 @@ class OutboxPublisher:
 
 
 def ordering_key(row: asyncpg.Record) -> str:
-    """Within it order is kept."""
+    """Rows with the same ordering key are published in order."""
     return f"{row['topic']} {row['key']}"
 
 
-@lru_cache(maxsize=100_000)
-def _partition(key: UUID, partitions: int) -> int:
-    """Where every client of Kafka would put this key. Remembered, for people come again."""
-    return (murmur2(str(key).encode()) & 0x7FFFFFFF) % partitions
-
-
-def murmur2(data: bytes) -> int:
-    """The hash of Kafka's default partitioner, by whole words. The client's own goes byte by byte, in Python."""
-    words, h = len(data) // 4, _SEED ^ len(data)
-    for word in unpack_from(f"<{words}I", data):
-        mixed = word * _M & _32_BITS
-        h = (h * _M ^ (mixed ^ mixed >> 24) * _M) & _32_BITS
-    if rest := data[4 * words :]:
-        h = (h ^ int.from_bytes(rest, "little")) * _M & _32_BITS
-    h = (h ^ h >> 13) * _M & _32_BITS
-    return h ^ h >> 15
-
-
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:
-    """The envelope that a row of the event log is sent in."""
+    """The CloudEvents envelope of a row."""
     return Envelope(
         id=row["id"],
         type=row["type"],

@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared.messaging.kafka_client import disable_retries
 from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, OutboxPublisher, ordering_key
 from shared.messaging.shutdown import finish_before_cancel
 from shared.persistence.database import Database
@@ -115,7 +116,7 @@ class Relay:
         return self._is_leading is not None
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises AnotherCluster when the broker was replaced while it ran."""
+        """Runs until cancelled. Raises ClusterChanged when the broker was replaced while it ran."""
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
@@ -145,7 +146,7 @@ class Relay:
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=10_000,
         )
-        _disable_retries(producer)
+        disable_retries(producer)
         try:
             await admin.start()
             await producer.start()
@@ -155,9 +156,9 @@ class Relay:
                 self._is_leading = True
                 await self._send_for_a_while(connection, producer)
         finally:
-            with suppress(*_RESTART_ERRORS):
-                await producer.stop()
-                await admin.close()
+            for close in (producer.stop, admin.close):
+                with suppress(*_RESTART_ERRORS):
+                    await close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
         """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0006)."""
@@ -252,8 +253,3 @@ class Relay:
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._poll_delay):
                 await self._database.committed.wait()
-
-
-def _disable_retries(producer: AIOKafkaProducer) -> None:
-    """By itself it tries until it succeeds, on whatever cluster it then finds, where what was sent before is not yet (docs/adr/0006)."""
-    producer._message_accumulator._batch_ttl = 0  # noqa: SLF001  it has no setting for it

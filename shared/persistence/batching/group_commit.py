@@ -5,7 +5,7 @@ exactly as it would without this module.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from shared.kernel.errors import DomainError
@@ -34,7 +34,7 @@ class Groupable(Generic[C, R]):
     work: Work[C, R]
     conflict_keys: Callable[[C], Sequence[Hashable]]
     prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]]
-    settings: QueueSettings = QueueSettings()
+    settings: QueueSettings = field(default_factory=QueueSettings)
     smallest_batch: int = 2  # requests of a smaller group run each in a transaction of its own
 
 

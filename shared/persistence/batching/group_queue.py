@@ -42,7 +42,9 @@ class _Waiting(Generic[Q, R]):
 class GroupQueue(Generic[Q, R]):
     """`handle` returns for each request of a group its response or its refusal, or raises when it can handle none."""
 
-    def __init__(self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], settings: QueueSettings = QueueSettings()) -> None:
+    def __init__(
+        self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], settings: QueueSettings = QueueSettings()
+    ) -> None:
         self._handle, self._settings = handle, settings
         self._waiting: list[_Waiting[Q, R]] = []
         self._busy: set[Hashable] = set()

@@ -20,8 +20,8 @@ from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions, require_transition, transition
 from shared.kernel.target import Target
 from shared.messaging.subscriptions import Subscriptions
-from shared.persistence.deadlines import DueDeadline
 from shared.persistence.batching.batch_repository import BatchRepository
+from shared.persistence.deadlines import DueDeadline
 from shared.persistence.schema import INSTANT, metadata
 from shared.persistence.transaction import Transaction
 

@@ -35,6 +35,7 @@ from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.statements import Sql
 from tests.builders import mdt as meeting
 from tests.builders import navigation as task
 from tests.builders import rapid_care as response
@@ -205,7 +206,11 @@ async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: s
         assert await desk.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None
 
 
-async def test_what_a_batch_has_put_off_is_there_for_whoever_reads_it(owner_url: str, keys: Keys) -> None:
+_VERSION = Sql("SELECT version FROM capacity WHERE id = $1", "id", tables=("capacity",))
+_NEXT_VERSION = Sql("UPDATE capacity SET version = 7 WHERE id = $1", "id", writes="capacity")
+
+
+async def test_read_in_a_batch_sees_deferred_writes(owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk, desk.context.database.transaction() as tx:
         tx.start_batch()
         month = Capacity(new_id(), NOON.date())
@@ -213,9 +218,11 @@ async def test_what_a_batch_has_put_off_is_there_for_whoever_reads_it(owner_url:
         saved = await capacities.save(tx, Decision(month, [warned]))
 
         assert await capacities.find(tx, month.id) == saved
-        assert await tx.connection.fetchval("SELECT version FROM capacity WHERE id = $1", month.id) == 1
-        await tx.connection.execute("UPDATE capacity SET version = 7 WHERE id = $1", month.id)
+        assert await tx.fetch_value(_VERSION, id=month.id) == 1
+        await tx.execute(_NEXT_VERSION, id=month.id)
         assert (await capacities.load(tx, month.id)).version == 7
+        with pytest.raises(RuntimeError, match="a batch runs statements"):
+            _ = tx.connection
 
 
 def _accepted(referral_id: UUID) -> ResponseAccepted:

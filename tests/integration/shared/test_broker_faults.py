@@ -111,7 +111,7 @@ async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_t
             await post.post()
         await until(lambda: _knows_two_clusters(post))
         await until(lambda: all_delivered(post))
-        assert "AnotherCluster" in supervisor.log("sender").read_text()
+        assert "ClusterChanged" in supervisor.log("sender").read_text()
 
     assert await post.count(_OF_THIS_LOG) == 41
 

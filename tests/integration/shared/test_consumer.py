@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic
@@ -16,15 +15,14 @@ from infra.dev_stack.local.ports import HOST
 from shared.contracts.codes import Condition
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.consumer import BATCH, Consumer, ConsumerStopped
+from shared.messaging.inbound.lag import LagReporter
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.shutdown import cancel_and_wait
 from shared.persistence import parked
 from shared.telemetry import metrics
 from tests.integration.shared.consumer_harness import GROUP, RecordingProcessor, consuming, send_to_all, until, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
-from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import TOPIC
 from tests.integration.shared.test_relay import relaying, until_sent
 from tests.timeouts import LONGEST_WAIT
@@ -213,11 +211,11 @@ async def test_the_lag_is_told_while_nothing_can_be_applied_and_when_all_is(post
     assert await post.events_without_their_one_effect() == []
 
 
-async def test_a_lag_that_cannot_be_asked_for_any_more_is_not_told(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_lag_disappears_when_broker_is_away() -> None:
     metrics.CONSUMER_LAG.labels("navigation", TOPIC, 0).set(3)
     assert lag() >= 3
-    nowhere = Consumer(EventProcessor(post.receiver.database, RECEIVING), "navigation", [TOPIC], replace(kafka, bootstrap=f"{HOST}:9"))
-    watching = asyncio.create_task(nowhere._report_lag())
+    nowhere = LagReporter("navigation", "navigation", [TOPIC], bootstrap=f"{HOST}:9", prefix="")
+    watching = asyncio.create_task(nowhere.run())
     await until(lambda: not next(iter(metrics.CONSUMER_LAG.collect())).samples)
     await cancel_and_wait(watching)
 

@@ -102,7 +102,7 @@ async def test_what_is_counted_in_the_log_is_kept_in_it_whole(post: DeliveryHarn
     decision = Decision(a_parcel(NOW), [requested(a_parcel(NOW), NOW), warned])
 
     async with post.sender.database.transaction() as tx:
-        with pytest.raises(ValueError, match="kept in it whole"):
+        with pytest.raises(ValueError, match="sequence of their own"):
             await parcels.save(tx, decision)
 
 

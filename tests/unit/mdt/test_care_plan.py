@@ -125,9 +125,7 @@ def test_response_enacts_crisis_plan_once() -> None:
         (RiskLevel.LOW, True, date(2015, 9, 2)),
     ],
 )
-def test_review_is_due_after_12_or_26_weeks_by_risk(
-    *, level: RiskLevel, is_resident: bool, review_on: date
-) -> None:
+def test_review_is_due_after_12_or_26_weeks_by_risk(*, level: RiskLevel, is_resident: bool, review_on: date) -> None:
     assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
 
 

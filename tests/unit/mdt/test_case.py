@@ -33,7 +33,7 @@ from shared.contracts.mdt import (
 )
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
-from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_meeting, a_slot, an_agreed_action, a_discussion_command
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_discussion_command, a_meeting, a_slot, an_agreed_action
 
 HELD = a_meeting(status=MeetingStatus.HELD, attended=POLICY.quorum)
 

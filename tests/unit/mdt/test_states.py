@@ -20,12 +20,12 @@ from tests.builders.mdt_states import (
     POLICY,
     STARTS_AT,
     a_case,
+    a_discussion_command,
     a_lead_of,
     a_meeting,
-    a_slot,
     a_plan,
+    a_slot,
     a_version,
-    a_discussion_command,
 )
 from tests.builders.risk import a_risk, a_score, assessed, scored_before
 
@@ -144,9 +144,7 @@ EVERYTHING = [(table, state, trigger, acts[trigger]) for table, acts, states in 
 
 
 @pytest.mark.parametrize(("table", "state", "trigger", "act"), EVERYTHING)
-def test_transition_follows_its_table(
-    table: Transitions, state: Any, trigger: Trigger, act: Act
-) -> None:
+def test_transition_follows_its_table(table: Transitions, state: Any, trigger: Trigger, act: Act) -> None:
     row = table[trigger]
     if state.status not in row.sources:
         with pytest.raises(IllegalTransition):

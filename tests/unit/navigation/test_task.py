@@ -199,9 +199,7 @@ def test_escalation_clears_when_work_resumes() -> None:
 
 
 @pytest.mark.parametrize(("escalation", "day"), [(None, 10), (BlockReason.FUNDING, 13)])
-def test_overdue_task_escalates_after_two_working_days(
-    escalation: BlockReason | None, day: int
-) -> None:
+def test_overdue_task_escalates_after_two_working_days(escalation: BlockReason | None, day: int) -> None:
     friday = at("17:00", date(2015, 3, 6))
 
     decision = due_time.mark_overdue(a_task(due_at=friday, escalation=escalation), friday + MICROSECOND, POLICY)

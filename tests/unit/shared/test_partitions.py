@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2 as of_the_client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.outbound.outbox_publisher import murmur2
+from shared.messaging.outbound.partitioner import murmur2
 
 
 @given(st.one_of(st.uuids().map(lambda key: str(key).encode()), st.binary(max_size=80)))

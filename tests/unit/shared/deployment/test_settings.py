@@ -89,7 +89,11 @@ def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
         ("REFERRALS_DATABASE_URL", None, "REFERRALS_DATABASE_URL is not set."),
         ("REFERRALS_POLICY", "not JSON", "REFERRALS_POLICY is not JSON."),
         ("REFERRALS_POLICY", '{"opens": "soon"}', "REFERRALS_POLICY: opens: "),
-        ("REFERRALS_POLICY", '{"acknowledge_urgently": "PT30M"}', "REFERRALS_POLICY: there is no “acknowledge_urgently”; there are timezone, opens,"),
+        (
+            "REFERRALS_POLICY",
+            '{"acknowledge_urgently": "PT30M"}',
+            "REFERRALS_POLICY: there is no “acknowledge_urgently”; there are timezone, opens,",
+        ),
     ],
 )
 def test_a_process_ends_with_the_sentence(monkeypatch: pytest.MonkeyPatch, start: Any, name: str, value: str | None, sentence: str) -> None:

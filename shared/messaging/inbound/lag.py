@@ -1,0 +1,53 @@
+"""Consumer lag of a context, measured by clients of its own: correct also while the consumer is stuck, waits or has no partition."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.telemetry import metrics
+
+log = structlog.get_logger()
+
+_INTERVAL_SECONDS = 5.0
+
+
+class LagReporter:
+    """Reports the lag of the whole group, by topic and partition."""
+
+    def __init__(self, context: str, group: str, topics: Sequence[str], *, bootstrap: str, prefix: str) -> None:
+        self._context, self._group, self._topics, self._bootstrap, self._prefix = context, group, list(topics), bootstrap, prefix
+
+    async def run(self) -> None:
+        """Runs until cancelled. A lag that cannot be measured is removed from the metrics."""
+        while True:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            try:
+                await admin.start()
+                await client.start()
+                while True:
+                    await self._report(admin, client)
+                    await asyncio.sleep(_INTERVAL_SECONDS)
+            except Exception as problem:  # nothing else measures the lag
+                metrics.CONSUMER_LAG.clear()
+                log.warning("consumer.lag-unknown", context_name=self._context, problem=type(problem).__name__)
+            finally:
+                for close in (client.stop, admin.close):
+                    with suppress(KafkaError, OSError):
+                        await close()
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def _report(self, admin: AIOKafkaAdminClient, client: AIOKafkaConsumer) -> None:
+        described = await admin.describe_topics(self._topics)
+        partitions = [TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]]
+        committed = await admin.list_consumer_group_offsets(self._group)
+        first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+        for partition in partitions:
+            processed = max(committed[partition].offset if partition in committed else 0, first[partition])
+            topic = partition.topic.removeprefix(self._prefix)
+            metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(end[partition] - processed, 0))

@@ -1,0 +1,165 @@
+"""Every private attribute of faust and aiokafka that this product relies on, behind methods that read as public ones.
+
+Faust joins the group, stays a member of it in a thread of its own, and assigns the partitions; reading and committing are
+ours (docs/adr/0005). tests/unit/shared/test_kafka_client.py has a test per assumption, so that another version of a
+library fails there first.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
+
+_CLOSE_TIMEOUT_SECONDS = 2.0
+_POLL_TIMEOUT_SECONDS = 1.0
+#: Disables max.poll.interval: a member that polls nothing for 15 minutes is expelled and never rejoins.
+_NO_MAX_POLL_INTERVAL_SECONDS = 10.0 * 365 * 24 * 3600
+
+#: One object for as long as partitions are assigned to this member without a change.
+Assignment = Any
+
+
+@dataclass(frozen=True, slots=True)
+class GroupListener:
+    """What a member of a group does: `poll` runs again and again while partitions may be read."""
+
+    poll: Callable[[], Awaitable[None]]
+    on_assigned: Callable[[Assignment, Mapping[TopicPartition, int | None]], None]
+    on_revoked: Callable[[Assignment], None]
+
+
+class GroupClient(faust.App):
+    """A member of a consumer group. `patience` limits in seconds how long it waits for the committed offsets."""
+
+    def __init__(self, group: str, listener: GroupListener, *, bootstrap: str, patience: float, **settings: Any) -> None:
+        self._listener, self._patience = listener, patience
+        self._fetching = asyncio.Lock()
+        super().__init__(
+            group,
+            broker=f"kafka://{bootstrap}",
+            broker_max_poll_interval=_NO_MAX_POLL_INTERVAL_SECONDS,
+            consumer_auto_offset_reset="earliest",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            web_enabled=False,
+            loop=asyncio.get_running_loop(),
+            **settings,
+        )
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        self.topics.add(self.topic(*topics, acks=False))
+
+    async def fetch(self) -> tuple[Assignment, Sequence[ConsumerRecord]]:
+        """Records of the assigned partitions and the assignment they were read under; none after a second without any."""
+        consumer: Any = self.consumer
+        await consumer.can_resume_flow.wait()
+        partitions = consumer._get_active_partitions()  # noqa: SLF001
+        if not partitions:
+            return None, []
+        async with self._fetching:
+            found = await consumer._getmany(partitions, _POLL_TIMEOUT_SECONDS)  # noqa: SLF001
+            assignment = assignment_of(consumer._thread)  # noqa: SLF001
+        return assignment, [record for records in found.values() for record in records]
+
+    async def commit_offsets(self, assignment: Assignment, offsets: Mapping[TopicPartition, int]) -> bool:
+        """One attempt, in the client's thread. False when the assignment has changed. Raises KafkaError."""
+        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        committed: bool = await thread.call_thread(commit_once, thread, assignment, offsets)
+        return committed
+
+    async def require_member(self) -> None:
+        """Raises the KafkaError for which the client gave up its membership: it raises that in a fetch only."""
+        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        if thread._consumer and (coordinator := thread._consumer._coordinator):  # noqa: SLF001
+            await thread.call_thread(coordinator.check_errors)
+
+    async def crash_on_stray_cancel(self, problem: asyncio.CancelledError) -> None:
+        """Ends the client when a library cancelled the running task and nothing else did."""
+        task = asyncio.current_task()
+        if task and not task.cancelling():
+            await self.crash(problem)
+
+    def _create_directories(self) -> None:
+        """Creates none: no faust table is used."""
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Leaves the client to its own thread. Closed from this one, the thread may wait for a connection for ever."""
+
+    def _new_consumer(self) -> Any:
+        consumer: Any = super()._new_consumer()
+        revoke, seek = consumer.on_partitions_revoked, consumer.seek_to_committed
+
+        async def on_partitions_revoked(partitions: Any) -> None:
+            self._listener.on_revoked(assignment_of(consumer._thread))  # noqa: SLF001
+            await revoke(partitions)
+
+        async def seek_to_committed() -> Any:
+            """Never seeks during a fetch: its records would precede the new position."""
+            try:
+                async with asyncio.timeout(self._patience), self._fetching:
+                    positions = await seek()
+                    if new := [partition for partition, offset in positions.items() if not offset]:
+                        await consumer._thread.seek_to_beginning(*new)  # noqa: SLF001
+            except TimeoutError as late:  # faust would wait longer and then read nothing, without a log line
+                await self.crash(late)
+                raise
+            self._listener.on_assigned(assignment_of(consumer._thread), positions)  # noqa: SLF001
+            return positions
+
+        consumer.on_partitions_revoked, consumer.seek_to_committed = on_partitions_revoked, seek_to_committed
+        consumer._drain_messages = self._poll_until_stopped  # noqa: SLF001
+        bound_close(consumer._thread)  # noqa: SLF001
+        return consumer
+
+    async def _poll_until_stopped(self, fetcher: Any) -> None:
+        """Takes the place of faust's fetch loop. A stray cancellation would end it without a log line, so it ends the client."""
+        consumer: Any = self.consumer
+        try:
+            while not (consumer.should_stop or fetcher.should_stop):
+                await self._listener.poll()
+        except asyncio.CancelledError as problem:
+            await self.crash_on_stray_cancel(problem)
+            raise
+
+
+def assignment_of(thread: Any) -> Assignment:
+    """The assignment that the client holds: another object after each rebalance."""
+    return thread._consumer._subscription.subscription.assignment  # noqa: SLF001
+
+
+async def commit_once(thread: Any, assignment: Assignment, offsets: Mapping[TopicPartition, int]) -> bool:
+    """No await between the check and the commit: a rebalance could slip in. A commit without a generation is accepted from anyone."""
+    coordinator, subscription = thread._consumer._coordinator, thread._consumer._subscription.subscription  # noqa: SLF001
+    if subscription.assignment is not assignment or subscription._reassignment_in_progress:  # noqa: SLF001
+        return False
+    if coordinator.generation < 0 or coordinator.coordinator_id is None:
+        return False
+    await coordinator._do_commit_offsets(assignment, {each: OffsetAndMetadata(offset, "") for each, offset in offsets.items()})  # noqa: SLF001
+    return True
+
+
+def bound_close(thread: Any) -> None:
+    """Limits how long the client's thread takes to close.
+
+    While its broker is away the client re-raises its own cancellation; while the broker is stopped it leaves the group for a minute.
+    """
+    stop = thread.on_thread_stop
+
+    async def stop_in_time() -> None:
+        with suppress(asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                await stop()
+        with suppress(asyncio.CancelledError):
+            await thread._consumer._client.close()  # noqa: SLF001  the step above may not have reached it
+
+    thread.on_thread_stop = stop_in_time
+
+
+def disable_retries(producer: AIOKafkaProducer) -> None:
+    """Expires a batch at its first failure. A producer that retries may write to a recreated topic, out of order (docs/adr/0006)."""
+    producer._message_accumulator._batch_ttl = 0  # noqa: SLF001
