@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.codegen.asyncapi import asyncapi
 from infra.codegen.catalogue import catalogue
+from infra.codegen.configuration import configuration
 from infra.codegen.contracts import examples, schemas
 from infra.codegen.data_model import data_model
 from infra.codegen.decisions import decisions
@@ -24,6 +25,7 @@ MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (
     data_model,
     scope_table,
     decisions,
+    configuration,
 )
 FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"), Path("docs/data"))
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """`timezone` is a name of the IANA database. Instants are stored in UTC; days and opening hours are local."""
+    """Instants are stored in UTC; days and opening hours are local."""
 
+    # Time zone of days and opening hours, by its name in the IANA database
     timezone: str = "Europe/London"
 
     def __post_init__(self) -> None:

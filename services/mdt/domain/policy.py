@@ -20,7 +20,7 @@ class Policy(LocalTime):
     #: Locality by the letters with which a practice code begins (G26).
     localities: Mapping[str, Locality] = field(default_factory=_localities)
 
-    # The weekly meeting (G14); Monday is 0
+    # The weekly meeting (G14): weekday (Monday is 0), time, cut-off, capacity, urgent cases, quorum, weeks planned ahead, roll-over
     meets_on_weekday: int = 2
     meets_at: time = time(13)
     cut_off_working_days: int = 2
@@ -33,12 +33,12 @@ class Policy(LocalTime):
     #: Organisations that sit at the meeting: 001:11547-11557, 6728-6736.
     member_organisations: tuple[str, ...] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
 
-    # The case
+    # The case: working days until its screening, highest number of deferrals, age up to which a crisis counts as recent
     screened_within_working_days: int = 2
     most_deferrals: int = 2
     crisis_is_recent_for: timedelta = timedelta(days=30)
 
-    # The care plan (G16)
+    # The care plan (G16): weeks until its review by risk and setting, time of the review, working days until an answer
     review_weeks_very_high_risk: int = 12
     review_weeks: int = 26
     review_weeks_care_home: int = 26
@@ -46,7 +46,7 @@ class Policy(LocalTime):
     review_working_days_before_cut_off: int = 1
     answered_within_working_days: int = 10
 
-    # The lead (G15, G17)
+    # The lead (G15, G17): working days until an answer, and the chair who takes over
     lead_answers_within_working_days: int = 2
     chair_id: str = "mdt-chair"
 
