@@ -46,7 +46,7 @@ class Policy(LocalTime):
     review_working_days_before_cut_off: int = 1
     answered_within_working_days: int = 10
 
-    # The lead (G15, G17): working days until an answer, and the chair who takes over
+    # The lead (G15, G17): working days until an answer, and the chair who is notified
     lead_answers_within_working_days: int = 2
     chair_id: str = "mdt-chair"
 
