@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
-from shared.persistence.batching.group_commit import Groupable
+from shared.persistence.batch import Group
 from shared.web.app import create_app
 from shared.web.health import Gauges
 
@@ -21,7 +21,7 @@ def create_context_app(
     router: APIRouter,
     gauges: Sequence[Gauges] = (),
     unlimited: Sequence[str] = (),
-    groups: Sequence[Groupable[Any, Any]] = (),
+    groups: Sequence[Group] = (),
 ) -> FastAPI:
     """Ends the process with a sentence when the environment is wrong."""
     try:

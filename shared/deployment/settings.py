@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
 from shared.messaging.kafka_settings import KafkaSettings
-from shared.persistence.batching.group_commit import Groupable
+from shared.persistence.batch import Group
+from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
@@ -165,9 +166,9 @@ class Deployment(BaseSettings):
     def retention(self) -> RetentionPolicy:
         return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
-    async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Groupable[Any, Any]] = ()) -> Database[P]:
+    async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = ()) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
-        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size, groups=groups)
+        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size, new_batch=WriteBatch, groups=groups)
 
 
 class ContextSettings(BaseSettings):

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from shared.clock import Clock
-from shared.persistence.batching.group_commit import Groupable, GroupCommit, Work
+from shared.persistence.batch import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
 from shared.persistence.statements import Connection, ReadSession
@@ -41,13 +41,21 @@ class Database(Generic[P]):
     """`policy` is the context's configured numbers; every transaction carries it to the handlers."""
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", *, clock: Clock, policy: P, secrets: Secrets, groups: Sequence[Groupable[Any, Any]] = ()
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        *,
+        clock: Clock,
+        policy: P,
+        secrets: Secrets,
+        new_batch: NewBatch | None = None,
+        groups: Sequence[Group] = (),
     ) -> None:
         self.pool = pool
         self.clock = clock
         self.policy = policy
         self.secrets = secrets
-        self._groups = {each.work: GroupCommit(self, each) for each in groups}
+        self.new_batch = new_batch
+        self._groups = {each.work: each.open(self) for each in groups}
         self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
 
     @asynccontextmanager
@@ -59,7 +67,7 @@ class Database(Generic[P]):
         async with self.pool.acquire() as connection:
             async with connection.transaction():
                 now = await self.clock.now(connection)
-                tx = Transaction(connection, now=now, request=request, policy=self.policy, secrets=self.secrets)
+                tx = Transaction(connection, now=now, request=request, policy=self.policy, secrets=self.secrets, new_batch=self.new_batch)
                 if request.idempotency_key is not None:
                     await claim(tx)
                 yield tx
@@ -92,12 +100,20 @@ class Database(Generic[P]):
 
 
 async def connect(
-    dsn: str, *, clock: Clock, policy: P, secrets: Secrets, size: int = 10, groups: Sequence[Groupable[Any, Any]] = ()
+    dsn: str,
+    *,
+    clock: Clock,
+    policy: P,
+    secrets: Secrets,
+    size: int = 10,
+    new_batch: NewBatch | None = None,
+    groups: Sequence[Group] = (),
 ) -> Database[P]:
+    """Without `new_batch` and `groups` everything is written statement by statement, with the same outcome."""
     pool = await asyncpg.create_pool(
         dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=_SESSION, command_timeout=60
     )
-    return Database(pool, clock=clock, policy=policy, secrets=secrets, groups=groups)
+    return Database(pool, clock=clock, policy=policy, secrets=secrets, new_batch=new_batch, groups=groups)
 
 
 async def prepare(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
-from shared.persistence.batching.write_batch import WriteBatch
+from shared.persistence.batch import Batch, NewBatch
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.statements import Connection, Query, ReadSession, Statement
 
@@ -107,13 +107,23 @@ class EventSubject:
 class Transaction(ReadSession, Generic[P]):
     """`now` is one instant for the whole transaction; `policy` the context's configured numbers."""
 
-    def __init__(self, connection: Connection, *, now: datetime, request: RequestContext, policy: P, secrets: Secrets) -> None:
-        super().__init__(connection)
+    def __init__(
+        self,
+        driver: Connection,
+        *,
+        now: datetime,
+        request: RequestContext,
+        policy: P,
+        secrets: Secrets,
+        new_batch: NewBatch | None = None,
+    ) -> None:
+        super().__init__(driver)
         self.now = now
         self.request = request
         self.policy = policy
         self.secrets = secrets
-        self.batch: WriteBatch | None = None
+        self.batch: Batch | None = None
+        self._new_batch = new_batch
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._responses: list[tuple[Any, ...]] = []
@@ -139,7 +149,7 @@ class Transaction(ReadSession, Generic[P]):
 
     def start_batch(self) -> None:
         """Defers writes and keeps loaded aggregates from here on, for a batch that succeeds or fails as a whole."""
-        self.batch = WriteBatch(self.driver)
+        self.batch = self._new_batch(self.driver) if self._new_batch else None
 
     async def defer_write(self, statement: Statement, **values: Any) -> None:
         """A write whose result nothing needs. A batch sends it with others of its kind."""

@@ -25,7 +25,8 @@ from shared.messaging.deadline_scheduler import DeadlineScheduler, SchedulerSett
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.outbound.outbox_publisher import envelope_of
 from shared.messaging.subscriptions import Subscriptions
-from shared.persistence.batching.group_commit import Groupable
+from shared.persistence.batch import Group
+from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.web.app import create_app as assemble
@@ -127,12 +128,12 @@ async def run_context(
     now: datetime,
     unlimited: Sequence[str] = (),
     gauges: Sequence[Gauges] = (),
-    groups: Sequence[Groupable[Any, Any]] = (),
+    groups: Sequence[Group] = (),
 ) -> AsyncIterator[RunningContext]:
     """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
     clock = FrozenClock(now)
     url = keys.roles.url(owner_url, wiring.context)
-    database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8, groups=groups)
+    database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8, new_batch=WriteBatch, groups=groups)
 
     try:
         with _application(wiring, router, unlimited, gauges) as app:

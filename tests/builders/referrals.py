@@ -39,7 +39,7 @@ from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Rea
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
-from shared.persistence.batching.group_commit import Groupable
+from shared.persistence.batch import Group
 from tests.builders.context_app import RunningContext, run_context
 
 #: Synthetic NHS numbers: valid, and never issued.
@@ -52,7 +52,7 @@ _POLICY = Policy()
 
 @asynccontextmanager
 async def referrals(
-    owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY, groups: Sequence[Groupable[Any, Any]] = (RECEIVE_GROUP,)
+    owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY, groups: Sequence[Group] = (RECEIVE_GROUP,)
 ) -> AsyncIterator["ReferralsClient"]:
     """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(

@@ -6,21 +6,17 @@ exactly as it would without this module.
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared.kernel.errors import DomainError
+from shared.persistence.batch import Work
 from shared.persistence.batching.group_queue import GroupQueue, QueueSettings
+from shared.persistence.database import Database
 from shared.persistence.idempotency import claim_all, release_all
 from shared.persistence.transaction import RequestContext, Transaction
 
-if TYPE_CHECKING:
-    from shared.persistence.database import Database
-
 C = TypeVar("C")
 R = TypeVar("R")
-
-#: Handles one command in a transaction and returns the response.
-Work: TypeAlias = Callable[[C, Transaction[Any]], Awaitable[R]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,9 @@ class Groupable(Generic[C, R]):
     settings: QueueSettings = field(default_factory=QueueSettings)
     smallest_batch: int = 2  # requests of a smaller group run each in a transaction of its own
 
+    def open(self, database: Database[Any]) -> "GroupCommit[C, R]":
+        return GroupCommit(database, self)
+
 
 @dataclass(frozen=True, slots=True)
 class _Request(Generic[C]):
@@ -51,7 +50,7 @@ class ChangedBeforeRefusal(Exception):
 class GroupCommit(Generic[C, R]):
     """Runs one kind of work for many requests."""
 
-    def __init__(self, database: "Database[Any]", groupable: Groupable[C, R]) -> None:
+    def __init__(self, database: Database[Any], groupable: Groupable[C, R]) -> None:
         self._database, self._groupable = database, groupable
         self._queue: GroupQueue[_Request[C], R] = GroupQueue(self._commit, groupable.settings)
 

@@ -8,7 +8,7 @@ checks its row: a row that was changed or deleted elsewhere raises VersionConfli
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -16,8 +16,11 @@ import asyncpg
 from shared.kernel.errors import VersionConflict
 from shared.persistence.statements import Connection, Statement
 
-if TYPE_CHECKING:
-    from shared.persistence.batching.prefetch import Prefetched, PrefetchedSupply
+
+class Lookup(Protocol):
+    """A prefetched lookup; see `prefetch.Prefetched`."""
+
+    tables: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,19 @@ class WriteBatch:
         self._connection = connection
         self._deferred: dict[str, list[_Run]] = {}
         self._identity_maps: dict[str, dict[UUID, Any]] = {}
-        self._prefetched: dict[Prefetched[Any, Any], dict[Any, Any]] = {}
-        self._supplies: dict[PrefetchedSupply[Any], list[Any]] = {}
+        self._prefetched: dict[Lookup, dict[Any, Any]] = {}
+        self._supplies: dict[object, list[Any]] = {}
         self._locks: set[str] = set()
 
     def identity_map(self, table: str) -> dict[UUID, Any]:
         """The aggregates of a table that this transaction has locked or created; None where it found no row."""
         return self._identity_maps.setdefault(table, {})
 
-    def prefetched(self, lookup: "Prefetched[Any, Any]") -> dict[Any, Any]:
+    def prefetched(self, lookup: "Lookup") -> dict[Any, Any]:
         """The values of a lookup that are known in this batch, by key."""
         return self._prefetched.setdefault(lookup, {})
 
-    def supply(self, supply: "PrefetchedSupply[Any]") -> list[Any]:
+    def supply(self, supply: object) -> list[Any]:
         """The values that this batch has drawn and not yet taken."""
         return self._supplies.setdefault(supply, [])
 

@@ -35,19 +35,19 @@ ITEMS = st.builds(
 
 
 def test_agenda_ranks_deferred_urgent_level_climber_crisis_age() -> None:
-    right = [
+    expected = [
         an_item(is_deferred=True, is_urgent=True, level=0),
         an_item(level=3, climber=True),
         an_item(level=3, crisis_at=STARTS_AT - timedelta(days=2)),
         an_item(level=3, referred_at=LONG_AGO),
-        an_item(level=None, referred_at=LONG_AGO + timedelta(days=1)),  # never scored: judged as at very high risk
+        an_item(level=None, referred_at=LONG_AGO + timedelta(days=1)),  # no score: ranked as at very high risk
         an_item(level=3, crisis_at=LONG_AGO),
         an_item(level=2, climber=True),
         an_item(level=2, is_deferred=True),
         an_item(level=0, is_urgent=True),
     ]
 
-    assert ordered(right[::-1]) == right
+    assert ordered(expected[::-1]) == expected
 
 
 @given(st.lists(ITEMS, max_size=12).flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))))

@@ -1,4 +1,4 @@
-"""The care plan: offered, agreed or declined, reviewed, revised, used in a crisis."""
+"""The care plan: offer, answer, review, revision, and use in a crisis."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -29,14 +29,14 @@ from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_plan, a
 TODAY = date(2015, 3, 4)
 
 
-def a_blank_plan() -> domain.CarePlan:
+def a_new_plan() -> domain.CarePlan:
     return domain.first_plan(plan_id=new_id(), person_id=PersonId(new_id()), correlation_id=new_id(), locality=Locality.WEST)
 
 
 def test_agreed_first_plan_is_offered_agreed_and_recorded() -> None:
     version = a_version()
 
-    decision = domain.offer(a_blank_plan(), version, is_agreed_by_person=True, policy=POLICY)
+    decision = domain.offer(a_new_plan(), version, is_agreed_by_person=True, policy=POLICY)
 
     assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanAgreed, CarePlanRecorded]
     assert (decision.state.status, decision.state.in_force, decision.state.offered) == (Status.AGREED, version, None)
@@ -46,7 +46,7 @@ def test_agreed_first_plan_is_offered_agreed_and_recorded() -> None:
 
 
 def test_declined_plan_sets_review_deadline() -> None:
-    decision = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=False, policy=POLICY)
+    decision = domain.offer(a_new_plan(), a_version(), is_agreed_by_person=False, policy=POLICY)
 
     assert [type(event) for event in decision.events] == [CarePlanOffered, CarePlanDeclined]
     assert decision.state.status is Status.DECLINED
@@ -54,7 +54,7 @@ def test_declined_plan_sets_review_deadline() -> None:
 
 
 def test_offered_plan_waits_for_answer() -> None:
-    offered = domain.offer(a_blank_plan(), a_version(), is_agreed_by_person=None, policy=POLICY).state
+    offered = domain.offer(a_new_plan(), a_version(), is_agreed_by_person=None, policy=POLICY).state
 
     agreed = domain.agree(offered, POLICY)
 
@@ -82,8 +82,8 @@ def test_agreed_plan_stays_in_force_until_revision_is_agreed(*, is_agreed_by_per
 
 
 def test_plan_text_is_only_in_restricted_record() -> None:
-    words = a_joint_plan(what_matters="To stay at home with Sally.")
-    decision = domain.offer(a_blank_plan(), a_version(joint_plan=words), is_agreed_by_person=True, policy=POLICY)
+    joint_plan = a_joint_plan(what_matters="To stay at home with Sally.")
+    decision = domain.offer(a_new_plan(), a_version(joint_plan=joint_plan), is_agreed_by_person=True, policy=POLICY)
 
     public = [event.model_dump_json() for event in decision.events if isinstance(event, CarePlanOffered | CarePlanAgreed)]
     assert not any("Sally" in text for text in public)
@@ -91,7 +91,7 @@ def test_plan_text_is_only_in_restricted_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "told"),
+    ("trigger", "reason"),
     [
         (RequestReview, ReviewTrigger.PERSON_ASKED),
         (CarePlanDeadline.REVIEW, ReviewTrigger.DUE_DATE),
@@ -99,10 +99,10 @@ def test_plan_text_is_only_in_restricted_record() -> None:
         (Occurrence.RISK_LEVEL_CROSSED, ReviewTrigger.RISK_LEVEL_CROSSED),
     ],
 )
-def test_review_names_trigger_and_cancels_other_deadlines(trigger: Trigger, told: ReviewTrigger) -> None:
+def test_review_names_trigger_and_cancels_other_deadlines(trigger: Trigger, reason: ReviewTrigger) -> None:
     decision = domain.request_review(a_plan(), trigger)
 
-    assert decision.events == [CarePlanReviewDue(trigger=told)]
+    assert decision.events == [CarePlanReviewDue(trigger=reason)]
     assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
 
 
@@ -136,15 +136,15 @@ def test_shorter_care_home_cadence_sets_review() -> None:
 
 
 def test_review_is_listed_before_cut_off_in_london_time() -> None:
-    decision = domain.offer(a_blank_plan(), a_version(review_on=date(2015, 5, 27)), is_agreed_by_person=True, policy=POLICY)
+    decision = domain.offer(a_new_plan(), a_version(review_on=date(2015, 5, 27)), is_agreed_by_person=True, policy=POLICY)
 
-    # Monday 25 May is a bank holiday: the agenda of Wednesday closes on Friday, and the working day before is Thursday
+    # Monday 25 May is a bank holiday, so the agenda of Wednesday closes on Friday; the working day before is Thursday.
     assert decision.deadlines[0].due_at == datetime(2015, 5, 21, 8, tzinfo=UTC)
 
 
 def test_answer_names_every_waiting_referral() -> None:
     first, second = new_id(), new_id()
-    offered = domain.offer(a_blank_plan(), a_version(), referral_ids=(first,), is_agreed_by_person=None, policy=POLICY).state
+    offered = domain.offer(a_new_plan(), a_version(), referral_ids=(first,), is_agreed_by_person=None, policy=POLICY).state
     lapsed = domain.request_review(offered, RequestReview).state
 
     again = domain.offer(lapsed, a_version(2), referral_ids=(second,), is_agreed_by_person=True, policy=POLICY)
@@ -187,7 +187,7 @@ def test_only_known_actions_continue() -> None:
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=8))
 def test_versions_have_no_gap_and_last_agreed_is_in_force(answers: list[bool | None]) -> None:
-    plan = a_blank_plan()
+    plan = a_new_plan()
     for answer in answers:
         version = domain.draft_version(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)
         plan = domain.offer(plan, version, is_agreed_by_person=answer, policy=POLICY).state

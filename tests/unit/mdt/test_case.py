@@ -1,4 +1,4 @@
-"""A case on its way: screened, listed, moved, discussed, closed."""
+"""A case: screened, listed, moved, discussed, closed."""
 
 from datetime import timedelta
 
@@ -49,11 +49,11 @@ def test_referral_records_risk_of_that_day() -> None:
 
 
 def test_eligible_case_takes_agenda_slot() -> None:
-    case, place = a_case(Status.REFERRED, referral_ids=(new_id(),)), a_slot(slot=Slot.URGENT)
+    case, slot = a_case(Status.REFERRED, referral_ids=(new_id(),)), a_slot(slot=Slot.URGENT)
 
-    decision = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent=True, needs_mental_health=True), place)
+    decision = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent=True, needs_mental_health=True), slot)
 
-    listed = CaseListed(referral_id=case.referral_ids[0], meeting_id=place.meeting_id, meeting_starts_at=STARTS_AT, is_urgent=True)
+    listed = CaseListed(referral_id=case.referral_ids[0], meeting_id=slot.meeting_id, meeting_starts_at=STARTS_AT, is_urgent=True)
     assert decision.events == [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), listed]
     assert (decision.state.status, decision.state.slot, decision.state.needs_mental_health) == (Status.LISTED, Slot.URGENT, True)
 

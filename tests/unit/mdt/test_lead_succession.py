@@ -1,4 +1,4 @@
-"""Who follows whom: whatever is asked in whatever order, a person has exactly one lead from the first proposal on."""
+"""The succession of leads: from the first proposal on, a person has exactly one lead after any sequence of commands."""
 
 from datetime import timedelta
 
@@ -30,20 +30,20 @@ def candidate(name: str) -> Candidate:
     return leads.gp("W07") if name == "gp-W07" else a_candidate(name)
 
 
-def told(decisions: Decisions) -> list[type]:
+def event_types(decisions: Decisions) -> list[type]:
     return [type(event) for decision in decisions for event in decision.events]
 
 
 def test_candidate_accepting_at_meeting_becomes_lead() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(has_accepted=True), now())
 
-    assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
+    assert event_types(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
 
 
 def test_gp_leads_until_candidate_answers() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), a_proposal(), now())
 
-    assert told(decisions) == [LeadProposed, LeadActivated]
+    assert event_types(decisions) == [LeadProposed, LeadActivated]
     fallback = decisions[1].state
     assert (fallback.professional_id, fallback.organisation, fallback.role) == ("gp-W07", "W07", Role.GP)
     assert fallback.is_fallback
@@ -52,17 +52,17 @@ def test_gp_leads_until_candidate_answers() -> None:
 def test_gp_leads_without_answer() -> None:
     decisions = lead_succession.appoint(PERSON, Leads(), LeadProposal(leads.gp("W07")), now())
 
-    assert told(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
+    assert event_types(decisions) == [LeadProposed, LeadAccepted, LeadActivated]
     assert not decisions[0].state.is_fallback
 
 
 def test_accepting_candidate_replaces_active_lead() -> None:
-    active, asked = a_lead_of(professional_id="gp-W07"), a_lead_of(Status.PROPOSED)
+    active, proposed = a_lead_of(professional_id="gp-W07"), a_lead_of(Status.PROPOSED)
 
-    decisions = lead_succession.accept(asked, Leads(active, (asked,)), STARTS_AT)
+    decisions = lead_succession.accept(proposed, Leads(active, (proposed,)), STARTS_AT)
 
-    assert told(decisions) == [LeadHandedOver, LeadAccepted, LeadActivated]
-    assert decisions[0].events == [LeadHandedOver(to_lead_id=asked.id)]
+    assert event_types(decisions) == [LeadHandedOver, LeadAccepted, LeadActivated]
+    assert decisions[0].events == [LeadHandedOver(to_lead_id=proposed.id)]
 
 
 def test_first_of_several_candidates_to_accept_wins() -> None:
@@ -70,37 +70,37 @@ def test_first_of_several_candidates_to_accept_wins() -> None:
 
     decisions = lead_succession.accept(first, Leads(a_lead_of(professional_id="gp-W07"), (first, second)), STARTS_AT)
 
-    assert told(decisions) == [LeadEnded, LeadHandedOver, LeadAccepted, LeadActivated]
+    assert event_types(decisions) == [LeadEnded, LeadHandedOver, LeadAccepted, LeadActivated]
     assert decisions[0].events == [LeadEnded(reason=lead_succession.SUPERSEDED)]
 
 
 @pytest.mark.acceptance("mdt-6")
 def test_next_candidate_is_asked_after_decline() -> None:
-    asked = a_lead_of(Status.PROPOSED, "nurse-1", alternatives=(a_candidate("nurse-2"), a_candidate("nurse-3")))
+    proposed = a_lead_of(Status.PROPOSED, "nurse-1", alternatives=(a_candidate("nurse-2"), a_candidate("nurse-3")))
 
-    decisions = lead_succession.decline(PERSON, asked, Leads(a_lead_of(professional_id="gp-W07"), (asked,)), "caseload", now())
+    decisions = lead_succession.decline(PERSON, proposed, Leads(a_lead_of(professional_id="gp-W07"), (proposed,)), "caseload", now())
 
-    assert told(decisions) == [LeadDeclined, LeadProposed]
+    assert event_types(decisions) == [LeadDeclined, LeadProposed]
     following = decisions[1].state
     assert (following.professional_id, following.alternatives) == ("nurse-2", (a_candidate("nurse-3"),))
 
 
 @pytest.mark.acceptance("mdt-6")
 def test_gp_leads_when_proposal_expires() -> None:
-    asked = a_lead_of(Status.PROPOSED, "nurse-1")
+    proposed = a_lead_of(Status.PROPOSED, "nurse-1")
 
-    decisions = lead_succession.expire(PERSON, asked, Leads(None, (asked,)), now())
+    decisions = lead_succession.expire(PERSON, proposed, Leads(None, (proposed,)), now())
 
-    assert told(decisions) == [LeadDeclined, LeadActivated]
+    assert event_types(decisions) == [LeadDeclined, LeadActivated]
     assert decisions[1].state.is_fallback
 
 
 def test_new_proposal_ends_earlier_one() -> None:
-    asked, active = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(professional_id="gp-W07")
+    proposed, active = a_lead_of(Status.PROPOSED, "nurse-1"), a_lead_of(professional_id="gp-W07")
 
-    decisions = lead_succession.appoint(PERSON, Leads(active, (asked,)), a_proposal("nurse-2"), now())
+    decisions = lead_succession.appoint(PERSON, Leads(active, (proposed,)), a_proposal("nurse-2"), now())
 
-    assert told(decisions) == [LeadEnded, LeadProposed]
+    assert event_types(decisions) == [LeadEnded, LeadProposed]
 
 
 def test_proposing_active_lead_changes_nothing() -> None:
@@ -114,7 +114,7 @@ def test_active_lead_stays_until_successor_accepts() -> None:
 
     decisions = lead_succession.hand_over(PERSON, active, Leads(active), a_proposal("social-worker-1"), now())
 
-    assert told(decisions) == [LeadProposed]
+    assert event_types(decisions) == [LeadProposed]
 
 
 def test_handover_without_successor_goes_to_gp() -> None:
@@ -122,7 +122,7 @@ def test_handover_without_successor_goes_to_gp() -> None:
 
     decisions = lead_succession.hand_over(PERSON, active, Leads(active), None, now())
 
-    assert told(decisions) == [LeadHandedOver, LeadActivated]
+    assert event_types(decisions) == [LeadHandedOver, LeadActivated]
     assert decisions[1].state.professional_id == "gp-W07"
 
 
@@ -136,7 +136,7 @@ def test_handover_to_self_is_refused() -> None:
 
 
 class SuccessionOfLeads(RuleBasedStateMachine):
-    """A person's leads in memory, saved one decision after the other, as the database does."""
+    """A person's leads in memory, saved one decision at a time, as the database does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class SuccessionOfLeads(RuleBasedStateMachine):
     def save(self, decisions: Decisions) -> None:
         for decision in decisions:
             self.leads[str(decision.state.id)] = decision.state
-            assert len(self.active) <= 1, "two leads at once, within one transaction"
+            assert len(self.active) <= 1, "two active leads within one transaction"
 
     @initialize(name=NAMES, has_accepted=st.booleans(), others=st.lists(NAMES, max_size=2))
     def first_discussion(self, *, name: str, has_accepted: bool, others: list[str]) -> None:
@@ -171,11 +171,11 @@ class SuccessionOfLeads(RuleBasedStateMachine):
         self.save(lead_succession.appoint(PERSON, Leads.of(self.open), proposal, now()))
 
     @precondition(lambda self: self.proposed)
-    @rule(data=st.data(), what=st.sampled_from(["accept", "decline", "expire"]))
-    def somebody_answers(self, data: st.DataObject, what: str) -> None:
+    @rule(data=st.data(), reply=st.sampled_from(["accept", "decline", "expire"]))
+    def candidate_answers(self, data: st.DataObject, reply: str) -> None:
         lead = data.draw(st.sampled_from(self.proposed))
         current = Leads.of(self.open)
-        match what:
+        match reply:
             case "accept":
                 self.save(lead_succession.accept(lead, current, STARTS_AT))
             case "decline":
@@ -185,7 +185,7 @@ class SuccessionOfLeads(RuleBasedStateMachine):
 
     @precondition(lambda self: self.active)
     @rule(name=st.none() | NAMES, has_accepted=st.booleans())
-    def the_lead_hands_over(self, *, name: str | None, has_accepted: bool) -> None:
+    def lead_hands_over(self, *, name: str | None, has_accepted: bool) -> None:
         to = LeadProposal(candidate(name), has_accepted) if name else None
         try:
             self.save(lead_succession.hand_over(PERSON, self.active[0], Leads.of(self.open), to, now()))
@@ -194,28 +194,28 @@ class SuccessionOfLeads(RuleBasedStateMachine):
 
     @precondition(lambda self: self.leads)
     @rule(data=st.data())
-    def somebody_who_is_gone_answers(self, data: st.DataObject) -> None:
-        gone = [lead for lead in self.leads.values() if lead.status not in leads.OPEN]
-        if gone:
+    def former_lead_answers(self, data: st.DataObject) -> None:
+        former = [lead for lead in self.leads.values() if lead.status not in leads.OPEN]
+        if former:
             with pytest.raises(IllegalTransition):
-                lead_succession.accept(data.draw(st.sampled_from(gone)), Leads.of(self.open), STARTS_AT)
+                lead_succession.accept(data.draw(st.sampled_from(former)), Leads.of(self.open), STARTS_AT)
 
     @precondition(lambda self: not self.is_over)
     @rule()
-    def the_person_dies(self) -> None:
+    def person_dies(self) -> None:
         self.is_over = True
         self.save(lead_succession.end_all(Leads.of(self.open), "died"))
 
     @invariant()
-    def exactly_one_lead_and_none_after_the_end(self) -> None:
+    def has_exactly_one_lead_until_death(self) -> None:
         assert len(self.active) == (0 if self.is_over else bool(self.leads))
         if self.is_over:
             assert not self.open
 
     @invariant()
-    def nobody_is_asked_twice_at_a_time(self) -> None:
-        asked = [lead.professional_id for lead in self.open]
-        assert len(asked) == len(set(asked))
+    def has_one_open_proposal_per_professional(self) -> None:
+        open_to = [lead.professional_id for lead in self.open]
+        assert len(open_to) == len(set(open_to))
 
 
 TestSuccessionOfLeads = SuccessionOfLeads.TestCase

@@ -1,4 +1,4 @@
-"""The diary: exactly one meeting for each ISO week, at the right hour of London, and who fits into it."""
+"""Meetings: one for each ISO week at 13:00 London time, its slots and its quorum."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -64,7 +64,7 @@ def test_cut_off_is_two_working_days_before(week: date) -> None:
         (date(2013, 12, 23), date(2013, 12, 27), date(2013, 12, 23)),  # Christmas and Boxing Day: Friday
         (date(2014, 12, 29), date(2014, 12, 31), date(2014, 12, 29)),
         (date(2019, 12, 30), date(2020, 1, 2), date(2019, 12, 30)),  # New Year's Day: Thursday
-        (date(2015, 4, 6), date(2015, 4, 8), date(2015, 4, 2)),  # Easter Monday and Good Friday lie before
+        (date(2015, 4, 6), date(2015, 4, 8), date(2015, 4, 2)),  # after Good Friday and Easter Monday
     ],
 )
 def test_bank_holiday_moves_meeting_to_next_working_day(week: date, meets_on: date, cut_off_on: date) -> None:
@@ -88,7 +88,7 @@ def test_meeting_moves_earlier_without_later_working_day() -> None:
         (date(2015, 3, 23), datetime(2015, 3, 25, 13, tzinfo=UTC)),
         (date(2015, 3, 30), datetime(2015, 4, 1, 12, tzinfo=UTC)),  # summer time began on Sunday 29 March
         (date(2015, 10, 19), datetime(2015, 10, 21, 12, tzinfo=UTC)),
-        (date(2015, 10, 26), datetime(2015, 10, 28, 13, tzinfo=UTC)),  # and ended on Sunday 25 October
+        (date(2015, 10, 26), datetime(2015, 10, 28, 13, tzinfo=UTC)),  # summer time ended on Sunday 25 October
     ],
 )
 def test_meeting_stays_at_one_across_clock_changes(week: date, starts_at: datetime) -> None:
@@ -115,7 +115,7 @@ def test_scheduled_meeting_sets_its_deadlines() -> None:
 
 @pytest.mark.acceptance("mdt-2")
 @pytest.mark.parametrize(
-    ("taken", "is_urgent", "at", "slot"),
+    ("usage", "is_urgent", "at", "slot"),
     [
         (AgendaUsage(0, 0), False, CUT_OFF_AT, Slot.ORDINARY),
         (AgendaUsage(9, 0), False, CUT_OFF_AT, Slot.ORDINARY),
@@ -129,9 +129,9 @@ def test_scheduled_meeting_sets_its_deadlines() -> None:
     ],
 )
 def test_slots_are_open_until_cut_off_and_urgent_until_start(
-    *, taken: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None
+    *, usage: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None
 ) -> None:
-    assert domain.free_slot(a_meeting(), taken, is_urgent=is_urgent, now=at, policy=POLICY) is slot
+    assert domain.free_slot(a_meeting(), usage, is_urgent=is_urgent, now=at, policy=POLICY) is slot
 
 
 @pytest.mark.parametrize("status", [Status.HELD, Status.CANCELLED])
@@ -147,7 +147,7 @@ def test_quorate_meeting_is_held() -> None:
     decision = domain.hold(a_meeting(), command, now=STARTS_AT, policy=POLICY)
 
     assert decision.events == [MeetingHeld(attended=command.attended)]
-    assert MeetingDeadline.ROLL_OVER not in decision.cancels  # what it does not reach moves on all the same
+    assert MeetingDeadline.ROLL_OVER not in decision.cancels  # undiscussed cases still roll over
 
 
 def test_late_attendee_is_added() -> None:

@@ -1,4 +1,4 @@
-"""Levels, crossings, climbers, and who is looked at (Table 14, G07, G08, G54)."""
+"""Risk levels, crossings, high climbers, and findings to screen (Table 14, G07, G08, G54)."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -47,7 +47,7 @@ def test_bands_are_configured_and_named_in_rule_version() -> None:
     ("before", "now", "climbs"),
     [
         ("9.80", "27.10", True),  # Mr Dale: level 2 to 3
-        ("4.70", "4.80", True),  # a level, if only just
+        ("4.70", "4.80", True),  # a level, at the boundary
         ("0.50", "0.90", False),  # a level, but not to 2 or 3
         ("1.00", "3.00", True),  # by half and by two points, at a low level
         ("1.00", "2.99", False),  # not by two points
@@ -152,8 +152,8 @@ def test_finding_is_screened_to_destination_with_reason(destination: FindingDest
 
     facts = {"destination": destination, "reason": "known-to-team", "level": RiskLevel.HIGH, "practice_code": "W07", "locality": "west"}
     assert decision.events == [RiskScreened.model_validate(facts)]
-    comes_back = [NOW + POLICY.watching_brief_for] if destination is FindingDestination.WATCHING_BRIEF else []
-    assert [deadline.due_at for deadline in decision.deadlines] == comes_back
+    ends_at = [NOW + POLICY.watching_brief_for] if destination is FindingDestination.WATCHING_BRIEF else []
+    assert [deadline.due_at for deadline in decision.deadlines] == ends_at
     assert decision.state == replace(risk, status=Status.SCREENED, destination=destination, reason="known-to-team")
 
 

@@ -1,4 +1,4 @@
-"""The risk file: what is read of each line, and what of it is refused (S07, G07)."""
+"""The risk file: the values read from each line, and the lines refused (S07, G07)."""
 
 from collections.abc import Sequence
 
@@ -98,7 +98,7 @@ def test_malformed_line_does_not_stop_others(junk: str) -> None:
 
 
 def test_bad_lines_are_listed_to_a_thousand_and_counted() -> None:
-    _, tally = _read("\n".join([_HEADER, *["nobody"] * 1500]))
+    _, tally = _read("\n".join([_HEADER, *["unknown"] * 1500]))
 
     assert (len(tally.bad_rows), tally.refused) == (1000, {Reason.COLUMN_COUNT: 1500})
 
@@ -107,16 +107,16 @@ def test_bad_lines_are_listed_to_a_thousand_and_counted() -> None:
 def test_lines_give_same_result_alone_and_in_file(lines: list[str]) -> None:
     texts = [line.format(day="2015-03-02") for line in lines]
 
-    together, tally = _read("\n".join([_HEADER, *texts]))
+    in_file, tally = _read("\n".join([_HEADER, *texts]))
 
     seen: list[str] = []
     bad = [_alone(number, text, seen) for number, text in enumerate(texts, 2)]
     assert tally.bad_rows == [row for row in bad if row]
-    assert together.person_ids == _pseudonyms(seen)
+    assert in_file.person_ids == _pseudonyms(seen)
 
 
 def _alone(number: int, text: str, seen: list[str]) -> BadRow | None:
-    """What is wrong with a line by itself, or because its person was seen before."""
+    """The refusal of a line read alone, or as a duplicate of a person in `seen`."""
     _, tally = _read(f"{_HEADER}\n{text}")
     if tally.bad_rows:
         return BadRow(number, tally.bad_rows[0].reason)

@@ -1,4 +1,4 @@
-"""Who gets a task."""
+"""The choice of a navigator for a task."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What feeds say."""
+"""The entries of feeds."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ Act = Callable[[Task], Decision[Task]]
 
 
 def acts() -> st.SearchStrategy[Act]:
-    """Anything that can be done with a task, whether or not it can be done now."""
+    """Any change of a task, whether or not its state permits it."""
     code = st.sampled_from(CODES)
     days = st.integers(1, 30).map(lambda days: NOW + timedelta(days=days))
     return st.one_of(
@@ -49,38 +49,38 @@ def acts() -> st.SearchStrategy[Act]:
     )
 
 
-def lived(start: Task, steps: list[Act]) -> tuple[Task, list[FeedEntry]]:
-    """The task after everything that was possible, and all that the feeds were told."""
-    task, told = start, entries_for(None, start)
+def run(start: Task, steps: list[Act]) -> tuple[Task, list[FeedEntry]]:
+    """The task after each permitted step, and all entries of the feeds."""
+    task, entries = start, entries_for(None, start)
     for step in steps:
         try:
             after = step(task).state
         except DomainError:
             continue
-        told += entries_for(task, after)
+        entries += entries_for(task, after)
         task = after
-    return task, told
+    return task, entries
 
 
 @given(st.lists(acts(), max_size=25))
 def test_feed_reader_knows_current_tasks(steps: list[Act]) -> None:
-    task, told = lived(a_task(status=Status.UNASSIGNED), steps)
+    task, entries = run(a_task(status=Status.UNASSIGNED), steps)
 
     for code in CODES:
-        in_hand = None
-        for line in (line for line in told if line.navigator_id == code):
-            assert (line.change is Change.ASSIGNED) == (in_hand is None)
-            in_hand = None if line.change is Change.TAKEN_AWAY else line.task
+        current = None
+        for entry in (entry for entry in entries if entry.navigator_id == code):
+            assert (entry.change is Change.ASSIGNED) == (current is None)
+            current = None if entry.change is Change.TAKEN_AWAY else entry.task
         is_theirs = task.navigator_id == code and task.status is not Status.CANCELLED
-        assert in_hand == (task if is_theirs else None)
+        assert current == (task if is_theirs else None)
 
 
 @given(st.lists(acts(), max_size=25))
 def test_every_change_of_assigned_task_is_in_feed(steps: list[Act]) -> None:
-    task, told = lived(a_task(status=Status.UNASSIGNED), steps)
+    task, entries = run(a_task(status=Status.UNASSIGNED), steps)
 
     if task.navigator_id is not None:
-        assert told[-1].task == task
+        assert entries[-1].task == task
 
 
 @pytest.mark.parametrize("status", [status for status in OPEN if status is not Status.UNASSIGNED])

@@ -1,4 +1,4 @@
-"""The roster."""
+"""Navigators: registration, absence and return."""
 
 from datetime import timedelta
 

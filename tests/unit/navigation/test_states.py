@@ -1,4 +1,4 @@
-"""The state tables say what may follow what, and the rules do exactly that."""
+"""Each trigger in each state is refused, or does what the state table says."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -60,7 +60,7 @@ NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
 
 
 def check(table: Transitions, trigger: Trigger, state: Any, act: Callable[[Any], Decision[Any]], status: Callable[[Any], StrEnum]) -> None:
-    """Either the table permits it and the outcome is one the table names, or it is refused."""
+    """Asserts that a trigger the table permits leads to a target of the table, and that another is refused."""
     row = table[trigger]
     if status(state) not in row.sources:
         with pytest.raises(IllegalTransition) as refusal:
@@ -86,7 +86,7 @@ def test_navigator_follows_its_state_table(trigger: Trigger, presence: Presence)
 
 
 def test_rows_with_several_events_or_targets_reach_all() -> None:
-    """The two that a row may emit beside each other, and the one that leads back to the queue."""
+    """The row that emits two events, and the row that may lead back to the queue."""
     blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), NOW)
     put_back = tasks.put_back(a_task(), ReassignReason.ABSENCE, NOW, POLICY)
 

@@ -1,4 +1,4 @@
-"""Open streams of feeds end when they have to, cost no more than they may, and belong to no request."""
+"""Open streams of feeds: their end, their bounded buffers, and their independence of requests."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -23,11 +23,11 @@ from tests.builders.navigation import NAVIGATOR, at
 from tests.timeouts import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
-TRACE = ContextVar("trace", default="nobody's")
+TRACE = ContextVar("trace", default="none")
 
 
-class Quiet:
-    """A reader for whom nothing ever comes into any feed."""
+class EmptyFeedReader:
+    """A reader of feeds without entries."""
 
     async def fetch(self, *_: Any, **__: Any) -> list[Any]:
         return []
@@ -36,22 +36,22 @@ class Quiet:
         return 0
 
 
-class Endless(Quiet):
-    """A reader of a feed in which there is always more."""
+class EndlessFeedReader(EmptyFeedReader):
+    """A reader of a feed that always has more entries."""
 
     async def fetch(self, *_: Any, after: int | None = None, most: int = 0, **__: Any) -> list[Any]:
         return [] if after is None else [asdict(entry(after + number)) for number in range(1, most + 1)]
 
 
 class StubDatabase:
-    """Where streams read. It is there until `is_away`, and notes on whose account it was asked."""
+    """A database that is available until `is_away`, and records the trace of each reader in `traces`."""
 
-    def __init__(self, reader: Quiet | None = None) -> None:
-        self.is_away, self.asked, self._reader = False, list[str](), reader or Quiet()
+    def __init__(self, reader: EmptyFeedReader | None = None) -> None:
+        self.is_away, self.traces, self._reader = False, list[str](), reader or EmptyFeedReader()
 
     @asynccontextmanager
-    async def read_only(self) -> AsyncIterator[Quiet]:
-        self.asked.append(TRACE.get())
+    async def read_only(self) -> AsyncIterator[EmptyFeedReader]:
+        self.traces.append(TRACE.get())
         if self.is_away:
             raise ConnectionRefusedError
         yield self._reader
@@ -67,10 +67,10 @@ def entry(sequence: int) -> Entry:
 
 
 async def until_idle(database: StubDatabase) -> None:
-    """The poller has looked again and again, and every stream waits for it."""
-    asked = len(database.asked)
+    """Waits until the poller has polled five times, so that each stream waits for it."""
+    before = len(database.traces)
     async with asyncio.timeout(LONGEST_WAIT):
-        while len(database.asked) < asked + 5:
+        while len(database.traces) < before + 5:
             await asyncio.sleep(0.01)
 
 
@@ -100,7 +100,8 @@ async def test_slow_reader_has_bounded_buffer_and_misses_nothing() -> None:
 
 async def test_busy_stream_ends_after_its_lifetime() -> None:
     found = [
-        portion async for portion in streams(StubDatabase(Endless())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)
+        portion
+        async for portion in streams(StubDatabase(EndlessFeedReader())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)
     ]
 
     assert found
@@ -109,14 +110,14 @@ async def test_busy_stream_ends_after_its_lifetime() -> None:
 
 async def test_poller_runs_outside_request_context() -> None:
     database = StubDatabase()
-    TRACE.set("the first reader's")
+    TRACE.set("first reader")
     async with aclosing(streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
         following = asyncio.ensure_future(anext(entries))
         await until_idle(database)
         following.cancel()
         await asyncio.wait([following])
 
-    assert set(database.asked[2:]) == {"nobody's"}
+    assert set(database.traces[2:]) == {"none"}
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -132,7 +133,7 @@ async def test_stalled_socket_ends_its_stream(taken: int) -> None:
             is_closed.set()
 
     async def send(message: Message) -> None:
-        if len(sent) > taken:  # the answer's beginning, and so many of its parts
+        if len(sent) > taken:  # the start of the response, and `taken` parts of its body
             await asyncio.Event().wait()
         sent.append(message)
 

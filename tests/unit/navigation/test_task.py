@@ -1,4 +1,4 @@
-"""One task: its deadlines, its outcome, and who is told."""
+"""One task: its deadlines, its outcome, and its escalation."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +35,7 @@ from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_task, at
 MICROSECOND = timedelta(microseconds=1)
 
 
-def some_work() -> Work:
+def a_work() -> Work:
     return Work(
         task_id=new_id(),
         person_id=PersonId(new_id()),
@@ -51,7 +51,7 @@ def some_work() -> Work:
 
 
 def test_new_task_has_escalation_and_due_deadlines() -> None:
-    work = some_work()
+    work = a_work()
 
     decision = tasks.create(work, at("14:00"), POLICY)
 
@@ -171,31 +171,31 @@ def test_task_unassigned_or_unacknowledged_in_time_escalates(status: Status, rea
     assert decision.events == [TaskEscalated(kind=task.kind, reason=reason)]
 
 
-@pytest.mark.parametrize("worry", PERSON_CONCERNS)
-def test_concern_stays_escalated_through_later_changes(worry: EscalationReason) -> None:
+@pytest.mark.parametrize("concern", PERSON_CONCERNS)
+def test_concern_stays_escalated_through_later_changes(concern: EscalationReason) -> None:
     task = a_task(status=Status.BEGUN)
 
-    decision = tasks.escalate(task, EscalateTask(worry), at("15:00"))
+    decision = tasks.escalate(task, EscalateTask(concern), at("15:00"))
     blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00")).state
     resumed = tasks.resume(blocked).state
     moved = due_time.reschedule(resumed, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
 
-    assert decision.state == replace(task, escalation=worry, escalated_at=at("15:00"))
-    assert decision.events == [TaskEscalated(kind=task.kind, reason=worry.value)]
-    assert {(each.escalation, each.escalated_at) for each in (blocked, resumed, moved)} == {(worry, at("15:00"))}
+    assert decision.state == replace(task, escalation=concern, escalated_at=at("15:00"))
+    assert decision.events == [TaskEscalated(kind=task.kind, reason=concern.value)]
+    assert {(each.escalation, each.escalated_at) for each in (blocked, resumed, moved)} == {(concern, at("15:00"))}
 
 
 def test_escalation_clears_when_work_resumes() -> None:
     late = tasks.escalate_unacknowledged(a_task(), at("15:00")).state
     blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).state
 
-    settled = [
+    resumed = [
         tasks.acknowledge(late).state,
         tasks.reassign(late, ReassignTask(OTHER, ReassignReason.WORKLOAD), at("16:00"), POLICY).state,
         tasks.resume(blocked).state,
     ]
 
-    assert {(task.escalation, task.escalated_at) for task in settled} == {(None, None)}
+    assert {(task.escalation, task.escalated_at) for task in resumed} == {(None, None)}
 
 
 @pytest.mark.parametrize(("escalation", "day"), [(None, 10), (BlockReason.FUNDING, 13)])
@@ -225,7 +225,7 @@ def test_navigator_reschedules_within_limits(moves: int, days: int) -> None:
 
 
 def test_urgent_task_is_acknowledged_by_due_time() -> None:
-    urgent = replace(some_work(), due_at=at("16:00"))
+    urgent = replace(a_work(), due_at=at("16:00"))
     task = tasks.create(urgent, at("14:00"), POLICY).state
 
     assert task.acknowledge_by == at("16:00")

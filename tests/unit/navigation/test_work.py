@@ -1,4 +1,4 @@
-"""What becomes a task."""
+"""The work that events of other contexts create, and its kind, due time and destination."""
 
 from datetime import date
 
