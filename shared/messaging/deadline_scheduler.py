@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from shared.kernel.backoff import delay
 from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines
@@ -41,7 +42,7 @@ class SchedulerSettings:
     longest_pause: float = 32.0
 
     def pause(self, attempt: int) -> float:
-        return min(self.first_pause * 2.0 ** min(attempt - 1, 30), self.longest_pause)
+        return delay(attempt, first=self.first_pause, longest=self.longest_pause)
 
 
 @dataclass(slots=True)

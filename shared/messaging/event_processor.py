@@ -18,6 +18,7 @@ import structlog
 from shared.contracts.envelope import Envelope, Record, Undecodable, decode, read_envelope, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
+from shared.kernel.backoff import delay
 from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import inbox, parked
@@ -44,7 +45,7 @@ class RetryPolicy:
     max_consecutive_parked: int = 100
 
     def pause(self, attempt: int) -> float:
-        return min(self.first_pause * 2.0 ** min(attempt, 30), self.longest_pause)
+        return delay(attempt + 1, first=self.first_pause, longest=self.longest_pause)
 
 
 @dataclass(frozen=True, slots=True)

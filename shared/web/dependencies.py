@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -84,6 +84,11 @@ class UnitOfWork:
     async def perform(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
         return await self._database.perform(RequestContext(caller, self._cause, key), work, command)
+
+    async def command(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
+        """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""
+        async with self.transaction(caller) as tx:
+            return await handler(*arguments, tx=tx)
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
