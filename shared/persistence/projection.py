@@ -1,6 +1,7 @@
 """Projections: a context's copy of another context's data, kept from events in whatever order they arrive."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -10,7 +11,7 @@ from shared.persistence.statements import Statement
 
 def upsert_if_newer(table: sa.Table, *, order: Sequence[str] = ("sequence",)) -> Statement:
     """Inserts a row of `table`, or replaces it when the new one is later by the columns in `order`. Every column is a parameter."""
-    values = {column.name: sa.bindparam(column.name) for column in table.columns}
+    values: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns}
     new = insert(table).values(values)
     keys = [column.name for column in table.primary_key]
     later = sa.tuple_(*(new.excluded[name] for name in order)) > sa.tuple_(*(table.c[name] for name in order))
