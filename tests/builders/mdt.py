@@ -1,4 +1,4 @@
-"""The weekly meeting, running and filled."""
+"""The weekly meeting (mdt) running in a test; the events that reach it; a person before the meeting; its HTTP commands."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 
 from infra.dev_stack.dev_secrets import Keys
@@ -29,22 +30,28 @@ QUORUM = ["gp", "social-worker", "community-nurse"]
 
 @asynccontextmanager
 async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy | None = None) -> AsyncIterator[RunningContext]:
-    """The clock stands in UTC, so that time passes evenly across a clock change."""
+    """Opens the weekly meeting on the database at `owner_url`, with the clock at `now` and its first meetings scheduled."""
     async with run_context(
         owner_url=owner_url,
         keys=keys,
         wiring=subscriptions.SUBSCRIPTIONS,
         router=api.router,
         policy=policy or Policy(),
-        now=now.astimezone(UTC),
+        now=now,
     ) as context:
-        async with context.database.transaction() as tx:
-            await ensure_meetings(tx=tx)
+        await start(context, now)
         yield context
 
 
+async def start(context: RunningContext, now: datetime) -> None:
+    """Sets the clock and schedules the first meetings. The clock is in UTC, so that time passes evenly across a clock change."""
+    context.clock.at = now.astimezone(UTC)
+    async with context.database.transaction() as tx:
+        await ensure_meetings(tx=tx)
+
+
 def a_routed_case(received_at: datetime = MONDAY, **changes: Any) -> ReferralRouted:
-    """A complex referral that the Community Point of Access put before the meeting."""
+    """A complex referral that the Community Point of Access routed to the meeting."""
     fields: dict[str, Any] = {
         "route": Route.MDT,
         "service_code": "mdt",
@@ -79,7 +86,7 @@ def a_person_record(**changes: Any) -> PersonRecordRecorded:
 
 
 def a_discussion(today: date = _THAT_DAY, **changes: Any) -> dict[str, Any]:
-    """Plan, lead and one action, agreed by the person."""
+    """The body of a discussion: plan, lead and one action, agreed by the person."""
     crisis = {"warning_signs": "Sudden confusion.", "what_to_do": "Treat at home first.", "whom_to_call": "Rapid Care."}
     body: dict[str, Any] = {
         "joint_plan": {"what_matters": "To stay at home.", "preferred_place_of_care": "home", "crisis": crisis},
@@ -102,7 +109,10 @@ def a_lead(professional_id: str = "clch-community-nurse-1", *, has_accepted: boo
 
 @dataclass(frozen=True)
 class Patient:
-    """One person on their way through the meeting, as a test drives them over HTTP."""
+    """A person referred to the meeting, whose case a test moves over HTTP.
+
+    `command` asserts success and returns the JSON body; `try_command` returns the response as it is.
+    """
 
     context: RunningContext
     person_id: UUID
@@ -110,6 +120,7 @@ class Patient:
 
     @classmethod
     async def referred(cls, context: RunningContext, person_id: UUID | None = None, **changes: Any) -> "Patient":
+        """A person with a case that waits for screening; `changes` are those of `a_routed_case`."""
         patient = cls(context, person_id or new_id(), new_id())
         event = a_routed_case(context.clock.at, **changes)
         await context.deliver(event, key=patient.person_id, subject=patient.referral_id)
@@ -117,70 +128,103 @@ class Patient:
 
     @classmethod
     async def listed(cls, context: RunningContext, **changes: Any) -> "Patient":
+        """A person whose case is on the agenda of a meeting."""
         patient = await cls.referred(context, **changes)
-        await patient.ask("screening", {"outcome": "eligible"})
+        await patient.command("screening", {"outcome": "eligible"})
         return patient
 
     @classmethod
     async def discussed(cls, context: RunningContext, **discussion: Any) -> "Patient":
+        """A person whose case was discussed; `discussion` are the changes of `a_discussion`."""
         patient = await cls.listed(context)
         await patient.discuss(**discussion)
         return patient
 
     async def meet(self) -> None:
-        """Waits for the meeting that the case is listed for, which then is held."""
-        starts_at = datetime.fromisoformat((await self.case())["meeting_starts_at"])
+        """Moves the clock to the meeting that the case is listed for, and records its attendance."""
+        starts_at = (await self._stored())["meeting_starts_at"]
         if self.context.clock.at < starts_at:
             await self.context.let_pass(starts_at - self.context.clock.at)
-        await hold(self.context, (await self.case())["meeting_id"])
+        await hold(self.context, (await self._stored())["meeting_id"])
 
     async def discuss(self, **changes: Any) -> dict[str, Any]:
-        """At the meeting that the case is listed for."""
+        """Discusses the case at the meeting that it is listed for."""
         await self.meet()
-        return await self.ask("discussion", a_discussion(self.context.clock.at.date(), **changes))
+        return await self.command("discussion", a_discussion(self.context.clock.at.date(), **changes))
 
-    async def ask(self, verb: str, body: Any) -> dict[str, Any]:
-        """A command of the case that must succeed."""
-        answer = await self.try_to(verb, body)
+    async def command(self, verb: str, body: Any) -> dict[str, Any]:
+        """Runs a command of the case and returns the changed case."""
+        answer = await self.try_command(verb, body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    async def try_to(self, verb: str, body: Any) -> httpx.Response:
-        case = await self.case()
-        return await act(self.context, f"/mdt/cases/{case['id']}/{verb}", case["version"], body)
+    async def try_command(self, verb: str, body: Any) -> httpx.Response:
+        """POSTs a command on the current version of the case."""
+        case = await self._stored()
+        return await send_command(self.context, f"/mdt/cases/{case['id']}/{verb}", case["version"], body)
 
     async def case(self) -> dict[str, Any]:
+        """The newest case of the person."""
         found = await read(self.context, f"/mdt/cases?person_id={self.person_id}")
         return dict(found["items"][-1])
 
     async def plan(self) -> dict[str, Any]:
+        """The care plan of the person with all its versions."""
         return dict(await read(self.context, f"/mdt/people/{self.person_id}/care-plan"))
 
     async def leads(self) -> list[dict[str, Any]]:
+        """The proposed and active leads of the person."""
         return list(await read(self.context, f"/mdt/people/{self.person_id}/leads"))
+
+    async def _stored(self) -> asyncpg.Record:
+        """The row of the newest case: a read over HTTP is audited and so costs a commit."""
+        newest = 'SELECT * FROM "case" WHERE person_id = $1 ORDER BY referred_at DESC, id DESC LIMIT 1'
+        found = await self.context.database.pool.fetchrow(newest, self.person_id)
+        assert found is not None
+        return found
 
 
 STAFF = ("mdt:coordinate", "mdt:decide", "mdt:read")
 
+#: Headers by signing key, actor and scopes: signing a token takes longer than most requests.
+_HEADERS: dict[tuple[str, str | None, tuple[str, ...]], dict[str, str]] = {}
 
-async def act(context: RunningContext, path: str, version: int, body: Any = None, *, actor: str | None = None) -> httpx.Response:
-    """A command on a version: of the meeting's staff, or of a professional who answers for themselves."""
-    caller = context.token("mdt:lead", actor=actor) if actor else context.token(*STAFF)
+
+async def send_command(context: RunningContext, path: str, version: int, body: Any = None, *, actor: str | None = None) -> httpx.Response:
+    """POSTs a command on a version: as staff of the meeting, or as the professional `actor`."""
+    caller = _header(context, actor, "mdt:lead") if actor else _header(context, None, *STAFF)
     return await context.http.post(path, json=body, headers=caller | {"If-Match": f'W/"{version}"'})
 
 
 async def read(context: RunningContext, path: str, *, actor: str | None = None) -> Any:
-    caller = context.token("mdt:lead", "mdt:read", actor=actor) if actor else context.token(*STAFF)
+    """The JSON of a GET: as staff of the meeting, or as the professional `actor`."""
+    caller = _header(context, actor, "mdt:lead", "mdt:read") if actor else _header(context, None, *STAFF)
     answer = await context.http.get(path, headers=caller)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 async def meetings(context: RunningContext) -> list[dict[str, Any]]:
+    """The first page of scheduled meetings, the soonest first."""
     return list((await read(context, "/mdt/meetings"))["items"])
 
 
-async def hold(context: RunningContext, meeting_id: str, attended: Sequence[str] = QUORUM) -> None:
-    meeting = await read(context, f"/mdt/meetings/{meeting_id}")
-    answer = await act(context, f"/mdt/meetings/{meeting_id}/attendance", meeting["version"], {"attended": list(attended)})
+async def notifications(context: RunningContext, professional_id: str) -> list[dict[str, Any]]:
+    """The first page of a professional's notifications, the oldest first."""
+    actor = None if professional_id == "mdt-chair" else professional_id
+    found = await read(context, f"/mdt/leads/notifications?professional_id={professional_id}", actor=actor)
+    return list(found["items"])
+
+
+async def hold(context: RunningContext, meeting_id: UUID | str, attended: Sequence[str] = QUORUM) -> None:
+    """Records the attendance of a meeting."""
+    version = await context.database.pool.fetchval("SELECT version FROM meeting WHERE id = $1", UUID(str(meeting_id)))
+    answer = await send_command(context, f"/mdt/meetings/{meeting_id}/attendance", version, {"attended": list(attended)})
     assert answer.status_code == 200, answer.text
+
+
+def _header(context: RunningContext, actor: str | None, *scopes: str) -> dict[str, str]:
+    signed = (context.keys.signing_key["kid"], actor, scopes)
+    if signed not in _HEADERS:
+        _HEADERS[signed] = context.token(*scopes, actor=actor) if actor else context.token(*scopes)
+    return _HEADERS[signed]

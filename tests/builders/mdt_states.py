@@ -1,4 +1,4 @@
-"""Meetings, cases, plans and leads as plain values, for rules that need no database."""
+"""Meetings, cases, plans and leads as values, for tests of rules without a database."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ CUT_OFF_AT = datetime(2015, 3, 2, 13, tzinfo=UTC)
 
 
 def a_meeting(**changes: Any) -> Meeting:
-    """The meeting of that week, as it was scheduled."""
+    """The scheduled meeting of that week."""
     fields: dict[str, Any] = {
         "id": meeting.meeting_id(WEEK),
         "correlation_id": meeting.meeting_id(WEEK),
@@ -35,13 +35,13 @@ def a_meeting(**changes: Any) -> Meeting:
     return Meeting(**(fields | changes))
 
 
-def a_place(**changes: Any) -> AgendaSlot:
+def a_slot(**changes: Any) -> AgendaSlot:
     fields: dict[str, Any] = {"meeting_id": meeting.meeting_id(WEEK), "starts_at": STARTS_AT, "slot": Slot.ORDINARY}
     return AgendaSlot(**(fields | changes))
 
 
 def a_case(status: case.Status = case.Status.LISTED, **changes: Any) -> Case:
-    """One listed for the meeting of that week, unless told otherwise."""
+    """A case in a status, by default listed for the meeting of that week."""
     fields: dict[str, Any] = {
         "id": new_id(),
         "person_id": PersonId(new_id()),
@@ -85,7 +85,7 @@ def a_proposal(professional_id: str = "clch-community-nurse-1", **changes: Any) 
     return LeadProposal(a_candidate(professional_id), **changes)
 
 
-def what_was_agreed(**changes: Any) -> DiscussCase:
+def a_discussion_command(**changes: Any) -> DiscussCase:
     fields: dict[str, Any] = {"joint_plan": a_joint_plan(), "actions": (an_agreed_action(),), "lead": a_proposal()}
     return DiscussCase(**(fields | changes))
 
@@ -105,7 +105,7 @@ def a_version(number: int = 1, **changes: Any) -> PlanVersion:
 
 
 def a_plan(status: care_plan.Status = care_plan.Status.AGREED, **changes: Any) -> CarePlan:
-    """One in force, unless told otherwise."""
+    """A care plan in a status, by default in force."""
     version = a_version()
     fields: dict[str, Any] = {
         "id": new_id(),

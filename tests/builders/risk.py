@@ -1,4 +1,4 @@
-"""Scores, and what was known before them."""
+"""Risk scores, earlier scores and findings of a person, and their assessment."""
 
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ TODAY = date(2015, 3, 2)
 
 
 def a_score(ratio: str = "9.80", **changes: Any) -> Score:
-    """Of the level that its ratio has."""
+    """A score at the level of its ratio."""
     fields: dict[str, Any] = {
         "person_id": PersonId(new_id()),
         "practice_code": "W07",
@@ -27,7 +27,7 @@ def a_score(ratio: str = "9.80", **changes: Any) -> Score:
 
 
 def scored_before(ratio: str, **changes: Any) -> ScoreHistory:
-    """One earlier score, inside the window."""
+    """A history of one earlier score within the 90 days of the climbing rule."""
     level = level_of(Decimal(ratio), POLICY)
     fields: dict[str, Any] = {"newest_on": date(2015, 2, 1), "level": level, "lowest_ratio": Decimal(ratio), "lowest_level": level}
     return ScoreHistory(**(fields | changes))
@@ -49,5 +49,6 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
 
 
 def assessed(score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None) -> Decision[Risk] | None:
+    """The decision on a new score; None when it changes nothing."""
     finding = Finding(score, earlier or ScoreHistory(), known)
     return assess(finding, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

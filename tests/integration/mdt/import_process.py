@@ -1,4 +1,4 @@
-"""A process that imports a risk file and is killed when a step begins: `python -m tests.integration.mdt.import_process URL FILE STEP`."""
+"""Imports a risk file and dies by SIGKILL when a step begins: `python -m tests.integration.mdt.import_process URL FILE STEP`."""
 
 import asyncio
 import os
@@ -15,14 +15,14 @@ from shared.persistence.database import connect
 from shared.persistence.deployment_secrets import Secrets
 
 
-async def run(url: str, file: str, dies_at: str) -> None:
-    def tell(step: Step, *_: int) -> None:
-        if step == dies_at:
+async def run(url: str, file: str, last_step: str) -> None:
+    def report(step: Step, *_: int) -> None:
+        if step == last_step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     secrets = Secrets(b"s" * 32, KeyRing({"k": b"k" * 32}, "k"))
     database = await connect(url, clock=DatabaseClock(), policy=Policy(), secrets=secrets)
-    await import_risk(database, Path(file).read_bytes(), tell)  # noqa: ASYNC240  nothing else runs here
+    await import_risk(database, Path(file).read_bytes(), report)  # noqa: ASYNC240  the process does nothing else
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cases on the real database: where they come from, that nobody is dropped, and how they end."""
+"""Cases on the real database: their referrals, their discussion and their closure."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
@@ -25,180 +24,166 @@ from shared.contracts.mdt import (
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
 from shared.kernel.ids import new_id
-from tests.builders.context_app import repeated
-from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, act, mdt, read
+from tests.builders.context_app import RunningContext, repeated
+from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, notifications, read, send_command
 
 
-async def test_only_a_referral_routed_to_the_meeting_becomes_a_case_and_only_once(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        person_id = new_id()
-        record = await context.deliver(a_routed_case(), key=person_id, subject=new_id())
-        await context.intake.apply(repeated(record, 3))
-        await context.deliver(a_routed_case(route=Route.NAVIGATION), key=new_id(), subject=new_id())
+async def test_referral_routed_to_mdt_opens_one_case(context: RunningContext) -> None:
+    person_id = new_id()
+    record = await context.deliver(a_routed_case(), key=person_id, subject=new_id())
+    await context.intake.apply(repeated(record, 3))
+    await context.deliver(a_routed_case(route=Route.NAVIGATION), key=new_id(), subject=new_id())
 
-        assert len(await context.published(CaseReferred)) == 1
-        assert [case["person_id"] for case in (await read(context, "/mdt/cases"))["items"]] == [str(person_id)]
+    assert len(await context.published(CaseReferred)) == 1
+    assert [case["person_id"] for case in (await read(context, "/mdt/cases"))["items"]] == [str(person_id)]
 
 
-async def test_the_case_belongs_to_the_chain_of_its_referral(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        chain, referral_id = new_id(), new_id()
-        await context.deliver(a_routed_case(), key=new_id(), subject=referral_id, correlation=chain)
+async def test_case_keeps_correlation_of_its_referral(context: RunningContext) -> None:
+    chain, referral_id = new_id(), new_id()
+    await context.deliver(a_routed_case(), key=new_id(), subject=referral_id, correlation=chain)
 
-        assert await context.database.pool.fetchval("SELECT correlation_id FROM event WHERE topic = 'mdt.case'") == chain
+    assert await context.database.pool.fetchval("SELECT correlation_id FROM event WHERE topic = 'mdt.case'") == chain
 
 
 @pytest.mark.acceptance("mdt-7")
-async def test_a_person_whom_the_meeting_does_not_take_goes_somewhere_else(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.referred(context)
+async def test_ineligible_case_is_redirected_to_destination(context: RunningContext) -> None:
+    patient = await Patient.referred(context)
 
-        refused = await patient.try_to("screening", {"outcome": "not-eligible"})
-        redirected = await patient.ask("screening", {"outcome": "not-eligible", "destination": "integrated-locality-team"})
+    refused = await patient.try_command("screening", {"outcome": "not-eligible"})
+    redirected = await patient.command("screening", {"outcome": "not-eligible", "destination": "integrated-locality-team"})
 
-        assert (refused.status_code, refused.json()["code"]) == (409, "destination-missing")
-        assert redirected["status"] == "redirected"
-        event = (await context.published(CaseRedirected))[0]
-        assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
-
-
-async def test_a_case_without_a_referral_that_the_meeting_does_not_take_is_told_to_the_gp(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        body = {"person_id": str(new_id()), "practice_code": "B03", "locality": "locality-b"}
-        case = (await context.http.post("/mdt/cases", json=body, headers=context.token(*STAFF) | {"Idempotency-Key": "1"})).json()
-
-        await act(
-            context, f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "not-eligible", "destination": "community-nursing"}
-        )
-
-        told = (await read(context, "/mdt/leads/notifications?professional_id=gp-B03", actor="gp-B03"))["items"]
-        assert [(notification["kind"], notification["subject"]) for notification in told] == [("redirected", case["id"])]
-        assert [(event.referral_id, event.locality) for event in await context.published(CaseRedirected)] == [(None, "locality-b")]
+    assert (refused.status_code, refused.json()["code"]) == (409, "destination-missing")
+    assert redirected["status"] == "redirected"
+    event = (await context.published(CaseRedirected))[0]
+    assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
 
 
-async def test_two_referrals_of_one_person_are_answered_by_one_discussion(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        first = await Patient.referred(context)
-        second = await Patient.referred(context, first.person_id)
-        await first.ask("screening", {"outcome": "eligible"})
+async def test_redirected_case_without_referral_notifies_gp(context: RunningContext) -> None:
+    body = {"person_id": str(new_id()), "practice_code": "B03", "locality": "locality-b"}
+    case = (await context.http.post("/mdt/cases", json=body, headers=context.token(*STAFF) | {"Idempotency-Key": "1"})).json()
 
-        await first.discuss()
+    await send_command(
+        context, f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "not-eligible", "destination": "community-nursing"}
+    )
 
-        assert len((await read(context, f"/mdt/cases?person_id={first.person_id}"))["items"]) == 1
-        answered = {event.referral_id for event in await context.published(CaseDiscussed)}
-        assert answered == {first.referral_id, second.referral_id}
-
-
-async def test_a_referral_of_somebody_under_a_plan_stands_on_the_next_agenda_at_once(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        again = await Patient.referred(context, patient.person_id)
-
-        assert (await again.case())["status"] == "listed"
-        assert [event.referral_id for event in await context.published(CaseListed)] == [patient.referral_id, again.referral_id]
+    found = await notifications(context, "gp-B03")
+    assert [(notification["kind"], notification["subject"]) for notification in found] == [("redirected", case["id"])]
+    assert [(event.referral_id, event.locality) for event in await context.published(CaseRedirected)] == [(None, "locality-b")]
 
 
-async def test_an_urgent_second_referral_brings_the_case_forward(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys, WEDNESDAY - timedelta(hours=20)) as context:
-        patient = await Patient.listed(context)
-        assert (await patient.case())["meeting_starts_at"] == "2015-03-11T13:00:00Z"
+async def test_one_discussion_answers_both_referrals_of_person(context: RunningContext) -> None:
+    first = await Patient.referred(context)
+    second = await Patient.referred(context, first.person_id)
+    await first.command("screening", {"outcome": "eligible"})
 
-        urgent = await Patient.referred(context, patient.person_id, urgency=Urgency.URGENT)
+    await first.discuss()
 
-        assert (await patient.case())["meeting_starts_at"] == "2015-03-04T13:00:00Z"
-        told = [event.referral_id for event in await context.published(CaseListed)]
-        assert told == [patient.referral_id, patient.referral_id, urgent.referral_id]
-
-
-async def test_a_referral_that_is_routed_elsewhere_or_twice_leaves_no_case_waiting_for_it(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.referred(context)
-        await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
-        assert len(await context.published(CaseReferred)) == 1
-
-        elsewhere = a_routed_case(route=Route.SERVICE, service_code="district-nursing", routing=2)
-        await context.deliver(elsewhere, key=patient.person_id, subject=patient.referral_id)
-
-        assert [event.referral_id for event in await context.published(CaseClosed)] == [patient.referral_id]
-        await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
-        assert (await patient.case())["status"] == "referred"
+    assert len((await read(context, f"/mdt/cases?person_id={first.person_id}"))["items"]) == 1
+    answered = {event.referral_id for event in await context.published(CaseDiscussed)}
+    assert answered == {first.referral_id, second.referral_id}
 
 
-async def test_concurrent_referrals_of_one_person_make_one_case(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
-        caller = context.token(*STAFF)
+async def test_referral_under_plan_is_listed_without_screening(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    again = await Patient.referred(context, patient.person_id)
 
-        answers = await asyncio.gather(
-            *(context.http.post("/mdt/cases", json=body, headers=caller | {"Idempotency-Key": str(new_id())}) for _ in range(4))
-        )
-
-        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"case-already-open"}
-        assert len(await context.published(CaseReferred)) == 1
+    assert (await again.case())["status"] == "listed"
+    assert [event.referral_id for event in await context.published(CaseListed)] == [patient.referral_id, again.referral_id]
 
 
-async def test_case_finding_refers_without_a_referral_and_a_repeated_request_is_answered_alike(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west", "is_urgent": True}
-        headers = context.token(*STAFF) | {"Idempotency-Key": "case-finding-1"}
+@pytest.mark.parametrize("now", [WEDNESDAY - timedelta(hours=20)], ids=["after the cut-off"])
+async def test_urgent_second_referral_brings_case_forward(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    assert (await patient.case())["meeting_starts_at"] == "2015-03-11T13:00:00Z"
 
-        first = await context.http.post("/mdt/cases", json=body, headers=headers)
-        again = await context.http.post("/mdt/cases", json=body, headers=headers)
+    urgent = await Patient.referred(context, patient.person_id, urgency=Urgency.URGENT)
 
-        assert (first.status_code, again.status_code) == (201, 201)
-        assert first.headers["location"] == f"/mdt/cases/{first.json()['id']}"
-        assert again.json() == first.json()
-        assert [event.referral_id for event in await context.published(CaseReferred)] == [None]
+    assert (await patient.case())["meeting_starts_at"] == "2015-03-04T13:00:00Z"
+    listed = [event.referral_id for event in await context.published(CaseListed)]
+    assert listed == [patient.referral_id, patient.referral_id, urgent.referral_id]
 
 
-async def test_a_case_is_deferred_twice_and_then_must_be_discussed(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.listed(context, urgency=Urgency.URGENT)
-        first = (await patient.case())["meeting_id"]
-        second = (await patient.ask("deferral", {"reason": "missing-information"}))["meeting_id"]
-        third = (await patient.ask("deferral", {"reason": "missing-information"}))["meeting_id"]
+async def test_rerouted_referral_closes_its_case(context: RunningContext) -> None:
+    patient = await Patient.referred(context)
+    await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
+    assert len(await context.published(CaseReferred)) == 1
 
-        refused = await patient.try_to("deferral", {"reason": "missing-information"})
+    elsewhere = a_routed_case(route=Route.SERVICE, service_code="district-nursing", routing=2)
+    await context.deliver(elsewhere, key=patient.person_id, subject=patient.referral_id)
 
-        assert len({first, second, third}) == 3
-        assert (refused.status_code, refused.json()["code"]) == (409, "deferred-too-often")
-        assert [str(event.from_meeting_id) for event in await context.published(CaseDeferred)] == [first, second]
+    assert [event.referral_id for event in await context.published(CaseClosed)] == [patient.referral_id]
+    await context.deliver(a_routed_case(), key=patient.person_id, subject=patient.referral_id)
+    assert (await patient.case())["status"] == "referred"
+
+
+async def test_concurrent_referrals_of_one_person_open_one_case(context: RunningContext) -> None:
+    body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
+    caller = context.token(*STAFF)
+
+    answers = await asyncio.gather(
+        *(context.http.post("/mdt/cases", json=body, headers=caller | {"Idempotency-Key": str(new_id())}) for _ in range(4))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"case-already-open"}
+    assert len(await context.published(CaseReferred)) == 1
+
+
+async def test_repeated_case_request_returns_same_case(context: RunningContext) -> None:
+    body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west", "is_urgent": True}
+    headers = context.token(*STAFF) | {"Idempotency-Key": "case-finding-1"}
+
+    first = await context.http.post("/mdt/cases", json=body, headers=headers)
+    again = await context.http.post("/mdt/cases", json=body, headers=headers)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.headers["location"] == f"/mdt/cases/{first.json()['id']}"
+    assert again.json() == first.json()
+    assert [event.referral_id for event in await context.published(CaseReferred)] == [None]
+
+
+async def test_case_is_deferred_at_most_twice(context: RunningContext) -> None:
+    patient = await Patient.listed(context, urgency=Urgency.URGENT)
+    first = (await patient.case())["meeting_id"]
+    second = (await patient.command("deferral", {"reason": "missing-information"}))["meeting_id"]
+    third = (await patient.command("deferral", {"reason": "missing-information"}))["meeting_id"]
+
+    refused = await patient.try_command("deferral", {"reason": "missing-information"})
+
+    assert len({first, second, third}) == 3
+    assert (refused.status_code, refused.json()["code"]) == (409, "deferred-too-often")
+    assert [str(event.from_meeting_id) for event in await context.published(CaseDeferred)] == [first, second]
 
 
 @pytest.mark.acceptance("mdt-3")
 @pytest.mark.parametrize(
-    ("left_out", "code"),
+    ("missing", "code"),
     [({"joint_plan": None}, "joint-plan-missing"), ({"lead": None}, "lead-missing"), ({"actions": []}, "action-missing")],
 )
-async def test_a_discussion_without_plan_lead_or_action_is_refused_and_changes_nothing(
-    owner_url: str, keys: Keys, left_out: dict[str, Any], code: str
-) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.listed(context)
-        await patient.meet()
-        before = await context.log()
+async def test_incomplete_discussion_is_refused_and_changes_nothing(context: RunningContext, missing: dict[str, Any], code: str) -> None:
+    patient = await Patient.listed(context)
+    await patient.meet()
+    before = await context.log()
 
-        answer = await patient.try_to("discussion", a_discussion(**left_out))
+    answer = await patient.try_command("discussion", a_discussion(**missing))
 
-        assert (answer.status_code, answer.json()["code"]) == (409, code)
-        assert await context.log() == before
-        assert await context.database.pool.fetchval("SELECT count(*) FROM care_plan") == 0
-        assert await context.database.pool.fetchval("SELECT count(*) FROM lead") == 0
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert await context.log() == before
+    assert await context.database.pool.fetchval("SELECT count(*) FROM care_plan") == 0
+    assert await context.database.pool.fetchval("SELECT count(*) FROM lead") == 0
 
 
-async def test_one_case_is_discussed_once_however_many_record_it(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.listed(context)
-        await patient.meet()
-        case = await patient.case()
+async def test_concurrent_discussions_record_one(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    await patient.meet()
+    case = await patient.case()
 
-        answers = await asyncio.gather(
-            *(act(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion()) for _ in range(4))
-        )
+    answers = await asyncio.gather(
+        *(send_command(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion()) for _ in range(4))
+    )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
-        assert len(await context.published(CaseDiscussed)) == 1
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    assert len(await context.published(CaseDiscussed)) == 1
 
 
 DIED_AT_HOME = ResponseClosed(
@@ -216,103 +201,96 @@ DIED_AT_HOME = ResponseClosed(
         DIED_AT_HOME.model_copy(update={"outcome": ResponseOutcome.DIED_ELSEWHERE}),
     ],
 )
-async def test_a_person_who_died_has_no_case_plan_lead_or_deadline_left(owner_url: str, keys: Keys, died: Event) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
+async def test_death_closes_case_plan_lead_and_deadlines(context: RunningContext, died: Event) -> None:
+    patient = await Patient.discussed(context)
 
-        await context.deliver(died, key=patient.person_id, subject=patient.referral_id)
-        await context.deliver(died, key=patient.person_id, subject=new_id())
+    await context.deliver(died, key=patient.person_id, subject=patient.referral_id)
+    await context.deliver(died, key=patient.person_id, subject=new_id())
 
-        last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded | CarePlanReviewDue)]
-        assert [(type(event), event.reason) for event in last if not isinstance(event, CarePlanReviewDue)] == [
-            (CaseClosed, "died"),
-            (CarePlanClosed, "died"),
-            (LeadEnded, "died"),
-        ]
-        assert len(last) == 3
-        assert await patient.leads() == []
-        pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
-        assert await context.database.pool.fetchval(pending) == 0
+    last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded | CarePlanReviewDue)]
+    assert [(type(event), event.reason) for event in last if not isinstance(event, CarePlanReviewDue)] == [
+        (CaseClosed, "died"),
+        (CarePlanClosed, "died"),
+        (LeadEnded, "died"),
+    ]
+    assert len(last) == 3
+    assert await patient.leads() == []
+    pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting)"
+    assert await context.database.pool.fetchval(pending) == 0
 
 
 @pytest.mark.parametrize(
-    "taken_back",
+    "withdrawal",
     [
         ReferralReturned(service_code="mdt", reason=ReturnReason.OTHER),
         ReferralClosed(outcome=Outcome.NEED_MET, closed_at=MONDAY),
     ],
 )
-async def test_a_referral_that_the_point_of_access_took_back_leaves_no_case_waiting(owner_url: str, keys: Keys, taken_back: Event) -> None:
-    async with mdt(owner_url, keys) as context:
-        waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
+async def test_withdrawn_routing_closes_only_waiting_case(context: RunningContext, withdrawal: Event) -> None:
+    waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
 
-        for patient in (waiting, discussed):
-            await context.deliver(taken_back, key=patient.person_id, subject=patient.referral_id)
+    for patient in (waiting, discussed):
+        await context.deliver(withdrawal, key=patient.person_id, subject=patient.referral_id)
 
-        assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
-        assert (await discussed.case())["status"] == "active-management"
-
-
-async def test_a_withdrawn_referral_closes_the_case_that_waited_for_it(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
-        withdrawn = ReferralCancelled(reason=CancelReason.WITHDRAWN)
-
-        await context.deliver(withdrawn, key=waiting.person_id, subject=waiting.referral_id)
-        await context.deliver(withdrawn, key=discussed.person_id, subject=discussed.referral_id)
-
-        assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
-        assert (await discussed.case())["status"] == "active-management"
+    assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
+    assert (await discussed.case())["status"] == "active-management"
 
 
-async def test_a_case_steps_down_and_is_closed_when_needs_are_met(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
+async def test_cancelled_referral_closes_only_waiting_case(context: RunningContext) -> None:
+    waiting, discussed = await Patient.listed(context), await Patient.discussed(context)
+    withdrawn = ReferralCancelled(reason=CancelReason.WITHDRAWN)
 
-        await patient.ask("step-down", {"destination": "integrated-locality-team"})
-        assert (await patient.plan())["status"] == "agreed"
-        closed = await patient.ask("closure", {"reason": "needs-met"})
+    await context.deliver(withdrawn, key=waiting.person_id, subject=waiting.referral_id)
+    await context.deliver(withdrawn, key=discussed.person_id, subject=discussed.referral_id)
 
-        assert closed["status"] == "closed"
-        assert [event.destination for event in await context.published(CaseSteppedDown)] == ["integrated-locality-team"]
-        assert (await patient.plan())["status"] == "closed"
-        assert await patient.leads() == []
+    assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
+    assert (await discussed.case())["status"] == "active-management"
 
 
-async def test_somebody_whose_case_was_closed_can_be_referred_anew(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        await patient.ask("closure", {"reason": "needs-met"})
+async def test_case_steps_down_then_closes_when_needs_met(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
 
-        again = await Patient.listed(context, person_id=patient.person_id)
-        await again.discuss()
+    await patient.command("step-down", {"destination": "integrated-locality-team"})
+    assert (await patient.plan())["status"] == "agreed"
+    closed = await patient.command("closure", {"reason": "needs-met"})
 
-        plan = await again.plan()
-        assert (plan["status"], plan["plan_version"]) == ("agreed", 1)
-        assert len(await again.leads()) == 1
-
-
-async def test_the_chair_is_told_of_a_case_that_nobody_screens(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys, MONDAY) as context:
-        patient = await Patient.referred(context)
-
-        await context.let_pass(timedelta(days=2))
-
-        told = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
-        assert [(notification["kind"], notification["subject"]) for notification in told] == [
-            ("screening-overdue", (await patient.case())["id"])
-        ]
+    assert closed["status"] == "closed"
+    assert [event.destination for event in await context.published(CaseSteppedDown)] == ["integrated-locality-team"]
+    assert (await patient.plan())["status"] == "closed"
+    assert await patient.leads() == []
 
 
-async def test_cases_come_in_pages_that_neither_repeat_nor_miss_one(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patients = [await Patient.referred(context) for _ in range(5)]
-        seen: list[UUID] = []
-        page = await read(context, "/mdt/cases?status=referred&limit=2")
-        while True:
-            seen += [UUID(case["person_id"]) for case in page["items"]]
-            if page.get("next") is None:
-                break
-            page = await read(context, f"/mdt/cases?status=referred&limit=2&cursor={page['next']}")
+async def test_person_can_be_referred_after_closure(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await patient.command("closure", {"reason": "needs-met"})
 
-        assert sorted(seen) == sorted(patient.person_id for patient in patients)
+    again = await Patient.listed(context, person_id=patient.person_id)
+    await again.discuss()
+
+    plan = await again.plan()
+    assert (plan["status"], plan["plan_version"]) == ("agreed", 1)
+    assert len(await again.leads()) == 1
+
+
+async def test_unscreened_case_notifies_chair(context: RunningContext) -> None:
+    patient = await Patient.referred(context)
+
+    await context.let_pass(timedelta(days=2))
+
+    found = await notifications(context, "mdt-chair")
+    assert [(notification["kind"], notification["subject"]) for notification in found] == [
+        ("screening-overdue", (await patient.case())["id"])
+    ]
+
+
+async def test_case_pages_list_each_case_once(context: RunningContext) -> None:
+    patients = [await Patient.referred(context) for _ in range(5)]
+    seen: list[UUID] = []
+    page = await read(context, "/mdt/cases?status=referred&limit=2")
+    while True:
+        seen += [UUID(case["person_id"]) for case in page["items"]]
+        if page.get("next") is None:
+            break
+        page = await read(context, f"/mdt/cases?status=referred&limit=2&cursor={page['next']}")
+
+    assert sorted(seen) == sorted(patient.person_id for patient in patients)

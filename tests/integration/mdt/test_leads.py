@@ -1,4 +1,4 @@
-"""Accountable leads on the real database: exactly one at every moment, answers, hand-overs, and what a lead is told."""
+"""Accountable leads on the real database: exactly one at any time, answers, hand-overs, and notifications."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from services.mdt.domain import lead as domain
 from services.mdt.domain.lead import LeadAlreadyActive
 from services.mdt.domain.notification import Kind
@@ -19,7 +18,7 @@ from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated,
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext
-from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, act, mdt, read
+from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, notifications, read, send_command
 from tests.builders.mdt_states import a_lead_of
 
 NURSE, OTHER = "clch-community-nurse-1", "clch-community-nurse-2"
@@ -37,138 +36,130 @@ async def proposed(patient: Patient) -> list[dict[str, Any]]:
 
 
 async def hand_over(context: RunningContext, lead: dict[str, Any], to: dict[str, Any] | None) -> dict[str, Any]:
-    answer = await act(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
+    answer = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-async def test_until_the_proposed_lead_says_yes_the_gp_is_lead(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-        fallback = await active(patient)
-        asked = (await proposed(patient))[0]
-        assert (fallback["professional_id"], fallback["organisation"], fallback["is_fallback"]) == ("gp-W07", "W07", True)
+async def test_gp_leads_until_proposed_lead_accepts(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    fallback = await active(patient)
+    asked = (await proposed(patient))[0]
+    assert (fallback["professional_id"], fallback["organisation"], fallback["is_fallback"]) == ("gp-W07", "W07", True)
 
-        answer = await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=NURSE)
+    answer = await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=NURSE)
 
-        assert answer.status_code == 200, answer.text
-        assert (await active(patient))["professional_id"] == NURSE
-        assert [(event.is_fallback, event.is_from_meeting) for event in await context.published(LeadActivated)] == [
-            (True, True),
-            (False, False),
-        ]
-        assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [asked["id"]]
-
-
-@pytest.mark.acceptance("mdt-6")
-async def test_when_one_declines_the_next_is_asked_and_the_gp_carries_on(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
-        asked = (await proposed(patient))[0]
-
-        answer = await act(context, f"/mdt/leads/{asked['id']}/decline", asked["version"], {"reason": "caseload"}, actor=NURSE)
-
-        assert (answer.status_code, answer.json()["status"]) == (200, "declined")
-        assert [lead["professional_id"] for lead in await proposed(patient)] == [OTHER]
-        assert (await active(patient))["professional_id"] == "gp-W07"
+    assert answer.status_code == 200, answer.text
+    assert (await active(patient))["professional_id"] == NURSE
+    assert [(event.is_fallback, event.is_from_meeting) for event in await context.published(LeadActivated)] == [
+        (True, True),
+        (False, False),
+    ]
+    assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [asked["id"]]
 
 
 @pytest.mark.acceptance("mdt-6")
-async def test_two_working_days_without_an_answer_leave_the_gp_and_the_chair_learns_of_it(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-        asked = (await proposed(patient))[0]
-        assert asked["answer_by"] == "2015-03-06T13:00:00Z"
+async def test_next_candidate_is_asked_after_decline(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
+    asked = (await proposed(patient))[0]
 
-        await context.let_pass(timedelta(days=2))
+    answer = await send_command(context, f"/mdt/leads/{asked['id']}/decline", asked["version"], {"reason": "caseload"}, actor=NURSE)
 
-        assert [event.reason for event in await context.published(LeadDeclined)] == ["no-answer"]
-        assert (await active(patient))["professional_id"] == "gp-W07"
-        told = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
-        assert [(notification["kind"], notification["subject"]) for notification in told] == [("no-lead-found", asked["id"])]
-        late = await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"] + 1, actor=NURSE)
-        assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
+    assert (answer.status_code, answer.json()["status"]) == (200, "declined")
+    assert [lead["professional_id"] for lead in await proposed(patient)] == [OTHER]
+    assert (await active(patient))["professional_id"] == "gp-W07"
 
 
-async def test_a_lead_hands_over_without_a_gap(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        lead = await active(patient)
+@pytest.mark.acceptance("mdt-6")
+async def test_unanswered_proposal_lapses_after_two_working_days(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    asked = (await proposed(patient))[0]
+    assert asked["answer_by"] == "2015-03-06T13:00:00Z"
 
-        context.clock.advance(timedelta(minutes=5))
-        asked = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
-        assert (asked["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
-        context.clock.advance(timedelta(minutes=5))
-        await act(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=OTHER)
-        assert (await active(patient))["professional_id"] == OTHER
-        context.clock.advance(timedelta(minutes=5))
-        gp = await hand_over(context, await active(patient), None)
+    await context.let_pass(timedelta(days=2))
 
-        assert (gp["professional_id"], gp["status"], (await active(patient))["id"]) == ("gp-W07", "active", gp["id"])
-        rows = await context.database.pool.fetch("SELECT occurred_at, type FROM event WHERE topic = 'mdt.lead' ORDER BY seq")
-        ends = [row["occurred_at"] for row in rows if row["type"] == LeadHandedOver.TYPE]
-        begins = [row["occurred_at"] for row in rows if row["type"] == LeadActivated.TYPE]
-        assert ends == begins[1:]
-        assert len(set(begins)) == 3
+    assert [event.reason for event in await context.published(LeadDeclined)] == ["no-answer"]
+    assert (await active(patient))["professional_id"] == "gp-W07"
+    found = await notifications(context, "mdt-chair")
+    assert [(notification["kind"], notification["subject"]) for notification in found] == [("no-lead-found", asked["id"])]
+    late = await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"] + 1, actor=NURSE)
+    assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_lead_hands_over_without_gap(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    lead = await active(patient)
+
+    context.clock.advance(timedelta(minutes=5))
+    asked = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
+    assert (asked["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
+    context.clock.advance(timedelta(minutes=5))
+    await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=OTHER)
+    assert (await active(patient))["professional_id"] == OTHER
+    context.clock.advance(timedelta(minutes=5))
+    gp = await hand_over(context, await active(patient), None)
+
+    assert (gp["professional_id"], gp["status"], (await active(patient))["id"]) == ("gp-W07", "active", gp["id"])
+    rows = await context.database.pool.fetch("SELECT occurred_at, type FROM event WHERE topic = 'mdt.lead' ORDER BY seq")
+    ends = [row["occurred_at"] for row in rows if row["type"] == LeadHandedOver.TYPE]
+    begins = [row["occurred_at"] for row in rows if row["type"] == LeadActivated.TYPE]
+    assert ends == begins[1:]
+    assert len(set(begins)) == 3
 
 
 @pytest.mark.acceptance("mdt-4")
-async def test_a_lead_cannot_hand_over_to_whom_table_16_does_not_allow(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        await _score(context, patient, level=2)
-        lead = await active(patient)
-        gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
+async def test_handover_to_role_outside_table_16_is_refused(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await _score(context, patient, level=2)
+    lead = await active(patient)
+    gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
 
-        for to in (a_lead(OTHER), {"candidate": gp, "alternatives": NURSES[1:]}):
-            refused = await act(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=NURSE)
-            assert (refused.status_code, refused.json()["code"]) == (409, "lead-not-allowed")
-        assert (await active(patient))["id"] == lead["id"]
-
-
-async def test_the_coordinator_replaces_an_absent_lead_and_says_why(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        lead = await active(patient)
-        path, body = f"/mdt/leads/{lead['id']}/handover", {"to": a_lead(OTHER, has_accepted=False)}
-
-        without = await act(context, path, lead["version"], body)
-        replaced = await act(context, path, lead["version"], body | {"reason": "long-term-sick"})
-
-        assert (without.status_code, without.json()["code"]) == (409, "replacement-reason-required")
-        assert replaced.status_code == 200, replaced.text
-        assert (await active(patient))["professional_id"] == "gp-W07"
-        assert [asked["professional_id"] for asked in await proposed(patient)] == [OTHER]
-        gone = (await context.published(LeadHandedOver))[0]
-        assert (str(gone.to_lead_id), gone.reason) == ((await active(patient))["id"], "long-term-sick")
+    for to in (a_lead(OTHER), {"candidate": gp, "alternatives": NURSES[1:]}):
+        refused = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=NURSE)
+        assert (refused.status_code, refused.json()["code"]) == (409, "lead-not-allowed")
+    assert (await active(patient))["id"] == lead["id"]
 
 
-async def test_news_of_somebody_without_a_lead_reach_their_gp(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        person_id, task = new_id(), new_id()
-        await context.deliver(a_person_record(practice_code="B03"), key=person_id, subject=person_id)
+async def test_coordinator_replaces_absent_lead_with_reason(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    lead = await active(patient)
+    path, body = f"/mdt/leads/{lead['id']}/handover", {"to": a_lead(OTHER, has_accepted=False)}
 
-        await context.deliver(TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST), key=person_id, subject=task)
+    without = await send_command(context, path, lead["version"], body)
+    replaced = await send_command(context, path, lead["version"], body | {"reason": "long-term-sick"})
 
-        told = (await read(context, "/mdt/leads/notifications?professional_id=gp-B03", actor="gp-B03"))["items"]
-        assert [(notification["kind"], notification["subject"]) for notification in told] == [("task-blocked", str(task))]
+    assert (without.status_code, without.json()["code"]) == (409, "replacement-reason-required")
+    assert replaced.status_code == 200, replaced.text
+    assert (await active(patient))["professional_id"] == "gp-W07"
+    assert [asked["professional_id"] for asked in await proposed(patient)] == [OTHER]
+    handed_over = (await context.published(LeadHandedOver))[0]
+    assert (str(handed_over.to_lead_id), handed_over.reason) == ((await active(patient))["id"], "long-term-sick")
+
+
+async def test_gp_is_notified_when_person_has_no_lead(context: RunningContext) -> None:
+    person_id, task = new_id(), new_id()
+    await context.deliver(a_person_record(practice_code="B03"), key=person_id, subject=person_id)
+
+    await context.deliver(TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST), key=person_id, subject=task)
+
+    found = await notifications(context, "gp-B03")
+    assert [(notification["kind"], notification["subject"]) for notification in found] == [("task-blocked", str(task))]
 
 
 @pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"}), ("handover", {})])
-async def test_a_professional_answers_for_nobody_else(owner_url: str, keys: Keys, verb: str, body: Any) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=verb == "handover"))
-        lead = next(lead for lead in await patient.leads() if lead["professional_id"] == NURSE)
-        before = await context.log()
+async def test_professional_cannot_answer_for_another(context: RunningContext, verb: str, body: Any) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=verb == "handover"))
+    lead = next(lead for lead in await patient.leads() if lead["professional_id"] == NURSE)
+    before = await context.log()
 
-        answer = await act(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
+    answer = await send_command(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
 
-        assert (answer.status_code, answer.json()["code"]) == (403, "not-your-lead")
-        assert await context.log() == before
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-your-lead")
+    assert await context.log() == before
 
 
-async def _two_asked(context: RunningContext) -> tuple[Patient, dict[str, Any], dict[str, Any]]:
-    """The meeting asked one nurse; the GP, who is lead meanwhile, asked the other."""
+async def _two_proposed(context: RunningContext) -> tuple[Patient, dict[str, Any], dict[str, Any]]:
+    """A person and two proposed leads: the meeting proposed one nurse, and the GP, who leads until an answer, the other."""
     patient = await Patient.discussed(context, lead=a_lead(NURSE, has_accepted=False))
     first = (await proposed(patient))[0]
     second = await hand_over(context, await active(patient), a_lead(OTHER, has_accepted=False))
@@ -176,79 +167,75 @@ async def _two_asked(context: RunningContext) -> tuple[Patient, dict[str, Any], 
 
 
 @pytest.mark.acceptance("mdt-5")
-async def test_of_two_who_accept_at_once_exactly_one_wins_and_the_other_gets_409(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        for _ in range(3):
-            patient, first, second = await _two_asked(context)
+async def test_concurrent_acceptances_let_one_win(context: RunningContext) -> None:
+    for _ in range(3):
+        patient, first, second = await _two_proposed(context)
 
-            answers = await asyncio.gather(
-                act(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
-                act(context, f"/mdt/leads/{second['id']}/acceptance", second["version"], actor=OTHER),
-            )
-
-            assert sorted(answer.status_code for answer in answers) == [200, 409]
-            refused = next(answer for answer in answers if answer.status_code == 409)
-            assert refused.json()["code"] == "lead-already-active"
-            winner = next(answer.json() for answer in answers if answer.status_code == 200)
-            assert (await active(patient))["id"] == winner["id"]
-            assert await proposed(patient) == []
-
-
-@pytest.mark.acceptance("mdt-5")
-async def test_the_database_itself_refuses_a_second_active_lead(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        person_id = PersonId(new_id())
-
-        async def activate(professional_id: str) -> None:
-            lead = a_lead_of(domain.Status.PROPOSED, professional_id, person_id=person_id, version=0)
-            async with context.database.transaction() as tx:
-                await save_leads(tx, [domain.propose_accepted(lead, tx.now)])
-
-        results = await asyncio.gather(*(activate(f"nurse-{number}") for number in range(6)), return_exceptions=True)
-
-        assert [type(result) for result in results if result is not None] == [LeadAlreadyActive] * 5
-        assert len(await context.published(LeadActivated)) == 1
-
-
-@pytest.mark.acceptance("mdt-5")
-async def test_whatever_happens_at_once_a_person_under_a_plan_has_one_lead(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient, first, second = await _two_asked(context)
-        gp = await active(patient)
-
-        await asyncio.gather(
-            act(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
-            act(context, f"/mdt/leads/{second['id']}/decline", second["version"], {"reason": "caseload"}, actor=OTHER),
-            act(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-3")}, actor="gp-W07"),
-            act(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-4")}, actor="gp-W07"),
-            context.let_pass(timedelta(days=3)),
+        answers = await asyncio.gather(
+            send_command(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
+            send_command(context, f"/mdt/leads/{second['id']}/acceptance", second["version"], actor=OTHER),
         )
 
-        await active(patient)
-        log = await context.log()
-        begun = sum(isinstance(event, LeadActivated) for event in log)
-        gone = sum(isinstance(event, LeadHandedOver) for event in log)
-        assert begun == gone + 1
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        refused = next(answer for answer in answers if answer.status_code == 409)
+        assert refused.json()["code"] == "lead-already-active"
+        winner = next(answer.json() for answer in answers if answer.status_code == 200)
+        assert (await active(patient))["id"] == winner["id"]
+        assert await proposed(patient) == []
+
+
+@pytest.mark.acceptance("mdt-5")
+async def test_database_refuses_second_active_lead(context: RunningContext) -> None:
+    person_id = PersonId(new_id())
+
+    async def activate(professional_id: str) -> None:
+        lead = a_lead_of(domain.Status.PROPOSED, professional_id, person_id=person_id, version=0)
+        async with context.database.transaction() as tx:
+            await save_leads(tx, [domain.propose_accepted(lead, tx.now)])
+
+    results = await asyncio.gather(*(activate(f"nurse-{number}") for number in range(6)), return_exceptions=True)
+
+    assert [type(result) for result in results if result is not None] == [LeadAlreadyActive] * 5
+    assert len(await context.published(LeadActivated)) == 1
+
+
+@pytest.mark.acceptance("mdt-5")
+async def test_concurrent_lead_changes_leave_one_lead(context: RunningContext) -> None:
+    patient, first, second = await _two_proposed(context)
+    gp = await active(patient)
+
+    await asyncio.gather(
+        send_command(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
+        send_command(context, f"/mdt/leads/{second['id']}/decline", second["version"], {"reason": "caseload"}, actor=OTHER),
+        send_command(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-3")}, actor="gp-W07"),
+        send_command(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead("nurse-4")}, actor="gp-W07"),
+        context.let_pass(timedelta(days=3)),
+    )
+
+    await active(patient)
+    log = await context.log()
+    activated = sum(isinstance(event, LeadActivated) for event in log)
+    handed_over = sum(isinstance(event, LeadHandedOver) for event in log)
+    assert activated == handed_over + 1
 
 
 @pytest.mark.acceptance("mdt-4")
-async def test_where_table_16_says_gp_the_meeting_cannot_name_somebody_else(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.listed(context)
-        await _score(context, patient, level=2)
+async def test_mdt_cannot_appoint_lead_outside_table_16(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    await _score(context, patient, level=2)
 
-        with pytest.raises(AssertionError, match="lead-not-allowed"):
-            await patient.discuss()
-        gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
-        await patient.discuss(lead={"candidate": gp})
+    with pytest.raises(AssertionError, match="lead-not-allowed"):
+        await patient.discuss()
+    gp = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}
+    await patient.discuss(lead={"candidate": gp})
 
-        assert (await patient.case())["allocation"]["lead"] == "gp"
-        assert ((await active(patient))["professional_id"], (await active(patient))["is_fallback"]) == ("gp-W07", False)
-        assert [type(event) for event in await context.log() if type(event).__name__.startswith("Lead")] == [
-            LeadProposed,
-            LeadAccepted,
-            LeadActivated,
-        ]
+    assert (await patient.case())["allocation"]["lead"] == "gp"
+    assert ((await active(patient))["professional_id"], (await active(patient))["is_fallback"]) == ("gp-W07", False)
+    assert [type(event) for event in await context.log() if type(event).__name__.startswith("Lead")] == [
+        LeadProposed,
+        LeadAccepted,
+        LeadActivated,
+    ]
 
 
 async def _score(context: RunningContext, patient: Patient, level: int) -> None:
@@ -256,108 +243,103 @@ async def _score(context: RunningContext, patient: Patient, level: int) -> None:
     await context.database.pool.execute(insert, patient.person_id, level, MONDAY.date())
 
 
-async def test_a_second_meeting_that_wants_somebody_else_asks_them_and_the_first_question_lapses(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys, policy=Policy(lead_answers_within_working_days=20)) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-        await Patient.referred(context, patient.person_id)
+@pytest.mark.parametrize("policy", [Policy(lead_answers_within_working_days=20)], ids=["long answer time"])
+async def test_new_proposal_supersedes_unanswered_one(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    await Patient.referred(context, patient.person_id)
 
-        await patient.discuss(lead=a_lead(OTHER))
+    await patient.discuss(lead=a_lead(OTHER))
 
-        assert (await active(patient))["professional_id"] == OTHER
-        assert await proposed(patient) == []
-        assert [event.reason for event in await context.published(LeadEnded)] == ["superseded"]
-
-
-async def test_a_lead_is_told_what_happens_to_their_people_and_nobody_elses(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient, now = await Patient.discussed(context), context.clock.at
-        other = await Patient.discussed(context, lead=a_lead(OTHER))
-        told = {
-            "task-fulfilled": TaskFulfilled(
-                kind=TaskKind.SIGNPOST, source=TaskSource.CARE_PLAN, source_id=new_id(), outcome=TaskOutcome.SIGNPOSTED
-            ),
-            "task-blocked": TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST),
-            "task-escalated": TaskEscalated(kind=TaskKind.SIGNPOST, reason="blocked"),
-            "task-overdue": TaskOverdue(kind=TaskKind.SIGNPOST, due_at=now),
-            "response-contacted": ResponseContacted(contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE),
-            "response-breached": ResponseBreached(due_at=now),
-        }
-        for event in told.values():
-            await context.deliver(event, key=patient.person_id, subject=new_id())
-        unknown, task = new_id(), new_id()
-        await context.deliver(told["task-blocked"], key=unknown, subject=task)
-
-        page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&limit=4", actor=NURSE)
-        rest = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={page['next']}", actor=NURSE)
-
-        assert [notification["kind"] for notification in page["items"] + rest["items"]] == list(told)
-        chair = (await read(context, "/mdt/leads/notifications?professional_id=mdt-chair"))["items"]
-        assert [(notification["kind"], notification["person_id"], notification["subject"]) for notification in chair] == [
-            ("task-blocked", str(unknown), str(task))
-        ]
-        assert (await read(context, f"/mdt/leads/notifications?professional_id={OTHER}", actor=OTHER))["items"] == []
-        people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
-        assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
+    assert (await active(patient))["professional_id"] == OTHER
+    assert await proposed(patient) == []
+    assert [event.reason for event in await context.published(LeadEnded)] == ["superseded"]
 
 
-async def test_a_cursor_misses_no_notice_however_they_are_written_at_once(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        person_id, seen, after = PersonId(new_id()), list[int](), 0
+async def test_lead_is_notified_of_own_people_only(context: RunningContext) -> None:
+    patient, now = await Patient.discussed(context), context.clock.at
+    other = await Patient.discussed(context, lead=a_lead(OTHER))
+    events = {
+        "task-fulfilled": TaskFulfilled(
+            kind=TaskKind.SIGNPOST, source=TaskSource.CARE_PLAN, source_id=new_id(), outcome=TaskOutcome.SIGNPOSTED
+        ),
+        "task-blocked": TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST),
+        "task-escalated": TaskEscalated(kind=TaskKind.SIGNPOST, reason="blocked"),
+        "task-overdue": TaskOverdue(kind=TaskKind.SIGNPOST, due_at=now),
+        "response-contacted": ResponseContacted(contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE),
+        "response-breached": ResponseBreached(due_at=now),
+    }
+    for event in events.values():
+        await context.deliver(event, key=patient.person_id, subject=new_id())
+    unknown, task = new_id(), new_id()
+    await context.deliver(events["task-blocked"], key=unknown, subject=task)
 
-        async def write() -> None:
-            async with context.database.transaction() as tx:
-                await notify(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
-                await asyncio.sleep(0.01)
+    page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&limit=4", actor=NURSE)
+    rest = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={page['next']}", actor=NURSE)
 
-        writing = asyncio.gather(*(write() for _ in range(20)))
-        while not writing.done() or len(seen) < 20:
-            page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={after}", actor=NURSE)
-            seen += [notification["id"] for notification in page["items"]]
-            after = max([after, *seen])
-        await writing
-
-        written = await context.database.pool.fetch("SELECT id FROM notification ORDER BY id")
-        assert seen == [row["id"] for row in written]
-
-
-async def test_a_lead_acknowledges_their_own_notice_once_and_for_all(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
-        await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
-        notification = (await read(context, f"/mdt/leads/notifications?professional_id={NURSE}", actor=NURSE))["items"][0]
-        path, mine = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
-
-        theirs = await context.http.put(path, headers=context.token("mdt:lead", actor=OTHER))
-        first = await context.http.put(path, headers=mine)
-        context.clock.advance(timedelta(minutes=5))
-        again = await context.http.put(path, headers=mine)
-        unknown = await context.http.put("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
-
-        assert (theirs.status_code, theirs.json()["code"]) == (403, "feed-access-denied")
-        assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value
-        assert (unknown.status_code, unknown.json()["code"]) == (404, "notification-not-found")
+    assert [notification["kind"] for notification in page["items"] + rest["items"]] == list(events)
+    chair = await notifications(context, "mdt-chair")
+    assert [(notification["kind"], notification["person_id"], notification["subject"]) for notification in chair] == [
+        ("task-blocked", str(unknown), str(task))
+    ]
+    assert await notifications(context, OTHER) == []
+    people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
+    assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
 
 
-async def test_a_lead_sees_their_people_with_what_comes_next(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context)
+async def test_notification_cursor_misses_none_written_concurrently(context: RunningContext) -> None:
+    person_id, seen, after = PersonId(new_id()), list[int](), 0
 
-        person = (await read(context, f"/mdt/leads/people?professional_id={NURSE}", actor=NURSE))[0]
-        foreign = await context.http.get(f"/mdt/leads/people?professional_id={NURSE}", headers=context.token("mdt:lead", actor=OTHER))
+    async def write() -> None:
+        async with context.database.transaction() as tx:
+            await notify(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
+            await asyncio.sleep(0.01)
 
-        assert person["lead"]["person_id"] == str(patient.person_id)
-        assert [step["owner_role"] for step in person["next_steps"]] == ["care-navigator"]
-        assert person["review_on"] == "2015-05-27"
-        assert (foreign.status_code, foreign.json()["code"]) == (403, "feed-access-denied")
+    writing = asyncio.gather(*(write() for _ in range(20)))
+    while not writing.done() or len(seen) < 20:
+        page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={after}", actor=NURSE)
+        seen += [notification["id"] for notification in page["items"]]
+        after = max([after, *seen])
+    await writing
+
+    written = await context.database.pool.fetch("SELECT id FROM notification ORDER BY id")
+    assert seen == [row["id"] for row in written]
 
 
-async def test_what_a_lead_may_do_is_said_by_the_state(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-        asked = (await proposed(patient))[0]
+async def test_lead_acknowledges_own_notification_once(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
+    notification = (await notifications(context, NURSE))[0]
+    path, mine = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
 
-        actions = await read(context, f"/mdt/leads/{asked['id']}/actions", actor=NURSE)
+    theirs = await context.http.put(path, headers=context.token("mdt:lead", actor=OTHER))
+    first = await context.http.put(path, headers=mine)
+    context.clock.advance(timedelta(minutes=5))
+    again = await context.http.put(path, headers=mine)
+    unknown = await context.http.put("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
 
-        assert [action["name"] for action in actions] == ["AcceptLead", "DeclineLead"]
-        assert actions[0]["href"] == f"/mdt/leads/{asked['id']}/acceptance"
-        assert {action["method"] for action in actions} == {"POST"}
+    assert (theirs.status_code, theirs.json()["code"]) == (403, "feed-access-denied")
+    assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "notification-not-found")
+
+
+async def test_lead_sees_own_people_with_next_steps(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+
+    person = (await read(context, f"/mdt/leads/people?professional_id={NURSE}", actor=NURSE))[0]
+    foreign = await context.http.get(f"/mdt/leads/people?professional_id={NURSE}", headers=context.token("mdt:lead", actor=OTHER))
+
+    assert person["lead"]["person_id"] == str(patient.person_id)
+    assert [step["owner_role"] for step in person["next_steps"]] == ["care-navigator"]
+    assert person["review_on"] == "2015-05-27"
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "feed-access-denied")
+
+
+async def test_lead_actions_follow_from_state(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    asked = (await proposed(patient))[0]
+
+    actions = await read(context, f"/mdt/leads/{asked['id']}/actions", actor=NURSE)
+
+    assert [action["name"] for action in actions] == ["AcceptLead", "DeclineLead"]
+    assert actions[0]["href"] == f"/mdt/leads/{asked['id']}/acceptance"
+    assert {action["method"] for action in actions} == {"POST"}

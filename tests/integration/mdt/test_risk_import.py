@@ -1,4 +1,4 @@
-"""Risk files on the real database: who crosses, who climbs, what is refused; everything of a file or nothing."""
+"""Risk files on the real database: crossings, climbs, refused lines; an import is complete or absent."""
 
 import asyncio
 import signal
@@ -11,7 +11,6 @@ from uuid import UUID
 
 import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.domain.table_16 import Standing
 from services.mdt.handlers.risk import Step, import_scores
@@ -19,9 +18,8 @@ from services.mdt.queries.risk import import_report
 from services.mdt.store.risk_standing import standing_of, standings
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
-from shared.persistence.transaction import Cause
+from shared.persistence.transaction import RequestContext
 from tests.builders.context_app import TABLES, RunningContext
-from tests.builders.mdt import mdt
 from tests.builders.population import HEADER, later, population, write
 from tests.timeouts import LONGEST_WAIT
 
@@ -33,208 +31,193 @@ SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM outbox), (SELECT coun
 _GAPS = "SELECT subject FROM event WHERE topic = 'mdt.risk' GROUP BY subject HAVING max(sequence) <> count(*)"
 
 
-async def test_the_first_import_finds_everybody_at_a_high_level(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        report = await _import(context, (DALE, "9.80"), (ANOTHER, "0.30"))
+async def test_first_import_finds_people_at_high_levels(context: RunningContext) -> None:
+    report = await _import(context, (DALE, "9.80"), (ANOTHER, "0.30"))
 
-        crossed = await context.published(RiskLevelCrossed)
-        assert [(event.from_level, event.to_level, event.practice_code) for event in crossed] == [(None, RiskLevel.HIGH, "W07")]
-        assert (report.rows, report.levels, report.crossings, report.climbers) == (2, (1, 0, 1, 0), 1, 0)
-        assert await context.published(RiskHighClimberFound) == []
-
-
-async def test_mr_dale_crosses_and_climbs_in_one_chain_keyed_by_his_pseudonym(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "9.80"))
-        await _import(context, (DALE, "27.10"), day=FIRST + timedelta(days=30))
-
-        rows = await context.database.pool.fetch("SELECT * FROM event WHERE topic = 'mdt.risk' ORDER BY seq")
-        person = context.database.secrets.pseudonym(DALE)
-        assert {row["key"] for row in rows} == {person}
-        assert [(row["type"], row["sequence"]) for row in rows] == [
-            (RiskLevelCrossed.TYPE, 1),
-            (RiskLevelCrossed.TYPE, 2),
-            (RiskHighClimberFound.TYPE, 3),
-        ]
-        assert rows[0]["correlation_id"] != rows[1]["correlation_id"] == rows[2]["correlation_id"]
-        standing = await _standing(context, DALE)
-        assert (standing.level, standing.is_high_climber) == (RiskLevel.VERY_HIGH, True)
+    crossed = await context.published(RiskLevelCrossed)
+    assert [(event.from_level, event.to_level, event.practice_code) for event in crossed] == [(None, RiskLevel.HIGH, "W07")]
+    assert (report.rows, report.levels, report.crossings, report.climbers) == (2, (1, 0, 1, 0), 1, 0)
+    assert await context.published(RiskHighClimberFound) == []
 
 
-async def test_a_climb_is_measured_against_any_score_of_ninety_days_and_no_older(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "1.00"), (ANOTHER, "1.00"))
-        await _import(context, (DALE, "2.50"), (ANOTHER, "2.50"), day=FIRST + timedelta(days=60))
+async def test_crossing_and_climb_share_correlation_and_pseudonym(context: RunningContext) -> None:
+    await _import(context, (DALE, "9.80"))
+    await _import(context, (DALE, "27.10"), day=FIRST + timedelta(days=30))
 
-        await _import(context, (DALE, "3.20"), day=FIRST + timedelta(days=90))
-        await _import(context, (ANOTHER, "3.20"), day=FIRST + timedelta(days=91))
-
-        climbers = [event.valid_from for event in await context.published(RiskHighClimberFound)]
-        assert climbers == [FIRST + timedelta(days=90)]
-
-
-async def test_a_climb_is_told_once_until_there_is_another_from_there(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        for week, ratio in enumerate(["1.00", "3.10", "3.20", "4.00", "5.20"]):
-            await _import(context, (DALE, ratio), day=FIRST + timedelta(weeks=week))
-
-        climbs = [event.valid_from for event in await context.published(RiskHighClimberFound)]
-        assert climbs == [FIRST + timedelta(weeks=1), FIRST + timedelta(weeks=4)]
+    rows = await context.database.pool.fetch("SELECT * FROM event WHERE topic = 'mdt.risk' ORDER BY seq")
+    person = context.database.secrets.pseudonym(DALE)
+    assert {row["key"] for row in rows} == {person}
+    assert [(row["type"], row["sequence"]) for row in rows] == [
+        (RiskLevelCrossed.TYPE, 1),
+        (RiskLevelCrossed.TYPE, 2),
+        (RiskHighClimberFound.TYPE, 3),
+    ]
+    assert rows[0]["correlation_id"] != rows[1]["correlation_id"] == rows[2]["correlation_id"]
+    standing = await _standing(context, DALE)
+    assert (standing.level, standing.is_high_climber) == (RiskLevel.VERY_HIGH, True)
 
 
-async def test_the_same_file_again_changes_nothing_and_says_so(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        first = await _import(context, (DALE, "9.80"))
-        events = await context.log()
+async def test_climb_is_measured_within_ninety_days(context: RunningContext) -> None:
+    await _import(context, (DALE, "1.00"), (ANOTHER, "1.00"))
+    await _import(context, (DALE, "2.50"), (ANOTHER, "2.50"), day=FIRST + timedelta(days=60))
 
-        again = await _import(context, (DALE, "9.80"))
-        third = await _import(context, (DALE, "9.80"))
+    await _import(context, (DALE, "3.20"), day=FIRST + timedelta(days=90))
+    await _import(context, (ANOTHER, "3.20"), day=FIRST + timedelta(days=91))
 
-        assert (again.repeats, third.repeats, again.events, again.levels) == (first.id, first.id, 0, first.levels)
-        assert "imported before" in again.summary
-        assert await context.log() == events
-        assert await context.database.pool.fetchval("SELECT count(*) FROM risk_score") == 1
+    climbers = [event.valid_from for event in await context.published(RiskHighClimberFound)]
+    assert climbers == [FIRST + timedelta(days=90)]
 
 
-async def test_another_file_of_the_same_day_counts_instead_and_publishes_the_difference(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "27.10"), (ANOTHER, "9.80"))
-        await _import(context, (DALE, "9.80"), (ANOTHER, "9.90"))
+async def test_climb_is_published_once_until_next_climb(context: RunningContext) -> None:
+    for week, ratio in enumerate(["1.00", "3.10", "3.20", "4.00", "5.20"]):
+        await _import(context, (DALE, ratio), day=FIRST + timedelta(weeks=week))
 
-        moves = [(event.from_level, event.to_level) for event in await context.published(RiskLevelCrossed)]
-        assert (set(moves[:2]), moves[2:]) == ({(None, 3), (None, 2)}, [(3, 2)])
-        ratios = await context.database.pool.fetch("SELECT ratio FROM risk_score ORDER BY ratio")
-        assert [row["ratio"] for row in ratios] == [Decimal("9.80"), Decimal("9.90")]
+    climbs = [event.valid_from for event in await context.published(RiskHighClimberFound)]
+    assert climbs == [FIRST + timedelta(weeks=1), FIRST + timedelta(weeks=4)]
 
 
-async def test_a_file_of_an_earlier_day_is_kept_for_the_window_and_moves_nobody(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "4.00"), day=FIRST + timedelta(days=30))
-        await _import(context, (DALE, "9.80"))
-        late = await _import(context, (ANOTHER, "1.00"))
+async def test_repeated_file_changes_nothing(context: RunningContext) -> None:
+    first = await _import(context, (DALE, "9.80"))
+    events = await context.log()
 
-        assert (await context.published(RiskLevelCrossed), late.events) == ([], 0)
-        assert (await _standing(context, DALE)).level is RiskLevel.MEDIUM
+    again = await _import(context, (DALE, "9.80"))
+    third = await _import(context, (DALE, "9.80"))
 
-
-async def test_a_fall_out_of_the_high_levels_is_published_and_a_return_begins_anew(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        for week, ratio in enumerate(["9.80", "0.50", "0.40", "9.80"]):
-            await _import(context, (DALE, ratio), day=FIRST + timedelta(weeks=week))
-
-        moves = [(event.from_level, event.to_level) for event in await context.published(RiskLevelCrossed)]
-        assert moves == [(None, 2), (2, 0), (0, 2)]
-        assert await context.database.pool.fetch(_GAPS) == []
+    assert (again.repeats, third.repeats, again.events, again.levels) == (first.id, first.id, 0, first.levels)
+    assert "imported before" in again.summary
+    assert await context.log() == events
+    assert await context.database.pool.fetchval("SELECT count(*) FROM risk_score") == 1
 
 
-async def test_bad_lines_are_reported_by_number_and_reason_and_stop_no_other(owner_url: str, keys: Keys, tmp_path: Path) -> None:
-    async with mdt(owner_url, keys) as context:
-        residents = population(counts={0: 40, 1: 30, 2: 20, 3: 10})
-        expected = write(tmp_path / "risk.csv", residents, FIRST, bad_lines=10, duplicates=2, has_levels=True)
+async def test_second_file_of_same_day_publishes_difference(context: RunningContext) -> None:
+    await _import(context, (DALE, "27.10"), (ANOTHER, "9.80"))
+    await _import(context, (DALE, "9.80"), (ANOTHER, "9.90"))
 
-        report = await _take(context, (tmp_path / "risk.csv").read_bytes())
-
-        assert [(row.line, row.reason.value) for row in report.bad_rows] == expected
-        assert (report.rows, report.accepted, report.levels) == (112, 100, (40, 30, 20, 10))
-        async with context.database.read_only() as reader:
-            stored = await import_report(reader, report.id)
-        assert stored == report
-        assert "9990548609" not in await _everything_written(context)
+    moves = [(event.from_level, event.to_level) for event in await context.published(RiskLevelCrossed)]
+    assert (set(moves[:2]), moves[2:]) == ({(None, 3), (None, 2)}, [(3, 2)])
+    ratios = await context.database.pool.fetch("SELECT ratio FROM risk_score ORDER BY ratio")
+    assert [row["ratio"] for row in ratios] == [Decimal("9.80"), Decimal("9.90")]
 
 
-async def test_everybody_who_climbed_or_dropped_is_published_and_nobody_else(owner_url: str, keys: Keys, tmp_path: Path) -> None:
-    async with mdt(owner_url, keys) as context:
-        residents = population(counts={0: 400, 1: 200, 2: 100, 3: 20})
-        changed = later(residents, climb=12, drop=7)
-        write(tmp_path / "first.csv", residents, FIRST)
-        write(tmp_path / "later.csv", changed.residents, FIRST + timedelta(days=30))
-        await _take(context, (tmp_path / "first.csv").read_bytes())
+async def test_file_of_earlier_day_publishes_nothing(context: RunningContext) -> None:
+    await _import(context, (DALE, "4.00"), day=FIRST + timedelta(days=30))
+    await _import(context, (DALE, "9.80"))
+    late = await _import(context, (ANOTHER, "1.00"))
 
-        report = await _take(context, (tmp_path / "later.csv").read_bytes())
+    assert (await context.published(RiskLevelCrossed), late.events) == ([], 0)
+    assert (await _standing(context, DALE)).level is RiskLevel.MEDIUM
 
-        people = {context.database.secrets.pseudonym(resident.nhs_number) for resident in (*changed.climbed, *changed.dropped)}
-        rows = await context.database.pool.fetch("SELECT key FROM event WHERE topic = 'mdt.risk' ORDER BY seq OFFSET 120")
-        assert {row["key"] for row in rows} == people
-        assert (report.crossings, report.climbers) == (19, 12)
-        assert await context.database.pool.fetch(_GAPS) == []
+
+async def test_fall_and_return_are_published(context: RunningContext) -> None:
+    for week, ratio in enumerate(["9.80", "0.50", "0.40", "9.80"]):
+        await _import(context, (DALE, ratio), day=FIRST + timedelta(weeks=week))
+
+    moves = [(event.from_level, event.to_level) for event in await context.published(RiskLevelCrossed)]
+    assert moves == [(None, 2), (2, 0), (0, 2)]
+    assert await context.database.pool.fetch(_GAPS) == []
+
+
+async def test_bad_lines_are_reported_and_others_imported(context: RunningContext, tmp_path: Path) -> None:
+    residents = population(counts={0: 40, 1: 30, 2: 20, 3: 10})
+    expected = write(tmp_path / "risk.csv", residents, FIRST, bad_lines=10, duplicates=2, has_levels=True)
+
+    report = await _import_file(context, (tmp_path / "risk.csv").read_bytes())
+
+    assert [(row.line, row.reason.value) for row in report.bad_rows] == expected
+    assert (report.rows, report.accepted, report.levels) == (112, 100, (40, 30, 20, 10))
+    async with context.database.read_only() as reader:
+        stored = await import_report(reader, report.id)
+    assert stored == report
+    assert "9990548609" not in await _all_rows(context)
+
+
+async def test_only_changed_people_are_published(context: RunningContext, tmp_path: Path) -> None:
+    residents = population(counts={0: 400, 1: 200, 2: 100, 3: 20})
+    changed = later(residents, climb=12, drop=7)
+    write(tmp_path / "first.csv", residents, FIRST)
+    write(tmp_path / "later.csv", changed.residents, FIRST + timedelta(days=30))
+    await _import_file(context, (tmp_path / "first.csv").read_bytes())
+
+    report = await _import_file(context, (tmp_path / "later.csv").read_bytes())
+
+    people = {context.database.secrets.pseudonym(resident.nhs_number) for resident in (*changed.climbed, *changed.dropped)}
+    rows = await context.database.pool.fetch("SELECT key FROM event WHERE topic = 'mdt.risk' ORDER BY seq OFFSET 120")
+    assert {row["key"] for row in rows} == people
+    assert (report.crossings, report.climbers) == (19, 12)
+    assert await context.database.pool.fetch(_GAPS) == []
 
 
 @pytest.mark.parametrize("step", list(Step))
-async def test_an_import_whose_process_is_killed_leaves_nothing_behind(owner_url: str, keys: Keys, tmp_path: Path, step: Step) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "9.80"))
-        before = await context.database.pool.fetchrow(_STATE)
-        write(tmp_path / "risk.csv", population(counts={0: 9000, 2: 900}), FIRST)
+async def test_killed_import_leaves_nothing(context: RunningContext, mdt_url: str, tmp_path: Path, step: Step) -> None:
+    await _import(context, (DALE, "9.80"))
+    before = await context.database.pool.fetchrow(_STATE)
+    write(tmp_path / "risk.csv", population(counts={0: 9000, 2: 900}), FIRST)
 
-        died = await _killed(step, tmp_path / "risk.csv", keys.roles.url(owner_url, "mdt"))
+    exit_code = await _import_until_killed(step, tmp_path / "risk.csv", mdt_url)
 
-        assert died == -signal.SIGKILL
-        assert await context.database.pool.fetchrow(_STATE) == before
-        assert (await _take_as_soon_as_may_be(context, (tmp_path / "risk.csv").read_bytes())).crossings == 900
+    assert exit_code == -signal.SIGKILL
+    assert await context.database.pool.fetchrow(_STATE) == before
+    assert (await _import_when_unlocked(context, (tmp_path / "risk.csv").read_bytes())).crossings == 900
 
 
-async def test_one_import_runs_at_a_time(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context, context.database.transaction() as tx:
+async def test_second_concurrent_import_is_refused(context: RunningContext) -> None:
+    async with context.database.transaction() as tx:
         await import_scores(_file((DALE, "9.80")), tx=tx)
 
         with pytest.raises(ImportRunning):
             await _import(context, (ANOTHER, "9.80"))
 
 
-async def test_scores_that_no_window_reaches_are_forgotten_but_nobodys_newest(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        await _import(context, (DALE, "9.80"), (ANOTHER, "9.80"))
-        await _import(context, (DALE, "9.90"), day=FIRST + timedelta(days=91))
+async def test_old_scores_are_deleted_except_newest_of_person(context: RunningContext) -> None:
+    await _import(context, (DALE, "9.80"), (ANOTHER, "9.80"))
+    await _import(context, (DALE, "9.90"), day=FIRST + timedelta(days=91))
 
-        await context.let_pass(timedelta(seconds=1))
+    await context.let_pass(timedelta(seconds=1))
 
-        kept = {row["person_id"]: row["ratio"] for row in await context.database.pool.fetch("SELECT * FROM risk_score")}
-        pseudonym = context.database.secrets.pseudonym
-        assert kept == {pseudonym(DALE): Decimal("9.90"), pseudonym(ANOTHER): Decimal("9.80")}
+    left = {row["person_id"]: row["ratio"] for row in await context.database.pool.fetch("SELECT * FROM risk_score")}
+    pseudonym = context.database.secrets.pseudonym
+    assert left == {pseudonym(DALE): Decimal("9.90"), pseudonym(ANOTHER): Decimal("9.80")}
 
 
-async def test_a_report_that_does_not_exist_and_a_person_never_scored(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context, context.database.read_only() as reader:
+async def test_unknown_report_and_unscored_person_are_not_found(context: RunningContext) -> None:
+    async with context.database.read_only() as reader:
         with pytest.raises(ImportNotFound):
             await import_report(reader, UUID(int=1))
 
         assert await standings(reader, [UUID(int=1)], FIRST) == {}
 
 
-async def test_a_day_in_the_future_is_refused_with_its_line_and_the_rest_goes_on(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        lines = [f"{DALE},W07,27.10,,9999-12-31", f"{ANOTHER},W07,9.80,,{FIRST}"]
+async def test_score_from_future_is_refused_with_its_line(context: RunningContext) -> None:
+    lines = [f"{DALE},W07,27.10,,9999-12-31", f"{ANOTHER},W07,9.80,,{FIRST}"]
 
-        report = await _take(context, "\n".join([HEADER, *lines]).encode())
+    report = await _import_file(context, "\n".join([HEADER, *lines]).encode())
 
-        assert [(row.line, row.reason) for row in report.bad_rows] == [(2, "valid-from-in-the-future")]
-        assert (report.accepted, report.last_valid_from) == (1, FIRST)
-
-
-async def test_the_same_file_is_read_again_once_the_bands_have_changed(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        first = await _import(context, (DALE, "9.80"))
-        policy = replace(context.database.policy, risk_bands=(Decimal("0.783"), Decimal("4.785"), Decimal("9.500")))
-
-        async with context.database.transaction(cause=Cause("import-risk")) as tx:
-            tx.policy = policy
-            again = await import_scores(_file((DALE, "9.80")), tx=tx)
-        same = await _import(context, (DALE, "9.80"))
-
-        assert (first.levels, again.levels, again.repeats) == ((0, 0, 1, 0), (0, 0, 0, 1), None)
-        assert same.repeats == first.id
-        assert (await _standing(context, DALE)).level is RiskLevel.VERY_HIGH
+    assert [(row.line, row.reason) for row in report.bad_rows] == [(2, "valid-from-in-the-future")]
+    assert (report.accepted, report.last_valid_from) == (1, FIRST)
 
 
-async def test_scores_are_forgotten_only_when_an_import_leaves_some_behind(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        asked = "SELECT count(*) FROM deadline WHERE kind = 'risk-scores-expired'"
-        counts: list[int] = []
-        for day in (0, 91, 91, 91):
-            await _import(context, (DALE, f"9.8{len(counts)}"), day=FIRST + timedelta(days=day))
-            counts.append(await context.database.pool.fetchval(asked))
+async def test_repeated_file_is_read_again_after_band_change(context: RunningContext) -> None:
+    first = await _import(context, (DALE, "9.80"))
+    policy = replace(context.database.policy, risk_bands=(Decimal("0.783"), Decimal("4.785"), Decimal("9.500")))
 
-        assert counts == [0, 1, 1, 1]
+    async with context.database.transaction(RequestContext.of_system("import-risk")) as tx:
+        tx.policy = policy
+        again = await import_scores(_file((DALE, "9.80")), tx=tx)
+    same = await _import(context, (DALE, "9.80"))
+
+    assert (first.levels, again.levels, again.repeats) == ((0, 0, 1, 0), (0, 0, 0, 1), None)
+    assert same.repeats == first.id
+    assert (await _standing(context, DALE)).level is RiskLevel.VERY_HIGH
+
+
+async def test_score_deletion_is_scheduled_only_when_needed(context: RunningContext) -> None:
+    scheduled = "SELECT count(*) FROM deadline WHERE kind = 'risk-scores-expired'"
+    counts: list[int] = []
+    for day in (0, 91, 91, 91):
+        await _import(context, (DALE, f"9.8{len(counts)}"), day=FIRST + timedelta(days=day))
+        counts.append(await context.database.pool.fetchval(scheduled))
+
+    assert counts == [0, 1, 1, 1]
 
 
 def _file(*scores: tuple[str, str], day: date = FIRST) -> bytes:
@@ -242,28 +225,28 @@ def _file(*scores: tuple[str, str], day: date = FIRST) -> bytes:
 
 
 async def _import(context: RunningContext, *scores: tuple[str, str], day: date = FIRST) -> RiskImport:
-    return await _take(context, _file(*scores, day=day))
+    return await _import_file(context, _file(*scores, day=day))
 
 
-async def _take(context: RunningContext, content: bytes) -> RiskImport:
-    async with context.database.transaction(cause=Cause("import-risk")) as tx:
+async def _import_file(context: RunningContext, content: bytes) -> RiskImport:
+    async with context.database.transaction(RequestContext.of_system("import-risk")) as tx:
         return await import_scores(content, tx=tx)
 
 
-async def _take_as_soon_as_may_be(context: RunningContext, content: bytes) -> RiskImport:
-    """PostgreSQL hears a moment later that a process is gone, and until then its import holds the turn."""
+async def _import_when_unlocked(context: RunningContext, content: bytes) -> RiskImport:
+    """Retries while PostgreSQL has yet to notice that the process of another import is gone, which still has the lock."""
     async with asyncio.timeout(LONGEST_WAIT):
         while True:
             try:
-                return await _take(context, content)
+                return await _import_file(context, content)
             except ImportRunning:
                 await asyncio.sleep(0.05)
 
 
-async def _killed(step: Step, file: Path, url: str) -> int | None:
-    """The exit code of a process that imports the file and dies when it comes to the step."""
-    words = [sys.executable, "-m", "tests.integration.mdt.import_process", url, str(file), step.value]
-    process = await asyncio.create_subprocess_exec(*words, cwd=Path(__file__).parents[3])
+async def _import_until_killed(step: Step, file: Path, url: str) -> int | None:
+    """The exit code of a process that imports the file and dies when the step begins."""
+    command = [sys.executable, "-m", "tests.integration.mdt.import_process", url, str(file), step.value]
+    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[3])
     return await process.wait()
 
 
@@ -272,7 +255,7 @@ async def _standing(context: RunningContext, nhs_number: str) -> Standing:
         return await standing_of(tx, context.database.secrets.pseudonym(nhs_number))
 
 
-async def _everything_written(context: RunningContext) -> str:
+async def _all_rows(context: RunningContext) -> str:
     """Every row of the schema, as text."""
     tables = await context.database.pool.fetch(TABLES)
     texts = [await context.database.pool.fetchval(f"SELECT string_agg(t::text, ' ') FROM \"{row[0]}\" AS t") for row in tables]  # noqa: S608

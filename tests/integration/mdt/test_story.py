@@ -1,8 +1,7 @@
-"""Mr Dale before the meeting (domain.md §3.4): the meeting's own part of his six weeks."""
+"""The part of the weekly meeting in Mr Dale's six weeks (domain.md §3.4)."""
 
 from datetime import timedelta
 
-from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import ReviewTrigger
 from shared.contracts.mdt import (
     CarePlanAgreed,
@@ -23,69 +22,64 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id
-from tests.builders.mdt import MONDAY, WEDNESDAY, Patient, a_discussion, a_person_record, hold, mdt, read
+from tests.builders.context_app import RunningContext
+from tests.builders.mdt import MONDAY, WEDNESDAY, Patient, a_discussion, a_person_record, hold, notifications, read
 
 
-async def test_one_plan_one_lead_and_a_review_after_the_crisis(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys, MONDAY) as context:
-        dale = await Patient.referred(context)
-        listed = await dale.ask("screening", {"outcome": "eligible"})
-        assert listed["meeting_starts_at"] == "2015-03-04T13:00:00Z"
+async def test_crisis_reviews_plan_and_keeps_lead(context: RunningContext) -> None:
+    dale = await Patient.referred(context)
+    listed = await dale.command("screening", {"outcome": "eligible"})
+    assert listed["meeting_starts_at"] == "2015-03-04T13:00:00Z"
 
-        await context.let_pass(WEDNESDAY - MONDAY)
-        await hold(context, listed["meeting_id"])
-        discussed = await dale.ask("discussion", a_discussion())
+    await context.let_pass(WEDNESDAY - MONDAY)
+    await hold(context, listed["meeting_id"])
+    discussed = await dale.command("discussion", a_discussion())
 
-        assert listed["meeting_id"] == discussed["meeting_id"]
-        first = [type(event) for event in await context.log() if not isinstance(event, MeetingScheduled)]
-        assert first[:3] == [CaseReferred, CaseScreened, CaseListed]
-        assert first[4:] == [
-            MeetingHeld,
-            *(CarePlanOffered, CarePlanAgreed, CarePlanRecorded),
-            *(LeadProposed, LeadAccepted, LeadActivated),
-            CaseDiscussed,
-        ]
+    assert listed["meeting_id"] == discussed["meeting_id"]
+    first = [type(event) for event in await context.log() if not isinstance(event, MeetingScheduled)]
+    assert first[:3] == [CaseReferred, CaseScreened, CaseListed]
+    assert first[4:] == [
+        MeetingHeld,
+        *(CarePlanOffered, CarePlanAgreed, CarePlanRecorded),
+        *(LeadProposed, LeadAccepted, LeadActivated),
+        CaseDiscussed,
+    ]
 
-        plan, response_id = await dale.plan(), new_id()
-        await context.let_pass(timedelta(days=11))
-        assigned = ResponseAssigned(
-            clinician_id="clch-enp-1",
-            skill=Skill.EMERGENCY_NURSE_PRACTITIONER,
-            care_plan_id=plan["id"],
-            care_plan_version=plan["plan_version"],
-        )
-        await context.deliver(assigned, key=dale.person_id, subject=response_id)
-        await context.let_pass(timedelta(days=4))
-        closed = ResponseClosed(
-            referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004
-        )
-        await context.deliver(closed, key=dale.person_id, subject=response_id)
+    plan, response_id = await dale.plan(), new_id()
+    await context.let_pass(timedelta(days=11))
+    assigned = ResponseAssigned(
+        clinician_id="clch-enp-1",
+        skill=Skill.EMERGENCY_NURSE_PRACTITIONER,
+        care_plan_id=plan["id"],
+        care_plan_version=plan["plan_version"],
+    )
+    await context.deliver(assigned, key=dale.person_id, subject=response_id)
+    await context.let_pass(timedelta(days=4))
+    closed = ResponseClosed(referral_id=new_id(), outcome=ResponseOutcome.ADMISSION_AVOIDED, is_admission_avoided=True, benefit_pounds=2004)
+    await context.deliver(closed, key=dale.person_id, subject=response_id)
 
-        assert [event.response_id for event in await context.published(CarePlanEnacted)] == [response_id]
-        assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RAPID_CARE_CLOSED]
-        notifications = (
-            await read(context, "/mdt/leads/notifications?professional_id=clch-community-nurse-1", actor="clch-community-nurse-1")
-        )["items"]
-        assert [notification["kind"] for notification in notifications] == ["response-assigned", "response-closed", "review-due"]
-        assert (await dale.case())["status"] == "listed"
+    assert [event.response_id for event in await context.published(CarePlanEnacted)] == [response_id]
+    assert [event.trigger for event in await context.published(CarePlanReviewDue)] == [ReviewTrigger.RAPID_CARE_CLOSED]
+    kinds = [notification["kind"] for notification in await notifications(context, "clch-community-nurse-1")]
+    assert kinds == ["response-assigned", "response-closed", "review-due"]
+    assert (await dale.case())["status"] == "listed"
 
-        await dale.discuss(lead=None)
+    await dale.discuss(lead=None)
 
-        plan = await dale.plan()
-        assert plan["plan_version"] == 2
-        assert [version["number"] for version in plan["versions"]] == [1, 2]
-        assert [event.plan_version for event in await context.published(CarePlanRevised)] == [2]
-        assert len(await context.published(CarePlanRecorded)) == 2
-        assert len(await context.published(LeadActivated)) == 1
-        assert len(await context.published(CarePlanOffered)) == 1
+    plan = await dale.plan()
+    assert plan["plan_version"] == 2
+    assert [version["number"] for version in plan["versions"]] == [1, 2]
+    assert [event.plan_version for event in await context.published(CarePlanRevised)] == [2]
+    assert len(await context.published(CarePlanRecorded)) == 2
+    assert len(await context.published(LeadActivated)) == 1
+    assert len(await context.published(CarePlanOffered)) == 1
 
 
-async def test_the_story_told_once_is_on_the_meetings_own_screen(owner_url: str, keys: Keys) -> None:
-    async with mdt(owner_url, keys) as context:
-        dale = await Patient.referred(context)
-        await context.deliver(a_person_record(), key=dale.person_id, subject=dale.person_id)
+async def test_mdt_reads_story_from_its_projection(context: RunningContext) -> None:
+    dale = await Patient.referred(context)
+    await context.deliver(a_person_record(), key=dale.person_id, subject=dale.person_id)
 
-        story = await read(context, f"/mdt/people/{dale.person_id}/story")
+    story = await read(context, f"/mdt/people/{dale.person_id}/story")
 
-        assert story["given_name"] == "Colin"
-        assert story["story"]["contacts"][0]["name"] == "Louise"
+    assert story["given_name"] == "Colin"
+    assert story["story"]["contacts"][0]["name"] == "Louise"

@@ -1,0 +1,45 @@
+"""The weekly meeting, opened once per module and emptied before each test."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from services.mdt.domain.policy import Policy
+from tests.builders.context_app import RunningContext
+from tests.builders.mdt import MONDAY, mdt, start
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The time of the clock when a test begins; `parametrize("now", ...)` sets another."""
+    return MONDAY
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """The configured numbers; `parametrize("policy", ...)` sets others."""
+    return Policy()
+
+
+@pytest.fixture(scope="module")
+async def opened(common: Any, keys: Keys) -> AsyncIterator[RunningContext]:
+    """The application and its connections, which the tests of a module use one after another."""
+    async with mdt(common.url, keys) as context:
+        yield context
+
+
+@pytest.fixture
+def mdt_url(common: Any, keys: Keys) -> str:
+    """The address of the same database for another process, under the role of mdt."""
+    return keys.roles.url(common.url, "mdt")
+
+
+@pytest.fixture
+async def context(opened: RunningContext, owner_url: str, now: datetime, policy: Policy) -> RunningContext:  # noqa: ARG001  it empties the tables
+    """The weekly meeting with the first meetings scheduled, no cases, and the clock at `now`."""
+    opened.database.policy = policy
+    await start(opened, now)
+    return opened
