@@ -1,4 +1,4 @@
-"""The navigation API as it is served in production, in a process of its own, and a client of its streams."""
+"""The navigation API served by uvicorn in another process, and a client of its event streams."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.timeouts import LONGEST_WAIT
 
 @dataclass(frozen=True)
 class Event:
-    """One server-sent event, as a browser would see it."""
+    """A server-sent event."""
 
     id: int
     name: str
@@ -32,8 +32,8 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Served:
-    """A running API process."""
+class ApiProcess:
+    """A running API process and its log."""
 
     url: str
     process: Process
@@ -41,7 +41,7 @@ class Served:
 
     @asynccontextmanager
     async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of a feed's stream, while the block lasts; then the client is gone."""
+        """Connects to a feed's stream and yields its lines; disconnects at the end of the block."""
         async with (
             httpx.AsyncClient(base_url=self.url, timeout=LONGEST_WAIT) as http,
             http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers, params=query) as answer,
@@ -50,8 +50,8 @@ class Served:
             assert answer.headers["content-type"].startswith("text/event-stream")
             yield answer.aiter_lines()
 
-    async def end(self) -> str:
-        """Asks it to end as a supervisor does; gives what it had to say."""
+    async def stop(self) -> str:
+        """Sends SIGTERM, waits for the exit and returns the log."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(LONGEST_WAIT):
@@ -59,8 +59,8 @@ class Served:
         return self.log.read_text()
 
 
-async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
-    """The next so many events; comments and hints are left out."""
+async def events(lines: AsyncIterator[str], count: int) -> list[Event]:
+    """The next `count` events, or fewer when the stream ends; comments and retry hints are skipped."""
     found: list[Event] = []
     fields: dict[str, str] = {}
     async with asyncio.timeout(LONGEST_WAIT):
@@ -71,30 +71,30 @@ async def events(lines: AsyncIterator[str], most: int) -> list[Event]:
             elif "data" in fields:
                 found.append(Event(int(fields["id"]), fields["event"], json.loads(fields["data"])))
                 fields = {}
-            if len(found) == most:
+            if len(found) == count:
                 break
     return found
 
 
 @asynccontextmanager
-async def served(owner_url: str, addresses: StackAddresses, keys: Keys, **policy: Any) -> AsyncIterator[Served]:
-    """Real uvicorn on a free port, ended with the block."""
+async def run_api(owner_url: str, addresses: StackAddresses, keys: Keys, **policy: Any) -> AsyncIterator[ApiProcess]:
+    """Runs uvicorn on a free port until the end of the block; `policy` changes configured numbers of navigation."""
     port = free_ports(1)[0]
     variables = environment(owner_url, addresses.kafka_bootstrap, keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
     program = [sys.executable, "-m", "uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port)]
     with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
         process = await asyncio.create_subprocess_exec(*program, env=os.environ | variables, stdout=log, stderr=log)
-        async with _ended(Served(f"http://{HOST}:{port}", process, Path(log.name))) as found:
+        async with _stopped(ApiProcess(f"http://{HOST}:{port}", process, Path(log.name))) as found:
             await _until_it_listens(process, port)
             yield found
 
 
 @asynccontextmanager
-async def _ended(found: Served) -> AsyncIterator[Served]:
+async def _stopped(found: ApiProcess) -> AsyncIterator[ApiProcess]:
     try:
         yield found
     finally:
-        await found.end()
+        await found.stop()
 
 
 async def _until_it_listens(process: Process, port: int) -> None:

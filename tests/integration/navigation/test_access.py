@@ -1,179 +1,166 @@
-"""Who may see and change what (IG8), on every route."""
+"""Access of organisations, navigators and leads to each route (IG8)."""
 
 from typing import Any
 
 import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (
     LEAD,
     NAVIGATOR,
     OTHER,
-    Navigation,
+    NavigationClient,
     an_action,
     an_activated_lead,
     at,
     mr_dales_record,
-    navigation,
 )
 
 
-async def a_person_with_a_task(desk: Navigation) -> tuple[Any, dict[str, Any]]:
-    """Mr Dale, led by a community nurse of another organisation, with one task in the first navigator's hands."""
-    await desk.register(NAVIGATOR, OTHER)
+async def a_person_with_a_task(client: NavigationClient) -> tuple[Any, dict[str, Any]]:
+    """Mr Dale, led by a community nurse of another organisation, with one task of the first navigator; returns his id and the task."""
+    await client.register(NAVIGATOR, OTHER)
     person_id = new_id()
-    await desk.tell(mr_dales_record(), person=person_id, subject=person_id)
-    await desk.tell(an_activated_lead(at("13:40"), organisation="RFL"), person=person_id, subject=new_id())
-    await desk.plan(an_action(), person=person_id)
-    [task] = await desk.tasks()
+    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
+    await client.publish(an_activated_lead(at("13:40"), organisation="RFL"), person=person_id, subject=new_id())
+    await client.plan(an_action(), person=person_id)
+    [task] = await client.tasks()
     return person_id, task
 
 
-async def refused(desk: Navigation, path: str, caller: dict[str, str]) -> tuple[int, str]:
-    answer = await desk.context.http.get(f"/navigation/{path}", headers=caller)
+async def status_and_code(client: NavigationClient, path: str, caller: dict[str, str]) -> tuple[int, str]:
+    answer = await client.context.http.get(f"/navigation/{path}", headers=caller)
     return answer.status_code, answer.json().get("code")
 
 
 @pytest.mark.acceptance("navigation-9")
 @pytest.mark.parametrize("scope", ["navigation:work", "navigation:coordinate"])
-async def test_another_organisation_reads_no_word_of_the_person(owner_url: str, keys: Keys, scope: str) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, task = await a_person_with_a_task(desk)
-        stranger = desk.caller(scope, NAVIGATOR, "HOUSING21")
-        paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"tasks/{task['id']}/actions"]
-        paths += [f"people/{person_id}/story", f"people/{person_id}/tasks"]
-        paths += [f"navigators/{NAVIGATOR}/{part}" for part in ("tasks", "feed", "feed/stream", "actions")]
+async def test_other_organisation_reads_nothing(client: NavigationClient, scope: str) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    other = client.caller(scope, NAVIGATOR, "HOUSING21")
+    paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"tasks/{task['id']}/actions"]
+    paths += [f"people/{person_id}/story", f"people/{person_id}/tasks"]
+    paths += [f"navigators/{NAVIGATOR}/{part}" for part in ("tasks", "feed", "feed/stream", "actions")]
 
-        answers = {path: await desk.context.http.get(f"/navigation/{path}", headers=stranger) for path in paths}
+    answers = {path: await client.context.http.get(f"/navigation/{path}", headers=other) for path in paths}
 
-        assert {path: (answer.status_code, answer.json()["code"]) for path, answer in answers.items()} == dict.fromkeys(
-            paths, (403, "organisation-not-involved")
-        )
-        assert not [path for path, answer in answers.items() if "Sally" in answer.text or "Dale" in answer.text]
+    assert {path: (answer.status_code, answer.json()["code"]) for path, answer in answers.items()} == dict.fromkeys(
+        paths, (403, "organisation-not-involved")
+    )
+    assert not [path for path, answer in answers.items() if "Sally" in answer.text or "Dale" in answer.text]
 
 
 @pytest.mark.acceptance("navigation-9")
-async def test_another_organisation_changes_nothing(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        _, task = await a_person_with_a_task(desk)
-        stranger = desk.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
+async def test_other_organisation_changes_nothing(client: NavigationClient) -> None:
+    _, task = await a_person_with_a_task(client)
+    other = client.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
 
-        taken = await desk.ask(task["id"], "reassignment", stranger, version=2, navigator_id=OTHER, reason="workload")
-        acknowledged = await desk.ask(task["id"], "acknowledgement", stranger, version=2)
+    taken = await client.try_command(task["id"], "reassignment", other, version=2, navigator_id=OTHER, reason="workload")
+    acknowledged = await client.try_command(task["id"], "acknowledgement", other, version=2)
 
-        assert [(answer.status_code, answer.json()["code"]) for answer in (taken, acknowledged)] == [(403, "organisation-not-involved")] * 2
-        assert await desk.tasks() == [task]
+    assert [(answer.status_code, answer.json()["code"]) for answer in (taken, acknowledged)] == [(403, "organisation-not-involved")] * 2
+    assert await client.tasks() == [task]
 
 
 @pytest.mark.acceptance("navigation-1")
-async def test_a_navigator_sees_and_changes_only_what_is_their_own(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, task = await a_person_with_a_task(desk)
-        colleague = desk.navigator(OTHER)
-        paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"people/{person_id}/story"]
-        paths += [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
+async def test_navigator_accesses_only_own_tasks(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    colleague = client.navigator(OTHER)
+    paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"people/{person_id}/story"]
+    paths += [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
 
-        assert {path: await refused(desk, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "feed-access-denied"))
-        answer = await desk.ask(task["id"], "acknowledgement", colleague, version=task["version"])
-        assert (answer.status_code, answer.json()["code"]) == (403, "feed-access-denied")
-        assert await desk.feed(OTHER) == []
-
-
-async def test_a_navigator_cannot_do_what_coordinators_do(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        _, task = await a_person_with_a_task(desk)
-        own = desk.navigator()
-        http = desk.context.http
-
-        answers = [
-            await desk.ask(task["id"], "reassignment", own, version=2, navigator_id=OTHER, reason="workload"),
-            await desk.ask(task["id"], "cancellation", own, version=2, reason="created-in-error"),
-            await http.put("/navigation/navigators/me", headers=own, json={"locality": "west", "role": "care-navigator"}),
-            await http.get("/navigation/navigators", headers=own),
-            await http.get("/navigation/tasks/unassigned", headers=own),
-        ]
-
-        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "scope-missing")}
+    assert {path: await status_and_code(client, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "feed-access-denied"))
+    answer = await client.try_command(task["id"], "acknowledgement", colleague, version=task["version"])
+    assert (answer.status_code, answer.json()["code"]) == (403, "feed-access-denied")
+    assert await client.feed(OTHER) == []
 
 
-async def test_the_lead_follows_what_is_done_for_the_person_and_changes_nothing(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, task = await a_person_with_a_task(desk)
-        lead = desk.caller("navigation:work", LEAD, "RFL")
+async def test_navigator_cannot_run_coordinator_commands(client: NavigationClient) -> None:
+    _, task = await a_person_with_a_task(client)
+    own = client.navigator()
+    http = client.context.http
 
-        assert (await desk.read(f"tasks/{task['id']}", lead))["narrative"].startswith("Lives alone")
-        assert [entry["id"] for entry in (await desk.read(f"people/{person_id}/tasks", lead))["items"]] == [task["id"]]
-        answer = await desk.ask(task["id"], "acknowledgement", lead, version=task["version"])
-        assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
+    answers = [
+        await client.try_command(task["id"], "reassignment", own, version=2, navigator_id=OTHER, reason="workload"),
+        await client.try_command(task["id"], "cancellation", own, version=2, reason="created-in-error"),
+        await http.put("/navigation/navigators/me", headers=own, json={"locality": "west", "role": "care-navigator"}),
+        await http.get("/navigation/navigators", headers=own),
+        await http.get("/navigation/tasks/unassigned", headers=own),
+    ]
 
-
-async def test_somebody_employed_elsewhere_works_on_their_own_tasks(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register("ageuk-navigator-1", organisation="AGEUK")
-        await desk.plan(an_action())
-        own = desk.navigator("ageuk-navigator-1", "AGEUK")
-        [task] = (await desk.read("navigators/ageuk-navigator-1/tasks", own))["items"]
-
-        answer = await desk.ask(task["id"], "acknowledgement", own, version=task["version"])
-
-        assert answer.status_code == 200
-        assert await refused(desk, "navigators/ageuk-navigator-1/tasks", desk.coordinator) == (403, "organisation-not-involved")
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "scope-missing")}
 
 
-async def test_the_story_is_told_here_from_navigations_own_copy(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, _ = await a_person_with_a_task(desk)
-        await desk.tell(mr_dales_record(address="Oakleigh Park"), person=person_id, subject=person_id)
+async def test_lead_reads_but_changes_nothing(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    lead = client.caller("navigation:work", LEAD, "RFL")
 
-        story = await desk.read(f"people/{person_id}/story", desk.navigator())
-
-        assert (story["address"], story["story"]["contacts"][0]["name"]) == ("Oakleigh Park", "Louise")
-        assert story["lead"]["organisation"] == "RFL"
-        assert await refused(desk, f"people/{new_id()}/story", desk.coordinator) == (404, "person-record-not-found")
+    assert (await client.read(f"tasks/{task['id']}", lead))["narrative"].startswith("Lives alone")
+    assert [entry["id"] for entry in (await client.read(f"people/{person_id}/tasks", lead))["items"]] == [task["id"]]
+    answer = await client.try_command(task["id"], "acknowledgement", lead, version=task["version"])
+    assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
 
 
-async def test_an_older_record_does_not_replace_a_newer_one(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id = new_id()
-        for sequence, address in ((2, "new"), (1, "old")):
-            await desk.context.deliver(mr_dales_record(address=address), key=person_id, subject=person_id, sequence=sequence)
+async def test_navigator_of_other_employer_works_on_own_tasks(client: NavigationClient) -> None:
+    await client.register("ageuk-navigator-1", organisation="AGEUK")
+    await client.plan(an_action())
+    own = client.navigator("ageuk-navigator-1", "AGEUK")
+    [task] = (await client.read("navigators/ageuk-navigator-1/tasks", own))["items"]
 
-        assert (await desk.read(f"people/{person_id}/story"))["address"] == "new"
+    answer = await client.try_command(task["id"], "acknowledgement", own, version=task["version"])
 
-
-async def test_a_story_that_the_person_withholds_is_not_shown_but_how_to_meet_them_is(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, task = await a_person_with_a_task(desk)
-        withheld = mr_dales_record(sharing=SharingPreference.WITHHELD)
-        await desk.tell(withheld, person=person_id, subject=person_id)
-
-        detail = await desk.read(f"tasks/{task['id']}", desk.navigator())
-
-        assert (detail["narrative"], detail["what_matters"], detail["contacts"]) == (None, None, [])
-        assert detail["person"]["preferred_visit_times"] == "after 11:00"
-        assert await refused(desk, f"people/{person_id}/story", desk.navigator()) == (403, "story-withheld")
+    assert answer.status_code == 200
+    assert await status_and_code(client, "navigators/ageuk-navigator-1/tasks", client.coordinator) == (403, "organisation-not-involved")
 
 
-async def test_every_look_at_a_person_leaves_a_line_of_who_looked(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        person_id, task = await a_person_with_a_task(desk)
+async def test_story_comes_from_projection(client: NavigationClient) -> None:
+    person_id, _ = await a_person_with_a_task(client)
+    await client.publish(mr_dales_record(address="Oakleigh Park"), person=person_id, subject=person_id)
 
-        await desk.read(f"tasks/{task['id']}", desk.navigator())
-        await desk.read(f"people/{person_id}/story", desk.navigator())
-        await desk.read(f"navigators/{NAVIGATOR}/tasks", desk.navigator())
+    story = await client.read(f"people/{person_id}/story", client.navigator())
 
-        lines = await desk.context.database.pool.fetch("SELECT action, subject FROM audit WHERE actor_id = $1", NAVIGATOR)
-        assert {(line["action"], str(line["subject"])) for line in lines} == {
-            ("read_task", task["id"]),
-            ("read_story", str(person_id)),
-            ("work_list", task["id"]),
-        }
+    assert (story["address"], story["story"]["contacts"][0]["name"]) == ("Oakleigh Park", "Louise")
+    assert story["lead"]["organisation"] == "RFL"
+    assert await status_and_code(client, f"people/{new_id()}/story", client.coordinator) == (404, "person-record-not-found")
+
+
+async def test_older_person_record_does_not_replace_newer(client: NavigationClient) -> None:
+    person_id = new_id()
+    for sequence, address in ((2, "new"), (1, "old")):
+        await client.context.deliver(mr_dales_record(address=address), key=person_id, subject=person_id, sequence=sequence)
+
+    assert (await client.read(f"people/{person_id}/story"))["address"] == "new"
+
+
+async def test_withheld_story_hides_all_but_visit_needs(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    withheld = mr_dales_record(sharing=SharingPreference.WITHHELD)
+    await client.publish(withheld, person=person_id, subject=person_id)
+
+    detail = await client.read(f"tasks/{task['id']}", client.navigator())
+
+    assert (detail["narrative"], detail["what_matters"], detail["contacts"]) == (None, None, [])
+    assert detail["person"]["preferred_visit_times"] == "after 11:00"
+    assert await status_and_code(client, f"people/{person_id}/story", client.navigator()) == (403, "story-withheld")
+
+
+async def test_every_read_of_a_person_is_audited(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+
+    await client.read(f"tasks/{task['id']}", client.navigator())
+    await client.read(f"people/{person_id}/story", client.navigator())
+    await client.read(f"navigators/{NAVIGATOR}/tasks", client.navigator())
+
+    lines = await client.context.database.pool.fetch("SELECT action, subject FROM audit WHERE actor_id = $1", NAVIGATOR)
+    assert {(line["action"], str(line["subject"])) for line in lines} == {
+        ("read_task", task["id"]),
+        ("read_story", str(person_id)),
+        ("work_list", task["id"]),
+    }
 
 
 @pytest.mark.parametrize("path", ["tasks/{}", "tasks/{}/actions", "tasks/{}/history"])
-async def test_what_does_not_exist_is_not_found(owner_url: str, keys: Keys, path: str) -> None:
-    async with navigation(owner_url, keys) as desk:
-        assert await refused(desk, path.format(new_id()), desk.coordinator) == (404, "task-not-found")
-        assert await refused(desk, "navigators/nobody/feed", desk.coordinator) == (404, "navigator-not-found")
+async def test_unknown_id_is_not_found(client: NavigationClient, path: str) -> None:
+    assert await status_and_code(client, path.format(new_id()), client.coordinator) == (404, "task-not-found")
+    assert await status_and_code(client, "navigators/unknown/feed", client.coordinator) == (404, "navigator-not-found")

@@ -1,4 +1,4 @@
-"""Who gets what, and what happens while nobody is there."""
+"""The allocation of tasks to navigators, and tasks that wait while all are away."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -28,9 +28,14 @@ from shared.contracts.navigation import (
     TaskSource,
 )
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_routed_referral, a_step_down, an_action, at, navigation
+from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_routed_referral, a_step_down, an_action, at
 
 FAR = "clch-navigator-9"
+
+
+def _capped(cap: int) -> pytest.MarkDecorator:
+    """Limits each caseload to this load."""
+    return pytest.mark.parametrize("policy", [Policy(caseload_cap=cap)], ids=[f"capped at {cap}"])
 
 
 async def test_tasks_are_spread_by_locality_role_and_caseload(client: NavigationClient) -> None:
@@ -80,18 +85,18 @@ async def test_blocked_task_weighs_nothing_and_coordination_double(client: Navig
     await client.register(NAVIGATOR)
     await client.plan(an_action(), *(an_action(kind=TaskKind.CARE_COORDINATION) for _ in range(2)))
     [waiting] = await client.unassigned()
-    assert await weighed(client) == (2, 3)
+    assert await open_tasks_and_load(client) == (2, 3)
     light = next(task for task in await client.tasks() if task["kind"] != "care-coordination")
 
     await client.advance(light["id"], "acknowledgement")
     await client.try_command(light["id"], "block", reason="waiting-list")
 
     assert waiting["id"] in [task["id"] for task in await client.tasks()]
-    assert await weighed(client) == (3, 4)
+    assert await open_tasks_and_load(client) == (3, 4)
 
 
-async def weighed(client: NavigationClient) -> tuple[int, int]:
-    """How many tasks the navigator has, and their load."""
+async def open_tasks_and_load(client: NavigationClient) -> tuple[int, int]:
+    """The number of the navigator's open tasks, and their load."""
     found = await client.read(f"navigators/{NAVIGATOR}")
     return found["open_tasks"], found["load"]
 
@@ -178,7 +183,7 @@ async def test_reassignment_appears_in_both_feeds(client: NavigationClient) -> N
     ("to", "status", "code"),
     [
         (NAVIGATOR, 409, "already-assigned"),
-        ("nobody", 404, "navigator-not-found"),
+        ("unknown", 404, "navigator-not-found"),
         ("clch-case-manager-1", 409, "role-mismatch"),
         ("away", 409, "navigator-away"),
         ("full", 409, "caseload-full"),
@@ -252,7 +257,7 @@ async def test_task_before_easter_is_due_after_tuesday(client: NavigationClient)
 
 @_capped(2)
 async def test_navigators_returning_together_share_waiting_tasks(client: NavigationClient) -> None:
-    """The first is given as much as fits; the second is there by the time that the rest is handed out."""
+    """The first takes tasks up to the cap; the rest are allocated when the second is back, too."""
     await client.register(NAVIGATOR, OTHER)
     for code in (NAVIGATOR, OTHER):
         await client.declare(code, is_available=False, until=at("09:00") + timedelta(days=1))
@@ -265,7 +270,7 @@ async def test_navigators_returning_together_share_waiting_tasks(client: Navigat
 
 
 async def test_batch_tracks_caseloads_as_stored(client: NavigationClient) -> None:
-    """It asks once who has how much, and follows its own changes."""
+    """A batch loads the caseloads once and then applies its own changes to them."""
     await client.register(NAVIGATOR, OTHER)
     person, plan = await client.plan(*(an_action() for _ in range(4)))
     ids = [UUID(task["id"]) for code in (NAVIGATOR, OTHER) for task in await client.tasks(code)]
@@ -273,18 +278,18 @@ async def test_batch_tracks_caseloads_as_stored(client: NavigationClient) -> Non
         tx.start_batch()
         await lock_allocation(tx)
         assert sum(each.load for each in await candidates(tx, Role.CARE_NAVIGATOR)) == 4
-        blocked, passed_on, ended, _ = [await tasks.load(tx, each) for each in ids]
+        blocked, reallocated, cancelled, _ = [await tasks.load(tx, each) for each in ids]
         blocked = await save_task(blocked, domain.acknowledge(blocked), tx=tx)
         await save_task(blocked, domain.block(blocked, BlockTask(BlockReason.WAITING_LIST), tx.now), tx=tx)
-        await reallocate(passed_on, ReassignReason.ABSENCE, tx=tx)
-        await cancel_all([ended], CancelReason.CARE_PLAN_REVISED, tx=tx)
+        await reallocate(reallocated, ReassignReason.ABSENCE, tx=tx)
+        await cancel_all([cancelled], CancelReason.CARE_PLAN_REVISED, tx=tx)
         origin = WorkSource(PersonId(person), new_id(), TaskSource.CARE_PLAN, plan, 9)
         for new in of_plan(origin, [an_action(), an_action(kind=TaskKind.CARE_COORDINATION)], Locality.WEST, tx.policy):
             await create_if_absent(new, tx=tx)
 
-        remembered = await candidates(tx, Role.CARE_NAVIGATOR)
+        tracked = await candidates(tx, Role.CARE_NAVIGATOR)
         ROSTERS.known(tx).clear()
-        assert sorted(remembered, key=_code) == sorted(await candidates(tx, Role.CARE_NAVIGATOR), key=_code)
+        assert sorted(tracked, key=_code) == sorted(await candidates(tx, Role.CARE_NAVIGATOR), key=_code)
 
 
 def _code(candidate: Candidate) -> str:

@@ -1,4 +1,4 @@
-"""A month of work as the plan expects it (domain.md §2.5): 120, 180 or 200 step-downs, and the actions of the weekly meeting."""
+"""A month of work as planned (domain.md §2.5): 120, 180 or 200 step-downs, and the actions of the weekly meeting."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,85 +6,90 @@ from datetime import timedelta
 
 import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from services.navigation.commands import FulfilTask
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import task as handlers
 from services.navigation.store.navigator import roster
 from services.navigation.store.tables import Tx
+from shared.contracts.event import Event
 from shared.contracts.navigation import TaskOutcome
 from shared.kernel.actor import Actor
 from shared.kernel.ids import new_id
 from shared.kernel.target import Target
-from shared.persistence.transaction import Cause
-from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, navigation
+from shared.persistence.transaction import Cause, RequestContext
+from tests.builders.context_app import arrived
+from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action, an_agreed_plan
 
 DAYS = 30
 #: 4.5 discussions a week with three actions each.
 ACTIONS = round(4.5 * 3 * DAYS / 7)
-#: The usual five working days: everybody takes all the time there is.
-TAKES = timedelta(days=7)
+#: Navigators use the whole default time of five working days.
+DURATION = timedelta(days=7)
 COORDINATOR = Actor("navigation-coordinator", "CLCH", "coordinator", frozenset({"navigation:coordinate"}))
 
 
 @asynccontextmanager
-async def working(desk: Navigation) -> AsyncIterator[Tx]:
-    async with desk.context.database.transaction(COORDINATOR, Cause("test", None, None)) as tx:
+async def coordinating(client: NavigationClient) -> AsyncIterator[Tx]:
+    """A transaction of a coordinator, whose writes are batched."""
+    async with client.context.database.transaction(RequestContext(COORDINATOR, Cause("test"))) as tx:
+        tx.start_batch()
         yield tx
 
 
-async def arrive(desk: Navigation, day: int, arrivals: int) -> None:
-    """The share of a day: as many step-downs and actions as keep pace with the month."""
-    for number in range(arrivals * day // DAYS, arrivals * (day + 1) // DAYS):
-        is_action = number * ACTIONS // arrivals != (number + 1) * ACTIONS // arrivals
-        if is_action:
-            await desk.plan(an_action(due_on=(desk.context.clock.at + TAKES).date()))
-        else:
-            await desk.tell(a_step_down(), person=new_id(), subject=new_id())
+async def arrive(client: NavigationClient, day: int, arrivals: int) -> None:
+    """Consumes the step-downs and actions of a day as one batch. The month's actions are spread evenly over its arrivals."""
+    due_on = (client.context.clock.at + DURATION).date()
+    events: list[Event] = [
+        an_agreed_plan([an_action(due_on=due_on)]) if number * ACTIONS // arrivals != (number + 1) * ACTIONS // arrivals else a_step_down()
+        for number in range(arrivals * day // DAYS, arrivals * (day + 1) // DAYS)
+    ]
+    secrets = client.context.database.secrets
+    await client.context.intake.apply([arrived(event, key=new_id(), subject=new_id(), secrets=secrets) for event in events])
 
 
-async def work(desk: Navigation) -> None:
-    """What came today is acknowledged and begun; what came a week ago is done."""
-    async with working(desk) as tx:
-        for row in await tx.connection.fetch("SELECT id, version FROM task WHERE status = 'assigned'"):
+async def work(client: NavigationClient) -> None:
+    """Begins the tasks of today and fulfils those of a week ago."""
+    database = client.context.database
+    assigned = await database.pool.fetch("SELECT id, version FROM task WHERE status = 'assigned'")
+    begun = "SELECT id, version FROM task WHERE status = 'begun' AND acknowledge_by < $1 ORDER BY id"
+    finished = await database.pool.fetch(begun, client.context.clock.at - DURATION + timedelta(days=1))
+    async with coordinating(client) as tx:
+        for row in assigned:
             await handlers.acknowledge_task(Target(row["id"], row["version"]), tx=tx)
             await handlers.begin_task(Target(row["id"], row["version"] + 1), tx=tx)
-        begun = "SELECT id, version FROM task WHERE status = 'begun' AND acknowledge_by < $1 ORDER BY id"
-        for row in await tx.connection.fetch(begun, tx.now - TAKES + timedelta(days=1)):
+        for row in finished:
             await handlers.fulfil_task(Target(row["id"], row["version"]), FulfilTask(TaskOutcome.CHECKED_WELL), tx=tx)
 
 
-async def a_month(desk: Navigation, step_downs: int) -> tuple[list[int], list[int]]:
-    """The highest caseload and how many wait, evening by evening."""
+async def work_a_month(client: NavigationClient, step_downs: int) -> tuple[list[int], list[int]]:
+    """For each evening, the highest caseload and the number of tasks that wait."""
     caseloads, waiting = [], []
     for day in range(DAYS):
-        await arrive(desk, day, step_downs + ACTIONS)
-        async with working(desk) as tx:
+        await arrive(client, day, step_downs + ACTIONS)
+        async with coordinating(client) as tx:
             caseloads.append(max(candidate.open_tasks for candidate in await roster(tx, "CLCH")))
-            waiting.append(await tx.connection.fetchval("SELECT count(*) FROM task WHERE status = 'unassigned'"))
-        await work(desk)
-        desk.context.clock.advance(timedelta(days=1))
+        waiting.append(await client.context.database.pool.fetchval("SELECT count(*) FROM task WHERE status = 'unassigned'"))
+        await work(client)
+        client.context.clock.advance(timedelta(days=1))
     return caseloads, waiting
 
 
 @pytest.mark.acceptance("navigation-10")
 @pytest.mark.parametrize("step_downs", [120, 180, 200])
-async def test_two_navigators_carry_a_month_within_the_cap_and_nobody_waits(owner_url: str, keys: Keys, step_downs: int) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR, OTHER)
+async def test_two_navigators_carry_a_month_within_cap(client: NavigationClient, step_downs: int) -> None:
+    await client.register(NAVIGATOR, OTHER)
 
-        caseloads, waiting = await a_month(desk, step_downs)
+    caseloads, waiting = await work_a_month(client, step_downs)
 
-        assert (step_downs + ACTIONS) * 6 // DAYS // 2 < max(caseloads) <= Policy().caseload_cap
-        assert set(waiting) == {0}
+    assert (step_downs + ACTIONS) * 6 // DAYS // 2 < max(caseloads) <= Policy().caseload_cap
+    assert set(waiting) == {0}
 
 
 @pytest.mark.acceptance("navigation-10")
-async def test_one_navigator_alone_is_never_given_more_than_the_cap_and_the_rest_waits(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
+async def test_single_navigator_is_capped_and_tasks_wait(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
 
-        caseloads, waiting = await a_month(desk, 200)
+    caseloads, waiting = await work_a_month(client, 200)
 
-        assert max(caseloads) == Policy().caseload_cap
-        assert max(waiting) > 0
+    assert max(caseloads) == Policy().caseload_cap
+    assert max(waiting) > 0

@@ -1,4 +1,4 @@
-"""Two at once on the real database: nothing is made twice, no feed has a gap, no caseload is miscounted."""
+"""Concurrent changes on the real database: no task is created twice, no feed has a gap, no caseload is miscounted."""
 
 import asyncio
 from collections import Counter
@@ -6,142 +6,136 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
-from infra.dev_stack.dev_secrets import Keys
 from services.navigation import subscriptions
 from services.navigation.domain.policy import Policy
 from shared.contracts.navigation import TaskAcknowledged, TaskAssigned, TaskCreated, TaskEscalated
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
 from tests.builders.context_app import arrived
-from tests.builders.navigation import NAVIGATOR, OTHER, Navigation, a_step_down, an_action, an_agreed_plan, navigation
+from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action, an_agreed_plan
 
 THIRD = "clch-navigator-3"
 
 
-async def gap_free(desk: Navigation) -> bool:
+async def feeds_have_no_gap(client: NavigationClient) -> bool:
     """Every feed is numbered from 1 without a gap."""
-    rows = await desk.context.database.pool.fetch(
+    rows = await client.context.database.pool.fetch(
         "SELECT navigator_id, array_agg(sequence ORDER BY sequence) AS found FROM feed_entry GROUP BY navigator_id"
     )
     return all(row["found"] == list(range(1, len(row["found"]) + 1)) for row in rows)
 
 
-def intakes(desk: Navigation, number: int) -> list[EventProcessor]:
-    """So many consumers of navigation."""
-    return [EventProcessor(desk.context.database, subscriptions.SUBSCRIPTIONS) for _ in range(number)]
+def consumers(client: NavigationClient, count: int) -> list[EventProcessor]:
+    """`count` consumers of navigation."""
+    return [EventProcessor(client.context.database, subscriptions.SUBSCRIPTIONS) for _ in range(count)]
 
 
-def a_record(desk: Navigation, event: Any) -> Any:
-    return arrived(event, key=new_id(), subject=new_id(), secrets=desk.context.database.secrets)
+def a_record(client: NavigationClient, event: Any) -> Any:
+    return arrived(event, key=new_id(), subject=new_id(), secrets=client.context.database.secrets)
 
 
-async def test_the_same_plan_applied_twice_at_once_makes_its_tasks_once(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        record = a_record(desk, an_agreed_plan([an_action() for _ in range(4)]))
+async def test_concurrent_redeliveries_create_tasks_once(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    record = a_record(client, an_agreed_plan([an_action() for _ in range(4)]))
 
-        await asyncio.gather(*(intake.apply([record]) for intake in intakes(desk, 3)))
+    await asyncio.gather(*(consumer.apply([record]) for consumer in consumers(client, 3)))
 
-        assert len(await desk.context.published(TaskCreated)) == 4
-        assert len(await desk.tasks()) == 4
-        assert await gap_free(desk)
-
-
-async def test_the_same_plan_told_by_two_events_at_once_makes_its_tasks_once(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        plan, person_id, plan_id = an_agreed_plan([an_action() for _ in range(4)]), new_id(), new_id()
-        secrets = desk.context.database.secrets
-        records = [arrived(plan, key=person_id, subject=plan_id, secrets=secrets) for _ in range(3)]
-
-        await asyncio.gather(*(intake.apply([record]) for intake, record in zip(intakes(desk, 3), records, strict=True)))
-
-        assert len(await desk.context.published(TaskCreated)) == 4
-        assert await desk.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
+    assert len(await client.context.published(TaskCreated)) == 4
+    assert len(await client.tasks()) == 4
+    assert await feeds_have_no_gap(client)
 
 
-async def test_many_assignments_at_once_leave_no_gap_and_spread_evenly(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR, OTHER, THIRD)
-        records = [a_record(desk, a_step_down()) for _ in range(30)]
+async def test_concurrent_events_of_one_plan_create_tasks_once(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    plan, person_id, plan_id = an_agreed_plan([an_action() for _ in range(4)]), new_id(), new_id()
+    secrets = client.context.database.secrets
+    records = [arrived(plan, key=person_id, subject=plan_id, secrets=secrets) for _ in range(3)]
 
-        await asyncio.gather(*(intake.apply(records[number::6]) for number, intake in enumerate(intakes(desk, 6))))
+    await asyncio.gather(*(consumer.apply([record]) for consumer, record in zip(consumers(client, 3), records, strict=True)))
 
-        had = Counter(event.navigator_id for event in await desk.context.published(TaskAssigned))
-        assert had == {NAVIGATOR: 10, OTHER: 10, THIRD: 10}
-        assert await gap_free(desk)
-
-
-async def test_the_cap_holds_when_everything_comes_at_once(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys, policy=Policy(caseload_cap=3)) as desk:
-        await desk.register(NAVIGATOR)
-        records = [a_record(desk, a_step_down()) for _ in range(8)]
-
-        await asyncio.gather(*(intake.apply([record]) for intake, record in zip(intakes(desk, 8), records, strict=True)))
-
-        assert (len(await desk.tasks()), len(await desk.unassigned())) == (3, 5)
+    assert len(await client.context.published(TaskCreated)) == 4
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
 
 
-async def test_two_screens_of_one_navigator_acknowledge_once(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action())
-        [task] = await desk.tasks()
-        desk.navigator()
+async def test_concurrent_assignments_spread_evenly_without_feed_gaps(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR, OTHER, THIRD)
+    records = [a_record(client, a_step_down()) for _ in range(30)]
 
-        answers = await asyncio.gather(*(desk.ask(task["id"], "acknowledgement", version=task["version"]) for _ in range(2)))
+    await asyncio.gather(*(consumer.apply(records[number::6]) for number, consumer in enumerate(consumers(client, 6))))
 
-        assert sorted(answer.status_code for answer in answers) == [200, 412]
-        assert len(await desk.context.published(TaskAcknowledged)) == 1
-        assert len(await desk.feed()) == 2
+    had = Counter(event.navigator_id for event in await client.context.published(TaskAssigned))
+    assert had == {NAVIGATOR: 10, OTHER: 10, THIRD: 10}
+    assert await feeds_have_no_gap(client)
 
 
-async def test_work_arrivals_and_an_absence_at_once_leave_every_task_with_exactly_one_navigator(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR, OTHER)
-        await desk.plan(*(an_action() for _ in range(6)))
-        tasks = await desk.tasks()
-        records = [a_record(desk, a_step_down()) for _ in range(12)]
-        desk.navigator()
+@pytest.mark.parametrize("policy", [Policy(caseload_cap=3)], ids=["capped at 3"])
+async def test_cap_holds_under_concurrent_arrivals(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    records = [a_record(client, a_step_down()) for _ in range(8)]
 
-        async def acknowledge(task: dict[str, Any]) -> httpx.Response:
-            return await desk.ask(task["id"], "acknowledgement", version=task["version"])
+    await asyncio.gather(*(consumer.apply([record]) for consumer, record in zip(consumers(client, 8), records, strict=True)))
 
-        await asyncio.gather(
-            *(intake.apply(records[number::3]) for number, intake in enumerate(intakes(desk, 3))),
-            *(acknowledge(task) for task in tasks),
-            desk.declare(NAVIGATOR, is_available=False),
-        )
-
-        open_tasks = await desk.context.database.pool.fetch("SELECT id, navigator_id FROM task WHERE ended_at IS NULL")
-        assert {row["navigator_id"] for row in open_tasks} == {OTHER}
-        assert len(open_tasks) == 18
-        assert await gap_free(desk)
-        assert await in_hand(desk, NAVIGATOR) == set()
-        assert await in_hand(desk, OTHER) == {str(row["id"]) for row in open_tasks}
+    assert (len(await client.tasks()), len(await client.unassigned())) == (3, 5)
 
 
-async def test_an_acknowledgement_and_its_deadline_at_once_are_told_in_one_order_or_the_other(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action())
-        [task] = await desk.tasks()
-        desk.navigator()
-        desk.context.clock.advance(timedelta(days=1))
+async def test_concurrent_acknowledgements_let_one_win(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action())
+    [task] = await client.tasks()
+    client.navigator()
 
-        answer, _ = await asyncio.gather(
-            desk.ask(task["id"], "acknowledgement", version=task["version"]), desk.context.timekeeper.process_due()
-        )
+    answers = await asyncio.gather(*(client.try_command(task["id"], "acknowledgement", version=task["version"]) for _ in range(2)))
 
-        escalations = await desk.context.published(TaskEscalated)
-        assert (answer.status_code, len(escalations)) in {(200, 0), (412, 1)}
-        assert await gap_free(desk)
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert len(await client.context.published(TaskAcknowledged)) == 1
+    assert len(await client.feed()) == 2
 
 
-async def in_hand(desk: Navigation, code: str) -> set[str]:
-    """What somebody who reads only the feed believes to be in a navigator's hands."""
+async def test_concurrent_work_and_absence_leave_one_navigator_per_task(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR, OTHER)
+    await client.plan(*(an_action() for _ in range(6)))
+    tasks = await client.tasks()
+    records = [a_record(client, a_step_down()) for _ in range(12)]
+    client.navigator()
+
+    async def acknowledge(task: dict[str, Any]) -> httpx.Response:
+        return await client.try_command(task["id"], "acknowledgement", version=task["version"])
+
+    await asyncio.gather(
+        *(consumer.apply(records[number::3]) for number, consumer in enumerate(consumers(client, 3))),
+        *(acknowledge(task) for task in tasks),
+        client.declare(NAVIGATOR, is_available=False),
+    )
+
+    open_tasks = await client.context.database.pool.fetch("SELECT id, navigator_id FROM task WHERE ended_at IS NULL")
+    assert {row["navigator_id"] for row in open_tasks} == {OTHER}
+    assert len(open_tasks) == 18
+    assert await feeds_have_no_gap(client)
+    assert await tasks_by_feed(client, NAVIGATOR) == set()
+    assert await tasks_by_feed(client, OTHER) == {str(row["id"]) for row in open_tasks}
+
+
+async def test_concurrent_acknowledgement_and_deadline_are_serialised(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action())
+    [task] = await client.tasks()
+    client.navigator()
+    client.context.clock.advance(timedelta(days=1))
+
+    answer, _ = await asyncio.gather(
+        client.try_command(task["id"], "acknowledgement", version=task["version"]), client.context.timekeeper.process_due()
+    )
+
+    escalations = await client.context.published(TaskEscalated)
+    assert (answer.status_code, len(escalations)) in {(200, 0), (412, 1)}
+    assert await feeds_have_no_gap(client)
+
+
+async def tasks_by_feed(client: NavigationClient, code: str) -> set[str]:
+    """The ids of a navigator's current tasks, computed from the feed alone."""
     found: set[str] = set()
-    for entry in await desk.feed(code):
+    for entry in await client.feed(code):
         (found.discard if entry["change"] == "taken-away" else found.add)(entry["task_id"])
     return found

@@ -1,4 +1,4 @@
-"""Streams of feeds over real HTTP: nothing missed, nothing twice, whatever breaks off."""
+"""Streams of feeds over HTTP: each entry arrives once, and streams end in order."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,143 +14,142 @@ from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.stack import StackAddresses
 from services.navigation.api.streams import Streams
 from shared.kernel.ids import new_id
-from tests.builders.navigation import NAVIGATOR, OTHER, a_step_down, an_action, navigation
-from tests.conftest import Common
-from tests.integration.navigation.stream_server import Served, events, served
+from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action, navigation
+from tests.integration.navigation.stream_server import ApiProcess, events, run_api
 from tests.timeouts import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-async def api(common: Common, addresses: StackAddresses, keys: Keys) -> AsyncIterator[Served]:
-    """One for the module: it keeps nothing between tests."""
-    async with served(common.url, addresses, keys, stream_heartbeat=0.2) as running:
-        yield running
+async def api(common: Any, addresses: StackAddresses, keys: Keys) -> AsyncIterator[ApiProcess]:
+    """The API in another process. It keeps no state between tests."""
+    async with run_api(common.url, addresses, keys, stream_heartbeat=0.2) as process:
+        yield process
+
+
+@pytest.fixture
+async def closable(client: NavigationClient, keys: Keys, common: Any) -> AsyncIterator[NavigationClient]:  # noqa: ARG001  it empties the tables
+    """Another client on the same tables, whose database a test may close."""
+    async with navigation(common.url, keys) as another:
+        yield another
 
 
 @pytest.mark.acceptance("navigation-2")
-async def test_after_an_interruption_exactly_what_was_missed_comes_in_order(owner_url: str, api: Served, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action(), an_action())
+async def test_stream_resumes_with_exactly_missed_entries(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action(), an_action())
 
-        async with api.stream(NAVIGATOR, desk.navigator()) as lines:
-            before = await events(lines, 2)
-        await desk.plan(an_action(), an_action())
-        [task, *_] = await desk.tasks()
-        await desk.bring(task["id"], "acknowledgement")
-        async with api.stream(NAVIGATOR, desk.navigator() | {"Last-Event-ID": str(before[-1].id)}) as lines:
-            missed = await events(lines, 3)
-            await desk.tell(a_step_down(), person=new_id(), subject=new_id())
-            live = await events(lines, 1)
+    async with api.stream(NAVIGATOR, client.navigator()) as lines:
+        before = await events(lines, 2)
+    await client.plan(an_action(), an_action())
+    [task, *_] = await client.tasks()
+    await client.advance(task["id"], "acknowledgement")
+    async with api.stream(NAVIGATOR, client.navigator() | {"Last-Event-ID": str(before[-1].id)}) as lines:
+        missed = await events(lines, 3)
+        await client.publish(a_step_down(), person=new_id(), subject=new_id())
+        live = await events(lines, 1)
 
-        assert [event.id for event in before] == [1, 2]
-        assert [(event.id, event.name) for event in missed] == [(3, "assigned"), (4, "assigned"), (5, "changed")]
-        assert [(event.id, event.data["kind"]) for event in live] == [(6, "follow-up-check")]
-        assert [event.data for event in [*before, *missed, *live]] == await desk.feed()
+    assert [event.id for event in before] == [1, 2]
+    assert [(event.id, event.name) for event in missed] == [(3, "assigned"), (4, "assigned"), (5, "changed")]
+    assert [(event.id, event.data["kind"]) for event in live] == [(6, "follow-up-check")]
+    assert [event.data for event in [*before, *missed, *live]] == await client.feed()
 
 
 @pytest.mark.acceptance("navigation-2")
-async def test_a_new_task_is_on_the_screen_within_five_seconds(owner_url: str, api: Served, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        async with api.stream(NAVIGATOR, desk.navigator()) as lines:
-            await desk.plan(an_action())
-            began = asyncio.get_running_loop().time()
+async def test_new_task_is_streamed_within_five_seconds(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR)
+    async with api.stream(NAVIGATOR, client.navigator()) as lines:
+        await client.plan(an_action())
+        began = asyncio.get_running_loop().time()
 
-            [event] = await events(lines, 1)
+        [event] = await events(lines, 1)
 
-            assert asyncio.get_running_loop().time() - began < 5
-            assert event.data["task_id"] == (await desk.tasks())[0]["id"]
-
-
-async def test_every_screen_follows_its_own_feed_from_where_it_wants(owner_url: str, api: Served, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR, OTHER)
-        await desk.plan(*(an_action() for _ in range(6)))
-        async with (
-            api.stream(NAVIGATOR, desk.navigator()) as whole,
-            api.stream(NAVIGATOR, desk.coordinator, after=2) as end,
-            api.stream(OTHER, desk.navigator(OTHER), after=3) as other,
-        ):
-            await desk.tell(a_step_down(), person=new_id(), subject=new_id())
-            await desk.tell(a_step_down(), person=new_id(), subject=new_id())
-
-            found = await asyncio.gather(events(whole, 4), events(end, 2), events(other, 1))
-
-        assert [[event.id for event in screen] for screen in found] == [[1, 2, 3, 4], [3, 4], [4]]
+        assert asyncio.get_running_loop().time() - began < 5
+        assert event.data["task_id"] == (await client.tasks())[0]["id"]
 
 
-async def test_a_silent_stream_hints_when_to_come_back_and_beats(owner_url: str, api: Served, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        async with api.stream(NAVIGATOR, desk.navigator()) as lines, asyncio.timeout(LONGEST_WAIT):
-            said = [await anext(lines) for _ in range(5)]
+async def test_each_stream_follows_its_own_feed(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR, OTHER)
+    await client.plan(*(an_action() for _ in range(6)))
+    async with (
+        api.stream(NAVIGATOR, client.navigator()) as whole,
+        api.stream(NAVIGATOR, client.coordinator, after=2) as end,
+        api.stream(OTHER, client.navigator(OTHER), after=3) as other,
+    ):
+        await client.publish(a_step_down(), person=new_id(), subject=new_id())
+        await client.publish(a_step_down(), person=new_id(), subject=new_id())
 
-        assert said[0] == "retry: 2000"
-        assert [line[:6] for line in said[1:]] == ["", ": ping", "", ": ping"]
+        found = await asyncio.gather(events(whole, 4), events(end, 2), events(other, 1))
 
-
-async def test_a_stream_ends_after_its_time_so_that_its_reader_is_authorised_anew(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action())
-        streams = Streams(desk.context.database)
-
-        async with asyncio.timeout(LONGEST_WAIT):
-            following = streams.follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.3), beat=HOUR)
-            found = [entry.sequence async for portion in following for entry in portion]
-
-        assert found == [1]
+    assert [[event.id for event in stream] for stream in found] == [[1, 2, 3, 4], [3, 4], [4]]
 
 
-async def test_open_streams_end_cleanly_when_the_process_is_asked_to_end(owner_url: str, addresses: StackAddresses, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk, served(owner_url, addresses, keys) as own:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action())
-        async with own.stream(NAVIGATOR, desk.navigator()) as lines:
-            await events(lines, 1)
+async def test_idle_stream_sends_retry_hint_and_heartbeats(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR)
+    async with api.stream(NAVIGATOR, client.navigator()) as lines, asyncio.timeout(LONGEST_WAIT):
+        received = [await anext(lines) for _ in range(5)]
 
-            said = await own.end()
-
-            assert await events(lines, 1) == []
-        assert own.process.returncode == -signal.SIGTERM
-        assert {json.loads(line)["level"] for line in said.splitlines()} == {"info"}
+    assert received[0] == "retry: 2000"
+    assert [line[:6] for line in received[1:]] == ["", ": ping", "", ": ping"]
 
 
-async def test_one_poller_serves_all_streams_and_ends_with_the_last(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR, OTHER)
-        streams = Streams(desk.context.database)
+async def test_stream_ends_after_its_lifetime(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action())
+    streams = Streams(client.context.database)
 
-        async def follow(code: str, most: int) -> list[int]:
-            found: list[int] = []
-            async with aclosing(streams.follow(code, after=0, lasts=HOUR, beat=HOUR)) as portions:
-                async for entries in portions:
-                    found += [entry.sequence for entry in entries]
-                    if len(found) >= most:
-                        break
-            return found
+    async with asyncio.timeout(LONGEST_WAIT):
+        following = streams.follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.3), beat=HOUR)
+        found = [entry.sequence async for portion in following for entry in portion]
 
-        following = [asyncio.create_task(follow(code, 5)) for code in [NAVIGATOR, OTHER] * 20]
-        for _ in range(10):
-            await desk.tell(a_step_down(), person=new_id(), subject=new_id())
-        async with asyncio.timeout(LONGEST_WAIT):
-            found = await asyncio.gather(*following)
-            poller = streams._poller
-            assert poller is not None
-            await poller
-
-        assert found == [[1, 2, 3, 4, 5]] * 40
-        assert [task for task in asyncio.all_tasks() if task.get_name() == "feed poller"] == []
+    assert found == [1]
 
 
-async def test_a_stream_ends_when_the_database_is_away_instead_of_staying_silent(owner_url: str, keys: Keys) -> None:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan(an_action())
-        streams = Streams(desk.context.database)
-        await desk.context.database.close()
+async def test_one_poller_serves_all_streams(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR, OTHER)
+    streams = Streams(client.context.database)
 
-        assert [portion async for portion in streams.follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)] == []
+    async def follow(code: str, count: int) -> list[int]:
+        found: list[int] = []
+        async with aclosing(streams.follow(code, after=0, lasts=HOUR, beat=HOUR)) as portions:
+            async for entries in portions:
+                found += [entry.sequence for entry in entries]
+                if len(found) >= count:
+                    break
+        return found
+
+    following = [asyncio.create_task(follow(code, 5)) for code in [NAVIGATOR, OTHER] * 20]
+    for _ in range(10):
+        await client.publish(a_step_down(), person=new_id(), subject=new_id())
+    async with asyncio.timeout(LONGEST_WAIT):
+        found = await asyncio.gather(*following)
+        poller = streams._poller
+        assert poller is not None
+        await poller
+
+    assert found == [[1, 2, 3, 4, 5]] * 40
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "feed poller"] == []
+
+
+async def test_stream_ends_when_database_is_unavailable(closable: NavigationClient) -> None:
+    await closable.register(NAVIGATOR)
+    await closable.plan(an_action())
+    streams = Streams(closable.context.database)
+    await closable.context.database.close()
+
+    assert [portion async for portion in streams.follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)] == []
+
+
+async def test_shutdown_ends_open_streams(client: NavigationClient, api: ApiProcess) -> None:
+    """Must be the last test: it stops the module's API process."""
+    await client.register(NAVIGATOR)
+    await client.plan(an_action())
+    async with api.stream(NAVIGATOR, client.navigator()) as lines:
+        await events(lines, 1)
+
+        log = await api.stop()
+
+        assert await events(lines, 1) == []
+    assert api.process.returncode == -signal.SIGTERM
+    assert {json.loads(line)["level"] for line in log.splitlines()} == {"info"}

@@ -1,0 +1,37 @@
+"""Care navigation, opened once per module and emptied before each test."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from services.navigation.domain.policy import Policy
+from tests.builders.navigation import NavigationClient, at, navigation
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The time of the clock when a test begins; `parametrize("now", ...)` sets another."""
+    return at("14:00")
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """The configured numbers; `parametrize("policy", ...)` sets others."""
+    return Policy()
+
+
+@pytest.fixture(scope="module")
+async def opened(common: Any, keys: Keys) -> AsyncIterator[NavigationClient]:
+    """The application and its connections, which the tests of a module use one after another."""
+    async with navigation(common.url, keys) as client:
+        yield client
+
+
+@pytest.fixture
+def client(opened: NavigationClient, owner_url: str, now: datetime, policy: Policy) -> NavigationClient:  # noqa: ARG001  it empties the tables
+    """Navigation with empty tables, no navigators, and the clock at `now`."""
+    opened.context.clock.at, opened.context.database.policy = now, policy
+    return opened
