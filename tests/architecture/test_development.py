@@ -1,0 +1,45 @@
+"""docs/development.md names make targets, commands, modules and scripts that exist."""
+
+import ast
+import re
+from importlib.util import find_spec
+
+from infra.cli import app
+from tests.architecture.sources import ROOT
+
+PAGE = (ROOT / "docs" / "development.md").read_text()
+_SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_named_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)", PAGE))
+
+    assert named
+    assert named - targets == set()
+
+
+def test_named_care_commands_exist() -> None:
+    commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
+
+    assert set(re.findall(r"bin/care ([a-z-]+)", PAGE)) <= commands
+
+
+def test_named_modules_exist() -> None:
+    modules = set(re.findall(r"-m ((?:services|infra)[\w.]+)", PAGE))
+
+    assert modules
+    assert [module for module in modules if find_spec(module) is None] == []
+
+
+def test_named_tests_exist() -> None:
+    paths = set(re.findall(r"tests/[\w/.]+", PAGE))
+
+    assert [path for path in paths if not (ROOT / path.rstrip(".")).exists()] == []
+
+
+def test_scripts_parse_and_import_what_exists() -> None:
+    imports = {node.module for script in _SCRIPTS for node in ast.walk(ast.parse(script)) if isinstance(node, ast.ImportFrom)}
+
+    assert _SCRIPTS
+    assert [module for module in imports if module is None or find_spec(module) is None] == []
