@@ -1,7 +1,7 @@
 """Time is an input. Every process asks a Clock, and every rule is handed the instant.
 
 There is one source of time: the database, whatever the hosts of the processes believe. Where CARE_ALLOW_TIME_TRAVEL is
-true, a row in it moves all processes together, for a demonstration or a simulation; elsewhere nobody looks at that row.
+true, a row in it moves all processes together, for a demonstration or a simulation; elsewhere no process reads that row.
 """
 
 from datetime import UTC, datetime, timedelta

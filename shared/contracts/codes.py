@@ -2,6 +2,8 @@
 
 from enum import IntEnum, StrEnum
 
+from shared.kernel.totality import total
+
 
 class Locality(StrEnum):
     """The three localities; the documents name only the west (G26)."""
@@ -52,6 +54,25 @@ class Role(StrEnum):
     VOLUNTARY_SECTOR = "voluntary-sector"
     CARE_NAVIGATOR = "care-navigator"
     CASE_MANAGER = "case-manager"
+
+
+#: Whether an action of a care plan becomes a task in navigation (001:10022-10023). The accountable lead sees to all others (AC12).
+_IS_NAVIGATOR = total(
+    Role,
+    {
+        Role.GP: False,
+        Role.ACUTE_CONSULTANT: False,
+        Role.SOCIAL_WORKER: False,
+        Role.MENTAL_HEALTH: False,
+        Role.COMMUNITY_NURSE: False,
+        Role.HOSPICE: False,
+        Role.AMBULANCE: False,
+        Role.VOLUNTARY_SECTOR: False,
+        Role.CARE_NAVIGATOR: True,
+        Role.CASE_MANAGER: True,
+    },
+)
+NAVIGATOR_ROLES = frozenset(role for role, is_navigator in _IS_NAVIGATOR.items() if is_navigator)
 
 
 class TaskKind(StrEnum):

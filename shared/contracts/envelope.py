@@ -76,8 +76,8 @@ def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
 
 def type_of(record: Record) -> str:
     """What a record says that it is, without reading the rest of it; empty when it says nothing."""
-    told = (value for name, value in reversed(record.headers) if name == "ce_type" and value is not None)
-    return next(told, b"").decode(errors="replace")
+    types = (value for name, value in reversed(record.headers) if name == "ce_type" and value is not None)
+    return next(types, b"").decode(errors="replace")
 
 
 def read_envelope(record: Record) -> Envelope:
@@ -137,7 +137,7 @@ def _key(record: Record) -> str:
 
 
 def _named(kind: str) -> str:
-    """A type in the grammar of types may be told; anything else may hold anything."""
+    """A type in the grammar of types may be shown; any other text may hold personal data."""
     return kind if _TYPE.fullmatch(kind) else "its type"
 
 

@@ -37,7 +37,7 @@ _MIN_INBOX_RETENTION = timedelta(days=15)
 
 
 class ConfigurationError(Exception):
-    """The environment is wrong. The text is a sentence for whoever set it, and quotes no secret."""
+    """The environment is wrong. The text names the variable and quotes no secret."""
 
 
 def read(settings: type[S]) -> S:
@@ -130,7 +130,7 @@ class Deployment(BaseSettings):
     @field_validator("jwks")
     @classmethod
     def _is_a_key_set(cls, jwks: dict[str, Any]) -> dict[str, Any]:
-        if jwks == {"keys": []}:  # whoever answers no caller needs none
+        if jwks == {"keys": []}:  # a process without callers needs none
             return jwks
         try:
             KeySet.import_key_set(jwks)  # type: ignore[arg-type]

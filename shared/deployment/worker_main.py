@@ -8,7 +8,7 @@ import uvloop
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.messaging.subscriptions import Subscriptions
-from shared.messaging.worker import HealthEndpoint, Worker
+from shared.messaging.worker import HealthEndpoint, create_worker
 from shared.persistence.transaction import RequestContext, Transaction
 
 #: What is done once, in a transaction of its own, before the worker begins.
@@ -16,7 +16,7 @@ First = tuple[str, Callable[[Transaction[Any]], Awaitable[object]]]
 
 
 def run_worker(settings: type[ContextSettings], policy: type[Any], wiring: Subscriptions, first: First | None = None) -> None:
-    """Ends the process: 0 when it was told to stop, otherwise 1, with a sentence when the environment is wrong."""
+    """Ends the process with 0 after a signal, otherwise with 1; prints a sentence when the environment is wrong."""
     try:
         own, deployment = read(settings), read(Deployment)
         numbers = own.policy_values(policy)
@@ -32,5 +32,5 @@ async def _run(own: ContextSettings, deployment: Deployment, numbers: object, wi
         name, act = first
         async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
-    watch = HealthEndpoint(own.metrics_port, deployment.metrics_host)
-    return await Worker(database, wiring, deployment.kafka(), watch, deployment.retention()).run()
+    endpoint = HealthEndpoint(own.metrics_port, deployment.metrics_host)
+    return await create_worker(database, wiring, deployment.kafka(), endpoint, deployment.retention()).run()

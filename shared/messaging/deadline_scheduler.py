@@ -1,8 +1,8 @@
-"""Acts on deadlines that have come: the handler's change and the settlement are one transaction.
+"""Fires due deadlines: the handler's change and the deadline's resolution are one transaction.
 
-A batch is done together; when anything in it raises, one by one. A rule that says no settles the deadline as refused.
-One that fails stays pending, and so late, and is tried again after growing pauses that hold up no other; after a minute
-of them it is parked for an operator. No deadline is ever skipped, and none acts twice.
+A failing batch runs again one deadline at a time. A domain rule that rejects a deadline ends it as refused. A deadline
+that fails stays pending, and so overdue; it is retried after growing pauses that delay no other, and parked for an
+operator after a minute of them. No deadline is skipped, and none fires twice.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from shared.telemetry.logs import frames
 
 log = structlog.get_logger()
 
-_FORGOTTEN_SECONDS = 3600.0
+_RETRY_STATE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSettings:
-    """How seldom the timekeeper looks, in seconds, how much it takes at once, and how patient it is with a failing handler."""
+    """Poll delays and pauses in seconds, deadlines per batch, and attempts before a failing deadline is parked."""
 
     idle: float = 0.05
     error_delay: float = 0.5
@@ -47,15 +47,15 @@ class SchedulerSettings:
 
 @dataclass(slots=True)
 class RetryState:
-    """A deadline that did not succeed: how often its handler failed, how often others were in its way, and when it is its turn again."""
+    """A deadline that failed: failures of its handler, transaction conflicts, and the monotonic time of the next attempt."""
 
     failures: int = 0
-    clashes: int = 0
-    again_at: float = 0.0
+    conflicts: int = 0
+    next_attempt_at: float = 0.0
 
 
 class DeadlineScheduler:
-    is_working = True  # it needs nothing but the database
+    is_working = True  # it needs the database alone
 
     def __init__(self, database: Database[Any], wiring: Subscriptions, beat: SchedulerSettings = SchedulerSettings()) -> None:
         self._database, self._subscriptions, self._settings = database, wiring, beat
@@ -63,30 +63,30 @@ class DeadlineScheduler:
         self._poll_delay = beat.idle
 
     async def run(self) -> None:
-        """Runs until cancelled; a database that is away is waited for."""
+        """Runs until cancelled, and waits for a database that is away."""
         while True:
             try:
-                settled = await self.process_due() if await self.has_due() else 0
+                resolved = await self.process_due() if await self.has_due() else 0
             except INFRASTRUCTURE_ERRORS as problem:
                 log.warning("scheduler.failed", context_name=self._subscriptions.context, problem=type(problem).__name__)
-                settled = 0
+                resolved = 0
                 await asyncio.sleep(self._settings.error_delay)
-            if not settled:
+            if not resolved:
                 await asyncio.sleep(self._poll_delay)
 
     async def has_due(self) -> bool:
-        """Whether a deadline has come: a look costs less than a transaction, and most find nothing.
+        """Whether a deadline is due. One statement without a transaction: most polls find none.
 
-        Notes how long to rest where nothing is settled: until the next one comes, if that is before it would look again.
+        Sets the poll delay to the time until the next deadline, when that is shorter than the idle delay.
         """
         async with self._database.autocommit() as reader:
-            ahead = await deadlines.next_in(reader, self._database.clock, self._deferred())
-        seconds = self._settings.idle if ahead is None else ahead.total_seconds()
+            until_next = await deadlines.next_in(reader, self._database.clock, self._deferred())
+        seconds = self._settings.idle if until_next is None else until_next.total_seconds()
         self._poll_delay = min(seconds, self._settings.idle) if seconds > 0 else self._settings.idle
         return seconds <= 0
 
     async def process_due(self) -> int:
-        """Settles what is due now; says how many deadlines that were."""
+        """Fires the deadlines that are due; returns how many there were."""
         try:
             return await self._process_in_one_transaction()
         except INFRASTRUCTURE_ERRORS:
@@ -112,7 +112,7 @@ class DeadlineScheduler:
         return len(due)
 
     async def _process_singly(self) -> int:
-        """Each once, so that one that fails keeps none of the others waiting."""
+        """Each once, so that a failing deadline delays no other."""
         async with self._database.transaction() as tx:
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
         for deadline in due:
@@ -126,8 +126,8 @@ class DeadlineScheduler:
         except INFRASTRUCTURE_ERRORS:
             raise
         except CONTENTION_ERRORS as problem:
-            self._wait_for_others(deadline, problem)
-        except Conflict as lost:  # it may be won the next time, and is no answer
+            self._record_conflict(deadline, problem)
+        except Conflict as lost:  # the next attempt may succeed
             await self._record_failure(deadline, lost)
         except DomainError as refusal:
             await self._resolve(deadline, "refused", refusal.code)
@@ -135,9 +135,9 @@ class DeadlineScheduler:
             await self._record_failure(deadline, problem)
 
     async def _record_failure(self, deadline: DueDeadline, problem: Exception) -> None:
-        """It is tried again later, and parked in the end."""
-        trial = self._retries.setdefault(deadline.id, RetryState())
-        trial.failures += 1
+        """Schedules the next attempt, or parks the deadline after the last."""
+        retry = self._retries.setdefault(deadline.id, RetryState())
+        retry.failures += 1
         log.error(
             "deadline.failed",
             context_name=self._subscriptions.context,
@@ -145,33 +145,33 @@ class DeadlineScheduler:
             problem=type(problem).__name__,
             at=frames(problem),
         )
-        if trial.failures >= self._settings.attempts:
+        if retry.failures >= self._settings.attempts:
             await self._resolve(deadline, "parked", type(problem).__name__)
         else:
-            trial.again_at = monotonic() + self._settings.pause(trial.failures)
+            retry.next_attempt_at = monotonic() + self._settings.pause(retry.failures)
 
-    def _wait_for_others(self, deadline: DueDeadline, problem: Exception) -> None:
-        trial = self._retries.setdefault(deadline.id, RetryState())
-        trial.clashes += 1
-        trial.again_at = monotonic() + self._settings.pause(trial.clashes)
-        metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "timekeeper").inc()
+    def _record_conflict(self, deadline: DueDeadline, problem: Exception) -> None:
+        retry = self._retries.setdefault(deadline.id, RetryState())
+        retry.conflicts += 1
+        retry.next_attempt_at = monotonic() + self._settings.pause(retry.conflicts)
+        metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "scheduler").inc()
         log.warning("deadline.conflict", context_name=self._subscriptions.context, kind=deadline.kind, problem=type(problem).__name__)
 
     def _deferred(self) -> list[int]:
-        """Those whose turn has not come. What was cancelled while it waited is forgotten."""
+        """The ids of deadlines whose next attempt is not due yet. Drops those that were cancelled in between."""
         now = monotonic()
-        self._retries = {deadline: trial for deadline, trial in self._retries.items() if trial.again_at > now - _FORGOTTEN_SECONDS}
-        return [deadline for deadline, trial in self._retries.items() if trial.again_at > now]
+        self._retries = {deadline: retry for deadline, retry in self._retries.items() if retry.next_attempt_at > now - _RETRY_STATE_SECONDS}
+        return [deadline for deadline, retry in self._retries.items() if retry.next_attempt_at > now]
 
     async def _resolve(self, deadline: DueDeadline, state: str, reason: str | None = None) -> None:
-        """Does nothing when somebody else settled it before."""
+        """Does nothing when another process has resolved it."""
         async with self._database.transaction() as tx:
-            settled = [deadline] if await deadlines.is_pending(tx, deadline) else []
-            if settled and state == "fired":
+            resolved = [deadline] if await deadlines.is_pending(tx, deadline) else []
+            if resolved and state == "fired":
                 await self._fire(deadline, tx)
-            if settled:
-                await deadlines.resolve(tx, settled, state, reason)
-        self._count(settled, state)
+            if resolved:
+                await deadlines.resolve(tx, resolved, state, reason)
+        self._count(resolved, state)
         self._retries.pop(deadline.id, None)
 
     async def _fire(self, deadline: DueDeadline, tx: Transaction[Any]) -> None:
@@ -179,7 +179,7 @@ class DeadlineScheduler:
             tx.request = RequestContext.of_system(f"deadline {deadline.kind}", None, traceparent)
             await self._subscriptions.on_deadline[deadline.kind](deadline, tx=tx)
 
-    def _count(self, settled: Sequence[DueDeadline], state: str) -> None:
-        for deadline in settled:
+    def _count(self, resolved: Sequence[DueDeadline], state: str) -> None:
+        for deadline in resolved:
             metrics.DEADLINES_FIRED.labels(self._subscriptions.context, deadline.kind, state).inc()
             metrics.DEADLINE_LATENESS.labels(self._subscriptions.context).observe(deadline.late_by.total_seconds())

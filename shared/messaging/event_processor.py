@@ -1,9 +1,9 @@
-"""Applies arrived records, each once, in the order of their partition.
+"""Applies records, each event once, in the order of their partition.
 
-A batch is one transaction. When anything in it raises, it is rolled back and done again by halves, down to the one record that
-raises: a rule that says no settles the event as refused; what cannot be read, or fails again and again, is parked, and later records
-of its key behind it; trouble of the machinery is raised, so that nothing is acknowledged. When nothing but parking is left
-to do, the version is at fault: the intake stops, also after a restart, until an operator replays or acknowledges.
+A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. A domain rule that
+rejects an event ends it as refused. A record that cannot be decoded, or fails again and again, is parked, and later
+records of its key behind it. An infrastructure error is raised, so that no offset is committed. When one record after
+another is parked, the release is at fault: the consumer stops until an operator replays or acknowledges.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ log = structlog.get_logger()
 
 
 class TooManyParked(Exception):
-    """One record after another could not be applied: that is a fault of this version, not of the records."""
+    """One record after another could not be applied: the release is at fault, not the records."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient the intake is: attempts in place with growing pauses in seconds, and how many parked in a row stop it."""
+    """Attempts in place, their pauses in seconds, and how many consecutive parked records stop the consumer."""
 
     attempts: int = 4
     first_pause: float = 0.05
@@ -56,28 +56,28 @@ class DecodedRecord:
 
 
 class EventProcessor:
-    """`apply` returns when every record is settled: applied, refused or parked."""
+    """`apply` returns when every record is applied, refused or parked."""
 
     def __init__(self, database: Database[Any], wiring: Subscriptions, retries: RetryPolicy = RetryPolicy()) -> None:
         self._database, self._subscriptions, self._retries = database, wiring, retries
         self._has_parked = False
 
     async def apply(self, records: Sequence[Record]) -> None:
-        """Raises the machinery's errors and TooManyParked; then nothing may be acknowledged."""
+        """Raises infrastructure errors and TooManyParked; then no offset may be committed."""
         if concerning := [record for record in records if self._is_subscribed(record)]:
             await self._apply_or_bisect(concerning)
         await self._stop_when_too_many()
 
     async def may_consume(self) -> bool:
-        """Whether less than too many were parked since the last record that could be settled, by whichever process."""
+        """Whether the context has parked fewer consecutive records than allowed, in any of its processes."""
         async with self._database.read_only() as reader:
             return await parked.consecutive_count(reader) < self._retries.max_consecutive_parked
 
     async def replay(self, waiting: parked.Parked) -> None:
-        """Applies a parked record, or settles it as refused when a rule says no, and removes it; in one transaction.
+        """Applies a parked record, or records its refusal, and removes it; in one transaction.
 
-        What this context does not listen to, as an earlier version may have done, is removed alone.
-        Raises Undecodable, Conflict, and what else its handler raises; the record then stays parked.
+        A record of a type without a subscription is only removed. Raises Undecodable, Conflict and the errors of its
+        handler; the record then stays parked.
         """
         arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
         try:
@@ -103,27 +103,27 @@ class EventProcessor:
             await self._bisect(records)
 
     async def _bisect(self, records: Sequence[Record]) -> None:
-        """One that fails costs its batch a few transactions more, not one for each of the sound ones."""
+        """A failing record costs its batch a few more transactions, not one for each sound record."""
         middle = len(records) // 2
         await self._apply_or_bisect(records[:middle])
         await self._apply_or_bisect(records[middle:])
 
     async def _apply_in_one_transaction(self, records: Sequence[Record]) -> None:
         async with self._database.transaction() as tx:
-            free = await self._park_poison(records, tx)
-            fresh = await inbox.claim(tx, [arrived.envelope for arrived in free]) if free else set()
-            coming = list({arrived.envelope.id: arrived for arrived in free if arrived.envelope.id in fresh}.values())
-            if len(coming) > 1:  # one alone is done statement by statement, so that its handler hears of what fails
+            decoded = await self._park_poison(records, tx)
+            claimed = await inbox.claim(tx, [arrived.envelope for arrived in decoded]) if decoded else set()
+            fresh_records = list({arrived.envelope.id: arrived for arrived in decoded if arrived.envelope.id in claimed}.values())
+            if len(fresh_records) > 1:  # a single event runs statement by statement, so that its handler sees each error
                 tx.start_batch()
-                await self._subscriptions.prefetch([(type(each.event), (each.event, each.envelope)) for each in coming], tx=tx)
-            for arrived in coming:
+                await self._subscriptions.prefetch([(type(each.event), (each.event, each.envelope)) for each in fresh_records], tx=tx)
+            for arrived in fresh_records:
                 await self._handle(arrived, tx)
 
     async def _park_poison(self, records: Sequence[Record], tx: Transaction[Any]) -> list[DecodedRecord]:
-        """Parks what cannot be read and what waits behind it; gives the rest, decoded."""
+        """Parks records that cannot be decoded and those of a blocked key; returns the rest, decoded."""
         blocked = await parked.blocked_keys(tx, [record.key for record in records if record.key])
-        settled = await self._already_processed(records, tx) if blocked else set()
-        free = []
+        processed = await self._already_processed(records, tx) if blocked else set()
+        decoded = []
         for record in records:
             try:
                 arrived = self._read(record)
@@ -131,16 +131,16 @@ class EventProcessor:
                 await self._park(record, str(problem), tx)
                 blocked.add(record.key or b"")
                 continue
-            if arrived.envelope.id in settled:
+            if arrived.envelope.id in processed:
                 continue
             if record.key in blocked:
                 await self._park(record, parked.BEHIND, tx)
             else:
-                free.append(arrived)
-        return free
+                decoded.append(arrived)
+        return decoded
 
     async def _already_processed(self, records: Sequence[Record], tx: Transaction[Any]) -> set[UUID]:
-        """What was settled before needs not wait behind anything."""
+        """The events of these records that the inbox holds: they need not wait behind a parked one."""
         ids = []
         for record in records:
             with suppress(Undecodable):
@@ -148,7 +148,7 @@ class EventProcessor:
         return await inbox.processed(tx, ids)
 
     def _is_subscribed(self, record: Record) -> bool:
-        """Not what this context does not listen to, however it reads; of what names no event that we know nobody can say so."""
+        """False for a known event type without a subscription; an unknown type must be parked."""
         contract = event_type(type_of(record))
         return contract is None or contract in self._subscriptions.on_event
 
@@ -175,18 +175,18 @@ class EventProcessor:
             await self._stop_when_too_many(problem)
 
     async def _stop_when_too_many(self, problem: Exception | None = None) -> None:
-        """Asks only when something was parked since it was asked last."""
+        """Raises TooManyParked; reads the database only after a record was parked."""
         if self._has_parked and not await self.may_consume():
-            raise TooManyParked("one record after another could not be applied") from problem
+            raise TooManyParked("too many consecutive records were parked") from problem
         self._has_parked = False
 
     async def _attempts(self, record: Record) -> Exception | None:
-        """None when the record is settled; otherwise the problem that remains. A lost race may be won the next time."""
-        failures = clashes = 0
+        """None when the record is done, otherwise the error that remains. A transaction conflict is retried without limit."""
+        failures = conflicts = 0
         while (problem := await self._attempt(record)) is not None:
             if isinstance(problem, CONTENTION_ERRORS):
-                clashes += 1
-                await self._pause(problem, clashes)
+                conflicts += 1
+                await self._pause(problem, conflicts)
                 continue
             failures += 1
             if failures >= self._retries.attempts or _is_final(problem):
@@ -207,7 +207,7 @@ class EventProcessor:
 
     async def _pause(self, problem: Exception, attempt: int) -> None:
         if isinstance(problem, (*CONTENTION_ERRORS, Conflict)):
-            metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "intake").inc()
+            metrics.TRANSACTION_CONFLICTS.labels(self._subscriptions.context, "consumer").inc()
             log.warning("event.conflict", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
         await asyncio.sleep(self._retries.pause(attempt))
 
@@ -228,5 +228,5 @@ class EventProcessor:
 
 
 def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:
-    """A rule's no is an answer; a race that was lost is none."""
+    """A domain rule's refusal is final; a conflict may succeed at the next attempt."""
     return isinstance(problem, DomainError) and not isinstance(problem, Conflict)

@@ -70,7 +70,7 @@ class Health:
         return _json(HTTPStatus.OK, {"status": "ready"})
 
     async def _measure(self) -> HttpReply:
-        with suppress(*INFRASTRUCTURE_ERRORS):  # what needs no database is told all the same
+        with suppress(*INFRASTRUCTURE_ERRORS):  # the other metrics need no database
             async with self._database.transaction() as tx:
                 await read_gauges(tx, self._context)
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()

@@ -1,4 +1,4 @@
-"""Removes what the platform keeps only for a while, and makes the event log's next months, once an hour."""
+"""Deletes expired rows and creates the event log's next partitions, once an hour."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -18,21 +18,21 @@ _EVERY_SECONDS = 3600.0
 
 
 class Housekeeper:
-    is_working = True  # it needs nothing but the database
+    is_working = True  # it needs the database alone
 
-    def __init__(self, database: Database[Any], context: str, keep: RetentionPolicy) -> None:
-        self._database, self._context, self._keep = database, context, keep
+    def __init__(self, database: Database[Any], context: str, retention: RetentionPolicy) -> None:
+        self._database, self._context, self._retention = database, context, retention
 
     async def run(self) -> None:
-        """Runs until cancelled; trouble is the next hour's business, and stops nothing else, not even the other half of this."""
+        """Runs until cancelled. An error is retried an hour later and stops neither the other duty nor the worker."""
         while True:
             made = await self._tried("partitions", create_partitions(self._database))
-            removed = await self._tried("expired", remove_expired(self._database, self._keep))
+            removed = await self._tried("expired", remove_expired(self._database, self._retention))
             log.info("housekeeping.completed", context_name=self._context, rows=removed, partitions_created=made)
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
-        """How much it was; None when it could not be done."""
+        """The number of rows or partitions; None after an error."""
         try:
             return await work
         except _RECOVERABLE_ERRORS as problem:

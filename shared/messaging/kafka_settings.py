@@ -1,13 +1,13 @@
-"""Where Kafka is."""
+"""How to reach Kafka."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where Kafka is, what goes before every topic name, and which member of its consumer group this process is.
+    """`prefix` precedes every topic name; `instance` makes the worker a static member of its consumer group.
 
-    A named instance keeps its partitions through a restart; the name must be this process's alone. Without one Kafka names the member.
+    A static member keeps its partitions through a restart; its name must be unique. Without one Kafka names the member.
     """
 
     bootstrap: str

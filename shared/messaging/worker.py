@@ -1,13 +1,13 @@
-"""The process beside a context's API: relay, timekeeper, consumer and housekeeper in one event loop.
+"""The process next to a context's API: relay, deadline scheduler, consumer and housekeeper in one event loop.
 
-Deadlines keep being acted on while Kafka is away. What cannot be mended in place ends the process; whoever supervises
-it starts it anew.
+Deadlines keep firing while Kafka is away. An error that no component can heal ends the process; its supervisor restarts it.
 """
 
 import asyncio
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,73 +27,95 @@ from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 log = structlog.get_logger()
 
-_PATIENCE_SECONDS = 8.0  # a supervisor kills after ten
+_SHUTDOWN_SECONDS = 8.0  # a supervisor kills the process after ten
 
 
 @dataclass(frozen=True, slots=True)
 class HealthEndpoint:
-    """Where a worker says how it is doing; without a port, nowhere."""
+    """The address of /livez, /readyz and /metrics; without a port there is none."""
 
     port: int | None = None
     host: str = "127.0.0.1"
 
 
 class Worker:
+    """Runs `components`, by name, until one of them ends or the process is asked to stop."""
+
     def __init__(
         self,
         database: Database[Any],
-        wiring: Subscriptions,
-        kafka: KafkaSettings,
-        watch: HealthEndpoint = HealthEndpoint(),
-        keep: RetentionPolicy = DEFAULT_RETENTION,
+        context: str,
+        components: Mapping[str, Component],
+        endpoint: HealthEndpoint = HealthEndpoint(),
+        *,
+        shutdown_seconds: float = _SHUTDOWN_SECONDS,
     ) -> None:
-        self._database, self._context, self._watch = database, wiring.context, watch
-        self._parts: dict[str, Component] = {
-            "relay": Relay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix),
-            "timekeeper": DeadlineScheduler(database, wiring),
-            "consumer": Consumer(EventProcessor(database, wiring), wiring.context, wiring.topics, kafka),
-            "housekeeper": Housekeeper(database, wiring.context, keep),
-        }
-        self._health = Health(database, wiring.context, self._parts)
+        self._database, self._context, self._components = database, context, components
+        self._endpoint, self._shutdown_seconds = endpoint, shutdown_seconds
+        self._health = Health(database, context, components)
 
     async def run(self) -> int:
-        """The exit code: 0 after SIGTERM or SIGINT, 1 when a part could not go on. Raises OSError when its port is taken."""
+        """Returns the exit code: 0 after SIGTERM or SIGINT, 1 after a component ended. Raises OSError when the port is in use."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        watched = await self._health.serve(self._watch.host, self._watch.port) if self._watch.port is not None else None
-        tasks = [asyncio.create_task(part.run(), name=name) for name, part in self._parts.items()]
+        port = self._endpoint.port
+        server = await self._health.serve(self._endpoint.host, port) if port is not None else None
+        tasks = [asyncio.create_task(component.run(), name=name) for name, component in self._components.items()]
         log.info("worker.running", context_name=self._context)
-        code = await self._until_the_first_ends(tasks, stop)
-        if watched is not None:
-            watched.close()
+        code = await self._run_until_first_end(tasks, stop)
+        if server is not None:
+            server.close()
         await self._database.close()
         return code
 
-    async def _until_the_first_ends(self, tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> int:
+    async def _run_until_first_end(self, tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> int:
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-        self._end_in_time(tasks)
+        self._exit_after_timeout(tasks)
         failed = [task for task in done if task is not stopping]
         for task in failed:
             log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task))
         await cancel_and_wait(*tasks, stopping)
         return 1 if failed else 0
 
-    def _end_in_time(self, tasks: list[asyncio.Task[None]]) -> None:
-        """A process that cannot end would not be started anew, whether a task goes on, a thread, or the loop itself stands."""
+    def _exit_after_timeout(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Exits when a task, a thread or the event loop hangs: a process that cannot end is not restarted."""
 
         def exit_now() -> None:
             log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in tasks if not task.done()])
             os._exit(1)
 
-        timer = threading.Timer(_PATIENCE_SECONDS, exit_now)
+        timer = threading.Timer(self._shutdown_seconds, exit_now)
         timer.daemon = True
         timer.start()
 
 
+def create_components(
+    database: Database[Any], subscriptions: Subscriptions, kafka: KafkaSettings, retention: RetentionPolicy = DEFAULT_RETENTION
+) -> dict[str, Component]:
+    """The four components of a worker by name."""
+    context = subscriptions.context
+    return {
+        "relay": Relay(database, context, kafka.bootstrap, prefix=kafka.prefix),
+        "scheduler": DeadlineScheduler(database, subscriptions),
+        "consumer": Consumer(EventProcessor(database, subscriptions), context, subscriptions.topics, kafka),
+        "housekeeper": Housekeeper(database, context, retention),
+    }
+
+
+def create_worker(
+    database: Database[Any],
+    subscriptions: Subscriptions,
+    kafka: KafkaSettings,
+    endpoint: HealthEndpoint = HealthEndpoint(),
+    retention: RetentionPolicy = DEFAULT_RETENTION,
+) -> Worker:
+    return Worker(database, subscriptions.context, create_components(database, subscriptions, kafka, retention), endpoint)
+
+
 def _why(task: asyncio.Task[Any]) -> str:
-    """Libraries cancel, too, what nobody told to end."""
+    """Names the error and its cause; a task may be cancelled by a library alone."""
     if task.cancelled():
         return asyncio.CancelledError.__name__
     problem = task.exception()

@@ -1,7 +1,7 @@
-"""Deadlines that have come. Acting on one and settling it are one transaction: fired once, late or not, or not at all.
+"""Due deadlines. Firing one and resolving it are one transaction: each fires exactly once, on time or late.
 
-Whoever acts takes the aggregate's lock first and the deadline's at the end, as commands do that cancel deadlines, so
-that the two wait for each other and never deadlock. Timekeepers of one context take turns.
+A transaction locks the aggregate first and the deadline at the end, as commands that cancel deadlines do, so that the two
+never deadlock. The schedulers of one context take turns under an advisory lock.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,14 +14,14 @@ from shared.clock import Clock
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
-_TURN = "hashtext('deadline scheduler ' || current_schema())"
-_TAKE_TURN = f"SELECT pg_advisory_xact_lock({_TURN})"
-_TRY_TURN = f"SELECT pg_try_advisory_xact_lock({_TURN})"
+_LOCK_KEY = "hashtext('deadline scheduler ' || current_schema())"
+_LOCK = f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"
+_TRY_LOCK = f"SELECT pg_try_advisory_xact_lock({_LOCK_KEY})"
 _DUE = """
 SELECT id, subject, kind, due_at, correlation_id FROM deadline
 WHERE state = 'pending' AND due_at <= $1 AND id <> ALL($3::bigint[]) ORDER BY due_at, id LIMIT $2"""
 _IS_PENDING = "SELECT EXISTS (SELECT FROM deadline WHERE id = $1 AND state = 'pending')"
-_SETTLE = """
+_RESOLVE = """
 UPDATE deadline SET state = $2, resolved_at = $3, reason = $4,
     late_by_ms = (extract(epoch FROM $3 - due_at) * 1000)::bigint
 WHERE id = ANY($1::bigint[]) AND state = 'pending'"""
@@ -34,7 +34,7 @@ _NEXT = "SELECT due_at FROM deadline WHERE state = 'pending' AND id <> ALL($1::b
 
 @dataclass(frozen=True, slots=True)
 class DueDeadline:
-    """A deadline that has come."""
+    """A deadline that is due."""
 
     id: int
     subject: UUID
@@ -46,7 +46,7 @@ class DueDeadline:
 
 @dataclass(frozen=True, slots=True)
 class ParkedDeadline:
-    """A deadline that waits for an operator: `reason` is the kind of problem that its handler had."""
+    """A deadline that waits for an operator; `reason` is the class of its handler's error."""
 
     id: int
     subject: UUID
@@ -57,27 +57,27 @@ class ParkedDeadline:
 
 
 class DeadlineCancelled(Exception):
-    """A deadline was cancelled while its handler ran: what the handler did must not be committed."""
+    """The deadline was cancelled while its handler ran; the handler's changes must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int, besides: Collection[int] = ()) -> list[DueDeadline]:
-    """The deadlines that have come, oldest first, without those whose ids are in `besides`; none while another timekeeper is at it."""
-    if not await tx.driver.fetchval(_TRY_TURN):
+async def due(tx: Transaction[Any], most: int, without: Collection[int] = ()) -> list[DueDeadline]:
+    """The due deadlines, oldest first, except the ids in `without`; none while another scheduler fires."""
+    if not await tx.driver.fetchval(_TRY_LOCK):
         return []
-    rows = await tx.driver.fetch(_DUE, tx.now, most, list(besides))
+    rows = await tx.driver.fetch(_DUE, tx.now, most, list(without))
     return [DueDeadline(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 
 async def is_pending(tx: Transaction[Any], deadline: DueDeadline) -> bool:
-    """Waits for other timekeepers first."""
-    await tx.driver.execute(_TAKE_TURN)
+    """Waits for other schedulers first."""
+    await tx.driver.execute(_LOCK)
     found: bool = await tx.driver.fetchval(_IS_PENDING, deadline.id)
     return found
 
 
 async def resolve(tx: Transaction[Any], deadlines: Sequence[DueDeadline], state: str = "fired", reason: str | None = None) -> None:
-    """Raises CancelledMeanwhile."""
-    done = await tx.driver.execute(_SETTLE, [deadline.id for deadline in deadlines], state, tx.now, reason)
+    """Raises DeadlineCancelled."""
+    done = await tx.driver.execute(_RESOLVE, [deadline.id for deadline in deadlines], state, tx.now, reason)
     if done != f"UPDATE {len(deadlines)}":
         raise DeadlineCancelled
 
@@ -88,13 +88,13 @@ async def parked(reader: ReadSession) -> list[ParkedDeadline]:
 
 
 async def replay(tx: Transaction[Any], deadline_id: int | None = None) -> int:
-    """Makes a parked deadline pending again, or without an id all of them; says how many. The worker acts on them at once."""
+    """Makes one parked deadline pending again, or all without an id; returns how many. The worker fires them at once."""
     done = await tx.driver.execute(_REPLAY, deadline_id)
     return int(done.removeprefix("UPDATE "))
 
 
-async def next_in(reader: ReadSession, clock: Clock, besides: Collection[int]) -> timedelta | None:
-    """How long until the next one comes, not above zero if it has come; without those whose ids are in `besides`."""
+async def next_in(reader: ReadSession, clock: Clock, without: Collection[int]) -> timedelta | None:
+    """The time until the next deadline, not above zero when it is due; except the ids in `without`."""
     now = await clock.now(reader.driver)
-    due_at: datetime | None = await reader.driver.fetchval(_NEXT, list(besides))
+    due_at: datetime | None = await reader.driver.fetchval(_NEXT, list(without))
     return due_at - now if due_at else None

@@ -1,8 +1,8 @@
-"""Which failures are the machinery's: not the event's, not the caller's."""
+"""The errors of infrastructure and of concurrency, as opposed to errors of an event or a caller."""
 
 import asyncpg
 
-#: Trouble of the machinery, not of the event: the process ends, is restarted, and the event comes again.
+#: The fault lies in the infrastructure: the process ends, its supervisor restarts it, and the event is delivered again.
 INFRASTRUCTURE_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,

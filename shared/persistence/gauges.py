@@ -1,4 +1,4 @@
-"""What lies in a context's database, as metrics: read when somebody asks, by whichever of its processes is asked."""
+"""Metrics that a scrape reads from the context's database."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SELECT (SELECT count(*) FROM outbox) AS depth,
 
 
 async def read_gauges(tx: Transaction[Any], context: str) -> None:
-    """A deadline that was parked is still one that nobody acted on: it counts as late."""
+    """A parked deadline has not fired: it counts as overdue."""
     row = await tx.driver.fetchrow(_STATE)
     if row is not None:
         metrics.OUTBOX_EVENTS.labels(context).set(row["depth"])

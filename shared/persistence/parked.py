@@ -19,7 +19,7 @@ BEHIND = "behind an earlier parked record of the same key"
 _PARK = """
 INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, is_alarming)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
-#: The newest of each key, which is replayed last: while it is being replayed, who asks waits; while somebody parks behind it, it stays.
+#: Locks the newest record of each key, which is replayed last, so that no record parks behind a key while its replay ends.
 _BLOCKED = """
 SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) GROUP BY key) ORDER BY id FOR SHARE"""
 _IN_A_ROW = """
@@ -56,7 +56,7 @@ async def acknowledge(tx: Transaction[Any]) -> None:
 
 
 async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes]:
-    """Nobody can replay the last of such a key before this transaction ends. Waits for a replay that is under way."""
+    """The keys with parked records. Their last record cannot be replayed before this transaction ends; waits for a running replay."""
     rows = await tx.driver.fetch(_BLOCKED, list(set(keys)))
     return {row["key"] for row in rows}
 

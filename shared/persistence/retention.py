@@ -1,7 +1,7 @@
-"""What the platform's tables keep only for a while, and its removal in portions that hold up nobody.
+"""Retention of the shared tables, and deletion of expired rows in portions that block no other transaction.
 
-Never removed here: the event log (`care prune-log` does that), the audit, what waits (outbox, parked, pending deadlines), and of the
-inbox the events that travel on restricted topics, which are sent again however old.
+Not deleted here: the event log (`care prune-log`), the audit, waiting rows (outbox, parked, pending deadlines), and inbox rows
+of restricted topics, whose events are published again however old.
 """
 
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from shared.persistence.database import Database
 
 _PORTION = 5_000
 
-#: Months of the event log that are made before they begin.
+#: Monthly partitions of the event log that are created in advance.
 PARTITIONS_AHEAD = 2
-#: Longer than what Kafka keeps of an ordinary topic, all of which a new cluster is sent again.
+#: Longer than Kafka's retention of an ordinary topic, which a new cluster receives again.
 MIN_LOG_RETENTION = timedelta(days=15)
 #: As long as the record of an adult's care: eight years (NHS Records Management Code of Practice).
 LOG_RETENTION = timedelta(days=2922)
 
-_ANSWERS = """
+_IDEMPOTENCY_KEYS = """
 DELETE FROM idempotency WHERE ctid IN (SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2)"""
-_APPLIED = """
+_INBOX = """
 DELETE FROM inbox WHERE event_id IN (
     SELECT event_id FROM inbox WHERE applied_at < clock_timestamp() - $1::interval AND type <> ALL($3::text[])
     ORDER BY applied_at LIMIT $2)"""
-_SETTLED = """
+_DEADLINES = """
 DELETE FROM deadline WHERE id IN (
     SELECT id FROM deadline WHERE state IN ('fired', 'cancelled', 'refused') AND resolved_at < $3::timestamptz - $1::interval LIMIT $2)"""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """For how long. `applied` must be longer than anything may be sent again, or it would be applied again."""
+    """The inbox must outlast every republication, or an event would be applied twice."""
 
     idempotency_keys: timedelta = timedelta(days=7)
     inbox: timedelta = timedelta(days=400)
@@ -43,18 +43,18 @@ class RetentionPolicy:
 DEFAULT_RETENTION = RetentionPolicy()
 
 
-async def remove_expired(database: Database[Any], keep: RetentionPolicy) -> int:
-    """Says how many rows that were."""
+async def remove_expired(database: Database[Any], retention: RetentionPolicy) -> int:
+    """Returns the number of deleted rows."""
     restricted = [event.TYPE for event in registry().values() if event.RESTRICTED]
     async with database.transaction() as tx:
         now = tx.now
-    removed = await _remove(database, _ANSWERS, keep.idempotency_keys)
-    removed += await _remove(database, _APPLIED, keep.inbox, restricted)
-    return removed + await _remove(database, _SETTLED, keep.fired_deadlines, now)
+    removed = await _remove(database, _IDEMPOTENCY_KEYS, retention.idempotency_keys)
+    removed += await _remove(database, _INBOX, retention.inbox, restricted)
+    return removed + await _remove(database, _DEADLINES, retention.fired_deadlines, now)
 
 
 async def create_partitions(database: Database[Any]) -> int:
-    """Makes what the event log needs of this month and the next ones, and says how many that were."""
+    """Creates the missing partitions of this month and the next ones; returns how many."""
     async with database.transaction() as tx:
         made: int = await tx.driver.fetchval("SELECT create_partitions($1)", PARTITIONS_AHEAD)
     return made

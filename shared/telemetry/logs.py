@@ -15,7 +15,7 @@ import structlog
 
 REDACTED = "[redacted]"
 _PRIVATE = re.compile(r"name|narrative|story|nhs|address|telephone|born|contact|token|authorization|secret|password|dsn", re.IGNORECASE)
-#: Ids of events, things and traces are told from ten digits that may be a person's number, whatever stands around those.
+#: Distinguishes ids of events, aggregates and traces from ten digits that may be an NHS number.
 _ID_OR_NUMBER = re.compile(
     r"(?P<id>(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|00-[0-9a-f]{32}-[0-9a-f]{16}|[0-9a-f]{32})(?![0-9a-f]))"
     r"|(?<!\d)\d{3}[\s._/-]{0,2}\d{3}[\s._/-]{0,2}\d{4}(?!\d)",
@@ -84,12 +84,12 @@ class StdlibLogHandler(logging.Handler):
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hides values under telling keys, and anything that looks like an NHS number wherever it stands."""
+    """Redacts values under sensitive keys, and everything that looks like an NHS number."""
     return {key: value if key in _MADE_HERE else _clean(key, value) for key, value in event.items()}
 
 
 def frames(problem: BaseException) -> list[str]:
-    """Where it happened, without the exception's text, which may quote what somebody wrote."""
+    """The frames of an exception, without its text, which may quote personal data."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(problem.__traceback__)[-6:]]
 
 
@@ -97,10 +97,10 @@ def _sentence(record: logging.LogRecord) -> str:
     """Its first line; an exception in it stands for itself by its kind. What asyncio says goes on with the exception's text."""
     if isinstance(record.msg, BaseException):
         return type(record.msg).__name__
-    told = record.args if isinstance(record.args, tuple) else ()
-    told = tuple(type(each).__name__ if isinstance(each, BaseException) else each for each in told)
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    arguments = tuple(type(each).__name__ if isinstance(each, BaseException) else each for each in arguments)
     try:
-        sentence = str(record.msg) % told if told else str(record.msg)
+        sentence = str(record.msg) % arguments if arguments else str(record.msg)
     except (TypeError, ValueError):
         sentence = str(record.msg)
     problem = record.exc_info[1] if record.exc_info else None
@@ -136,9 +136,9 @@ def _json(event: Any, default: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON cannot hold is told as Python shows it."""
+    """A value that JSON cannot hold becomes its Python representation."""
     if isinstance(value, _HARMLESS):
         return value
     text = value if isinstance(value, str) else repr(value)
-    told = _ID_OR_NUMBER.sub(lambda found: found["id"] or REDACTED, text)
-    return value if told == text and isinstance(value, int) else told
+    redacted = _ID_OR_NUMBER.sub(lambda found: found["id"] or REDACTED, text)
+    return value if redacted == text and isinstance(value, int) else redacted

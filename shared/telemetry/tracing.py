@@ -1,7 +1,7 @@
 """Trace context: every request and every event carries a W3C `traceparent`, so one referral can be followed everywhere.
 
-A deployment that wants the spans calls `export` in its composition root. Without it nobody would see a span, so none is made: only its
-name in the trace is, which is what everything that follows is told.
+A deployment that wants spans calls `export` in its composition root. Without it no span is created; only its name in the
+trace is, which later events carry.
 """
 
 import re
@@ -42,6 +42,6 @@ def span(name: str, parent: str | None = None) -> Iterator[str]:
 
 def _below(parent: str | None) -> str:
     """In the trace of `parent`, with its flags; of what is no traceparent nothing is taken over."""
-    told = _TRACEPARENT.fullmatch(parent) if parent else None
-    trace, flags = (told[1], told[2]) if told and not told[0].startswith("ff") else (secrets.token_hex(16), "01")
+    match = _TRACEPARENT.fullmatch(parent) if parent else None
+    trace, flags = (match[1], match[2]) if match and not match[0].startswith("ff") else (secrets.token_hex(16), "01")
     return f"00-{trace}-{secrets.token_hex(8)}-{flags}"

@@ -1,7 +1,7 @@
-"""Routes that are called often: an endpoint that takes a JSON body, and what is read from the request, is called directly.
+"""Routes that are called often: an endpoint with a JSON body and request dependencies is called directly.
 
-The framework resolves any signature anew for each request, which costs more here than all rules together (docs/performance.md). What the
-route says of itself in OpenAPI, and what it refuses, stays the same.
+FastAPI resolves the signature for each request, which costs more than all domain rules together (docs/performance.md). The
+OpenAPI description and the refusals of the route stay the same.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -16,25 +16,25 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 #: Reads one parameter of an endpoint from the request.
-Reading = Callable[[Request], Awaitable[Any]]
+Reader = Callable[[Request], Awaitable[Any]]
 
 
 class FastRoute(APIRoute):
-    """A router's `route_class`; routes that take anything else are left to the framework."""
+    """A router's `route_class`; FastAPI serves the routes with other parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         if not _is_plain(self.dependant):
             return super().get_route_handler()
-        readings, endpoint = _readings(self.dependant), cast("Callable[..., Awaitable[Response]]", self.dependant.call)
+        readers, endpoint = _readers(self.dependant), cast("Callable[..., Awaitable[Response]]", self.dependant.call)
 
         async def handle(request: Request) -> Response:
-            return await endpoint(**{name: await read(request) for name, read in readings.items()})
+            return await endpoint(**{name: await read(request) for name, read in readers.items()})
 
         return handle
 
 
 def _is_plain(route: Dependant) -> bool:
-    """Whether it answers itself, and takes at most a body besides what dependencies read from the request alone."""
+    """Whether the endpoint returns a Response and takes only a body and dependencies that read the request alone."""
     answers = signature(route.call).return_annotation if route.call else None
     is_read_from_request = not any(_parameters(each) or each.body_params or each.dependencies for each in route.dependencies)
     is_body_all = not _parameters(route) and len(route.body_params) <= 1
@@ -45,13 +45,13 @@ def _parameters(part: Dependant) -> Sequence[Any]:
     return [*part.path_params, *part.query_params, *part.header_params, *part.cookie_params]
 
 
-def _readings(route: Dependant) -> Mapping[str, Reading]:
-    """By the parameter's name; who calls is looked at before the body is."""
-    found = {str(each.name): cast("Reading", each.call) for each in route.dependencies}
+def _readers(route: Dependant) -> Mapping[str, Reader]:
+    """By parameter name. Dependencies, such as the caller's token, are read before the body."""
+    found = {str(each.name): cast("Reader", each.call) for each in route.dependencies}
     return found | {field.name: _body(TypeAdapter(cast("type[Any]", field.field_info.annotation))) for field in route.body_params}
 
 
-def _body(form: TypeAdapter[Any]) -> Reading:
+def _body(form: TypeAdapter[Any]) -> Reader:
     async def read(request: Request) -> Any:
         raw = await request.body()
         if not raw:
@@ -59,8 +59,8 @@ def _body(form: TypeAdapter[Any]) -> Reading:
         try:
             return form.validate_json(raw) if _is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
         except ValidationError as problem:
-            told = problem.errors(include_url=False, include_context=False, include_input=False)
-            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in told]) from None
+            errors = problem.errors(include_url=False, include_context=False, include_input=False)
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors]) from None
 
     return read
 

@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 30.0
 class ObservabilityMiddleware:
     """Continues the caller's trace or begins one; every answer carries it, every log line names it.
 
-    No exception leaves it: whoever stands outside would log its text, which may quote what a person told.
+    No exception leaves it: the server would log its text, which may quote personal data.
     """
 
     def __init__(self, app: ASGIApp, context: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.web.problems import HttpProblem
 
-#: An instant and the id that tells apart what shares it.
+#: An instant, and an id that orders entries of the same instant.
 Position = tuple[datetime, UUID]
 
 

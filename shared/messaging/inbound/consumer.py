@@ -20,6 +20,7 @@ from shared.messaging.inbound.lag import LagReporter
 from shared.messaging.inbound.offsets import OffsetTracker
 from shared.messaging.kafka_client import GroupClient, GroupListener
 from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.pacing import DEFAULT_PACING, BusyCores, Pacing
 from shared.messaging.shutdown import cancel_and_wait
 
 log = structlog.get_logger()
@@ -43,13 +44,21 @@ class Consumer:
     """Reads `topics` as a member of the context's group. After `session` seconds of silence another member takes its partitions."""
 
     def __init__(
-        self, processor: EventProcessor, context: str, topics: list[str], kafka: KafkaSettings, *, session: float = SESSION_SECONDS
+        self,
+        processor: EventProcessor,
+        context: str,
+        topics: list[str],
+        kafka: KafkaSettings,
+        *,
+        session: float = SESSION_SECONDS,
+        pacing: Pacing = DEFAULT_PACING,
     ) -> None:
         self._processor, self._context, self._bootstrap, self._prefix = processor, context, kafka.bootstrap, kafka.prefix
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
         self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
         self._lag = LagReporter(context, self._group, self._topics, bootstrap=kafka.bootstrap, prefix=kafka.prefix)
+        self._pacing, self._cores = pacing, BusyCores()
         self.is_working = False  # whether this member has its share of the partitions, which may be none
 
     async def run(self) -> None:
@@ -120,7 +129,7 @@ class Consumer:
         began = monotonic()
         for start in range(0, len(records), BATCH):
             await self._process(assignment, records[start : start + BATCH])
-        await asyncio.sleep(poll_delay(len(records), monotonic() - began))
+        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._cores.stretch(), self._pacing))
 
     async def _process(self, assignment: Any, records: Sequence[ConsumerRecord]) -> None:
         """Leaves records that were read under an earlier assignment: Kafka sends them again."""
@@ -179,6 +188,10 @@ class Consumer:
             await probe.stop()
 
 
-def poll_delay(records: int, worked: float) -> float:
-    """Seconds until the next fetch: as long as the work took, so that more records form a batch; none after a full batch."""
-    return 0.0 if records >= BATCH else min(worked, _MAX_POLL_DELAY_SECONDS)
+def poll_delay(records: int, worked: float, stretch: float = 0.0, pacing: Pacing = DEFAULT_PACING) -> float:
+    """Seconds until the next fetch (docs/performance.md).
+
+    As long as the work took, or four times that on full cores, so that more records form a batch; none after a full batch.
+    """
+    limit = _MAX_POLL_DELAY_SECONDS + stretch * max(pacing.consumer_limit - _MAX_POLL_DELAY_SECONDS, 0.0)
+    return 0.0 if records >= BATCH else min(worked * (1 + 3 * stretch), limit)

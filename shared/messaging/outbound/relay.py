@@ -1,14 +1,14 @@
-"""Outbox to Kafka: sends what was committed, in order, and forgets a row only after the broker's acknowledgement.
+"""Publishes committed events in order, and deletes an outbox row only after the broker's acknowledgement.
 
-One relay per context is active, the one that holds the advisory lock; it dies with its connection. It remembers which
-Kafka cluster it sent to: on another cluster the log is sent again from the retention horizon. What Kafka will not take
-is held back with the later events of its key on that topic, and tried again at every look at the cluster; all others flow.
+One relay per context is active, the one that holds the advisory lock; the lock ends with its connection. The relay
+remembers the Kafka cluster id: to another cluster it publishes the log again from the retention horizon. An event that
+Kafka rejects blocks the later events of its key on that topic, and is retried at every cluster check; all others flow.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from time import monotonic
 from typing import Any
@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from shared.messaging.kafka_client import disable_retries
 from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, OutboxPublisher, ordering_key
+from shared.messaging.pacing import BusyCores, Pacing
 from shared.messaging.shutdown import finish_before_cancel
 from shared.persistence.database import Database
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
 _STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
-#: OFFSET 0 has each event looked up by its number: how many wait is never what the server's statistics say.
+#: OFFSET 0 makes the planner look up each event by its number: its statistics of the outbox are never current.
 _PENDING = """
 SELECT event.* FROM outbox CROSS JOIN LATERAL (
     SELECT * FROM event WHERE event.seq = outbox.seq AND partition_day >= '{first}'
@@ -41,7 +42,7 @@ _OLDEST = "SELECT min(seq) FROM outbox"
 _FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
 _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
-#: What was acknowledged by a cluster that has lost it since stays: whoever found that out has noted it before.
+#: Rows acknowledged by an earlier cluster stay in the outbox.
 _SENT = f"""
 WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
 SELECT count(*) AS gone, clock_timestamp() AS now FROM gone"""  # noqa: S608  the query above
@@ -52,29 +53,29 @@ WITH portion AS (
     ORDER BY seq LIMIT $3),
 again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
-#: What was seen last is later than all before, though the clock of the server be set back.
+#: Later than every earlier row, even when the server's clock was set back.
 _KNOW = """
 INSERT INTO relay_state (cluster_id, seen_at)
 SELECT $1, greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond') FROM relay_state
 ON CONFLICT (cluster_id) DO UPDATE SET seen_at = excluded.seen_at"""
-_PORTION = 10_000  # so that no statement takes long, however much is sent again
+_PORTION = 10_000  # rows per statement, so that none takes long
 
 
 class ClusterChanged(Exception):
-    """The broker was replaced, or has lost its topics. The process begins anew, so that its consumer forgets its places."""
+    """The broker was replaced, or has lost its topics. The process restarts, so that its consumer drops its offsets."""
 
 
 class StaleClusterAck(Exception):
-    """What was sent is in the outbox still, for what it was sent to is no longer what counts."""
+    """The acknowledgement came from an earlier cluster, so the rows stay in the outbox."""
 
 
-#: The relay begins anew after these: a row that remains in the outbox is sent again.
+#: The relay restarts after these errors; a row that remains in the outbox is published again.
 _RESTART_ERRORS = (KafkaError, asyncpg.PostgresError, StaleClusterAck, *INFRASTRUCTURE_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """How often the relay looks, in seconds, and how much it takes at once."""
+    """Poll delays and intervals in seconds, and rows per batch."""
 
     busy: float = 0.002
     idle: float = 0.025
@@ -82,17 +83,20 @@ class RelaySettings:
     restart_delay: float = 0.5
     batch: int = 2_000
     cluster_check_interval: float = 10.0
-    recheck_after_idle: float = 1.0  # no broker is gone and back in less
-    republish_window: timedelta = timedelta(days=14)  # what Kafka keeps of an ordinary topic, so whoever lagged behind finds it again
+    recheck_after_idle: float = 1.0  # no broker restarts in less
+    pacing: Pacing = field(default_factory=Pacing)
+    republish_window: timedelta = timedelta(days=14)  # Kafka's retention of an ordinary topic
 
-    def poll_delay(self, sent: int, took: float, before: float) -> float:
-        """After as many events as are taken at once none; after some as long as they took, since more will follow and then goes together.
+    def poll_delay(self, sent: int, took: float, before: float, stretch: float = 0.0) -> float:
+        """Seconds until the next poll (docs/performance.md).
 
-        Twice the rest before it each time that nothing came. All in seconds (docs/performance.md).
+        None after a full batch; after some events as long as they took, or twice that on full cores, so that more events
+        form the next batch; twice the delay before when there was none.
         """
         if sent == self.batch:
             return 0.0
-        return min(max(self.busy, took if sent else 2 * before), self.idle)
+        limit = self.idle + stretch * max(self.pacing.relay_limit - self.idle, 0.0)
+        return min(max(self.busy, took * (1 + stretch) if sent else 2 * before), limit if sent else self.idle)
 
 
 class Relay:
@@ -106,17 +110,18 @@ class Relay:
         self._pending = _PENDING.format(first=date.max)
         self._blocked: set[str] = set()
         self._poll_delay = pace.idle
+        self._cores = BusyCores()
         self._cluster: str | None = None
-        self._broker_seen_at = 0.0  # when the broker last said what it is, or acknowledged something
-        self._is_leading: bool | None = None  # None while that is not known
+        self._broker_seen_at = 0.0  # monotonic time of the broker's last answer
+        self._is_leading: bool | None = None  # None while unknown
 
     @property
     def is_working(self) -> bool:
-        """It leads, or knows that another does."""
+        """Whether this relay is active, or another one is."""
         return self._is_leading is not None
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises ClusterChanged when the broker was replaced while it ran."""
+        """Runs until cancelled. Raises ClusterChanged when the broker was replaced."""
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
@@ -134,7 +139,7 @@ class Relay:
         try:
             await self._lead(connection)
         finally:
-            with suppress(*_RESTART_ERRORS):  # what is raised while tidying up would take the place of a cancellation
+            with suppress(*_RESTART_ERRORS):  # an error here would replace a cancellation
                 await connection.execute(_STEP_DOWN)
 
     async def _lead(self, connection: Connection) -> None:
@@ -152,7 +157,7 @@ class Relay:
             await producer.start()
             while True:
                 await self._refresh_topics(connection, admin)
-                await self._check_cluster(connection, admin)  # after the topics: whoever fills one again notes it before making it
+                await self._check_cluster(connection, admin)  # after the topics: a refill is recorded before its topic is created
                 self._is_leading = True
                 await self._send_for_a_while(connection, producer)
         finally:
@@ -161,14 +166,14 @@ class Relay:
                     await close()
 
     async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
-        """Until the next look at the cluster: after a while, and before the first event that follows a silence (docs/adr/0006)."""
+        """Until the next cluster check: after its interval, and before the first event after an idle second (docs/adr/0006)."""
         until = monotonic() + self._settings.cluster_check_interval
         while monotonic() < until:
             began = monotonic()
             sent = await finish_before_cancel(self._send_some(connection, producer))
             if sent is None:
                 return
-            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay)
+            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay, self._cores.stretch())
             await self._pause()
 
     async def _check_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
@@ -180,12 +185,12 @@ class Relay:
         again = await self._republish(connection) if last is not None else 0
         await connection.execute(_KNOW, cluster)
         if last is not None:
-            log.warning("relay.cluster-changed", context_name=self._context, sent_again=again)
+            log.warning("relay.cluster-changed", context_name=self._context, republished=again)
             raise ClusterChanged(cluster)
         self._cluster = cluster
 
     async def _republish(self, connection: Connection) -> int:
-        """Says how many; what is in the outbox already stays there once. Dying in between, it begins anew."""
+        """Returns how many events. Rows already in the outbox stay there once; after a crash it starts again."""
         total = 0
         last: int | None = 0
         while last is not None:
@@ -195,10 +200,10 @@ class Relay:
         return total
 
     async def _refresh_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
-        """To ask for a topic that is absent would take seconds, and others wait meanwhile.
+        """Publishing to an absent topic would block for seconds and delay other topics, so events of absent topics wait.
 
-        The earliest day since the oldest unsent event is part of the statement, so that it is planned for the months since alone. That
-        event's own number is given to the question, or it would be planned for a third of the log.
+        The day of the oldest unsent event becomes part of the statement, so that it is planned for the partitions since
+        then alone. Its number is a parameter; without it the planner would assume a third of the log.
         """
         self._blocked.clear()
         oldest = await connection.fetchval(_OLDEST)
@@ -208,7 +213,7 @@ class Relay:
             self._report_blocked(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
-        """How many; None when something waits, and nothing was heard for so long that the broker may be another by now."""
+        """Returns how many rows; None when rows wait and the broker was silent for so long that it may be another one."""
         self._database.committed.clear()
         rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
         if rows and monotonic() - self._broker_seen_at > self._settings.recheck_after_idle:
@@ -225,13 +230,13 @@ class Relay:
         return len(sent)
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
-        """All of them, in order; those that are acknowledged are added to `sent`. Raises what is no fault of the events themselves."""
+        """Publishes the rows in order and adds the acknowledged ones to `sent`. Raises errors that are not the fault of a row."""
         source = f"/care/{self._context.replace('_', '-')}"
         await OutboxPublisher(producer, self._prefix, source, self._blocked, self._block_key, sent).send(rows)
 
     def _block_key(self, row: asyncpg.Record) -> None:
         self._blocked.add(ordering_key(row))
-        self._report_blocked(row["topic"], "Kafka does not take it")
+        self._report_blocked(row["topic"], "Kafka rejects the event")
 
     def _report_blocked(self, topic: str, problem: str) -> None:
         metrics.RELAY_BLOCKED.labels(self._context, topic).inc()
@@ -249,7 +254,7 @@ class Relay:
             delay.observe((done["now"] - row["recorded_at"]).total_seconds())
 
     async def _pause(self) -> None:
-        """What is committed in this process ends it."""
+        """A commit in this process ends the pause."""
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._poll_delay):
                 await self._database.committed.wait()

@@ -25,7 +25,7 @@ async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
 
 
 async def test_what_takes_too_long_is_given_up() -> None:
-    task = asyncio.create_task(finish_before_cancel(asyncio.Event().wait(), patience=0.01))
+    task = asyncio.create_task(finish_before_cancel(asyncio.Event().wait(), limit=0.01))
     await asyncio.sleep(0)
     task.cancel()
 
