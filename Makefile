@@ -1,4 +1,4 @@
-# The first target that needs Python makes .venv from infra/requirements.lock; nothing but python3 (>= 3.11) and make is expected.
+# The first target that needs Python creates .venv from infra/requirements.lock; it needs only python3 (>= 3.11) and make.
 SHELL := /bin/sh
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -6,19 +6,22 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lint bench chaos lock generate clean
+.PHONY: help demo up test unit check format lint bench chaos lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## play Mr Dale's six weeks through the real stack and tell the story
+demo: $(READY) ## play Mr Dale's six weeks through the real stack and print the story
 	@$(BIN)/care demo
 
 up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops
 	@$(BIN)/care up
 
-test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka
-	@$(BIN)/pytest -n auto --dist loadfile
+test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka; FILE=tests/... runs one file or folder
+	@$(BIN)/pytest $(if $(FILE),$(FILE),-n auto --dist loadfile --durations=15 --durations-min=5)
+
+unit: $(READY) ## run the tests that need no server, in seconds
+	@$(BIN)/pytest -q -n auto tests/unit
 
 check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
 
@@ -29,20 +32,20 @@ lint: $(READY) ## everything of `check` but the tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m infra.codegen.generate --check
 
-format: $(READY) ## format the code and mend what can be mended
+format: $(READY) ## format the code and fix what a linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-generate: $(READY) ## write the generated files anew: schemas, docs/events.md, docs/asyncapi.yaml, docs/states
+generate: $(READY) ## write the generated files: schemas, examples, and the generated pages of docs
 	@$(BIN)/python -m infra.codegen.generate
 
-lock: $(READY) ## resolve the dependencies of pyproject.toml anew
+lock: $(READY) ## resolve the dependencies of pyproject.toml again
 	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
 
 bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: $(READY) ## the whole product under load while everything is killed, stopped, cut off and wiped, then `care verify`; HOURS=8 SEED=1 RATE=20
+chaos: $(READY) ## the whole product under load while processes, servers and networks fail, then `care verify`; HOURS=8 SEED=1 RATE=20
 	@$(BIN)/python -m tests.chaos $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 clean: ## remove the virtual environment and what tools left behind

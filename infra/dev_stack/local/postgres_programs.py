@@ -37,7 +37,7 @@ class Programs:
 @functools.cache
 def installed_programs() -> Programs:
     if is_root():
-        return Programs(_copied(SYSTEM_FOLDER), _identity())
+        return Programs(_copied(SYSTEM_FOLDER), os_user(_USER))
     return Programs(_package() / "pginstall18" / "bin", None)
 
 
@@ -78,24 +78,27 @@ def _open_to_all(folder: Path) -> None:
             path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
 
 
-def _identity() -> Identity:
-    try:
-        return _look_up()
-    except KeyError:
-        _create_user()
-        return _look_up()
+def os_user(name: str) -> Identity:
+    """The OS user, created if it is absent. Processes take turns: two `useradd` at once lose an entry. Raises StackError."""
+    make_folder(SYSTEM_FOLDER)
+    with file_lock(SYSTEM_FOLDER / "user.lock"):
+        try:
+            return _look_up(name)
+        except KeyError:
+            _create_user(name)
+            return _look_up(name)
 
 
-def _look_up() -> Identity:
-    entry = pwd.getpwnam(_USER)
+def _look_up(name: str) -> Identity:
+    entry = pwd.getpwnam(name)
     return Identity(entry.pw_uid, entry.pw_gid)
 
 
-def _create_user() -> None:
+def _create_user(name: str) -> None:
     homeless = ["--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
     try:
-        subprocess.run(["useradd", "--system", "--user-group", *homeless, _USER], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as trouble:
+        subprocess.run(["useradd", "--system", "--user-group", *homeless, name], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
         raise StackError(
-            f"PostgreSQL refuses to run as root, and no OS user “{_USER}” could be made for it. Run as another user, or make that one."
-        ) from trouble
+            f"PostgreSQL refuses to run as root, and no OS user “{name}” could be made for it. Run as another user, or make that one."
+        ) from problem
