@@ -5,10 +5,9 @@ from pathlib import Path
 
 from infra.codegen.operations import Operation, operations
 from infra.contexts import CONTEXTS
-from services.mdt.domain.care_plan import NAVIGATORS
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import LEAD_ROLES, TABLE_16
-from shared.contracts.codes import Role
+from shared.contracts.codes import NAVIGATOR_ROLES, Role
 
 FILE_NAME = Path("docs/scopes.md")
 _HEAD = """# Scopes and roles
@@ -62,7 +61,7 @@ def _others(scope: str, operation: Operation) -> str:
 
 def _roles() -> str:
     return "".join(
-        f"| `{role}` | {_quorum(role)} | {'yes' if role in LEAD_ROLES else 'no'} | {'yes' if role in NAVIGATORS else 'no'} |\n"
+        f"| `{role}` | {_quorum(role)} | {'yes' if role in LEAD_ROLES else 'no'} | {'yes' if role in NAVIGATOR_ROLES else 'no'} |\n"
         for role in Role
     )
 

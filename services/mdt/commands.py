@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
-from shared.contracts.mdt import CrisisSection, Destination, FindingDestination
+from shared.contracts.mdt import CaseCloseReason, CrisisSection, Destination, FindingDestination
 from shared.kernel.ids import PersonId
 
 
@@ -137,18 +136,11 @@ class StepDownCase:
     destination: StepDown
 
 
-class CloseReason(StrEnum):
-    DIED = "died"
-    MOVED_AWAY = "moved-away"
-    DECLINED_BY_PERSON = "declined-by-person"
-    NEEDS_MET = "needs-met"
-
-
 @dataclass(frozen=True, slots=True)
 class CloseCase:
     """The case ends, and with it the plan, its reviews and the lead."""
 
-    reason: CloseReason
+    reason: CaseCloseReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Cases over HTTP: referred, screened, deferred, stepped down, closed. The discussion has its own module."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +15,7 @@ from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
-from shared.contracts.mdt import Destination
+from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit
@@ -60,7 +60,9 @@ class SteppedDown(RequestModel):
 
 
 class Closure(RequestModel):
-    reason: commands.CloseReason
+    """A withdrawn referral ends its case without a request."""
+
+    reason: Literal[CaseCloseReason.DIED, CaseCloseReason.MOVED_AWAY, CaseCloseReason.DECLINED_BY_PERSON, CaseCloseReason.NEEDS_MET]
 
 
 @router.get("/cases", responses=problems(NotMdtMember))

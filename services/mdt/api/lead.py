@@ -22,6 +22,7 @@ from services.mdt.queries import lead as queries
 from services.mdt.queries import notification as notifications
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
+from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.mdt import PlanAction
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
@@ -56,7 +57,7 @@ class NextStepView(PlanAction):
 
     @classmethod
     def of(cls, action: PlanAction) -> "NextStepView":
-        return cls(**action.model_dump(), is_leads_own=action.owner_role not in plan_domain.NAVIGATORS)
+        return cls(**action.model_dump(), is_leads_own=action.owner_role not in NAVIGATOR_ROLES)
 
 
 class OwnPersonView(ResponseModel):

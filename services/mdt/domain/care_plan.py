@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import assert_never
 from uuid import UUID
 
 from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
 from services.mdt.domain import meeting
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
+from shared.contracts.codes import NAVIGATOR_ROLES, Locality, ReviewTrigger, RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
@@ -30,6 +31,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
+from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
 
 
@@ -112,10 +114,8 @@ class ActionOwnedByNavigator(RuleBroken):
     advice = "Record the outcome on the navigator's task; the plan is updated by its event."
 
 
-#: Their actions are tasks in a navigator's feed; everybody else's are seen to by the lead (AC12).
-NAVIGATORS = frozenset({Role.CARE_NAVIGATOR, Role.CASE_MANAGER})
-
 _OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
+total(Status, dict.fromkeys((*_OPEN, Status.CLOSED)))  # every status is open or closed
 _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
 _FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
@@ -200,7 +200,7 @@ def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
     require_transition(plan.status, AgreePlan, CARE_PLAN)
     version = _offered(plan)
     agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
-    days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATORS}
+    days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATOR_ROLES}
     deadlines = [Deadline(CarePlanDeadline.ACTION, overdue_at(day, policy)) for day in sorted(days)]
     return Decision(
         agreed,
@@ -229,7 +229,7 @@ def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePl
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
         raise ActionUnknown("The plan has no action with this id.")
-    if trigger is FulfilAction and action.owner_role in NAVIGATORS:
+    if trigger is FulfilAction and action.owner_role in NAVIGATOR_ROLES:
         raise ActionOwnedByNavigator("This action is a navigator's task.")
     if action_id in plan.fulfilled:
         return None
@@ -244,7 +244,7 @@ def next_steps(plan: CarePlan) -> list[PlanAction]:
 def overdue(plan: CarePlan, at: datetime, policy: Policy) -> list[PlanAction]:
     """The lead's actions that passed their due day at that instant. Raises IllegalTransition."""
     require_transition(plan.status, CarePlanDeadline.ACTION, CARE_PLAN)
-    own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATORS]
+    own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATOR_ROLES]
     return [action for action in own if overdue_at(action.due_on, policy) == at]
 
 
@@ -285,7 +285,13 @@ def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
 
 def review_day(today: date, level: RiskLevel, *, is_care_home_resident: bool, policy: Policy) -> date:
     """Twelve weeks at very high risk, else twenty-six, and never later than a care home's own cadence (G16)."""
-    weeks = policy.review_weeks_very_high_risk if level is RiskLevel.VERY_HIGH else policy.review_weeks
+    match level:
+        case RiskLevel.VERY_HIGH:
+            weeks = policy.review_weeks_very_high_risk
+        case RiskLevel.HIGH | RiskLevel.MEDIUM | RiskLevel.LOW:
+            weeks = policy.review_weeks
+        case _:
+            assert_never(level)
     if is_care_home_resident:
         weeks = min(weeks, policy.review_weeks_care_home)
     return today + timedelta(weeks=weeks)

@@ -13,7 +13,6 @@ from uuid import UUID
 from services.mdt.commands import (
     ActionAgreed,
     CloseCase,
-    CloseReason,
     DeferCase,
     DiscussCase,
     JointPlan,
@@ -41,6 +40,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.totality import total
 
 
 class Status(StrEnum):
@@ -193,6 +193,19 @@ CASE: Transitions = {
     Occurrence.KEPT_AS_URGENT: transition(Status.LISTED, Status.LISTED, CaseListed),
 }
 OPEN = (*_WAITING, *_MANAGED)
+total(Status, dict.fromkeys((*OPEN, Status.REDIRECTED, Status.CLOSED)))  # every status is open or an end
+
+#: Whether a case can end for this reason only after a meeting has discussed it.
+_NEEDS_DISCUSSION = total(
+    CaseCloseReason,
+    {
+        CaseCloseReason.DIED: False,
+        CaseCloseReason.MOVED_AWAY: False,
+        CaseCloseReason.DECLINED_BY_PERSON: False,
+        CaseCloseReason.NEEDS_MET: True,
+        CaseCloseReason.REFERRAL_WITHDRAWN: False,
+    },
+)
 
 
 def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
@@ -331,9 +344,9 @@ def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
 def close(case: Case, command: CloseCase) -> Decision[Case]:
     """Raises IllegalTransition, CaseNotDiscussed."""
     require_transition(case.status, CloseCase, CASE)
-    if command.reason is CloseReason.NEEDS_MET and case.care_plan_id is None:
+    if _NEEDS_DISCUSSION[command.reason] and case.care_plan_id is None:
         raise CaseNotDiscussed("No meeting has discussed this case.")
-    return _close(case, CaseCloseReason(command.reason))
+    return _close(case, command.reason)
 
 
 def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:

@@ -18,6 +18,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.totality import total
 
 
 class Status(StrEnum):
@@ -105,6 +106,8 @@ LEAD: Transitions = {
     Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
 }
 OPEN = (Status.PROPOSED, Status.ACTIVE)
+REFUSED = (Status.DECLINED, Status.EXPIRED)
+total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED)))  # every status is open, a refusal or an end
 
 
 def gp(practice_code: str) -> Candidate:

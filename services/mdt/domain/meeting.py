@@ -17,6 +17,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
 from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.totality import total
 from shared.kernel.working_days import is_working_day, working_days_later
 
 
@@ -94,6 +95,7 @@ class NotQuorate(RuleBroken):
 
 
 _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
+total(Status, dict.fromkeys((*_OPEN, Status.HELD, Status.CANCELLED)))  # every status is open or an end
 
 #: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 MEETING: Transitions = {

@@ -23,7 +23,7 @@ COLUMNS = ("nhs_number", "practice", "ratio", "level", "valid_from")
 _PRACTICE = re.compile(r"[A-Z][0-9]{2,5}")
 _RATIO = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LEVELS = {"0", "1", "2", "3", ""}
+_LEVELS = {*(str(level.value) for level in RiskLevel), ""}
 #: About a thousand lines: they stay in the processor's cache while column after column is judged.
 _BLOCK_BYTES = 1 << 15
 _commas = methodcaller("count", ",")

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import rule_version
 from services.mdt.domain.risk_file import BadRow, Reason, Tally
+from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.kernel.errors import Conflict, NotFound
 
@@ -28,7 +29,7 @@ class RiskImport:
     imported_at: datetime
     rule_version: str
     rows: int = 0
-    levels: tuple[int, ...] = (0, 0, 0, 0)
+    levels: tuple[int, ...] = (0,) * len(RiskLevel)
     mismatched: int = 0
     first_valid_from: date | None = None
     last_valid_from: date | None = None

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from shared.contracts.codes import RiskLevel, Role
 from shared.kernel.errors import RuleBroken
+from shared.kernel.totality import total
 
 
 class CarePlanNeed(StrEnum):
@@ -51,37 +52,47 @@ class Allocation:
     gives_information: bool = False
 
 
+#: Whether the rule leaves the meeting no choice.
+_IS_GP_ONLY = total(LeadRule, {LeadRule.MDT_ALLOCATES: False, LeadRule.GP_UNLESS_MDT_DECIDES: False, LeadRule.GP: True})
+
 _VERY_HIGH = Allocation(CarePlanNeed.REQUIRED, JointAssessment.MDT_DECIDES, LeadRule.MDT_ALLOCATES)
 _CLIMBER = Allocation(CarePlanNeed.OFFER, JointAssessment.OFFER, LeadRule.GP_UNLESS_MDT_DECIDES)
 _HIGH = Allocation(CarePlanNeed.OPTIONAL, JointAssessment.NONE, LeadRule.GP)
 _MEDIUM = Allocation(CarePlanNeed.NOT_GENERALLY, JointAssessment.NONE, LeadRule.GP)
 _LOW = Allocation(CarePlanNeed.NOT_REQUIRED, JointAssessment.NONE, LeadRule.GP, gives_information=True)
 
-#: (level, high climber) to what the table says.
+#: By level, the row of a high climber and that of any other person.
+_ROWS = total(
+    RiskLevel,
+    {
+        RiskLevel.VERY_HIGH: {False: _VERY_HIGH, True: _VERY_HIGH},
+        RiskLevel.HIGH: {True: _CLIMBER, False: _HIGH},
+        RiskLevel.MEDIUM: {True: _MEDIUM, False: _MEDIUM},
+        RiskLevel.LOW: {True: _LOW, False: _LOW},
+    },
+)
+#: (level, high climber) to the row of the table.
 TABLE_16: Mapping[tuple[RiskLevel, bool], Allocation] = {
-    (RiskLevel.VERY_HIGH, False): _VERY_HIGH,
-    (RiskLevel.VERY_HIGH, True): _VERY_HIGH,
-    (RiskLevel.HIGH, True): _CLIMBER,
-    (RiskLevel.HIGH, False): _HIGH,
-    (RiskLevel.MEDIUM, True): _MEDIUM,
-    (RiskLevel.MEDIUM, False): _MEDIUM,
-    (RiskLevel.LOW, True): _LOW,
-    (RiskLevel.LOW, False): _LOW,
+    (level, is_high_climber): row for level, rows in _ROWS.items() for is_high_climber, row in rows.items()
 }
 
 #: GP, community, social and specialist services (001:10126-10136); a navigator or case manager may be lead too (G24).
-LEAD_ROLES = frozenset(
+_MAY_LEAD = total(
+    Role,
     {
-        Role.GP,
-        Role.COMMUNITY_NURSE,
-        Role.SOCIAL_WORKER,
-        Role.MENTAL_HEALTH,
-        Role.ACUTE_CONSULTANT,
-        Role.HOSPICE,
-        Role.CARE_NAVIGATOR,
-        Role.CASE_MANAGER,
-    }
+        Role.GP: True,
+        Role.ACUTE_CONSULTANT: True,
+        Role.SOCIAL_WORKER: True,
+        Role.MENTAL_HEALTH: True,
+        Role.COMMUNITY_NURSE: True,
+        Role.HOSPICE: True,
+        Role.AMBULANCE: False,
+        Role.VOLUNTARY_SECTOR: False,
+        Role.CARE_NAVIGATOR: True,
+        Role.CASE_MANAGER: True,
+    },
 )
+LEAD_ROLES = frozenset(role for role, may_lead in _MAY_LEAD.items() if may_lead)
 
 
 class LeadNotAllowed(RuleBroken):
@@ -102,5 +113,5 @@ def require_allowed(role: Role, standing: Standing) -> None:
     """
     if role not in LEAD_ROLES:
         raise LeadNotAllowed(f"A professional with the role {role} cannot be an accountable lead.")
-    if allocation(standing).lead is LeadRule.GP and role is not Role.GP:
+    if _IS_GP_ONLY[allocation(standing).lead] and role is not Role.GP:
         raise LeadNotAllowed("At this risk level the GP is the lead.")

@@ -5,7 +5,7 @@ Locks are taken in one order: the diary, the case, the plan.
 
 from uuid import UUID
 
-from services.mdt.commands import CloseReason, FulfilAction, RequestReview
+from services.mdt.commands import FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanDeadline, CarePlanNotFound, Occurrence
 from services.mdt.domain.lead import require_lead
@@ -20,38 +20,53 @@ from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.mdt import CaseCloseReason, RiskLevelCrossed
 from shared.contracts.navigation import TaskFulfilled
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Trigger
 from shared.kernel.target import Target
+from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
 
-_DIED = frozenset({ResponseOutcome.DIED_IN_PREFERRED_PLACE, ResponseOutcome.DIED_ELSEWHERE})
+#: Whether the outcome of a response is the person's death, which ends case, plan and lead (G39).
+_IS_DEATH = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: False,
+        ResponseOutcome.ADMITTED: False,
+        ResponseOutcome.NOT_ACUTE: False,
+        ResponseOutcome.INAPPROPRIATE: False,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: False,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: True,
+        ResponseOutcome.DIED_ELSEWHERE: True,
+        ResponseOutcome.DECLINED_BY_PERSON: False,
+        ResponseOutcome.NO_ACCESS: False,
+    },
+)
 
 
-async def agree_plan(at: Target, *, tx: Tx) -> CarePlan:
-    return await _record_consent(at, is_agreed_by_person=True, tx=tx)
+async def agree_plan(target: Target, *, tx: Tx) -> CarePlan:
+    return await _record_consent(target, is_agreed_by_person=True, tx=tx)
 
 
-async def decline_plan(at: Target, *, tx: Tx) -> CarePlan:
-    return await _record_consent(at, is_agreed_by_person=False, tx=tx)
+async def decline_plan(target: Target, *, tx: Tx) -> CarePlan:
+    return await _record_consent(target, is_agreed_by_person=False, tx=tx)
 
 
-async def request_review(at: Target, *, tx: Tx) -> CarePlan:
-    person_id = await _person_of(tx, at.id)
+async def request_review(target: Target, *, tx: Tx) -> CarePlan:
+    person_id = await _person_of(tx, target.id)
     await lock_diary(tx)
     case = await open_case(tx, person_id)
-    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    plan = await care_plans.load(tx, target.id, if_version=target.version)
     due = await _make_due(tx, plan, RequestReview)
     await list_for_review(tx, case)
     return due
 
 
-async def fulfil_action(at: Target, command: FulfilAction, *, tx: Tx) -> CarePlan:
+async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> CarePlan:
     """The lead records what was done that no navigator has in their feed; safe to repeat. Raises NotYourLead and what `fulfil` raises."""
-    plan = await care_plans.load(tx, at.id, if_version=at.version)
+    plan = await care_plans.load(tx, target.id, if_version=target.version)
     require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
     decision = domain.fulfil(plan, command.action_id, FulfilAction)
     return await care_plans.save(tx, decision) if decision else plan
@@ -88,8 +103,8 @@ async def on_review_due(deadline: DueDeadline, *, tx: Tx) -> None:
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
     """After a crisis the plan is looked at again, and the case stands higher on the agenda (G16); after a death all ends (G39)."""
     person_id = PersonId(UUID(envelope.key))
-    if event.outcome in _DIED:
-        await end_care(tx, person_id, CloseReason.DIED)
+    if _IS_DEATH[event.outcome]:
+        await end_care(tx, person_id, CaseCloseReason.DIED)
         return
     await note_crisis(tx, person_id, envelope.time)
     await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
@@ -115,8 +130,8 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
         await care_plans.save(tx, decision)
 
 
-async def _record_consent(at: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
-    plan = await care_plans.load(tx, at.id, if_version=at.version)
+async def _record_consent(target: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
+    plan = await care_plans.load(tx, target.id, if_version=target.version)
     answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
     await save_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
     return answered

@@ -1,10 +1,11 @@
 """Cases come, are screened, listed, deferred, stepped down and closed. The diary is locked before any case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
-from services.mdt.commands import CloseCase, CloseReason, DeferCase, ReferCase, ScreenCase, StepDownCase
+from services.mdt.commands import CloseCase, DeferCase, ReferCase, ScreenCase, StepDownCase
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
 from services.mdt.domain.notification import Kind
@@ -18,14 +19,49 @@ from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import ScreeningOutcome, Urgency
 from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
+from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
 from shared.persistence.deadlines import DueDeadline
 
-#: Why a person needs no meeting any more.
-_GONE = frozenset({CancelReason.DIED, CancelReason.MOVED_AWAY})
+#: Why case, plan and lead end together when a referral is cancelled (G39); None: the case ends only if it waited for that referral.
+#: The event's reason is an open code: a code that is absent here counts as None.
+_CANCELLATIONS: Mapping[str, CaseCloseReason | None] = {
+    code.value: reason
+    for code, reason in total(
+        CancelReason,
+        {
+            CancelReason.WITHDRAWN: None,
+            CancelReason.SENT_IN_ERROR: None,
+            CancelReason.DECLINED_BY_PERSON: None,
+            CancelReason.MOVED_AWAY: CaseCloseReason.MOVED_AWAY,
+            CancelReason.DIED: CaseCloseReason.DIED,
+        },
+    ).items()
+}
+#: The same when a referral is closed.
+_OUTCOMES: Mapping[Outcome, CaseCloseReason | None] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: None,
+        Outcome.ADMITTED: None,
+        Outcome.NEED_MET: None,
+        Outcome.CARE_PLAN_AGREED: None,
+        Outcome.SIGNPOSTED: None,
+        Outcome.NOT_ACUTE: None,
+        Outcome.INAPPROPRIATE: None,
+        Outcome.OTHER_SERVICE_INVOLVED: None,
+        Outcome.NO_ACCESS: None,
+        Outcome.DECLINED_BY_PERSON: None,
+        Outcome.DIED: CaseCloseReason.DIED,
+        Outcome.MOVED_AWAY: None,
+        Outcome.REDIRECTED_TO_EMERGENCY: None,
+    },
+)
+_IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgency.ADVICE: False})
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
@@ -66,7 +102,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     await lock_diary(tx)
     case = await open_case(tx, person_id)
     if case:
-        await _refer_again(case, referral_id, is_urgent=event.urgency is Urgency.URGENT, tx=tx)
+        await _refer_again(case, referral_id, is_urgent=_IS_URGENT[event.urgency], tx=tx)
         return
     case = Case(
         id=new_id(),
@@ -75,7 +111,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
         status=Status.REFERRED,
         practice_code=event.practice_code,
         locality=event.locality,
-        is_urgent=event.urgency is Urgency.URGENT,
+        is_urgent=_IS_URGENT[event.urgency],
         referred_at=event.received_at,
         referral_ids=(referral_id,),
     )
@@ -85,8 +121,9 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
     """Somebody who died or moved away needs no case, plan or lead any more (G39); else only what waited for the referral ends."""
     person_id = PersonId(UUID(envelope.key))
-    if event.reason in _GONE:
-        await end_care(tx, person_id, CloseReason(event.reason))
+    reason = _CANCELLATIONS.get(event.reason)
+    if reason:
+        await end_care(tx, person_id, reason)
         return
     await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
 
@@ -94,8 +131,9 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
 async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
     """As when it is cancelled: the person died, or what waited for it need not wait."""
     person_id = PersonId(UUID(envelope.key))
-    if event.outcome is Outcome.DIED:
-        await end_care(tx, person_id, CloseReason.DIED)
+    reason = _OUTCOMES[event.outcome]
+    if reason:
+        await end_care(tx, person_id, reason)
         return
     await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
 
@@ -105,29 +143,33 @@ async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: T
     await _withdraw(await open_case(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 
 
-async def screen_case(at: Target, command: ScreenCase, *, tx: Tx) -> Case:
+async def screen_case(target: Target, command: ScreenCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
-    case = await cases.load(tx, at.id, if_version=at.version)
-    if command.outcome is ScreeningOutcome.NOT_ELIGIBLE:
-        return await _redirect(case, command, tx)
-    is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
-    return await cases.save(tx, domain.list_eligible(case, command, await find_slot(tx, is_urgent=is_urgent)))
+    screened = await cases.load(tx, target.id, if_version=target.version)
+    match command.outcome:
+        case ScreeningOutcome.ELIGIBLE:
+            is_urgent = screened.is_urgent if command.is_urgent is None else command.is_urgent
+            return await cases.save(tx, domain.list_eligible(screened, command, await find_slot(tx, is_urgent=is_urgent)))
+        case ScreeningOutcome.NOT_ELIGIBLE:
+            return await _redirect(screened, command, tx)
+        case _:
+            assert_never(command.outcome)
 
 
-async def defer_case(at: Target, command: DeferCase, *, tx: Tx) -> Case:
+async def defer_case(target: Target, command: DeferCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
-    case = await cases.load(tx, at.id, if_version=at.version)
+    case = await cases.load(tx, target.id, if_version=target.version)
     place = await next_slot(tx, after=case.meeting_starts_at or tx.now)
     return await cases.save(tx, domain.defer(case, command, place, tx.policy))
 
 
-async def step_down_case(at: Target, command: StepDownCase, *, tx: Tx) -> Case:
-    case = await cases.load(tx, at.id, if_version=at.version)
+async def step_down_case(target: Target, command: StepDownCase, *, tx: Tx) -> Case:
+    case = await cases.load(tx, target.id, if_version=target.version)
     return await cases.save(tx, domain.step_down(case, command))
 
 
-async def close_case(at: Target, command: CloseCase, *, tx: Tx) -> Case:
-    return await end_case(tx, await cases.load(tx, at.id, if_version=at.version), command)
+async def close_case(target: Target, command: CloseCase, *, tx: Tx) -> Case:
+    return await end_case(tx, await cases.load(tx, target.id, if_version=target.version), command)
 
 
 async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:

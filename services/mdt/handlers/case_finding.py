@@ -1,5 +1,7 @@
 """Somebody looks at a person whom case finding pointed out, and says who goes on. Nothing is decided by a level alone (G54)."""
 
+from typing import assert_never
+
 from services.mdt.commands import ReferCase, ScreenFinding
 from services.mdt.domain import risk as domain
 from services.mdt.domain.notification import Kind
@@ -15,20 +17,25 @@ from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
 
-async def screen_finding(at: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
-    """`at` is the person. Whoever is meant for the meeting comes before it as a case of the same chain.
+async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
+    """`target` is the person. Whoever is meant for the meeting comes before it as a case of the same chain.
 
     Where anybody else is sent, whoever answers for the person learns of it (E11).
 
     Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen, LocalityMissing.
     """
-    risk = await of_person(tx, at.id, if_version=at.version)
+    risk = await of_person(tx, target.id, if_version=target.version)
     locality = tx.policy.locality_of(risk.practice_code) or await locality_of(tx, risk.person_id) or command.locality
     screened = await risks.save(tx, domain.screen(risk, command, locality=locality, now=tx.now, policy=tx.policy))
-    if command.destination is FindingDestination.MDT:
-        await _refer(screened, locality, tx)
-    elif command.destination is not FindingDestination.WATCHING_BRIEF:
-        await notify_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
+    match command.destination:
+        case FindingDestination.MDT:
+            await _refer(screened, locality, tx)
+        case FindingDestination.INTEGRATED_LOCALITY_TEAM | FindingDestination.NAVIGATION | FindingDestination.GP:
+            await notify_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
+        case FindingDestination.WATCHING_BRIEF:
+            pass
+        case _:
+            assert_never(command.destination)
     return screened
 
 

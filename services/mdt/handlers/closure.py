@@ -1,6 +1,6 @@
 """Case, plan and lead end together: when the meeting closes a case, and when the person died or moved away (G39, mdt-10)."""
 
-from services.mdt.commands import CloseCase, CloseReason
+from services.mdt.commands import CloseCase
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case
@@ -8,10 +8,11 @@ from services.mdt.handlers.lead import end_leads
 from services.mdt.store.care_plan import care_plans, open_plan
 from services.mdt.store.case import cases, open_case
 from services.mdt.store.tables import Tx
+from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.ids import PersonId
 
 
-async def end_care(tx: Tx, person_id: PersonId, reason: CloseReason) -> None:
+async def end_care(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
     """Nothing is left that waits for this person. Safe to repeat: they may be told gone by several services."""
     case = await open_case(tx, person_id)
     if case:

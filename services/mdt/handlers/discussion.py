@@ -19,8 +19,8 @@ from shared.kernel.ids import new_id
 from shared.kernel.target import Target
 
 
-async def discuss_case(at: Target, command: DiscussCase, *, tx: Tx) -> Case:
-    case = await cases.load(tx, at.id, if_version=at.version)
+async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
+    case = await cases.load(tx, target.id, if_version=target.version)
     meeting = await meetings.load_shared(tx, case_domain.meeting_of(case, command))
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)

@@ -21,31 +21,31 @@ from shared.kernel.working_days import working_days_later
 from shared.persistence.deadlines import DueDeadline
 
 
-async def accept_lead(at: Target, *, tx: Tx) -> Lead:
-    lead, current = await _locked(tx, at.id)
+async def accept_lead(target: Target, *, tx: Tx) -> Lead:
+    lead, current = await _locked(tx, target.id)
     domain.require_own(lead, tx.actor.id)
     domain.require_unanswered(lead)
-    _require_version(lead, at)
-    return _with_id(at.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
+    _require_version(lead, target)
+    return _with_id(target.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
 
 
-async def decline_lead(at: Target, command: DeclineLead, *, tx: Tx) -> Lead:
-    lead, current = await _locked(tx, at.id)
+async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
+    lead, current = await _locked(tx, target.id)
     domain.require_own(lead, tx.actor.id)
-    _require_version(lead, at)
+    _require_version(lead, target)
     decisions = lead_succession.decline(_person(lead), lead, current, command.reason, _now(tx))
-    return _with_id(at.id, await _save(tx, lead.person_id, decisions))
+    return _with_id(target.id, await _save(tx, lead.person_id, decisions))
 
 
-async def hand_over_lead(at: Target, command: HandOverLead, *, tx: Tx) -> Lead:
+async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Lead:
     """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
-    lead, current = await _locked(tx, at.id)
+    lead, current = await _locked(tx, target.id)
     if domain.is_stand_in(lead, tx.actor, command.reason):
         require_member(tx.actor, tx.policy)
-    _require_version(lead, at)
+    _require_version(lead, target)
     await _require_allowed(tx, lead.person_id, command.to)
     saved = await _save(tx, lead.person_id, _succession(lead, current, command, tx))
-    return next((each for each in reversed(saved) if each.id != at.id), lead)
+    return next((each for each in reversed(saved) if each.id != target.id), lead)
 
 
 def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
@@ -96,7 +96,7 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
     for lead in saved:
         if lead.status is Status.PROPOSED:
             await notify(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
-    refused = [lead for lead in saved if lead.status in {Status.DECLINED, Status.EXPIRED}]
+    refused = [lead for lead in saved if lead.status in domain.REFUSED]
     is_found = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
     if refused and not is_found:
         await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
@@ -112,9 +112,9 @@ def _person(lead: Lead) -> Person:
     return Person(lead.person_id, lead.correlation_id, lead.practice_code)
 
 
-def _require_version(lead: Lead, at: Target) -> None:
-    if lead.version != at.version:
-        raise VersionConflict(at.id, at.version, lead.version)
+def _require_version(lead: Lead, target: Target) -> None:
+    if lead.version != target.version:
+        raise VersionConflict(target.id, target.version, lead.version)
 
 
 def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:

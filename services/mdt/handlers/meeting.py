@@ -11,15 +11,15 @@ from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
 
-async def hold_meeting(at: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
+async def hold_meeting(target: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
     """Before it decides anything. What it has not discussed two working days later moves on."""
-    meeting = await meetings.load(tx, at.id, if_version=at.version)
+    meeting = await meetings.load(tx, target.id, if_version=target.version)
     return await meetings.save(tx, domain.hold(meeting, command, now=tx.now, policy=tx.policy))
 
 
-async def cancel_meeting(at: Target, command: CancelMeeting, *, tx: Tx) -> Meeting:
+async def cancel_meeting(target: Target, command: CancelMeeting, *, tx: Tx) -> Meeting:
     await lock_diary(tx)
-    meeting = await meetings.load(tx, at.id, if_version=at.version)
+    meeting = await meetings.load(tx, target.id, if_version=target.version)
     following = await next_slot(tx, after=meeting.starts_at)
     cancelled = await meetings.save(tx, domain.cancel(meeting, command, next_meeting_id=following.meeting_id))
     await roll_over(tx, cancelled, "meeting-cancelled")

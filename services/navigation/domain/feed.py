@@ -7,12 +7,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.navigation.domain.task import Status, Task
+from shared.kernel.totality import total
 
 
 class Change(StrEnum):
     ASSIGNED = "assigned"
     CHANGED = "changed"
     TAKEN_AWAY = "taken-away"
+
+
+#: The change for a navigator who keeps the task.
+_CHANGES = total(
+    Status,
+    {
+        Status.UNASSIGNED: Change.CHANGED,
+        Status.ASSIGNED: Change.CHANGED,
+        Status.ACKNOWLEDGED: Change.CHANGED,
+        Status.BEGUN: Change.CHANGED,
+        Status.BLOCKED: Change.CHANGED,
+        Status.FULFILLED: Change.CHANGED,
+        Status.CANCELLED: Change.TAKEN_AWAY,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +54,4 @@ def entries_for(before: Task | None, after: Task) -> list[FeedEntry]:
 def _change(had: str | None, after: Task) -> Change:
     if had != after.navigator_id:
         return Change.ASSIGNED
-    return Change.TAKEN_AWAY if after.status is Status.CANCELLED else Change.CHANGED
+    return _CHANGES[after.status]

@@ -46,6 +46,7 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.totality import total
 
 
 class Status(StrEnum):
@@ -61,6 +62,7 @@ class Status(StrEnum):
 #: In somebody's hands: what counts towards a caseload.
 HELD = (Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED)
 OPEN = (Status.UNASSIGNED, *HELD)
+total(Status, dict.fromkeys((*OPEN, Status.FULFILLED, Status.CANCELLED)))  # every status is open or an end
 
 
 class TaskDeadline(StrEnum):
@@ -135,8 +137,19 @@ TASK: Transitions = {
     TaskDeadline.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
 }
 
-#: What a navigator may put before the lead. It stays there although the work goes on; anything else is settled when it does.
-PERSON_CONCERNS = (EscalationReason.SAFETY_CONCERN, EscalationReason.PERSON_DETERIORATING, EscalationReason.CARER_STRAIN)
+#: Whether the reason is a navigator's concern for the person. That escalation outlasts the obstacle; any other ends when work continues.
+_IS_CONCERN = total(
+    EscalationReason,
+    {
+        EscalationReason.NOBODY_AVAILABLE: False,
+        EscalationReason.NOT_ACKNOWLEDGED: False,
+        EscalationReason.LONG_OVERDUE: False,
+        EscalationReason.SAFETY_CONCERN: True,
+        EscalationReason.PERSON_DETERIORATING: True,
+        EscalationReason.CARER_STRAIN: True,
+    },
+)
+PERSON_CONCERNS = tuple(reason for reason, is_concern in _IS_CONCERN.items() if is_concern)
 
 
 def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:

@@ -6,17 +6,15 @@ The id of a task is derived from what it came from, so that nothing is made twic
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 from services.navigation.domain.policy import Policy
-from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
-from shared.contracts.mdt import Destination, FindingDestination, PlanAction
+from shared.contracts.codes import NAVIGATOR_ROLES, Locality, RiskLevel, Role, TaskKind, Urgency
+from shared.contracts.mdt import Destination, PlanAction
 from shared.contracts.navigation import TaskSource
 from shared.contracts.referrals import Reason, ReferralRouted
 from shared.kernel.ids import PersonId, derived_id
-
-#: Whose actions of a care plan are ours.
-ROLES = frozenset({Role.CARE_NAVIGATOR, Role.CASE_MANAGER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Localit
             service_code=action.service_code,
         )
         for action in actions
-        if action.owner_role in ROLES
+        if action.owner_role in NAVIGATOR_ROLES
     ]
 
 
@@ -79,9 +77,16 @@ def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | N
 
     Level 0 is given information only (navigation-6), unless a clinician found it urgent (G34).
     """
-    is_low = level is RiskLevel.LOW and routed.urgency is not Urgency.URGENT
-    asks_for_information = is_low or routed.reason is Reason.INFORMATION or routed.urgency is Urgency.ADVICE
-    kind = TaskKind.PROVIDE_INFORMATION if asks_for_information else TaskKind.CARE_COORDINATION
+    match routed.urgency:
+        case Urgency.URGENT:
+            needs_only_information = routed.reason is Reason.INFORMATION
+        case Urgency.ROUTINE:
+            needs_only_information = routed.reason is Reason.INFORMATION or level is RiskLevel.LOW
+        case Urgency.ADVICE:
+            needs_only_information = True
+        case _:
+            assert_never(routed.urgency)
+    kind = TaskKind.PROVIDE_INFORMATION if needs_only_information else TaskKind.CARE_COORDINATION
     return _due_as_usual(origin, kind, routed.locality, now, policy)
 
 
@@ -95,15 +100,18 @@ def of_case(origin: WorkSource, locality: Locality | None, now: datetime, policy
     return _due_as_usual(origin, TaskKind.CARE_COORDINATION, locality, now, policy)
 
 
-def of_destination(
-    origin: WorkSource, destination: Destination | FindingDestination, locality: Locality | None, now: datetime, policy: Policy
-) -> Work:
+def of_destination(origin: WorkSource, destination: Destination, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     """Nobody referred the person, so somebody arranges where they go: no wrong door (E11). `service_code` says where."""
     work = of_case(origin, locality, now, policy)
-    if destination.value == Destination.NAVIGATION.value:
-        return work
-    due_at = now + policy.rapid_care_within if destination is Destination.RAPID_CARE else work.due_at
-    return replace(work, service_code=destination.value, due_at=due_at)
+    match destination:
+        case Destination.NAVIGATION:
+            return work
+        case Destination.RAPID_CARE:
+            return replace(work, service_code=destination.value, due_at=now + policy.rapid_care_within)
+        case Destination.INTEGRATED_LOCALITY_TEAM | Destination.GP | Destination.COMMUNITY_NURSING:
+            return replace(work, service_code=destination.value)
+        case _:
+            assert_never(destination)
 
 
 def of_low_risk(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:

@@ -8,11 +8,12 @@ from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import choose
 from services.navigation.domain.feed import entries_for
 from services.navigation.domain.task import Task
-from services.navigation.domain.work import ROLES, Work, WorkSource
+from services.navigation.domain.work import Work, WorkSource
 from services.navigation.store import feed
 from services.navigation.store.navigator import candidates, note_change
 from services.navigation.store.tables import Tx
 from services.navigation.store.task import first_waiting, tasks
+from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.envelope import Envelope
 from shared.contracts.navigation import CancelReason, ReassignReason, TaskSource
 from shared.kernel.decision import Decision
@@ -49,7 +50,7 @@ async def allocate(task: Task, *, tx: Tx) -> Task:
 
 async def allocate_queue(*, tx: Tx) -> None:
     """Somebody has room: the queue moves, the soonest due first, until nobody fits any more."""
-    for role in sorted(ROLES):
+    for role in sorted(NAVIGATOR_ROLES):
         task = await first_waiting(tx, role)
         while task is not None and (await allocate(task, tx=tx)).navigator_id is not None:
             task = await first_waiting(tx, role)

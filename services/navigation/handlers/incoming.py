@@ -1,5 +1,7 @@
 """Work that reaches navigation from referrals, rapid care and the weekly meeting, apart from care plans."""
 
+from collections.abc import Mapping
+from typing import assert_never
 from uuid import UUID
 
 from services.navigation.domain import work
@@ -25,12 +27,25 @@ from shared.contracts.mdt import (
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
+from shared.kernel.totality import total
 
 _ENDED: dict[type[Event], CancelReason] = {
     ReferralCancelled: CancelReason.REFERRAL_CANCELLED,
     ReferralClosed: CancelReason.REFERRAL_CLOSED,
     ReferralReturned: CancelReason.REFERRAL_RETURNED,
 }
+
+#: Where a navigator arranges care for a person of case finding; None: the meeting has a case, or watches.
+_ARRANGED: Mapping[FindingDestination, Destination | None] = total(
+    FindingDestination,
+    {
+        FindingDestination.MDT: None,
+        FindingDestination.INTEGRATED_LOCALITY_TEAM: Destination.INTEGRATED_LOCALITY_TEAM,
+        FindingDestination.NAVIGATION: Destination.NAVIGATION,
+        FindingDestination.GP: Destination.GP,
+        FindingDestination.WATCHING_BRIEF: None,
+    },
+)
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -61,22 +76,28 @@ async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: T
 
 
 async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
-    if event.destination is StepDown.NAVIGATION:
-        await lock_allocation(tx)
-        origin = origin_of(envelope, TaskSource.MDT)
-        await create_if_absent(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+    match event.destination:
+        case StepDown.NAVIGATION:
+            await lock_allocation(tx)
+            origin = origin_of(envelope, TaskSource.MDT)
+            await create_if_absent(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+        case StepDown.INTEGRATED_LOCALITY_TEAM | StepDown.GP | StepDown.COMMUNITY_NURSING:
+            pass
+        case _:
+            assert_never(event.destination)
 
 
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
     """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (E11)."""
     origin = origin_of(envelope, TaskSource.RISK)
     await keep_level(tx, origin.person_id, origin.occasion, event.level)
-    if event.destination in {FindingDestination.MDT, FindingDestination.WATCHING_BRIEF}:
+    destination = _ARRANGED[event.destination]
+    if destination is None:
         return
-    if event.destination is FindingDestination.NAVIGATION and event.level is RiskLevel.LOW:
+    if destination is Destination.NAVIGATION and event.level is RiskLevel.LOW:
         await _inform(origin, event.locality, tx)
     else:
-        await _arrange(origin, event.destination, event.locality, tx)
+        await _arrange(origin, destination, event.locality, tx)
 
 
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
@@ -108,7 +129,7 @@ async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
     await drop_lead(tx, UUID(envelope.subject))
 
 
-async def _arrange(origin: WorkSource, destination: Destination | FindingDestination, told: Locality | None, tx: Tx) -> None:
+async def _arrange(origin: WorkSource, destination: Destination, told: Locality | None, tx: Tx) -> None:
     await lock_allocation(tx)
     locality = told or await locality_of(tx, origin.person_id)
     await create_if_absent(work.of_destination(origin, destination, locality, tx.now, tx.policy), tx=tx)

@@ -1,5 +1,7 @@
 """The roster: who works where, and who is there."""
 
+from typing import assert_never
+
 from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as domain
 from services.navigation.domain.access import require_involved, require_own
@@ -32,18 +34,21 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
     return navigator
 
 
-async def declare_availability(at: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
+async def declare_availability(target: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
     """Whoever goes away hands on what they have (navigation-3); whoever comes back takes what waits."""
     await lock_allocation(tx)
-    navigator = await navigators.load(tx, at.id, if_version=at.version)
+    navigator = await navigators.load(tx, target.id, if_version=target.version)
     require_involved(tx.actor, navigator.organisation)
     require_own(tx.actor, [navigator.code])
     declared = await save(tx, domain.declare_availability(navigator, command, tx.now))
-    if declared.presence is Presence.AWAY:
-        for task in await open_tasks_of(tx, declared.code):
-            await reallocate(task, ReassignReason.ABSENCE, tx=tx)
-    else:
-        await allocate_queue(tx=tx)
+    match declared.presence:
+        case Presence.AWAY:
+            for task in await open_tasks_of(tx, declared.code):
+                await reallocate(task, ReassignReason.ABSENCE, tx=tx)
+        case Presence.AVAILABLE:
+            await allocate_queue(tx=tx)
+        case _:
+            assert_never(declared.presence)
     return declared
 
 

@@ -1,5 +1,6 @@
 """A person's record, the check after a stay in hospital, and the end of everything when a person dies or moves away."""
 
+from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
@@ -13,21 +14,70 @@ from services.navigation.store.projections import keep_person, locality_of
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_about
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanClosed, CaseClosed
+from shared.contracts.mdt import CarePlanClosed, CaseClosed, CaseCloseReason
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
-from shared.contracts.referrals import CancelReason as Withdrawn
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed
+from shared.contracts.referrals import CancelReason as ReferralCancelReason
+from shared.contracts.referrals import Outcome, PersonRecordRecorded, ReferralCancelled, ReferralClosed
 from shared.kernel.ids import PersonId
+from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
 
-#: How other contexts say that a person is gone (G39): a referral that is withdrawn or closed, a plan, a case, or a response.
-_GONE: dict[str, CancelReason] = {
-    Withdrawn.DIED: CancelReason.PERSON_DIED,
-    Withdrawn.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
-    ResponseOutcome.DIED_IN_PREFERRED_PLACE: CancelReason.PERSON_DIED,
-    ResponseOutcome.DIED_ELSEWHERE: CancelReason.PERSON_DIED,
-}
+# Why the ends that other contexts publish cancel every task of the person (G39); None: the person still needs care.
+_CANCELLATIONS: Mapping[ReferralCancelReason, CancelReason | None] = total(
+    ReferralCancelReason,
+    {
+        ReferralCancelReason.WITHDRAWN: None,
+        ReferralCancelReason.SENT_IN_ERROR: None,
+        ReferralCancelReason.DECLINED_BY_PERSON: None,
+        ReferralCancelReason.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        ReferralCancelReason.DIED: CancelReason.PERSON_DIED,
+    },
+)
+_CLOSURES: Mapping[CaseCloseReason, CancelReason | None] = total(
+    CaseCloseReason,
+    {
+        CaseCloseReason.DIED: CancelReason.PERSON_DIED,
+        CaseCloseReason.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        CaseCloseReason.DECLINED_BY_PERSON: None,
+        CaseCloseReason.NEEDS_MET: None,
+        CaseCloseReason.REFERRAL_WITHDRAWN: None,
+    },
+)
+#: The reason of a cancelled referral and of a closed plan is an open code: a code that is absent here counts as None.
+_BY_CODE: Mapping[str, CancelReason | None] = {code.value: reason for code, reason in (*_CANCELLATIONS.items(), *_CLOSURES.items())}
+_OUTCOMES: Mapping[Outcome, CancelReason | None] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: None,
+        Outcome.ADMITTED: None,
+        Outcome.NEED_MET: None,
+        Outcome.CARE_PLAN_AGREED: None,
+        Outcome.SIGNPOSTED: None,
+        Outcome.NOT_ACUTE: None,
+        Outcome.INAPPROPRIATE: None,
+        Outcome.OTHER_SERVICE_INVOLVED: None,
+        Outcome.NO_ACCESS: None,
+        Outcome.DECLINED_BY_PERSON: None,
+        Outcome.DIED: CancelReason.PERSON_DIED,
+        Outcome.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        Outcome.REDIRECTED_TO_EMERGENCY: None,
+    },
+)
+_RESPONSE_OUTCOMES: Mapping[ResponseOutcome, CancelReason | None] = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: None,
+        ResponseOutcome.ADMITTED: None,
+        ResponseOutcome.NOT_ACUTE: None,
+        ResponseOutcome.INAPPROPRIATE: None,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: None,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: CancelReason.PERSON_DIED,
+        ResponseOutcome.DIED_ELSEWHERE: CancelReason.PERSON_DIED,
+        ResponseOutcome.DECLINED_BY_PERSON: None,
+        ResponseOutcome.NO_ACCESS: None,
+    },
+)
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
@@ -36,11 +86,15 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
 
 async def on_end_of_care(event: ReferralCancelled | CarePlanClosed | CaseClosed, envelope: Envelope, *, tx: Tx) -> None:
     """A referral, plan or case that ends because the person is gone ends every task of theirs (navigation-5, mdt-10)."""
-    await _let_go(_GONE.get(event.reason), PersonId(UUID(envelope.key)), tx)
+    await _end_care(_BY_CODE.get(event.reason), PersonId(UUID(envelope.key)), tx)
 
 
-async def on_outcome(event: ResponseClosed | ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
-    await _let_go(_GONE.get(event.outcome), PersonId(UUID(envelope.key)), tx)
+async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_care(_OUTCOMES[event.outcome], PersonId(UUID(envelope.key)), tx)
+
+
+async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_care(_RESPONSE_OUTCOMES[event.outcome], PersonId(UUID(envelope.key)), tx)
 
 
 async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
@@ -59,7 +113,7 @@ async def on_home_check(deadline: DueDeadline, *, tx: Tx) -> None:
         await create_if_absent(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
 
 
-async def _let_go(reason: CancelReason | None, person_id: PersonId, tx: Tx) -> None:
+async def _end_care(reason: CancelReason | None, person_id: PersonId, tx: Tx) -> None:
     if reason is not None:
         await lock_allocation(tx)
         await home_check.forget(tx, person_id)

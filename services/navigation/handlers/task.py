@@ -17,48 +17,48 @@ from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
 
-async def assign_task(at: Target, command: AssignTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def assign_task(target: Target, command: AssignTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     return await save_task(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
 
 
-async def acknowledge_task(at: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def acknowledge_task(target: Target, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     return await save_task(task, domain.acknowledge(task), tx=tx)
 
 
-async def begin_task(at: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def begin_task(target: Target, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     return await save_task(task, domain.begin(task), tx=tx)
 
 
-async def resume_task(at: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def resume_task(target: Target, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     return await save_task(task, domain.resume(task), tx=tx)
 
 
-async def block_task(at: Target, command: BlockTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def block_task(target: Target, command: BlockTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     blocked = await save_task(task, domain.block(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return blocked
 
 
-async def escalate_task(at: Target, command: EscalateTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def escalate_task(target: Target, command: EscalateTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     return await save_task(task, domain.escalate(task, command, tx.now), tx=tx)
 
 
-async def fulfil_task(at: Target, command: FulfilTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def fulfil_task(target: Target, command: FulfilTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     fulfilled = await save_task(task, domain.fulfil(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return fulfilled
 
 
-async def reassign_task(at: Target, command: ReassignTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     decision = domain.reassign(task, command, tx.now, tx.policy)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     reassigned = await save_task(task, decision, tx=tx)
@@ -66,16 +66,16 @@ async def reassign_task(at: Target, command: ReassignTask, *, tx: Tx) -> Task:
     return reassigned
 
 
-async def reschedule_task(at: Target, command: RescheduleTask, *, tx: Tx) -> Task:
+async def reschedule_task(target: Target, command: RescheduleTask, *, tx: Tx) -> Task:
     """A coordinator as far as the work needs; a navigator within the limits of the policy."""
-    task = await _authorised_task(at, tx)
+    task = await _authorised_task(target, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
     decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
     return await save_task(task, decision, tx=tx)
 
 
-async def cancel_task(at: Target, command: CancelTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(at, tx)
+async def cancel_task(target: Target, command: CancelTask, *, tx: Tx) -> Task:
+    task = await _authorised_task(target, tx)
     cancelled = await save_task(task, domain.cancel(task, command, tx.now), tx=tx)
     await allocate_queue(tx=tx)
     return cancelled
@@ -104,10 +104,10 @@ async def on_long_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
     await save_task(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
 
 
-async def _authorised_task(at: Target, tx: Tx) -> Task:
+async def _authorised_task(target: Target, tx: Tx) -> Task:
     """The task, when the caller may change it: it is theirs, or they coordinate where it is done."""
     await lock_allocation(tx)
-    task = await tasks.load(tx, at.id, if_version=at.version)
+    task = await tasks.load(tx, target.id, if_version=target.version)
     holder = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
     require_involved(tx.actor, tx.policy.organisation, [holder.organisation if holder else None])
     require_own(tx.actor, [task.navigator_id])

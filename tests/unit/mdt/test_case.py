@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.mdt.commands import CloseCase, CloseReason, DeferCase, DiscussCase, ScreenCase
+from services.mdt.commands import CloseCase, DeferCase, DiscussCase, ScreenCase
 from services.mdt.domain import case as domain
 from services.mdt.domain.case import (
     ActionDueInPast,
@@ -23,6 +23,7 @@ from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import RiskLevel, ScreeningOutcome
 from shared.contracts.mdt import (
     CaseClosed,
+    CaseCloseReason,
     CaseDeferred,
     CaseDiscussed,
     CaseListed,
@@ -166,9 +167,9 @@ def test_rolled_over_case_keeps_priority() -> None:
 
 def test_needs_met_requires_a_discussion() -> None:
     with pytest.raises(CaseNotDiscussed):
-        domain.close(a_case(), CloseCase(CloseReason.NEEDS_MET))
+        domain.close(a_case(), CloseCase(CaseCloseReason.NEEDS_MET))
 
-    assert domain.close(a_case(), CloseCase(CloseReason.DIED)).state.status is Status.CLOSED
+    assert domain.close(a_case(), CloseCase(CaseCloseReason.DIED)).state.status is Status.CLOSED
 
 
 def test_withdrawal_closes_case_of_single_referral() -> None:

@@ -11,7 +11,7 @@ from services.mdt import commands
 from services.mdt.domain import care_plan, case, lead, meeting, risk
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
-from shared.contracts.mdt import Destination, FindingDestination
+from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
@@ -95,7 +95,7 @@ CASE: dict[Trigger, Act] = {
     commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_slot(), POLICY),
     commands.DiscussCase: _discuss,
     commands.StepDownCase: lambda state: case.step_down(state, commands.StepDownCase(StepDown.GP)),
-    commands.CloseCase: lambda state: case.close(state, commands.CloseCase(commands.CloseReason.DIED)),
+    commands.CloseCase: lambda state: case.close(state, commands.CloseCase(CaseCloseReason.DIED)),
     case.CaseDeadline.SCREENING: _unscreened,
     case.Occurrence.REFERRED_AGAIN: _referred_again,
     case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
