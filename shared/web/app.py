@@ -10,6 +10,7 @@ from shared.persistence.database import Database
 from shared.web import health, openapi, problems
 from shared.web.auth import Tokens
 from shared.web.middleware import BodySizeMiddleware, ObservabilityMiddleware, TimeoutMiddleware
+from shared.web.overload import OverloadMiddleware
 
 #: The largest body; a route that takes more (an upload) says so itself.
 MOST_BYTES = 1024 * 1024
@@ -42,7 +43,7 @@ def create_app(
         docs_url=f"{prefix}/docs",
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # Observed does it, in the words of shared/telemetry
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ObservabilityMiddleware does it
     )
     app.state.tokens = tokens
     app.include_router(router)
@@ -51,5 +52,6 @@ def create_app(
     openapi.install(app)
     app.add_middleware(BodySizeMiddleware)
     app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
+    app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
     app.add_middleware(ObservabilityMiddleware, context=context)
     return app

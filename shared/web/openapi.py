@@ -16,7 +16,7 @@ from shared.web.problems import MEDIA_TYPE, Problem
 
 Codes = Mapping[int, tuple[str, ...]]
 
-_EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("temporarily-unavailable",)}
+_EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("temporarily-unavailable", "overloaded")}
 _BODY: Codes = {413: ("body-too-large",)}
 _JSON: Codes = {400: ("malformed-request",)}
 _IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}

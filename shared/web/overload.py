@@ -1,0 +1,88 @@
+"""Admission: beyond capacity a request is answered 503 at once, so that the others keep their latency.
+
+By Little's law the requests in progress, divided by the rate at which they end, are the seconds that a new one would take.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import monotonic
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.telemetry import metrics
+from shared.web.problems import problem_response
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """A request is admitted while fewer than `always` are in progress, or while it would take less than `longest` seconds."""
+
+    always: int = 64
+    longest: float = 0.5
+    window: float = 1.0
+
+
+class Admission:
+    """Counts the requests in progress and measures the rate at which they end, in windows of a second."""
+
+    def __init__(self, settings: AdmissionSettings = AdmissionSettings(), clock: Callable[[], float] = monotonic) -> None:
+        self._settings, self._clock = settings, clock
+        self._in_progress = self._ended = 0
+        self._window_began, self._rate = clock(), 0.0
+
+    def admit(self) -> bool:
+        """Takes a place for a request. `leave` gives it back."""
+        if self._in_progress >= self._settings.always and self.expected_seconds() >= self._settings.longest:
+            return False
+        self._in_progress += 1
+        return True
+
+    def leave(self) -> None:
+        self._in_progress -= 1
+        self._ended += 1
+        self._measure()
+
+    def expected_seconds(self) -> float:
+        """How long a new request would take; infinite until a busy window was measured."""
+        return self._in_progress / self._rate if self._rate else math.inf
+
+    def _measure(self) -> None:
+        """Keeps the rate of a window in which requests queued; a quiet window says nothing about capacity and can only raise it."""
+        elapsed = self._clock() - self._window_began
+        if elapsed < self._settings.window:
+            return
+        rate = self._ended / elapsed
+        self._rate = rate if self._in_progress >= self._settings.always else max(rate, self._rate)
+        self._ended, self._window_began = 0, self._clock()
+
+
+class OverloadMiddleware:
+    """Answers 503 with Retry-After beyond capacity. Paths ending in one of `exempt` (health, streams, uploads) are always admitted."""
+
+    def __init__(self, app: ASGIApp, context: str, exempt: Sequence[str] = (), settings: AdmissionSettings = AdmissionSettings()) -> None:
+        self._app, self._context, self._exempt = app, context, tuple(exempt)
+        self._admission = Admission(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].endswith(self._exempt):
+            await self._app(scope, receive, send)
+        elif self._admission.admit():
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._admission.leave()
+        else:
+            metrics.REQUESTS_REJECTED.labels(self._context).inc()
+            await _overloaded()(scope, receive, send)
+
+
+def _overloaded() -> ASGIApp:
+    return problem_response(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "overloaded",
+        "The service has more requests than it can answer in time.",
+        "Repeat the request unchanged after the seconds of Retry-After; an urgent referral can also be made by telephone.",
+        headers={"Retry-After": "1"},
+    )
