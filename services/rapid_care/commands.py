@@ -1,4 +1,4 @@
-"""What may be asked of Rapid Care."""
+"""Commands of Rapid Care."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,19 +9,19 @@ from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, Packag
 
 @dataclass(frozen=True, slots=True)
 class AcceptResponse:
-    """Rapid Care takes it."""
+    """Rapid Care accepts the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclineResponse:
-    """Rapid Care gives it back to the Community Point of Access."""
+    """Rapid Care returns the referral to the Community Point of Access."""
 
     reason: DeclineReason
 
 
 @dataclass(frozen=True, slots=True)
 class AssignClinician:
-    """Somebody with the needed skill goes; the one before, if any, no longer does. Without a name, whoever has fewest visits open."""
+    """A clinician with a needed skill goes, in place of any earlier one. Without an id, the one with the fewest open responses."""
 
     clinician_id: str | None = None
 
@@ -33,7 +33,7 @@ class Depart:
 
 @dataclass(frozen=True, slots=True)
 class RecordFirstContact:
-    """A clinician reached the person, at the time that the clinician states."""
+    """A clinician reached the person at the stated time."""
 
     contacted_at: datetime
     mode: ContactMode = ContactMode.FACE_TO_FACE
@@ -41,7 +41,7 @@ class RecordFirstContact:
 
 @dataclass(frozen=True, slots=True)
 class RecordAssessment:
-    """Health and social need, assessed together."""
+    """Health and social needs, assessed together."""
 
     health_needs: tuple[Need, ...]
     social_needs: tuple[Need, ...]
@@ -56,21 +56,21 @@ class AgreePackage:
 
 @dataclass(frozen=True, slots=True)
 class StepDownResponse:
-    """The crisis is over; somebody else carries on."""
+    """The crisis is over; another service continues the care."""
 
     destination: StepDown
 
 
 @dataclass(frozen=True, slots=True)
 class CloseResponse:
-    """It ends with a stated outcome."""
+    """The response ends with a stated outcome."""
 
     outcome: ResponseOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class RosterClinician:
-    """What somebody can do, and whether they are there now."""
+    """A clinician's skills, and whether the clinician is on duty."""
 
     skills: tuple[Skill, ...]
     is_on_duty: bool

@@ -1,29 +1,40 @@
-"""What Rapid Care listens to and which deadlines it keeps: the whole wiring."""
+"""The events that Rapid Care handles and the deadlines that it keeps: the whole wiring."""
 
-from services.rapid_care import handlers
+from collections.abc import Mapping
+
 from services.rapid_care.domain.response import ResponseDeadline
+from services.rapid_care.handlers import deadlines, projections, referral
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted
-from shared.messaging.subscriptions import Subscriptions
+from shared.kernel.totality import total
+from shared.messaging.subscriptions import DeadlineHandler, Subscriptions
+
+_ON_DEADLINE: Mapping[ResponseDeadline, DeadlineHandler] = total(
+    ResponseDeadline,
+    {
+        ResponseDeadline.OPENING: deadlines.on_opening,
+        ResponseDeadline.AT_RISK: deadlines.on_at_risk,
+        ResponseDeadline.BREACH: deadlines.on_breach,
+        ResponseDeadline.AVOIDANCE: deadlines.on_avoidance_confirmation,
+    },
+)
 
 SUBSCRIPTIONS = Subscriptions(
     context="rapid_care",
     on_event={
-        ReferralRouted: (handlers.on_referral_routed,),
-        ReferralReturned: (handlers.on_referral_returned,),
-        ReferralCancelled: (handlers.on_referral_cancelled,),
-        PersonRecordRecorded: (handlers.on_person_record_recorded,),
-        CarePlanRecorded: (handlers.on_care_plan_recorded,),
-        CarePlanClosed: (handlers.on_care_plan_closed,),
-        LeadActivated: (handlers.on_lead_activated,),
-        LeadHandedOver: (handlers.on_lead_ended,),
-        LeadEnded: (handlers.on_lead_ended,),
+        ReferralRouted: (referral.on_referral_routed,),
+        ReferralReturned: (referral.on_referral_returned,),
+        ReferralCancelled: (referral.on_referral_cancelled,),
+        PersonRecordRecorded: (projections.project_person,),
+        CarePlanRecorded: (projections.project_plan,),
+        CarePlanClosed: (projections.drop_plan,),
+        LeadActivated: (projections.project_lead,),
+        LeadHandedOver: (projections.drop_lead,),
+        LeadEnded: (projections.drop_lead,),
     },
-    on_deadline={
-        ResponseDeadline.OPENING: handlers.on_opening,
-        ResponseDeadline.AT_RISK: handlers.on_at_risk,
-        ResponseDeadline.BREACH: handlers.on_breach,
-        ResponseDeadline.AVOIDANCE: handlers.on_avoidance_confirmation,
+    on_deadline=dict(_ON_DEADLINE.items()),
+    prefetchers={
+        ReferralRouted: referral.prefetch_latest_responses,
+        **dict.fromkeys(ResponseDeadline, deadlines.prefetch_responses),
     },
-    prefetchers={ReferralRouted: handlers.before_referrals_routed, **dict.fromkeys(ResponseDeadline, handlers.before_deadlines)},
 )

@@ -43,7 +43,7 @@ IMPORTS = Gate(
     ("lint-imports",),
     (
         "shared.kernel.target -> services.mdt.commands",
-        "services.rapid_care.handlers -> services.mdt.commands",
+        "services.rapid_care.handlers.response -> services.mdt.commands",
         "services.mdt.queries.lead -> services.mdt.main",
         "services.mdt.domain.policy -> sqlalchemy",
         "services.mdt.domain.policy -> httpx",
@@ -59,7 +59,7 @@ IMPORTS = Gate(
     ),
     {
         "shared/kernel/target.py": "import services.mdt.commands\n",
-        "services/rapid_care/handlers.py": "import services.mdt.commands\n",
+        "services/rapid_care/handlers/response.py": "import services.mdt.commands\n",
         "services/mdt/queries/lead.py": "import services.mdt.main\n",
         "services/mdt/domain/policy.py": "import sqlalchemy, httpx, subprocess\n",
         "shared/messaging/outbound/relay.py": "import faust\n",
@@ -137,7 +137,7 @@ HOUSE = Gate(
         "services/mdt/commands.py": "\n" * 400,
         "services/mdt/subscriptions.py": _LONG_FUNCTION,
         "services/navigation/commands.py": "def bare(): ...\n",
-        "services/rapid_care/handlers.py": "async def on_nothing() -> None: ...\n",
+        "services/rapid_care/handlers/response.py": "async def on_nothing() -> None: ...\n",
         "services/rapid_care/domain/response.py": _refusal("unheard", "of"),
         "services/referrals/domain/policy.py": "# TO" + "DO\n",
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",

@@ -104,6 +104,16 @@ def test_every_command_of_a_state_table_has_a_route_of_its_name(context: str) ->
     assert commands <= set(scopes(context))
 
 
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_context_has_the_same_modules(context: str) -> None:
+    directory = ROOT / "services" / context
+    packages = {path.parent.name for path in directory.glob("*/__init__.py")}
+    modules = {path.stem for path in directory.glob("*.py")} - {"__init__"}
+
+    assert packages == {"api", "domain", "handlers", "queries", "store"}
+    assert modules == {"commands", "main", "settings", "subscriptions", "worker"}
+
+
 def test_a_code_means_one_refusal_wherever_it_is_given() -> None:
     """Several classes may share a code when a client sees the same: the family, which gives the status, and the advice."""
     seen = {(error.code, error.__bases__, error.advice) for error in _refusals()}

@@ -1,4 +1,4 @@
-"""Rapid Care over HTTP: each subject has its router, this one carries their prefix."""
+"""The HTTP interface of Rapid Care: one router per subject, under one prefix."""
 
 from fastapi import APIRouter
 

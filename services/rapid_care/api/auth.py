@@ -9,7 +9,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import require_scopes
 
-#: What every command may be refused with, besides its own rules.
+#: Refusals that every command shares.
 REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTransition, VersionConflict)
 
 
@@ -21,9 +21,9 @@ def _of_rapid_care(*scopes: str) -> Any:
     return Depends(caller)
 
 
-#: Takes, gives back, sends; keeps the roster.
+#: Accepts, declines, assigns; edits the roster.
 Coordinator = Annotated[Actor, _of_rapid_care("rapid-care:coordinate")]
-#: Goes to the person.
+#: Visits the person.
 Clinician = Annotated[Actor, _of_rapid_care("rapid-care:respond")]
 #: Either of them.
 Staff = Annotated[Actor, _of_rapid_care("rapid-care:coordinate", "rapid-care:respond")]

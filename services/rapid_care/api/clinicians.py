@@ -1,14 +1,14 @@
-"""The roster: who can do what, and who is there now."""
+"""The roster: the clinicians' skills, and who is on duty."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path
 from fastapi import Response as HttpResponse
 
-from services.rapid_care import handlers
 from services.rapid_care.api.auth import Coordinator, Staff
 from services.rapid_care.api.requests import RosterEntry
 from services.rapid_care.domain.roster import ClinicianNotFound
+from services.rapid_care.handlers.clinician import roster_clinician
 from services.rapid_care.queries import roster
 from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
@@ -19,7 +19,7 @@ from shared.web.responses import VersionedResponse, json_response
 router = APIRouter(prefix="/clinicians")
 
 
-async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for somebody new")] = None) -> int:
+async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for a new clinician")] = None) -> int:
     return version_of(header) if header else 0
 
 
@@ -28,7 +28,7 @@ KnownVersion = Annotated[int, Depends(_known_version)]
 
 
 class ClinicianView(VersionedResponse):
-    """`open_responses` is what they still have to finish."""
+    """`open_responses` counts the clinician's responses that have not ended."""
 
     id: str
     skills: tuple[Skill, ...]
@@ -38,9 +38,9 @@ class ClinicianView(VersionedResponse):
 
 @router.get("", responses=problems(OrganisationNotInvolved))
 async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:  # noqa: ARG001  the scope counts
-    """Everybody on the roster, on duty or not."""
+    """All clinicians on the roster, on duty or not."""
     async with unit.read_only() as reader:
-        return [ClinicianView.model_validate(each) for each in await roster.clinicians(reader)]
+        return [ClinicianView.model_validate(clinician) for clinician in await roster.clinicians(reader)]
 
 
 @router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, OrganisationNotInvolved))
@@ -52,10 +52,9 @@ async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -
 @router.put(
     "/{clinician_id}", name="RosterClinician", response_model=ClinicianView, responses=problems(OrganisationNotInvolved, VersionConflict)
 )
-async def roster_clinician(
+async def put_clinician(
     clinician_id: ClinicianId, body: RosterEntry, caller: Coordinator, version: KnownVersion, unit: Unit
 ) -> HttpResponse:
-    """Somebody joins the roster, changes skills, comes or goes. A repetition changes nothing."""
-    async with unit.transaction(caller) as tx:
-        clinician = await handlers.roster_clinician(clinician_id, version, body.command(), tx=tx)
+    """A clinician joins the roster, changes skills, or comes on or off duty. A repetition changes nothing."""
+    clinician = await unit.command(caller, roster_clinician, clinician_id, version, body.command())
     return json_response(ClinicianView.model_validate(clinician))

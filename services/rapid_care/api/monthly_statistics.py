@@ -1,4 +1,4 @@
-"""The figures of a month, without anybody's name: K01, K02, K03 and K06."""
+"""The statistics of a month, without personal data: K01, K02, K03 and K06."""
 
 from datetime import date
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.rapid_care.api.auth import Staff
-from services.rapid_care.domain.monthly_statistics import Figures
+from services.rapid_care.domain.monthly_statistics import MonthlyStatistics
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.queries import monthly_statistics as queries
 from shared.kernel.errors import OrganisationNotInvolved
@@ -14,13 +14,13 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
 
-router = APIRouter(prefix="/figures")
+router = APIRouter(prefix="/monthly-statistics")
 
 
-class FiguresView(ResponseModel):
-    """Counts of the referrals that came in the month; `due` is `met` plus `breached`, the others stand apart.
+class MonthlyStatisticsView(ResponseModel):
+    """Counts of the referrals received in the month. `due` is `met` plus `breached`; the other counts are separate.
 
-    `declined` and `cancelled` count as often as it happened.
+    `declined` and `cancelled` count each time it happened.
     """
 
     month: str
@@ -48,15 +48,18 @@ class FiguresView(ResponseModel):
     not_acute: int
 
     @classmethod
-    def of(cls, month: str, figures: Figures, policy: Policy) -> "FiguresView":
-        counted = {name: getattr(figures, name) for name in cls.model_fields if hasattr(figures, name)}
+    def of(cls, month: str, statistics: MonthlyStatistics, policy: Policy) -> "MonthlyStatisticsView":
+        counts = {name: getattr(statistics, name) for name in cls.model_fields if hasattr(statistics, name)}
         numbers = {name: getattr(policy, name) for name in cls.model_fields if hasattr(policy, name)}
-        return cls(month=month, **counted, **numbers)
+        return cls(month=month, **counts, **numbers)
 
 
 @router.get("", responses=problems(OrganisationNotInvolved))
-async def read_figures(month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit) -> FiguresView:
-    """Within two hours, capacity, avoided admissions, given back: of one month, such as `2015-03`."""
+async def read_monthly_statistics(
+    month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit
+) -> MonthlyStatisticsView:
+    """Contacts within two hours, capacity, avoided admissions and declines of one month, such as `2015-03`."""
     async with unit.transaction(caller) as tx:
-        counted = await queries.monthly_statistics(tx, date.fromisoformat(f"{month}-01"), tx.policy)
-    return FiguresView.of(month, counted, tx.policy)
+        statistics = await queries.monthly_statistics(tx, date.fromisoformat(f"{month}-01"), tx.policy)
+        policy = tx.policy
+    return MonthlyStatisticsView.of(month, statistics, policy)

@@ -1,12 +1,12 @@
-"""What the clinician records, from setting out to the outcome."""
+"""Commands of the clinician, from departure to the outcome."""
 
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
-from services.rapid_care import handlers
 from services.rapid_care.api.auth import REFUSALS, Clinician
+from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, SteppedDown
 from services.rapid_care.api.responses import ResponseView
 from services.rapid_care.domain.response import (
@@ -17,20 +17,18 @@ from services.rapid_care.domain.response import (
     ResponseNotFound,
     TelephoneNotAuthorised,
 )
+from services.rapid_care.handlers import response as handlers
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import json_response
 
 router = APIRouter(prefix="/responses/{response_id:uuid}")
 
 
 @router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
-async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
+async def depart(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician sets out."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.leave_for_person(Target(response_id, version), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    return await run_command(unit, caller, handlers.depart, Target(response_id, version))
 
 
 @router.post(
@@ -39,44 +37,34 @@ async def leave_for_person(response_id: UUID, caller: Clinician, version: IfMatc
     response_model=ResponseView,
     responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, *REFUSALS),
 )
-async def first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A clinician reached the person; the clock stops at the time that is stated."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.record_first_contact(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+async def record_first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
+    """A clinician reached the person; the clock stops at the stated time."""
+    return await run_command(unit, caller, handlers.record_first_contact, Target(response_id, version), body.command())
 
 
 @router.post(
     "/assessment", name="RecordAssessment", response_model=ResponseView, responses=problems(ResponseNotFound, NeedsInvalid, *REFUSALS)
 )
 async def record_assessment(response_id: UUID, body: Assessment, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Health and social need, assessed together."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.record_assessment(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """Health and social needs, assessed together."""
+    return await run_command(unit, caller, handlers.record_assessment, Target(response_id, version), body.command())
 
 
 @router.post("/package", name="AgreePackage", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def agree_package(response_id: UUID, body: Package, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Care at home is arranged, or arranged anew; it may begin after Rapid Care closes."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.agree_package(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """Care at home is arranged or rearranged; it may begin after Rapid Care closes."""
+    return await run_command(unit, caller, handlers.agree_package, Target(response_id, version), body.command())
 
 
 @router.post("/step-down", name="StepDownResponse", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def step_down(response_id: UUID, body: SteppedDown, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The crisis is over; somebody else carries on."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.step_down_response(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """The crisis is over; another service continues the care."""
+    return await run_command(unit, caller, handlers.step_down_response, Target(response_id, version), body.command())
 
 
 @router.post(
     "/closure", name="CloseResponse", response_model=ResponseView, responses=problems(ResponseNotFound, OutcomeInconsistent, *REFUSALS)
 )
 async def close_response(response_id: UUID, body: Closure, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """It ends with a stated outcome; nothing ends without one."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.close_response(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """The response ends with a stated outcome."""
+    return await run_command(unit, caller, handlers.close_response, Target(response_id, version), body.command())

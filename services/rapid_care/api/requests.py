@@ -1,4 +1,4 @@
-"""What callers send, and the commands that it becomes."""
+"""Bodies of requests, and the commands that they become."""
 
 from pydantic import Field
 
@@ -6,71 +6,47 @@ from services.rapid_care import commands
 from shared.contracts.codes import StepDown
 from shared.contracts.event import Code, Instant
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome, Skill
-from shared.web.responses import RequestModel
+from shared.web.responses import CommandModel
 
 
-class Decline(RequestModel):
+class Decline(CommandModel[commands.DeclineResponse]):
     reason: DeclineReason
 
-    def command(self) -> commands.DeclineResponse:
-        return commands.DeclineResponse(self.reason)
 
-
-class Assignment(RequestModel):
-    """Without a clinician, somebody on duty with a needed skill and the fewest open responses is chosen."""
+class Assignment(CommandModel[commands.AssignClinician]):
+    """Without a clinician, the one on duty with a needed skill and the fewest open responses is chosen."""
 
     clinician_id: Code | None = None
 
-    def command(self) -> commands.AssignClinician:
-        return commands.AssignClinician(self.clinician_id)
 
-
-class FirstContact(RequestModel):
-    """A telephone call counts only where triage chose it (G05); no access stops the clock at the closed door (G44)."""
+class FirstContact(CommandModel[commands.RecordFirstContact]):
+    """A telephone call counts only if triage chose it (G05). A visit without access stops the clock as well (G44)."""
 
     contacted_at: Instant
     mode: ContactMode = ContactMode.FACE_TO_FACE
 
-    def command(self) -> commands.RecordFirstContact:
-        return commands.RecordFirstContact(self.contacted_at, self.mode)
 
-
-class Assessment(RequestModel):
-    """Both sides; `none`, alone, where there is no need."""
+class Assessment(CommandModel[commands.RecordAssessment]):
+    """Both sides are stated: `none`, alone, where there is no need."""
 
     health_needs: tuple[Need, ...] = Field(max_length=len(Need))
     social_needs: tuple[Need, ...] = Field(max_length=len(Need))
 
-    def command(self) -> commands.RecordAssessment:
-        return commands.RecordAssessment(self.health_needs, self.social_needs)
 
-
-class Package(RequestModel):
-    """The whole package; agreed again, it replaces the one before."""
+class Package(CommandModel[commands.AgreePackage]):
+    """The whole package; a later one replaces the earlier one."""
 
     items: tuple[PackageItem, ...] = Field(min_length=1, max_length=50)
 
-    def command(self) -> commands.AgreePackage:
-        return commands.AgreePackage(self.items)
 
-
-class SteppedDown(RequestModel):
+class SteppedDown(CommandModel[commands.StepDownResponse]):
     destination: StepDown
 
-    def command(self) -> commands.StepDownResponse:
-        return commands.StepDownResponse(self.destination)
 
-
-class Closure(RequestModel):
+class Closure(CommandModel[commands.CloseResponse]):
     outcome: ResponseOutcome
 
-    def command(self) -> commands.CloseResponse:
-        return commands.CloseResponse(self.outcome)
 
-
-class RosterEntry(RequestModel):
+class RosterEntry(CommandModel[commands.RosterClinician]):
     skills: tuple[Skill, ...] = Field(max_length=len(Skill))
     is_on_duty: bool
-
-    def command(self) -> commands.RosterClinician:
-        return commands.RosterClinician(self.skills, self.is_on_duty)

@@ -1,4 +1,4 @@
-"""The queue, one response, what whoever goes is told, and what the coordinator decides: take, give back, send."""
+"""The queue, one response, its briefing, and the coordinator's commands: accept, decline, assign."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
-from services.rapid_care import handlers
 from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
+from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
 from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
 from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
+from services.rapid_care.handlers import response as handlers
 from services.rapid_care.queries import responses as queries
 from services.rapid_care.queries.briefing import briefing, record
 from services.rapid_care.queries.responses import ResponseFilter
@@ -34,16 +35,16 @@ async def list_responses(
     *,
     status: ResponseFilter = ResponseFilter.WAITING,
     referral_id: UUID | None = None,
-    after: Annotated[str | None, Query(alias="cursor")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
 ) -> Page[ResponseView]:
-    """The queue, the most urgent first; of those that have ended, the latest first."""
-    last = decode_cursor(after) if after else None
+    """The queue, the earliest deadline first; of ended responses, the latest deadline first."""
+    after = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        found = await queries.queue(tx, status, after=last, most=limit + 1, referral_id=referral_id)
-    items = [ResponseView.of(response, tx.policy, tx.now) for response in found[:limit]]
-    following = encode_cursor(items[-1].due_at, items[-1].id) if len(found) > limit else None
-    return Page(items=items, next=following)
+        responses = await queries.list_responses(tx, status, after=after, most=limit + 1, referral_id=referral_id)
+        policy, now = tx.policy, tx.now
+    items = [ResponseView.of(response, policy, now) for response in responses[:limit]]
+    return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)
 
 
 @router.get("/responses/{response_id:uuid}", response_model=ResponseView, responses=problems(ResponseNotFound, OrganisationNotInvolved))
@@ -51,12 +52,13 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
     """One response with its clock."""
     async with unit.audited_read(caller, response_id) as tx:
         response = await queries.response(tx, response_id)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+        policy, now = tx.policy, tx.now
+    return json_response(ResponseView.of(response, policy, now))
 
 
 @router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
+    """The commands that the response permits now."""
     async with unit.read_only() as reader:
         response = await queries.response(reader, response_id)
     return actions(request, response.status, [RESPONSE], response_id=response_id)
@@ -64,17 +66,19 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
 
 @router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> BriefingView:
-    """What whoever goes is told, as it is known now."""
+    """The present briefing of the clinician who goes."""
     async with unit.audited_read(caller, response_id) as tx:
         response = await queries.response(tx, response_id)
-        return BriefingView.of(await briefing(tx, response.person_id))
+        current = await briefing(tx, response.person_id)
+    return BriefingView.of(current)
 
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, StoryWithheld, OrganisationNotInvolved))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
-    """What the person told once, from our own copy: nobody asks them again (AC1)."""
+    """The person's story from the projection, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
-        return PersonStoryView.of(person_id, await record(tx, person_id))
+        person = await record(tx, person_id)
+    return PersonStoryView.of(person_id, person)
 
 
 @router.post(
@@ -84,10 +88,8 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryV
     responses=problems(ResponseNotFound, *REFUSALS),
 )
 async def accept_response(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Rapid Care takes it."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.accept_response(Target(response_id, version), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """Rapid Care accepts the response."""
+    return await run_command(unit, caller, handlers.accept_response, Target(response_id, version))
 
 
 @router.post(
@@ -97,10 +99,8 @@ async def accept_response(response_id: UUID, caller: Coordinator, version: IfMat
     responses=problems(ResponseNotFound, *REFUSALS),
 )
 async def decline_response(response_id: UUID, body: Decline, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Rapid Care gives it back to the Community Point of Access."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.decline_response(Target(response_id, version), body.command(), tx=tx)
-    return json_response(ResponseView.of(response, tx.policy, tx.now))
+    """Rapid Care returns the referral to the Community Point of Access."""
+    return await run_command(unit, caller, handlers.decline_response, Target(response_id, version), body.command())
 
 
 @router.post(
@@ -110,8 +110,9 @@ async def decline_response(response_id: UUID, body: Decline, caller: Coordinator
     responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NoClinicianAvailable, *REFUSALS),
 )
 async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
-    """Somebody goes; the answer tells what they must know, the crisis plan above all."""
+    """A clinician goes. The answer contains the briefing with the crisis plan."""
     async with unit.transaction(caller) as tx:
         response = await handlers.assign_clinician(Target(response_id, version), body.command(), tx=tx)
-        told = await briefing(tx, response.person_id)
-    return json_response(AssignedView.shown(response, told, tx.policy, tx.now))
+        current = await briefing(tx, response.person_id)
+        policy, now = tx.policy, tx.now
+    return json_response(AssignedView.with_briefing(response, current, policy, now))

@@ -1,4 +1,4 @@
-"""What callers see of a response, and of what the person going there is told."""
+"""Views of a response and of its briefing."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -16,14 +16,14 @@ from shared.web.responses import ResponseModel, VersionedResponse
 
 
 class GuidanceView(ResponseModel):
-    """Whom to turn to now: in words, and as codes of the directory of services."""
+    """The alternatives in closed hours: in words, and as codes of the directory of services."""
 
     text: str
     service_codes: tuple[str, ...]
 
 
 class ResponseView(VersionedResponse):
-    """`seconds_left` counts down to `due_at` and on below zero; absent once the clock has ended. `guidance` is for closed hours."""
+    """`seconds_left` until `due_at` is negative afterwards, and absent once the clock has ended. `guidance` is for closed hours."""
 
     id: UUID
     person_id: UUID
@@ -60,7 +60,7 @@ class ResponseView(VersionedResponse):
 
 
 class PersonView(ResponseModel):
-    """Who the person is, as far as somebody at the door must know."""
+    """The person's demographics, as far as a visit needs them."""
 
     nhs_number: str | None
     given_name: str
@@ -73,7 +73,7 @@ class PersonView(ResponseModel):
 
 
 class PersonStoryView(PersonView):
-    """The story on our own screen, from our own copy, so that nobody asks for it again (AC1)."""
+    """The person and their story, so that the person is not asked for it again (AC1)."""
 
     person_id: UUID
     story: Story
@@ -84,7 +84,7 @@ class PersonStoryView(PersonView):
 
 
 class CrisisPlanView(ResponseModel):
-    """The crisis section of the care plan in force, and which version of which plan it is."""
+    """The crisis section of the care plan in force, with the plan and its version."""
 
     care_plan_id: UUID
     plan_version: int
@@ -94,7 +94,7 @@ class CrisisPlanView(ResponseModel):
 
 
 class LeadView(ResponseModel):
-    """The accountable lead professional; the GP where nobody else is."""
+    """The accountable lead professional; without one, the GP."""
 
     professional_id: str
     role: Role
@@ -103,7 +103,7 @@ class LeadView(ResponseModel):
 
 
 class BriefingView(ResponseModel):
-    """Told to whoever goes. A part that nobody has told yet is absent."""
+    """The briefing of the clinician who goes. A part that has not arrived is absent."""
 
     person: PersonView | None
     story: Story | None
@@ -130,12 +130,12 @@ class BriefingView(ResponseModel):
 
 
 class AssignedView(ResponseView):
-    """The response with what whoever goes is told."""
+    """The response with its briefing."""
 
     briefing: BriefingView
 
     @classmethod
-    def shown(cls, response: Response, briefing: Briefing, policy: Policy, now: datetime) -> "AssignedView":
+    def with_briefing(cls, response: Response, briefing: Briefing, policy: Policy, now: datetime) -> "AssignedView":
         return cls(**_fields(response, policy, now), briefing=BriefingView.of(briefing))
 
 
@@ -150,7 +150,7 @@ def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, obje
 
 
 def _what_matters(story: Story | None, plan: CarePlanRecorded | None) -> str | None:
-    """As agreed in the plan; without one, as told."""
+    """From the plan; without one, from the story."""
     if plan:
         return plan.what_matters
     return story.what_matters if story else None
@@ -161,7 +161,7 @@ def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:
 
 
 def _lead(lead: LeadActivated | None, person: PersonRecordRecorded | None) -> LeadView | None:
-    """Without a lead the person's GP is (AC2, G15)."""
+    """Without a lead, the person's GP (AC2, G15)."""
     if lead is None and person is not None:
         return LeadView(professional_id=f"gp-{person.practice_code}", role=Role.GP, organisation=person.practice_code, is_fallback=True)
     return LeadView.model_validate(lead) if lead else None

@@ -1,4 +1,6 @@
-"""Who sees whom: the organisation that runs Rapid Care sees its people, nobody else does (IG8)."""
+"""Access: only the organisation that runs Rapid Care sees its responses (IG8)."""
+
+from typing import assert_never
 
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved
@@ -11,5 +13,11 @@ def require_involved(organisation: str, ours: str) -> None:
 
 
 def may_see_story(sharing: SharingPreference, *, is_in_crisis: bool) -> bool:
-    """A story that is withheld is shown to whoever answers the crisis all the same (G12); every look is audited."""
-    return is_in_crisis or sharing is not SharingPreference.WITHHELD
+    """A crisis response shows a withheld story as well (G12); every read is audited."""
+    match sharing:
+        case SharingPreference.DIRECT_CARE | SharingPreference.RESTRICTED:
+            return True
+        case SharingPreference.WITHHELD:
+            return is_in_crisis
+        case _:
+            assert_never(sharing)

@@ -1,4 +1,4 @@
-"""The month's referrals against what is commissioned: a warning and an alert, and nothing is ever declined by it (G43)."""
+"""The month's referrals against the commissioned capacity: a warning and an alert. Neither declines a referral (G43)."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -7,11 +7,14 @@ from uuid import UUID
 from services.rapid_care.domain.policy import Policy
 from shared.contracts.rapid_care import CapacityLevel, CapacityWarned
 from shared.kernel.decision import Decision
+from shared.kernel.totality import total
+
+_SEVERITY = total(CapacityLevel, {CapacityLevel.WARNING: 1, CapacityLevel.ALERT: 2})
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How loudly one month has been warned about."""
+    """The highest level that was published for one month."""
 
     id: UUID
     month: date
@@ -20,7 +23,7 @@ class Capacity:
 
     @property
     def correlation_id(self) -> UUID:
-        """A month is a chain of its own."""
+        """Each month is a separate chain."""
         return self.id
 
 
@@ -32,8 +35,8 @@ def level_of(referrals: int, policy: Policy) -> CapacityLevel | None:
 
 
 def warn(capacity: Capacity, referrals: int, policy: Policy) -> Decision[Capacity] | None:
-    """One event for each level of a month; None when this count says nothing new."""
+    """One event for each level of a month, in rising order; None when the count reaches no new level."""
     level = level_of(referrals, policy)
-    if level is None or capacity.level in {level, CapacityLevel.ALERT}:
+    if level is None or (capacity.level and _SEVERITY[level] <= _SEVERITY[capacity.level]):
         return None
     return Decision(replace(capacity, level=level), [CapacityWarned(month=capacity.month, referrals=referrals, level=level)])

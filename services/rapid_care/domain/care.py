@@ -1,10 +1,11 @@
-"""From the door to the outcome: assessment, package, step-down, closure, and the admission that did not come.
+"""From the first contact to the outcome: assessment, package, step-down, closure, and confirmation of an avoided admission.
 
 Sources: T4, G21, G22, G44; closure codes 001:12735-12738.
 """
 
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment, StepDownResponse
 from services.rapid_care.domain.clock import unreported_breach
@@ -31,13 +32,27 @@ from shared.contracts.rapid_care import (
 )
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.state_table import require_transition
+from shared.kernel.totality import total
 
-#: Judgements that only somebody who saw the person can make.
-_NEEDS_SIGHT = frozenset({ResponseOutcome.ADMISSION_AVOIDED, ResponseOutcome.NOT_ACUTE})
+#: The status in which a response ends with each outcome.
+_STATUS_AFTER = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: Status.CLOSED,
+        ResponseOutcome.ADMITTED: Status.ESCALATED,
+        ResponseOutcome.NOT_ACUTE: Status.CLOSED,
+        ResponseOutcome.INAPPROPRIATE: Status.CLOSED,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: Status.CLOSED,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: Status.CLOSED,
+        ResponseOutcome.DIED_ELSEWHERE: Status.CLOSED,
+        ResponseOutcome.DECLINED_BY_PERSON: Status.CLOSED,
+        ResponseOutcome.NO_ACCESS: Status.CLOSED,
+    },
+)
 
 
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
-    """Health and social need, assessed together: each side is stated, if only as `none`. Raises IllegalTransition, NeedsInvalid."""
+    """Health and social needs, assessed together; a side without a need is `none`. Raises IllegalTransition, NeedsInvalid."""
     require_transition(response.status, RecordAssessment, RESPONSE)
     for side, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
@@ -47,39 +62,39 @@ def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
 
 
 def agree_package(response: Response, command: AgreePackage) -> Decision[Response]:
-    """Care at home; agreed again it replaces what was agreed before. It may begin after Rapid Care closes: night sitting (T4)."""
+    """Care at home; a later package replaces the earlier one. It may begin after Rapid Care closes: night sitting (T4)."""
     require_transition(response.status, AgreePackage, RESPONSE)
     agreed = replace(response, status=Status.PACKAGE_AGREED, package=command.items)
     return Decision(agreed, [ResponsePackageAgreed(items=command.items)])
 
 
 def step_down(response: Response, command: StepDownResponse) -> Decision[Response]:
-    """The crisis is over; somebody else carries on."""
+    """The crisis is over; another service continues the care."""
     require_transition(response.status, StepDownResponse, RESPONSE)
     event = ResponseSteppedDown(destination=command.destination, locality=response.locality)
     return Decision(replace(response, status=Status.STEPPED_DOWN, stepped_down_to=command.destination), [event])
 
 
 def close(response: Response, command: CloseResponse, policy: Policy, now: datetime) -> Decision[Response]:
-    """It ends with a stated outcome; only an avoided admission has a benefit (G21), which is looked at again later (G22).
+    """Ends the response with a stated outcome. Only an avoided admission has a benefit (G21), which is confirmed later (G22).
 
     Raises IllegalTransition, OutcomeInconsistent.
     """
     require_transition(response.status, CloseResponse, RESPONSE)
     _require_fitting(response, command.outcome)
     is_avoided = command.outcome is ResponseOutcome.ADMISSION_AVOIDED
-    is_admitted = command.outcome is ResponseOutcome.ADMITTED
+    status = _STATUS_AFTER[command.outcome]
     judged, breach = unreported_breach(response, now)
     closed = replace(
         judged,
-        status=Status.ESCALATED if is_admitted else Status.CLOSED,
+        status=status,
         outcome=command.outcome,
         benefit_pounds=policy.pounds_per_avoided_admission if is_avoided else 0,
         ended_at=now,
     )
     events: list[Fact] = [
         *breach,
-        *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if is_admitted else []),
+        *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if status is Status.ESCALATED else []),
         _closed(closed),
     ]
     confirmation = [Deadline(ResponseDeadline.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
@@ -87,7 +102,7 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
 
 
 def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datetime) -> Decision[Response]:
-    """Two weeks on, no admission was seen here: what the clinician stated is confirmed (G22), as far as Rapid Care can see.
+    """Confirms an avoided admission two weeks later, if no response of Rapid Care ended in an admission since (G22).
 
     Raises IllegalTransition, SubsequentlyAdmitted.
     """
@@ -99,13 +114,27 @@ def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datet
 
 
 def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
-    """Raises OutcomeInconsistent. Whoever was assessed was seen, also when the first visit found a closed door."""
-    at_closed_door = response.contact_mode is ContactMode.NO_ACCESS and not response.health_needs
-    is_seen = response.contacted_at is not None and not at_closed_door
-    if outcome in _NEEDS_SIGHT and not is_seen:
-        raise OutcomeInconsistent(f"The outcome {outcome} requires that the person was seen.")
-    if outcome is ResponseOutcome.NO_ACCESS and not at_closed_door:
-        raise OutcomeInconsistent("The response has no visit without access.")
+    """Raises OutcomeInconsistent. An assessed person was seen, also after a first visit without access."""
+    is_without_access = response.contact_mode is ContactMode.NO_ACCESS and not response.health_needs
+    is_seen = response.contacted_at is not None and not is_without_access
+    match outcome:
+        case ResponseOutcome.ADMISSION_AVOIDED | ResponseOutcome.NOT_ACUTE:
+            if not is_seen:
+                raise OutcomeInconsistent(f"The outcome {outcome} requires that the person was seen.")
+        case ResponseOutcome.NO_ACCESS:
+            if not is_without_access:
+                raise OutcomeInconsistent("The response has no visit without access.")
+        case (
+            ResponseOutcome.ADMITTED
+            | ResponseOutcome.INAPPROPRIATE
+            | ResponseOutcome.OTHER_SERVICE_INVOLVED
+            | ResponseOutcome.DIED_IN_PREFERRED_PLACE
+            | ResponseOutcome.DIED_ELSEWHERE
+            | ResponseOutcome.DECLINED_BY_PERSON
+        ):
+            pass
+        case _:
+            assert_never(outcome)
 
 
 def _closed(response: Response) -> ResponseClosed:

@@ -1,13 +1,14 @@
-"""The two-hour clock: when it starts, when it warns, and whether somebody reached the person in time.
+"""The two-hour clock: when it starts, when it warns, and whether a clinician reached the person in time.
 
-It starts when the referral was received (G02), in closed hours at the next opening (G04), and nothing moves `due_at`
-afterwards, not even that a referral is given back and comes again. Every clock ends in exactly one way: met, breached, or
-released before its time. Sources: T1, T2, G05, G44, G53.
+It starts when the referral was received (G02), in closed hours at the next opening (G04). Nothing moves `due_at` afterwards,
+not even a return of the referral and a second routing. Every clock ends in exactly one way: met, breached or released.
+Sources: T1, T2, G05, G44, G53.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 from uuid import UUID
 
 from services.rapid_care.commands import AcceptResponse, DeclineResponse, RecordFirstContact
@@ -42,12 +43,12 @@ from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import require_transition
 
-#: The smallest step of time that the database keeps.
+#: The resolution of the database's timestamps.
 _INSTANT = timedelta(microseconds=1)
 
 
 class Clock(StrEnum):
-    """How the two hours stand. A clock that has ended is met, breached or released, never two of them."""
+    """State of the two-hour clock. A clock that has ended is met, breached or released."""
 
     HELD = "held"
     RUNNING = "running"
@@ -64,14 +65,14 @@ def request(
     person_id: PersonId,
     referral_id: UUID,
     correlation_id: UUID,
-    before: Response | None,
+    previous: Response | None,
     policy: Policy,
     now: datetime,
 ) -> Decision[Response]:
-    """A referral routed here becomes a response whose clock started when the referral was received (G02).
+    """A routed referral becomes a response whose clock started when the referral was received (G02).
 
-    Received in closed hours it is held, and the clock starts at the next opening (G04, T1). `before` is the last response
-    to the same referral: on the same clock nothing is warned of twice, and what is breached is breached.
+    A referral received in closed hours is held, and its clock starts at the next opening (G04, T1). `previous` is the last
+    response to the same referral: on the same clock no warning is published twice, and a breach stays a breach.
     """
     starts_at = next_opening(routed.clock_starts_at, policy)
     due_at = starts_at + policy.response_target
@@ -90,36 +91,36 @@ def request(
         was_held=starts_at != routed.clock_starts_at,
         is_by_telephone=routed.is_by_telephone,
         routing=routed.routing,
-        breached_at=before.breached_at if before and before.clock_starts_at == starts_at else None,
+        breached_at=previous.breached_at if previous and previous.clock_starts_at == starts_at else None,
     )
-    deadlines = _deadlines(response, before, policy)
+    deadlines = _deadlines(response, previous, policy)
     if response.status is Status.HELD:
         return Decision(response, [_held(response)], [Deadline(ResponseDeadline.OPENING, starts_at), *deadlines])
     return Decision(response, [_requested(response)], deadlines)
 
 
 def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
-    """The Community Point of Access had taken it back while our acceptance was on its way: we have it, and say so again."""
-    require_transition(response.status, Occurrence.ASKED_AGAIN, RESPONSE)
-    asked = replace(response, routing=routed.routing)
-    return Decision(asked, [_accepted(asked, now)])
+    """Publishes the acceptance again: the Community Point of Access took the referral back before the first one arrived."""
+    require_transition(response.status, Occurrence.ROUTED_AGAIN, RESPONSE)
+    reconfirmed = replace(response, routing=routed.routing)
+    return Decision(reconfirmed, [_accepted(reconfirmed, now)])
 
 
 def open_held_response(response: Response) -> Decision[Response]:
-    """The service opens: what was held is requested now."""
+    """The service opens, and the held response is requested."""
     require_transition(response.status, ResponseDeadline.OPENING, RESPONSE)
     opened = replace(response, status=Status.REQUESTED)
     return Decision(opened, [_requested(opened)])
 
 
 def accept(response: Response, now: datetime) -> Decision[Response]:
-    """Rapid Care takes it; the clock runs on."""
+    """Rapid Care accepts the response; its clock continues."""
     require_transition(response.status, AcceptResponse, RESPONSE)
     return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[ResponseDeadline.OPENING])
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
-    """Back to the Community Point of Access, which keeps the person and must route them elsewhere (G43)."""
+    """Returns the referral to the Community Point of Access, which must route it elsewhere (G43)."""
     require_transition(response.status, DeclineResponse, RESPONSE)
     judged, breach = unreported_breach(response, now)
     declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
@@ -127,13 +128,13 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
     return Decision(declined, [*breach, event], cancels=list(ResponseDeadline))
 
 
-def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> Decision[Response]:
-    """Nobody needs to go (any more): the referral was withdrawn, the person died or moved, or the referral was taken back.
+def cancel(response: Response, *, trigger: str, reason: str, now: datetime) -> Decision[Response]:
+    """Ends a response without a visit: the referral was withdrawn, taken back or routed elsewhere, or the person died or moved.
 
-    `told_by` is what said so: a person who is gone ends the response wherever it stands (G39); a referral that was
-    withdrawn, taken back or routed elsewhere only while nobody here has accepted it. Raises IllegalTransition.
+    `trigger` is the row of the state table. A death or a move ends the response in every state (G39); the other triggers
+    only before Rapid Care has accepted it. Raises IllegalTransition.
     """
-    require_transition(response.status, told_by, RESPONSE)
+    require_transition(response.status, trigger, RESPONSE)
     judged, breach = unreported_breach(response, now)
     cancelled = replace(judged, status=Status.CANCELLED, cancel_reason=reason, ended_at=now)
     return Decision(
@@ -142,14 +143,13 @@ def cancel(response: Response, *, told_by: str, reason: str, now: datetime) -> D
 
 
 def record_first_contact(response: Response, command: RecordFirstContact, now: datetime) -> Decision[Response]:
-    """Stops the clock at the time that the clinician states (G05); standing at a closed door stops it too (G44).
+    """Stops the clock at the time that the clinician states (G05); a visit without access stops it as well (G44).
 
-    A contact exactly at the deadline is met (T2); one written up late but made in time clears a breach (G53).
+    A contact exactly at the deadline meets it (T2). A contact in time that was recorded late clears a breach (G53).
     Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised.
     """
     require_transition(response.status, RecordFirstContact, RESPONSE)
-    if command.mode is ContactMode.TELEPHONE_BY_TRIAGE and not response.is_by_telephone:
-        raise TelephoneNotAuthorised("Triage did not choose a telephone assessment.")
+    _require_authorised(command.mode, response)
     if command.contacted_at > now:
         raise ContactInFuture("The time of contact is in the future.")
     if command.contacted_at < response.received_at:
@@ -171,33 +171,45 @@ def record_first_contact(response: Response, command: RecordFirstContact, now: d
 
 
 def warn(response: Response, due_at: datetime) -> Decision[Response]:
-    """So many minutes of the clock have gone and nobody has reached the person."""
+    """A warning time of the clock has passed without a contact."""
     require_transition(response.status, ResponseDeadline.AT_RISK, RESPONSE)
     elapsed = round((due_at - response.clock_starts_at) / timedelta(minutes=1))
     return Decision(response, [ResponseAtRisk(minutes_elapsed=elapsed, due_at=response.due_at)])
 
 
 def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
-    """The first instant after `due_at` came without a contact."""
+    """The first instant after `due_at` has come without a contact."""
     require_transition(response.status, ResponseDeadline.BREACH, RESPONSE)
     return Decision(replace(response, breached_at=due_at), [ResponseBreached(due_at=response.due_at)])
 
 
-def unreported_breach(response: Response, at: datetime) -> tuple[Response, list[Fact]]:
-    """The breach that a response ending at `at` must still tell when its own deadline comes late (guarantee 4 of docs/architecture.md)."""
-    if response.contacted_at or response.breached_at or at <= response.due_at:
+def unreported_breach(response: Response, ends_at: datetime) -> tuple[Response, list[Fact]]:
+    """The breach that a response must publish at its end when its deadline is processed late (guarantee 4 of docs/architecture.md)."""
+    if response.contacted_at or response.breached_at or ends_at <= response.due_at:
         return response, []
     return replace(response, breached_at=response.due_at + _INSTANT), [ResponseBreached(due_at=response.due_at)]
 
 
 def clock_of(response: Response, now: datetime) -> Clock:
-    """How the two hours stand at `now`."""
+    """State of the two-hour clock at `now`."""
     if response.contacted_at or response.ended_at:
         met = Clock.MET if response.contacted_at else Clock.RELEASED
         return Clock.BREACHED if response.breached_at else met
     if response.status in WAITING and now > response.due_at:
         return Clock.OVERDUE
     return Clock.HELD if now < response.clock_starts_at else Clock.RUNNING
+
+
+def _require_authorised(mode: ContactMode, response: Response) -> None:
+    """Raises TelephoneNotAuthorised."""
+    match mode:
+        case ContactMode.TELEPHONE_BY_TRIAGE:
+            if not response.is_by_telephone:
+                raise TelephoneNotAuthorised("Triage did not choose a telephone assessment.")
+        case ContactMode.FACE_TO_FACE | ContactMode.NO_ACCESS:
+            pass
+        case _:
+            assert_never(mode)
 
 
 def _accepted(response: Response, now: datetime) -> ResponseAccepted:
@@ -227,10 +239,10 @@ def _requested(response: Response) -> ResponseRequested:
     )
 
 
-def _deadlines(response: Response, before: Response | None, policy: Policy) -> list[Deadline]:
-    """Those that no response on the same clock has told: whatever fell due before the last one ended was told then."""
+def _deadlines(response: Response, previous: Response | None, policy: Policy) -> list[Deadline]:
+    """Deadlines that no earlier response on the same clock has published: those after the end of the previous one."""
     warnings = [Deadline(ResponseDeadline.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
     every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + _INSTANT)]
-    if before is None or before.ended_at is None or before.clock_starts_at != response.clock_starts_at:
+    if previous is None or previous.ended_at is None or previous.clock_starts_at != response.clock_starts_at:
         return every
-    return [deadline for deadline in every if deadline.due_at > before.ended_at]
+    return [deadline for deadline in every if deadline.due_at > previous.ended_at]

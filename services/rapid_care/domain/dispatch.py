@@ -1,4 +1,4 @@
-"""Who goes, and that they left. Sending somebody else never moves the deadline (rapid_care-4)."""
+"""Assignment and departure of a clinician. A new assignment never moves the deadline (rapid_care-4)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,14 +15,14 @@ from shared.kernel.state_table import require_transition
 
 @dataclass(frozen=True, slots=True)
 class CrisisPlan:
-    """Which version of which care plan is shown with an assignment."""
+    """The care plan and its version that an assignment shows."""
 
     care_plan_id: UUID
     plan_version: int
 
 
 def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, policy: Policy) -> Decision[Response]:
-    """Somebody on duty with a needed skill goes, and is shown the crisis plan where there is one.
+    """A clinician on duty with a needed skill goes, and sees the crisis plan if there is one.
 
     Raises IllegalTransition, ClinicianOffDuty, SkillMissing.
     """
@@ -36,8 +36,8 @@ def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, po
     return Decision(replace(response, status=Status.ASSIGNED, clinician_id=clinician.id), [event])
 
 
-def leave(response: Response, now: datetime) -> Decision[Response]:
+def depart(response: Response, now: datetime) -> Decision[Response]:
     """The clinician sets out."""
     require_transition(response.status, Depart, RESPONSE)
-    assert response.clinician_id is not None  # noqa: S101  an assigned response has somebody
+    assert response.clinician_id is not None  # noqa: S101  an assigned response has a clinician
     return Decision(replace(response, status=Status.EN_ROUTE), [ResponseEnRoute(clinician_id=response.clinician_id, left_at=now)])

@@ -1,15 +1,15 @@
-"""What is counted of a month: K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (given back).
+"""The statistics of a month: K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (declined).
 
-The two-hour rule is 100 % (G06). A telephone contact and a closed door stop the clock but are shown apart (G05, G44), and
-so are responses that were held until opening (G49) and contacts written up late (G53).
+The two-hour rule is 100 % (G06). A telephone contact and a visit without access stop the clock but are counted
+separately (G05, G44), as are responses that were held until opening (G49) and contacts recorded late (G53).
 """
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Counts of the referrals that were received in one month, each once; given back and cancelled as often as it was."""
+class MonthlyStatistics:
+    """Counts of the referrals received in one month, each once; `declined` and `cancelled` count each time it happened."""
 
     referrals: int
     met: int
@@ -29,7 +29,7 @@ class Figures:
 
     @property
     def due(self) -> int:
-        """Face-to-face responses whose clock has ended or run out: each is either met or breached."""
+        """Face-to-face responses whose clock has ended or run out: each is met or breached."""
         return self.met + self.breached
 
     @property
@@ -38,7 +38,7 @@ class Figures:
 
     @property
     def avoided_rate(self) -> float | None:
-        """As the plan reckons it: avoided admissions to referrals (001:12735)."""
+        """Avoided admissions to referrals, as in the plan (001:12735)."""
         return _rate(self.avoided, self.referrals)
 
 

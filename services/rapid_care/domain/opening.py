@@ -1,6 +1,6 @@
-"""When Rapid Care is there: 07:00 to 22:00 London time, every day of the year (T1, 001:6510-6512).
+"""Opening hours of Rapid Care: 07:00 to 22:00 London time, every day of the year (T1, 001:6510-6512).
 
-Everything answered is an instant in UTC, so that adding two hours to it is exact on the days when the clocks change.
+Results are instants in UTC, so that adding two hours is exact on the days when the clocks change.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.kernel import opening_hours
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """Whom a caller is to turn to while Rapid Care is closed: in words, and as codes of the directory of services."""
+    """The alternatives while Rapid Care is closed: in words, and as codes of the directory of services."""
 
     text: str
     service_codes: tuple[str, ...]
@@ -29,18 +29,18 @@ def closing(instant: datetime, policy: Policy) -> datetime:
 
 
 def month_of(instant: datetime, policy: Policy) -> date:
-    """The first day of the calendar month in which `instant` lies here."""
+    """The first day of the local calendar month of `instant`."""
     return policy.day_of(instant).replace(day=1)
 
 
 def month_bounds(month: date, policy: Policy) -> tuple[datetime, datetime]:
-    """From the first instant of the month to the first of the next."""
+    """The first instant of the month and of the next month."""
     following = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
     return policy.instant(month.replace(day=1), time()), policy.instant(following, time())
 
 
 def guidance(opens_at: datetime, policy: Policy) -> Guidance:
-    """What a caller is told in closed hours (G04)."""
+    """The alternatives for a caller in closed hours (G04)."""
     local = opens_at.astimezone(policy.zone)
     text = (
         f"Rapid Care opens at {local:%H:%M} on {local:%A} and will go then. Until then turn to the out-of-hours GP; "

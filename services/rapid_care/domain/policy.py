@@ -1,4 +1,4 @@
-"""Every number of Rapid Care in one place, each a default of docs/rules.md; a deployment may set others by name."""
+"""The configured numbers of Rapid Care, each a default of docs/rules.md; a deployment may set others by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,20 +8,24 @@ from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import Skill
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
+from shared.kernel.totality import total
 
 _NURSE, _COMMUNITY_NURSE = Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE
 
-#: Who can go to whom, the best fitting skill first. Emergency nurse practitioners and consultant cover: 001:12479-12480; the rest is ours.
-_NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = {
-    Condition.PNEUMONIA: (_NURSE, _COMMUNITY_NURSE),
-    Condition.URINARY_TRACT_INFECTION: (_NURSE, _COMMUNITY_NURSE),
-    Condition.HEART_FAILURE: (_NURSE, Skill.CONSULTANT_COVER),
-    Condition.COPD: (_NURSE, Skill.CONSULTANT_COVER),
-    Condition.FALL: (_NURSE, Skill.OCCUPATIONAL_THERAPIST),
-    Condition.ACUTE_COMPLICATION: (_NURSE, Skill.CONSULTANT_COVER),
-    Condition.END_OF_LIFE: (_COMMUNITY_NURSE, _NURSE, Skill.CONSULTANT_COVER),
-    Condition.OTHER: (_NURSE, _COMMUNITY_NURSE),
-}
+#: Skills for each condition, the best fitting first. Nurse practitioners and consultant cover: 001:12479-12480; the rest is an assumption.
+_NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = total(
+    Condition,
+    {
+        Condition.PNEUMONIA: (_NURSE, _COMMUNITY_NURSE),
+        Condition.URINARY_TRACT_INFECTION: (_NURSE, _COMMUNITY_NURSE),
+        Condition.HEART_FAILURE: (_NURSE, Skill.CONSULTANT_COVER),
+        Condition.COPD: (_NURSE, Skill.CONSULTANT_COVER),
+        Condition.FALL: (_NURSE, Skill.OCCUPATIONAL_THERAPIST),
+        Condition.ACUTE_COMPLICATION: (_NURSE, Skill.CONSULTANT_COVER),
+        Condition.END_OF_LIFE: (_COMMUNITY_NURSE, _NURSE, Skill.CONSULTANT_COVER),
+        Condition.OTHER: (_NURSE, _COMMUNITY_NURSE),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,14 @@ class Policy(LocalTime):
     avoidance_confirmed_after: timedelta = timedelta(days=14)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that no service can work by."""
+        """Raises ValueError for numbers that contradict each other."""
         LocalTime.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must come before closes")
         if any(not timedelta() < elapsed < self.response_target for elapsed in self.at_risk_after):
             raise ValueError("at_risk_after must lie between the beginning of the clock and response_target")
         if unmet := [condition.value for condition in Condition if not self.needed_skills.get(condition)]:
-            raise ValueError(f"needed_skills names nobody for {', '.join(unmet)}")
+            raise ValueError(f"needed_skills names no skill for {', '.join(unmet)}")
         if not 0 < self.capacity_low <= self.capacity_high:
             raise ValueError("capacity_low must not exceed capacity_high")
         if self.avoidance_confirmed_after <= timedelta():

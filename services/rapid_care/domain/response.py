@@ -1,8 +1,9 @@
-"""One promise to reach one person by an instant: its states, what may follow what, and what is refused.
+"""A response: the duty to reach one person by an instant. Its states, its state table and its refusals.
 
-States: docs/states/rapid_care.md. The clock itself is in `clock`, who goes in `dispatch`, what follows at the door in `care`.
+States: docs/states/rapid_care.md. The clock is in `clock`, assignment in `dispatch`, care after the contact in `care`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +48,7 @@ from shared.contracts.referrals import ReferralCancelled, ReferralReturned, Refe
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, transition
+from shared.kernel.totality import total
 
 
 class Status(StrEnum):
@@ -66,10 +68,10 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """The person died or moved away, which ends a response wherever it stands (G39); we are asked for what we have accepted."""
+    """The person died or moved away, which ends a response in every state (G39); or an accepted referral is routed here again."""
 
     PERSON_GONE = "person-gone"
-    ASKED_AGAIN = "asked-again"
+    ROUTED_AGAIN = "routed-again"
 
 
 class ResponseDeadline(StrEnum):
@@ -83,13 +85,13 @@ class ResponseDeadline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One promise to reach one person by `due_at`, which nothing ever moves.
+    """The duty to reach one person by `due_at`, which nothing moves.
 
-    A referral may be given back and come again: that is another response on the same clock. `routing` is which asking of
-    the referral it answers. `is_by_telephone` says that triage chose to assess by telephone (G05).
+    A referral that was returned and routed again has another response on the same clock. `routing` is the number of the
+    referral's routing that it answers. `is_by_telephone`: triage chose a telephone assessment (G05).
 
-    `breached_at` is the first instant after `due_at` while nobody had reached the person; a contact that was made in
-    time, but written up late, takes it away again (G53).
+    `breached_at` is the first instant after `due_at` without a contact; a contact in time that was recorded late clears
+    it (G53).
     """
 
     id: UUID
@@ -172,20 +174,53 @@ class SubsequentlyAdmitted(RuleBroken):
     advice = "Leave the avoided admission unconfirmed: the person was admitted later."
 
 
-#: The clock runs and nobody has reached the person.
-WAITING = (Status.REQUESTED, Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
-_TAKEN = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
-#: The person was reached and is in the hands of Rapid Care.
-IN_CARE = (Status.CONTACTED, Status.ASSESSED, Status.PACKAGE_AGREED, Status.STEPPED_DOWN)
-UNFINISHED = (Status.HELD, *WAITING, *IN_CARE)
-ENDED = (Status.CLOSED, Status.ESCALATED, Status.DECLINED, Status.CANCELLED)
+class Phase(StrEnum):
+    """A response is held until opening, waits for the first contact, is in care, or has ended."""
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
-#: A trigger in words is a deadline, or the type of an event of another context.
+    HELD = "held"
+    WAITING = "waiting"
+    IN_CARE = "in-care"
+    ENDED = "ended"
+
+
+PHASE: Mapping[Status, Phase] = total(
+    Status,
+    {
+        Status.HELD: Phase.HELD,
+        Status.REQUESTED: Phase.WAITING,
+        Status.ACCEPTED: Phase.WAITING,
+        Status.ASSIGNED: Phase.WAITING,
+        Status.EN_ROUTE: Phase.WAITING,
+        Status.CONTACTED: Phase.IN_CARE,
+        Status.ASSESSED: Phase.IN_CARE,
+        Status.PACKAGE_AGREED: Phase.IN_CARE,
+        Status.STEPPED_DOWN: Phase.IN_CARE,
+        Status.ESCALATED: Phase.ENDED,
+        Status.DECLINED: Phase.ENDED,
+        Status.CANCELLED: Phase.ENDED,
+        Status.CLOSED: Phase.ENDED,
+    },
+)
+
+
+def _in_phase(*phases: Phase) -> tuple[Status, ...]:
+    return tuple(status for status, phase in PHASE.items() if phase in phases)
+
+
+#: The clock runs and no clinician has reached the person.
+WAITING = _in_phase(Phase.WAITING)
+#: A clinician has reached the person, who is in the care of Rapid Care.
+IN_CARE = _in_phase(Phase.IN_CARE)
+UNFINISHED = _in_phase(Phase.HELD, Phase.WAITING, Phase.IN_CARE)
+ENDED = _in_phase(Phase.ENDED)
+_ACCEPTED = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
+
+#: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
+#: A trigger that is text is a deadline, an occurrence, or the type of an event of another context.
 RESPONSE: Transitions = {
     AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
     DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
-    AssignClinician: transition(_TAKEN, Status.ASSIGNED, ResponseAssigned),
+    AssignClinician: transition(_ACCEPTED, Status.ASSIGNED, ResponseAssigned),
     Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
     RecordFirstContact: transition(
         (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
@@ -193,7 +228,9 @@ RESPONSE: Transitions = {
     RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
     AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
     StepDownResponse: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.STEPPED_DOWN, ResponseSteppedDown),
-    CloseResponse: transition((*_TAKEN, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached),
+    CloseResponse: transition(
+        (*_ACCEPTED, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached
+    ),
     ResponseDeadline.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
     ResponseDeadline.AT_RISK: transition(WAITING, (), ResponseAtRisk),
     ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
@@ -202,5 +239,5 @@ RESPONSE: Transitions = {
     ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
     ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
-    Occurrence.ASKED_AGAIN: transition((*_TAKEN, *IN_CARE), (), ResponseAccepted),
+    Occurrence.ROUTED_AGAIN: transition((*_ACCEPTED, *IN_CARE), (), ResponseAccepted),
 }

@@ -1,4 +1,4 @@
-"""Who is there, and who of them can go to whom."""
+"""The roster of clinicians, and the choice of a clinician for a response."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shared.kernel.errors import NotFound, RuleBroken
 
 @dataclass(frozen=True, slots=True)
 class Clinician:
-    """Somebody on the roster, known by a code. `open_responses` counts the visits that they still have to finish."""
+    """A clinician on the roster; `id` is a staff code. `open_responses` counts the clinician's responses that have not ended."""
 
     id: str
     skills: tuple[Skill, ...]
@@ -49,25 +49,25 @@ class NoClinicianAvailable(RuleBroken):
     advice = "Put a clinician with the skill on duty, or decline the response so that another service responds."
 
 
-def enter(known: Clinician | None, clinician_id: str, command: RosterClinician) -> Clinician:
-    """Somebody joins the roster, or comes and goes on it; the same again changes nothing."""
-    before = known or Clinician(clinician_id, (), is_on_duty=False)
-    after = replace(before, skills=command.skills, is_on_duty=command.is_on_duty)
-    return after if known and after == known else replace(after, version=before.version + 1)
+def enter(present: Clinician | None, clinician_id: str, command: RosterClinician) -> Clinician:
+    """A clinician joins the roster, changes skills, or comes on or off duty. An equal entry keeps its version."""
+    earlier = present or Clinician(clinician_id, (), is_on_duty=False)
+    entered = replace(earlier, skills=command.skills, is_on_duty=command.is_on_duty)
+    return entered if entered == present else replace(entered, version=earlier.version + 1)
 
 
 def fitting_skill(clinician: Clinician, condition: Condition, policy: Policy) -> Skill:
-    """The best fitting skill that somebody on duty brings. Raises ClinicianOffDuty, SkillMissing."""
+    """The clinician's best fitting skill for a condition. Raises ClinicianOffDuty, SkillMissing."""
     if not clinician.is_on_duty:
         raise ClinicianOffDuty("This clinician is not on duty.")
-    found = next((skill for skill in policy.needed_skills[condition] if skill in clinician.skills), None)
-    if found is None:
+    fitting = next((skill for skill in policy.needed_skills[condition] if skill in clinician.skills), None)
+    if fitting is None:
         raise SkillMissing(f"This clinician has none of the skills that {condition} needs.")
-    return found
+    return fitting
 
 
 def choose(roster: Sequence[Clinician], condition: Condition, policy: Policy) -> Clinician:
-    """Of those on duty with a needed skill, the one with the fewest open responses; of equals, whose skill fits best.
+    """The clinician on duty with a needed skill and the fewest open responses; of equals, the one with the best fitting skill.
 
     Raises NoClinicianAvailable.
     """

@@ -1,1 +1,1 @@
-"""What Rapid Care shows: the only SQL that reads for HTTP."""
+"""The SQL that reads for HTTP."""

@@ -1,4 +1,4 @@
-"""What whoever goes to a person is told: the story, the crisis plan, where the person wants to be, and who is the lead."""
+"""The briefing of a clinician: the story, the crisis plan, the preferred place of care and the lead."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +14,7 @@ from shared.persistence.statements import ReadSession
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """Each part is absent when nobody has told it; the story also when it is withheld and the crisis over."""
+    """A part that has not arrived is absent; so is a withheld story after the crisis."""
 
     person: PersonRecordRecorded | None
     story: Story | None
@@ -34,10 +34,10 @@ async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
 
 
 async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """What the person told once, from our own copy. Raises PersonRecordNotFound, StoryWithheld."""
-    found = await projections.person(reader, person_id)
-    if found is None:
+    """The person's record from the projection. Raises PersonRecordNotFound, StoryWithheld."""
+    person = await projections.person(reader, person_id)
+    if person is None:
         raise PersonRecordNotFound("Rapid Care has no record of the person.")
-    if not may_see_story(found.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
+    if not may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
         raise StoryWithheld("The person has withheld their story.")
-    return found
+    return person

@@ -1,10 +1,10 @@
-"""One month, counted."""
+"""The statistics of one month."""
 
 from datetime import date
 
 import sqlalchemy as sa
 
-from services.rapid_care.domain.monthly_statistics import Figures
+from services.rapid_care.domain.monthly_statistics import MonthlyStatistics
 from services.rapid_care.domain.opening import month_bounds
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import WAITING, Status
@@ -13,7 +13,7 @@ from shared.contracts.rapid_care import ContactMode, ResponseOutcome
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
-#: A referral that came again has several responses on one clock: the last one tells how its referral fared.
+#: A referral that was routed again has several responses on one clock: the last one has the result.
 _BY_AGE = sa.func.row_number().over(partition_by=RESPONSE.c.referral_id, order_by=RESPONSE.c.id.desc())
 _OF_MONTH = (
     sa.select(RESPONSE, (_BY_AGE == 1).label("is_last"))
@@ -25,16 +25,16 @@ _IS_FACE_TO_FACE = _C.contact_mode == ContactMode.FACE_TO_FACE.value
 
 
 def _count(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Label[int]:
-    """Referrals, each once."""
+    """Counts each referral once, by its last response."""
     return sa.func.count().filter(_C.is_last, *conditions).label(name)
 
 
 def _count_each(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Label[int]:
-    """Also those of a referral that came again."""
+    """Counts every response."""
     return sa.func.count().filter(*conditions).label(name)
 
 
-_FIGURES = Statement(
+_STATISTICS = Statement(
     sa.select(
         _count("referrals"),
         _count("met", _IS_FACE_TO_FACE, _C.contacted_at <= _C.due_at),
@@ -55,9 +55,9 @@ _FIGURES = Statement(
 )
 
 
-async def monthly_statistics(reader: ReadSession, month: date, policy: Policy) -> Figures:
-    """Of the referrals that were received in the month."""
+async def monthly_statistics(reader: ReadSession, month: date, policy: Policy) -> MonthlyStatistics:
+    """Statistics of the referrals received in the month."""
     begins, ends = month_bounds(month, policy)
-    row = await reader.fetch_one(_FIGURES, begins=begins, ends=ends)
+    row = await reader.fetch_one(_STATISTICS, begins=begins, ends=ends)
     assert row is not None  # noqa: S101  a count has one row
-    return Figures(**row)
+    return MonthlyStatistics(**row)

@@ -1,5 +1,6 @@
-"""One response, and the queue of them."""
+"""One response, and lists of responses."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import responses
 from services.rapid_care.store.tables import RESPONSE, is_one_of
+from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 from shared.persistence.transaction import Transaction
@@ -17,22 +19,25 @@ from shared.telemetry import metrics
 
 
 class ResponseFilter(StrEnum):
-    """Which responses a list shows: those whom nobody has reached, all that have not ended, those that have."""
+    """Responses before the first contact, all that have not ended, or those that have ended."""
 
     WAITING = "waiting"
     OPEN = "open"
     CLOSED = "closed"
 
 
-_STATUSES: dict[ResponseFilter, tuple[Status, ...]] = {
-    ResponseFilter.WAITING: (Status.HELD, *WAITING),
-    ResponseFilter.OPEN: UNFINISHED,
-    ResponseFilter.CLOSED: ENDED,
-}
+_STATUSES: Mapping[ResponseFilter, tuple[Status, ...]] = total(
+    ResponseFilter,
+    {
+        ResponseFilter.WAITING: (Status.HELD, *WAITING),
+        ResponseFilter.OPEN: UNFINISHED,
+        ResponseFilter.CLOSED: ENDED,
+    },
+)
 _BEFORE_ALL = (datetime(1900, 1, 1, tzinfo=UTC), UUID(int=0))
 _AFTER_ALL = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 
-_PLACE = sa.tuple_(RESPONSE.c.due_at, RESPONSE.c.id)
+_PAGE_KEY = sa.tuple_(RESPONSE.c.due_at, RESPONSE.c.id)
 _LAST = sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
 _LIST = (
     sa.select(RESPONSE)
@@ -40,9 +45,9 @@ _LIST = (
     .where(RESPONSE.c.referral_id == sa.func.coalesce(sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.referral_id))
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_MOST_URGENT_FIRST = Statement(_LIST.where(_PLACE > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
-_LATEST_FIRST = Statement(_LIST.where(_PLACE < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
-#: As long as a clinician who is free may need to the door.
+_MOST_URGENT_FIRST = Statement(_LIST.where(_PAGE_KEY > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
+_LATEST_FIRST = Statement(_LIST.where(_PAGE_KEY < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
+#: The time that an available clinician may need to reach the person.
 _SOON = timedelta(minutes=30)
 
 _CLOCKS = Statement(
@@ -58,19 +63,19 @@ _CLOCKS = Statement(
 
 async def response(reader: ReadSession, response_id: UUID) -> Response:
     """Raises ResponseNotFound."""
-    found = await responses.find(reader, response_id)
-    if found is None:
+    response = await responses.find(reader, response_id)
+    if response is None:
         raise ResponseNotFound(f"No response has the id {response_id}.")
-    return found
+    return response
 
 
-async def queue(
+async def list_responses(
     reader: ReadSession, status_filter: ResponseFilter, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
 ) -> list[Response]:
-    """The most urgent first; of those that have ended, the latest first."""
-    is_over = status_filter is ResponseFilter.CLOSED
-    statement = _LATEST_FIRST if is_over else _MOST_URGENT_FIRST
-    due_at, last = after or (_AFTER_ALL if is_over else _BEFORE_ALL)
+    """Ordered by `due_at`: open responses from the earliest, ended ones from the latest."""
+    is_ended = status_filter is ResponseFilter.CLOSED
+    statement = _LATEST_FIRST if is_ended else _MOST_URGENT_FIRST
+    due_at, last = after or (_AFTER_ALL if is_ended else _BEFORE_ALL)
     statuses = list(_STATUSES[status_filter])
     rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, most=most)
     return [responses.from_row(row) for row in rows]

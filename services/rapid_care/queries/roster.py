@@ -1,4 +1,4 @@
-"""The clinicians."""
+"""The roster of clinicians."""
 
 from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
 from services.rapid_care.store import roster
@@ -7,10 +7,10 @@ from shared.persistence.statements import ReadSession
 
 async def clinician(reader: ReadSession, clinician_id: str) -> Clinician:
     """Raises ClinicianNotFound."""
-    found = await roster.find_clinician(reader, clinician_id)
-    if found is None:
+    clinician = await roster.find_clinician(reader, clinician_id)
+    if clinician is None:
         raise ClinicianNotFound(f"No clinician has the code {clinician_id}.")
-    return found
+    return clinician
 
 
 async def clinicians(reader: ReadSession) -> list[Clinician]:

@@ -1,7 +1,7 @@
-"""What Rapid Care remembers, and the only SQL that writes it.
+"""The tables of Rapid Care, and the only SQL that writes them.
 
-`tables` is what there is, `responses` and `capacity` hold the aggregates, `roster` the clinicians, `copies` what other
-contexts told.
+`tables` defines them; `responses` and `capacity` store the aggregates, `roster` the clinicians, `projections` the data of
+other contexts.
 """
 
 from services.rapid_care.store.tables import METADATA

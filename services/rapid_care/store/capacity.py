@@ -1,4 +1,4 @@
-"""The month's count, and how loudly it has been warned about."""
+"""The referral count and the published capacity level of each month."""
 
 from datetime import date
 
@@ -23,12 +23,12 @@ _COUNT = Statement(
 
 
 async def count_referral(tx: Tx, month: date) -> int:
-    """How many referrals the month has with this one; a rival waits here until the transaction ends."""
+    """The month's number of referrals including this one. A concurrent count waits until the transaction ends."""
     referrals: int = await tx.fetch_value(_COUNT, month=month)
     return referrals
 
 
 async def capacity_of(tx: Tx, month: date) -> Capacity:
-    """The month's capacity, locked; a new one when nothing was ever said about it."""
+    """The month's capacity, locked; a new one when no level was published for it."""
     capacity_id = derived_id("rapid-care", "capacity", month)
     return await capacities.find(tx, capacity_id, lock=True) or Capacity(capacity_id, month)

@@ -1,4 +1,4 @@
-"""Responses as rows, and the two questions that a rule asks about the others of the same referral or person."""
+"""Responses: one row each, and the lookups by referral and by person that the rules need."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -37,13 +37,13 @@ _IN_CRISIS = Statement(
 
 
 async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
-    """The response of a referral that has not ended, locked."""
+    """The referral's response that has not ended, locked."""
     row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
     return None if row is None else responses.attach(tx, row)
 
 
 async def _latest_ids(tx: Tx, referral_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
-    """Locks the responses of each referral, and gives the last one's id."""
+    """Locks the responses of each referral; the id of the last one by referral."""
     rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
     return {row["referral_id"]: responses.attach(tx, row).id for row in rows}
 
@@ -53,17 +53,17 @@ LATEST = responses.index(_latest_ids, key=lambda response: response.referral_id)
 
 async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The last response to a referral, ended or not, locked."""
-    found = await LATEST.get(tx, referral_id)
-    return None if found is None else await responses.find(tx, found, lock=True)
+    response_id = await LATEST.get(tx, referral_id)
+    return None if response_id is None else await responses.find(tx, response_id, lock=True)
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:
     """Whether another response to the same person has ended in hospital since this one ended."""
-    found: bool = await tx.fetch_value(_ADMITTED, person_id=response.person_id, since=response.ended_at)
-    return found
+    is_admitted: bool = await tx.fetch_value(_ADMITTED, person_id=response.person_id, since=response.ended_at)
+    return is_admitted
 
 
 async def is_in_crisis(reader: ReadSession, person_id: UUID) -> bool:
     """Whether a response to the person has not ended."""
-    found: bool = await reader.fetch_value(_IN_CRISIS, person_id=person_id)
-    return found
+    is_in_crisis: bool = await reader.fetch_value(_IN_CRISIS, person_id=person_id)
+    return is_in_crisis

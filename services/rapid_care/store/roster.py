@@ -1,4 +1,4 @@
-"""The roster of clinicians. No event tells it: who is on duty here concerns nobody outside."""
+"""The roster of clinicians. It publishes no event: no other context needs to know who is on duty."""
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -10,7 +10,7 @@ from services.rapid_care.store.tables import CLINICIAN, RESPONSE, Tx, is_one_of
 from shared.kernel.errors import VersionConflict
 from shared.persistence.statements import ReadSession, Statement
 
-#: With the responses that each has still to finish.
+#: Each clinician with the number of open responses.
 _ROSTER = (
     sa.select(
         CLINICIAN,
@@ -37,35 +37,35 @@ _CLINICIAN = TypeAdapter(Clinician)
 
 
 async def find_clinician(reader: ReadSession, clinician_id: str) -> Clinician | None:
-    found = await _read(reader, clinician_id)
-    return found[0] if found else None
+    clinicians = await _read(reader, clinician_id)
+    return clinicians[0] if clinicians else None
 
 
 async def roster(reader: ReadSession) -> list[Clinician]:
-    """Everybody, on duty or not."""
+    """All clinicians, on duty or not."""
     return await _read(reader, None)
 
 
 async def locked_clinician(tx: Tx, clinician_id: str) -> Clinician:
-    """Nobody goes off duty while being sent. Raises ClinicianNotFound."""
+    """Locks the row, so that the clinician cannot go off duty during the assignment. Raises ClinicianNotFound."""
     await tx.fetch(_LOCK_ONE, id=clinician_id)
-    found = await find_clinician(tx, clinician_id)
-    if found is None:
+    clinician = await find_clinician(tx, clinician_id)
+    if clinician is None:
         raise ClinicianNotFound(f"No clinician has the code {clinician_id}.")
-    return found
+    return clinician
 
 
 async def locked_roster(tx: Tx) -> list[Clinician]:
-    """Everybody, those on duty locked, so that two who choose at once see each other's choice."""
+    """All clinicians; those on duty are locked, so that concurrent choices see each other."""
     await tx.fetch(_LOCK)
     return await roster(tx)
 
 
-async def enter_clinician(tx: Tx, after: Clinician) -> None:
-    """Raises VersionConflict when somebody else was first."""
-    values = {"id": after.id, "skills": list(after.skills), "is_on_duty": after.is_on_duty, "version": after.version}
+async def enter_clinician(tx: Tx, entry: Clinician) -> None:
+    """Raises VersionConflict when another caller changed the clinician first."""
+    values = {"id": entry.id, "skills": list(entry.skills), "is_on_duty": entry.is_on_duty, "version": entry.version}
     if await tx.execute(_ENTER_CLINICIAN, **values) == "INSERT 0 0":
-        raise VersionConflict(after.id, after.version - 1, after.version)
+        raise VersionConflict(entry.id, entry.version - 1, entry.version)
 
 
 async def _read(reader: ReadSession, clinician_id: str | None) -> list[Clinician]:

@@ -1,4 +1,4 @@
-"""The tables of Rapid Care, in its own schema. The migrations must make exactly these (a test compares them)."""
+"""The tables of Rapid Care, in a separate schema. A test compares them with the migrations."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from services.rapid_care.domain.policy import Policy
 from shared.persistence.schema import INSTANT, metadata, platform_tables
 from shared.persistence.transaction import Transaction
 
-#: A transaction that carries the numbers of Rapid Care.
+#: A transaction with the policy of Rapid Care.
 Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
@@ -115,5 +115,5 @@ LEAD = sa.Table(
 
 
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """One parameter however many values there are, so that the statement is compiled once."""
+    """Uses one parameter for all values, so that the statement is compiled once."""
     return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))

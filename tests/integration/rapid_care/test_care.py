@@ -77,8 +77,8 @@ async def test_closure_needs_outcome_and_not_acute_avoids_nothing(team: RapidCar
     closed = await team.command(response_id, "closure", outcome="not-acute")
 
     assert (closed["outcome"], closed["benefit_pounds"]) == ("not-acute", 0)
-    figures = await team.get("figures", month="2015-03")
-    assert (figures["not_acute"], figures["avoided"], figures["benefit_pounds"]) == (1, 0, 0)
+    statistics = await team.get("monthly-statistics", month="2015-03")
+    assert (statistics["not_acute"], statistics["avoided"], statistics["benefit_pounds"]) == (1, 0, 0)
 
 
 @pytest.mark.acceptance("rapid_care-8")
@@ -104,8 +104,8 @@ async def test_admission_is_avoided_only_after_contact(team: RapidCareClient) ->
     assert await team.refusal(no_access, "closure", outcome="admission-avoided") == (409, "outcome-inconsistent")
     assert (await team.command(unseen, "closure", outcome="declined-by-person"))["clock"] == "released"
     assert (await team.command(no_access, "closure", outcome="no-access"))["clock"] == "met"
-    figures = await team.get("figures", month="2015-03")
-    assert (figures["no_access"], figures["due"]) == (1, 0)
+    statistics = await team.get("monthly-statistics", month="2015-03")
+    assert (statistics["no_access"], statistics["due"]) == (1, 0)
 
 
 async def test_no_access_contact_can_still_be_assessed(team: RapidCareClient) -> None:
@@ -138,7 +138,7 @@ async def test_avoided_admission_is_confirmed_after_two_weeks(team: RapidCareCli
     confirmed = await team.read(response_id)
     assert datetime.fromisoformat(confirmed["avoidance_confirmed_at"]) == at("14:00") + timedelta(days=14)
     assert [event.benefit_pounds for event in await team.context.published(ResponseAvoidanceConfirmed)] == [2004]
-    assert (await team.get("figures", month="2015-03"))["avoided_confirmed"] == 1
+    assert (await team.get("monthly-statistics", month="2015-03"))["avoided_confirmed"] == 1
 
 
 async def test_avoided_admission_is_unconfirmed_after_later_admission(team: RapidCareClient) -> None:
@@ -221,7 +221,7 @@ async def test_late_end_publishes_breach_before_deadline_fires(team: RapidCareCl
 
     contacted = await team.advance(late, Status.CONTACTED)
     declined = await team.command(given_back, "decline", reason="capacity")
-    await team.context.timekeeper.process_due()
+    await team.context.scheduler.process_due()
 
     assert (contacted["clock"], declined["clock"]) == ("breached", "breached")
     assert len(await team.context.published(ResponseBreached)) == 2

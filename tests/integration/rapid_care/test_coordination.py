@@ -196,7 +196,7 @@ async def test_other_organisation_or_missing_scope_is_refused(team: RapidCareCli
     stranger = team.context.token("rapid-care:coordinate", "rapid-care:respond", organisation="RFL")
     clinician = team.context.token("rapid-care:respond") | {"If-Match": 'W/"1"'}
     paths = ["responses", f"responses/{response_id}", f"responses/{response_id}/briefing", f"responses/{response_id}/actions"]
-    paths += [f"people/{new_id()}/story", "clinicians", "clinicians/nurse-1", "figures?month=2015-03"]
+    paths += [f"people/{new_id()}/story", "clinicians", "clinicians/nurse-1", "monthly-statistics?month=2015-03"]
 
     for path in paths:
         answer = await team.context.http.get(f"/rapid-care/{path}", headers=stranger)

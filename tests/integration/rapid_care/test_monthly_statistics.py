@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from services.rapid_care import handlers
 from services.rapid_care.commands import AssignClinician, CloseResponse, RecordAssessment, RecordFirstContact
 from services.rapid_care.domain.response import Status
+from services.rapid_care.handlers import response as handlers
 from shared.contracts.rapid_care import (
     CapacityLevel,
     CapacityWarned,
@@ -27,7 +27,7 @@ async def _route(team: RapidCareClient, count: int) -> list[UUID]:
     """Delivers `count` referrals in one batch; returns the ids of all responses."""
     secrets = team.context.database.secrets
     event = a_routed_referral(team.context.clock.at)
-    await team.context.intake.apply([arrived(event, key=new_id(), subject=new_id(), secrets=secrets) for _ in range(count)])
+    await team.context.processor.apply([arrived(event, key=new_id(), subject=new_id(), secrets=secrets) for _ in range(count)])
     rows = await team.context.database.pool.fetch("SELECT id FROM response ORDER BY id")
     return [row["id"] for row in rows]
 
@@ -73,8 +73,8 @@ async def test_rerouted_referral_is_counted_once(team: RapidCareClient) -> None:
     assert [event.minutes_elapsed for event in await team.context.published(ResponseAtRisk)] == [60, 90, 110]
     assert len(await team.context.published(ResponseBreached)) == 1
     assert await team.context.database.pool.fetchval("SELECT referrals FROM monthly_referral_count") == 1
-    figures = await team.get("figures", month="2015-03")
-    assert (figures["referrals"], figures["due"], figures["breached"], figures["declined"]) == (1, 1, 1, 1)
+    statistics = await team.get("monthly-statistics", month="2015-03")
+    assert (statistics["referrals"], statistics["due"], statistics["breached"], statistics["declined"]) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("now", [at("14:00", date(2015, 3, 31))], ids=["31 March"])
@@ -92,13 +92,13 @@ async def test_72_avoided_of_180_give_assumed_rate(team: RapidCareClient) -> Non
     response_ids = await _route(team, 180)
     await _avoid(team, response_ids[:72])
 
-    figures = await team.get("figures", month="2015-03")
+    statistics = await team.get("monthly-statistics", month="2015-03")
 
-    assert (figures["referrals"], figures["avoided"], figures["avoided_rate"]) == (180, 72, 0.40)
-    assert figures["avoided_rate"] == figures["avoided_rate_assumption"]
-    assert (figures["due"], figures["met"], figures["met_rate"]) == (72, 72, 1.0)
-    assert (figures["running"], figures["benefit_pounds"]) == (108, 72 * 2004)
-    assert (figures["capacity_low"], figures["capacity_high"], figures["modelled_baseline"]) == (180, 200, 120)
+    assert (statistics["referrals"], statistics["avoided"], statistics["avoided_rate"]) == (180, 72, 0.40)
+    assert statistics["avoided_rate"] == statistics["avoided_rate_assumption"]
+    assert (statistics["due"], statistics["met"], statistics["met_rate"]) == (72, 72, 1.0)
+    assert (statistics["running"], statistics["benefit_pounds"]) == (108, 72 * 2004)
+    assert (statistics["capacity_low"], statistics["capacity_high"], statistics["modelled_baseline"]) == (180, 200, 120)
 
 
 async def test_each_response_is_counted_in_one_category(team: RapidCareClient) -> None:
@@ -116,20 +116,20 @@ async def test_each_response_is_counted_in_one_category(team: RapidCareClient) -
     await team.advance(written_late, Status.CONTACTED, contacted_at=at("15:00").isoformat())
     await team.receive_referral()
 
-    figures = await team.get("figures", month="2015-03")
+    statistics = await team.get("monthly-statistics", month="2015-03")
 
-    assert (figures["referrals"], figures["due"], figures["met"], figures["breached"]) == (8, 4, 2, 2)
-    assert (figures["met_rate"], figures["recorded_late"], figures["by_telephone"]) == (0.5, 1, 1)
-    assert (figures["declined"], figures["running"], figures["avoided_rate"]) == (2, 1, 0.0)
+    assert (statistics["referrals"], statistics["due"], statistics["met"], statistics["breached"]) == (8, 4, 2, 2)
+    assert (statistics["met_rate"], statistics["recorded_late"], statistics["by_telephone"]) == (0.5, 1, 1)
+    assert (statistics["declined"], statistics["running"], statistics["avoided_rate"]) == (2, 1, 0.0)
     assert (await team.read(overdue))["clock"] == "overdue"
 
 
 async def test_month_without_referrals_has_no_rates(team: RapidCareClient) -> None:
-    figures = await team.get("figures", month="2015-02")
+    statistics = await team.get("monthly-statistics", month="2015-02")
 
-    assert (figures["referrals"], figures["met_rate"], figures["avoided_rate"]) == (0, None, None)
+    assert (statistics["referrals"], statistics["met_rate"], statistics["avoided_rate"]) == (0, None, None)
     for month in ("2015-13", "0000-01", "9999-12", "march"):
-        wrong = await team.context.http.get("/rapid-care/figures", headers=team.staff, params={"month": month})
+        wrong = await team.context.http.get("/rapid-care/monthly-statistics", headers=team.staff, params={"month": month})
         assert (wrong.status_code, wrong.json()["code"]) == (422, "validation-failed")
 
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from services.rapid_care.domain.capacity import Capacity, level_of, warn
-from services.rapid_care.domain.monthly_statistics import Figures
+from services.rapid_care.domain.monthly_statistics import MonthlyStatistics
 from services.rapid_care.domain.policy import Policy
 from shared.contracts.rapid_care import CapacityLevel, CapacityWarned
 from shared.kernel.decision import Fact
@@ -16,8 +16,8 @@ POLICY = Policy()
 MARCH = date(2015, 3, 1)
 
 
-def _figures(**counts: int) -> Figures:
-    return Figures(**(dict.fromkeys((each.name for each in fields(Figures)), 0) | counts))
+def _statistics(**counts: int) -> MonthlyStatistics:
+    return MonthlyStatistics(**(dict.fromkeys((each.name for each in fields(MonthlyStatistics)), 0) | counts))
 
 
 @pytest.mark.acceptance("rapid_care-5")
@@ -49,14 +49,14 @@ def test_alert_stays_when_limit_is_raised() -> None:
 
 @pytest.mark.acceptance("rapid_care-9")
 def test_72_of_180_is_assumed_rate() -> None:
-    assert _figures(referrals=180, avoided=72).avoided_rate == POLICY.avoided_rate_assumption
+    assert _statistics(referrals=180, avoided=72).avoided_rate == POLICY.avoided_rate_assumption
 
 
 def test_due_responses_are_met_or_breached() -> None:
-    figures = _figures(referrals=9, met=2, breached=1, by_telephone=1, no_access=1)
+    statistics = _statistics(referrals=9, met=2, breached=1, by_telephone=1, no_access=1)
 
-    assert (figures.due, figures.met_rate) == (3, 0.6667)
+    assert (statistics.due, statistics.met_rate) == (3, 0.6667)
 
 
 def test_empty_month_has_no_rates() -> None:
-    assert (_figures().met_rate, _figures().avoided_rate) == (None, None)
+    assert (_statistics().met_rate, _statistics().avoided_rate) == (None, None)

@@ -49,7 +49,7 @@ instants = st.datetimes(min_value=datetime(2013, 1, 1), max_value=datetime(2030,
 
 
 def _requested(
-    received_at: datetime, *, before: Response | None = None, now: datetime | None = None, **changes: object
+    received_at: datetime, *, previous: Response | None = None, now: datetime | None = None, **changes: object
 ) -> Decision[Response]:
     """A referral routed at its receipt, unless `now` is given."""
     return request(
@@ -58,7 +58,7 @@ def _requested(
         person_id=PersonId(new_id()),
         referral_id=new_id(),
         correlation_id=new_id(),
-        before=before,
+        previous=previous,
         policy=POLICY,
         now=now or received_at,
     )
@@ -115,21 +115,21 @@ def test_warnings_precede_breach_just_after_deadline() -> None:
     ],
 )
 def test_rerouted_referral_repeats_no_warning(ended_at: str, now: str, left: list[str]) -> None:
-    before = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at(ended_at)).state
+    previous = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at(ended_at)).state
 
-    again = _requested(at("14:00"), before=before, now=at(now))
+    again = _requested(at("14:00"), previous=previous, now=at(now))
 
     assert [deadline.due_at for deadline in again.deadlines] == [at(each) for each in left]
-    assert (again.state.breached_at is not None) is (before.breached_at is not None) is (ended_at > "16:00")
+    assert (again.state.breached_at is not None) is (previous.breached_at is not None) is (ended_at > "16:00")
     en_route = replace(again.state, status=Status.EN_ROUTE)
     events = record_first_contact(en_route, RecordFirstContact(at("16:30")), at("16:30")).events
     assert ([type(event) for event in events] == [ResponseContacted]) is (ended_at > "16:00")
 
 
 def test_restarted_clock_warns_from_its_start() -> None:
-    before = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at("16:10")).state
+    previous = decline(a_response(), DeclineResponse(DeclineReason.CAPACITY), at("16:10")).state
 
-    again = _requested(at("14:00"), clock_starts_at=at("16:30"), before=before, now=at("16:30"))
+    again = _requested(at("14:00"), clock_starts_at=at("16:30"), previous=previous, now=at("16:30"))
 
     assert len(again.deadlines) == 4
     assert again.state.breached_at is None

@@ -36,12 +36,12 @@ Act = Callable[[Response, datetime], Decision[Response]]
 ACTS: dict[str, Act] = {
     "accept": clock.accept,
     "assign": lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),
-    "leave": dispatch.leave,
+    "depart": dispatch.depart,
     "contact": lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
     "contact an hour ago": lambda response, now: clock.record_first_contact(response, RecordFirstContact(now - timedelta(hours=1)), now),
     "decline": lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),
     "close": lambda response, now: care.close(response, CloseResponse(ResponseOutcome.DECLINED_BY_PERSON), POLICY, now),
-    "cancel": lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),
+    "cancel": lambda response, now: clock.cancel(response, trigger=Occurrence.PERSON_GONE, reason="died", now=now),
 }
 DEADLINES: dict[str, Act] = {
     ResponseDeadline.OPENING: lambda response, _: clock.open_held_response(response),
@@ -83,13 +83,13 @@ Step = tuple[int, str, bool]
 
 minutes = st.sampled_from([0, 1, 29, 30, 59, 60, 61, 119, 120, 121, 600])
 steps = st.tuples(minutes, st.sampled_from(sorted(ACTS)), st.booleans())
-beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "assign", "leave"]])
+beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "assign", "depart"]])
 
 
 def _simulate(received_at: datetime, acts: Sequence[Step]) -> Life:
     """Each step: minutes since the one before, the command, and whether the scheduler runs before it."""
     ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
-    began = clock.request(a_routed_referral(received_at), **ids, before=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
+    began = clock.request(a_routed_referral(received_at), **ids, previous=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
     life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at
     for minutes, act, is_scheduler_up in acts:
         now += timedelta(minutes=minutes)

@@ -39,7 +39,7 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     AcceptResponse: (clock.accept,),
     DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
     AssignClinician: (lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),),
-    Depart: (dispatch.leave,),
+    Depart: (dispatch.depart,),
     RecordFirstContact: (
         lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
         lambda response, now: clock.record_first_contact(response, RecordFirstContact(response.received_at), now),
@@ -55,11 +55,11 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     ResponseDeadline.AT_RISK: (clock.warn,),
     ResponseDeadline.BREACH: (clock.judge_deadline,),
     ResponseDeadline.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
-    Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, told_by=Occurrence.PERSON_GONE, reason="died", now=now),),
-    Occurrence.ASKED_AGAIN: (lambda response, now: clock.reconfirm_acceptance(response, a_routed_referral(at("14:00"), routing=2), now),),
-    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
-    ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralReturned.TYPE, reason="back", now=now),),
-    ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, told_by=ReferralRouted.TYPE, reason="elsewhere", now=now),),
+    Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, trigger=Occurrence.PERSON_GONE, reason="died", now=now),),
+    Occurrence.ROUTED_AGAIN: (lambda response, now: clock.reconfirm_acceptance(response, a_routed_referral(at("14:00"), routing=2), now),),
+    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
+    ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralReturned.TYPE, reason="back", now=now),),
+    ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralRouted.TYPE, reason="elsewhere", now=now),),
 }
 
 

@@ -1,0 +1,1 @@
+"""One function per command, event and deadline: load, decide, save."""

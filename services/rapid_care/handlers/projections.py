@@ -1,0 +1,27 @@
+"""Events that Rapid Care copies from other contexts: the person's record, the care plan and the lead."""
+
+from services.rapid_care.store import projections
+from services.rapid_care.store.tables import Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
+from shared.contracts.referrals import PersonRecordRecorded
+
+
+async def project_person(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.project_person(tx, event, envelope)
+
+
+async def project_plan(event: CarePlanRecorded, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.project_plan(tx, event, envelope)
+
+
+async def drop_plan(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.drop_plan(tx, envelope)
+
+
+async def project_lead(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.project_lead(tx, event, envelope)
+
+
+async def drop_lead(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.drop_lead(tx, envelope)

@@ -1,0 +1,91 @@
+"""Events of the referrals that Rapid Care responds to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.rapid_care.domain import capacity, clock
+from services.rapid_care.domain.opening import month_of
+from services.rapid_care.domain.response import Occurrence, Response
+from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
+from services.rapid_care.store.responses import LATEST, latest_of, responses, unfinished_of
+from services.rapid_care.store.tables import Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReferralRouted, Route
+from shared.kernel.ids import PersonId, new_id
+from shared.kernel.totality import total
+
+#: Why a response is cancelled whose referral is no longer with Rapid Care.
+TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
+
+_PERSON_IS_GONE = total(
+    CancelReason,
+    {
+        CancelReason.WITHDRAWN: False,
+        CancelReason.SENT_IN_ERROR: False,
+        CancelReason.DECLINED_BY_PERSON: False,
+        CancelReason.MOVED_AWAY: True,
+        CancelReason.DIED: True,
+    },
+)
+#: As the event has them; a reason of a later release ends only a response that no one has accepted.
+_GONE = frozenset(reason.value for reason, is_gone in _PERSON_IS_GONE.items() if is_gone)
+
+
+async def prefetch_latest_responses(routed: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
+    """Locks the responses to a batch of referrals by one statement."""
+    await LATEST.prefetch(tx, [UUID(envelope.subject) for _, envelope in routed])
+
+
+async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
+    """Raises IllegalTransition when it was routed elsewhere after Rapid Care had accepted it."""
+    latest = await latest_of(tx, UUID(envelope.subject))
+    is_unfinished = latest is not None and latest.ended_at is None
+    if event.route is not Route.RAPID_CARE:
+        await _cancel(latest if is_unfinished else None, event.TYPE, ROUTED_ELSEWHERE, tx=tx)
+        return
+    if latest and is_unfinished:
+        await responses.save(tx, clock.reconfirm_acceptance(latest, event, tx.now))
+        return
+    decision = clock.request(
+        event,
+        response_id=new_id(),
+        person_id=PersonId(UUID(envelope.key)),
+        referral_id=UUID(envelope.subject),
+        correlation_id=envelope.correlation_id,
+        previous=latest,
+        policy=tx.policy,
+        now=tx.now,
+    )
+    await responses.save(tx, decision)
+    if latest is None:
+        await _count(event.received_at, tx)
+
+
+async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    """Raises IllegalTransition when Rapid Care has accepted it, unless the person died or moved away."""
+    trigger = Occurrence.PERSON_GONE if event.reason in _GONE else event.TYPE
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), trigger, event.reason, tx=tx)
+
+
+async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """The Community Point of Access took it back unanswered. After a decline by Rapid Care there is no response left to end.
+
+    Raises IllegalTransition when Rapid Care has accepted it.
+    """
+    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, TAKEN_BACK, tx=tx)
+
+
+async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> None:
+    if unfinished:
+        await responses.save(tx, clock.cancel(unfinished, trigger=trigger, reason=reason, now=tx.now))
+
+
+async def _count(received_at: datetime, tx: Tx) -> None:
+    month = month_of(received_at, tx.policy)
+    referrals = await count_referral(tx, month)
+    if capacity.level_of(referrals, tx.policy) is None:
+        return
+    decision = capacity.warn(await capacity_of(tx, month), referrals, tx.policy)
+    if decision:
+        await capacities.save(tx, decision)

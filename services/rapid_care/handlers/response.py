@@ -1,0 +1,74 @@
+"""Commands on a response."""
+
+from services.rapid_care.commands import (
+    AgreePackage,
+    AssignClinician,
+    CloseResponse,
+    DeclineResponse,
+    RecordAssessment,
+    RecordFirstContact,
+    StepDownResponse,
+)
+from services.rapid_care.domain import care, clock, dispatch, roster
+from services.rapid_care.domain.response import Response
+from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.store import projections
+from services.rapid_care.store.responses import responses
+from services.rapid_care.store.roster import locked_clinician, locked_roster
+from services.rapid_care.store.tables import Tx
+from shared.kernel.target import Target
+
+
+async def accept_response(target: Target, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, clock.accept(response, tx.now))
+
+
+async def decline_response(target: Target, command: DeclineResponse, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, clock.decline(response, command, tx.now))
+
+
+async def assign_clinician(target: Target, command: AssignClinician, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    clinician = await _choose_clinician(response, command, tx)
+    plan = await projections.crisis_plan(tx, response.person_id)
+    return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy))
+
+
+async def depart(target: Target, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, dispatch.depart(response, tx.now))
+
+
+async def record_first_contact(target: Target, command: RecordFirstContact, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, clock.record_first_contact(response, command, tx.now))
+
+
+async def record_assessment(target: Target, command: RecordAssessment, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, care.assess(response, command))
+
+
+async def agree_package(target: Target, command: AgreePackage, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, care.agree_package(response, command))
+
+
+async def step_down_response(target: Target, command: StepDownResponse, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, care.step_down(response, command))
+
+
+async def close_response(target: Target, command: CloseResponse, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, care.close(response, command, tx.policy, tx.now))
+
+
+async def _choose_clinician(response: Response, command: AssignClinician, tx: Tx) -> Clinician:
+    """Raises ClinicianNotFound, NoClinicianAvailable."""
+    if command.clinician_id is not None:
+        return await locked_clinician(tx, command.clinician_id)
+    others = [clinician for clinician in await locked_roster(tx) if clinician.id != response.clinician_id]
+    return roster.choose(others, response.condition, tx.policy)
