@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
 from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.pacing import DEFAULT_PACING
 from shared.persistence.batch import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
@@ -119,6 +120,17 @@ class Deployment(BaseSettings):
     deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
         DEFAULT_RETENTION.fired_deadlines
     )
+
+    lateness_budget: Annotated[
+        timedelta,
+        Field(
+            ge=timedelta(milliseconds=100),
+            description="Lateness from commit to applied that a worker may add on busy cores.",
+        ),
+    ] = DEFAULT_PACING.budget
+    worker_niceness: Annotated[
+        int, Field(ge=0, le=19, description="How far a worker lowers its own priority, so that the API comes first on busy cores.")
+    ] = 5
 
     @field_validator("encryption_key_id")
     @classmethod

@@ -1,5 +1,6 @@
 """Composes the worker of a context, and lives as it."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import uvloop
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
+from shared.messaging.pacing import Pacing
 from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, create_worker
 from shared.persistence.transaction import RequestContext, Transaction
@@ -23,6 +25,7 @@ def run_worker(settings: type[ContextSettings], policy: type[Any], wiring: Subsc
     except ConfigurationError as problem:
         sys.exit(f"The worker of {wiring.context} cannot start. {problem}")
     deployment.prepare_process()
+    os.nice(deployment.worker_niceness)  # the API comes first
     sys.exit(uvloop.run(_run(own, deployment, numbers, wiring, first)))
 
 
@@ -33,4 +36,6 @@ async def _run(own: ContextSettings, deployment: Deployment, numbers: object, wi
         async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
     endpoint = HealthEndpoint(own.metrics_port, deployment.metrics_host)
-    return await create_worker(database, wiring, deployment.kafka(), endpoint, deployment.retention()).run()
+    return await create_worker(
+        database, wiring, deployment.kafka(), endpoint, deployment.retention(), Pacing(deployment.lateness_budget)
+    ).run()

@@ -19,7 +19,8 @@ from shared.messaging.health import Component, Health
 from shared.messaging.housekeeping import Housekeeper
 from shared.messaging.inbound.consumer import Consumer
 from shared.messaging.kafka_settings import KafkaSettings
-from shared.messaging.outbound.relay import Relay
+from shared.messaging.outbound.relay import Relay, RelaySettings
+from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import cancel_and_wait
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.database import Database
@@ -92,14 +93,18 @@ class Worker:
 
 
 def create_components(
-    database: Database[Any], subscriptions: Subscriptions, kafka: KafkaSettings, retention: RetentionPolicy = DEFAULT_RETENTION
+    database: Database[Any],
+    subscriptions: Subscriptions,
+    kafka: KafkaSettings,
+    retention: RetentionPolicy = DEFAULT_RETENTION,
+    pacing: Pacing = DEFAULT_PACING,
 ) -> dict[str, Component]:
     """The four components of a worker by name."""
     context = subscriptions.context
     return {
-        "relay": Relay(database, context, kafka.bootstrap, prefix=kafka.prefix),
+        "relay": Relay(database, context, kafka.bootstrap, prefix=kafka.prefix, pace=RelaySettings(pacing=pacing)),
         "scheduler": DeadlineScheduler(database, subscriptions),
-        "consumer": Consumer(EventProcessor(database, subscriptions), context, subscriptions.topics, kafka),
+        "consumer": Consumer(EventProcessor(database, subscriptions), context, subscriptions.topics, kafka, pacing=pacing),
         "housekeeper": Housekeeper(database, context, retention),
     }
 
@@ -110,8 +115,9 @@ def create_worker(
     kafka: KafkaSettings,
     endpoint: HealthEndpoint = HealthEndpoint(),
     retention: RetentionPolicy = DEFAULT_RETENTION,
+    pacing: Pacing = DEFAULT_PACING,
 ) -> Worker:
-    return Worker(database, subscriptions.context, create_components(database, subscriptions, kafka, retention), endpoint)
+    return Worker(database, subscriptions.context, create_components(database, subscriptions, kafka, retention, pacing), endpoint)
 
 
 def _why(task: asyncio.Task[Any]) -> str:
