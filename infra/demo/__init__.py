@@ -1,1 +1,1 @@
-"""Mr Dale's six weeks, played through the served product and told as a story."""
+"""Mr Dale's six weeks, played through the served product and printed as a story."""

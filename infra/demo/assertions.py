@@ -1,31 +1,35 @@
-"""Did it happen as domain.md §3.4 tells it? Each deviation is a sentence; none means that the story is true."""
+"""Compares the events and responses of a run with the story of domain.md §3.4. Each deviation is a sentence."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.demo.expected import ANSWERS, CONFIRMED_AFTER, EXPECTED, TIMES
-from infra.demo.observe import Flowed
+from infra.demo.observe import ObservedEvent
 from shared.clock import LONDON
 
 
-def faults(events: Sequence[Flowed], seen: Mapping[str, Any]) -> list[str]:
-    """`seen` is what the API answered on the way, by name."""
+def deviations(events: Sequence[ObservedEvent], seen: Mapping[str, Any]) -> list[str]:
+    """The deviations of a run; none when it matches. `seen` has responses of the API by name."""
     return [*_counts(events), *_times(events), *_confirmation(events), *_answers(seen)]
 
 
-def _counts(events: Sequence[Flowed]) -> list[str]:
+def _counts(events: Sequence[ObservedEvent]) -> list[str]:
     counts = Counter(event.type for event in events)
     return [f"{kind} happened {counts[kind]} times, not {times}" for kind, times in EXPECTED.items() if counts[kind] != times]
 
 
-def _times(events: Sequence[Flowed]) -> list[str]:
-    told = {kind: [f"{instant:%a %d %H:%M}" for instant in instants] for kind, instants in TIMES.items()}
-    were = {kind: [f"{event.occurred_at.astimezone(LONDON):%a %d %H:%M}" for event in events if event.type == kind] for kind in TIMES}
-    return [f"{kind} happened at {', '.join(were[kind])}, not at {', '.join(told[kind])}" for kind in TIMES if were[kind] != told[kind]]
+def _times(events: Sequence[ObservedEvent]) -> list[str]:
+    expected = {kind: [f"{instant:%a %d %H:%M}" for instant in instants] for kind, instants in TIMES.items()}
+    actual = {kind: [f"{event.occurred_at.astimezone(LONDON):%a %d %H:%M}" for event in events if event.type == kind] for kind in TIMES}
+    return [
+        f"{kind} happened at {', '.join(actual[kind])}, not at {', '.join(expected[kind])}"
+        for kind in TIMES
+        if actual[kind] != expected[kind]
+    ]
 
 
-def _confirmation(events: Sequence[Flowed]) -> list[str]:
+def _confirmation(events: Sequence[ObservedEvent]) -> list[str]:
     at = {event.type: event.occurred_at for event in events}
     closed, confirmed = (at.get(f"rapid-care.response.{verb}.v1") for verb in ("closed", "avoidance-confirmed"))
     if closed and confirmed and (confirmed - closed).days != CONFIRMED_AFTER.days:

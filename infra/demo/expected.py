@@ -1,6 +1,6 @@
-"""The story as domain.md §3.4 fixes it: how often each event happens, when, and what the API answers.
+"""The story of domain.md §3.4: the number and times of its events, and responses of the API.
 
-What is not named here may happen as often as it likes.
+Events of other types may happen any number of times.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ EXPECTED: dict[str, int] = {
     # Two risk runs: into level 2, then into level 3 as a high climber.
     "mdt.risk.level-crossed.v1": 2,
     "mdt.risk.high-climber-found.v1": 1,
-    # Two referrals; the story was told with the first, once.
+    # Two referrals; the story is given once, with the first.
     "referrals.referral.received.v1": 2,
     "referrals.referral.identified.v1": 2,
     "referrals.person-record.recorded.v1": 1,
@@ -38,8 +38,8 @@ EXPECTED: dict[str, int] = {
     "mdt.lead.accepted.v1": 1,
     "mdt.lead.activated.v1": 1,
     "mdt.lead.ended.v1": 0,
-    # The navigator's tasks: three of the plan, one that looks in after the crisis, one of the revised plan. Two of the plan and the
-    # look are done; one of the plan is blocked, put before the lead and, with nobody to befriend him, overdue.
+    # The navigator's tasks: three of the plan, one follow-up check after the crisis, one of the revised plan. Two of the plan and the
+    # check are fulfilled. The befriending task of the plan is blocked, escalated to the lead and overdue.
     "navigation.task.created.v1": 5,
     "navigation.task.assigned.v1": 5,
     "navigation.task.fulfilled.v1": 3,
@@ -70,10 +70,10 @@ TIMES: dict[str, Sequence[datetime]] = {
     "rapid-care.response.contacted.v1": [day(14, "21:12")],
 }
 
-#: From the end of the response to the day on which no admission had been seen.
+#: From the end of the response until the avoided admission is confirmed.
 CONFIRMED_AFTER = timedelta(days=14)
 
-#: What the API said on the way, by the names under which the story noted it.
+#: Responses of the API, by the names under which the story records them.
 ANSWERS: dict[str, object] = {
     "contact thirty days before": "gp-W07",
     "contact after the meeting": "clch-community-nurse-1",

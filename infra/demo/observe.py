@@ -1,4 +1,4 @@
-"""What flowed since the last look: every event, and how long after its commit each other context had applied it."""
+"""Events published since the last reading, and the delay after which each other context had applied them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _APPLIED = "SELECT event_id, pg_xact_commit_timestamp(xmin) AS applied_at FROM {
 
 
 @dataclass(frozen=True, slots=True)
-class Flowed:
-    """An event; `applied` is (context, milliseconds after the commit) for each that listens."""
+class ObservedEvent:
+    """An event; `applied` has the context and the milliseconds after the commit, for each subscribed context."""
 
     type: str
     occurred_at: datetime
@@ -25,26 +25,26 @@ class Flowed:
 
 
 class Observer:
-    """Looks from outside, as the owner of the database."""
+    """Reads the event logs and inboxes of all contexts as the owner of the database."""
 
     def __init__(self, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._owner = owner
-        self._seen = dict.fromkeys(CONTEXTS, 0)
+        self._read = dict.fromkeys(CONTEXTS, 0)
 
-    async def look(self) -> list[Flowed]:
-        """The events since the last look, in the order of their commits."""
+    async def new_events(self) -> list[ObservedEvent]:
+        """The events since the last call, in the order of their commits."""
         rows = [row for context in CONTEXTS for row in await self._new(context)]
         applied = await self._applied([row["id"] for row in rows])
-        flowed = [
-            Flowed(row["type"], row["occurred_at"], row["committed_at"], _delays(row["committed_at"], applied.get(row["id"], [])))
+        events = [
+            ObservedEvent(row["type"], row["occurred_at"], row["committed_at"], _delays(row["committed_at"], applied.get(row["id"], [])))
             for row in rows
         ]
-        return sorted(flowed, key=lambda each: each.committed_at)
+        return sorted(events, key=lambda each: each.committed_at)
 
     async def _new(self, context: str) -> list[asyncpg.Record]:
-        rows = await self._owner.fetch(_SINCE.format(context=context), self._seen[context])
+        rows = await self._owner.fetch(_SINCE.format(context=context), self._read[context])
         if rows:
-            self._seen[context] = rows[-1]["seq"]
+            self._read[context] = rows[-1]["seq"]
         return rows
 
     async def _applied(self, ids: list[object]) -> dict[object, list[tuple[str, datetime]]]:

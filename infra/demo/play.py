@@ -1,4 +1,4 @@
-"""`care demo`: starts the product, plays the story, tells it, and judges whether everything happened, each thing once."""
+"""`care demo`: starts the product, plays and prints the story, and compares it with the expected one."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 from rich.console import Console
 
-from infra.demo.assertions import faults
-from infra.demo.observe import Flowed, Observer
+from infra.demo.assertions import deviations
+from infra.demo.observe import ObservedEvent, Observer
 from infra.demo.story import CHAPTERS, Chapter
 from infra.demo.story_dates import day
 from infra.demo.world import StoryBroken, World
@@ -26,24 +26,24 @@ _STACK = "demo"
 
 @dataclass(frozen=True, slots=True)
 class PrintedStory:
-    """Every event of the story, and what the API answered on the way."""
+    """Every event of the story, and responses of the API by name."""
 
-    events: Sequence[Flowed]
+    events: Sequence[ObservedEvent]
     seen: Mapping[str, Any]
 
 
 async def play(out: Console, *, keep: bool) -> None:
-    """Raises StackError with a sentence when the story did not happen as domain.md §3.4 tells it."""
+    """Plays the story; `keep` serves the product afterwards. Raises StackError when the story deviates from domain.md §3.4."""
     began = monotonic()
     progress = StatusLines(out)
     with progress:
         product_context = run_product(_STACK, ephemeral=True, clock_at=day(-31, "09:00"), progress=progress)
         product = await product_context.__aenter__()
     try:
-        told = await print_story(out, product)
-        if wrong := faults(told.events, told.seen):
+        story = await print_story(out, product)
+        if wrong := deviations(story.events, story.seen):
             raise StackError("The story did not happen as it should: " + "; ".join(wrong) + ".")
-        _print_json(product, len(told.events), monotonic() - began)
+        _print_json(product, len(story.events), monotonic() - began)
         if keep:
             out.print(f"Still serving at {product.url}; Ctrl-C stops.")
             await asyncio.Event().wait()
@@ -52,37 +52,37 @@ async def play(out: Console, *, keep: bool) -> None:
 
 
 async def print_story(out: Console, product: Product) -> PrintedStory:
-    """Plays every chapter and prints it."""
+    """Plays and prints every chapter. Raises StackError when a request fails."""
     owner = await asyncpg.connect(product.addresses.database_url)
     try:
         async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
             world, observer = World(product, http, owner), Observer(owner)
             events = [event for chapter in CHAPTERS for event in await _chapter(out, world, observer, chapter)]
             return PrintedStory(events, world.seen)
-    except (StoryBroken, TimeoutError) as problem:
-        raise StackError(f"The story broke off: {problem}") from problem
+    except (StoryBroken, TimeoutError) as failure:
+        raise StackError(f"The story stopped: {failure}") from failure
     finally:
         await owner.close()
 
 
-async def _chapter(out: Console, world: World, observer: Observer, chapter: Chapter) -> list[Flowed]:
+async def _chapter(out: Console, world: World, observer: Observer, chapter: Chapter) -> list[ObservedEvent]:
     await world.travel(chapter.at)
-    meanwhile = await observer.look()
-    for each in meanwhile:
-        _print_event(out, each, "by itself, ")
+    before = await observer.new_events()
+    for each in before:
+        _print_event(out, each, "automatically, ")
     out.print(f"\n[bold]{chapter.at:%a %d %b %Y %H:%M}[/]  {chapter.title}")
     for line in await chapter.act(world):
         out.print(f"  {line}", highlight=False, soft_wrap=True)
     await world.wait_until_drained()
-    flowed = await observer.look()
-    for each in flowed:
+    during = await observer.new_events()
+    for each in during:
         _print_event(out, each)
-    return [*meanwhile, *flowed]
+    return [*before, *during]
 
 
-def _print_event(out: Console, event: Flowed, how: str = "") -> None:
-    when = f"{how}{event.occurred_at.astimezone(LONDON):%a %d %b %H:%M}: " if how else ""
-    applied = ", ".join(f"{context} {milliseconds:.0f} ms" for context, milliseconds in event.applied) or "for subscribers"
+def _print_event(out: Console, event: ObservedEvent, cause: str = "") -> None:
+    when = f"{cause}{event.occurred_at.astimezone(LONDON):%a %d %b %H:%M}: " if cause else ""
+    applied = ", ".join(f"{context} {milliseconds:.0f} ms" for context, milliseconds in event.applied) or "no subscriber in the product"
     out.print(f"    [cyan]{when}{event.type}[/] [dim]→ {applied}[/]", highlight=False, soft_wrap=True)
 
 

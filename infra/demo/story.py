@@ -16,14 +16,14 @@ PRACTICE = "W07"
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What somebody did at a time; `act` gives the lines that tell it."""
+    """A step of the story at a time. `act` calls the API and returns the lines to print."""
 
     at: datetime
     title: str
     act: Callable[[World], Awaitable[list[str]]]
 
 
-async def everybody_is_there(world: World) -> list[str]:
+async def staff_are_registered(world: World) -> list[str]:
     coordinator, rapid = world.caller("navigation-coordinator"), world.caller("rapid-care")
     await coordinator.put("/navigation/navigators/clch-navigator-1", {"locality": "west", "role": "care-navigator"})
     await coordinator.put("/navigation/navigators/clch-navigator-2", {"locality": "west", "role": "case-manager"})
@@ -39,7 +39,7 @@ async def risk_is_level_two(world: World) -> list[str]:
     contact = await _contact(world, "thirty days before")
     return [
         f"The practices' risk scores are imported: {report['rows']} person, ratio {found['ratio']:.2f} is level {found['level']}.",
-        f"His one contact from now on: {contact}.",
+        f"His one contact is now: {contact}.",
     ]
 
 
@@ -60,21 +60,21 @@ async def his_gp_refers(world: World) -> list[str]:
         raise StoryBroken("the person referred is not the one whose score was imported")
     world.ids["referral"] = receipt["id"]
     world.seen["reference"] = receipt["reference"]
-    return [f"His GP tells his story once, and refers. The receipt: {receipt['reference']}."]
+    return [f"His GP gives his story once and refers him. The receipt: {receipt['reference']}."]
 
 
 async def the_referral_is_sent_twice(world: World) -> list[str]:
     again = await world.caller("gp").create("/referrals", _first_referral(), key="mr-dale-complex")
     if again["id"] != world.ids["referral"]:
         raise StoryBroken("the repeated request made a second referral")
-    return ["The practice's system sends it again. Same reference, nothing happens twice."]
+    return ["The practice's system sends the referral again: the same reference, no second referral."]
 
 
 async def it_is_triaged(world: World) -> list[str]:
     access, path = world.caller("point-of-access"), f"/referrals/{world.ids['referral']}"
     await access.act(path, "triage", {"urgency": "routine", "is_complex": True, "reason": "Standard measures have not kept him well."})
     await access.act(path, "route", {"route": "mdt", "service_code": "mdt"})
-    return ["The Community Point of Access finds it complex, not urgent, and puts it before the weekly meeting."]
+    return ["The Community Point of Access finds it complex, not urgent, and routes it to the weekly meeting."]
 
 
 async def the_case_is_screened(world: World) -> list[str]:
@@ -95,8 +95,8 @@ async def the_meeting_agrees(world: World) -> list[str]:
     seen = await _navigator_acknowledges(world)
     contact = await _contact(world, "after the meeting")
     return [
-        f"GP, consultant, social worker, mental health and community nurse agree one plan with him: {_matters(plan)}",
-        f"His accountable lead from now on: {contact}. {seen} actions stand in the navigator's feed, who has seen them.",
+        f"GP, consultant, social worker, mental health and community nurse agree one plan with him: {_what_matters(plan)}",
+        f"His accountable lead is now: {contact}. The navigator acknowledges {seen} actions in the feed.",
     ]
 
 
@@ -105,14 +105,14 @@ async def the_navigator_works(world: World) -> list[str]:
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
     planned = [task for task in tasks if task["source"] == "care-plan"]
     if len(planned) != len(_ACTIONS):
-        raise StoryBroken(f"{len(planned)} tasks came from the plan, not {len(_ACTIONS)}")
+        raise StoryBroken(f"{len(planned)} tasks were created from the plan, not {len(_ACTIONS)}")
     for task, outcome in zip(planned[:2], ("arranged", "advice-given"), strict=True):
         for verb, body in (("start", None), ("fulfilment", {"outcome": outcome})):
             await navigator.act(f"/navigation/tasks/{task['id']}", verb, body)
     await navigator.act(f"/navigation/tasks/{planned[2]['id']}", "block", {"reason": "waiting-list"})
     return [
         "The navigator arranges the social care assessment and advises on a personal budget.",
-        "Befriending has a waiting list: blocked, and put before his lead.",
+        "Befriending has a waiting list: the task is blocked and escalated to his lead.",
     ]
 
 
@@ -127,12 +127,12 @@ async def louise_calls(world: World) -> list[str]:
     await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
     return [
         "Louise calls: her father is confused and hot. "
-        + ("Nobody asks for his story again, it is on the screen." if known["story"] else "Nobody knows his story."),
-        f"{receipt['reference']} is urgent and goes to Rapid Care in the same minute.",
+        + ("His story is on the screen; she need not repeat it." if known["story"] else "His story is unknown."),
+        f"{receipt['reference']} is urgent and is routed to Rapid Care in the same minute.",
     ]
 
 
-async def a_nurse_takes_it(world: World) -> list[str]:
+async def a_nurse_is_assigned(world: World) -> list[str]:
     rapid = world.caller("rapid-care")
     queue = await rapid.get("/rapid-care/responses", status="waiting")
     world.ids["response"] = queue["items"][0]["id"]
@@ -144,12 +144,12 @@ async def a_nurse_takes_it(world: World) -> list[str]:
     world.seen["crisis"] = briefing["crisis_plan"]["what_to_do"]
     due = f"{datetime.fromisoformat(queue['items'][0]['due_at']).astimezone(LONDON):%H:%M}"
     return [
-        f"Somebody must be there by {due}. Accepted, assigned, on the way.",
+        f"First contact is due by {due}. Accepted, assigned, on the way.",
         f"The crisis plan is on her screen: “{world.seen['crisis']}”",
     ]
 
 
-async def she_is_there(world: World) -> list[str]:
+async def the_nurse_arrives(world: World) -> list[str]:
     rapid, path = world.caller("rapid-care"), f"/rapid-care/responses/{world.ids['response']}"
     response = await rapid.act(path, "first-contact", {"contacted_at": day(14, "21:12").isoformat(), "mode": "face-to-face"})
     received, contacted = (datetime.fromisoformat(response[name]) for name in ("received_at", "contacted_at"))
@@ -177,13 +177,13 @@ async def the_crisis_is_over(world: World) -> list[str]:
     ]
 
 
-async def the_navigator_looks_in(world: World) -> list[str]:
+async def the_navigator_checks(world: World) -> list[str]:
     navigator = world.caller("clch-navigator-1")
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]
     check = next(task for task in tasks if task["kind"] == "follow-up-check")
     for verb, body in (("acknowledgement", None), ("start", None), ("fulfilment", {"outcome": "checked-well"})):
         done = await navigator.act(f"/navigation/tasks/{check['id']}", verb, body)
-    return [f"The step-down put a {check['kind']} into the feed. It is {done['status']}: {done['outcome']}."]
+    return [f"The step-down created a {check['kind']} task. It is {done['status']}: {done['outcome']}."]
 
 
 async def the_meeting_reviews(world: World) -> list[str]:
@@ -194,7 +194,7 @@ async def the_meeting_reviews(world: World) -> list[str]:
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.seen["plan_version"] = plan["plan_version"]
     await _navigator_acknowledges(world)
-    return [f"The meeting looks at the plan again: version {plan['plan_version']}."]
+    return [f"The meeting revises the plan: version {plan['plan_version']}."]
 
 
 async def two_weeks_later(world: World) -> list[str]:
@@ -206,7 +206,7 @@ async def two_weeks_later(world: World) -> list[str]:
     confirmed = response["avoidance_confirmed_at"]
     world.seen |= {"timeline": timeline["items"], "referral": referral, "is_confirmed": confirmed is not None}
     world.seen["outcome for his GP"] = referral["outcome"]
-    lines = ["What everybody who is involved can read on one page:", ""]
+    lines = ["The timeline that all involved organisations can read:", ""]
     lines += [f"{_local(each['occurred_at'])}  {each['type']}" for each in timeline["items"]]
     lines += ["", f"His one contact: {contact}."]
     lines += [f"What his GP sees under {referral['reference']}: {referral['status']}, {referral['outcome']}."]
@@ -216,7 +216,7 @@ async def two_weeks_later(world: World) -> list[str]:
 
 
 CHAPTERS: Sequence[Chapter] = (
-    Chapter(day(-30, "09:00"), "Before the story", everybody_is_there),
+    Chapter(day(-30, "09:00"), "Before the story", staff_are_registered),
     Chapter(day(-29, "09:00"), "Thirty days before: a score", risk_is_level_two),
     Chapter(day(0, "09:00"), "Day 0: the score has climbed", risk_climbs),
     Chapter(day(1, "10:05"), "Day 1: the GP refers Mr Colin Dale, 82, who lives alone in Oakleigh", his_gp_refers),
@@ -226,11 +226,11 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter(day(3, "13:30"), "Day 3: the weekly meeting", the_meeting_agrees),
     Chapter(day(9, "11:00"), "Day 9: the navigator", the_navigator_works),
     Chapter(day(14, "19:30"), "Day 14, a Sunday evening: the crisis", louise_calls),
-    Chapter(day(14, "20:05"), "Rapid Care", a_nurse_takes_it),
-    Chapter(day(14, "21:12"), "At his door", she_is_there),
+    Chapter(day(14, "20:05"), "Rapid Care", a_nurse_is_assigned),
+    Chapter(day(14, "21:12"), "First contact", the_nurse_arrives),
     Chapter(day(14, "21:50"), "Care at home", care_at_home),
     Chapter(day(18, "15:00"), "Day 18", the_crisis_is_over),
-    Chapter(day(19, "10:00"), "Day 19: the navigator looks in", the_navigator_looks_in),
+    Chapter(day(19, "10:00"), "Day 19: the navigator checks", the_navigator_checks),
     Chapter(day(24, "13:30"), "The next weekly meeting", the_meeting_reviews),
     Chapter(day(33, "12:00"), "Two weeks after the crisis was closed", two_weeks_later),
 )
@@ -238,7 +238,7 @@ CHAPTERS: Sequence[Chapter] = (
 _ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
 
 _STORY: dict[str, Any] = {
-    "narrative": "Lives alone with his dog Sally. Twice in hospital within a year; each time nobody knew who was responsible for what.",
+    "narrative": "Lives alone with his dog Sally. Twice in hospital within a year; each time it was unclear who was responsible for what.",
     "history": ["two admissions in the last year", "several long-term conditions"],
     "what_matters": "To stay at home with Sally.",
     "communication_needs": ["speak slowly"],
@@ -269,20 +269,20 @@ def _first_referral() -> dict[str, Any]:
         "practice_code": PRACTICE,
         "residence": "LBB",
     }
-    asked = {"nhs_number": NHS_NUMBER, "source": "gp", "reason": "complex-needs", "urgency": "routine"}
-    return {**asked, "demographics": demographics, "story": _STORY}
+    request = {"nhs_number": NHS_NUMBER, "source": "gp", "reason": "complex-needs", "urgency": "routine"}
+    return {**request, "demographics": demographics, "story": _STORY}
 
 
 def _second_referral() -> dict[str, Any]:
-    asked = {"nhs_number": NHS_NUMBER, "source": "self-or-carer", "reason": "urgent-deterioration", "urgency": "urgent"}
-    return {**asked, "condition": "urinary-tract-infection"}
+    request = {"nhs_number": NHS_NUMBER, "source": "self-or-carer", "reason": "urgent-deterioration", "urgency": "urgent"}
+    return {**request, "condition": "urinary-tract-infection"}
 
 
 def _discussion() -> dict[str, Any]:
     crisis = {
         "warning_signs": "Sudden confusion, fever, not answering the telephone.",
         "what_to_do": "Treat at home first; antibiotics work quickly for him. Louise can stay the night.",
-        "whom_to_call": "Rapid Care until ten at night, then the out-of-hours GP; always tell Louise.",
+        "whom_to_call": "Rapid Care until ten at night, then the out-of-hours GP; always call Louise.",
     }
     plan = {"what_matters": "To stay at home with Sally.", "preferred_place_of_care": "home", "problems": ["falls"], "crisis": crisis}
     candidate = {"professional_id": "clch-community-nurse-1", "role": "community-nurse", "organisation": "CLCH"}
@@ -298,23 +298,23 @@ def _revision() -> dict[str, Any]:
 async def _finding(world: World) -> Any:
     found = await world.caller("mdt-coordinator").get("/mdt/case-finding", practice=PRACTICE)
     if not found["items"]:
-        raise StoryBroken("Mr Dale does not stand on his practice's case-finding list")
+        raise StoryBroken("Mr Dale is not on his practice's case-finding list")
     return found["items"][0]
 
 
 async def _contact(world: World, when: str) -> str:
-    """The one professional who is responsible for him now, in words."""
+    """The professional responsible for him now, as a phrase; records the id under `contact {when}`."""
     contact = await world.caller("point-of-access").get(f"/referrals/people/{world.ids['person']}/contact")
     world.seen[f"contact {when}"] = contact["professional_id"]
     return f"{contact['role']} of {contact['organisation']}, {contact['telephone']}"
 
 
-def _matters(plan: Any) -> str:
+def _what_matters(plan: Any) -> str:
     return f"“{plan['in_force']['joint_plan']['what_matters']}”"
 
 
 async def _navigator_acknowledges(world: World) -> int:
-    """Says how many tasks were new in the feed."""
+    """Acknowledges the new tasks in the feed; returns their number."""
     await world.wait_until_drained()
     navigator = world.caller("clch-navigator-1")
     tasks = (await navigator.get("/navigation/navigators/clch-navigator-1/tasks"))["items"]

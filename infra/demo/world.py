@@ -1,4 +1,4 @@
-"""Everybody who acts in the story: each calls the served HTTP API with a token of their own."""
+"""The people who act in the story: each calls the served HTTP API with a token for their own role."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from shared.kernel.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asked what of the API."""
+    """A request to the API, and its caller."""
 
     caller: str
     method: str
@@ -25,12 +25,12 @@ class Call:
 
 
 class StoryBroken(Exception):
-    """The product did not answer as the story needs; the text says who asked what and what came back."""
+    """The product gave another response than the story needs. The text names the caller, the request and the response."""
 
 
 @dataclass
 class Caller:
-    """One person at one screen."""
+    """A person who calls the API with a bearer token; `calls` records each request."""
 
     name: str
     http: httpx.AsyncClient
@@ -38,32 +38,33 @@ class Caller:
     calls: list[Call] = field(default_factory=list)
 
     async def get(self, path: str, **query: Any) -> Any:
-        return (await self._ask("GET", path, params=query)).json()
+        """The JSON of a GET. Raises StoryBroken, as the other methods do."""
+        return (await self._send("GET", path, params=query)).json()
 
     async def create(self, path: str, body: Any, *, key: str | None = None, **more: Any) -> Any:
-        """POSTs something new under an Idempotency-Key."""
+        """POSTs a new resource under an idempotency key, new unless given."""
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
-        return (await self._ask("POST", path, headers={"Idempotency-Key": key or str(new_id()), **more}, **content)).json()
+        return (await self._send("POST", path, headers={"Idempotency-Key": key or str(new_id()), **more}, **content)).json()
 
     async def act(self, path: str, verb: str, body: Any = None) -> Any:
-        """POSTs `path/verb` on the version that a GET of `path` shows now."""
-        etag = (await self._ask("GET", path)).headers["etag"]
-        return (await self._ask("POST", f"{path}/{verb}", headers={"If-Match": etag}, json=body)).json()
+        """POSTs `path/verb` on the current version of `path`."""
+        etag = (await self._send("GET", path)).headers["etag"]
+        return (await self._send("POST", f"{path}/{verb}", headers={"If-Match": etag}, json=body)).json()
 
     async def put(self, path: str, body: Any) -> Any:
-        return (await self._ask("PUT", path, json=body)).json()
+        return (await self._send("PUT", path, json=body)).json()
 
-    async def _ask(self, method: str, path: str, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
+    async def _send(self, method: str, path: str, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
         self.calls.append(Call(self.name, method, path))
         response = await self.http.request(method, path, headers={"Authorization": f"Bearer {self.bearer}", **(headers or {})}, **request)
         if not response.is_success:
-            raise StoryBroken(f"{self.name} asked {method} {path} and got {response.status_code}: {response.text}")
+            raise StoryBroken(f"{self.name} sent {method} {path} and received {response.status_code}: {response.text}")
         return response
 
 
 @dataclass
 class World:
-    """The running product, the clock of care, and what the story has learnt so far (`ids`, `seen`, `calls`)."""
+    """The running product and its clock; the ids, responses and calls of the story so far (`ids`, `seen`, `calls`)."""
 
     product: Product
     http: httpx.AsyncClient
@@ -73,12 +74,15 @@ class World:
     seen: dict[str, Any] = field(default_factory=dict)
 
     def caller(self, name: str) -> Caller:
+        """The caller of a role in `CALLERS`."""
         return Caller(name, self.http, token(self.product.keys, name), self.calls)
 
     async def travel(self, instant: datetime) -> None:
+        """Moves the product's clock forward, deadline by deadline."""
         await travel(self.owner, instant)
 
     async def wait_until_drained(self) -> None:
+        """Waits until no event is pending in an outbox or unapplied by a subscriber."""
         await wait_until_drained(self.owner)
 
 

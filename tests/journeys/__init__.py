@@ -1,1 +1,1 @@
-"""Mr Dale's six weeks, told, judged, verified, and lived through disasters."""
+"""Mr Dale's six weeks: printed, compared, verified, and played through failures."""

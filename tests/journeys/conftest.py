@@ -1,22 +1,22 @@
-"""The story is lived once for all who only look at what came of it."""
+"""The story, played once for all tests that only read its results."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from infra.dev_stack.local.stack import StackAddresses
-from tests.journeys.story_run import StoryRun, lived
+from tests.journeys.story_run import StoryRun, play_story
 
 
 @pytest.fixture(scope="package")
 async def story() -> AsyncIterator[StoryRun]:
-    """Its servers end with the folder: they would only take time from the tests that follow."""
-    async with lived("plain", {}) as told:
-        yield told
+    """The servers stop with the folder, so that they cost later tests no time."""
+    async with play_story("plain", {}) as run:
+        yield run
 
 
 @pytest.fixture
-def given_servers(addresses: StackAddresses, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is started here keeps to a place of its own on the run's servers, instead of starting others."""
+def external_servers(addresses: StackAddresses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products that a test starts use a temporary database and topics on the run's servers instead of their own servers."""
     monkeypatch.setenv("DATABASE_URL", addresses.database_url)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", addresses.kafka_bootstrap)

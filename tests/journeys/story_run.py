@@ -1,4 +1,4 @@
-"""Living the story of domain.md §3.4 in the running product, with or without disasters."""
+"""Plays the story of domain.md §3.4 in the running product, with or without failures."""
 
 import asyncio
 import os
@@ -13,37 +13,38 @@ import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.contexts import CONTEXTS
-from infra.demo.assertions import faults
-from infra.demo.observe import Flowed, Observer
+from infra.demo.assertions import deviations
+from infra.demo.observe import ObservedEvent, Observer
 from infra.demo.story import CHAPTERS
 from infra.demo.story_dates import day
 from infra.demo.world import Call, World
 from infra.dev_stack.product import run_product
 from tests.timeouts import LONGEST_WAIT
 
-Disaster = Callable[[World], Awaitable[None]]
+Failure = Callable[[World], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class StoryRun:
-    """The world after the story, and every event and every call of it."""
+    """The world after the story, with all events and calls."""
 
     world: World
-    events: list[Flowed]
+    events: list[ObservedEvent]
     calls: list[Call]
 
     @property
-    def faults(self) -> list[str]:
-        """In what it was not as the documents tell it."""
-        return faults(self.events, self.world.seen)
+    def deviations(self) -> list[str]:
+        """The deviations from the documents."""
+        return deviations(self.events, self.world.seen)
 
-    def of(self, kind: str) -> list[Flowed]:
+    def of(self, kind: str) -> list[ObservedEvent]:
+        """The events of one type."""
         return [event for event in self.events if event.type == kind]
 
 
 @asynccontextmanager
-async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[StoryRun]:
-    """Plays every chapter; a disaster strikes after the chapter that it is named for, before anything has settled."""
+async def play_story(name: str, failures: dict[str, Failure]) -> AsyncIterator[StoryRun]:
+    """Plays every chapter. A failure follows the chapter that is its key, before the events of the chapter are drained."""
     async with (
         run_product(f"journey-{name}-{os.getpid()}", ephemeral=True, clock_at=day(-31, "09:00")) as product,
         httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
@@ -51,14 +52,14 @@ async def lived(name: str, disasters: dict[str, Disaster]) -> AsyncIterator[Stor
         owner = await asyncpg.connect(product.addresses.database_url)
         try:
             world = World(product, http, owner)
-            await _play(world, disasters)
-            yield StoryRun(world, await Observer(owner).look(), list(world.calls))
+            await _play(world, failures)
+            yield StoryRun(world, await Observer(owner).new_events(), list(world.calls))
         finally:
             await owner.close()
 
 
 async def kill_every_worker(world: World) -> None:
-    """Each was there, and each is there again as another process."""
+    """Kills the worker of each context, and waits until each runs again as another process."""
     before = _workers(world)
     assert None not in before.values()
     for pid in before.values():
@@ -69,7 +70,7 @@ async def kill_every_worker(world: World) -> None:
 
 
 async def wipe_the_broker(world: World) -> None:
-    """As the runbook says: a new broker at the same address, and `care topics`. It is another cluster."""
+    """Replaces the broker by an empty one at the same address and creates the topics, as the runbook says. The cluster id changes."""
     kafka = world.product.stack.kafka
     assert kafka is not None
     before = await _cluster(kafka.bootstrap)
@@ -91,10 +92,10 @@ async def _cluster(bootstrap: str) -> str:
         await admin.close()
 
 
-async def _play(world: World, disasters: dict[str, Disaster]) -> None:
+async def _play(world: World, failures: dict[str, Failure]) -> None:
     for chapter in CHAPTERS:
         await world.travel(chapter.at)
         await chapter.act(world)
-        if disaster := disasters.get(chapter.act.__name__):
-            await disaster(world)
+        if failure := failures.get(chapter.act.__name__):
+            await failure(world)
         await world.wait_until_drained()

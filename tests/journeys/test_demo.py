@@ -1,4 +1,4 @@
-"""`care demo` judges its own story, and a story that is not as the documents tell it is not passed."""
+"""`care demo` compares its story with the documents and fails on each deviation."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from infra.demo.assertions import faults
+from infra.demo.assertions import deviations
 from infra.demo.expected import ANSWERS, EXPECTED
-from infra.demo.observe import Flowed
+from infra.demo.observe import ObservedEvent
 from tests.architecture.sources import ROOT
 from tests.journeys.story_run import StoryRun
 
@@ -23,48 +23,48 @@ _AT_RISK, _CONFIRMED = "rapid-care.response.at-risk.v1", "rapid-care.response.av
 
 
 @pytest.mark.parametrize("kind", EXPECTED)
-async def test_an_event_too_many_or_too_few_is_a_fault(story: StoryRun, kind: str) -> None:
+async def test_missing_or_extra_event_is_a_deviation(story: StoryRun, kind: str) -> None:
     one = next((event for event in story.events if event.type == kind), replace(story.events[0], type=kind))
     fewer = [event for event in story.events if event is not one]
 
-    assert any(kind in fault for fault in faults([*story.events, one], story.world.seen))
-    assert not story.of(kind) or any(kind in fault for fault in faults(fewer, story.world.seen))
+    assert any(kind in each for each in deviations([*story.events, one], story.world.seen))
+    assert not story.of(kind) or any(kind in each for each in deviations(fewer, story.world.seen))
 
 
 @pytest.mark.parametrize(
     ("kind", "by"), [(_AT_RISK, timedelta(minutes=1)), (_CONFIRMED, timedelta(days=-1)), (_CONFIRMED, timedelta(days=1))]
 )
-async def test_an_event_at_another_time_is_a_fault(story: StoryRun, kind: str, by: timedelta) -> None:
-    assert faults(_moved(story.events, kind, by), story.world.seen) != []
+async def test_event_at_other_time_is_a_deviation(story: StoryRun, kind: str, by: timedelta) -> None:
+    assert deviations(_moved(story.events, kind, by), story.world.seen) != []
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-@pytest.mark.parametrize("said", ["something else", None])
-async def test_another_answer_is_a_fault(story: StoryRun, name: str, said: str | None) -> None:
-    assert faults(story.events, {**story.world.seen, name: said}) == [f"{name} was {said}, not {ANSWERS[name]}"]
+@pytest.mark.parametrize("answer", ["something else", None])
+async def test_other_answer_is_a_deviation(story: StoryRun, name: str, answer: str | None) -> None:
+    assert deviations(story.events, {**story.world.seen, name: answer}) == [f"{name} was {answer}, not {ANSWERS[name]}"]
 
 
-async def test_the_demo_tells_the_story_and_passes() -> None:
-    code, said = await _care_demo()
+async def test_demo_prints_story_and_passes() -> None:
+    code, output = await _care_demo()
 
-    assert code == 0, said
-    assert "102 minutes, met" in said
-    verdict: dict[str, Any] = json.loads(said.splitlines()[-1])
+    assert code == 0, output
+    assert "102 minutes, met" in output
+    verdict: dict[str, Any] = json.loads(output.splitlines()[-1])
     assert verdict["demo"] == "passed"
     assert verdict["events"] > sum(EXPECTED.values())
 
 
-@pytest.mark.usefixtures("given_servers")
-async def test_a_story_that_ends_before_the_crisis_fails_the_demo() -> None:
-    """The last chapters are taken away before the command begins."""
-    code, said = await _care_demo("import infra.demo.story as told; told.CHAPTERS = told.CHAPTERS[:3]")
+@pytest.mark.usefixtures("external_servers")
+async def test_demo_fails_when_story_ends_early() -> None:
+    """The command runs only the first three chapters."""
+    code, output = await _care_demo("import infra.demo.story as story; story.CHAPTERS = story.CHAPTERS[:3]")
 
     assert code == 1
-    assert "The story did not happen as it should:" in " ".join(said.split())
-    assert '"demo": "passed"' not in said
+    assert "The story did not happen as it should:" in " ".join(output.split())
+    assert '"demo": "passed"' not in output
 
 
-def _moved(events: Sequence[Flowed], kind: str, by: timedelta) -> list[Flowed]:
+def _moved(events: Sequence[ObservedEvent], kind: str, by: timedelta) -> list[ObservedEvent]:
     return [replace(event, occurred_at=event.occurred_at + by) if event.type == kind else event for event in events]
 
 

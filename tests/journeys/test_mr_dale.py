@@ -1,6 +1,6 @@
-"""Mr Dale's six weeks, and the acceptance criteria AC1 to AC12 of domain.md §3.2 as they stand after them.
+"""Mr Dale's six weeks, and the acceptance criteria AC1 to AC12 of domain.md §3.2 at their end.
 
-AC13 (a discharge-ready notification makes tasks the same day) needs the hospital feed, which is not part of the main path.
+AC13 (a discharge-ready notification creates tasks the same day) needs the hospital feed, which is not part of the main path.
 """
 
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
 
-_SOMEBODY_UNSTEADY = {
+_UNSTEADY_PERSON = {
     "nhs_number": "9434765919",
     "source": "gp",
     "reason": "falls",
     "urgency": "routine",
     "demographics": {
-        "given_name": "Somebody",
+        "given_name": "Person",
         "family_name": "Unsteady",
         "born_on": "1940-01-01",
         "address": "Oakleigh",
@@ -31,28 +31,28 @@ _SOMEBODY_UNSTEADY = {
 }
 
 
-async def test_six_weeks_happen_as_the_documents_tell_them(story: StoryRun) -> None:
-    """Every count, every time, every answer that §3.4 fixes: infra/demo/expected.py."""
-    assert story.faults == []
+async def test_six_weeks_match_expected_story(story: StoryRun) -> None:
+    """The numbers, times and responses of infra/demo/expected.py."""
+    assert story.deviations == []
 
 
 @pytest.mark.acceptance("AC1")
-async def test_he_told_his_story_once_and_every_service_shows_it(story: StoryRun) -> None:
+async def test_story_given_once_is_shown_in_every_service(story: StoryRun) -> None:
     person = story.world.ids["person"]
     screens = {
         "rapid-care": await story.world.caller("rapid-care").get(f"/rapid-care/people/{person}/story"),
         "mdt": await story.world.caller("mdt-coordinator").get(f"/mdt/people/{person}/story"),
         "navigation": await story.world.caller("clch-navigator-1").get(f"/navigation/people/{person}/story"),
     }
-    told = await story.world.caller("point-of-access").create("/referrals/people/search", {"nhs_number": NHS_NUMBER})
+    found = await story.world.caller("point-of-access").create("/referrals/people/search", {"nhs_number": NHS_NUMBER})
 
-    assert {screen["story"]["narrative"] for screen in screens.values()} == {told["story"]["narrative"]}
+    assert {screen["story"]["narrative"] for screen in screens.values()} == {found["story"]["narrative"]}
     assert len(story.of("referrals.person-record.recorded.v1")) == 1
     assert story.world.seen["story_known"] is True
 
 
 @pytest.mark.acceptance("AC2")
-async def test_he_has_exactly_one_contact(story: StoryRun) -> None:
+async def test_person_has_one_contact_at_every_stage(story: StoryRun) -> None:
     moments = ("thirty days before", "after the meeting", "at the end")
 
     assert [story.world.seen[f"contact {moment}"] for moment in moments] == ["gp-W07", "clch-community-nurse-1", "clch-community-nurse-1"]
@@ -60,25 +60,24 @@ async def test_he_has_exactly_one_contact(story: StoryRun) -> None:
 
 
 @pytest.mark.acceptance("AC3")
-async def test_the_referrers_had_nothing_more_to_do_after_one_call(story: StoryRun) -> None:
-    """The GP referred, his system repeated it, and then he only looked; Louise made one telephone call."""
+async def test_referrers_act_only_once(story: StoryRun) -> None:
+    """The GP referred, his system repeated the request, and then he only read; Louise made one telephone call."""
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
-    told = [event.type for event in story.events].count("referrals.referral.information-requested.v1")
 
-    asked = [call for call in story.calls if call.caller == "gp" and call.method != "GET"]
-    assert asked == [Call("gp", "POST", "/referrals")] * 2
-    assert told == 0
+    commands = [call for call in story.calls if call.caller == "gp" and call.method != "GET"]
+    assert commands == [Call("gp", "POST", "/referrals")] * 2
+    assert story.of("referrals.referral.information-requested.v1") == []
     assert _instant(response["due_at"]) - _instant(response["received_at"]) == timedelta(hours=2)
     assert response["referral_id"] == story.world.ids["urgent"]
 
 
 @pytest.mark.acceptance("AC4")
-async def test_no_door_is_the_wrong_one(story: StoryRun) -> None:
-    """The falls clinic cannot help somebody sent to it and gives them back; they are sent on, and the GP looks under the same reference."""
+async def test_returned_referral_reaches_other_service(story: StoryRun) -> None:
+    """The falls clinic returns a referral; it is routed to another service, and the GP reads it under the same reference."""
     world, keys = story.world, story.world.product.keys
     gp, access = world.caller("gp"), world.caller("point-of-access")
     clinic = Caller("falls-clinic", world.http, keys.token("falls-clinic", "CLCH", "falls-nurse", ["referrals:receive"]))
-    receipt = await gp.create("/referrals", _SOMEBODY_UNSTEADY)
+    receipt = await gp.create("/referrals", _UNSTEADY_PERSON)
     path = f"/referrals/{receipt['id']}"
     await access.act(path, "triage", {"urgency": "routine", "is_complex": False, "reason": "Unsteady since the winter."})
     await access.act(path, "route", {"route": "service", "service_code": "falls-clinic"})
@@ -91,7 +90,7 @@ async def test_no_door_is_the_wrong_one(story: StoryRun) -> None:
 
 
 @pytest.mark.acceptance("AC5")
-async def test_the_times_that_suit_him_stand_on_every_task(story: StoryRun) -> None:
+async def test_every_task_shows_preferred_visit_times(story: StoryRun) -> None:
     tasks = await story.world.caller("clch-navigator-1").get(f"/navigation/people/{story.world.ids['person']}/tasks")
 
     assert tasks["items"]
@@ -99,7 +98,7 @@ async def test_the_times_that_suit_him_stand_on_every_task(story: StoryRun) -> N
 
 
 @pytest.mark.acceptance("AC6")
-async def test_one_timeline_holds_what_every_service_did(story: StoryRun) -> None:
+async def test_timeline_has_entries_of_every_service(story: StoryRun) -> None:
     kinds = [entry["type"] for entry in story.world.seen["timeline"]]
 
     assert {kind.partition(".")[0] for kind in kinds} == {"referrals", "rapid-care", "mdt", "navigation"}
@@ -109,7 +108,7 @@ async def test_one_timeline_holds_what_every_service_did(story: StoryRun) -> Non
 
 
 @pytest.mark.acceptance("AC7")
-async def test_no_plan_was_ever_without_a_lead(story: StoryRun) -> None:
+async def test_plan_is_never_without_lead(story: StoryRun) -> None:
     agreed, activated = story.of("mdt.care-plan.agreed.v1")[0], story.of("mdt.lead.activated.v1")[0]
 
     assert activated.committed_at == agreed.committed_at
@@ -117,15 +116,15 @@ async def test_no_plan_was_ever_without_a_lead(story: StoryRun) -> None:
 
 
 @pytest.mark.acceptance("AC8")
-async def test_the_crisis_ended_with_somebody_who_carries_on(story: StoryRun) -> None:
+async def test_crisis_ends_with_named_follow_on_service(story: StoryRun) -> None:
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
     assert response["stepped_down_to"] == "integrated-locality-team"
 
 
 @pytest.mark.acceptance("AC9")
-async def test_a_sunday_evening_was_no_obstacle(story: StoryRun) -> None:
-    """The two hours ran from the call and not from Monday, somebody came, and care began the same night (T2, T5)."""
+async def test_sunday_evening_call_is_answered_in_two_hours(story: StoryRun) -> None:
+    """The two hours run from the call and not from Monday, a nurse comes, and care begins the same night (T2, T5)."""
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
     begins = {item["kind"]: _instant(item["starts_at"]).astimezone(LONDON) for item in response["package"]}
 
@@ -136,7 +135,7 @@ async def test_a_sunday_evening_was_no_obstacle(story: StoryRun) -> None:
 
 
 @pytest.mark.acceptance("AC10")
-async def test_the_plan_says_what_matters_to_him_and_he_agreed_to_it(story: StoryRun) -> None:
+async def test_plan_states_what_matters_and_is_agreed(story: StoryRun) -> None:
     plan = await story.world.caller("mdt-coordinator").get(f"/mdt/people/{story.world.ids['person']}/care-plan")
 
     assert plan["in_force"]["joint_plan"]["what_matters"] == "To stay at home with Sally."
@@ -144,7 +143,7 @@ async def test_the_plan_says_what_matters_to_him_and_he_agreed_to_it(story: Stor
 
 
 @pytest.mark.acceptance("AC11")
-async def test_every_service_of_his_package_has_a_directory_entry(story: StoryRun) -> None:
+async def test_every_package_service_is_in_directory(story: StoryRun) -> None:
     directory = await story.world.caller("point-of-access").get("/referrals/directory")
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
@@ -152,20 +151,20 @@ async def test_every_service_of_his_package_has_a_directory_entry(story: StoryRu
 
 
 @pytest.mark.acceptance("AC12")
-async def test_every_action_has_one_owner_and_a_due_day(story: StoryRun) -> None:
+async def test_every_action_has_owner_and_due_day(story: StoryRun) -> None:
     plan = await story.world.caller("mdt-coordinator").get(f"/mdt/people/{story.world.ids['person']}/care-plan")
 
     assert plan["in_force"]["actions"]
     assert all(action["owner_role"] and action["due_on"] for action in plan["in_force"]["actions"])
 
 
-async def test_his_gp_sees_how_it_ended_under_the_reference_of_the_first_day(story: StoryRun) -> None:
+async def test_gp_sees_outcome_under_first_reference(story: StoryRun) -> None:
     referral = story.world.seen["referral"]
 
     assert (referral["reference"], referral["status"], referral["outcome"]) == (story.world.seen["reference"], "closed", "care-plan-agreed")
 
 
-async def test_the_avoided_admission_is_counted_once_and_confirmed(story: StoryRun) -> None:
+async def test_avoided_admission_is_counted_once_and_confirmed(story: StoryRun) -> None:
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
     assert response["benefit_pounds"] == 2004

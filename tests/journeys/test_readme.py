@@ -1,4 +1,4 @@
-"""The walk through the API in README.md, carried out as printed: each answer holds what the block after its request shows."""
+"""Runs the API walk-through of README.md as printed: each response has the fields of the block after its request."""
 
 import asyncio
 import json
@@ -30,26 +30,24 @@ async def owner(product: Product) -> AsyncIterator["asyncpg.Connection[asyncpg.R
 
 
 @pytest.fixture
-async def product(given_servers: None) -> AsyncIterator[Product]:  # noqa: ARG001 - must come first
-    """As `make up` serves it, on a Monday morning, when Rapid Care is open."""
+async def product(external_servers: None) -> AsyncIterator[Product]:  # noqa: ARG001 - must come first
+    """The product as `make up` serves it, on a Monday morning, when Rapid Care is open."""
     async with run_product(f"readme-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as served:
         yield served
 
 
-async def test_the_walk_through_the_api_gives_what_the_readme_shows(
-    product: Product, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
-) -> None:
-    """What the README lets a reader sleep for has happened before the next step, however busy this machine is."""
+async def test_readme_walk_gives_printed_responses(product: Product, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path) -> None:
+    """Waits between steps until the events are applied, which the README waits for by `sleep`."""
     steps = _STEPS.findall(README.read_text())
     exports = "\n".join(f"export TOKEN_{name.upper().replace('-', '_')}={token(product.keys, name)}" for name in CALLERS)
     preamble = f"set -euo pipefail\nexport CARE={product.url}\n{exports}\ncd {tmp_path}\n"
 
     known = ""
-    for script, shown in steps:
+    for script, expected in steps:
         run = await asyncio.create_subprocess_exec("bash", "-c", preamble + known + script, stdout=PIPE, stderr=PIPE)
         out, err = await run.communicate()
         assert run.returncode == 0, err.decode()
-        assert _differs(json.loads(shown), json.loads(out)) is None, out.decode()
+        assert _differs(json.loads(expected), json.loads(out)) is None, out.decode()
         await wait_until_drained(owner)
         known += "".join(line + "\n" for line in script.splitlines() if re.match(r"[A-Z]+=", line))
 
@@ -57,24 +55,24 @@ async def test_the_walk_through_the_api_gives_what_the_readme_shows(
 
 
 @pytest.mark.parametrize("answer", [[], [{"name": "AcceptResponse"}], [{"name": "AcceptResponse"}] * 3, [{"name": "Other"}] * 2, {}, None])
-def test_an_answer_with_less_more_or_something_else_is_not_what_the_readme_shows(answer: Any) -> None:
+def test_different_response_is_reported(answer: Any) -> None:
     assert _differs([{"name": "AcceptResponse"}] * 2, answer) is not None
 
 
-def test_what_the_walk_writes_is_not_taken_for_part_of_the_repository() -> None:
+def test_files_of_readme_walk_are_ignored_by_git() -> None:
     written = re.findall(r"\| tee (\S+)", README.read_text())
 
     assert written
     assert {f"/{name}" for name in written} <= set((README.parent / ".gitignore").read_text().splitlines())
 
 
-def _differs(shown: Any, got: Any, where: str = "answer") -> str | None:
-    """The first place where what is shown is not what was answered; fields that are not shown may be anything."""
-    if shown == _ANYTHING:
+def _differs(expected: Any, got: Any, where: str = "answer") -> str | None:
+    """The path of the first difference; fields that the README does not show may have any value."""
+    if expected == _ANYTHING:
         return None if got is not None else where
-    if isinstance(shown, dict) and isinstance(got, dict):
-        return next((found for key, value in shown.items() if (found := _differs(value, got.get(key), f"{where}.{key}"))), None)
-    if isinstance(shown, list) and isinstance(got, list) and len(shown) == len(got):
-        pairs = zip(shown, got, strict=True)
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return next((found for key, value in expected.items() if (found := _differs(value, got.get(key), f"{where}.{key}"))), None)
+    if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        pairs = zip(expected, got, strict=True)
         return next((found for value, other in pairs if (found := _differs(value, other, f"{where}[]"))), None)
-    return None if shown == got else f"{where}: {got}"
+    return None if expected == got else f"{where}: {got}"
