@@ -1,54 +1,31 @@
-"""The servers of the whole test run, and a database of its own for every test that asks for one."""
+"""The servers of a test process, and databases for its tests."""
 
 import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 
 from infra.deploy.migrate import drop_roles, migrate
 from infra.dev_stack.dev_secrets import Keys, make
 from infra.dev_stack.ephemeral import administer
-from infra.dev_stack.local.stack import Stack, StackAddresses
+from infra.dev_stack.local.external_servers import Server
+from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
+from tests.builders.database import CommonDatabase, Databases, database_url, open_common_database
+from tests.builders.servers import run_kafka, run_postgres
 from tests.xdist_weights import LongestFirst, longest_first
 
-#: Named for this run: the server may be a given one, which other runs use too.
+#: Different in every process: other runs may use the same external server.
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
-_TABLES = """
-SELECT format('%s.%I', relnamespace::regnamespace, relname) AS name FROM pg_class
-WHERE relnamespace::regnamespace::text IN ('referrals', 'rapid_care', 'mdt', 'navigation') AND relkind IN ('r', 'p') AND NOT relispartition
-ORDER BY 1"""
-
-
-@dataclass(frozen=True)
-class Servers:
-    """The run's servers, and where they are."""
-
-    stack: Stack
-    addresses: StackAddresses
-
-
-@dataclass(frozen=True)
-class Common:
-    """A database, and which of its tables tests fill."""
-
-    url: str
-    connection: "asyncpg.Connection[asyncpg.Record]"
-    empty: str
-
-
 _VERSIONS = pytest.StashKey[str]()
 _SERVERS = "servers"
 
 
 def pytest_configure() -> None:
-    """A broker of tests lives for so short a time that the machine code Java makes in its second pass costs more than it brings."""
+    """Disables the second compiler of Java: a broker of a test ends before its machine code pays off."""
     os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
 
 
@@ -57,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected is there to stay: the garbage collector need not pass over it again and again."""
+    """Excludes all imported modules and collected tests from later garbage collections."""
     gc.collect()
     gc.freeze()
 
@@ -69,42 +46,49 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for what they started."""
+    """One process more than cores: many tests wait for other processes."""
     return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
-async def servers(pytestconfig: pytest.Config) -> AsyncIterator[Servers]:
-    """Real PostgreSQL and real Apache Kafka, for this run only."""
-    stack = Stack(name=f"test-{os.getpid()}", ephemeral=True)
-    async with stack as addresses:
+async def database_server(pytestconfig: pytest.Config) -> AsyncIterator[Server]:
+    """Real PostgreSQL, for this test process only."""
+    async with run_postgres() as server:
+        pytestconfig.stash.setdefault(_VERSIONS, f"PostgreSQL {server.version}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def addresses(database_server: Server, pytestconfig: pytest.Config) -> AsyncIterator[StackAddresses]:
+    """Real PostgreSQL and real Apache Kafka. A test without Kafka uses a narrower fixture, so that Java is not started for it."""
+    async with run_kafka(database_server.address) as addresses:
         pytestconfig.stash[_VERSIONS] = str(addresses)
-        yield Servers(stack, addresses)
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(addresses: StackAddresses) -> str:
+    return addresses.kafka_bootstrap
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """One of several processes says on which servers its tests ran."""
+    """Sends the server versions of this xdist process to the first process."""
     if output := getattr(session.config, "workeroutput", None):
         output[_SERVERS] = session.config.stash.get(_VERSIONS, None)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """The process that began the others hears it."""
+    """Keeps the longest text: one process may have started PostgreSQL alone."""
     if servers := getattr(node, "workeroutput", {}).get(_SERVERS):
-        node.config.stash[_VERSIONS] = servers
+        node.config.stash[_VERSIONS] = max(servers, node.config.stash.get(_VERSIONS, ""), key=len)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says on which servers the tests ran."""
+    """Prints the number of tests and the versions of their servers."""
     ran = sum(len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
     servers = config.stash.get(_VERSIONS, "no server")
     terminalreporter.write_line(f"{ran} tests on {servers}")
-
-
-@pytest.fixture(scope="session")
-def addresses(servers: Servers) -> StackAddresses:
-    return servers.addresses
 
 
 @pytest.fixture(scope="session")
@@ -113,53 +97,40 @@ def keys() -> Keys:
 
 
 @pytest.fixture(scope="session")
-async def template(addresses: StackAddresses, keys: Keys) -> AsyncIterator[str]:
-    """A migrated database that others are copied from."""
-    await administer(addresses.database_url, f"CREATE DATABASE {_TEMPLATE}")
-    await migrate(_database(addresses.database_url, _TEMPLATE), keys.roles)
-    yield _TEMPLATE
-    await administer(addresses.database_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
-    await drop_roles(addresses.database_url, keys.roles)
+async def databases(database_server: Server, keys: Keys) -> AsyncIterator[Databases]:
+    """Copies of one migrated database."""
+    server_url = database_server.address
+    await administer(server_url, f"CREATE DATABASE {_TEMPLATE}")
+    await migrate(database_url(server_url, _TEMPLATE), keys.roles)
+    yield Databases(server_url, _TEMPLATE)
+    await administer(server_url, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
+    await drop_roles(server_url, keys.roles)
 
 
 @pytest.fixture(scope="session")
-async def common(addresses: StackAddresses, template: str) -> AsyncIterator[Common]:
-    """The database that tests take turns with."""
-    await administer(addresses.database_url, f"CREATE DATABASE {_COMMON} TEMPLATE {template}")
-    url = _database(addresses.database_url, _COMMON)
-    connection = await asyncpg.connect(url)
-    tables = [row["name"] for row in await connection.fetch(_TABLES)]
-    filled = {name for name in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")}  # noqa: S608  names of the catalogue
-    deletes = (f"DELETE FROM {name}" for name in sorted(set(tables) - filled))  # noqa: S608  names of the catalogue
-    yield Common(url, connection, "; ".join(["SET LOCAL session_replication_role = replica", *deletes]))
-    await connection.close()
-    await administer(addresses.database_url, f"DROP DATABASE {_COMMON} WITH (FORCE)")
+async def common(databases: Databases) -> AsyncIterator[CommonDatabase]:
+    """The database that most tests use in turn."""
+    async with databases.copy(_COMMON) as url, open_common_database(url) as common:
+        yield common
 
 
 @pytest.fixture
-async def owner_url(common: Common) -> str:
-    """The owner's address of a database with all four schemas and nothing but reference data in it."""
-    async with common.connection.transaction():
-        await common.connection.execute(common.empty)
+async def owner_url(common: CommonDatabase) -> str:
+    """The owner's URL of a database with all four schemas and only reference data."""
+    await common.reset()
     return common.url
 
 
 @pytest.fixture
-async def own_url(addresses: StackAddresses, template: str) -> AsyncIterator[str]:
-    """The same, for a test that changes tables or needs the database for itself."""
-    name = f"test_{new_id().hex}"
-    await administer(addresses.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _database(addresses.database_url, name)
-    await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
+async def own_url(databases: Databases) -> AsyncIterator[str]:
+    """The owner's URL of a new database, for a test that changes tables or needs the database alone."""
+    async with databases.copy(f"test_{new_id().hex}") as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
 def only_loopback() -> Iterator[None]:
-    """A test that talks to anything but this machine fails. Servers' programs are fetched before, by the session's fixtures."""
+    """Refuses connections to other machines. The session fixtures download the programs of the servers before."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:

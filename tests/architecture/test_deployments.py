@@ -50,7 +50,7 @@ def _commands() -> list[Any]:
 
 
 @pytest.mark.parametrize("command", _commands())
-def test_what_a_container_runs_exists(command: list[str]) -> None:
+def test_container_command_exists(command: list[str]) -> None:
     match command:
         case ["python", "-m", module]:
             assert callable(import_module(module).main)
@@ -67,14 +67,14 @@ def test_what_a_container_runs_exists(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", PRODUCT)
-def test_a_composed_container_is_told_what_the_settings_read_and_all_they_need(name: str) -> None:
+def test_compose_sets_required_and_known_variables(name: str) -> None:
     told = set(PRODUCT[name]["environment"])
 
     assert told <= _all() | _COMMANDS
     assert name == "prepare" or told >= _all(required=True)
 
 
-def test_a_manifest_names_only_variables_that_are_read() -> None:
+def test_manifest_names_only_known_variables() -> None:
     for name, container in _containers():
         assert {each["name"] for each in container.get("env", [])} <= _all() | _COMMANDS, name
     for path in (ROOT / "infra" / "k8s").glob("*.yaml"):
@@ -82,7 +82,7 @@ def test_a_manifest_names_only_variables_that_are_read() -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_each_context_is_composed_and_has_manifests_that_are_probed_where_it_answers(context: str) -> None:
+def test_each_context_has_containers_and_correct_probes(context: str) -> None:
     name = prefix(context).removeprefix("/")
     api, _, worker = MANIFESTS[name]
     (serving,), (working,) = (each["spec"]["template"]["spec"]["containers"] for each in (api, worker))
@@ -93,7 +93,7 @@ def test_each_context_is_composed_and_has_manifests_that_are_probed_where_it_ans
     assert f"{context.upper()}_METRICS_PORT" in {each["name"] for each in working["env"]}
 
 
-def test_the_servers_are_those_of_the_tests() -> None:
+def test_compose_uses_server_versions_of_the_tests() -> None:
     version = subprocess.run([installed_programs().path("postgres"), "--version"], check=True, capture_output=True, text=True).stdout
 
     assert version.split()[-1] == COMPOSE["postgres"]["image"].partition(":")[2]

@@ -110,12 +110,12 @@ GENERATED = Gate(
 CONTRACTS = Gate(
     (*_PYTEST, "tests/contracts/test_events.py", "-k", "verb or nhs or free_text or personal or consumer or declared"),
     (
-        "test_a_verb_is_one_of_the_field[rapid-care.capacity.updated.v1]",
-        "test_an_event_has_a_consumer_or_is_made_for_subscribers[rapid-care.capacity.updated.v1]",
-        "test_no_field_of_a_public_event_takes_free_text[rapid-care.capacity.updated.v1]",
-        "test_no_field_of_a_public_event_is_named_like_something_personal[rapid-care.capacity.updated.v1]",
-        "test_no_example_of_a_public_event_holds_an_nhs_number[rapid-care.response.assigned.v1]",
-        "test_every_topic_is_declared_and_every_declaration_is_used",
+        "test_verb_is_a_word_of_the_field[rapid-care.capacity.updated.v1]",
+        "test_event_has_a_consumer_or_is_public[rapid-care.capacity.updated.v1]",
+        "test_public_event_has_no_free_text_field[rapid-care.capacity.updated.v1]",
+        "test_public_event_has_no_personal_field_name[rapid-care.capacity.updated.v1]",
+        "test_public_example_has_no_nhs_number[rapid-care.response.assigned.v1]",
+        "test_declared_topics_are_the_used_topics",
     ),
     {"shared/contracts/rapid_care.py": _EVENT, "infra/kafka/topics.yaml": "  mdt.unused: {cleanup: delete, retention_days: 1}\n"},
     (("shared/contracts/examples/rapid-care.response.assigned.v1.json", "clch-enp-1", "999 054 8609"),),
@@ -123,14 +123,14 @@ CONTRACTS = Gate(
 HOUSE = Gate(
     (*_PYTEST, "tests/architecture/test_house.py"),
     (
-        "test_nothing_goes_past_the_one_transaction",
-        "test_no_file_grows_over_four_hundred_lines",
-        "test_no_function_grows_over_fifty_lines",
+        "test_database_access_uses_the_transaction",
+        "test_no_file_exceeds_its_line_limit",
+        "test_no_function_exceeds_fifty_lines",
         "test_every_function_is_annotated",
-        "test_every_handler_stands_in_the_wiring_or_is_called_by_the_api[rapid_care]",
+        "test_every_handler_is_subscribed_or_called[rapid_care]",
         "test_every_refusal_is_asserted_by_a_test",
-        "test_nothing_is_left_to_do",
-        "test_nothing_of_ours_is_mocked",
+        "test_production_code_has_no_open_marks",
+        "test_no_test_uses_mocks",
     ),
     {
         "services/rapid_care/api/response.py": "async def end(it: Any) -> None:\n    await it.connection.execute(it)\n",
@@ -176,7 +176,7 @@ GATES = {
 
 
 @pytest.mark.parametrize("gate", GATES.values(), ids=GATES)
-def test_a_broken_rule_closes_its_gate(checkout: Path, gate: Gate) -> None:
+def test_gate_fails_for_planted_violations(checkout: Path, gate: Gate) -> None:
     _break(checkout, gate)
 
     program = Path(sys.executable).parent / gate.command[0]
@@ -191,7 +191,7 @@ TOOLS = ("ruff format", "ruff check", "mypy", "lint-imports", "python -m infra.c
 
 
 @pytest.mark.parametrize("failing", TOOLS)
-def test_make_check_fails_when_any_of_its_tools_fails_and_asks_them_all(tmp_path: Path, failing: str) -> None:
+def test_make_check_fails_when_a_tool_fails(tmp_path: Path, failing: str) -> None:
     """Their places are taken by programs that write down how they were called; the one named `failing` says no."""
     for name in {tool.split()[0] for tool in TOOLS}:
         stand_in = tmp_path / name
@@ -207,7 +207,7 @@ def test_make_check_fails_when_any_of_its_tools_fails_and_asks_them_all(tmp_path
     assert [tool for tool in TOOLS[: TOOLS.index(failing) + 1] if not any(each.startswith(tool) for each in asked)] == []
 
 
-def test_continuous_integration_is_make_check() -> None:
+def test_continuous_integration_runs_make_check() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make check"
 
 

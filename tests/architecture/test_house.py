@@ -38,19 +38,19 @@ _SIDE_DOORS = {
 _REMEMBERED = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
 
 
-def test_tasks_and_navigators_are_saved_where_caseloads_are_followed() -> None:
+def test_only_caseload_modules_save_tasks_and_navigators() -> None:
     found = {(call, source.name) for source in production() for call in _REMEMBERED if re.search(rf"\b{re.escape(call)}\(", source.text)}
     assert found == set(_REMEMBERED.items())
 
 
-def test_nothing_goes_past_the_one_transaction() -> None:
+def test_database_access_uses_the_transaction() -> None:
     inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]
     found = [f"{source.name}: .{name}" for source in inside for name in _reached(source) if not re.match(_SIDE_DOORS[name], source.name)]
 
     assert found == []
 
 
-def test_only_the_database_begins_transactions() -> None:
+def test_only_the_database_module_begins_transactions() -> None:
     """A context asks its unit of work or its database for one; nobody begins one on a connection."""
     inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]
     found = {source.name for source in inside if re.search(r"connection\.transaction\(", source.text)}
@@ -58,14 +58,14 @@ def test_only_the_database_begins_transactions() -> None:
     assert found == {"shared/persistence/database.py"}
 
 
-def test_no_file_grows_over_four_hundred_lines() -> None:
+def test_no_file_exceeds_its_line_limit() -> None:
     long = [source.name for source in production() if len(source.text.splitlines()) > MOST_LINES]
     long += [source.name for source in written_tests() if len(source.text.splitlines()) > MOST_TEST_LINES]
 
     assert long == []
 
 
-def test_no_function_grows_over_fifty_lines() -> None:
+def test_no_function_exceeds_fifty_lines() -> None:
     code = [source for source in production() if "migrations" not in source.name]  # a migration is a list, read once
     long = [f"{source.name}:{each.name}" for source in code for each in source.functions() if _lines(each) > MOST_FUNCTION_LINES]
 
@@ -79,7 +79,7 @@ def test_every_function_is_annotated() -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_every_handler_stands_in_the_wiring_or_is_called_by_the_api(context: str) -> None:
+def test_every_handler_is_subscribed_or_called(context: str) -> None:
     wired = {handler.__name__ for handlers in SUBSCRIPTIONS[context].on_event.values() for handler in handlers}
     wired |= {handler.__name__ for handler in SUBSCRIPTIONS[context].on_deadline.values()}
     elsewhere = "\n".join(source.text for source in production() if source.name.startswith((f"services/{context}/", "infra/")))
@@ -98,7 +98,7 @@ def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_every_command_of_a_state_table_has_a_route_of_its_name(context: str) -> None:
+def test_every_command_of_a_state_table_has_a_route(context: str) -> None:
     commands = {name_of(trigger) for table in tables(context).values() for trigger in table if isinstance(trigger, type)}
 
     assert commands <= set(scopes(context))
@@ -114,7 +114,7 @@ def test_every_context_has_the_same_modules(context: str) -> None:
     assert modules == {"commands", "main", "settings", "subscriptions", "worker"}
 
 
-def test_a_code_means_one_refusal_wherever_it_is_given() -> None:
+def test_each_code_belongs_to_one_refusal() -> None:
     """Several classes may share a code when a client sees the same: the family, which gives the status, and the advice."""
     seen = {(error.code, error.__bases__, error.advice) for error in _refusals()}
     codes = [code for code, *_ in seen] + sorted(_codes_of_http())
@@ -124,25 +124,25 @@ def test_a_code_means_one_refusal_wherever_it_is_given() -> None:
 
 def test_every_refusal_is_asserted_by_a_test() -> None:
     """By its code or its class, in code and not in prose."""
-    told = {word for source in written_tests() for word in _words(source)}
-    untold = [error.code for error in _refusals() if not {error.code, error.__name__} & told]
+    named = {word for source in written_tests() for word in _words(source)}
+    unnamed = [error.code for error in _refusals() if not {error.code, error.__name__} & named]
 
-    assert untold + sorted(_codes_of_http() - told) == []
+    assert unnamed + sorted(_codes_of_http() - named) == []
 
 
-def test_every_refusal_says_what_to_do() -> None:
+def test_every_refusal_has_advice() -> None:
     assert [error.code for error in _refusals() if not error.advice.endswith(".")] == []
 
 
 @pytest.mark.parametrize("package", ["services", "shared", "infra"])
-def test_a_package_comes_from_this_checkout_and_no_other_distribution_owns_its_name(package: str) -> None:
+def test_package_comes_from_this_checkout(package: str) -> None:
     module = importlib.import_module(package)
 
     assert str(module.__file__).startswith(str(ROOT))
     assert set(metadata.packages_distributions().get(package, ["care-coordination"])) == {"care-coordination"}
 
 
-def test_nothing_of_ours_is_mocked() -> None:
+def test_no_test_uses_mocks() -> None:
     mocked = [
         source.name
         for source in written_tests()
@@ -152,7 +152,7 @@ def test_nothing_of_ours_is_mocked() -> None:
     assert [name for name in mocked if name != "tests/architecture/test_house.py"] == []
 
 
-def test_no_test_is_switched_off() -> None:
+def test_no_test_is_skipped() -> None:
     off = [
         source.name
         for source in written_tests()
@@ -162,7 +162,7 @@ def test_no_test_is_switched_off() -> None:
     assert [name for name in off if name != "tests/architecture/test_house.py"] == []
 
 
-def test_nothing_is_left_to_do() -> None:
+def test_production_code_has_no_open_marks() -> None:
     marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
 
     assert [source.name for source in production() if marks.search(source.text)] == []

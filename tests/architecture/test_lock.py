@@ -15,7 +15,7 @@ _LOCKED = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("asked", _ASKED, ids=lambda asked: asked.name)
-def test_the_lock_holds_a_version_that_satisfies_what_is_asked_for(asked: Requirement) -> None:
+def test_lock_satisfies_each_requirement(asked: Requirement) -> None:
     locked = {canonicalize_name(name): version for name, version in _LOCKED.findall((ROOT / "infra" / "requirements.lock").read_text())}
 
     assert asked.specifier.contains(locked[canonicalize_name(asked.name)])

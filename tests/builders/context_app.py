@@ -79,14 +79,14 @@ class RunningContext:
     http: httpx.AsyncClient
     database: Database[Any]
     clock: FrozenClock
-    intake: EventProcessor
-    timekeeper: DeadlineScheduler
+    processor: EventProcessor
+    scheduler: DeadlineScheduler
     keys: Keys
 
     async def deliver(self, event: Event, *, key: UUID, subject: UUID, correlation: UUID | None = None, sequence: int = 1) -> Record:
         """Applies an event as if it had come from Kafka; gives the record, to deliver it again."""
         record = arrived(event, key=key, subject=subject, secrets=self.database.secrets, correlation=correlation, sequence=sequence)
-        await self.intake.apply([record])
+        await self.processor.apply([record])
         return record
 
     async def let_pass(self, time: timedelta) -> None:
@@ -97,7 +97,7 @@ class RunningContext:
             if due is None or due > end:
                 break
             self.clock.at = max(due, self.clock.at)
-            await self.timekeeper.process_due()
+            await self.scheduler.process_due()
         self.clock.at = end
 
     async def log(self) -> list[Event]:
@@ -122,7 +122,7 @@ async def run_context(
     *,
     owner_url: str,
     keys: Keys,
-    wiring: Subscriptions,
+    subscriptions: Subscriptions,
     router: APIRouter,
     policy: Any,
     now: datetime,
@@ -132,19 +132,19 @@ async def run_context(
 ) -> AsyncIterator[RunningContext]:
     """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
     clock = FrozenClock(now)
-    url = keys.roles.url(owner_url, wiring.context)
+    url = keys.roles.url(owner_url, subscriptions.context)
     database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8, new_batch=WriteBatch, groups=groups)
 
     try:
-        with _application(wiring, router, unlimited, gauges) as app:
+        with _application(subscriptions, router, unlimited, gauges) as app:
             app.state = State({"database": database, "tokens": tokens_of(keys)})
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
                 yield RunningContext(
                     http,
                     database,
                     clock,
-                    EventProcessor(database, wiring),
-                    DeadlineScheduler(database, wiring, SchedulerSettings(attempts=1)),
+                    EventProcessor(database, subscriptions),
+                    DeadlineScheduler(database, subscriptions, SchedulerSettings(attempts=1)),
                     keys,
                 )
     finally:
@@ -152,23 +152,23 @@ async def run_context(
 
 
 @contextmanager
-def _application(wiring: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
+def _application(subscriptions: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
     """Of one user at a time, who sets its state anew."""
     idle = _IDLE.setdefault((router.prefix, *unlimited, *gauges), [])
-    app = idle.pop() if idle else _assembled(wiring, router, unlimited, gauges)
+    app = idle.pop() if idle else _assembled(subscriptions, router, unlimited, gauges)
     try:
         yield app
     finally:
         idle.append(app)
 
 
-def _assembled(wiring: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
+def _assembled(subscriptions: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
     async def nowhere() -> Database[Any]:
         raise AssertionError("No server runs the application: whoever uses it opens the database and closes it.")
 
     return assemble(
-        context=wiring.context,
-        title=wiring.context,
+        context=subscriptions.context,
+        title=subscriptions.context,
         router=router,
         open_database=nowhere,
         tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE),

@@ -1,18 +1,17 @@
-"""A database that fails or tarries where a test wants it to."""
+"""A database whose writes or commits fail or wait where a test needs it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import until
 
-_TRIES = 5
+_ATTEMPTS = 5
 
 
 class FaultyDatabase:
-    """`owner` is a connection that may do everything; who has one inherits from this."""
+    """`owner` is a connection of the database owner; a subclass sets it."""
 
     owner: "asyncpg.Connection[asyncpg.Record]"
 
@@ -20,7 +19,10 @@ class FaultyDatabase:
     async def raising(
         self, table: str, code: str, *, when: str = "true", times: int = 1_000_000, at_commit: bool = False
     ) -> AsyncIterator[None]:
-        """Meanwhile the first `times` writes to `table` for which `when` holds fail with the SQLSTATE `code`, at once or at the commit."""
+        """Inside the block, the first `times` writes to `table` whose row satisfies `when` fail with the SQLSTATE `code`.
+
+        They fail at the statement, or at the commit when `at_commit` is set.
+        """
         await self.owner.execute("CREATE SEQUENCE fault_count")
         fault = f"IF nextval('fault_count') <= {times} THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '{code}'; END IF;"
         async with self._trigger(table, f"IF {when} THEN {fault} END IF;", at_commit=at_commit):
@@ -29,18 +31,21 @@ class FaultyDatabase:
 
     @asynccontextmanager
     async def slow_commits(self, table: str, when: str) -> AsyncIterator[None]:
-        """Transactions that wrote a row of `table` for which `when` holds commit only when the block ends."""
+        """A transaction that wrote a row of `table` satisfying `when` commits only when the block ends."""
         async with self._trigger(table, f"IF {when} THEN PERFORM pg_advisory_xact_lock(1); END IF;", at_commit=True):
             await self.owner.execute("SELECT pg_advisory_lock(1)")
             try:
                 yield
             finally:
                 await self.owner.execute("SELECT pg_advisory_unlock(1)")
-            await until(lambda: self._nobody_writes(table))
+            await until(lambda: self._has_no_writer(table))
 
     async def count(self, table: str, where: str = "true") -> int:
         found: int = await self.owner.fetchval(f"SELECT count(*) FROM {table} WHERE {where}")  # noqa: S608  names from the tests
         return found
+
+    async def is_empty(self, table: str, where: str = "true") -> bool:
+        return not await self.count(table, where)
 
     @asynccontextmanager
     async def _trigger(self, table: str, body: str, *, at_commit: bool) -> AsyncIterator[None]:
@@ -55,18 +60,12 @@ class FaultyDatabase:
             await self._change(f"DROP TRIGGER fault ON {table}; DROP FUNCTION fault")
 
     async def _change(self, sql: str) -> None:
-        """A change of a table locks its parts one by one, and may meet whoever works with them the other way round."""
-        for _ in range(_TRIES):
+        """Repeats the statement after a deadlock: a change of a partitioned table locks its partitions one by one."""
+        for _ in range(_ATTEMPTS):
             with suppress(asyncpg.DeadlockDetectedError):
                 await self.owner.execute(sql)
                 return
         raise AssertionError(sql)
 
-    async def _nobody_writes(self, table: str) -> bool:
-        return not await self.count("pg_locks", f"relation = '{table}'::regclass AND mode = 'RowExclusiveLock'")
-
-
-async def until(holds: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while not await holds():
-            await asyncio.sleep(0.02)
+    async def _has_no_writer(self, table: str) -> bool:
+        return await self.is_empty("pg_locks", f"relation = '{table}'::regclass AND mode = 'RowExclusiveLock'")

@@ -34,7 +34,7 @@ async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy
     async with run_context(
         owner_url=owner_url,
         keys=keys,
-        wiring=subscriptions.SUBSCRIPTIONS,
+        subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
         policy=policy or Policy(),
         now=now,

@@ -276,7 +276,7 @@ async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, po
     async with run_context(
         owner_url=owner_url,
         keys=keys,
-        wiring=subscriptions.SUBSCRIPTIONS,
+        subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
         policy=policy,
         now=now or at("14:00"),

@@ -233,7 +233,7 @@ async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy =
     async with run_context(
         owner_url=owner_url,
         keys=keys,
-        wiring=subscriptions.SUBSCRIPTIONS,
+        subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
         policy=policy,
         now=now,

@@ -56,7 +56,7 @@ async def referrals(
 ) -> AsyncIterator["ReferralsClient"]:
     """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
-        owner_url=owner_url, keys=keys, wiring=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now, groups=groups
+        owner_url=owner_url, keys=keys, subscriptions=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now, groups=groups
     ) as context:
         yield ReferralsClient(context)
 

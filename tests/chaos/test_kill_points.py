@@ -21,10 +21,10 @@ from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.topics import Layout
-from tests.builders.faulty_database import until
 from tests.builders.rapid_care import RapidCare, at, rapid_care
 from tests.chaos.control import API_POINTS, Control
 from tests.chaos.kill_points import wrap_api, wrap_worker
+from tests.timeouts import until
 
 _PROGRAM = """
 import sys

@@ -27,31 +27,31 @@ every_event = pytest.mark.parametrize("event", registry().values(), ids=lambda e
 
 
 @every_event
-def test_a_type_is_context_aggregate_verb_version(event: type[Event]) -> None:
+def test_type_has_context_aggregate_verb_and_version(event: type[Event]) -> None:
     assert GRAMMAR.fullmatch(event.TYPE)
     assert event.TYPE.startswith(f"{event.TOPIC}.")
     assert event.__doc__
 
 
 @every_event
-def test_a_verb_is_one_of_the_field(event: type[Event]) -> None:
+def test_verb_is_a_word_of_the_field(event: type[Event]) -> None:
     assert BANNED.isdisjoint(re.split(r"[.-]", event.TYPE))
 
 
 @every_event
-def test_an_event_has_a_consumer_or_is_made_for_subscribers(event: type[Event]) -> None:
+def test_event_has_a_consumer_or_is_public(event: type[Event]) -> None:
     assert event.PUBLIC or consumers(event)
 
 
 @every_event
-def test_an_example_parses_under_todays_contract(event: type[Event]) -> None:
+def test_example_satisfies_the_contract(event: type[Event]) -> None:
     text = (EXAMPLES / f"{event.TYPE}.json").read_text()
 
     assert json.loads(event.model_validate_json(text).model_dump_json()).keys() == event.model_fields.keys()
 
 
 @every_event
-def test_a_reader_ignores_what_it_does_not_know_and_a_writer_may_not_send_it(event: type[Event]) -> None:
+def test_unknown_field_is_ignored_by_readers_alone(event: type[Event]) -> None:
     known = json.loads((EXAMPLES / f"{event.TYPE}.json").read_text())
     more = json.dumps(known | {"added_later": 1})
 
@@ -61,7 +61,7 @@ def test_a_reader_ignores_what_it_does_not_know_and_a_writer_may_not_send_it(eve
 
 
 @every_event
-def test_no_example_of_a_public_event_holds_an_nhs_number(event: type[Event]) -> None:
+def test_public_example_has_no_nhs_number(event: type[Event]) -> None:
     text = (EXAMPLES / f"{event.TYPE}.json").read_text()
 
     assert event.RESTRICTED or _nhs_numbers(text) == []
@@ -71,23 +71,23 @@ def test_no_example_of_a_public_event_holds_an_nhs_number(event: type[Event]) ->
     "text",
     ["9990548609", "999 054 8609", "999-054.8609", "NHS9990548609x", "x19990548609", "999\u00a0054\u20118609", "9 9 9 0 5 4 8 6 0 9"],
 )
-def test_an_nhs_number_is_found_however_it_is_written(text: str) -> None:
+def test_nhs_number_is_found_in_any_form(text: str) -> None:
     assert _nhs_numbers(text) == ["9990548609"]
 
 
 @every_event
-def test_no_field_of_a_public_event_takes_free_text(event: type[Event]) -> None:
+def test_public_event_has_no_free_text_field(event: type[Event]) -> None:
     assert event.RESTRICTED or _free_text(event) == []
 
 
 @every_event
-def test_no_field_of_a_public_event_is_named_like_something_personal(event: type[Event]) -> None:
+def test_public_event_has_no_personal_field_name(event: type[Event]) -> None:
     telling = [name for name, field in _fields(event) if PERSONAL.search(name) and field.get("type") != "boolean"]
 
     assert event.RESTRICTED or telling == []
 
 
-def test_a_declared_topic_names_its_owner_its_access_and_how_long_it_lasts() -> None:
+def test_topic_declares_its_owner_access_and_cleanup() -> None:
     declared = yaml.safe_load(FILE.read_text())["topics"]
 
     for name, events in topics().items():
@@ -96,17 +96,17 @@ def test_a_declared_topic_names_its_owner_its_access_and_how_long_it_lasts() -> 
         assert declared[name]["cleanup"] == ("compact" if events[0].RESTRICTED else "delete")
 
 
-def test_every_topic_is_declared_and_every_declaration_is_used() -> None:
+def test_declared_topics_are_the_used_topics() -> None:
     assert {declaration.name for declaration in declarations()} == set(topics())
 
 
-def test_a_topic_has_one_producer_and_it_is_the_module_that_holds_its_events() -> None:
+def test_topic_has_the_producer_of_its_module() -> None:
     for module in MODULES:
         context = module.__name__.rpartition(".")[2]
         assert {producer(event) for event in vars(module).values() if _is_event(event)} == {context}
 
 
-def test_restricted_topics_carry_nothing_public() -> None:
+def test_topic_is_wholly_restricted_or_public() -> None:
     assert {name for name, events in topics().items() if {event.RESTRICTED for event in events} == {True}} == {
         "referrals.person-record",
         "mdt.care-plan-record",

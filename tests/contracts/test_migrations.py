@@ -13,7 +13,7 @@ from infra.contexts import CONTEXTS
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-async def test_migrations_make_what_the_metadata_says(context: str, owner_url: str) -> None:
+async def test_migrations_match_the_metadata(context: str, owner_url: str) -> None:
     metadata = _metadata(context)
     engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
     try:

@@ -22,7 +22,8 @@ from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import Relay, RelaySettings
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.database import Database
-from tests.builders.faulty_database import FaultyDatabase, until
+from tests.builders.faulty_database import FaultyDatabase
+from tests.timeouts import until
 
 R = TypeVar("R", bound=Relay)
 

@@ -16,7 +16,7 @@ from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
 from shared.messaging.topics import Layout
 from tests.builders.referrals import MONDAY, referrals
-from tests.integration.shared.test_relay import on_kafka
+from tests.integration.shared.relay_harness import read_topic
 from tests.timeouts import LONGEST_WAIT
 
 _LOST = "referrals.referral"
@@ -68,7 +68,7 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay.run(), LONGEST_WAIT)
         await _send_everything(relay, owner)
-        assert {read_envelope(record).id for record in await on_kafka(KafkaSettings(bootstrap, layout.prefix), _LOST)} == {
+        assert {read_envelope(record).id for record in await read_topic(KafkaSettings(bootstrap, layout.prefix), _LOST)} == {
             row["id"] for row in await owner.fetch(_OF_TOPIC, _LOST)
         }
 

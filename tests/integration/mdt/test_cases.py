@@ -31,7 +31,7 @@ from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, 
 async def test_referral_routed_to_mdt_opens_one_case(context: RunningContext) -> None:
     person_id = new_id()
     record = await context.deliver(a_routed_case(), key=person_id, subject=new_id())
-    await context.intake.apply(repeated(record, 3))
+    await context.processor.apply(repeated(record, 3))
     await context.deliver(a_routed_case(route=Route.NAVIGATION), key=new_id(), subject=new_id())
 
     assert len(await context.published(CaseReferred)) == 1

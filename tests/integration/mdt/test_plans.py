@@ -111,7 +111,7 @@ async def test_closed_response_makes_one_review_due(context: RunningContext) -> 
     patient, stranger = await Patient.discussed(context), new_id()
 
     record = await context.deliver(CLOSED, key=patient.person_id, subject=new_id())
-    await context.intake.apply(repeated(record, 2))
+    await context.processor.apply(repeated(record, 2))
     await context.deliver(CLOSED, key=patient.person_id, subject=new_id())
     await context.deliver(CLOSED, key=stranger, subject=new_id())
 

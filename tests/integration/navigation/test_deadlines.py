@@ -192,8 +192,8 @@ async def test_late_scheduler_fires_every_deadline(client: NavigationClient) -> 
     await client.plan(an_action(due_on=date(2015, 3, 5)))
 
     client.context.clock.advance(timedelta(days=30))
-    await client.context.timekeeper.process_due()
-    await client.context.timekeeper.process_due()
+    await client.context.scheduler.process_due()
+    await client.context.scheduler.process_due()
 
     assert [event.reason for event in await client.context.published(TaskEscalated)] == ["not-acknowledged", "long-overdue"]
     assert len(await client.context.published(TaskOverdue)) == 1

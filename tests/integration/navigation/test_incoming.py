@@ -128,7 +128,7 @@ async def test_stepped_down_response_creates_one_follow_up(client: NavigationCli
     await client.register(NAVIGATOR)
 
     record = await client.context.deliver(a_step_down(), key=new_id(), subject=new_id())
-    await client.context.intake.apply(repeated(record, 2))
+    await client.context.processor.apply(repeated(record, 2))
 
     assert [(task["kind"], task["source"]) for task in await client.tasks()] == [("follow-up-check", "rapid-care")]
 

@@ -44,7 +44,7 @@ async def arrive(client: NavigationClient, day: int, arrivals: int) -> None:
         for number in range(arrivals * day // DAYS, arrivals * (day + 1) // DAYS)
     ]
     secrets = client.context.database.secrets
-    await client.context.intake.apply([arrived(event, key=new_id(), subject=new_id(), secrets=secrets) for event in events])
+    await client.context.processor.apply([arrived(event, key=new_id(), subject=new_id(), secrets=secrets) for event in events])
 
 
 async def work(client: NavigationClient) -> None:

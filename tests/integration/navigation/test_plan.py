@@ -41,7 +41,7 @@ async def test_repeated_plan_creates_one_task_per_action(client: NavigationClien
     actions, plan_id, person_id = mr_dales_actions(), new_id(), new_id()
 
     record = await client.context.deliver(an_agreed_plan(actions), key=person_id, subject=plan_id)
-    await client.context.intake.apply(repeated(record, 3))
+    await client.context.processor.apply(repeated(record, 3))
     await client.context.deliver(an_agreed_plan(actions), key=person_id, subject=plan_id)
 
     listed = [task for code in (NAVIGATOR, "clch-case-manager-1") for task in await client.tasks(code)]

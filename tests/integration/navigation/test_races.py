@@ -125,7 +125,7 @@ async def test_concurrent_acknowledgement_and_deadline_are_serialised(client: Na
     client.context.clock.advance(timedelta(days=1))
 
     answer, _ = await asyncio.gather(
-        client.try_command(task["id"], "acknowledgement", version=task["version"]), client.context.timekeeper.process_due()
+        client.try_command(task["id"], "acknowledgement", version=task["version"]), client.context.scheduler.process_due()
     )
 
     escalations = await client.context.published(TaskEscalated)

@@ -26,8 +26,8 @@ def _starting(hour: str) -> pytest.MarkDecorator:
 async def test_warnings_and_breach_fire_once_despite_replay(team: RapidCareClient) -> None:
     record = await team.context.deliver(a_routed_referral(at("14:00")), key=new_id(), subject=new_id())
     await team.context.let_pass(timedelta(hours=2, seconds=1))
-    await team.context.intake.apply([record])
-    await team.context.timekeeper.process_due()
+    await team.context.processor.apply([record])
+    await team.context.scheduler.process_due()
 
     assert [event.minutes_elapsed for event in await team.context.published(ResponseAtRisk)] == [60, 90, 110]
     assert len(await team.context.published(ResponseRequested)) == 1

@@ -56,7 +56,7 @@ async def test_contact_before_breach_leaves_no_breach(team: RapidCareClient) -> 
 
     async with _locked(team, response_id):
         contacting = await _queued(team, _contact(team, response_id, version))
-        breaching = await _queued(team, team.context.timekeeper.process_due())
+        breaching = await _queued(team, team.context.scheduler.process_due())
     answer, _ = await asyncio.gather(contacting, breaching)
 
     assert (answer.status_code, answer.json()["clock"]) == (200, "met")
@@ -69,7 +69,7 @@ async def test_breach_before_contact_is_cleared(team: RapidCareClient) -> None:
     version = (await team.read(response_id))["version"]
 
     async with _locked(team, response_id):
-        breaching = await _queued(team, team.context.timekeeper.process_due())
+        breaching = await _queued(team, team.context.scheduler.process_due())
         contacting = await _queued(team, _contact(team, response_id, version))
     _, stale = await asyncio.gather(breaching, contacting)
     again = await _contact(team, response_id, version + 1)

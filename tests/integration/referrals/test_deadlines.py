@@ -25,7 +25,7 @@ async def test_silent_receiver_is_escalated_once_per_deadline(client: ReferralsC
     assert await _overdue(client, ReferralAcknowledgementOverdue) == []
     await client.context.let_pass(timedelta(minutes=1))
     for _ in range(3):
-        await client.context.timekeeper.process_due()
+        await client.context.scheduler.process_due()
 
     due_at = SATURDAY + timedelta(minutes=45)
     assert await _overdue(client, ReferralAcknowledgementOverdue) == [("rapid-care", due_at)]
@@ -126,8 +126,8 @@ async def test_missed_deadline_fires_once_after_downtime(client: ReferralsClient
     await client.refer(**URGENT)
     client.context.clock.advance(timedelta(days=30))
 
-    await client.context.timekeeper.process_due()
-    await client.context.timekeeper.process_due()
+    await client.context.scheduler.process_due()
+    await client.context.scheduler.process_due()
 
     assert len(await _overdue(client, ReferralAcknowledgementOverdue)) == 1
     assert await _pending(client) == ["triage"]

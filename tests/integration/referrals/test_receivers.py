@@ -338,7 +338,7 @@ async def test_repeated_event_has_one_effect(client: ReferralsClient) -> None:
     accepted = ResponseAccepted(referral_id=UUID(routed["id"]), accepted_at=MONDAY, due_at=MONDAY + timedelta(hours=2))
     record = await client.deliver(routed, accepted)
 
-    await client.context.intake.apply([record, record])
+    await client.context.processor.apply([record, record])
 
     assert len(await client.context.published(ReferralAccepted)) == 1
     assert await client.context.database.pool.fetchval("SELECT count(*) FROM timeline_event") == 1

@@ -1,7 +1,7 @@
-"""A consumer under test: what it was given is remembered, and it can be held up, broken, or given an altered faust."""
+"""A consumer under test: it records its batches and can be blocked, made to fail, or given a modified faust consumer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,35 +14,35 @@ from shared.messaging.shutdown import cancel_and_wait
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import TOPIC
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import until
 
 GROUP = "navigation"
 
 
 class RecordingProcessor(EventProcessor):
-    """Remembers which batches it was given; refuses them while `broken` says with what, and applies them only while its gate is open."""
+    """Records its batches. It raises `fault` instead of applying a batch, and waits until `gate` is set."""
 
-    def __init__(self, post: DeliveryHarness) -> None:
-        super().__init__(post.receiver.database, RECEIVING)
+    def __init__(self, harness: DeliveryHarness) -> None:
+        super().__init__(harness.receiver.database, RECEIVING)
         self.batches: list[list[Record]] = []
-        self.broken: Exception | None = None
-        self.stopped = False
+        self.fault: Exception | None = None
+        self.is_stopped = False
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def may_consume(self) -> bool:
-        return not self.stopped and await super().may_consume()
+        return not self.is_stopped and await super().may_consume()
 
     async def apply(self, records: Sequence[Record]) -> None:
         self.batches.append(list(records))
         await self.gate.wait()
-        if self.broken:
-            raise self.broken
+        if self.fault:
+            raise self.fault
         await super().apply(records)
 
 
 class InspectableConsumer(Consumer):
-    """Shows the application that it builds."""
+    """Keeps its faust application for the test."""
 
     def _build(self) -> Any:
         self.app = super()._build()
@@ -51,18 +51,24 @@ class InspectableConsumer(Consumer):
 
 @dataclass
 class ConsumerStack:
-    intake: RecordingProcessor
+    processor: RecordingProcessor
     consumer: InspectableConsumer = field(init=False)
     task: asyncio.Task[None] = field(init=False)
 
 
 @asynccontextmanager
 async def consuming(
-    post: DeliveryHarness, kafka: KafkaSettings, broken: Exception | None = None, session: float = SESSION_SECONDS, *, stopped: bool = False
+    harness: DeliveryHarness,
+    kafka: KafkaSettings,
+    fault: Exception | None = None,
+    session: float = SESSION_SECONDS,
+    *,
+    is_stopped: bool = False,
 ) -> AsyncIterator[ConsumerStack]:
-    running = ConsumerStack(RecordingProcessor(post))
-    running.intake.broken, running.intake.stopped = broken, stopped
-    running.consumer = InspectableConsumer(running.intake, GROUP, [TOPIC], kafka, session=session)
+    """Runs a consumer. With `is_stopped` it starts as after too many parked records."""
+    running = ConsumerStack(RecordingProcessor(harness))
+    running.processor.fault, running.processor.is_stopped = fault, is_stopped
+    running.consumer = InspectableConsumer(running.processor, GROUP, [TOPIC], kafka, session=session)
     running.task = asyncio.create_task(running.consumer.run())
     try:
         yield running
@@ -70,36 +76,31 @@ async def consuming(
         await cancel_and_wait(running.task)
 
 
-async def until_applied(post: DeliveryHarness, count: int) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while await post.count("navigation.effect") < count:
-            await asyncio.sleep(0.02)
+async def until_applied(harness: DeliveryHarness, count: int) -> None:
+    async def are_applied() -> bool:
+        return await harness.count("navigation.effect") >= count
+
+    await until(are_applied)
 
 
 class ModifiedConsumer(InspectableConsumer):
-    """Its faust is altered before it begins."""
+    """Modifies the Kafka consumer of faust before its start."""
 
     def _build(self) -> Any:
         app = super()._build()
         make = app._new_consumer
 
-        def altered() -> Any:
+        def make_modified() -> Any:
             consumer = make()
-            self._alter(consumer)
+            self._modify(consumer)
             return consumer
 
-        app._new_consumer = altered
+        app._new_consumer = make_modified
         return app
 
-    def _alter(self, consumer: Any) -> None: ...
+    def _modify(self, consumer: Any) -> None: ...
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
-async def send_to_all(post: DeliveryHarness, count: int) -> None:
+async def send_many(harness: DeliveryHarness, count: int) -> None:
     for _ in range(count):
-        await post.send()
+        await harness.send()

@@ -1,4 +1,4 @@
-"""Both ends of the parcel's way on one database, and what the proofs do with them."""
+"""The sending and the receiving context of the parcel on one database, and the operations of the tests on them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ NOW = datetime(2015, 3, 16, 9, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class DeliveryHarness(FaultyDatabase):
-    """`owner` is a connection that may look at everything."""
+    """`owner` is a connection of the database owner."""
 
     sender: RunningContext
     receiver: RunningContext
@@ -45,16 +45,16 @@ class DeliveryHarness(FaultyDatabase):
 
     async def post(self, body: dict[str, Any] | None = None, **headers: str) -> Response:
         """Sends a parcel over HTTP."""
-        asked = {"person_id": str(new_id()), "condition": "copd"} if body is None else body
-        sent = self.sender.token("parcels:send") | {"Idempotency-Key": str(new_id())} | headers
-        return await self.sender.http.post("/parcels", json=asked, headers=sent)
+        sent = {"person_id": str(new_id()), "condition": "copd"} if body is None else body
+        all_headers = self.sender.token("parcels:send") | {"Idempotency-Key": str(new_id())} | headers
+        return await self.sender.http.post("/parcels", json=sent, headers=all_headers)
 
     async def accept(self, parcel_id: object, version: int, **headers: str) -> Response:
-        sent = self.sender.token("parcels:send") | {"If-Match": f'W/"{version}"'} | headers
-        return await self.sender.http.post(f"/parcels/{parcel_id}/acceptance", headers=sent)
+        all_headers = self.sender.token("parcels:send") | {"If-Match": f'W/"{version}"'} | headers
+        return await self.sender.http.post(f"/parcels/{parcel_id}/acceptance", headers=all_headers)
 
     async def records(self, after: int = 0) -> list[Record]:
-        """What was sent, as Kafka would hand it to the receiver from one partition."""
+        """The published events as Kafka records of one partition; an offset is the event's number in the log."""
         rows = await self.owner.fetch("SELECT * FROM rapid_care.event WHERE seq > $1 ORDER BY seq", after)
         return [
             Record(
@@ -66,8 +66,18 @@ class DeliveryHarness(FaultyDatabase):
     async def effects(self) -> list[asyncpg.Record]:
         return await self.owner.fetch("SELECT * FROM navigation.effect ORDER BY seq")
 
-    async def events_without_their_one_effect(self) -> list[UUID]:
-        """Of the events that the receiver listens to: those with no effect, or with more than one."""
+    async def gauges(self) -> dict[str, float]:
+        """The metrics of the sender by name, without their labels."""
+        text = (await self.sender.http.get("/parcels/metrics")).text
+        lines = [line.rpartition(" ") for line in text.splitlines() if 'context="rapid_care"' in line]
+        return {line[0].partition("{")[0]: float(line[2]) for line in lines}
+
+    async def is_delivered(self) -> bool:
+        """Whether every event was published and applied once."""
+        return await self.is_empty("rapid_care.outbox") and not await self.events_not_applied_once()
+
+    async def events_not_applied_once(self) -> list[UUID]:
+        """The events subscribed to by the receiver that have no effect, or more than one."""
         rows = await self.owner.fetch("""
             SELECT event.id FROM rapid_care.event LEFT JOIN navigation.effect ON event_id = event.id
             WHERE type LIKE '%.requested.v1' OR type LIKE '%.accepted.v1'
@@ -76,13 +86,13 @@ class DeliveryHarness(FaultyDatabase):
 
 
 @asynccontextmanager
-async def opened(owner_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
+async def open_harness(owner_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
     owner = await asyncpg.connect(owner_url)
     behaviour = Behaviour()
     try:
         async with (
-            _end(owner_url, keys, parcel_context.SENDING, parcel_routes.router, behaviour) as sender,
-            _end(owner_url, keys, effect_context.RECEIVING, APIRouter(prefix="/effects"), behaviour) as receiver,
+            _open(owner_url, keys, parcel_context.SENDING, parcel_routes.router, behaviour) as sender,
+            _open(owner_url, keys, effect_context.RECEIVING, APIRouter(prefix="/effects"), behaviour) as receiver,
         ):
             yield DeliveryHarness(sender, receiver, owner, owner_url, behaviour)
     finally:
@@ -90,8 +100,12 @@ async def opened(owner_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
 
 
 @asynccontextmanager
-async def _end(owner_url: str, keys: Keys, wiring: Subscriptions, router: APIRouter, behaviour: Behaviour) -> AsyncIterator[RunningContext]:
-    async with run_context(owner_url=owner_url, keys=keys, wiring=wiring, router=router, policy=behaviour, now=NOW) as context:
+async def _open(
+    owner_url: str, keys: Keys, subscriptions: Subscriptions, router: APIRouter, behaviour: Behaviour
+) -> AsyncIterator[RunningContext]:
+    async with run_context(
+        owner_url=owner_url, keys=keys, subscriptions=subscriptions, router=router, policy=behaviour, now=NOW
+    ) as context:
         yield context
 
 

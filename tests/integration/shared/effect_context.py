@@ -1,4 +1,4 @@
-"""The other end: in the schema of Navigation a row is kept for every event that takes effect, so that a second effect would show."""
+"""The receiving context: one row in the schema of Navigation for every applied event, so that a second effect shows."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ TABLE = sa.Table(
     schema="navigation",
 )
 _FIELDS = ("event_id", "subject", "sequence", "person_id")
-_KEEP = Statement(insert(TABLE).values({name: sa.bindparam(name) for name in _FIELDS}))
+_INSERT = Statement(insert(TABLE).values({name: sa.bindparam(name) for name in _FIELDS}))
 
 
 class ParcelUnwanted(RuleBroken):
@@ -34,19 +34,19 @@ class ParcelUnwanted(RuleBroken):
 
 async def on_requested(event: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
     if event.condition in tx.policy.refused:
-        raise ParcelUnwanted("Not here.")
-    await _keep(envelope, tx)
+        raise ParcelUnwanted("The recipient refuses this condition.")
+    await _insert_effect(envelope, tx)
     if event.condition in tx.policy.failing:
         raise ArithmeticError
 
 
 async def on_accepted(_: ResponseAccepted, envelope: Envelope, *, tx: Tx) -> None:
-    await _keep(envelope, tx)
+    await _insert_effect(envelope, tx)
 
 
-async def _keep(envelope: Envelope, tx: Tx) -> None:
+async def _insert_effect(envelope: Envelope, tx: Tx) -> None:
     subject, person_id = UUID(envelope.subject), UUID(envelope.key)
-    await tx.execute(_KEEP, event_id=envelope.id, subject=subject, sequence=envelope.sequence, person_id=person_id)
+    await tx.execute(_INSERT, event_id=envelope.id, subject=subject, sequence=envelope.sequence, person_id=person_id)
 
 
 RECEIVING = Subscriptions(

@@ -1,6 +1,6 @@
-"""A small context for the proofs of the platform: a parcel is sent, accepted, and rings once when nobody accepts it in time.
+"""A small context for the tests of the platform: a parcel is sent and accepted, or rings once at its deadline.
 
-It lives in the schema of Rapid Care and speaks its contracts.
+Its table is in the schema of Rapid Care, and its events are those of Rapid Care.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,12 +20,14 @@ from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions, require_transition, transition
 from shared.kernel.target import Target
 from shared.messaging.subscriptions import Subscriptions
+from shared.messaging.topics import TopicDeclaration
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.schema import INSTANT, metadata
 from shared.persistence.transaction import Transaction
 
 TOPIC = "rapid-care.response"
+TOPICS = [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)]
 RING = "ring"
 PATIENCE = timedelta(hours=2)
 
@@ -48,12 +50,12 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class AcceptParcel:
-    """Somebody takes it."""
+    """The recipient accepts the parcel."""
 
 
 @dataclass
 class Behaviour:
-    """The policy of both ends, which a test changes: conditions whose handlers fail, conditions that are refused by rule."""
+    """The policy of both contexts, changed by a test: handlers fail for some conditions, a rule refuses others."""
 
     failing: set[Condition] = field(default_factory=set)
     refused: set[Condition] = field(default_factory=set)
@@ -105,12 +107,12 @@ def requested(parcel: Parcel, now: datetime) -> ResponseRequested:
 
 
 async def send(tx: Transaction[Any], parcel: Parcel) -> Parcel:
-    """A new parcel, with the one event and the one deadline that follow from it."""
+    """Saves a new parcel with its event and its deadline."""
     return await parcels.save(tx, Decision(parcel, [requested(parcel, tx.now)], [Deadline(RING, parcel.due_at)]))
 
 
-async def accept(at: Target, *, tx: Transaction[Any]) -> Parcel:
-    parcel = await parcels.load(tx, at.id, if_version=at.version)
+async def accept(target: Target, *, tx: Transaction[Any]) -> Parcel:
+    parcel = await parcels.load(tx, target.id, if_version=target.version)
     require_transition(parcel.status, AcceptParcel, PARCEL)
     accepted = ResponseAccepted(referral_id=parcel.correlation_id, accepted_at=tx.now, due_at=parcel.due_at)
     return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[RING]))
@@ -125,7 +127,7 @@ async def on_ring(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_rung(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
-    """A worker listens to something, so the sender hears itself."""
+    """A worker needs a subscription, so the sender subscribes to its own events."""
 
 
 SENDING = Subscriptions(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_deadline={RING: on_ring})

@@ -59,76 +59,76 @@ CASES = {
 }
 
 
-async def refused(post: DeliveryHarness, bad: Bad) -> Any:
-    sent, accepted = await post.send(), await post.send()
-    await post.accept(accepted.id, 1)
-    await post.post(SENT, **{"Idempotency-Key": "used"})
-    before = await contents(post)
+async def refused(harness: DeliveryHarness, bad: Bad) -> Any:
+    sent, accepted = await harness.send(), await harness.send()
+    await harness.accept(accepted.id, 1)
+    await harness.post(SENT, **{"Idempotency-Key": "used"})
+    before = await contents(harness)
 
-    good = post.sender.token(bad.scope) | {"Idempotency-Key": str(new_id()), "If-Match": 'W/"1"', "Content-Type": "application/json"}
+    good = harness.sender.token(bad.scope) | {"Idempotency-Key": str(new_id()), "If-Match": 'W/"1"', "Content-Type": "application/json"}
     headers = {name: value for name, value in {**good, **bad.headers}.items() if value is not None}
     body: dict[str, Any] = {"json": bad.body} if isinstance(bad.body, dict) else {"content": bad.body}
-    answer = await post.sender.http.request(bad.method, bad.path.format(parcel=sent.id, accepted=accepted.id), headers=headers, **body)
+    response = await harness.sender.http.request(bad.method, bad.path.format(parcel=sent.id, accepted=accepted.id), headers=headers, **body)
 
-    assert await contents(post) == before
-    return answer
+    assert await contents(harness) == before
+    return response
 
 
-async def contents(post: DeliveryHarness) -> list[Any]:
+async def contents(harness: DeliveryHarness) -> list[Any]:
     """Everything that the context holds."""
     tables = ("parcel", "event", "outbox", "deadline", "audit", "idempotency", "inbox", "parked")
-    return [await post.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  the names above
+    return [await harness.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  names of the test
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_bad_input_is_refused_and_changes_nothing(post: DeliveryHarness, name: str) -> None:
+async def test_bad_request_is_refused_and_changes_nothing(harness: DeliveryHarness, name: str) -> None:
     bad = CASES[name]
 
-    answer = await refused(post, bad)
+    response = await refused(harness, bad)
 
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (bad.status, bad.code), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (bad.status, bad.code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
     assert (problem["status"], problem["type"]) == (bad.status, f"urn:care-coordination:problem:{bad.code}")
-    assert problem["instance"] == answer.headers["traceparent"].split("-")[1]
+    assert problem["instance"] == response.headers["traceparent"].split("-")[1]
     assert all(problem[part] for part in ("title", "detail", "advice"))
-    assert SECRET not in answer.text
-    assert "9990548609" not in answer.text
+    assert SECRET not in response.text
+    assert "9990548609" not in response.text
 
 
-async def test_an_expired_token_is_refused(post: DeliveryHarness) -> None:
-    old = post.sender.token("parcels:send")["Authorization"]
+async def test_expired_token_is_refused(harness: DeliveryHarness) -> None:
+    old = harness.sender.token("parcels:send")["Authorization"]
 
     with time_machine.travel(wall_clock() + timedelta(days=1), tick=True):
-        answer = await refused(post, Bad(401, "token-expired", headers={"Authorization": old}))
+        response = await refused(harness, Bad(401, "token-expired", headers={"Authorization": old}))
 
-    assert (answer.status_code, answer.json()["code"]) == (401, "token-expired")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert (response.status_code, response.json()["code"]) == (401, "token-expired")
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_value_that_the_database_cannot_hold_is_the_callers_mistake(post: DeliveryHarness) -> None:
-    token = post.sender.token("parcels:send", role="clinician\0")
+async def test_value_invalid_in_the_database_is_refused(harness: DeliveryHarness) -> None:
+    token = harness.sender.token("parcels:send", role="clinician\0")
 
-    answer = await refused(post, Bad(422, "validation-failed", headers=dict(token)))
+    response = await refused(harness, Bad(422, "validation-failed", headers=dict(token)))
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "validation-failed")
+    assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
 
 
 @pytest.mark.parametrize("claim", [{"iss": "somebody"}, {"aud": "somebody"}, {"sub": None}, {"org": None}, {"exp": None}])
-async def test_a_token_for_another_purpose_is_refused(post: DeliveryHarness, keys: Keys, claim: dict[str, Any]) -> None:
+async def test_token_with_wrong_claim_is_refused(harness: DeliveryHarness, keys: Keys, claim: dict[str, Any]) -> None:
     token = a_token(keys, claim)
 
-    answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+    response = await refused(harness, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
 
-    assert (answer.status_code, answer.json()["code"]) == (401, "token-invalid")
+    assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
 
 
-async def test_a_token_signed_by_somebody_else_is_refused(post: DeliveryHarness) -> None:
+async def test_token_with_foreign_signature_is_refused(harness: DeliveryHarness) -> None:
     token = make().token("clinician-1", "CLCH", "clinician", ["parcels:send"])
 
-    answer = await refused(post, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+    response = await refused(harness, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
 
-    assert (answer.status_code, answer.json()["code"]) == (401, "token-invalid")
+    assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
 
 
 def a_token(keys: Keys, changes: dict[str, Any]) -> str:

@@ -109,11 +109,11 @@ async def _left(context: RunningContext, person: UUID, table: str) -> list[tuple
     """What the life has left, without ids: events, the aggregates, deadlines to come, audit, the copy."""
     pool = context.database.pool
     events = await pool.fetch("SELECT type, sequence FROM event WHERE key = $1 ORDER BY seq", person)
-    states = await pool.fetch(f'SELECT status, version FROM "{table}" WHERE person_id = $1 ORDER BY 1, 2', person)  # noqa: S608  our own names
-    of_state = f'SELECT id FROM "{table}" WHERE person_id = $1'  # noqa: S608  our own names
-    pending = f"SELECT kind, due_at FROM deadline WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2"  # noqa: S608  see above
+    states = await pool.fetch(f'SELECT status, version FROM "{table}" WHERE person_id = $1 ORDER BY 1, 2', person)  # noqa: S608  names of the test
+    of_state = f'SELECT id FROM "{table}" WHERE person_id = $1'  # noqa: S608  names of the test
+    pending = f"SELECT kind, due_at FROM deadline WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2"  # noqa: S608  names of the test
     deadlines = await pool.fetch(pending, person)
-    audit = await pool.fetch(f"SELECT action, version FROM audit WHERE subject IN ({of_state}) ORDER BY id", person)  # noqa: S608  see above
+    audit = await pool.fetch(f"SELECT action, version FROM audit WHERE subject IN ({of_state}) ORDER BY id", person)  # noqa: S608  names of the test
     copies = await pool.fetch(_COPIES[table], person)
     return [tuple(row) for rows in (events, states, deadlines, audit, copies) for row in rows]
 
@@ -128,16 +128,18 @@ _COPIES = {
 }
 
 
-async def _compare(context: RunningContext, wiring: Subscriptions, table: str, first: int, make: Callable[[], Awaitable[Lives]]) -> None:
+async def _compare(
+    context: RunningContext, subscriptions: Subscriptions, table: str, first: int, make: Callable[[], Awaitable[Lives]]
+) -> None:
     """Each life one by one, and the same lives mixed: the `first` records of each as a batch, and what follows as another."""
-    intake = Whole(context.database, wiring)
+    processor = Whole(context.database, subscriptions)
     alone, together = await make(), await make()
     for _, records in alone:
         for record in records:
-            await intake.apply([record])
+            await processor.apply([record])
     rounds = list(zip(*(_padded(records) for _, records in together), strict=True))
     for batch in filter(None, (rounds[:first], rounds[first:])):
-        await intake.apply([record for several in batch for record in several if record])
+        await processor.apply([record for several in batch for record in several if record])
 
     for (one, _), (other, _) in zip(alone, together, strict=True):
         left = await _left(context, other, table)
@@ -161,27 +163,27 @@ CUTS = pytest.mark.parametrize("first", [0, 2])
 
 
 @CUTS
-async def test_rapid_care_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+async def test_rapid_care_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
         await _compare(desk.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_lives, desk.context, LIVES))
 
 
 @CUTS
-async def test_the_meeting_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+async def test_mdt_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with meeting.mdt(owner_url, keys) as context:
         await _compare(context, mdt.SUBSCRIPTIONS, "case", first, partial(_lives, context, LIVES))
 
 
 @CUTS
-async def test_navigation_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
+async def test_navigation_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as desk:
         await desk.register(task.NAVIGATOR)
         await _compare(desk.context, navigation.SUBSCRIPTIONS, "task", first, partial(_lives, desk.context, OF_NAVIGATION))
 
 
 @CUTS
-async def test_the_point_of_access_is_left_the_same(first: int, owner_url: str, keys: Keys) -> None:
-    numbers = iter(nhs_numbers(Random(0), 2 * len(ANSWERS)))  # noqa: S311  synthetic people
+async def test_referrals_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
+    numbers = iter(nhs_numbers(Random(0), 2 * len(ANSWERS)))  # noqa: S311  a fixed seed
     async with referral.referrals(owner_url, keys, referral.MONDAY) as desk:
 
         async def answered() -> Lives:
@@ -196,12 +198,12 @@ async def test_the_point_of_access_is_left_the_same(first: int, owner_url: str, 
         await _compare(desk.context, referrals.SUBSCRIPTIONS, "referral", first, answered)
 
 
-async def test_the_copy_of_a_lead_follows_the_newest_within_a_batch(owner_url: str, keys: Keys) -> None:
+async def test_lead_projection_holds_newest_lead_of_a_batch(owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
         person, lead, secrets = new_id(), new_id(), desk.context.database.secrets
         told: list[Event] = [_lead(), LeadEnded(reason="case-closed")]
         records = [arrived(event, key=person, subject=lead, secrets=secrets, sequence=number) for number, event in enumerate(told, start=1)]
-        await desk.context.intake.apply(records[::-1])
+        await desk.context.processor.apply(records[::-1])
 
         assert await desk.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None
 

@@ -29,12 +29,11 @@ from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, RelaySettings
 from shared.messaging.topics import Layout
-from tests.integration.shared.conftest import TOPICS
 from tests.integration.shared.consumer_harness import GROUP, ConsumerStack, consuming, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
-from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
-from tests.integration.shared.test_worker import all_delivered, until
-from tests.timeouts import LONGEST_WAIT
+from tests.integration.shared.parcel_context import TOPICS
+from tests.integration.shared.relay_harness import read_topic, relaying, until_sent
+from tests.timeouts import LONGEST_WAIT, until
 
 AWAY_SECONDS = 30
 _LESS_THAN_A_MINUTE = 30
@@ -63,157 +62,147 @@ async def make_topics(broker: LocalKafka) -> None:
 
 
 @asynccontextmanager
-async def working(post: DeliveryHarness, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
+async def working(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
     """A worker for each end, started anew whenever it ends."""
-    post.sender.clock.at = wall_clock()
+    harness.sender.clock.at = wall_clock()
     await make_topics(broker)
-    variables = {**os.environ, **environment(post.owner_url, broker.bootstrap, keys)}
+    variables = {**os.environ, **environment(harness.owner_url, broker.bootstrap, keys)}
     command = [sys.executable, "-m", "tests.integration.shared.worker_main"]
     async with Supervisor([Program(end, [*command, end], variables) for end in ends], folder) as supervisor:
         yield supervisor
 
 
-async def test_while_the_broker_is_down_every_request_is_answered_and_everything_is_delivered_afterwards(
-    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
-) -> None:
-    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
-        await post.post()
-        await until(lambda: all_delivered(post))
+async def test_requests_succeed_while_the_broker_is_down(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path) -> None:
+    async with working(harness, broker, keys, tmp_path, "sender", "receiver"):
+        await harness.post()
+        await until(harness.is_delivered)
 
         await broker.kill()
-        answers = []
+        responses = []
         async with asyncio.timeout(LONGEST_WAIT):
             until_back = asyncio.create_task(asyncio.sleep(AWAY_SECONDS))
             while not until_back.done():
-                sent = await post.post()
-                answers += [sent, await post.accept(sent.json()["id"], 1)]
+                sent = await harness.post()
+                responses += [sent, await harness.accept(sent.json()["id"], 1)]
                 await asyncio.sleep(0.2)
-        assert await post.count(_OF_THIS_LOG) == 1
+        assert await harness.count(_OF_THIS_LOG) == 1
         await broker.start()
-        await until(lambda: all_delivered(post))
+        await until(harness.is_delivered)
 
-    assert {answer.status_code for answer in answers} == {200, 201}
-    assert await post.count(_OF_THIS_LOG) == 1 + len(answers)
+    assert {response.status_code for response in responses} == {200, 201}
+    assert await harness.count(_OF_THIS_LOG) == 1 + len(responses)
 
 
-async def test_a_wiped_broker_is_filled_again_from_the_log_and_nothing_is_done_twice(
-    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
-) -> None:
-    async with working(post, broker, keys, tmp_path, "sender", "receiver") as supervisor:
+async def test_wiped_broker_is_refilled_from_the_log(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path) -> None:
+    async with working(harness, broker, keys, tmp_path, "sender", "receiver") as supervisor:
         for _ in range(30):
-            await post.post()
-        await until(lambda: all_delivered(post))
-        await post.post()  # may be lost in Kafka before it was consumed
+            await harness.post()
+        await until(harness.is_delivered)
+        await harness.post()  # may be lost in Kafka before it was consumed
 
         await broker.wipe()
         await make_topics(broker)
         for _ in range(10):
-            await post.post()
-        await until(lambda: _knows_two_clusters(post))
-        await until(lambda: all_delivered(post))
+            await harness.post()
+        await until(lambda: _knows_two_clusters(harness))
+        await until(harness.is_delivered)
         assert "ClusterChanged" in supervisor.log("sender").read_text()
 
-    assert await post.count(_OF_THIS_LOG) == 41
+    assert await harness.count(_OF_THIS_LOG) == 41
 
 
-async def test_what_waited_in_the_broker_when_it_was_wiped_arrives_all_the_same(
-    post: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
+async def test_unread_records_arrive_after_the_broker_is_wiped(
+    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
 ) -> None:
-    async with working(post, broker, keys, tmp_path, "sender"):
+    async with working(harness, broker, keys, tmp_path, "sender"):
         for _ in range(20):
-            await post.post()
-        await until(lambda: _sent(post))
-    assert await post.effects() == []
+            await harness.post()
+        await until(lambda: _sent(harness))
+    assert await harness.effects() == []
 
     await broker.wipe()
-    async with working(post, broker, keys, tmp_path, "sender", "receiver"):
-        await until(lambda: all_delivered(post))
+    async with working(harness, broker, keys, tmp_path, "sender", "receiver"):
+        await until(harness.is_delivered)
 
-    assert await post.count(_OF_THIS_LOG) == 20
+    assert await harness.count(_OF_THIS_LOG) == 20
 
 
 @pytest.mark.parametrize("ends_in", ["absence", "the new topic"])
-async def test_a_consumer_that_lives_through_the_loss_of_its_topic_passes_over_nothing(
-    ends_in: str, post: DeliveryHarness, broker: LocalKafka
-) -> None:
+async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str, harness: DeliveryHarness, broker: LocalKafka) -> None:
     """A broker may come back under its own name without a topic: the consumer's last batch ends before or after the topic is made anew."""
-    post.sender.clock.at = wall_clock()
+    harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
-    async with consuming(post, kafka, session=6.0) as living:
-        async with relaying(post, kafka):
+    async with consuming(harness, kafka, session=6.0) as living:
+        async with relaying(harness, kafka):
             for _ in range(30):
-                await post.send(person)
-            await until_applied(post, 30)
-            living.intake.gate.clear()
-            await post.send(person)
+                await harness.send(person)
+            await until_applied(harness, 30)
+            living.processor.gate.clear()
+            await harness.send(person)
             await until(lambda: _is_begun(living, 31))
 
         await forget_topics(broker)
         if ends_in == "absence":
-            living.intake.gate.set()
+            living.processor.gate.set()
         await asyncio.sleep(3)
-        await forget_cluster(post.owner, "rapid_care")
+        await forget_cluster(harness.owner, "rapid_care")
         await _make(kafka)
-        living.intake.gate.set()
+        living.processor.gate.set()
         for _ in range(8):
             await asyncio.sleep(0.5)
             assert await _place(kafka) == 0
-        async with relaying(post, kafka) as relay:
+        async with relaying(harness, kafka) as relay:
             for _ in range(10):
-                await post.send(person)
+                await harness.send(person)
             with pytest.raises(ClusterChanged):
                 await relay
-        async with relaying(post, kafka):
-            await until_applied(post, 41)
-    assert await post.events_without_their_one_effect() == []
+        async with relaying(harness, kafka):
+            await until_applied(harness, 41)
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_what_was_on_its_way_when_the_broker_was_wiped_does_not_come_before_what_it_had(
-    post: DeliveryHarness, broker: LocalKafka
-) -> None:
+async def test_wipe_during_publishing_preserves_event_order(harness: DeliveryHarness, broker: LocalKafka) -> None:
     """A client that tries until it succeeds would put it first into the new topic: a later event before earlier ones."""
-    post.sender.clock.at = wall_clock()
+    harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
-    async with relaying(post, kafka) as relay:
-        sent = [await post.send(person) for _ in range(3)]
-        await until_sent(post)
+    async with relaying(harness, kafka) as relay:
+        sent = [await harness.send(person) for _ in range(3)]
+        await until_sent(harness)
         await broker.kill()
-        sent.append(await post.send(person))
+        sent.append(await harness.send(person))
         await asyncio.sleep(1)
         await broker.wipe()
         await _make(kafka)
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
-    assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
+    assert await _heard_after(harness, kafka) == [parcel.id for parcel in sent]
 
 
-async def test_a_broker_that_was_wiped_while_nothing_was_sent_is_asked_who_it_is_before_the_next_event(
-    post: DeliveryHarness, broker: LocalKafka
-) -> None:
-    post.sender.clock.at = wall_clock()
+async def test_idle_relay_checks_cluster_id_before_next_event(harness: DeliveryHarness, broker: LocalKafka) -> None:
+    harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
-    async with relaying(post, kafka, RelaySettings(cluster_check_interval=LONGEST_WAIT)) as relay:
-        sent = [await post.send(person) for _ in range(3)]
-        await until_sent(post)
+    async with relaying(harness, kafka, RelaySettings(cluster_check_interval=LONGEST_WAIT)) as relay:
+        sent = [await harness.send(person) for _ in range(3)]
+        await until_sent(harness)
         await broker.wipe()
         await _make(kafka)
-        sent.append(await post.send(person))
+        sent.append(await harness.send(person))
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
-    assert await _heard_after(post, kafka) == [parcel.id for parcel in sent]
+    assert await _heard_after(harness, kafka) == [parcel.id for parcel in sent]
 
 
-async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_order(post: DeliveryHarness, broker: LocalKafka) -> None:
+async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHarness, broker: LocalKafka) -> None:
     """Told once: its client raises while it closes, and whoever waits for the thread of it would wait for a minute."""
     kafka = KafkaSettings(broker.bootstrap, f"{new_id().hex}.")
     await _make(kafka)
-    async with consuming(post, kafka) as running:
-        async with relaying(post, kafka):
-            await post.send()
-            await until_applied(post, 1)
+    async with consuming(harness, kafka) as running:
+        async with relaying(harness, kafka):
+            await harness.send()
+            await until_applied(harness, 1)
         await broker.kill()
         try:
             await asyncio.sleep(0.5)
@@ -224,11 +213,11 @@ async def test_a_consumer_that_is_told_to_end_while_the_broker_is_down_ends_in_o
             await broker.start()
 
 
-async def _heard_after(post: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
+async def _heard_after(harness: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
     """What the topic says for the first time of each parcel, in its order, once a relay that began anew has sent everything."""
-    async with relaying(post, kafka):
-        await until_sent(post)
-    return [*dict.fromkeys(UUID(read_envelope(record).subject) for record in await on_kafka(kafka))]
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+    return [*dict.fromkeys(UUID(read_envelope(record).subject) for record in await read_topic(kafka))]
 
 
 async def forget_topics(broker: LocalKafka) -> None:
@@ -259,12 +248,12 @@ async def _place(kafka: KafkaSettings) -> int:
 
 
 async def _is_begun(consuming: ConsumerStack, count: int) -> bool:
-    return sum(map(len, consuming.intake.batches)) >= count
+    return sum(map(len, consuming.processor.batches)) >= count
 
 
-async def _knows_two_clusters(post: DeliveryHarness) -> bool:
-    return await post.count("rapid_care.relay_state") == 2
+async def _knows_two_clusters(harness: DeliveryHarness) -> bool:
+    return await harness.count("rapid_care.relay_state") == 2
 
 
-async def _sent(post: DeliveryHarness) -> bool:
-    return not await post.count("rapid_care.outbox")
+async def _sent(harness: DeliveryHarness) -> bool:
+    return not await harness.count("rapid_care.outbox")

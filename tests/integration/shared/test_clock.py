@@ -21,8 +21,8 @@ MOMENT = timedelta(seconds=30)
 
 
 @asynccontextmanager
-async def opened(post: DeliveryHarness, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
-    url = keys.roles.url(post.owner_url, context)
+async def opened(harness: DeliveryHarness, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
+    url = keys.roles.url(harness.owner_url, context)
     database = await connect(url, clock=DatabaseClock(allow_time_travel=allow_time_travel), policy=None, secrets=secrets_of(keys), size=1)
     try:
         yield database
@@ -31,30 +31,30 @@ async def opened(post: DeliveryHarness, keys: Keys, context: str, *, allow_time_
 
 
 @pytest.fixture
-async def shifted(post: DeliveryHarness) -> AsyncIterator[DeliveryHarness]:
-    await set_clock(post.owner, wall_clock() + YEARS)
-    yield post
-    await set_clock(post.owner, wall_clock())
+async def shifted(harness: DeliveryHarness) -> AsyncIterator[DeliveryHarness]:
+    await set_clock(harness.owner, wall_clock() + YEARS)
+    yield harness
+    await set_clock(harness.owner, wall_clock())
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-async def test_every_context_obeys_the_shifted_clock(shifted: DeliveryHarness, keys: Keys, context: str) -> None:
+async def test_every_context_uses_the_shifted_clock(shifted: DeliveryHarness, keys: Keys, context: str) -> None:
     async with opened(shifted, keys, context, allow_time_travel=True) as database, database.transaction() as tx:
         assert abs(tx.now - wall_clock() - YEARS) < MOMENT
 
 
-async def test_without_permission_the_shift_is_not_looked_at(shifted: DeliveryHarness, keys: Keys) -> None:
+async def test_shift_is_ignored_without_permission(shifted: DeliveryHarness, keys: Keys) -> None:
     async with opened(shifted, keys, "mdt", allow_time_travel=False) as database, database.transaction() as tx:
         assert abs(tx.now - wall_clock()) < MOMENT
 
 
-async def test_a_context_cannot_shift_the_clock_itself(post: DeliveryHarness) -> None:
+async def test_context_role_cannot_shift_the_clock(harness: DeliveryHarness) -> None:
     for change in ("UPDATE clock_offset SET delta = '1 day'", "DELETE FROM clock_offset", "INSERT INTO clock_offset VALUES ('1 day')"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await post.sender.database.pool.execute(change)
+            await harness.sender.database.pool.execute(change)
 
 
-async def test_the_log_keeps_the_real_time_of_recording_beside_the_time_of_care(shifted: DeliveryHarness) -> None:
+async def test_log_keeps_real_recording_time_under_shifted_clock(shifted: DeliveryHarness) -> None:
     shifted.sender.clock.at = wall_clock() + YEARS
     await shifted.send()
 

@@ -13,7 +13,7 @@ from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.transaction import EventSubject, EventTooLarge
 from tests.integration.shared.delivery_harness import DeliveryHarness
-from tests.integration.shared.test_relay import on_kafka, relaying, until_sent
+from tests.integration.shared.relay_harness import read_topic, relaying, until_sent
 
 TOPIC = PersonRecordRecorded.TOPIC
 RECORD = PersonRecordRecorded(
@@ -30,9 +30,9 @@ RECORD = PersonRecordRecorded(
 WORDS = (b"9990548609", b"Colin", b"Dale", b"Example Street", b"fallen")
 
 
-async def record(post: DeliveryHarness, event: PersonRecordRecorded) -> None:
+async def record(harness: DeliveryHarness, event: PersonRecordRecorded) -> None:
     person = new_id()
-    async with post.sender.database.transaction() as tx:
+    async with harness.sender.database.transaction() as tx:
         tx.record(EventSubject(person, person, new_id()), event, 1)
 
 
@@ -40,31 +40,31 @@ def a_long_story(letters: int) -> PersonRecordRecorded:
     return RECORD.model_copy(update={"story": Story(narrative="x" * letters)})
 
 
-async def test_the_longest_story_that_is_taken_reaches_kafka(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_longest_accepted_story_reaches_kafka(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
-    await record(post, a_long_story(749_000))
-    async with relaying(post, kafka):
-        await until_sent(post)
+    await record(harness, a_long_story(749_000))
+    async with relaying(harness, kafka):
+        await until_sent(harness)
 
-    assert len(await on_kafka(kafka, TOPIC)) == 1
+    assert len(await read_topic(kafka, TOPIC)) == 1
 
 
-async def test_a_story_that_kafka_would_never_take_is_refused_at_the_door(post: DeliveryHarness) -> None:
+async def test_story_too_large_for_kafka_is_refused(harness: DeliveryHarness) -> None:
     with pytest.raises(EventTooLarge):
-        await record(post, a_long_story(751_000))
+        await record(harness, a_long_story(751_000))
 
-    assert await post.count("rapid_care.event") == 0
+    assert await harness.count("rapid_care.event") == 0
 
 
-async def test_a_restricted_event_is_ciphertext_in_the_log_and_on_kafka(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_restricted_event_is_ciphertext_in_log_and_topic(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
-    await record(post, RECORD)
-    async with relaying(post, kafka):
-        await until_sent(post)
+    await record(harness, RECORD)
+    async with relaying(harness, kafka):
+        await until_sent(harness)
 
-    row = await post.owner.fetchrow("SELECT * FROM rapid_care.event")
-    (found,) = await on_kafka(kafka, TOPIC)
+    row = await harness.owner.fetchrow("SELECT * FROM rapid_care.event")
+    (found,) = await read_topic(kafka, TOPIC)
     assert row is not None
     seen = [str(dict(row)).encode(), row["data"], found.value or b"", found.key or b"", *(value or b"" for _, value in found.headers)]
     assert [word for word in WORDS for text in seen if word in text] == []
-    assert decode(read_envelope(found), found.value, post.sender.database.secrets.key_ring) == RECORD
+    assert decode(read_envelope(found), found.value, harness.sender.database.secrets.key_ring) == RECORD

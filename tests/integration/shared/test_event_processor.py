@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.contracts.codes import Condition
 from shared.contracts.envelope import Envelope, Record
 from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.errors import VersionConflict
@@ -20,34 +19,19 @@ from shared.persistence.database import Database
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING, on_requested
 from tests.integration.shared.parcel_context import Tx
+from tests.integration.shared.processor_harness import IMPATIENT, POISON, create_processor, parked_records, subjects
 
-POISON = Condition.FALL
-CONTENTION = {"context": "navigation", "part": "intake"}
-IMPATIENT = RetryPolicy(attempts=2, first_pause=0.001)
-
-
-def impatient(post: DeliveryHarness, **changes: int) -> EventProcessor:
-    return EventProcessor(post.receiver.database, RECEIVING, replace(IMPATIENT, **changes))
+CONTENTION = {"context": "navigation", "part": "consumer"}
 
 
-async def waiting(post: DeliveryHarness) -> list[tuple[int, str]]:
-    """Offset and reason of what is parked."""
-    async with post.receiver.database.read_only() as reader:
-        return [(each.record.offset, each.reason) for each in await parked.waiting(reader)]
-
-
-async def bad(post: DeliveryHarness, count: int, kind: str) -> list[Record]:
+async def bad(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
     """Records that cannot be applied, of people of their own: because a handler fails, or because they are no events."""
     if kind == "junk":
         return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
-    post.behaviour.failing.add(POISON)
+    harness.behaviour.failing.add(POISON)
     for _ in range(count):
-        await post.send(condition=POISON)
-    return (await post.records())[-count:]
-
-
-async def subjects(post: DeliveryHarness) -> list[UUID]:
-    return [row["subject"] for row in await post.effects()]
+        await harness.send(condition=POISON)
+    return (await harness.records())[-count:]
 
 
 def again(records: Sequence[Record]) -> list[Record]:
@@ -55,160 +39,160 @@ def again(records: Sequence[Record]) -> list[Record]:
     return [replace(record, offset=record.offset + 1000) for record in records]
 
 
-async def test_an_event_that_comes_twice_at_once_has_one_effect(post: DeliveryHarness) -> None:
-    await post.send()
-    records = await post.records()
+async def test_concurrent_duplicates_have_one_effect(harness: DeliveryHarness) -> None:
+    await harness.send()
+    records = await harness.records()
 
-    await asyncio.gather(*(impatient(post).apply(records) for _ in range(8)))
+    await asyncio.gather(*(create_processor(harness).apply(records) for _ in range(8)))
 
-    assert len(await post.effects()) == 1
-    assert await post.count("navigation.inbox") == 1
-
-
-async def test_an_event_that_comes_twice_in_one_batch_has_one_effect(post: DeliveryHarness) -> None:
-    await post.send()
-    records = await post.records()
-
-    await impatient(post).apply([*records, *again(records)])
-
-    assert len(await post.effects()) == 1
+    assert len(await harness.effects()) == 1
+    assert await harness.count("navigation.inbox") == 1
 
 
-async def test_batches_that_overlap_at_once_have_one_effect_for_each_event(post: DeliveryHarness) -> None:
+async def test_duplicate_within_a_batch_has_one_effect(harness: DeliveryHarness) -> None:
+    await harness.send()
+    records = await harness.records()
+
+    await create_processor(harness).apply([*records, *again(records)])
+
+    assert len(await harness.effects()) == 1
+
+
+async def test_overlapping_concurrent_batches_apply_each_event_once(harness: DeliveryHarness) -> None:
     for _ in range(20):
-        await post.send()
-    records = await post.records()
+        await harness.send()
+    records = await harness.records()
 
-    await asyncio.gather(*(impatient(post).apply(records[start : start + 10]) for start in (0, 5, 10, 0, 5, 10)))
+    await asyncio.gather(*(create_processor(harness).apply(records[start : start + 10]) for start in (0, 5, 10, 0, 5, 10)))
 
-    assert await post.events_without_their_one_effect() == []
-
-
-async def test_a_rule_that_says_no_settles_the_event_without_effect_or_retry(post: DeliveryHarness) -> None:
-    post.behaviour.refused.add(POISON)
-    await post.send(condition=POISON)
-    await post.send()
-
-    await impatient(post).apply(await post.records())
-
-    assert len(await post.effects()) == 1
-    assert await post.count("navigation.inbox", "refused_code = 'parcel-unwanted'") == 1
-    post.behaviour.refused.clear()
-    await impatient(post).apply(await post.records())
-    assert len(await post.effects()) == 1
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_a_poisonous_event_is_parked_and_nothing_of_it_remains(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
-    await post.send(condition=POISON)
+async def test_event_refused_by_a_rule_is_not_retried(harness: DeliveryHarness) -> None:
+    harness.behaviour.refused.add(POISON)
+    await harness.send(condition=POISON)
+    await harness.send()
 
-    await impatient(post).apply(await post.records())
+    await create_processor(harness).apply(await harness.records())
 
-    assert await post.effects() == []
-    assert await post.count("navigation.inbox") == 0
-    assert [reason for _, reason in await waiting(post)] == ["ArithmeticError in its handler"]
+    assert len(await harness.effects()) == 1
+    assert await harness.count("navigation.inbox", "refused_code = 'parcel-unwanted'") == 1
+    harness.behaviour.refused.clear()
+    await create_processor(harness).apply(await harness.records())
+    assert len(await harness.effects()) == 1
 
 
-async def test_later_events_of_a_parked_key_wait_behind_it_while_other_keys_flow(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
+async def test_poison_event_is_parked_and_rolled_back(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    await harness.send(condition=POISON)
+
+    await create_processor(harness).apply(await harness.records())
+
+    assert await harness.effects() == []
+    assert await harness.count("navigation.inbox") == 0
+    assert [reason for _, reason in await parked_records(harness)] == ["ArithmeticError in its handler"]
+
+
+async def test_parked_record_blocks_its_key_alone(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
     person, others = new_id(), [new_id(), new_id()]
-    await post.send(others[0])
-    await post.send(person, POISON)
-    await post.send(person)
-    await post.send(others[1])
-    await post.send(person)
-    records = await post.records()
+    await harness.send(others[0])
+    await harness.send(person, POISON)
+    await harness.send(person)
+    await harness.send(others[1])
+    await harness.send(person)
+    records = await harness.records()
 
-    await impatient(post).apply(records[:3])
-    await impatient(post).apply(records[3:])
+    await create_processor(harness).apply(records[:3])
+    await create_processor(harness).apply(records[3:])
 
-    assert [row["person_id"] for row in await post.effects()] == others
-    assert [reason for _, reason in await waiting(post)] == ["ArithmeticError in its handler", parked.BEHIND, parked.BEHIND]
+    assert [row["person_id"] for row in await harness.effects()] == others
+    assert [reason for _, reason in await parked_records(harness)] == ["ArithmeticError in its handler", parked.BEHIND, parked.BEHIND]
 
 
-async def test_replay_applies_what_is_parked_in_its_order_and_the_key_flows_again(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
+async def test_replay_applies_parked_records_in_order(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
     person = new_id()
-    sent = [await post.send(person, POISON), await post.send(person), await post.send(person)]
-    await impatient(post).apply(await post.records())
-    post.behaviour.failing.clear()
+    sent = [await harness.send(person, POISON), await harness.send(person), await harness.send(person)]
+    await create_processor(harness).apply(await harness.records())
+    harness.behaviour.failing.clear()
 
-    async with post.receiver.database.read_only() as reader:
+    async with harness.receiver.database.read_only() as reader:
         waits = await parked.waiting(reader)
     for each in waits:
-        await impatient(post).replay(each)
-    last = await post.send(person)
-    await impatient(post).apply((await post.records())[3:])
+        await create_processor(harness).replay(each)
+    last = await harness.send(person)
+    await create_processor(harness).apply((await harness.records())[3:])
 
-    assert await subjects(post) == [parcel.id for parcel in [*sent, last]]
-    assert await waiting(post) == []
+    assert await subjects(harness) == [parcel.id for parcel in [*sent, last]]
+    assert await parked_records(harness) == []
 
 
-async def test_a_replay_that_fails_leaves_the_event_parked(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
-    await post.send(condition=POISON)
-    await impatient(post).apply(await post.records())
-    async with post.receiver.database.read_only() as reader:
+async def test_failed_replay_leaves_the_event_parked(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    await harness.send(condition=POISON)
+    await create_processor(harness).apply(await harness.records())
+    async with harness.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
     with pytest.raises(ArithmeticError):
-        await impatient(post).replay(only)
+        await create_processor(harness).replay(only)
 
-    assert len(await waiting(post)) == 1
-    assert await post.effects() == []
+    assert len(await parked_records(harness)) == 1
+    assert await harness.effects() == []
 
 
-async def test_a_replay_that_a_rule_refuses_settles_the_event(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
-    await post.send(condition=POISON)
-    await impatient(post).apply(await post.records())
-    post.behaviour.refused.add(POISON)
-    async with post.receiver.database.read_only() as reader:
+async def test_replay_refused_by_a_rule_removes_the_record(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    await harness.send(condition=POISON)
+    await create_processor(harness).apply(await harness.records())
+    harness.behaviour.refused.add(POISON)
+    async with harness.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
-    await impatient(post).replay(only)
+    await create_processor(harness).replay(only)
 
-    assert await waiting(post) == []
-    assert await post.owner.fetchval("SELECT refused_code FROM navigation.inbox") == "parcel-unwanted"
+    assert await parked_records(harness) == []
+    assert await harness.owner.fetchval("SELECT refused_code FROM navigation.inbox") == "parcel-unwanted"
 
 
-async def test_an_event_that_was_applied_meanwhile_is_replayed_without_effect(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
-    await post.send(condition=POISON)
-    await impatient(post).apply(await post.records())
-    async with post.receiver.database.read_only() as reader:
+async def test_replay_of_an_applied_event_has_no_effect(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    await harness.send(condition=POISON)
+    await create_processor(harness).apply(await harness.records())
+    async with harness.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
-    post.behaviour.failing.clear()
+    harness.behaviour.failing.clear()
 
-    await impatient(post).replay(only)
-    await impatient(post).replay(only)
+    await create_processor(harness).replay(only)
+    await create_processor(harness).replay(only)
 
-    assert len(await post.effects()) == 1
-
-
-async def test_a_parked_event_that_comes_again_is_parked_once(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
-    await post.send(condition=POISON)
-    records = await post.records()
-
-    await impatient(post).apply(records)
-    await impatient(post).apply(again(records))
-
-    assert len(await waiting(post)) == 1
+    assert len(await harness.effects()) == 1
 
 
-async def test_another_event_at_the_offset_of_a_parked_one_is_kept_too(post: DeliveryHarness) -> None:
+async def test_redelivered_parked_event_is_parked_once(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    await harness.send(condition=POISON)
+    records = await harness.records()
+
+    await create_processor(harness).apply(records)
+    await create_processor(harness).apply(again(records))
+
+    assert len(await parked_records(harness)) == 1
+
+
+async def test_different_event_at_parked_offset_is_parked_too(harness: DeliveryHarness) -> None:
     """After a wiped broker the same offset holds another event of the same person."""
-    post.behaviour.failing.add(POISON)
+    harness.behaviour.failing.add(POISON)
     person = new_id()
-    await post.send(person, POISON)
-    await post.send(person)
-    first, second = await post.records()
+    await harness.send(person, POISON)
+    await harness.send(person)
+    first, second = await harness.records()
 
-    await impatient(post).apply([first])
-    await impatient(post).apply([replace(second, offset=first.offset)])
+    await create_processor(harness).apply([first])
+    await create_processor(harness).apply([replace(second, offset=first.offset)])
 
-    assert len(await waiting(post)) == 2
+    assert len(await parked_records(harness)) == 2
 
 
 @pytest.mark.parametrize(
@@ -219,24 +203,24 @@ async def test_another_event_at_the_offset_of_a_parked_one_is_kept_too(post: Del
         Record("rapid-care.response", 0, 7, b"\xff\x00", b"\x00\xff", (("ce_\x00", b"\x00\xff"),)),
     ],
 )
-async def test_a_record_that_is_no_event_is_parked_whole(post: DeliveryHarness, stranger: Record) -> None:
-    await post.send()
+async def test_invalid_record_is_parked_unchanged(harness: DeliveryHarness, stranger: Record) -> None:
+    await harness.send()
 
-    await impatient(post).apply([stranger, *await post.records()])
+    await create_processor(harness).apply([stranger, *await harness.records()])
 
-    assert len(await post.effects()) == 1
-    async with post.receiver.database.read_only() as reader:
+    assert len(await harness.effects()) == 1
+    async with harness.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
     assert only.record == stranger
 
 
-async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_reads(post: DeliveryHarness) -> None:
-    await post.send()
-    (record,) = await post.records()
+async def test_unsubscribed_event_is_ignored_even_when_invalid(harness: DeliveryHarness) -> None:
+    await harness.send()
+    (record,) = await harness.records()
     others = tuple((name, b"referrals.referral.received.v1" if name == "ce_type" else b"\xff") for name, _ in record.headers)
 
-    there = post.receiver.database
-    unopened = Database(asyncpg.create_pool(post.owner_url), clock=there.clock, policy=there.policy, secrets=there.secrets)
+    there = harness.receiver.database
+    unopened = Database(asyncpg.create_pool(harness.owner_url), clock=there.clock, policy=there.policy, secrets=there.secrets)
 
     await EventProcessor(unopened, RECEIVING).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
 
@@ -253,114 +237,110 @@ async def test_an_event_that_this_context_does_not_listen_to_is_left_however_it_
         ("ce_time", b"2015-03-16T09:00:00", "envelope: ce_time is malformed"),
     ],
 )
-async def test_an_envelope_that_this_version_cannot_read_is_parked_with_the_reason(
-    post: DeliveryHarness, header: str, value: bytes, reason: str
-) -> None:
-    await post.send()
-    (record,) = await post.records()
+async def test_unreadable_envelope_is_parked_with_its_reason(harness: DeliveryHarness, header: str, value: bytes, reason: str) -> None:
+    await harness.send()
+    (record,) = await harness.records()
     changed = tuple((name, value if name == header else other) for name, other in record.headers)
 
-    await impatient(post).apply([replace(record, headers=changed)])
+    await create_processor(harness).apply([replace(record, headers=changed)])
 
-    assert await waiting(post) == [(record.offset, reason)]
-
-
-async def test_an_event_without_a_value_is_parked(post: DeliveryHarness) -> None:
-    await post.send()
-    (record,) = await post.records()
-
-    await impatient(post).apply([replace(record, value=None)])
-
-    assert await waiting(post) == [(record.offset, "the record has no value")]
+    assert await parked_records(harness) == [(record.offset, reason)]
 
 
-async def test_what_a_malformed_event_says_is_not_repeated_in_the_reason(post: DeliveryHarness) -> None:
-    await post.send()
-    (record,) = await post.records()
+async def test_event_without_a_value_is_parked(harness: DeliveryHarness) -> None:
+    await harness.send()
+    (record,) = await harness.records()
 
-    await impatient(post).apply([replace(record, value=b'{"condition": "Mr Dale fell"}')])
+    await create_processor(harness).apply([replace(record, value=None)])
 
-    ((_, reason),) = await waiting(post)
+    assert await parked_records(harness) == [(record.offset, "the record has no value")]
+
+
+async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarness) -> None:
+    await harness.send()
+    (record,) = await harness.records()
+
+    await create_processor(harness).apply([replace(record, value=b'{"condition": "Mr Dale fell"}')])
+
+    ((_, reason),) = await parked_records(harness)
     assert "condition" in reason
     assert "Dale" not in reason
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_many_parked_in_a_row_stop_the_intake_whatever_was_wrong_with_them(post: DeliveryHarness, kind: str) -> None:
+async def test_many_consecutive_parked_records_stop_the_processor(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, kind))
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, kind))
 
-    assert len(await waiting(post)) == 3
+    assert len(await parked_records(harness)) == 3
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_a_process_that_is_started_anew_does_not_go_on_before_an_operator_has_looked(post: DeliveryHarness, kind: str) -> None:
+async def test_restarted_processor_stays_stopped_until_replay(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, kind))
-    anew = impatient(post, max_consecutive_parked=3)
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, kind))
+    anew = create_processor(harness, max_consecutive_parked=3)
     assert not await anew.may_consume()
 
-    async with post.receiver.database.transaction() as tx:
+    async with harness.receiver.database.transaction() as tx:
         await parked.acknowledge(tx)
 
     assert await anew.may_consume()
-    assert len(await waiting(post)) == 3
+    assert len(await parked_records(harness)) == 3
 
 
-async def test_a_replay_that_succeeds_lets_the_intake_go_on(post: DeliveryHarness) -> None:
+async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHarness) -> None:
     with pytest.raises(TooManyParked):
-        await impatient(post, max_consecutive_parked=3).apply(await bad(post, 3, "poison"))
-    post.behaviour.failing.clear()
-    async with post.receiver.database.read_only() as reader:
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, "poison"))
+    harness.behaviour.failing.clear()
+    async with harness.receiver.database.read_only() as reader:
         first, *_ = await parked.waiting(reader)
 
-    await impatient(post).replay(first)
+    await create_processor(harness).replay(first)
 
-    assert await impatient(post, max_consecutive_parked=3).may_consume()
+    assert await create_processor(harness, max_consecutive_parked=3).may_consume()
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
-async def test_a_record_that_can_be_settled_ends_the_row(post: DeliveryHarness, kind: str) -> None:
-    intake = impatient(post, max_consecutive_parked=3)
+async def test_applied_record_resets_the_consecutive_count(harness: DeliveryHarness, kind: str) -> None:
+    processor = create_processor(harness, max_consecutive_parked=3)
     for _ in range(3):
-        await intake.apply(await bad(post, 2, kind))
-        await post.send()
-        await intake.apply([(await post.records())[-1]])
+        await processor.apply(await bad(harness, 2, kind))
+        await harness.send()
+        await processor.apply([(await harness.records())[-1]])
 
-    assert len(await waiting(post)) == 6
+    assert len(await parked_records(harness)) == 6
 
 
-async def test_what_waits_behind_a_parked_record_is_no_fault_of_its_own(post: DeliveryHarness) -> None:
-    post.behaviour.failing.add(POISON)
+async def test_records_of_a_blocked_key_are_not_counted(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
     person = new_id()
-    await post.send(person, POISON)
+    await harness.send(person, POISON)
     for _ in range(5):
-        await post.send(person)
+        await harness.send(person)
 
-    await impatient(post, max_consecutive_parked=2).apply(await post.records())
+    await create_processor(harness, max_consecutive_parked=2).apply(await harness.records())
 
-    assert len(await waiting(post)) == 6
+    assert len(await parked_records(harness)) == 6
 
 
-async def test_what_was_applied_before_does_not_wait_behind_a_parked_record(post: DeliveryHarness) -> None:
+async def test_applied_event_is_not_parked_behind_its_key(harness: DeliveryHarness) -> None:
     person = new_id()
-    await post.send(person)
-    (applied,) = await post.records()
-    await impatient(post).apply([applied])
-    post.behaviour.failing.add(POISON)
-    await post.send(person, POISON)
-    await impatient(post).apply((await post.records())[1:])
+    await harness.send(person)
+    (applied,) = await harness.records()
+    await create_processor(harness).apply([applied])
+    harness.behaviour.failing.add(POISON)
+    await harness.send(person, POISON)
+    await create_processor(harness).apply((await harness.records())[1:])
 
-    await impatient(post).apply(again([applied]))
+    await create_processor(harness).apply(again([applied]))
 
-    assert len(await waiting(post)) == 1
+    assert len(await parked_records(harness)) == 1
 
 
 @pytest.mark.parametrize(("losses", "remains"), [(2, []), (99, ["VersionConflict in its handler"])])
-async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_end(
-    post: DeliveryHarness, losses: int, remains: list[str]
-) -> None:
-    await post.send()
+async def test_version_conflict_is_retried_before_parking(harness: DeliveryHarness, losses: int, remains: list[str]) -> None:
+    await harness.send()
     tries: list[UUID] = []
 
     async def loses(event: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
@@ -369,42 +349,42 @@ async def test_a_lost_race_is_run_again_and_waits_for_an_operator_only_in_the_en
             raise VersionConflict(envelope.subject, 1, 2)
         await on_requested(event, envelope, tx=tx)
 
-    wiring = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
-    await EventProcessor(post.receiver.database, wiring, replace(IMPATIENT, attempts=3)).apply(await post.records())
+    subscriptions = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
+    await EventProcessor(harness.receiver.database, subscriptions, replace(IMPATIENT, attempts=3)).apply(await harness.records())
 
-    assert [reason for _, reason in await waiting(post)] == remains
-    assert len(await post.effects()) == (0 if remains else 1)
+    assert [reason for _, reason in await parked_records(harness)] == remains
+    assert len(await harness.effects()) == (0 if remains else 1)
 
 
-async def test_a_replay_that_loses_a_race_leaves_the_event_parked(post: DeliveryHarness) -> None:
+async def test_replay_with_version_conflict_leaves_event_parked(harness: DeliveryHarness) -> None:
     async def loses(_: ResponseRequested, envelope: Envelope, *, tx: Tx) -> None:
         raise VersionConflict(envelope.subject, 1, tx.now.year)
 
-    losing = EventProcessor(post.receiver.database, replace(RECEIVING, on_event={ResponseRequested: (loses,)}), IMPATIENT)
-    await post.send()
-    await losing.apply(await post.records())
-    async with post.receiver.database.read_only() as reader:
+    losing = EventProcessor(harness.receiver.database, replace(RECEIVING, on_event={ResponseRequested: (loses,)}), IMPATIENT)
+    await harness.send()
+    await losing.apply(await harness.records())
+    async with harness.receiver.database.read_only() as reader:
         (only,) = await parked.waiting(reader)
 
     with pytest.raises(VersionConflict):
         await losing.replay(only)
 
-    assert len(await waiting(post)) == 1
-    await impatient(post).replay(only)
-    assert len(await post.effects()) == 1
+    assert len(await parked_records(harness)) == 1
+    await create_processor(harness).replay(only)
+    assert len(await harness.effects()) == 1
 
 
-async def test_contention_is_retried_in_place_for_longer_than_a_failing_handler(post: DeliveryHarness) -> None:
+async def test_contention_is_retried_longer_than_a_failing_handler(harness: DeliveryHarness) -> None:
     for _ in range(3):
-        await post.send()
+        await harness.send()
 
     before = REGISTRY.get_sample_value("care_transaction_conflicts_total", CONTENTION) or 0
-    async with post.raising("navigation.effect", "40001", times=10):
-        await impatient(post).apply(await post.records())
+    async with harness.raising("navigation.effect", "40001", times=10):
+        await create_processor(harness).apply(await harness.records())
 
     assert (REGISTRY.get_sample_value("care_transaction_conflicts_total", CONTENTION) or 0) >= before + 9
-    assert await post.events_without_their_one_effect() == []
-    assert await waiting(post) == []
+    assert await harness.events_not_applied_once() == []
+    assert await parked_records(harness) == []
 
 
 def test_pauses_grow_to_a_limit() -> None:
@@ -414,13 +394,13 @@ def test_pauses_grow_to_a_limit() -> None:
     assert max(pauses) == RetryPolicy().longest_pause
 
 
-async def test_trouble_of_the_machinery_is_raised_and_nothing_is_settled(post: DeliveryHarness) -> None:
-    await post.send()
-    records = await post.records()
-    await post.receiver.database.pool.close()
+async def test_infrastructure_error_is_raised_and_resolves_nothing(harness: DeliveryHarness) -> None:
+    await harness.send()
+    records = await harness.records()
+    await harness.receiver.database.pool.close()
 
     with pytest.raises(asyncpg.InterfaceError):
-        await impatient(post).apply(records)
+        await create_processor(harness).apply(records)
 
-    assert await post.count("navigation.inbox") == 0
-    assert await post.effects() == []
+    assert await harness.count("navigation.inbox") == 0
+    assert await harness.effects() == []

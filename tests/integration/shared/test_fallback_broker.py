@@ -13,7 +13,7 @@ from shared.messaging.topics import Layout
 from tests.integration.shared.consumer_harness import consuming, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
-from tests.integration.shared.test_relay import relaying
+from tests.integration.shared.relay_harness import relaying
 
 
 @pytest.fixture
@@ -24,23 +24,23 @@ async def in_memory(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
     await broker.stop()
 
 
-async def test_every_declared_topic_appears(in_memory: KafkaSettings) -> None:
+async def test_every_declared_topic_is_created(in_memory: KafkaSettings) -> None:
     declared = [declaration.name for declaration in declarations()]
 
     assert await topics.create(in_memory.bootstrap, declarations(), Layout()) == declared
 
 
-async def test_an_event_takes_effect_through_the_broker_in_memory(post: DeliveryHarness, in_memory: KafkaSettings) -> None:
+async def test_event_takes_effect_through_the_fallback_broker(harness: DeliveryHarness, in_memory: KafkaSettings) -> None:
     await topics.create(in_memory.bootstrap, declarations(), Layout())
-    async with relaying(post, in_memory), consuming(post, in_memory):
+    async with relaying(harness, in_memory), consuming(harness, in_memory):
         for _ in range(10):
-            await post.post()
-        await until_applied(post, 10)
+            await harness.post()
+        await until_applied(harness, 10)
 
-    assert await post.events_without_their_one_effect() == []
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_topics_that_exist_are_left_alone(kafka: KafkaSettings) -> None:
+async def test_existing_topics_are_not_created(kafka: KafkaSettings) -> None:
     layout = Layout(prefix=kafka.prefix, partitions=1)
 
     made = await topics.create(kafka.bootstrap, declarations(), layout)

@@ -29,15 +29,15 @@ def parts() -> dict[str, Part]:
 
 
 @pytest.fixture
-async def http(post: DeliveryHarness, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
+async def http(harness: DeliveryHarness, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
     port = free_ports(1)[0]
-    server = await Health(post.sender.database, "rapid_care", parts).serve(HOST, port)
+    server = await Health(harness.sender.database, "rapid_care", parts).serve(HOST, port)
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
         yield http
     server.close()
 
 
-async def test_a_worker_whose_parts_work_is_alive_and_ready(http: httpx.AsyncClient) -> None:
+async def test_worker_with_working_components_is_ready(http: httpx.AsyncClient) -> None:
     live, ready = await http.get("/livez"), await http.get("/readyz?verbose")
 
     assert (live.status_code, live.json()) == (200, {"status": "alive"})
@@ -45,7 +45,7 @@ async def test_a_worker_whose_parts_work_is_alive_and_ready(http: httpx.AsyncCli
 
 
 @pytest.mark.parametrize("part", ["relay", "consumer"])
-async def test_a_worker_is_not_ready_while_a_part_is_not(http: httpx.AsyncClient, parts: dict[str, Part], part: str) -> None:
+async def test_worker_is_not_ready_while_a_component_fails(http: httpx.AsyncClient, parts: dict[str, Part], part: str) -> None:
     parts[part].is_working = False
 
     ready = await http.get("/readyz")
@@ -54,10 +54,8 @@ async def test_a_worker_is_not_ready_while_a_part_is_not(http: httpx.AsyncClient
     assert (await http.get("/livez")).status_code == 200
 
 
-async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_tells_its_counters(
-    post: DeliveryHarness, http: httpx.AsyncClient
-) -> None:
-    await post.sender.database.pool.close()
+async def test_worker_without_database_is_alive_and_not_ready(harness: DeliveryHarness, http: httpx.AsyncClient) -> None:
+    await harness.sender.database.pool.close()
 
     ready = await http.get("/readyz")
 
@@ -66,22 +64,22 @@ async def test_without_the_database_a_worker_is_alive_and_not_ready_and_still_te
     assert "care_events_published_total" in (await http.get("/metrics")).text
 
 
-async def test_metrics_tell_what_lies_in_the_database(post: DeliveryHarness, http: httpx.AsyncClient) -> None:
+async def test_metrics_show_rows_of_the_database(harness: DeliveryHarness, http: httpx.AsyncClient) -> None:
     for _ in range(3):
-        await post.send()
+        await harness.send()
 
-    answer = await http.get("/metrics")
+    response = await http.get("/metrics")
 
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert re.search(r'^care_outbox_events\{context="rapid_care"\} 3\.0$', answer.text, re.MULTILINE)
+    assert response.headers["content-type"].startswith("text/plain")
+    assert re.search(r'^care_outbox_events\{context="rapid_care"\} 3\.0$', response.text, re.MULTILINE)
 
 
-async def test_anything_else_is_not_there(http: httpx.AsyncClient) -> None:
+async def test_unknown_path_is_not_found(http: httpx.AsyncClient) -> None:
     assert (await http.get("/")).status_code == 404
 
 
 @pytest.mark.parametrize("sent", [b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"x" * 200_000])
-async def test_nonsense_harms_nobody(http: httpx.AsyncClient, sent: bytes) -> None:
+async def test_malformed_request_leaves_endpoint_alive(http: httpx.AsyncClient, sent: bytes) -> None:
     _, writer = await asyncio.open_connection(HOST, http.base_url.port)
     writer.write(sent)
     writer.close()

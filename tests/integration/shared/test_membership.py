@@ -20,14 +20,13 @@ from tests.integration.shared.consumer_harness import (
     ModifiedConsumer,
     RecordingProcessor,
     consuming,
-    send_to_all,
-    until,
+    send_many,
     until_applied,
 )
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
-from tests.integration.shared.test_relay import relaying, until_sent
-from tests.timeouts import LONGEST_WAIT
+from tests.integration.shared.relay_harness import relaying, until_sent
+from tests.timeouts import LONGEST_WAIT, until
 
 _SESSION = 6.0  # the shortest that a broker allows
 
@@ -35,13 +34,13 @@ _SESSION = 6.0  # the shortest that a broker allows
 class StaleMember(ModifiedConsumer):
     """Kafka never tells it where to begin."""
 
-    def _alter(self, consumer: Any) -> None:
+    def _modify(self, consumer: Any) -> None:
         consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
 
 
-async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_consumer_without_committed_offsets_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Faust would wait, and then read nothing any more without a word."""
-    uninformed = StaleMember(RecordingProcessor(post), GROUP, [TOPIC], kafka, session=6.0)
+    uninformed = StaleMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka, session=6.0)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
 
@@ -51,7 +50,7 @@ async def test_a_consumer_that_cannot_learn_where_to_begin_ends(post: DeliveryHa
 class ExpelledMember(ModifiedConsumer):
     """The second record of a partition is dropped once on its way, as faust may when partitions are given out anew."""
 
-    def _alter(self, consumer: Any) -> None:
+    def _modify(self, consumer: Any) -> None:
         look, dropped = consumer._getmany, list[int]()
 
         async def forgetting(*given: Any) -> Any:
@@ -65,66 +64,66 @@ class ExpelledMember(ModifiedConsumer):
         consumer._getmany = forgetting
 
 
-async def test_a_record_that_faust_passes_over_is_not_lost(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_record_skipped_by_faust_is_not_lost(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     person = new_id()
     for _ in range(5):
-        await post.send(person)
-    async with relaying(post, kafka):
-        await until_sent(post)
-        forgetful = ExpelledMember(RecordingProcessor(post), GROUP, [TOPIC], kafka)
+        await harness.send(person)
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+        forgetful = ExpelledMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
         with pytest.raises(ConsumerStopped) as stopped:
             await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
         assert isinstance(stopped.value.__cause__, OffsetGap)
 
-        async with consuming(post, kafka):
-            await until_applied(post, 5)
+        async with consuming(harness, kafka):
+            await until_applied(harness, 5)
 
-    assert await post.events_without_their_one_effect() == []
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_two_instances_share_the_partitions_and_one_carries_on_alone(post: DeliveryHarness, kafka: KafkaSettings) -> None:
-    async with relaying(post, kafka), consuming(post, kafka, session=_SESSION) as first:
-        await send_to_all(post, 30)
-        await until_applied(post, 30)
-        async with consuming(post, replace(kafka, instance="1"), session=_SESSION) as second:
+async def test_two_instances_share_partitions_until_one_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+    async with relaying(harness, kafka), consuming(harness, kafka, session=_SESSION) as first:
+        await send_many(harness, 30)
+        await until_applied(harness, 30)
+        async with consuming(harness, replace(kafka, instance="1"), session=_SESSION) as second:
             async with asyncio.timeout(LONGEST_WAIT):
-                while not second.intake.batches:
-                    await send_to_all(post, 10)
+                while not second.processor.batches:
+                    await send_many(harness, 10)
                     await asyncio.sleep(0.2)
-        await send_to_all(post, 30)
-        await until_applied(post, await post.count("rapid_care.event"))
+        await send_many(harness, 30)
+        await until_applied(harness, await harness.count("rapid_care.event"))
 
-    partitions = {record.partition for batch in second.intake.batches for record in batch}
+    partitions = {record.partition for batch in second.processor.batches for record in batch}
     assert 0 < len(partitions) < 3
-    assert {record.partition for batch in first.intake.batches for record in batch} == {0, 1, 2}
-    assert await post.events_without_their_one_effect() == []
+    assert {record.partition for batch in first.processor.batches for record in batch} == {0, 1, 2}
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_what_was_read_before_the_partitions_were_given_out_anew_is_left(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_records_read_before_a_rebalance_are_dropped(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     """It is sent again from the last acknowledged place, to whoever has the partition then."""
     person = new_id()
     for _ in range(3 * BATCH):
-        await post.send(person)
-    async with relaying(post, kafka):
-        await until_sent(post)
-        async with consuming(post, kafka, session=_SESSION) as first:
-            first.intake.gate.clear()
-            await until(lambda: bool(first.intake.batches))
-            async with consuming(post, replace(kafka, instance="1"), session=_SESSION) as second:
+        await harness.send(person)
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+        async with consuming(harness, kafka, session=_SESSION) as first:
+            first.processor.gate.clear()
+            await until(lambda: bool(first.processor.batches))
+            async with consuming(harness, replace(kafka, instance="1"), session=_SESSION) as second:
                 await until(lambda: second.consumer.is_working)
-                first.intake.gate.set()
-                await until_applied(post, 3 * BATCH)
+                first.processor.gate.set()
+                await until_applied(harness, 3 * BATCH)
 
-    read_anew = [record.offset for batch in first.intake.batches[1:] for record in batch]
+    read_anew = [record.offset for batch in first.processor.batches[1:] for record in batch]
     assert read_anew[:1] in ([], [0])
     assert read_anew == list(range(len(read_anew)))
-    assert await post.events_without_their_one_effect() == []
+    assert await harness.events_not_applied_once() == []
 
 
-async def test_a_consumer_that_its_group_does_not_take_ends_and_says_why(post: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_consumer_refused_by_its_group_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Kafka's client would tell it to whoever waits for records, and to nobody else; here nobody waits yet."""
     stranger = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap, group_id=kafka.prefix + GROUP)
-    async with stranger, consuming(post, kafka) as running:
+    async with stranger, consuming(harness, kafka) as running:
         with pytest.raises(ConsumerStopped) as stopped:
             await asyncio.wait_for(running.task, LONGEST_WAIT)
 
@@ -134,7 +133,7 @@ async def test_a_consumer_that_its_group_does_not_take_ends_and_says_why(post: D
 class Cancelled(ModifiedConsumer):
     """Its first look is cancelled by nobody who stops it."""
 
-    def _alter(self, consumer: Any) -> None:
+    def _modify(self, consumer: Any) -> None:
         look: Callable[..., Any] = consumer._getmany
 
         async def cancelled(*_: Any) -> Any:
@@ -144,8 +143,8 @@ class Cancelled(ModifiedConsumer):
         consumer._getmany = cancelled
 
 
-async def test_a_reading_that_is_cancelled_out_of_nowhere_ends_the_consumer(post: DeliveryHarness, kafka: KafkaSettings) -> None:
-    cancelled = Cancelled(RecordingProcessor(post), GROUP, [TOPIC], kafka)
+async def test_cancelled_fetch_ends_the_consumer(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+    cancelled = Cancelled(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(cancelled.run(), LONGEST_WAIT)
 
@@ -158,7 +157,7 @@ class Interrupted(ModifiedConsumer):
     closing: list[threading.Thread]
     ending: asyncio.Task[None]
 
-    def _alter(self, consumer: Any) -> None:
+    def _modify(self, consumer: Any) -> None:
         give, self.closing = consumer.on_partitions_assigned, []
 
         async def late(*given: Any) -> None:
@@ -177,11 +176,9 @@ class Interrupted(ModifiedConsumer):
         consumer.on_partitions_assigned = late
 
 
-async def test_a_consumer_that_ends_while_partitions_are_given_out_closes_its_client_where_it_lives(
-    post: DeliveryHarness, kafka: KafkaSettings
-) -> None:
+async def test_stop_during_assignment_closes_client_in_its_thread(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     """Faust would close it from outside its thread, which then at times waits for a connection's end that nobody tells it."""
-    interrupted = Interrupted(RecordingProcessor(post), GROUP, [TOPIC], kafka)
+    interrupted = Interrupted(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped):
         await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
     await asyncio.wait_for(interrupted.ending, LONGEST_WAIT)

@@ -16,40 +16,34 @@ from tests.integration.shared.parcel_context import PATIENCE
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-async def gauges(post: DeliveryHarness) -> dict[str, float]:
-    text = (await post.sender.http.get("/parcels/metrics")).text
-    lines = [line.rpartition(" ") for line in text.splitlines() if 'context="rapid_care"' in line]
-    return {line[0].partition("{")[0]: float(line[2]) for line in lines}
+async def test_process_is_alive_and_ready(harness: DeliveryHarness) -> None:
+    assert (await harness.sender.http.get("/parcels/livez")).status_code == 200
+    assert (await harness.sender.http.get("/parcels/readyz")).status_code == 200
 
 
-async def test_a_process_says_that_it_is_alive_and_ready(post: DeliveryHarness) -> None:
-    assert (await post.sender.http.get("/parcels/livez")).status_code == 200
-    assert (await post.sender.http.get("/parcels/readyz")).status_code == 200
+async def test_process_without_database_is_alive_and_not_ready(harness: DeliveryHarness) -> None:
+    await harness.sender.database.pool.close()
 
-
-async def test_readiness_goes_red_without_the_database_and_the_process_stays_alive(post: DeliveryHarness) -> None:
-    await post.sender.database.pool.close()
-
-    ready = await post.sender.http.get("/parcels/readyz")
+    ready = await harness.sender.http.get("/parcels/readyz")
 
     assert (ready.status_code, ready.json()["code"]) == (503, "not-ready")
-    assert (await post.sender.http.get("/parcels/livez")).status_code == 200
+    assert (await harness.sender.http.get("/parcels/livez")).status_code == 200
 
 
-async def test_a_request_without_the_database_is_refused_for_now(post: DeliveryHarness) -> None:
-    await post.sender.database.pool.close()
+async def test_request_without_database_is_temporarily_unavailable(harness: DeliveryHarness) -> None:
+    await harness.sender.database.pool.close()
 
-    answer = await post.post()
+    response = await harness.post()
 
-    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "temporarily-unavailable", "1")
+    assert (response.status_code, response.json()["code"], response.headers["retry-after"]) == (503, "temporarily-unavailable", "1")
 
 
-async def test_metrics_tell_what_waits_and_how_late_it_is(post: DeliveryHarness) -> None:
+async def test_metrics_show_outbox_and_overdue_deadlines(harness: DeliveryHarness) -> None:
     for _ in range(3):
-        await post.send()
-    post.sender.clock.at = NOW + PATIENCE + timedelta(minutes=5)
+        await harness.send()
+    harness.sender.clock.at = NOW + PATIENCE + timedelta(minutes=5)
 
-    found = await gauges(post)
+    found = await harness.gauges()
 
     assert (found["care_outbox_events"], found["care_parked_records"]) == (3, 0)
     assert found["care_deadline_overdue_seconds"] == 300
@@ -57,36 +51,36 @@ async def test_metrics_tell_what_waits_and_how_late_it_is(post: DeliveryHarness)
     assert found["care_event_log_partitions_ahead"] == 2
 
 
-async def test_what_is_applied_refused_and_parked_is_counted(post: DeliveryHarness) -> None:
-    post.behaviour.refused.add(Condition.FALL)
-    await post.send(condition=Condition.FALL)
-    await post.send()
-    await post.receiver.intake.apply(await post.records())
+async def test_applied_and_refused_events_are_counted(harness: DeliveryHarness) -> None:
+    harness.behaviour.refused.add(Condition.FALL)
+    await harness.send(condition=Condition.FALL)
+    await harness.send()
+    await harness.receiver.processor.apply(await harness.records())
 
-    text = (await post.sender.http.get("/parcels/metrics")).text
+    text = (await harness.sender.http.get("/parcels/metrics")).text
     assert 'care_events_rejected_total{code="parcel-unwanted",context="navigation"}' in text
     assert 'care_events_applied_total{context="navigation",type="rapid-care.response.requested.v1"}' in text
 
 
-async def test_one_trace_leads_from_the_request_through_the_log_to_kafka(post: DeliveryHarness) -> None:
-    answer = await post.post(traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
+async def test_trace_continues_from_request_to_kafka(harness: DeliveryHarness) -> None:
+    response = await harness.post(traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
 
-    assert answer.headers["traceparent"].split("-")[1] == TRACE
-    (record,) = await post.records()
+    assert response.headers["traceparent"].split("-")[1] == TRACE
+    (record,) = await harness.records()
     assert (read_envelope(record).traceparent or "").split("-")[1] == TRACE
-    assert TRACE in await post.owner.fetchval("SELECT trace_id FROM rapid_care.audit")
+    assert TRACE in await harness.owner.fetchval("SELECT trace_id FROM rapid_care.audit")
 
 
 @pytest.mark.parametrize("sent", ["", "nonsense", f"00-{TRACE}-0000000000000000-01"])
-async def test_a_request_without_a_usable_trace_begins_one(post: DeliveryHarness, sent: str) -> None:
-    answer = await post.post(traceparent=sent)
+async def test_request_without_valid_trace_starts_one(harness: DeliveryHarness, sent: str) -> None:
+    response = await harness.post(traceparent=sent)
 
-    trace = answer.headers["traceparent"].split("-")[1]
+    trace = response.headers["traceparent"].split("-")[1]
     assert len(trace) == 32
     assert trace != TRACE
 
 
-async def test_a_request_that_takes_too_long_is_answered_and_a_stream_takes_what_it_needs() -> None:
+async def test_slow_request_times_out_and_stream_does_not() -> None:
     router = APIRouter()
 
     @router.get("/slow")

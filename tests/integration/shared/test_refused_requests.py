@@ -121,7 +121,7 @@ def rows(route: str) -> list[Row]:
 
 
 @pytest.mark.parametrize("route", CREATING | COMMANDS)
-async def test_every_mistake_is_refused_and_changes_nothing(owner_url: str, keys: Keys, route: str, subtests: pytest.Subtests) -> None:
+async def test_mistaken_request_is_refused_and_changes_nothing(owner_url: str, keys: Keys, route: str, subtests: pytest.Subtests) -> None:
     """One door for all mistakes, since none of them may move it."""
     async with (CREATING | COMMANDS)[route](owner_url, keys) as door:
         for row in rows(route):
@@ -135,23 +135,23 @@ async def refuses(door: SampleRoute, row: Row) -> None:
     call = made if isinstance(made, Call) else await made
     before = await contents(door.context)
 
-    answer = await sent(door, call)
+    response = await sent(door, call)
 
-    assert (answer.status_code, answer.json()["code"]) == (row.status, row.code), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, response.json()["code"]) == (row.status, row.code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
     assert await contents(door.context) == before
-    assert SECRET not in answer.text
+    assert SECRET not in response.text
 
 
 @pytest.mark.parametrize("opening", (CREATING | COMMANDS).values(), ids=CREATING | COMMANDS)
-async def test_without_a_mistake_it_is_done(owner_url: str, keys: Keys, opening: Opening) -> None:
+async def test_request_without_mistake_succeeds(owner_url: str, keys: Keys, opening: Opening) -> None:
     """So that each row above is refused for its one mistake, and the look at the tables sees a change."""
     async with opening(owner_url, keys) as door:
         before = await contents(door.context)
 
-        answer = await sent(door, right(door))
+        response = await sent(door, right(door))
 
-        assert answer.is_success, answer.text
+        assert response.is_success, response.text
         assert await contents(door.context) != before
 
 
@@ -159,4 +159,4 @@ async def contents(context: RunningContext) -> dict[str, Any]:
     """Every row of every table of the context's schema."""
     pool = context.database.pool
     names = [name for (name,) in await pool.fetch(TABLES)]
-    return {name: await pool.fetch(f'SELECT to_jsonb(each)::text FROM "{name}" AS each ORDER BY 1') for name in names}  # noqa: S608  names of the catalogue
+    return {name: await pool.fetch(f'SELECT to_jsonb(each)::text FROM "{name}" AS each ORDER BY 1') for name in names}  # noqa: S608  names of the test

@@ -44,22 +44,22 @@ async def served(tmp_path: Path) -> AsyncIterator[FailingServer]:
     await child.stop()
 
 
-async def test_a_fault_is_answered_as_a_problem_with_its_trace(served: FailingServer) -> None:
-    answer = await served.http.get("/before")
+async def test_server_error_is_a_problem_with_its_trace(served: FailingServer) -> None:
+    response = await served.http.get("/before")
 
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (500, "internal-error")
-    assert problem["instance"] == answer.headers["traceparent"].split("-")[1]
-    assert "Dale" not in answer.text
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (500, "internal-error")
+    assert problem["instance"] == response.headers["traceparent"].split("-")[1]
+    assert "Dale" not in response.text
     assert problem["instance"] in await served.written()
 
 
-async def test_half_an_answer_is_seen_to_be_half(served: FailingServer) -> None:
+async def test_interrupted_stream_raises_in_the_client(served: FailingServer) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         await served.http.get("/meanwhile")
 
 
-async def test_what_a_person_told_stands_in_no_log(served: FailingServer) -> None:
+async def test_personal_data_stays_out_of_the_log(served: FailingServer) -> None:
     await served.http.get("/before")
     with pytest.raises(httpx.RemoteProtocolError):
         await served.http.get("/meanwhile")

@@ -1,19 +1,18 @@
-"""Topics are created when there are brokers for them."""
+"""Topics are created when there are enough brokers for their replicas."""
 
 import pytest
 from aiokafka.errors import InvalidReplicationFactorError
 
-from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.topics import Layout
-from tests.integration.shared.conftest import TOPICS
+from tests.integration.shared.parcel_context import TOPICS
 
 
-async def test_more_copies_than_brokers_are_refused_when_no_other_broker_has_come(addresses: StackAddresses) -> None:
+async def test_topic_with_more_replicas_than_brokers_is_refused(kafka_bootstrap: str) -> None:
     prefix = f"{new_id().hex}."
 
     with pytest.raises(InvalidReplicationFactorError, match=prefix):
-        await topics.create(addresses.kafka_bootstrap, TOPICS, Layout(prefix=prefix, replication=2), patience=0.7)
+        await topics.create(kafka_bootstrap, TOPICS, Layout(prefix=prefix, replication=2), patience=0.7)
 
-    assert await topics.create(addresses.kafka_bootstrap, TOPICS, Layout(prefix=prefix)) == [f"{prefix}{each.name}" for each in TOPICS]
+    assert await topics.create(kafka_bootstrap, TOPICS, Layout(prefix=prefix)) == [f"{prefix}{each.name}" for each in TOPICS]

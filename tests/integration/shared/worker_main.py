@@ -1,7 +1,6 @@
-"""Composition root of the proofs' workers: `python -m tests.integration.shared.worker_main sender|receiver [FAULT COUNT]`.
+"""Composition root of the workers under test: `python -m tests.integration.shared.worker_main sender|receiver [POINT COUNT]`.
 
-At the COUNTth time that it reaches the point FAULT the process kills itself. The faults are wrapped around the ports here;
-the product knows nothing of them.
+The process kills itself when it reaches POINT for the COUNTth time. Subclasses here add the kill points; the product has none.
 """
 
 import asyncio
@@ -17,21 +16,18 @@ from aiokafka import AIOKafkaProducer
 
 from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
-from shared.messaging.subscriptions import Subscriptions
-from shared.messaging.worker import HealthEndpoint, Worker
+from shared.messaging.worker import HealthEndpoint, Worker, create_components
 from shared.persistence.database import Database
 from shared.persistence.transaction import RequestContext, Transaction
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.parcel_context import SENDING, Behaviour
 
 SUBSCRIPTIONS = {"sender": SENDING, "receiver": RECEIVING}
-
-
 _SYSTEM = RequestContext.of_system("system")
 
 
 class KillSwitch:
-    """Kills the process when `point` is reached for the last of `times`."""
+    """Kills the process when `point` is reached for the `times`-th time."""
 
     def __init__(self, point: str = "", times: str = "1") -> None:
         self._point, self._left = point, int(times)
@@ -44,46 +40,41 @@ class KillSwitch:
 
 
 class FatalDatabase(Database[Any]):
-    """Before and after the commit of a transaction that an event or a deadline caused."""
+    """Has kill points before and after the commit of a transaction caused by an event or a deadline."""
 
-    fate: KillSwitch
+    kill_switch: KillSwitch
 
     @asynccontextmanager
     async def transaction(self, request: RequestContext = _SYSTEM) -> AsyncIterator[Transaction[Any]]:
         async with super().transaction(request) as tx:
             yield tx
             kind = tx.cause.action.partition(" ")[0]
-            self.fate.reaches(f"before-commit-{kind}")
-        self.fate.reaches(f"after-commit-{kind}")
+            self.kill_switch.reaches(f"before-commit-{kind}")
+        self.kill_switch.reaches(f"after-commit-{kind}")
 
 
 class FatalRelay(Relay):
-    """After the broker's acknowledgement, before the rows are forgotten."""
+    """Has a kill point after the acknowledgement of the broker and before the rows of the outbox are deleted."""
 
-    fate: KillSwitch
+    kill_switch: KillSwitch
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         await super()._send(producer, rows, sent)
-        self.fate.reaches("after-send")
+        self.kill_switch.reaches("after-send")
 
 
-async def main(end: str, *fault: str) -> int:
-    deployment, fate, wiring = Deployment(), KillSwitch(*fault), SUBSCRIPTIONS[end]
+async def main(end: str, *kill_point: str) -> int:
+    deployment, kill_switch, subscriptions = Deployment(), KillSwitch(*kill_point), SUBSCRIPTIONS[end]
+    variables = subscriptions.context.upper()
     deployment.prepare_process()
-    opened = await deployment.database(os.environ[f"{wiring.context.upper()}_DATABASE_URL"], Behaviour())
+    opened = await deployment.database(os.environ[f"{variables}_DATABASE_URL"], Behaviour())
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
-    database.fate = fate
-    return await _worker(database, wiring, deployment, fate).run()
-
-
-def _worker(database: FatalDatabase, wiring: Subscriptions, deployment: Deployment, fate: KillSwitch) -> Worker:
     kafka = deployment.kafka()
-    port = os.environ.get(f"{wiring.context.upper()}_METRICS_PORT")
-    worker = Worker(database, wiring, kafka, HealthEndpoint(int(port) if port else None))
-    relay = FatalRelay(database, wiring.context, kafka.bootstrap, prefix=kafka.prefix)
-    relay.fate = fate
-    worker._parts["relay"] = relay
-    return worker
+    relay = FatalRelay(database, subscriptions.context, kafka.bootstrap, prefix=kafka.prefix)
+    database.kill_switch = relay.kill_switch = kill_switch
+    components = create_components(database, subscriptions, kafka) | {"relay": relay}
+    port = os.environ.get(f"{variables}_METRICS_PORT")
+    return await Worker(database, subscriptions.context, components, HealthEndpoint(int(port) if port else None)).run()
 
 
 if __name__ == "__main__":

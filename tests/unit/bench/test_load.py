@@ -41,7 +41,7 @@ async def shots(port: int, *, count: int, seconds: float, rate: float | None, co
     return await Loader(Plan(port, b"Host: bench", [get("/")] * count, connections, seconds, rate)).run()
 
 
-async def test_who_waits_behind_a_stalled_request_is_charged_for_the_wait() -> None:
+async def test_latency_counts_from_the_planned_moment() -> None:
     async with a_server({0: 0.4}) as port:
         fired = await shots(port, count=100, seconds=0.5, rate=100)
     assert len(fired.latency) == 50
@@ -50,7 +50,7 @@ async def test_who_waits_behind_a_stalled_request_is_charged_for_the_wait() -> N
     assert sum(took > 0.1 for took in fired.latency) >= 25
 
 
-async def test_a_closed_loop_sends_the_next_when_the_last_was_answered() -> None:
+async def test_closed_loop_sends_after_each_response() -> None:
     async with a_server({0: 0.3}) as port:
         fired = await shots(port, count=3, seconds=5, rate=None)
     assert list(fired.number) == [0, 1, 2]
@@ -59,14 +59,14 @@ async def test_a_closed_loop_sends_the_next_when_the_last_was_answered() -> None
     assert fired.ran_out
 
 
-async def test_a_request_whose_connection_breaks_counts_as_unanswered() -> None:
+async def test_request_on_broken_connection_counts_as_unanswered() -> None:
     async with a_server({}, hangs_up_at=1) as port:
         fired = await shots(port, count=4, seconds=5, rate=None)
     assert sorted(fired.status) == [0, 201, 201, 201]
 
 
 @pytest.mark.parametrize("size", [1, 7, len(_ANSWER) + 5])
-def test_answers_are_counted_however_they_are_cut(size: int) -> None:
+def test_responses_are_counted_across_packet_boundaries(size: int) -> None:
     heard: list[int] = []
     connection = Connection(lambda _, status: heard.append(status), lambda _: None)
     stream = _ANSWER + b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + _ANSWER

@@ -22,24 +22,24 @@ class Answering:
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-async def test_the_time_is_the_databases_and_not_the_hosts(*, allowed: bool) -> None:
+async def test_time_is_that_of_the_database(*, allowed: bool) -> None:
     assert await DatabaseClock(allow_time_travel=allowed).now(Answering(NOW)) == NOW
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-async def test_the_shift_is_looked_at_only_with_permission(*, allowed: bool) -> None:
+async def test_shift_is_read_only_with_permission(*, allowed: bool) -> None:
     database = Answering(NOW)
     await DatabaseClock(allow_time_travel=allowed).now(database)
 
     assert ["clock_offset" in query for query in database.asked] == [allowed]
 
 
-async def test_a_frozen_clock_stands_until_it_is_moved() -> None:
+async def test_frozen_clock_changes_only_when_set() -> None:
     frozen = FrozenClock(NOW)
     frozen.advance(timedelta(seconds=1))
 
     assert await frozen.now(Answering(wall_clock())) == NOW + timedelta(seconds=1)
 
 
-def test_london_springs_forward_between_two_seconds() -> None:
+def test_london_time_skips_an_hour_in_spring() -> None:
     assert [(NOW + timedelta(seconds=more)).astimezone(LONDON).hour for more in (0, 1)] == [0, 2]

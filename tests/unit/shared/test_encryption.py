@@ -14,12 +14,12 @@ AFTER = KeyRing({"new": NEW}, "new")
 
 
 @given(st.binary(min_size=1, max_size=2000))
-def test_what_was_sealed_is_opened(plain: bytes) -> None:
+def test_encrypted_value_is_decrypted(plain: bytes) -> None:
     assert BOTH.open(BOTH.seal(plain)) == plain
 
 
 @given(st.binary(min_size=1, max_size=2000))
-def test_any_library_of_the_standard_reads_what_is_sealed_here_and_the_other_way_round(plain: bytes) -> None:
+def test_encryption_is_interoperable_with_jose_library(plain: bytes) -> None:
     keys, algorithms = KeySet([OctKey.import_key(OLD, {"kid": "old"}), OctKey.import_key(NEW, {"kid": "new"})]), ["dir", "A256GCM"]
     theirs = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "kid": "old"}, plain, keys, algorithms=algorithms)
 
@@ -28,12 +28,12 @@ def test_any_library_of_the_standard_reads_what_is_sealed_here_and_the_other_way
 
 
 @given(st.binary(min_size=12, max_size=200))
-def test_a_sealed_value_shows_nothing_and_no_two_are_alike(plain: bytes) -> None:
+def test_ciphertexts_differ_and_show_no_plaintext(plain: bytes) -> None:
     assert plain not in BOTH.seal(plain)
     assert BOTH.seal(plain) != BOTH.seal(plain)
 
 
-def test_a_key_is_rotated_by_adding_one_and_taking_the_old_one_away_later() -> None:
+def test_key_is_rotated_by_adding_then_removing() -> None:
     earlier, later = BEFORE.seal(b"told once"), BOTH.seal(b"told once")
 
     assert (BOTH.open(earlier), BOTH.open(later), AFTER.open(later)) == (b"told once",) * 3
@@ -43,13 +43,13 @@ def test_a_key_is_rotated_by_adding_one_and_taking_the_old_one_away_later() -> N
         BEFORE.open(later)
 
 
-def test_another_key_of_the_same_name_opens_nothing() -> None:
+def test_other_key_of_same_name_fails() -> None:
     with pytest.raises(DecryptionFailed):
         KeyRing({"old": NEW}, "old").open(BEFORE.seal(b"told once"))
 
 
 @given(st.integers(0), st.integers(1, 255))
-def test_an_altered_value_is_refused(place: int, by: int) -> None:
+def test_altered_ciphertext_is_refused(place: int, by: int) -> None:
     sealed = bytearray(BOTH.seal(b"told once"))
     at = 1 + place % (len(sealed) - 2)
     sealed[at] ^= by
@@ -62,7 +62,7 @@ def test_an_altered_value_is_refused(place: int, by: int) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_what_was_never_sealed_is_refused(value: bytes) -> None:
+def test_plaintext_is_refused(value: bytes) -> None:
     with pytest.raises(DecryptionFailed):
         BOTH.open(value)
 
@@ -71,6 +71,6 @@ def test_what_was_never_sealed_is_refused(value: bytes) -> None:
     "form",
     ["a.b.c", "a.b.c.d.e", "....", '"', "eyJhbGciOiJub25lIn0....", "e30.....", "W10....", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0....x"],
 )
-def test_what_only_looks_sealed_is_refused(form: str) -> None:
+def test_malformed_ciphertext_is_refused(form: str) -> None:
     with pytest.raises(DecryptionFailed):
         BOTH.open(form.encode())

@@ -56,19 +56,19 @@ def an_envelope(type_: str) -> Envelope:
 
 
 @given(envelopes)
-def test_an_envelope_arrives_as_it_was_sent(envelope: Envelope) -> None:
+def test_envelope_survives_encoding(envelope: Envelope) -> None:
     assert read_envelope(record_of(envelope)) == envelope
 
 
 @every_event
-def test_an_event_arrives_as_it_was_sent(event: type[Event]) -> None:
+def test_event_survives_encoding(event: type[Event]) -> None:
     sent = example(event)
 
     assert decode(an_envelope(event.TYPE), encode(sent, RING), RING) == sent
 
 
 @every_event
-def test_a_restricted_event_is_sealed_and_a_public_one_is_plain_json(event: type[Event]) -> None:
+def test_only_restricted_event_is_encrypted(event: type[Event]) -> None:
     sent = example(event)
     plain = sent.model_dump_json().encode()
 
@@ -77,7 +77,7 @@ def test_a_restricted_event_is_sealed_and_a_public_one_is_plain_json(event: type
 
 
 @pytest.mark.parametrize("absent", HEADERS)
-def test_an_envelope_without_one_of_its_attributes_is_no_event(absent: str) -> None:
+def test_envelope_without_an_attribute_is_invalid(absent: str) -> None:
     whole = record_of(an_envelope("x"))
     record = Record("topic", 0, 0, b"k", b"{}", tuple(each for each in whole.headers if each[0] != f"ce_{absent}"))
 
@@ -89,7 +89,7 @@ def test_an_envelope_without_one_of_its_attributes_is_no_event(absent: str) -> N
 
 
 @given(st.lists(st.tuples(st.sampled_from([f"ce_{name}" for name in HEADERS]), st.none() | st.binary(max_size=40)), max_size=12))
-def test_whatever_stands_in_the_headers_is_an_envelope_or_no_event(headers: list[tuple[str, bytes | None]]) -> None:
+def test_any_headers_are_an_envelope_or_invalid(headers: list[tuple[str, bytes | None]]) -> None:
     reason = ""
     try:
         read_envelope(Record("topic", 0, 0, None, None, tuple(headers)))
@@ -101,9 +101,7 @@ def test_whatever_stands_in_the_headers_is_an_envelope_or_no_event(headers: list
 
 
 @given(envelopes, st.lists(st.none() | _words, max_size=3), st.lists(st.none() | _words, max_size=3))
-def test_what_a_record_says_that_it_is_is_the_type_in_its_envelope(
-    envelope: Envelope, before: list[str | None], after: list[str | None]
-) -> None:
+def test_declared_type_is_the_type_of_the_envelope(envelope: Envelope, before: list[str | None], after: list[str | None]) -> None:
     whole = record_of(envelope)
     more = [tuple(("ce_type", None if word is None else word.encode()) for word in words) for words in (before, after)]
     record = replace(whole, headers=(*more[0], *whole.headers, *more[1]))
@@ -111,17 +109,17 @@ def test_what_a_record_says_that_it_is_is_the_type_in_its_envelope(
     assert type_of(record) == read_envelope(record).type
 
 
-def test_a_record_that_says_nothing_of_itself_has_no_type() -> None:
+def test_record_without_type_header_has_no_type() -> None:
     assert type_of(Record("topic", 0, 0, None, None, (("ce_type", None), ("x", b"y")))) == ""
 
 
 @given(st.sampled_from(list(registry().values())), st.none() | st.binary(max_size=200))
-def test_whatever_stands_in_the_value_is_an_event_or_none(event: type[Event], value: bytes | None) -> None:
+def test_any_value_is_an_event_or_invalid(event: type[Event], value: bytes | None) -> None:
     with suppress(Undecodable):
         assert isinstance(decode(an_envelope(event.TYPE), value, RING), event)
 
 
-def test_a_reason_names_the_fields_and_quotes_nothing() -> None:
+def test_reason_names_fields_and_quotes_no_value() -> None:
     with pytest.raises(Undecodable) as found:
         decode(an_envelope("rapid-care.response.breached.v1"), b'{"due_at": "Mr Dale fell"}', RING)
 
@@ -130,7 +128,7 @@ def test_a_reason_names_the_fields_and_quotes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", [*HEADERS, "key"])
-def test_a_reason_quotes_nothing_of_a_header_or_a_key(name: str) -> None:
+def test_reason_quotes_no_header_or_key(name: str) -> None:
     whole = record_of(an_envelope("mdt.case.closed.v1"))
     headers = tuple((each, b"Mr Dale fell" if each == f"ce_{name}" else value) for each, value in whole.headers)
     record = replace(whole, headers=headers, key=b"\xff Dale" if name == "key" else whole.key)
@@ -141,12 +139,12 @@ def test_a_reason_quotes_nothing_of_a_header_or_a_key(name: str) -> None:
     assert "Dale" not in str(found.value)
 
 
-def test_a_later_field_is_ignored_by_an_earlier_reader() -> None:
+def test_earlier_reader_ignores_a_later_field() -> None:
     sent = b'{"due_at": "2015-03-15T21:30:00Z", "added_later": 1}'
 
     assert decode(an_envelope("rapid-care.response.breached.v1"), sent, RING).model_fields_set == {"due_at"}
 
 
-def test_a_code_is_never_an_nhs_number() -> None:
+def test_code_is_never_an_nhs_number() -> None:
     with pytest.raises(Undecodable, match="clinician_id"):
         decode(an_envelope("rapid-care.response.en-route.v1"), b'{"clinician_id": "9990548609", "left_at": "2015-03-15T21:30:00Z"}', RING)

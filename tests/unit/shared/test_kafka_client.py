@@ -113,7 +113,7 @@ async def test_commit_is_not_sent_while_partitions_move(move: Callable[[Any], No
     assert thread._consumer._coordinator.commits == []
 
 
-async def test_close_goes_on_after_the_client_cancels_itself() -> None:
+async def test_close_continues_after_the_client_cancels_itself() -> None:
     closed: list[str] = []
 
     async def stop() -> None:

@@ -39,14 +39,14 @@ def cleaned(**event: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     "key", ["given_name", "family_name", "narrative", "story", "nhs_number", "address", "telephone", "born_on", "authorization", "password"]
 )
-def test_a_value_under_a_telling_key_is_hidden(key: str) -> None:
+def test_value_of_sensitive_key_is_hidden(key: str) -> None:
     assert cleaned(**{key: SECRET}) == {key: REDACTED}
 
 
 @pytest.mark.parametrize(
     "written", ["9990548609", "999 054 8609", "999-054-8609", "999.054.8609", "999_054_8609", "999/054/8609", "999  054  8609"]
 )
-def test_what_looks_like_an_nhs_number_is_hidden_wherever_it_stands(written: str) -> None:
+def test_nhs_number_is_hidden_anywhere_in_text(written: str) -> None:
     found = cleaned(event=f"seen {written}.", at=[written], inner={"a": (written, {"b": written})})
 
     assert written not in json.dumps(found)
@@ -67,11 +67,11 @@ def test_what_looks_like_an_nhs_number_is_hidden_wherever_it_stands(written: str
         {9990548609},
     ],
 )
-def test_a_number_is_hidden_whatever_it_is_held_in(value: object) -> None:
+def test_nhs_number_is_hidden_in_any_container(value: object) -> None:
     assert "9990548609" not in json.dumps(cleaned(note=value))
 
 
-def test_an_exception_stands_for_itself_by_its_kind() -> None:
+def test_exception_is_logged_as_its_type() -> None:
     assert cleaned(note=ValueError(SECRET), more=[KeyError("9990548609")]) == {"note": "ValueError", "more": ["KeyError"]}
 
 
@@ -80,33 +80,33 @@ class Held:
     number: str = "9990548609"
 
 
-def test_what_has_no_form_in_json_is_searched_too() -> None:
+def test_value_without_json_form_is_redacted() -> None:
     assert cleaned(note=Held()) == {"note": f"Held(number='{REDACTED}')"}
 
 
 @given(st.uuids(), st.from_regex(r"\A00-[0-9a-f]{32}-[0-9a-f]{16}-01\Z"), st.from_regex(r"\A[0-9a-f]{32}\Z"))
-def test_ids_and_traces_stay_whole_whatever_digits_they_have(identity: UUID, traceparent: str, trace: str) -> None:
+def test_ids_and_traces_are_not_redacted(identity: UUID, traceparent: str, trace: str) -> None:
     event = {"subject": str(identity), "traceparent": traceparent, "trace_id": trace, "offset": 123456, "is_late": True, "ratio": 0.5}
 
     assert cleaned(**event, event=f"{identity} in {trace}") == {**event, "event": f"{identity} in {trace}"}
 
 
-def test_a_telling_key_is_seen_at_any_depth() -> None:
+def test_sensitive_key_is_found_at_any_depth() -> None:
     assert cleaned(answer={"person": [{"given_name": "Colin"}]}) == {"answer": {"person": [{"given_name": REDACTED}]}}
 
 
-def test_what_an_operator_needs_stays() -> None:
+def test_operational_values_are_not_redacted() -> None:
     event = {"event": "worker.stopped", "context_name": "mdt", "status": 503, "route": "/mdt/cases/{case_id}", "milliseconds": 1.5}
 
     assert cleaned(**event) == event
 
 
 @given(st.from_regex(r"\A[0-9]{3} ?[0-9]{3} ?[0-9]{4}\Z"))
-def test_no_ten_digits_pass(digits: str) -> None:
+def test_ten_digits_are_never_logged(digits: str) -> None:
     assert digits not in str(cleaned(event=f"x {digits} y"))
 
 
-def test_frames_say_where_and_never_what() -> None:
+def test_logged_frames_contain_no_values() -> None:
     try:
         fail()
     except ValueError as problem:
@@ -116,14 +116,14 @@ def test_frames_say_where_and_never_what() -> None:
     assert SECRET not in str(found)
 
 
-def test_a_line_is_one_json_object(lines: Lines) -> None:
+def test_line_is_one_json_object(lines: Lines) -> None:
     structlog.get_logger().info("referral.routed", referral_id="1", note="two\nlines")
 
     (line,) = lines()
     assert (line["event"], line["referral_id"], line["level"]) == ("referral.routed", "1", "info")
 
 
-def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines: Lines) -> None:
+def test_library_exception_is_logged_without_its_text(lines: Lines) -> None:
     said = logging.getLogger("a.library")
     said.propagate = False
     said.addHandler(StdlibLogHandler())
@@ -146,7 +146,7 @@ def test_a_library_speaks_in_our_lines_and_its_exceptions_lose_their_texts(lines
         f"Task was destroyed but it is pending!\ntask: <Task note={SECRET}>",
     ],
 )
-def test_what_asyncio_says_loses_what_it_quotes(lines: Lines, message: str) -> None:
+def test_asyncio_message_is_logged_without_values(lines: Lines, message: str) -> None:
     StdlibLogHandler().emit(logging.LogRecord("asyncio", logging.ERROR, __file__, 1, message, None, None))
 
     (line,) = lines()
@@ -154,7 +154,7 @@ def test_what_asyncio_says_loses_what_it_quotes(lines: Lines, message: str) -> N
     assert str(line["sentence"]).startswith(("Task", "Exception in callback"))
 
 
-def test_the_server_speaks_through_our_lines_only(lines: Lines) -> None:
+def test_uvicorn_logs_only_structured_lines(lines: Lines) -> None:
     logging.config.dictConfig(LOGGING_CONFIG)
     configure()
 
@@ -163,7 +163,7 @@ def test_the_server_speaks_through_our_lines_only(lines: Lines) -> None:
     assert lines() == []
 
 
-def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) -> None:
+def test_repeated_library_message_is_rate_limited(lines: Lines) -> None:
     patient, impatient = StdlibLogHandler(every=60), StdlibLogHandler(every=0)
     for handler in (patient, impatient):
         for node in range(5):
@@ -173,7 +173,7 @@ def test_a_library_that_repeats_itself_is_heard_once_in_a_while(lines: Lines) ->
 
 
 @pytest.mark.parametrize(("message", "args"), [("100 % sure", ()), (ValueError(SECRET), ()), ("%(a)s", ({"a": 1},))])
-def test_whatever_a_library_says_is_a_line(lines: Lines, message: object, args: tuple[object, ...]) -> None:
+def test_any_library_message_is_a_line(lines: Lines, message: object, args: tuple[object, ...]) -> None:
     StdlibLogHandler().emit(logging.LogRecord("x", logging.ERROR, __file__, 1, message, args, None))
 
     (line,) = lines()

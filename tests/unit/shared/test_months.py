@@ -11,7 +11,7 @@ FIRST_DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1)).map(lambda day: day.re
 
 
 @given(FIRST_DAYS, st.dates(date(2000, 1, 1), date(2110, 1, 1)), st.integers(0, 4000))
-def test_a_month_goes_exactly_when_its_last_day_is_as_old_as_the_log_is_kept_for(first: date, today: date, days: int) -> None:
+def test_month_is_prunable_after_retention_of_last_day(first: date, today: date, days: int) -> None:
     last = first
     while (last + timedelta(days=1)).month == first.month:
         last += timedelta(days=1)

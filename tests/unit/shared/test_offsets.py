@@ -68,7 +68,7 @@ async def test_revoked_partitions_are_not_committed(broker: Broker, offsets: Off
     assert (broker.commits, offsets.assignment) == ([], None)
 
 
-async def test_revoked_assignment_does_not_begin_again(offsets: OffsetTracker) -> None:
+async def test_revoked_assignment_does_not_start_again(offsets: OffsetTracker) -> None:
     revoked = offsets.assignment
     offsets.on_revoked(revoked)
     offsets.on_assigned(revoked)

@@ -8,5 +8,5 @@ from shared.messaging.outbound.partitioner import murmur2
 
 
 @given(st.one_of(st.uuids().map(lambda key: str(key).encode()), st.binary(max_size=80)))
-def test_the_hash_of_a_key_is_that_of_kafka(key: bytes) -> None:
+def test_key_hash_equals_that_of_kafka(key: bytes) -> None:
     assert murmur2(key) == of_the_client(key)

@@ -10,16 +10,16 @@ SECONDS = st.floats(0, 60)
 
 
 @given(SECONDS, SECONDS)
-def test_a_relay_that_sent_as_much_as_it_takes_at_once_goes_on(took: float, before: float) -> None:
+def test_relay_continues_at_once_after_full_batch(took: float, before: float) -> None:
     assert RelaySettings().poll_delay(RelaySettings().batch, took, before) == 0
 
 
-def test_a_relay_rests_as_long_as_its_sending_took() -> None:
+def test_relay_waits_as_long_as_it_published_at_most() -> None:
     pace = RelaySettings(busy=0.002, idle=0.025)
     assert [pace.poll_delay(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
 
 
-def test_a_relay_that_finds_nothing_rests_twice_as_long_each_time() -> None:
+def test_idle_relay_doubles_its_poll_delay() -> None:
     pace, rests = RelaySettings(busy=0.002, idle=0.025), [0.0]
     while len(rests) < 7:
         rests.append(pace.poll_delay(0, 0.001, rests[-1]))
@@ -27,14 +27,14 @@ def test_a_relay_that_finds_nothing_rests_twice_as_long_each_time() -> None:
 
 
 @given(st.integers(0, RelaySettings().batch - 1), SECONDS, SECONDS)
-def test_a_relay_that_has_little_to_do_never_goes_round_without_a_rest(sent: int, took: float, before: float) -> None:
+def test_relay_always_waits_after_small_batch(sent: int, took: float, before: float) -> None:
     assert RelaySettings().busy <= RelaySettings().poll_delay(sent, took, before) <= RelaySettings().idle
 
 
 @given(st.integers(BATCH, 10 * BATCH), SECONDS)
-def test_a_consumer_that_is_behind_does_not_rest(records: int, worked: float) -> None:
+def test_consumer_with_backlog_does_not_wait(records: int, worked: float) -> None:
     assert poll_delay(records, worked) == 0
 
 
-def test_a_consumer_rests_as_long_as_its_work_took_and_never_long() -> None:
+def test_consumer_waits_as_long_as_it_worked_within_limit() -> None:
     assert [poll_delay(BATCH - 1, worked) for worked in (0.0, 0.004, 0.04, 30.0)] == [0.0, 0.004, 0.04, 0.05]

@@ -31,11 +31,11 @@ class OwnRule(RuleBroken):
         (EventTooLarge, 422),
     ],
 )
-def test_the_family_of_a_refusal_decides_its_status(refusal: type[DomainError], status: int) -> None:
+def test_base_class_of_a_refusal_decides_its_status(refusal: type[DomainError], status: int) -> None:
     assert status_of(refusal) == status
 
 
-def test_a_route_lists_each_of_its_refusals_under_its_status() -> None:
+def test_route_lists_each_refusal_under_its_status() -> None:
     listed = problems(OwnNotFound, OwnRule, Conflict, VersionConflict)
 
     assert {status: each["description"] for status, each in listed.items()} == {

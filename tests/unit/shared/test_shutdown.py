@@ -7,7 +7,7 @@ import pytest
 from shared.messaging.shutdown import cancel_and_wait, finish_before_cancel
 
 
-async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
+async def test_started_work_finishes_before_cancellation() -> None:
     done: list[str] = []
 
     async def work() -> None:
@@ -24,7 +24,7 @@ async def test_what_has_begun_is_done_and_the_cancellation_goes_on() -> None:
     assert done == ["work"]
 
 
-async def test_what_takes_too_long_is_given_up() -> None:
+async def test_slow_work_is_abandoned_after_its_limit() -> None:
     task = asyncio.create_task(finish_before_cancel(asyncio.Event().wait(), limit=0.01))
     await asyncio.sleep(0)
     task.cancel()
@@ -34,7 +34,7 @@ async def test_what_takes_too_long_is_given_up() -> None:
             await task
 
 
-async def test_what_goes_wrong_is_told() -> None:
+async def test_exception_of_the_work_is_raised() -> None:
     async def work() -> None:
         raise ArithmeticError
 
@@ -42,7 +42,7 @@ async def test_what_goes_wrong_is_told() -> None:
         await finish_before_cancel(work())
 
 
-async def test_whoever_loses_a_cancellation_is_cancelled_again() -> None:
+async def test_task_that_ignores_cancellation_is_cancelled_again() -> None:
     lost: list[str] = []
 
     async def stubborn() -> None:
@@ -62,7 +62,7 @@ async def test_whoever_loses_a_cancellation_is_cancelled_again() -> None:
     assert len(lost) == 2
 
 
-async def test_who_ends_by_itself_or_by_a_fault_has_ended() -> None:
+async def test_finished_or_failed_task_is_not_cancelled() -> None:
     async def failing() -> None:
         raise ArithmeticError
 

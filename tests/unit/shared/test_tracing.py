@@ -30,21 +30,21 @@ def run(*arguments: str, **environment: str) -> list[str]:
 
 @pytest.mark.parametrize("disabled", ["true", "false"])
 @pytest.mark.parametrize("exporting", ["exporting", "alone"])
-def test_a_span_has_a_traceparent(disabled: str, exporting: str) -> None:
+def test_span_has_a_traceparent(disabled: str, exporting: str) -> None:
     inside, alone, *_ = run(exporting, OTEL_SDK_DISABLED=disabled)
 
     assert inside.startswith("00-4bf92f3577b34da6a3ce929d0e0e4736-")
     assert [len(part) for part in alone.split("-")] == [2, 32, 16, 2]
 
 
-def test_what_is_exported_is_what_was_told() -> None:
+def test_exported_span_has_the_returned_traceparent() -> None:
     inside, alone, *exported = run("exporting")
 
     assert set(exported) == {inside, alone}
 
 
 @pytest.mark.parametrize("parent", INVALID)
-def test_of_what_is_no_traceparent_nothing_is_taken_over(parent: str) -> None:
+def test_invalid_traceparent_is_not_continued(parent: str) -> None:
     with span("a", parent) as told:
         assert told.split("-")[1] not in parent
         assert told.startswith("00-")

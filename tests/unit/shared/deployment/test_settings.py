@@ -65,7 +65,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value", "sentence"), WRONG, ids=[f"{name} {sentence}" for name, _, sentence in WRONG])
-def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
+def test_error_names_variables_and_quotes_no_secret(
     given: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, sentence: str
 ) -> None:
     if value is None:
@@ -96,7 +96,9 @@ def test_what_is_wrong_is_named_and_nothing_secret_is_quoted(
         ),
     ],
 )
-def test_a_process_ends_with_the_sentence(monkeypatch: pytest.MonkeyPatch, start: Any, name: str, value: str | None, sentence: str) -> None:
+def test_process_exits_with_the_configuration_error(
+    monkeypatch: pytest.MonkeyPatch, start: Any, name: str, value: str | None, sentence: str
+) -> None:
     if value is None:
         monkeypatch.delenv(name)
     else:
@@ -110,7 +112,7 @@ def test_a_process_ends_with_the_sentence(monkeypatch: pytest.MonkeyPatch, start
 
 
 @pytest.mark.usefixtures("given")
-def test_an_api_that_could_know_no_caller_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_without_public_keys_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_JWKS", '{"keys": []}')
 
     with pytest.raises(SystemExit) as ended:
@@ -120,7 +122,7 @@ def test_an_api_that_could_know_no_caller_does_not_start(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("given")
-def test_the_key_set_of_an_identity_provider_is_taken_as_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_key_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_JWKS", jwks(KEYS, x5c=["MIIC"], key_ops=["verify"], x5t="a"))
 
     token = KEYS.token("clinician-1", "CLCH", "clinician", ["a", "b"])
@@ -130,7 +132,7 @@ def test_the_key_set_of_an_identity_provider_is_taken_as_it_is_published(monkeyp
 
 
 @pytest.mark.usefixtures("given")
-def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_member_without_instance_is_named_by_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CARE_KAFKA_INSTANCE_ID", raising=False)
     assert read(Deployment).kafka().instance is None
 
@@ -139,7 +141,7 @@ def test_without_an_instance_kafka_names_the_member(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("given")
-def test_a_process_passes_over_all_its_objects_only_after_a_million_new_ones() -> None:
+def test_process_raises_its_garbage_collection_thresholds() -> None:
     before = gc.get_threshold()
     try:
         create_app()
@@ -150,7 +152,7 @@ def test_a_process_passes_over_all_its_objects_only_after_a_million_new_ones() -
     assert young * middle * everything >= 1_000_000
 
 
-def test_numbers_that_are_named_take_the_place_of_the_defaults() -> None:
+def test_policy_values_replace_the_defaults() -> None:
     assert policy(Numbers, {"capacity": 12}, "X_POLICY") == Numbers(capacity=12)
     assert policy(Numbers, {}, "X_POLICY") == Numbers()
 
@@ -162,7 +164,7 @@ def test_numbers_that_are_named_take_the_place_of_the_defaults() -> None:
         ({"capacity": "many"}, "X_POLICY: capacity: Input should be a valid integer"),
     ],
 )
-def test_a_number_that_does_not_exist_or_is_none_is_refused(values: dict[str, Any], sentence: str) -> None:
+def test_unknown_or_invalid_policy_value_is_refused(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as found:
         policy(Numbers, values, "X_POLICY")
 

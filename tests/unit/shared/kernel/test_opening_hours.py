@@ -24,7 +24,7 @@ DAY, NIGHT = (time(7), time(22)), (time(20), time(6))
         (NIGHT, "2015-03-15T12:00", "2015-03-15T20:00"),
     ],
 )
-def test_it_is_open_now_or_opens_next(hours: tuple[time, time], at: str, opening: str) -> None:
+def test_opening_is_now_or_the_next(hours: tuple[time, time], at: str, opening: str) -> None:
     assert next_opening(_london(at), *hours, LONDON) == _london(opening)
 
 

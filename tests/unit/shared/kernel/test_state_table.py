@@ -30,7 +30,7 @@ TABLE: Transitions = {
 
 @pytest.mark.parametrize("trigger", TABLE)
 @pytest.mark.parametrize("status", Status)
-def test_a_trigger_is_possible_in_its_sources_and_nowhere_else(status: Status, trigger: type | str) -> None:
+def test_trigger_is_allowed_in_its_sources_alone(status: Status, trigger: type | str) -> None:
     if status in TABLE[trigger].sources:
         require_transition(status, trigger, TABLE)
     else:
@@ -38,20 +38,20 @@ def test_a_trigger_is_possible_in_its_sources_and_nowhere_else(status: Status, t
             require_transition(status, trigger, TABLE)
 
 
-def test_a_refusal_names_the_command_and_the_state() -> None:
+def test_refusal_names_the_command_and_the_state() -> None:
     with pytest.raises(IllegalTransition, match="Take is not possible in the state 'closed'"):
         require_transition(Status.CLOSED, Take, TABLE)
 
 
 @pytest.mark.parametrize(("status", "commands"), [(Status.OPEN, [Close, Take]), (Status.TAKEN, [Close]), (Status.CLOSED, [])])
-def test_what_is_permitted_are_commands_in_the_order_of_the_table_and_never_deadlines(status: Status, commands: list[type]) -> None:
+def test_allowed_commands_follow_the_table_without_deadlines(status: Status, commands: list[type]) -> None:
     assert allowed_commands(status, TABLE) == commands
 
 
-def test_one_state_or_several_read_alike() -> None:
+def test_single_state_equals_a_tuple_of_one() -> None:
     assert transition(Status.OPEN, Status.TAKEN) == transition((Status.OPEN,), (Status.TAKEN,))
     assert transition(Status.OPEN, ()).targets == frozenset()
 
 
-def test_a_trigger_is_called_as_the_documents_call_it() -> None:
+def test_trigger_has_the_name_of_the_documents() -> None:
     assert (name_of(Take), name_of("lapse")) == ("Take", "lapse")

@@ -21,7 +21,7 @@ LONDON = ZoneInfo("Europe/London")
         (date(2015, 12, 28), False),
     ],
 )
-def test_weekends_and_bank_holidays_are_no_working_days(day: date, is_working: bool) -> None:  # noqa: FBT001  a parametrised truth
+def test_weekends_and_bank_holidays_are_skipped(day: date, is_working: bool) -> None:  # noqa: FBT001  a parametrised truth
     assert is_working_day(day) is is_working
 
 
@@ -36,13 +36,13 @@ def test_weekends_and_bank_holidays_are_no_working_days(day: date, is_working: b
         ("2015-03-11T13:00", 0, "2015-03-11T13:00"),
     ],
 )
-def test_the_time_of_day_is_kept_over_days_that_do_not_count(start: str, days: int, expected: str) -> None:
+def test_time_of_day_is_kept_across_skipped_days(start: str, days: int, expected: str) -> None:
     later = working_days_later(datetime.fromisoformat(start).replace(tzinfo=LONDON), days, LONDON)
 
     assert later == datetime.fromisoformat(expected).replace(tzinfo=LONDON)
 
 
-def test_the_time_of_day_is_that_of_london_when_the_clocks_change() -> None:
+def test_london_time_is_kept_when_clocks_change() -> None:
     friday = datetime(2015, 3, 27, 9, 0, tzinfo=UTC)
 
     assert working_days_later(friday, 1, LONDON) == datetime(2015, 3, 30, 8, 0, tzinfo=UTC)

@@ -61,7 +61,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
-async def test_it_answers_as_the_framework_would(sent: tuple[bytes, dict[str, str]]) -> None:
+async def test_fast_route_answers_like_the_framework(sent: tuple[bytes, dict[str, str]]) -> None:
     content, headers = sent
     async with _client(FastRoute) as direct, _client(None) as framework:
         ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (direct, framework)]
@@ -69,14 +69,14 @@ async def test_it_answers_as_the_framework_would(sent: tuple[bytes, dict[str, st
     assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
 
 
-async def test_what_is_no_json_is_refused_as_that() -> None:
+async def test_invalid_json_is_refused_at_its_position() -> None:
     async with _client(FastRoute) as direct:
         answer = await direct.post("/parcels", content=b'{"weight": ', headers=JSON)
 
     assert answer.json() == [["body", True]]
 
 
-async def test_a_route_with_a_parameter_of_its_own_is_left_to_the_framework() -> None:
+async def test_route_with_query_parameter_uses_the_framework() -> None:
     async with _client(FastRoute) as direct:
         assert (await direct.get("/parcels?most=7")).json() == [7, "W07"]
         assert (await direct.get("/parcels?most=many")).status_code == 422

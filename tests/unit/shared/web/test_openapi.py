@@ -45,25 +45,25 @@ def lacking(described: dict[str, Any], header: str | None, *wanted: tuple[int, s
     ]
 
 
-def test_every_route_says_what_any_request_may_meet(described: dict[str, Any]) -> None:
+def test_every_operation_lists_the_common_refusals(described: dict[str, Any]) -> None:
     token = [(401, "token-missing"), (401, "token-invalid"), (401, "token-expired"), (403, "scope-missing")]
 
     assert lacking(described, None, *token, (422, "validation-failed"), (500, "internal-error"), (503, "temporarily-unavailable")) == []
 
 
-def test_a_route_that_needs_if_match_says_how_it_refuses(described: dict[str, Any]) -> None:
+def test_operation_with_if_match_lists_its_refusals(described: dict[str, Any]) -> None:
     assert lacking(described, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
     unsaid = lacking(described, "if-match", (428, "if-match-missing"))
     assert [name for name in unsaid if not name.startswith("put ")] == []  # what is put somewhere may be new
 
 
-def test_a_route_that_creates_says_how_it_refuses(described: dict[str, Any]) -> None:
+def test_creating_operation_lists_idempotency_refusals(described: dict[str, Any]) -> None:
     wanted = [(400, "idempotency-key-missing"), (422, "idempotency-key-reused")]
 
     assert lacking(described, "idempotency-key", *wanted) == []
 
 
-def test_a_route_with_a_body_says_how_it_refuses_one(described: dict[str, Any]) -> None:
+def test_operation_with_body_lists_its_refusals(described: dict[str, Any]) -> None:
     bodies = [each for _, each in operations(described) if "requestBody" in each]
 
     assert bodies
@@ -71,7 +71,7 @@ def test_a_route_with_a_body_says_how_it_refuses_one(described: dict[str, Any]) 
     assert all("malformed-request" in codes(each, 400) for each in bodies if "application/json" in each["requestBody"]["content"])
 
 
-def test_every_refusal_is_a_problem_and_listed_once(described: dict[str, Any]) -> None:
+def test_every_refusal_is_a_problem_listed_once(described: dict[str, Any]) -> None:
     refusals = [
         (status, each) for _, operation in operations(described) for status, each in operation["responses"].items() if status >= "400"
     ]

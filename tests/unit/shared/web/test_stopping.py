@@ -31,7 +31,7 @@ async def _until_cancelled(app: ObservabilityMiddleware, began: asyncio.Event) -
     return told
 
 
-async def test_a_request_that_is_cut_off_is_told_to_be_repeated() -> None:
+async def test_cancelled_request_is_temporarily_unavailable() -> None:
     began = asyncio.Event()
 
     async def slow(_: Scope, __: Receive, ___: Send) -> None:
@@ -45,7 +45,7 @@ async def test_a_request_that_is_cut_off_is_told_to_be_repeated() -> None:
     assert json.loads(body["body"])["code"] == "temporarily-unavailable"
 
 
-async def test_half_an_answer_is_not_followed_by_another() -> None:
+async def test_started_response_is_not_followed_by_another() -> None:
     began = asyncio.Event()
 
     async def halfway(_: Scope, __: Receive, send: Send) -> None:

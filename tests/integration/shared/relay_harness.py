@@ -1,0 +1,61 @@
+"""A relay under test, and what it published to Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.contracts.envelope import Record
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.outbound.relay import Relay, RelaySettings
+from tests.integration.shared.delivery_harness import DeliveryHarness
+from tests.integration.shared.parcel_context import TOPIC
+from tests.timeouts import until
+
+QUICK = RelaySettings(standby=0.05, restart_delay=0.05, cluster_check_interval=0.1)
+
+
+@asynccontextmanager
+async def relaying(harness: DeliveryHarness, kafka: KafkaSettings, pace: RelaySettings = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+    relay = Relay(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=pace)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until_sent(harness: DeliveryHarness, left: int = 0) -> None:
+    """Waits until at most `left` rows are in the outbox."""
+
+    async def are_sent() -> bool:
+        return await harness.count("rapid_care.outbox") <= left
+
+    await until(are_sent)
+
+
+async def limit_batch_bytes(kafka: KafkaSettings, limit: int) -> None:
+    """Sets the largest record batch that the broker accepts for the topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        name = kafka.prefix + TOPIC
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": str(limit)})])
+    finally:
+        await admin.close()
+
+
+async def read_topic(kafka: KafkaSettings, topic: str = TOPIC) -> list[Record]:
+    """All records of the topic, partition by partition."""
+    async with AIOKafkaConsumer(kafka.prefix + topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+        records = []
+        for partition, end in ends.items():
+            while await consumer.position(partition) < end:
+                found = await consumer.getone(partition)
+                records.append(Record(topic, found.partition, found.offset, found.key, found.value, tuple(found.headers)))
+        return records
