@@ -1,1 +1,1 @@
-"""Measures every figure that is promised, on the real product: `make bench`."""
+"""`make bench`: measures every promised figure on the real product."""

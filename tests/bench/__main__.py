@@ -1,11 +1,13 @@
-"""`make bench`: measures, prints the table, and on request keeps it as JSON and as docs/benchmarks.md.
+"""`make bench`: measures, prints the table, and on request writes it as JSON and as docs/benchmarks.md.
 
-Invariant: what falls short of its target is shown as such; a figure is never left out because it is bad.
+Invariant: a missed target is shown as missed; no figure is left out.
 """
 
 import argparse
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from rich.console import Console
 
 from infra.dev_stack.local.progress import StatusLines
 from shared.clock import wall_clock
+from tests.bench.compare import COMPARED, compare
 from tests.bench.figures import Run, shown
 from tests.bench.machine import load_before, machine, versions
-from tests.bench.report import document, table
+from tests.bench.report import comparison_table, document, table
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
 from tests.bench.stage import Bench, Size
@@ -25,7 +28,7 @@ _DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[str, dict[str, Any]]:
-    """Every run of every scenario, printed as it ends; with its size and day, for they may be kept beside others."""
+    """Every run of every scenario, printed as it ends, with its size and date."""
     found: dict[str, dict[str, Any]] = {}
     for scenario in chosen:
         runs: list[Run] = []
@@ -39,25 +42,50 @@ async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[st
 
 def main() -> None:
     asked = _arguments()
-    kept = json.loads(asked.read.read_text()) if asked.read else {}
-    result = kept if kept and not asked.only else _measured(asked)
-    result["scenarios"] = kept.get("scenarios", {}) | result["scenarios"]
-    Console().print(table(result))
+    result = json.loads(asked.read.read_text()) if asked.read else {}
+    if asked.against:
+        result["against"] = _compared(asked)
+    elif not result or asked.only:
+        measured = _measured(asked)
+        result |= {**measured, "scenarios": result.get("scenarios", {}) | measured["scenarios"]}
+    if "scenarios" in result:
+        Console().print(table(result))
+    if "against" in result:
+        Console().print(comparison_table(result["against"]))
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
     if asked.write:
         _DOCUMENT.write_text(document(result))
+    if asked.against and any("failed" in each for each in result["against"]["scenarios"].values()):
+        sys.exit("A compared scenario failed.")
 
 
 def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     chosen = [scenario for scenario in ALL if scenario.name in asked.only or not asked.only]
-    size = next((size for size in Size if getattr(asked, size)), Size.SHORT)
+    size, runs = _size(asked), asked.runs or 3
     out, load = Console(stderr=True), load_before()
     with StatusLines(out) as progress:
-        bench = Bench(asked.runs, size, progress)
+        bench = Bench(runs, size, progress, has_yardsticks=not asked.no_yardsticks)
         found = asyncio.run(run(chosen, bench, out))
-    told = {"command": f'make bench ARGS="--{size} --runs {asked.runs}"', "load_before": load}
-    return {**told, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
+    circumstances = {"command": f'make bench ARGS="--{size} --runs {runs}"', "load_before": load}
+    return {**circumstances, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
+
+
+def _compared(asked: argparse.Namespace) -> dict[str, Any]:
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
+    chosen = [scenario for scenario in COMPARED if scenario.name in asked.only or not asked.only]
+    load, date = load_before(), f"{wall_clock():%Y-%m-%d}"
+    try:
+        found = compare(asked.against, chosen, rounds=asked.runs or 2, size=_size(asked), checkout=asked.checkout, report=out.print)
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"{asked.against} could not be prepared: `{' '.join(error.cmd)}` ended with status {error.returncode}. {error.stderr or ''}"
+        )
+    return {"date": date, "load_before": load, **found}
+
+
+def _size(asked: argparse.Namespace) -> Size:
+    return next((size for size in Size if getattr(asked, size)), Size.SHORT)
 
 
 def _arguments() -> argparse.Namespace:
@@ -66,24 +94,35 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m tests.bench",
         description=__doc__,
-        epilog=f"scenarios, with about how long three runs of the short form take on two quiet cores (all: {whole:.0f} min):\n{listed}",
+        epilog=f"scenarios, with the approximate time of three runs in the short form on two idle cores (all: {whole:.0f} min):\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", choices=[scenario.name for scenario in ALL])
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, help="runs of each scenario, by default 3; with --against, rounds, by default 2")
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true", help="everything small: shows that it works, measures nothing")
-    sizes.add_argument(
-        "--short", action="store_true", help="less of what is stored or waits, and not for so long; this is taken when nothing is said"
-    )
-    sizes.add_argument("--full", action="store_true", help="as much as the targets say; takes about twice as long")
-    sizes.add_argument("--long", action="store_true", help="the same, and the intake for ten minutes")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep everything that was measured")
+    sizes.add_argument("--quick", action="store_true", help="small sizes: shows that the bench works; its figures mean nothing")
+    sizes.add_argument("--short", action="store_true", help="smaller sizes and shorter runs than the targets name; the default")
+    sizes.add_argument("--full", action="store_true", help="the sizes that the targets name; takes about twice as long")
+    sizes.add_argument("--long", action="store_true", help="as --full, with ten minutes of intake")
+    parser.add_argument("--no-yardsticks", action="store_true", help="measure the scenarios alone, without ratios")
     parser.add_argument(
-        "--read", type=Path, metavar="FILE", help="show, or write, what was kept; with --only, what is measured anew takes its place in it"
+        "--against",
+        metavar="COMMIT",
+        help=f"compare with an earlier commit in turn; scenarios: {', '.join(scenario.name for scenario in COMPARED)}",
     )
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md, which is meant to hold the full form")
-    return parser.parse_args()
+    parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="check the earlier commit out here and keep it")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to FILE")
+    parser.add_argument(
+        "--read", type=Path, metavar="FILE", help="show or write the runs in FILE; with --only or --against, new runs replace those in it"
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md, which should hold the full form")
+    asked = parser.parse_args()
+    unknown = set(asked.only) - {scenario.name for scenario in COMPARED}
+    if asked.against and unknown:
+        parser.error(f"--against does not compare {', '.join(sorted(unknown))}")
+    if asked.against and asked.write and not asked.read:
+        parser.error("--against with --write needs --read: the page also shows the scenarios")
+    return asked
 
 
 if __name__ == "__main__":

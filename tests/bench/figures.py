@@ -1,4 +1,4 @@
-"""Numbers: percentiles of every value, and what several runs say together."""
+"""Figures: percentiles over all values, ratios to a yardstick, and the spread of several runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,33 @@ Run = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`target` is the least that is to be reached where `is_floor`, otherwise the most; None where nothing was promised."""
+    """`ratio` is the promise: a limit on the figure divided by its yardstick. `remark` is a limit on the figure alone.
+
+    Both limits are minimums where `is_floor`, otherwise maximums. `yardstick` names another value of the same run.
+    """
 
     name: str
     unit: str
-    target: float | None = None
+    remark: float | None = None
     is_floor: bool = False
+    yardstick: str | None = None
+    ratio: float | None = None
 
-    def is_reached(self, value: float) -> bool:
-        if self.target is None:
-            return True
-        return value >= self.target if self.is_floor else value <= self.target
+    def ratio_of(self, run: Run) -> float | None:
+        """None where the run holds no yardstick."""
+        measured = run.get(self.yardstick) if self.yardstick else None
+        return run[self.name] / measured if measured else None
+
+    def is_within(self, limit: float, value: float) -> bool:
+        return value >= limit if self.is_floor else value <= limit
+
+    def limit(self, value: float) -> str:
+        return f"at {'least' if self.is_floor else 'most'} {shown(value)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Several runs."""
+    """Over several runs."""
 
     minimum: float
     median: float
@@ -38,17 +49,17 @@ class Spread:
 
 
 def shown(value: float) -> str:
-    """Three digits that count."""
+    """Three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that so large a share of all values does not exceed (nearest rank); NaN of none."""
+    """By nearest rank; NaN without values."""
     ordered = sorted(values)
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else float("nan")
 
 
 def delays(seconds: Iterable[float]) -> dict[str, float]:
-    """Milliseconds: the middle, the 99th of a hundred, and the worst."""
+    """`p50`, `p99` and `worst`, in milliseconds."""
     found = sorted(seconds)
     return {"p50": percentile(found, 0.5) * 1000, "p99": percentile(found, 0.99) * 1000, "worst": percentile(found, 1) * 1000}

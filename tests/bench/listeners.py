@@ -1,6 +1,6 @@
-"""What the bench hears of events from outside: records of Kafka, and rows that one writer puts straight into the log.
+"""A consumer that notes when records arrive, and a writer that notes when commits are answered.
 
-Each runs in a process of its own; instants are of the one clock of this machine.
+Each runs in a separate process; instants are readings of the one clock of the machine.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-#: Id of an event to the instant of something that happened to it.
+#: Id of an event to an instant in seconds.
 Instants = dict[UUID, float]
 
 
 def hear(bootstrap: str, topic: str, begun: Event, enough: Event) -> Instants:
-    """When each record came that was sent between `begun` and `enough`."""
+    """The arrival of each record sent between `begun` and `enough`."""
     return asyncio.run(_hear(bootstrap, topic, begun, enough))
 
 
 def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
-    """One writer, `rate` transactions a second, each with its id as `$1`: when each COMMIT had been answered."""
+    """One writer with `rate` transactions per second, each with its id as `$1`. Returns the instants of the answers to COMMIT."""
     return asyncio.run(_write(dsn, statement, rate, round(rate * seconds)))
 
 

@@ -1,7 +1,7 @@
-"""A cheap load generator: HTTP/1.1 over kept connections, in a process of its own, every answer noted.
+"""A load generator with little overhead: HTTP/1.1 over persistent connections, in a separate process.
 
-Invariant: no answer is left out. In an open loop a request's time counts from the moment at which it was planned, so a server that
-stalls is charged for everybody who would have come meanwhile; what is never answered counts with status 0 and the time until the end.
+Invariant: every request is recorded. In an open loop the latency of a request counts from its planned moment, so the requests planned
+during a stall include the stall. A request without an answer has status 0 and the time until the end of the run.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import uvloop
 
 from shared.clock import wall_clock
 
-#: First line with what follows it to the end of the headers, and the body. The headers that all requests share go between.
+#: The request line, and the rest: the headers that are particular to the request, and its body. The shared headers go between.
 Request = tuple[bytes, bytes]
 _GRACE_SECONDS = 60.0
 _UNANSWERED, _NEVER_SENT = 0, -1
@@ -25,7 +25,7 @@ _UNANSWERED, _NEVER_SENT = 0, -1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` requests a second, planned evenly (open loop); without it each connection sends the next when the last was answered."""
+    """`rate` requests a second, planned evenly (open loop); without a rate each connection sends after each answer (closed loop)."""
 
     port: int
     shared: bytes
@@ -37,25 +37,27 @@ class Plan:
 
 @dataclass(slots=True)
 class Shots:
-    """Of every request, in the order of the answers: which, planned so many seconds after `begun_at`, answered so much later, and how."""
+    """One entry for each request, in the order of the answers. `planned` is seconds after `begun_at`; `latency` is in seconds."""
 
     begun_at: float = 0.0
     number: "array[int]" = field(default_factory=lambda: array("l"))
     planned: "array[float]" = field(default_factory=lambda: array("d"))
     latency: "array[float]" = field(default_factory=lambda: array("d"))
     status: "array[int]" = field(default_factory=lambda: array("H"))
+    has_retry_after: "array[int]" = field(default_factory=lambda: array("b"))
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     ran_out: bool = False
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; `answered` and `lost` hear of its end."""
+    """One request at a time; `answered` or `lost` is called when it ends."""
 
     def __init__(self, answered: Callable[["Connection", int], None], lost: Callable[["Connection"], None]) -> None:
         self._answered, self._lost = answered, lost
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.WriteTransport | None = None
+        self.has_retry_after = False  # of the last answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
@@ -70,6 +72,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
+
+    def on_message_begin(self) -> None:
+        self.has_retry_after = False
+
+    def on_header(self, name: bytes, _: bytes) -> None:
+        if name.lower() == b"retry-after":
+            self.has_retry_after = True
 
     def on_message_complete(self) -> None:
         self._answered(self, self._parser.get_status_code())
@@ -88,7 +97,7 @@ class Loader:
         self._free: deque[Connection] = deque()
         self._flying: dict[Connection, tuple[int, float]] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._is_over, self._done = False, asyncio.Event()  # over: nothing more is planned
+        self._is_over, self._done = False, asyncio.Event()  # over: no further request is planned
         self._begin = 0.0
         self.shots = Shots()
 
@@ -119,7 +128,7 @@ class Loader:
             self._send(self._loop.time())
 
     def _tick(self, number: int, rate: float) -> None:
-        """Everything whose moment has come, and itself again at the next moment. What was planned is due, however late this is."""
+        """Sends every request whose planned moment has passed, and schedules the next call."""
         while number < self._plan.seconds * rate and (planned := self._begin + number / rate) <= self._loop.time():
             self._due.append(planned)
             number += 1
@@ -139,12 +148,12 @@ class Loader:
             self.shots.ran_out = True
             self._end()
             return
-        connection = self._free.popleft()  # in turn, so that none is idle for long and closed by the server
+        connection = self._free.popleft()  # in turn, so that the server closes none as idle
         self._flying[connection] = number, planned
         connection.send(request[0] + self._plan.shared + request[1])
 
     def _answered(self, connection: Connection, status: int) -> None:
-        self._note(*self._flying.pop(connection), status)
+        self._note(*self._flying.pop(connection), status, connection.has_retry_after)
         self._free.append(connection)
         self._go_on()
 
@@ -167,11 +176,12 @@ class Loader:
         if self._is_over and not self._flying and not self._due:
             self._done.set()
 
-    def _note(self, number: int, planned: float, status: int) -> None:
+    def _note(self, number: int, planned: float, status: int, has_retry_after: bool = False) -> None:  # noqa: FBT001, FBT002
         self.shots.number.append(number)
         self.shots.planned.append(planned - self._begin)
         self.shots.latency.append(self._loop.time() - planned)
         self.shots.status.append(status)
+        self.shots.has_retry_after.append(has_retry_after)
 
     def _end(self) -> None:
         self._is_over = True
@@ -190,7 +200,7 @@ class Loader:
 
 
 def run(plan: Plan) -> Shots:
-    """Carries out the plan in this process, without pauses of its own making."""
+    """Carries out the plan in this process, without garbage collection."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What was measured on: the machine without its name, and the versions that make the difference."""
+"""The machine and the versions of a measurement."""
 
 import os
 import platform
@@ -24,13 +24,13 @@ def versions() -> dict[str, str]:
 
 
 def load_before() -> float:
-    """How many processes wanted a core in the last minute: more than a tenth of one spoils what is measured."""
+    """The load average of the last minute; more than 0.1 distorts the figures."""
     return os.getloadavg()[0]
 
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo") as told:  # noqa: PTH123  a file of the kernel
-            return next((line.partition(":")[2].strip() for line in told if line.startswith("model name")), platform.machine())
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     except OSError:
         return platform.machine()

@@ -1,4 +1,4 @@
-"""Distinct people to refer, and the requests that refer them. Every number is valid; each is used once, the synthetic range first."""
+"""Distinct people to refer, and the requests. Every NHS number is valid and used once, the synthetic range first."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _TEMPLATE = json.dumps(a_body(nhs_number=_MARK)).encode()
 
 
 def nhs_numbers() -> Iterator[str]:
-    """Numbers with a right check digit, none twice."""
+    """Distinct numbers with a valid check digit."""
     for digits in chain(_SYNTHETIC, _WHOLE):
         text = str(digits)
         check = -sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=True)) % 11
@@ -25,7 +25,7 @@ def nhs_numbers() -> Iterator[str]:
 
 
 def post(path: str, body: bytes, **headers: str) -> Request:
-    """A request as the load generator takes it, without what all requests share."""
+    """A request for the load generator, without the shared headers."""
     return _with_body("POST", path, body, headers)
 
 
@@ -38,7 +38,7 @@ def get(path: str, **headers: str) -> Request:
 
 
 class People:
-    """Hands out people who were never referred before."""
+    """Generates people without an earlier referral."""
 
     def __init__(self) -> None:
         self._numbers = nhs_numbers()
@@ -46,15 +46,15 @@ class People:
         self._mark = new_id().hex
 
     def bodies(self, how_many: int) -> list[bytes]:
-        """Each a whole referral of somebody new, as a GP sends it."""
+        """Each body is the referral of a new person, as a GP sends it."""
         return [_TEMPLATE.replace(_MARK.encode(), number.encode()) for number in islice(self._numbers, how_many)]
 
     def referrals(self, how_many: int) -> list[Request]:
-        """One person a request, each with an Idempotency-Key of its own."""
+        """One person for each request, with distinct idempotency keys."""
         return [post("/referrals", body, Idempotency_Key=self._key()) for body in self.bodies(how_many)]
 
     def batches(self, how_many: int, each: int) -> list[Request]:
-        """So many requests, each of so many people."""
+        """`how_many` requests with `each` people in every request."""
         return [post("/referrals/batch", self._together(each), Idempotency_Key=self._key()) for _ in range(how_many)]
 
     def _together(self, each: int) -> bytes:
@@ -65,7 +65,7 @@ class People:
 
 
 def change(path: str, version: int, body: dict[str, Any]) -> Request:
-    """A command on a version that is known."""
+    """A command with If-Match."""
     return post(path, json.dumps(body).encode(), If_Match=f'W/"{version}"')
 
 

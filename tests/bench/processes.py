@@ -1,4 +1,4 @@
-"""What each process of the product costs: processor time over a while, and memory."""
+"""Processor time and memory of each process of the product."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,30 +11,30 @@ from infra.dev_stack.product import Product
 
 @dataclass(slots=True)
 class Spent:
-    """Seconds of processor time by process; filled when the block is over."""
+    """Seconds of processor time by process, after the block."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     def cores(self, wall_seconds: float) -> dict[str, float]:
-        """How many each kept busy, when the work took so long."""
+        """Cores used by each process over `wall_seconds`."""
         return {f"cores {name}": seconds / wall_seconds for name, seconds in self.seconds.items()}
 
 
 @contextmanager
 def spending(product: Product) -> Iterator[Spent]:
-    """Over the block."""
+    """Measures processor time over the block."""
     spent, before = Spent(), _seconds(product)
     yield spent
     spent.seconds = {name: after - before.get(name, 0) for name, after in _seconds(product).items()}
 
 
 def memory(product: Product) -> dict[str, float]:
-    """MiB by process, what is shared divided among those that share it (PSS)."""
+    """Proportional set size by process, in MiB."""
     return {f"MiB {name}": sum(_pss(each) for each in _family(pid)) / 2**20 for name, pid in roots(product).items()}
 
 
 def roots(product: Product) -> Mapping[str, int]:
-    """Name to the process that all others of that name come from."""
+    """Name to the id of the first process of that name; the others are its children."""
     stack = product.stack
     found = {program.name: product.supervisor.pid(program.name) for program in product.supervisor.programs}
     found |= {"postgres": stack.postgres.pid if stack.postgres else None, "kafka": stack.kafka.pid if stack.kafka else None}
@@ -59,7 +59,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _of_the_dead(pid: int) -> float:
-    """What children that have ended had used: PostgreSQL ends one with every session."""
+    """Processor time of ended children: PostgreSQL ends one with every session."""
     times = psutil.Process(pid).cpu_times()
     return float(getattr(times, "children_user", 0) + getattr(times, "children_system", 0))
 

@@ -1,4 +1,4 @@
-"""What a scenario is: a title, the figures that it gives with their targets, and how it is measured."""
+"""A scenario: a title, its figures with their yardsticks and targets, and the function that measures it."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from tests.bench.figures import Figure, Run, percentile
 from tests.bench.load import Shots
 from tests.bench.stage import Bench
 
-#: Gives the figures of each run as it ends. What is no promised figure is given too, and explains the others.
+#: Yields the values of each run as it ends: the figures, their yardsticks, and values that explain them.
 Measure = Callable[[Bench], AsyncGenerator[Run]]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`minutes` is about how long its short form takes; `how` is told beside the figures."""
+    """`minutes` is the approximate time of three runs in the short form; `how` appears on the page."""
 
     name: str
     title: str
@@ -24,7 +24,7 @@ class Scenario:
 
 
 def answers(shots: Shots, *, success: Collection[int] = (201,), after: float = 0.0) -> dict[str, float]:
-    """Of the requests that were planned later than `after` seconds; what was answered otherwise is counted, and no success."""
+    """Of the requests planned later than `after` seconds. Other answers are counted and are no success."""
     kept = [(at, took, status) for at, took, status in zip(shots.planned, shots.latency, shots.status, strict=True) if at >= after]
     took = [took for _, took, status in kept if status in success]
     return {

@@ -1,12 +1,12 @@
-"""The real product, as `make up` starts it, with everything switched on, and what scenarios do with it."""
+"""The stage of a scenario: the whole product as `make up` starts it, and the operations that scenarios share."""
 
 import asyncio
 import multiprocessing
 import os
 import resource
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,8 @@ from infra.dev_stack.drain import pending_work
 from infra.dev_stack.local.progress import Progress, Silent, timed
 from infra.dev_stack.product import Product, run_product
 from infra.dev_stack.serve import token
-from tests.bench import load
+from tests.bench import load, yardsticks
+from tests.bench.figures import Run
 from tests.bench.load import Plan, Request, Shots
 from tests.bench.people import People
 
@@ -29,7 +30,7 @@ _LONGEST_WAIT = 600.0
 
 
 class Size(StrEnum):
-    """How much is measured: to see that it works; to see where one stands; what is promised; and that with ten minutes of intake."""
+    """`quick` shows that the bench works; `full` measures at the sizes of the targets; `long` adds ten minutes of intake."""
 
     QUICK = "quick"
     SHORT = "short"
@@ -39,21 +40,30 @@ class Size(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """How to measure."""
+    """The options of a measurement."""
 
     runs: int = 3
     size: Size = Size.SHORT
     progress: Progress = field(default_factory=Silent)
-    servers: dict[str, str] = field(default_factory=dict)  # their versions, once one was started
+    servers: dict[str, str] = field(default_factory=dict)  # versions, after the first start
+    has_yardsticks: bool = True
 
     def pick(self, quick: T, short: T, full: T | None = None, long: T | None = None) -> T:
-        """The one of the size asked for; what is not given is as in the size below it."""
+        """The value for this size; an absent value is that of the next smaller size."""
         full = short if full is None else full
         return {Size.QUICK: quick, Size.SHORT: short, Size.FULL: full, Size.LONG: full if long is None else long}[self.size]
 
+    def in_turn(self, measure: Callable[[], Awaitable[Run]], name: str) -> AbstractAsyncContextManager[dict[str, float]]:
+        """Measures a yardstick before and after the block; without yardsticks the dictionary stays empty."""
+        return yardsticks.in_turn(measure, name) if self.has_yardsticks else nullcontext({})
+
+    def bare(self, database_url: str) -> AbstractAsyncContextManager[dict[str, float]]:
+        """Measures the bare endpoint before and after the block."""
+        return self.in_turn(lambda: yardsticks.bare(database_url, self.pick(1.0, 5.0)), "bare")
+
     @asynccontextmanager
     async def stage(self, clock_at: datetime | None = None) -> AsyncIterator["Stage"]:
-        """A product of its own for one scenario, thrown away afterwards; `clock_at` is for what happens on certain days only."""
+        """A separate product for one scenario, removed afterwards. `clock_at` sets the clock where a scenario needs a date."""
         _allow_many_files()
         async with run_product(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
             addresses = product.addresses
@@ -68,7 +78,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`owner` sees every schema; `beside` runs what measures, in processes of its own."""
+    """`owner` is a connection with access to every schema; `beside` runs the load and the listeners in separate processes."""
 
     product: Product
     owner: "asyncpg.Connection[asyncpg.Record]"
@@ -77,18 +87,22 @@ class Stage:
     people: People = field(default_factory=People)
 
     @property
+    def database_url(self) -> str:
+        return self.product.addresses.database_url
+
+    @property
     def port(self) -> int:
         return int(self.product.url.rpartition(":")[2])
 
     def headers(self, caller: str | None) -> bytes:
-        """What all requests of a ready-made caller share; without one each brings its own token."""
+        """The headers that all requests share. Without a caller each request carries a token."""
         bearer = f"\r\nAuthorization: Bearer {token(self.product.keys, caller)}" if caller else ""
         return f"Host: 127.0.0.1:{self.port}{bearer}".encode()
 
     async def fire(
         self, requests: Sequence[Request], caller: str | None, *, seconds: float, rate: float | None = None, connections: int = 32
     ) -> Shots:
-        """In a process of its own, so that neither the product nor another measure shares its time."""
+        """Carries out the requests in a separate process."""
         plan = Plan(self.port, self.headers(caller), requests, connections, seconds, rate)
         return await self.apart(load.run, plan)
 
@@ -97,42 +111,45 @@ class Stage:
 
     @asynccontextmanager
     async def along(self, work: Callable[..., T], *arguments: object) -> AsyncIterator["asyncio.Task[T]"]:
-        """`work` has begun before the block does, and is done after it; two events that it is given last say so."""
+        """Runs `work` in a separate process for the block.
+
+        Its last two arguments are events: `work` sets the first when it has begun, and ends after the second is set.
+        """
         with multiprocessing.get_context("spawn").Manager() as shared:
             begun, enough = shared.Event(), shared.Event()
             task = asyncio.create_task(self.apart(work, *arguments, begun, enough))
             while not (begun.is_set() or task.done()):
                 await asyncio.sleep(0.05)
             if task.done():
-                await task  # says why
+                await task  # raises its error
             yield task
             enough.set()
             await task
 
     async def all_of(self, requests: Sequence[Request], caller: str) -> None:
-        """Every one of them is answered with success; for what is prepared."""
+        """For preparation. Raises RuntimeError unless every request succeeds."""
         shots = await self.fire(requests, caller, seconds=_LONGEST_WAIT)
         refused = [status for status in shots.status if not 200 <= status < 300]
         if refused or len(shots.status) < len(requests):
             raise RuntimeError(f"of {len(requests)} requests {len(refused)} were refused: {sorted(set(refused))}")
 
     async def quiet(self) -> float:
-        """Waits until nothing is on its way; gives the seconds that it took."""
+        """Waits until no work is pending. Returns the seconds."""
         began = asked = perf_counter()
         async with asyncio.timeout(_LONGEST_WAIT):
             while await pending_work(self.owner):
-                await asyncio.sleep(max(0.05, 4 * (perf_counter() - asked)))  # to ask costs, too
+                await asyncio.sleep(max(0.05, 4 * (perf_counter() - asked)))  # the query has a cost
                 asked = perf_counter()
         return perf_counter() - began
 
     async def prepare(self, what: str, *statements: str) -> None:
-        """Rows written in sets; then PostgreSQL has its statistics, and has written what it had to write."""
+        """Runs the statements, then gathers statistics and writes a checkpoint."""
         with timed(self.progress, what):
             for statement in (*statements, "VACUUM ANALYZE", "CHECKPOINT"):
                 await self.owner.execute(statement, timeout=_LONGEST_WAIT)
 
 
 def _allow_many_files() -> None:
-    """As many as the machine lets us; processes that are started from here inherit it."""
+    """Raises the soft limit of open files to the hard limit; child processes inherit it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

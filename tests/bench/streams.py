@@ -1,4 +1,4 @@
-"""Many open feeds in a process of its own: each connection follows the stream of one navigator and notes when what came."""
+"""Many open feeds in a separate process: each connection follows the stream of one navigator and notes the arrivals."""
 
 import asyncio
 import re
@@ -13,13 +13,13 @@ import uvloop
 _AT_ONCE = 200
 _ID = re.compile(rb"^id: (\d+)", re.MULTILINE)
 
-#: Navigator and sequence of an entry to the instant at which it came.
+#: Navigator and sequence of an entry to the instant of its arrival.
 Arrivals = dict[tuple[str, int], float]
 
 
 @dataclass(slots=True)
 class Feed(asyncio.Protocol):
-    """One open stream; what comes is kept raw and read afterwards."""
+    """One open stream; the received bytes are parsed after the run."""
 
     request: bytes
     came: list[tuple[float, bytes]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Feed(asyncio.Protocol):
 
 
 def follow(port: int, shared: bytes, navigators: list[str], begun: Event, enough: Event) -> Arrivals:
-    """Sets `begun` when every stream has begun, and gives everything that came until `enough` is set."""
+    """Sets `begun` when every stream is open. Returns the arrivals until `enough` is set."""
     return uvloop.run(_follow(port, shared, navigators, begun, enough))
 
 
@@ -69,7 +69,7 @@ async def _open(port: int, shared: bytes, navigator: str, feeds: dict[str, Feed]
 
 
 def _entries(feed: Feed) -> list[tuple[int, float]]:
-    """An entry has come when its last byte has."""
+    """An entry arrives with its last byte."""
     found: list[tuple[int, float]] = []
     text = b""
     for at, piece in feed.came:

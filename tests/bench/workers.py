@@ -1,4 +1,4 @@
-"""Workers held down for a while, so that what others send them piles up."""
+"""Workers kept down by the bench, so that a backlog forms."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from infra.dev_stack.product import Product
 
 
 class Held:
-    """Which workers the supervisor may not begin again yet."""
+    """The workers that the supervisor must not restart yet."""
 
     def __init__(self, product: Product) -> None:
         self._supervisor, self._begin = product.supervisor, product.supervisor.begin
@@ -19,7 +19,7 @@ class Held:
         product.supervisor.begin = self._begin_when_allowed
 
     async def take_down(self, *contexts: str) -> None:
-        """As an operator would end them."""
+        """Ends the workers with SIGTERM, as an operator does."""
         for context in contexts:
             self._down[context] = asyncio.Event()
             if pid := self._supervisor.pid(context):

@@ -1,4 +1,4 @@
-"""One module for each row of the table, or two rows where they share their work; `ALL` is their order."""
+"""One module for each scenario, or for two that share their code. `ALL` is their order."""
 
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import (
@@ -10,6 +10,7 @@ from tests.bench.scenarios import (
     growth,
     idle,
     intake,
+    overload,
     reads,
     relay,
     response,
@@ -19,10 +20,12 @@ from tests.bench.scenarios import (
 
 ALL: tuple[Scenario, ...] = (
     intake.SCENARIO,
+    overload.SCENARIO,
     batch.SCENARIO,
     delivery.ROWS,
     delivery.INTAKE,
     response.SCENARIO,
+    response.AT_100,
     feed.SCENARIO,
     deadlines.SCENARIO,
     relay.SCENARIO,

@@ -1,4 +1,4 @@
-"""Referrals that come many at once, as from a practice's system that was away: each of the batch has its own answer."""
+"""Batch intake: a practice system sends many referrals in one request, and each referral has its own result."""
 
 from collections.abc import AsyncGenerator
 
@@ -14,7 +14,9 @@ _EACH, _CONNECTIONS, _MOST_PER_SECOND = 100, 8, 80
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
     async with bench.stage() as stage:
         for _ in range(bench.runs):
-            yield await _run(stage, bench.pick(2.0, 5.0), bench.pick(8.0, 10.0, 20.0))
+            async with bench.bare(stage.database_url) as bare:
+                found = await _run(stage, bench.pick(2.0, 5.0), bench.pick(8.0, 10.0, 20.0))
+            yield {**found, **bare}
 
 
 async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
@@ -32,8 +34,8 @@ async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
 SCENARIO = Scenario(
     "batch",
     "Batch intake, 100 referrals a request",
-    "Closed loop: 8 clients, each request 100 referrals of somebody new; 20 s after 5 s of warm-up.",
-    minutes=1.5,
-    figures=(Figure("referrals per second", "1/s", 4_000, is_floor=True), Figure("p99", "ms")),
+    "Closed loop of 8 clients; each request holds 100 referrals of new people; 20 s after 5 s of warm-up.",
+    minutes=2.2,
+    figures=(Figure("referrals per second", "1/s", 4_000, is_floor=True, yardstick="bare per second"), Figure("p99", "ms")),
     measure=measure,
 )
