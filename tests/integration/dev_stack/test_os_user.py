@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import subprocess
 import sys
 
 from infra.dev_stack.local.paths import is_root
@@ -20,7 +19,7 @@ async def test_processes_that_create_the_user_at_once_agree() -> None:
         uids = await asyncio.gather(*(_created(name) for _ in range(4)))
         assert uids == [os_user(name).uid] * 4
     finally:
-        subprocess.run(["userdel", name], check=True, capture_output=True)
+        await (await asyncio.create_subprocess_exec("userdel", name)).wait()
 
 
 async def _created(name: str) -> int:
