@@ -23,7 +23,11 @@ _NOT_MEASURED = "not measured"
 
 
 def table(result: Result) -> Table:
-    return _screen(_HEAD, _rows(result))
+    """Without the ranges, and with the names of scenarios, so that it fits a screen."""
+    rows = (
+        [scenario.name, figure.name, *_cells(figure, measured)] for scenario, measured in _measured(result) for figure in scenario.figures
+    )
+    return _screen(_without_range(_HEAD), map(_without_range, rows))
 
 
 def comparison_table(against: Result) -> Table:
@@ -141,6 +145,10 @@ def _sides(figure: Figure, measured: Measured, limit: str) -> list[str]:
     value = ratio(earlier, this)
     verdict = "" if figure.ratio is None else "met" if figure.is_within(figure.ratio, value) else "missed"
     return [*(f"{', '.join(map(shown, side))} {figure.unit}" for side in (earlier, this)), shown(value), limit, verdict]
+
+
+def _without_range(row: Sequence[str]) -> Sequence[str]:
+    return [cell for number, cell in enumerate(row) if number != _HEAD.index("Range")]
 
 
 def _with_unit(value: float, figure: Figure) -> str:

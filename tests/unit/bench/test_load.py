@@ -1,4 +1,4 @@
-"""The load generator must not flatter: it counts from the planned moment, and loses no answer."""
+"""The load generator counts latency from the planned moment and records every answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ _ANSWER = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
 
 @asynccontextmanager
 async def a_server(pauses: dict[int, float], hangs_up_at: int = -1) -> AsyncIterator[int]:
-    """Answers requests in the order in which they come, after the pause of each; gives its port."""
+    """Answers requests in order, each after its pause. Yields the port."""
     count = iter(range(1_000_000))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,7 +46,7 @@ async def test_latency_counts_from_the_planned_moment() -> None:
         fired = await shots(port, count=100, seconds=0.5, rate=100)
     assert len(fired.latency) == 50
     assert fired.latency[0] == pytest.approx(0.4, abs=0.1)
-    assert fired.latency[20] == pytest.approx(0.2, abs=0.1)  # planned at 0.2, when the first was still being waited for
+    assert fired.latency[20] == pytest.approx(0.2, abs=0.1)  # planned at 0.2, during the stall
     assert sum(took > 0.1 for took in fired.latency) >= 25
 
 
@@ -73,3 +73,10 @@ def test_responses_are_counted_across_packet_boundaries(size: int) -> None:
     for start in range(0, len(stream), size):
         connection.data_received(stream[start : start + size])
     assert heard == [201, 503, 201]
+
+
+def test_retry_after_is_noted_for_its_answer_only() -> None:
+    noted: list[tuple[int, bool]] = []
+    connection = Connection(lambda answered, status: noted.append((status, answered.has_retry_after)), lambda _: None)
+    connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n" + _ANSWER)
+    assert noted == [(503, True), (201, False)]
