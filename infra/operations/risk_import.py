@@ -1,6 +1,6 @@
-"""Risk scores from a file, straight into the schema of `mdt`: what `care import-risk` does. The HTTP upload calls the same handler."""
+"""Imports risk scores from a file into the schema of `mdt`, for `care import-risk`. The HTTP upload calls the same handler."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,36 +11,38 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from infra.errors import StackError
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk_import import RiskImport
-from services.mdt.handlers.risk import Step, Tell, import_scores
+from services.mdt.handlers.risk import Step, import_scores
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.persistence.database import Database
 from shared.persistence.transaction import Cause, RequestContext
 
 OPERATOR = Actor(id="care-import-risk", organisation="CARE", role="operator")
-_AS_THEY_ARE = ("rule_version", "rows", "accepted", "mismatched", "crossings", "climbers", "events", "summary")
+#: Called with a step of the import, the lines done and the lines in all.
+OnProgress = Callable[[Step, int, int], None]
+_PLAIN_FIELDS = ("rule_version", "rows", "accepted", "mismatched", "crossings", "climbers", "events", "summary")
 
 
 async def import_risk_file(file: Path, out: Console, name: str) -> dict[str, Any]:
-    """The report, as JSON has it. Raises StackError with a sentence when the file is refused or nothing is running."""
+    """Returns the report of the import. Raises StackError when the file is refused or no stack runs."""
     from infra.operations.replay import database_of
 
     async with database_of("mdt", name) as database:
-        with _bars(out) as tell:
-            return as_json(await import_risk(database, file.read_bytes(), tell))  # noqa: ASYNC240  nothing else runs here
+        with _bars(out) as on_progress:
+            return as_json(await import_risk(database, file.read_bytes(), on_progress))  # noqa: ASYNC240  no other task runs
 
 
-async def import_risk(database: Database[Policy], content: bytes, tell: Tell) -> RiskImport:
-    """Everything of the file in one transaction, or nothing. Raises StackError."""
+async def import_risk(database: Database[Policy], content: bytes, on_progress: OnProgress) -> RiskImport:
+    """Imports the whole file in one transaction. Raises StackError when the file is refused."""
     try:
         async with database.transaction(RequestContext(OPERATOR, Cause("import-risk"))) as tx:
-            return await import_scores(content, tx=tx, tell=tell)
+            return await import_scores(content, tx=tx, progress=on_progress)
     except DomainError as refusal:
         raise StackError(f"{refusal.detail} {refusal.advice}") from refusal
 
 
 def as_json(report: RiskImport) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in _AS_THEY_ARE} | {
+    return {name: getattr(report, name) for name in _PLAIN_FIELDS} | {
         "id": str(report.id),
         "repeats": None if report.repeats is None else str(report.repeats),
         "levels": {str(level): count for level, count in enumerate(report.levels)},
@@ -50,14 +52,14 @@ def as_json(report: RiskImport) -> dict[str, Any]:
 
 
 @contextmanager
-def _bars(out: Console) -> Iterator[Tell]:
-    """One bar for each step of the import."""
+def _bars(out: Console) -> Iterator[OnProgress]:
+    """Shows a progress bar for each step of the import."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as progress:
         tasks = {step: progress.add_task(step.value, total=None, start=False) for step in Step}
 
-        def tell(step: Step, done: int, total: int) -> None:
+        def show(step: Step, done: int, total: int) -> None:
             progress.start_task(tasks[step])
             progress.update(tasks[step], completed=done, total=total or None)
 
-        yield tell
+        yield show

@@ -1,4 +1,4 @@
-"""What may be asked of the weekly meeting."""
+"""Commands of the weekly meeting. Every `reason` is a code unless an enum types it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,21 +11,21 @@ from shared.kernel.ids import PersonId
 
 @dataclass(frozen=True, slots=True)
 class HoldMeeting:
-    """The meeting takes place; these roles are there."""
+    """The meeting takes place with these roles."""
 
     attended: tuple[Role, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CancelMeeting:
-    """It is called off; `reason` is a code."""
+    """The meeting does not take place."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReferCase:
-    """Case finding puts a person before the meeting, without a referral."""
+    """A person of case finding becomes a case without a referral."""
 
     person_id: PersonId
     practice_code: str
@@ -36,9 +36,9 @@ class ReferCase:
 
 @dataclass(frozen=True, slots=True)
 class ScreenFinding:
-    """Somebody looked at a person whom case finding pointed out: who goes on? `reason` is a code.
+    """A coordinator reviewed a person of case finding and names the service that takes over.
 
-    `locality` is needed for a case before the meeting when nobody has recorded the person here yet.
+    `locality` is required for the meeting when neither practice nor record gives one.
     """
 
     destination: FindingDestination
@@ -48,7 +48,7 @@ class ScreenFinding:
 
 @dataclass(frozen=True, slots=True)
 class ScreenCase:
-    """Is this for the meeting? When not, `destination` and `reason` say where the person goes instead (E11)."""
+    """Decides whether the case is eligible. A case that is not needs a `destination` (E11)."""
 
     outcome: ScreeningOutcome
     is_urgent: bool | None = None
@@ -59,14 +59,14 @@ class ScreenCase:
 
 @dataclass(frozen=True, slots=True)
 class DeferCase:
-    """It cannot be discussed this week; `reason` is a code."""
+    """The case moves to the next meeting."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Carer:
-    """Who cares for the person at home."""
+    """The person's carer at home."""
 
     name: str
     relationship: str
@@ -75,7 +75,7 @@ class Carer:
 
 @dataclass(frozen=True, slots=True)
 class JointPlan:
-    """What the plan says in words (AC10)."""
+    """The words of the plan (AC10)."""
 
     what_matters: str
     preferred_place_of_care: PlaceOfCare
@@ -88,7 +88,7 @@ class JointPlan:
 
 @dataclass(frozen=True, slots=True)
 class ActionAgreed:
-    """One thing to be done, by one owner, by a day (AC12). An action that continues keeps its id."""
+    """One action with one owner and a due day (AC12). An action that continues keeps its id."""
 
     kind: TaskKind
     owner_role: Role
@@ -108,7 +108,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LeadProposal:
-    """Whom the meeting wants as lead, whether they said yes there, and who is asked next should they decline (G17)."""
+    """The wanted lead, their acceptance at the meeting, and the candidates after a refusal, in order (G17)."""
 
     candidate: Candidate
     has_accepted: bool = False
@@ -117,9 +117,9 @@ class LeadProposal:
 
 @dataclass(frozen=True, slots=True)
 class DiscussCase:
-    """What the meeting agreed. `is_agreed_by_person` is None while the person has not answered yet.
+    """Records a discussion. `is_agreed_by_person` is None until the person answers.
 
-    `meeting_id` is the meeting that discussed it, where that was recorded only after the case had moved on to the next one.
+    `meeting_id` names the meeting of a discussion that is recorded after the case has moved to the next one.
     """
 
     joint_plan: JointPlan | None = None
@@ -131,57 +131,57 @@ class DiscussCase:
 
 @dataclass(frozen=True, slots=True)
 class StepDownCase:
-    """The person no longer needs the meeting; somebody else carries on with the plan."""
+    """The person no longer needs the meeting; another service continues the plan."""
 
     destination: StepDown
 
 
 @dataclass(frozen=True, slots=True)
 class CloseCase:
-    """The case ends, and with it the plan, its reviews and the lead."""
+    """Ends the case with its plan, reviews and lead."""
 
     reason: CaseCloseReason
 
 
 @dataclass(frozen=True, slots=True)
 class AgreePlan:
-    """The person says yes to the plan that was offered."""
+    """The person agrees to the offered plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclinePlan:
-    """The person says no to the plan that was offered."""
+    """The person declines the offered plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestReview:
-    """The person, the family or a professional asks to look at the plan again."""
+    """The person, the family or a professional requests a review of the plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class FulfilAction:
-    """An action of the plan that no navigator has in their feed was done; the lead says so."""
+    """The lead reports an action as done that is not a navigator's task."""
 
     action_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptLead:
-    """The professional says yes."""
+    """The professional accepts the proposal."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclineLead:
-    """The professional says no; `reason` is a code."""
+    """The professional declines the proposal."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HandOverLead:
-    """The lead asks somebody else to take over; without a name the GP does.
+    """The lead proposes a successor; without a name the GP takes over.
 
-    For a lead who is absent the meeting's coordinator does so, with a `reason`, which is a code.
+    The meeting's coordinator may do this for an absent lead, with a `reason`.
     """
 
     to: LeadProposal | None = None

@@ -1,4 +1,4 @@
-"""What the weekly meeting listens to and which deadlines it keeps: the whole wiring."""
+"""Subscriptions of the weekly meeting: the handler of each event and of each deadline."""
 
 from services.mdt.domain.care_plan import CarePlanDeadline as PlanDue
 from services.mdt.domain.case import CaseDeadline as CaseDue
@@ -27,16 +27,16 @@ SUBSCRIPTIONS = Subscriptions(
         ReferralClosed: (case.on_referral_closed,),
         ReferralCancelled: (case.on_referral_cancelled,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
-        ResponseAssigned: (care_plan.on_response_assigned, notification.on_news),
-        ResponseContacted: (notification.on_news,),
-        ResponseBreached: (notification.on_news,),
-        ResponseEscalated: (care_plan.on_response_escalated, notification.on_news),
-        ResponseClosed: (notification.on_news, care_plan.on_response_closed),  # the lead hears it even when it ends their part
-        ResponseCancelled: (notification.on_news,),
-        TaskFulfilled: (care_plan.on_task_fulfilled, notification.on_news),
-        TaskBlocked: (notification.on_news,),
-        TaskEscalated: (notification.on_news,),
-        TaskOverdue: (notification.on_news,),
+        ResponseAssigned: (care_plan.on_response_assigned, notification.on_notifiable_event),
+        ResponseContacted: (notification.on_notifiable_event,),
+        ResponseBreached: (notification.on_notifiable_event,),
+        ResponseEscalated: (care_plan.on_response_escalated, notification.on_notifiable_event),
+        ResponseClosed: (notification.on_notifiable_event, care_plan.on_response_closed),  # notify first: a death ends the lead
+        ResponseCancelled: (notification.on_notifiable_event,),
+        TaskFulfilled: (care_plan.on_task_fulfilled, notification.on_notifiable_event),
+        TaskBlocked: (notification.on_notifiable_event,),
+        TaskEscalated: (notification.on_notifiable_event,),
+        TaskOverdue: (notification.on_notifiable_event,),
         RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
     on_deadline={
@@ -50,5 +50,5 @@ SUBSCRIPTIONS = Subscriptions(
         RiskDue.WATCH: case_finding.on_watch_over,
         RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
     },
-    prefetchers={ReferralRouted: case.before_referrals_routed},
+    prefetchers={ReferralRouted: case.prefetch_referrals_routed},
 )

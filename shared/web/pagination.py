@@ -1,5 +1,6 @@
 """Cursors of pages: the place of the last item, as a text that callers hand back unread."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,6 +26,19 @@ def decode_cursor(text: str) -> Position:
         return found.astimezone(UTC), UUID(last)
     except (ValueError, OverflowError) as problem:
         raise malformed() from problem
+
+
+def encode_sequence(sequence: int) -> str:
+    """The cursor of a feed that is ordered by a sequence number."""
+    return encode(sequence)
+
+
+def decode_sequence(text: str) -> int:
+    """Raises HttpProblem 400 cursor-malformed."""
+    [digits] = decode(text, parts=1)
+    if not re.fullmatch(r"[0-9]{1,19}", digits) or int(digits) >= 2**63:
+        raise malformed()
+    return int(digits)
 
 
 def encode(*parts: object) -> str:

@@ -23,6 +23,7 @@ from shared.contracts.navigation import TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
+from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext, run_context
 
 #: The Wednesday of Mr Dale's meeting (domain.md §3.4).
@@ -231,12 +232,12 @@ class NavigationClient:
 
     async def unassigned(self) -> list[dict[str, Any]]:
         """The first page of the tasks without a navigator."""
-        found: list[dict[str, Any]] = (await self.read("tasks/unassigned"))["items"]
+        found: list[dict[str, Any]] = (await self.read("tasks", status="unassigned"))["items"]
         return found
 
     async def feed(self, code: str = NAVIGATOR, after: int = 0) -> list[dict[str, Any]]:
         """Up to 200 entries of a navigator's feed after a sequence number."""
-        found: list[dict[str, Any]] = (await self.read(f"navigators/{code}/feed", after=after, limit=200))["items"]
+        found: list[dict[str, Any]] = (await self.read(f"navigators/{code}/feed", cursor=encode_sequence(after), limit=200))["items"]
         return found
 
     async def try_command(

@@ -33,5 +33,5 @@ Reader = Annotated[Actor, require_scopes("mdt:read")]
 Professional = Annotated[Actor, require_scopes("mdt:lead")]
 
 Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]
 ProfessionalCode = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The professional's own code")]

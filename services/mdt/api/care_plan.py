@@ -18,7 +18,7 @@ from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Action, RequestModel, actions, json_response
+from shared.web.responses import Action, CommandModel, actions, json_response
 
 router = APIRouter(tags=["care plans"])
 
@@ -26,7 +26,7 @@ _READ = problems(domain.CarePlanNotFound, NotMdtMember)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
 
 
-class Fulfilment(RequestModel):
+class Fulfilment(CommandModel[commands.FulfilAction]):
     """Which action was done."""
 
     action_id: UUID
@@ -67,7 +67,8 @@ async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> Ht
     async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         plan = await queries.plan_of_person(tx, person_id)
-        return json_response(WholePlanView.of(plan, await queries.versions(tx, plan.id)))
+        versions = await queries.versions(tx, plan.id)
+    return json_response(WholePlanView.of(plan, versions))
 
 
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
@@ -81,24 +82,21 @@ async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: 
 @router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)
 async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person says yes to what was offered."""
-    async with unit.transaction(caller) as tx:
-        plan = await handlers.agree_plan(Target(care_plan_id, version), tx=tx)
+    plan = await unit.command(caller, handlers.agree_plan, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/decline", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person says no; they are asked again at the review."""
-    async with unit.transaction(caller) as tx:
-        plan = await handlers.decline_plan(Target(care_plan_id, version), tx=tx)
+    plan = await unit.command(caller, handlers.decline_plan, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
 async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person asks to look at the plan again: it stands on the next agenda."""
-    async with unit.transaction(caller) as tx:
-        plan = await handlers.request_review(Target(care_plan_id, version), tx=tx)
+    plan = await unit.command(caller, handlers.request_review, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
 
@@ -112,6 +110,5 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person's lead records that an action was done which is no navigator's task; safe to repeat."""
-    async with unit.transaction(caller) as tx:
-        plan = await handlers.fulfil_action(Target(care_plan_id, version), commands.FulfilAction(body.action_id), tx=tx)
+    plan = await unit.command(caller, handlers.fulfil_action, Target(care_plan_id, version), body.command())
     return json_response(CarePlanView.model_validate(plan))

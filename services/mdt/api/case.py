@@ -1,9 +1,10 @@
 """Cases over HTTP: referred, screened, deferred, stepped down, closed. The discussion has its own module."""
 
-from typing import Annotated, Literal
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
@@ -16,29 +17,28 @@ from services.mdt.queries import case as queries
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
 from shared.contracts.mdt import CaseCloseReason, Destination
-from shared.kernel.ids import PersonId
+from shared.kernel.actor import Actor
 from shared.kernel.target import Target
-from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit
+from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, RequestModel, actions, created, json_response
+from shared.web.responses import Action, CommandModel, Page, actions, created, json_response
 
 router = APIRouter(tags=["cases"])
 
+CaseHandler: TypeAlias = Callable[..., Awaitable[domain.Case]]
 
-class CaseFound(RequestModel):
-    """A person whom case finding puts before the meeting."""
+
+class CaseFound(CommandModel[commands.ReferCase]):
+    """A person of case finding who becomes a case without a referral."""
 
     person_id: UUID
     practice_code: Code
     locality: Locality
     is_urgent: bool = False
 
-    def command(self) -> commands.ReferCase:
-        return commands.ReferCase(PersonId(self.person_id), self.practice_code, self.locality, self.is_urgent)
 
-
-class Screening(RequestModel):
+class Screening(CommandModel[commands.ScreenCase]):
     """Not eligible needs a `destination` and a `reason`. `is_urgent` corrects what the referral said."""
 
     outcome: ScreeningOutcome
@@ -47,19 +47,16 @@ class Screening(RequestModel):
     destination: Destination | None = None
     reason: Code = "standard-measures-suffice"
 
-    def command(self) -> commands.ScreenCase:
-        return commands.ScreenCase(self.outcome, self.is_urgent, self.needs_mental_health, self.destination, self.reason)
 
-
-class Deferral(RequestModel):
+class Deferral(CommandModel[commands.DeferCase]):
     reason: Code
 
 
-class SteppedDown(RequestModel):
+class SteppedDown(CommandModel[commands.StepDownCase]):
     destination: StepDown
 
 
-class Closure(RequestModel):
+class Closure(CommandModel[commands.CloseCase]):
     """A withdrawn referral ends its case without a request."""
 
     reason: Literal[CaseCloseReason.DIED, CaseCloseReason.MOVED_AWAY, CaseCloseReason.DECLINED_BY_PERSON, CaseCloseReason.NEEDS_MET]
@@ -72,16 +69,16 @@ async def list_cases(
     *,
     status: domain.Status | None = None,
     person_id: UUID | None = None,
-    after: Annotated[Cursor, Query(alias="cursor")] = None,
+    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseView]:
     """Cases, the oldest referral first; of one state, or of one person."""
+    last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        last = decode_cursor(after) if after else None
-        found = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
-        views = [CaseView.of(case, standing) for case, standing in await queries.with_standing(tx, found[:limit])]
-    following = encode_cursor(views[-1].referred_at, views[-1].id) if len(found) > limit else None
-    return Page(items=views, next=following)
+        cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
+        shown = await queries.with_standing(tx, cases[:limit])
+    following = encode_cursor(shown[-1][0].referred_at, shown[-1][0].id) if len(cases) > limit else None
+    return Page(items=[CaseView.of(case, standing) for case, standing in shown], next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -90,7 +87,8 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
         require_member(caller, tx.policy, case.practice_code)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        standing = await queries.standing_of(tx, case.person_id)
+    return json_response(CaseView.of(case, standing))
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -102,9 +100,9 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
 
 
 @router.post("/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotMdtMember))
-async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
+async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Case finding puts a person before the meeting; to be found puts nobody on an agenda (G54)."""
-    async with unit.transaction(caller, once) as tx:
+    async with unit.transaction(caller, key) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
         return created(tx, view, f"/mdt/cases/{case.id}")
@@ -118,9 +116,7 @@ async def refer_case(body: CaseFound, caller: Coordinator, once: IdempotencyHead
 )
 async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Eligible: it takes the next free place on an agenda. Not eligible: it goes where the person is helped."""
-    async with unit.transaction(caller) as tx:
-        case = await handlers.screen_case(Target(case_id, version), body.command(), tx=tx)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+    return await run_command(unit, caller, handlers.screen_case, Target(case_id, version), body.command())
 
 
 @router.post(
@@ -131,9 +127,7 @@ async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, versi
 )
 async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Not this week; it keeps its priority at the next meeting."""
-    async with unit.transaction(caller) as tx:
-        case = await handlers.defer_case(Target(case_id, version), commands.DeferCase(body.reason), tx=tx)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+    return await run_command(unit, caller, handlers.defer_case, Target(case_id, version), body.command())
 
 
 @router.post(
@@ -141,9 +135,7 @@ async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version
 )
 async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The meeting is no longer needed; the plan, its reviews and the lead stay."""
-    async with unit.transaction(caller) as tx:
-        case = await handlers.step_down_case(Target(case_id, version), commands.StepDownCase(body.destination), tx=tx)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+    return await run_command(unit, caller, handlers.step_down_case, Target(case_id, version), body.command())
 
 
 @router.post(
@@ -154,6 +146,12 @@ async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, vers
 )
 async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Case, plan and lead end together."""
+    return await run_command(unit, caller, handlers.close_case, Target(case_id, version), body.command())
+
+
+async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, target: Target, command: object) -> HttpResponse:
+    """Runs the command in one transaction; the response is the case with its person's risk."""
     async with unit.transaction(caller) as tx:
-        case = await handlers.close_case(Target(case_id, version), commands.CloseCase(body.reason), tx=tx)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+        case = await handler(target, command, tx=tx)
+        standing = await queries.standing_of(tx, case.person_id)
+    return json_response(CaseView.of(case, standing))

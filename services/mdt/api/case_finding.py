@@ -23,20 +23,17 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, RequestModel, VersionedResponse, actions, json_response
+from shared.web.responses import Action, CommandModel, Page, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["case-finding"])
 
 
-class Screening(RequestModel):
+class Screening(CommandModel[commands.ScreenFinding]):
     """Who goes on with this person. `locality` is needed for the meeting when nobody has recorded the person here yet."""
 
     destination: FindingDestination
     reason: Code
     locality: Locality | None = None
-
-    def command(self) -> commands.ScreenFinding:
-        return commands.ScreenFinding(self.destination, self.reason, self.locality)
 
 
 class FindingView(VersionedResponse):
@@ -76,20 +73,20 @@ async def list_findings(
     caller: Reader,
     unit: Unit,
     *,
-    after: Annotated[Cursor, Query(alias="cursor")] = None,
+    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FindingView]:
     """The people of a practice at level 2 or 3 and its high climbers; first those whom nobody has looked at yet."""
-    last = _rank(after) if after else None
+    last = _rank(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         require_member(caller, tx.policy, practice)
         today = tx.policy.day_of(tx.now)
-        found = await queries.found(tx, practice, today=today, after=last, most=limit + 1)
-        newest = await queries.newest_scores(tx, [risk.person_id for risk in found[:limit]])
-        for risk in found[:limit]:
+        risks = await queries.findings(tx, practice, today=today, after=last, most=limit + 1)
+        newest = await queries.newest_scores(tx, [risk.person_id for risk in risks[:limit]])
+        for risk in risks[:limit]:
             tx.audit(risk.person_id)
-    items = [FindingView.of(risk, newest.get(risk.person_id), today) for risk in found[:limit]]
-    return Page(items=items, next=_cursor(found[limit - 1]) if len(found) > limit else None)
+    items = [FindingView.of(risk, newest.get(risk.person_id), today) for risk in risks[:limit]]
+    return Page(items=items, next=_cursor(risks[limit - 1]) if len(risks) > limit else None)
 
 
 @router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotMdtMember))
@@ -98,8 +95,8 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
     async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
         require_member(caller, tx.policy, risk.practice_code)
-        newest = await queries.newest_scores(tx, [person_id])
-        return json_response(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
+        newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)
+    return json_response(FindingView.of(risk, newest.get(person_id), today))
 
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
@@ -120,8 +117,8 @@ async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, 
     """Somebody looked: the meeting (which gets a case), the integrated locality team, navigation, the GP, or a watching brief."""
     async with unit.transaction(caller) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
-        newest = await queries.newest_scores(tx, [person_id])
-        return json_response(FindingView.of(risk, newest.get(person_id), tx.policy.day_of(tx.now)))
+        newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)
+    return json_response(FindingView.of(risk, newest.get(person_id), today))
 
 
 def _cursor(risk: domain.Risk) -> str:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.mdt.api.auth import REFUSALS, Decider
+from services.mdt.api.case import run_command
 from services.mdt.api.requests import Discussion
 from services.mdt.api.responses import CaseView
 from services.mdt.domain.care_plan import ActionUnknown
@@ -14,11 +15,9 @@ from services.mdt.domain.lead import LeadAlreadyActive
 from services.mdt.domain.meeting import MeetingNotFound, MeetingNotStarted, NotQuorate
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
-from services.mdt.queries import case as queries
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import json_response
 
 router = APIRouter(tags=["cases"])
 
@@ -37,6 +36,4 @@ async def discuss(case_id: UUID, body: Discussion, caller: Decider, version: IfM
 
     A second discussion makes the plan's next version.
     """
-    async with unit.transaction(caller) as tx:
-        case = await discuss_case(Target(case_id, version), body.command(), tx=tx)
-        return json_response(CaseView.of(case, await queries.standing_of(tx, case.person_id)))
+    return await run_command(unit, caller, discuss_case, Target(case_id, version), body.command())

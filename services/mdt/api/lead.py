@@ -4,11 +4,10 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
-from services.mdt import commands
-from services.mdt.api.auth import Limit, Professional, ProfessionalCode, Reader
+from services.mdt.api.auth import Cursor, Limit, Professional, ProfessionalCode, Reader
 from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
@@ -28,6 +27,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit, require_scopes
+from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, actions, json_response
 
@@ -95,22 +95,22 @@ async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit
 
 
 @router.get("/leads/notifications", responses=problems(FeedAccessDenied))
-async def read_notices(
-    professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 50
+async def read_notifications(
+    professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[NotificationView]:
-    """What happened to the professional's people since the notification `after`, the oldest first."""
+    """What happened to the professional's people, the oldest first. A feed has no last page: `next` is always given."""
     require_own_feed(caller, professional_id)
+    after = decode_sequence(cursor) if cursor else 0
     async with unit.read_only() as reader:
-        found = await notifications.feed(reader, professional_id, after=after, most=limit)
-    following = str(found[-1].id) if len(found) == limit else None
-    return Page(items=[NotificationView.model_validate(notification) for notification in found], next=following)
+        feed = await notifications.feed(reader, professional_id, after=after, most=limit)
+    following = encode_sequence(feed[-1].id if feed else after)
+    return Page(items=[NotificationView.model_validate(notification) for notification in feed], next=following)
 
 
-@router.put("/leads/notifications/{notification_id:int}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
+@router.post("/leads/notifications/{notification_id:int}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
 async def acknowledge(notification_id: int, caller: FeedReader, unit: Unit) -> NotificationView:
     """The professional has seen it; safe to repeat."""
-    async with unit.transaction(caller) as tx:
-        notification = await acknowledge_notification(notification_id, tx=tx)
+    notification = await unit.command(caller, acknowledge_notification, notification_id)
     return NotificationView.model_validate(notification)
 
 
@@ -128,7 +128,8 @@ async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[L
     """The person's lead, and whoever was asked to take over and has not answered."""
     async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
-        return [LeadView.model_validate(lead) for lead in await queries.leads_of_person(tx, person_id)]
+        leads = await queries.leads_of_person(tx, person_id)
+    return [LeadView.model_validate(lead) for lead in leads]
 
 
 @router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound))
@@ -148,16 +149,14 @@ async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request:
 )
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional says yes, and is the person's single contact from now on."""
-    async with unit.transaction(caller) as tx:
-        lead = await handlers.accept_lead(Target(lead_id, version), tx=tx)
+    lead = await unit.command(caller, handlers.accept_lead, Target(lead_id, version))
     return json_response(LeadView.model_validate(lead))
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional says no; the next candidate is asked, and whoever is lead stays."""
-    async with unit.transaction(caller) as tx:
-        lead = await handlers.decline_lead(Target(lead_id, version), commands.DeclineLead(body.reason), tx=tx)
+    lead = await unit.command(caller, handlers.decline_lead, Target(lead_id, version), body.command())
     return json_response(LeadView.model_validate(lead))
 
 
@@ -174,6 +173,5 @@ async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, vers
 
     For an absent lead the meeting's coordinator hands over, with a reason: the GP takes over until whoever was asked says yes.
     """
-    async with unit.transaction(caller) as tx:
-        lead = await handlers.hand_over_lead(Target(lead_id, version), body.command(), tx=tx)
+    lead = await unit.command(caller, handlers.hand_over_lead, Target(lead_id, version), body.command())
     return json_response(LeadView.model_validate(lead))

@@ -5,10 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
-from pydantic import AwareDatetime
 
 from services.mdt import commands
-from services.mdt.api.auth import REFUSALS, Coordinator, Limit, Member
+from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Member
 from services.mdt.api.responses import CaseView, PlanVersionView
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.access import NotMdtMember
@@ -19,26 +18,21 @@ from shared.contracts.codes import Role
 from shared.contracts.event import Code
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
+from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, RequestModel, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.responses import Action, CommandModel, Page, ResponseModel, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["meetings"])
 
-_A_DAY = timedelta(days=1)
+_ONE_DAY = timedelta(days=1)
 
 
-class Attendance(RequestModel):
+class Attendance(CommandModel[commands.HoldMeeting]):
     attended: tuple[Role, ...]
 
-    def command(self) -> commands.HoldMeeting:
-        return commands.HoldMeeting(self.attended)
 
-
-class Cancellation(RequestModel):
+class Cancellation(CommandModel[commands.CancelMeeting]):
     reason: Code
-
-    def command(self) -> commands.CancelMeeting:
-        return commands.CancelMeeting(self.reason)
 
 
 class MeetingView(VersionedResponse):
@@ -81,19 +75,21 @@ class DiscussedView(ResponseModel):
 
 
 @router.get("/meetings", responses=problems(NotMdtMember))
-async def list_meetings(caller: Member, unit: Unit, after: AwareDatetime | None = None, limit: Limit = 20) -> Page[MeetingView]:
-    """The diary from yesterday on, or after an instant (`next` of the page before)."""
+async def list_meetings(caller: Member, unit: Unit, cursor: Cursor = None, limit: Limit = 20) -> Page[MeetingView]:
+    """The diary from yesterday on, the soonest meeting first."""
+    last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        found = await queries.diary(tx, after=after or tx.now - _A_DAY, most=limit)
-    following = found[-1].starts_at.isoformat() if len(found) == limit else None
-    return Page(items=[MeetingView.model_validate(meeting) for meeting in found], next=following)
+        meetings = await queries.diary(tx, after=last or (tx.now - _ONE_DAY, UUID(int=0)), most=limit + 1)
+    items = [MeetingView.model_validate(meeting) for meeting in meetings[:limit]]
+    return Page(items=items, next=encode_cursor(items[-1].starts_at, items[-1].id) if len(meetings) > limit else None)
 
 
 @router.get("/meetings/{meeting_id:uuid}", response_model=MeetingView, responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     """One meeting."""
     async with unit.read_only() as reader:
-        return json_response(MeetingView.model_validate(await queries.meeting(reader, meeting_id)))
+        meeting = await queries.meeting(reader, meeting_id)
+    return json_response(MeetingView.model_validate(meeting))
 
 
 @router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotMdtMember))
@@ -111,7 +107,8 @@ async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list
     """What the meeting agreed: its minutes, in the order in which they were recorded."""
     async with unit.audited_read(caller, meeting_id) as tx:
         await queries.meeting(tx, meeting_id)
-        return [DiscussedView.model_validate(each) for each in await queries.discussed(tx, meeting_id)]
+        discussions = await queries.discussed(tx, meeting_id)
+    return [DiscussedView.model_validate(each) for each in discussions]
 
 
 @router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotMdtMember))
@@ -130,8 +127,7 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
 )
 async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Who attends, before anything is decided; who comes later is added. What it has not discussed in time moves to the next one."""
-    async with unit.transaction(caller) as tx:
-        meeting = await handlers.hold_meeting(Target(meeting_id, version), body.command(), tx=tx)
+    meeting = await unit.command(caller, handlers.hold_meeting, Target(meeting_id, version), body.command())
     return json_response(MeetingView.model_validate(meeting))
 
 
@@ -143,6 +139,5 @@ async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, 
 )
 async def cancel_meeting(meeting_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """It is called off; its cases move to the next one with their order."""
-    async with unit.transaction(caller) as tx:
-        meeting = await handlers.cancel_meeting(Target(meeting_id, version), body.command(), tx=tx)
+    meeting = await unit.command(caller, handlers.cancel_meeting, Target(meeting_id, version), body.command())
     return json_response(MeetingView.model_validate(meeting))

@@ -1,5 +1,6 @@
 """What a discussion and a hand-over send: plan, actions and lead."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -7,21 +8,18 @@ from services.mdt import commands
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
 from shared.contracts.event import Code
 from shared.contracts.mdt import CrisisSection
-from shared.web.responses import RequestModel
+from shared.web.responses import CommandModel
 
 
-class CarerBody(RequestModel):
+class CarerBody(CommandModel[commands.Carer]):
     """Who cares for the person at home."""
 
     name: str
     relationship: str
     telephone: str | None = None
 
-    def value(self) -> commands.Carer:
-        return commands.Carer(self.name, self.relationship, self.telephone)
 
-
-class JointPlanBody(RequestModel):
+class JointPlanBody(CommandModel[commands.JointPlan]):
     """What health and social care agreed together, in words."""
 
     what_matters: str
@@ -32,19 +30,11 @@ class JointPlanBody(RequestModel):
     carer: CarerBody | None = None
     is_care_home_resident: bool = False
 
-    def value(self) -> commands.JointPlan:
-        return commands.JointPlan(
-            what_matters=self.what_matters,
-            preferred_place_of_care=self.preferred_place_of_care,
-            preferred_place_of_death=self.preferred_place_of_death,
-            problems=self.problems,
-            crisis=self.crisis,
-            carer=self.carer.value() if self.carer else None,
-            is_care_home_resident=self.is_care_home_resident,
-        )
+    def command(self) -> commands.JointPlan:
+        return replace(super().command(), carer=self.carer.command() if self.carer else None)
 
 
-class ActionBody(RequestModel):
+class ActionBody(CommandModel[commands.ActionAgreed]):
     """One thing to be done. An action of the current plan that continues is sent with its `action_id`."""
 
     kind: TaskKind
@@ -53,31 +43,26 @@ class ActionBody(RequestModel):
     service_code: Code | None = None
     action_id: UUID | None = None
 
-    def value(self) -> commands.ActionAgreed:
-        return commands.ActionAgreed(self.kind, self.owner_role, self.due_on, self.service_code, self.action_id)
 
-
-class CandidateBody(RequestModel):
+class CandidateBody(CommandModel[commands.Candidate]):
     professional_id: Code
     role: Role
     organisation: Code
 
-    def value(self) -> commands.Candidate:
-        return commands.Candidate(self.professional_id, self.role, self.organisation)
 
-
-class LeadBody(RequestModel):
+class LeadBody(CommandModel[commands.LeadProposal]):
     """`has_accepted`: they said yes already. `alternatives` are asked in turn should they decline or not answer."""
 
     candidate: CandidateBody
     has_accepted: bool = False
     alternatives: tuple[CandidateBody, ...] = ()
 
-    def value(self) -> commands.LeadProposal:
-        return commands.LeadProposal(self.candidate.value(), self.has_accepted, tuple(other.value() for other in self.alternatives))
+    def command(self) -> commands.LeadProposal:
+        alternatives = tuple(other.command() for other in self.alternatives)
+        return replace(super().command(), candidate=self.candidate.command(), alternatives=alternatives)
 
 
-class Discussion(RequestModel):
+class Discussion(CommandModel[commands.DiscussCase]):
     """Plan, lead and actions are all needed; a person who has a lead keeps them when `lead` is left out.
 
     `is_agreed_by_person` is what the person said to the plan; left out while they have not answered. `meeting_id` is needed only
@@ -91,24 +76,23 @@ class Discussion(RequestModel):
     meeting_id: UUID | None = None
 
     def command(self) -> commands.DiscussCase:
-        return commands.DiscussCase(
-            joint_plan=self.joint_plan.value() if self.joint_plan else None,
-            actions=tuple(action.value() for action in self.actions),
-            lead=self.lead.value() if self.lead else None,
-            is_agreed_by_person=self.is_agreed_by_person,
-            meeting_id=self.meeting_id,
+        return replace(
+            super().command(),
+            joint_plan=self.joint_plan.command() if self.joint_plan else None,
+            actions=tuple(action.command() for action in self.actions),
+            lead=self.lead.command() if self.lead else None,
         )
 
 
-class Decline(RequestModel):
+class Decline(CommandModel[commands.DeclineLead]):
     reason: Code
 
 
-class HandOver(RequestModel):
+class HandOver(CommandModel[commands.HandOverLead]):
     """Whom the lead asks to take over; left out, the GP takes over at once. `reason`: why the coordinator does so for an absent lead."""
 
     to: LeadBody | None = None
     reason: Code | None = None
 
     def command(self) -> commands.HandOverLead:
-        return commands.HandOverLead(self.to.value() if self.to else None, self.reason)
+        return replace(super().command(), to=self.to.command() if self.to else None)

@@ -80,11 +80,11 @@ async def csv_only(request: Request) -> None:
     max_body_size=_MOST_BYTES,
 )
 async def import_risk(
-    caller: Importer, _: Annotated[None, Depends(csv_only)], once: IdempotencyHeader, unit: Unit, request: Request
+    caller: Importer, _: Annotated[None, Depends(csv_only)], key: IdempotencyHeader, unit: Unit, request: Request
 ) -> HttpResponse:
     """Import the scores of the whole registered population. The same file again changes nothing, and its report says so."""
     content = await request.body()  # whole, before the transaction begins: a slow sender must not hold a connection
-    async with unit.transaction(caller, once) as tx:
+    async with unit.transaction(caller, key) as tx:
         report = await handlers.import_scores(content, tx=tx)
         return created(tx, RiskImportView.of(report), f"/mdt/risk/imports/{report.id}")
 
@@ -93,4 +93,5 @@ async def import_risk(
 async def read_import(import_id: UUID, caller: Importer, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
     """What an import did."""
     async with unit.read_only() as reader:
-        return json_response(RiskImportView.of(await queries.import_report(reader, import_id)))
+        report = await queries.import_report(reader, import_id)
+    return json_response(RiskImportView.of(report))

@@ -1,4 +1,4 @@
-"""Cases get onto agendas, and from one to the next. Whoever lists has locked the diary first."""
+"""Moves cases between agendas. The caller has locked the diary."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from services.mdt.store.tables import Tx
 
 
 async def roll_over(tx: Tx, meeting: Meeting, reason: str) -> None:
-    """Every case that still stands on this agenda moves to the next meeting, with its priority."""
+    """Moves every case that is still listed to the next meeting, with its priority."""
     await _move_on(tx, meeting, await listed_cases(tx, meeting.id), reason)
 
 
 async def cap_agenda(tx: Tx, meeting: Meeting) -> int:
-    """The meeting has so many places and they go by rank (G54); whoever has none moves on. Gives how many stay."""
+    """Keeps the highest-ranked cases within capacity and moves the others on (G54). Returns the number of cases that stay."""
     capped = cap(await items_of(tx, await listed_cases(tx, meeting.id)), now=tx.now, policy=tx.policy)
     for case in capped.urgent:
         await cases.save(tx, domain.keep_as_urgent(case))
@@ -27,7 +27,7 @@ async def cap_agenda(tx: Tx, meeting: Meeting) -> int:
 
 
 async def list_for_review(tx: Tx, case: Case | None) -> None:
-    """The case stands on an agenda again; one that waits there already keeps its place."""
+    """Lists the case for its plan's review. A case that is listed already keeps its slot."""
     if case and case.status in CASE[Occurrence.REVIEW_DUE].sources:
         await cases.save(tx, domain.list_for_review(case, await find_slot(tx, is_urgent=case.is_urgent)))
 
@@ -35,6 +35,6 @@ async def list_for_review(tx: Tx, case: Case | None) -> None:
 async def _move_on(tx: Tx, meeting: Meeting, moving: Sequence[Case], reason: str) -> None:
     if not moving:
         return
-    place = await next_slot(tx, after=meeting.starts_at)
+    slot = await next_slot(tx, after=meeting.starts_at)
     for case in moving:
-        await cases.save(tx, domain.roll_over(case, reason, place))
+        await cases.save(tx, domain.roll_over(case, reason, slot))

@@ -1,4 +1,4 @@
-"""Care plans between meetings: the person's answer, reviews and what makes them due, use in a crisis.
+"""Care plans between meetings: the person's answer, reviews and their triggers, fulfilled actions, use in a crisis.
 
 Locks are taken in one order: the diary, the case, the plan.
 """
@@ -15,7 +15,7 @@ from services.mdt.handlers.closure import end_care
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
 from services.mdt.store.case import open_case
-from services.mdt.store.crisis import note_crisis
+from services.mdt.store.crisis import project_crisis
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.tables import Tx
@@ -65,7 +65,7 @@ async def request_review(target: Target, *, tx: Tx) -> CarePlan:
 
 
 async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> CarePlan:
-    """The lead records what was done that no navigator has in their feed; safe to repeat. Raises NotYourLead and what `fulfil` raises."""
+    """The lead records an action as done; idempotent. Raises NotYourLead and the errors of `domain.fulfil`."""
     plan = await care_plans.load(tx, target.id, if_version=target.version)
     require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
     decision = domain.fulfil(plan, command.action_id, FulfilAction)
@@ -73,7 +73,7 @@ async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> Car
 
 
 async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
-    """A navigator did what the plan asked for (AC12). A plan that has gone on without the action is left alone."""
+    """Records the action of a navigator's task as done (AC12). Ignores an action that the plan in force no longer has."""
     plan = await open_plan(tx, PersonId(UUID(envelope.key))) if event.action_id else None
     if plan is None or event.action_id not in {action.action_id for action in domain.next_steps(plan)}:
         return
@@ -83,14 +83,14 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """The person has not answered what was offered: the lead asks (AC10)."""
+    """Notifies the lead that the person has not answered the offer (AC10)."""
     plan = await care_plans.load(tx, deadline.subject)
     domain.require_unanswered(plan)
     await notify_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, deadline.due_at)
 
 
 async def on_action_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """An action that the lead sees to is overdue: told once for its day (AC12)."""
+    """Notifies the lead of their overdue actions, once for each due day (AC12)."""
     plan = await care_plans.load(tx, deadline.subject)
     for action in domain.overdue(plan, deadline.due_at, tx.policy):
         await notify_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, deadline.due_at)
@@ -101,27 +101,27 @@ async def on_review_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """After a crisis the plan is looked at again, and the case stands higher on the agenda (G16); after a death all ends (G39)."""
+    """Requests a review after a crisis and raises the case's rank (G16). A death ends case, plan and lead (G39)."""
     person_id = PersonId(UUID(envelope.key))
     if _IS_DEATH[event.outcome]:
         await end_care(tx, person_id, CaseCloseReason.DIED)
         return
-    await note_crisis(tx, person_id, envelope.time)
+    await project_crisis(tx, person_id, envelope.time)
     await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
 
 
 async def on_response_escalated(_: ResponseEscalated, envelope: Envelope, *, tx: Tx) -> None:
-    await note_crisis(tx, PersonId(UUID(envelope.key)), envelope.time)
+    await project_crisis(tx, PersonId(UUID(envelope.key)), envelope.time)
 
 
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
-    """A first score crosses nothing."""
+    """Requests a review when the level changes; a first score is no change."""
     if event.from_level is not None:
         await _review(tx, PersonId(UUID(envelope.key)), Occurrence.RISK_LEVEL_CROSSED)
 
 
 async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, tx: Tx) -> None:
-    """The clinician was shown the crisis section of this plan: it was used."""
+    """Records that a rapid response used the crisis section of this plan."""
     if event.care_plan_id is None or event.care_plan_version is None:
         return
     plan = await care_plans.load(tx, event.care_plan_id)
@@ -138,7 +138,7 @@ async def _record_consent(target: Target, *, is_agreed_by_person: bool, tx: Tx) 
 
 
 async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
-    """One review at a time: a plan whose review is due already is not due twice. Nothing happens to a person without a plan."""
+    """Makes the review due and lists the case. Does nothing without a plan, or when the review is due already."""
     if await open_plan_id(tx, person_id) is None:
         return
     await lock_diary(tx)

@@ -1,4 +1,4 @@
-"""Cases come, are screened, listed, deferred, stepped down and closed. The diary is locked before any case."""
+"""Cases: referral, screening, deferral, step-down and closure. The diary is locked before any case."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -65,7 +65,7 @@ _IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgen
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
-    """Case finding puts a person before the meeting; without a case-finding id the case is its own chain. Raises CaseAlreadyOpen."""
+    """Opens a case without a referral. Its correlation id is the case-finding id, else its own. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
     if await open_case(tx, command.person_id):
         raise CaseAlreadyOpen("The person has an open case.")
@@ -83,9 +83,9 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     return await _refer(case, tx)
 
 
-async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
-    """The diary first, as everybody takes it."""
-    people = [PersonId(UUID(envelope.key)) for event, envelope in coming if event.route is Route.MDT]
+async def prefetch_referrals_routed(batch: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
+    """Locks the diary before the first case, then reads the open case and the risk of each person."""
+    people = [PersonId(UUID(envelope.key)) for event, envelope in batch if event.route is Route.MDT]
     if people:
         await lock_diary(tx)
         await OPEN_CASES.prefetch(tx, people)
@@ -93,10 +93,10 @@ async def before_referrals_routed(coming: Sequence[tuple[ReferralRouted, Envelop
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Routed here it becomes a case, or joins the person's; routed elsewhere, a case that waited for it need not wait."""
+    """Opens a case, or adds the referral to the person's open case. A referral routed elsewhere is withdrawn from its case."""
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     if event.route is not Route.MDT:
-        if event.routing > 1:  # nobody was asked before the first
+        if event.routing > 1:  # the first routing has no predecessor
             await _withdraw(await open_case(tx, person_id), referral_id, tx)
         return
     await lock_diary(tx)
@@ -119,7 +119,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    """Somebody who died or moved away needs no case, plan or lead any more (G39); else only what waited for the referral ends."""
+    """Ends case, plan and lead when the person died or moved away (G39); else withdraws the referral from its case."""
     person_id = PersonId(UUID(envelope.key))
     reason = _CANCELLATIONS.get(event.reason)
     if reason:
@@ -129,7 +129,7 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
 
 
 async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """As when it is cancelled: the person died, or what waited for it need not wait."""
+    """Ends case, plan and lead when the person died (G39); else withdraws the referral from its case."""
     person_id = PersonId(UUID(envelope.key))
     reason = _OUTCOMES[event.outcome]
     if reason:
@@ -139,7 +139,7 @@ async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: T
 
 
 async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
-    """The Community Point of Access took it back."""
+    """The Community Point of Access has the referral again: withdraws it from its case."""
     await _withdraw(await open_case(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 
 
@@ -159,8 +159,8 @@ async def screen_case(target: Target, command: ScreenCase, *, tx: Tx) -> Case:
 async def defer_case(target: Target, command: DeferCase, *, tx: Tx) -> Case:
     await lock_diary(tx)
     case = await cases.load(tx, target.id, if_version=target.version)
-    place = await next_slot(tx, after=case.meeting_starts_at or tx.now)
-    return await cases.save(tx, domain.defer(case, command, place, tx.policy))
+    slot = await next_slot(tx, after=case.meeting_starts_at or tx.now)
+    return await cases.save(tx, domain.defer(case, command, slot, tx.policy))
 
 
 async def step_down_case(target: Target, command: StepDownCase, *, tx: Tx) -> Case:
@@ -173,7 +173,7 @@ async def close_case(target: Target, command: CloseCase, *, tx: Tx) -> Case:
 
 
 async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Nobody has screened it in time: the chair is told."""
+    """Notifies the chair of a case that was not screened in time."""
     case = await cases.load(tx, deadline.subject)
     domain.require_unscreened(case)
     await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
@@ -185,7 +185,7 @@ async def _refer(case: Case, tx: Tx) -> Case:
 
 
 async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
-    """Without a referral nobody else answers for where the person goes: whoever answers for the person learns of it (E11)."""
+    """Notifies the lead of a case without a referral, because no referrer follows it up (E11)."""
     redirected = await cases.save(tx, domain.redirect(case, command))
     if not case.referral_ids:
         await notify_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
@@ -202,9 +202,9 @@ async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx
     if referral_id in case.referral_ids:
         return case
     standing = await standing_of(tx, case.person_id)
-    place = await find_slot(tx, is_urgent=is_urgent)
-    taken = place if domain.should_move(case, place, is_urgent=is_urgent) else None
-    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, slot=taken)
+    free = await find_slot(tx, is_urgent=is_urgent)
+    slot = free if domain.should_move(case, free, is_urgent=is_urgent) else None
+    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, slot=slot)
     return await cases.save(tx, decision)
 
 

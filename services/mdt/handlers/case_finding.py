@@ -1,4 +1,4 @@
-"""Somebody looks at a person whom case finding pointed out, and says who goes on. Nothing is decided by a level alone (G54)."""
+"""A coordinator reviews the people of case finding. A risk level alone decides nothing (G54)."""
 
 from typing import assert_never
 
@@ -18,9 +18,7 @@ from shared.persistence.deadlines import DueDeadline
 
 
 async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
-    """`target` is the person. Whoever is meant for the meeting comes before it as a case of the same chain.
-
-    Where anybody else is sent, whoever answers for the person learns of it (E11).
+    """`target` is the person. The destination `mdt` opens a case with the same correlation id; any other notifies the lead (E11).
 
     Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen, LocalityMissing.
     """
@@ -40,7 +38,7 @@ async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> R
 
 
 async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
-    """A watching brief is looked at again. One that ended by itself, because the person rose or fell meanwhile, does nothing."""
+    """Returns the person to the list. Does nothing when a newer score has ended the watching brief."""
     risk = await risks.load(tx, deadline.subject)
     if domain.is_watched(risk):
         await risks.save(tx, domain.end_watch(risk))

@@ -1,4 +1,4 @@
-"""Case, plan and lead end together: when the meeting closes a case, and when the person died or moved away (G39, mdt-10)."""
+"""Ends case, plan and lead together: on closure by the meeting, and when the person died or moved away (G39, mdt-10)."""
 
 from services.mdt.commands import CloseCase
 from services.mdt.domain import care_plan as plan_domain
@@ -13,7 +13,7 @@ from shared.kernel.ids import PersonId
 
 
 async def end_care(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
-    """Nothing is left that waits for this person. Safe to repeat: they may be told gone by several services."""
+    """Ends the person's open case with plan and lead. Idempotent: several services may report the same death."""
     case = await open_case(tx, person_id)
     if case:
         await end_case(tx, case, CloseCase(reason))

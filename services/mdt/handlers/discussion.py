@@ -1,4 +1,4 @@
-"""A discussion is one transaction: the plan's next version, the lead, and the case that has them."""
+"""Records a discussion in one transaction: the plan's next version, the lead and the case."""
 
 from services.mdt.commands import ActionAgreed, DiscussCase
 from services.mdt.domain import care_plan as plan_domain
@@ -8,7 +8,7 @@ from services.mdt.domain.case import Agreed, Case
 from services.mdt.domain.lead_succession import Person
 from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.lead import appoint_lead
-from services.mdt.store.care_plan import Discussion, care_plans, keep_version, open_plan
+from services.mdt.store.care_plan import Discussion, care_plans, open_plan, save_version
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
@@ -37,14 +37,14 @@ async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreed, *, is_agr
         plan = plan_domain.first_plan(
             plan_id=new_id(), person_id=case.person_id, correlation_id=case.correlation_id, locality=case.locality
         )
-    version = await _word(tx, plan, meeting, agreed)
+    version = await _draft(tx, plan, meeting, agreed)
     decision = plan_domain.offer(plan, version, referral_ids=case.referral_ids, is_agreed_by_person=is_agreed_by_person, policy=tx.policy)
-    await keep_version(tx, plan.id, version, Discussion(meeting.id, case.id), is_agreed_by_person=is_agreed_by_person)
+    await save_version(tx, plan.id, version, Discussion(meeting.id, case.id), is_agreed_by_person=is_agreed_by_person)
     return await care_plans.save(tx, decision)
 
 
-async def _word(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> PlanVersion:
-    """The review counts from the meeting, however late its decision is recorded."""
+async def _draft(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> PlanVersion:
+    """Drafts the next version. The review day counts from the meeting, not from the day of recording."""
     standing = await standing_of(tx, plan.person_id)
     met_on, is_resident = tx.policy.day_of(meeting.starts_at), agreed.joint_plan.is_care_home_resident
     review_on = plan_domain.review_day(met_on, standing.judged_as, is_care_home_resident=is_resident, policy=tx.policy)
@@ -53,7 +53,7 @@ async def _word(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> Pla
 
 
 def _action(agreed: ActionAgreed) -> PlanAction:
-    """An action that continues keeps its id, so that nobody is asked twice to do it."""
+    """A continued action keeps its id, so that its task is not created twice."""
     return PlanAction(
         action_id=agreed.action_id or new_id(),
         kind=agreed.kind,

@@ -1,4 +1,4 @@
-"""Who answers for a person: answers to proposals, hand-overs, deadlines. The person's leads are locked before any is read."""
+"""Accountable leads: answers to proposals, hand-overs, deadlines. A person's leads are locked before any is read."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
 
 
 async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Lead:
-    """Answers whoever is the lead, or was asked to be, after this. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
+    """Returns the successor: active, or proposed. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
     lead, current = await _locked(tx, target.id)
     if domain.is_stand_in(lead, tx.actor, command.reason):
         require_member(tx.actor, tx.policy)
@@ -55,7 +55,7 @@ def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> De
 
 
 async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
-    """The meeting decides, or leaves who is there; gives whoever answers for the person from now on. Raises LeadNotAllowed."""
+    """Carries out the meeting's proposal; without one the present lead stays. Returns the active lead. Raises LeadNotAllowed."""
     await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
@@ -69,36 +69,36 @@ async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Nobody answered in time: the next candidate is asked, and when there is none the chair learns of it (G15)."""
+    """Proposes the next candidate after a proposal expired; without one notifies the chair (G15)."""
     lead, current = await _locked(tx, deadline.subject)
     await _save(tx, lead.person_id, lead_succession.expire(_person(lead), lead, current, _now(tx)))
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
-    """Table 16, for whoever is wanted and whoever would be asked after them. Raises LeadNotAllowed."""
+    """Applies Table 16 to the candidate and the alternatives. Raises LeadNotAllowed."""
     standing = await standing_of(tx, person_id)
     for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
         require_allowed(candidate.role, standing)
 
 
 async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
-    """The lead and everybody beside them, under the lock of their person. Raises LeadNotFound."""
-    found = await leads.find(tx, lead_id)
-    if found is None:
+    """The lead and the person's open leads, under the person's lock. Raises LeadNotFound."""
+    lead = await leads.find(tx, lead_id)
+    if lead is None:
         raise LeadNotFound(f"No lead has the id {lead_id}.")
-    await lock_leads(tx, found.person_id)
-    return await leads.load(tx, lead_id), await open_leads(tx, found.person_id)
+    await lock_leads(tx, lead.person_id)
+    return await leads.load(tx, lead_id), await open_leads(tx, lead.person_id)
 
 
 async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]:
-    """Saves, tells whoever was asked, and tells the chair when nobody is left to ask."""
+    """Saves, notifies proposed leads, and notifies the chair when no candidate is left."""
     saved = await save_leads(tx, decisions)
     for lead in saved:
         if lead.status is Status.PROPOSED:
             await notify(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
     refused = [lead for lead in saved if lead.status in domain.REFUSED]
-    is_found = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
-    if refused and not is_found:
+    has_candidate = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
+    if refused and not has_candidate:
         await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
     return saved
 

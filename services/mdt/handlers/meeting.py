@@ -1,4 +1,4 @@
-"""The weekly meeting: its cut-off, who attends it, and what happens to the cases that it does not reach."""
+"""The weekly meeting: cut-off, attendance, cancellation, and the roll-over of cases that it did not discuss."""
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
 from services.mdt.domain import meeting as domain
@@ -12,7 +12,7 @@ from shared.persistence.deadlines import DueDeadline
 
 
 async def hold_meeting(target: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
-    """Before it decides anything. What it has not discussed two working days later moves on."""
+    """Records the attendance, on which every decision of the meeting depends."""
     meeting = await meetings.load(tx, target.id, if_version=target.version)
     return await meetings.save(tx, domain.hold(meeting, command, now=tx.now, policy=tx.policy))
 
@@ -36,7 +36,7 @@ async def on_cut_off(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_roll_over(deadline: DueDeadline, *, tx: Tx) -> None:
-    """What it did not discuss moves on, also when nobody recorded the meeting: no case waits for a form."""
+    """Moves cases that were not discussed to the next meeting, even when no attendance was recorded."""
     await lock_diary(tx)
     meeting = await meetings.load(tx, deadline.subject)
     await roll_over(tx, meeting, domain.end(meeting))

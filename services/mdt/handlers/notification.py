@@ -1,4 +1,4 @@
-"""Tells whoever answers for a person what happens to them."""
+"""Notifies the accountable lead of events that concern the person."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ from shared.contracts.rapid_care import (
 )
 from shared.kernel.ids import PersonId
 
-#: What a lead is told about, and under which heading.
+#: The kind of notification for each event that a lead is notified of.
 NOTIFICATIONS: Mapping[type[Event], Kind] = {
     ResponseAssigned: Kind.RESPONSE_ASSIGNED,
     ResponseContacted: Kind.RESPONSE_CONTACTED,
@@ -39,13 +39,13 @@ NOTIFICATIONS: Mapping[type[Event], Kind] = {
 }
 
 
-async def on_news(event: Event, envelope: Envelope, *, tx: Tx) -> None:
+async def on_notifiable_event(event: Event, envelope: Envelope, *, tx: Tx) -> None:
     person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     await notify_lead(tx, person_id, NOTIFICATIONS[type(event)], subject, envelope.time)
 
 
 async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notification:
-    """The professional has seen it; safe to repeat. Raises NotificationNotFound, FeedAccessDenied."""
+    """Marks the notification as seen; idempotent. Raises NotificationNotFound, FeedAccessDenied."""
     notification = await load_notification(tx, notification_id)
     require_own_feed(tx.actor, notification.professional_id)
     tx.audit(notification.subject)
@@ -54,10 +54,10 @@ async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notificat
     return replace(notification, acknowledged_at=notification.acknowledged_at or tx.now)
 
 
-async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, at: datetime) -> None:
-    """Whoever answers for the person: the lead, without one the GP (AC7), and for somebody of no practice here the chair."""
+async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
+    """Notifies the lead; without one the GP (AC7); without a known practice the chair."""
     professional_id = await active_professional(tx, person_id)
     if professional_id is None:
         practice_code = await practice_of(tx, person_id)
         professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
-    await notify(tx, professional_id, person_id, kind, subject, at)
+    await notify(tx, professional_id, person_id, kind, subject, occurred_at)

@@ -1,8 +1,8 @@
-"""Keeps the copy of what the person told once."""
+"""Keeps the projection of the person's record."""
 
 from uuid import UUID
 
-from services.mdt.store.person import copy_person
+from services.mdt.store.person import project_person
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.referrals import PersonRecordRecorded
@@ -10,4 +10,4 @@ from shared.kernel.ids import PersonId
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await copy_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
+    await project_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)

@@ -1,4 +1,4 @@
-"""Risk scores come in by the population; whom they move is found, published, and kept. Everything of an import, or nothing."""
+"""Imports the risk scores of the population and publishes who crossed a level or climbed, in one transaction."""
 
 import asyncio
 from collections import Counter
@@ -21,59 +21,59 @@ from shared.persistence.transaction import EventSubject
 
 
 class Step(StrEnum):
-    """What an import is doing."""
+    """A step of an import."""
 
     READ = "reading scores"
     FIND = "finding who crossed or climbed"
 
 
-#: Hears how far a step has come: so much done, of so much; a total of 0 is not known yet.
-Tell = Callable[[Step, int, int], None]
+#: Receives the step, the amount done and the total; a total of 0 is unknown.
+Progress = Callable[[Step, int, int], None]
 
 
-def _nobody(step: Step, done: int, total: int) -> None:
-    """Nobody listens."""
+def _no_progress(step: Step, done: int, total: int) -> None:
+    """Discards the progress."""
 
 
-async def import_scores(content: bytes, *, tx: Tx, tell: Tell = _nobody) -> RiskImport:
-    """Takes a whole file. Raises NotARiskFile, ImportRunning."""
+async def import_scores(content: bytes, *, tx: Tx, progress: Progress = _no_progress) -> RiskImport:
+    """Imports a whole file. Raises NotARiskFile, ImportRunning."""
     begun = risk_import.begin(new_id(), await imports.lock_import(tx), sha256(content).digest(), now=tx.now, policy=tx.policy)
     earlier = await imports.same_content(tx, begun)
     if earlier:
         return await imports.save(tx, risk_import.repeat(begun, earlier))
     file = RiskFile(content, tx.policy, pseudonymiser(tx.secrets.person_id_secret), tx.policy.day_of(tx.now))
     await store.prepare(tx)
-    await store.copy_scores(tx, begun.number, _read(file, len(content), tell))
-    moved = await _move(tx, begun, tell)
+    await store.copy_scores(tx, begun.number, _read(file, len(content), progress))
+    moved = await _publish_moves(tx, begun, progress)
     report = await imports.save(tx, risk_import.conclude(begun, file.tally, moved))
     await _tidy(tx, report)
     return report
 
 
-async def on_scores_expired(deadline: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  whichever import asked: all that has expired goes
+async def on_scores_expired(deadline: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  one deadline deletes all expired scores
     newest = await imports.newest_day(tx)
     if newest:
-        await store.forget(tx, before=newest - tx.policy.climber_window)
+        await store.delete_expired(tx, before=newest - tx.policy.climber_window)
 
 
-async def _read(file: RiskFile, total: int, tell: Tell) -> AsyncIterator[Columns]:
+async def _read(file: RiskFile, total: int, progress: Progress) -> AsyncIterator[Columns]:
     for block in file.blocks():
         yield block
-        tell(Step.READ, file.bytes_read, total)
-        await asyncio.sleep(0)  # whatever else this process serves has its turn
-    tell(Step.READ, total, total)
+        progress(Step.READ, file.bytes_read, total)
+        await asyncio.sleep(0)  # lets other requests of this process run
+    progress(Step.READ, total, total)
 
 
-async def _move(tx: Tx, begun: RiskImport, tell: Tell) -> Counter[str]:
-    """Publishes who crossed and who climbed; how many events of each type that were."""
+async def _publish_moves(tx: Tx, begun: RiskImport, progress: Progress) -> Counter[str]:
+    """Publishes crossings and climbs. Returns the number of events by type."""
     moved: Counter[str] = Counter()
-    tell(Step.FIND, 0, 0)
-    async for found in store.findings(tx, begun.number):
-        decisions = [decision for decision in (_assess(finding, tx, begun) for finding in found) if decision]
+    progress(Step.FIND, 0, 0)
+    async for findings in store.findings(tx, begun.number):
+        decisions = [decision for decision in (_assess(finding, tx, begun) for finding in findings) if decision]
         await store.save_all(tx, decisions)
         moved.update(event.TYPE for decision in decisions for event in decision.events)
-        tell(Step.FIND, moved.total(), 0)
-    tell(Step.FIND, moved.total(), moved.total())
+        progress(Step.FIND, moved.total(), 0)
+    progress(Step.FIND, moved.total(), moved.total())
     return moved
 
 
@@ -82,7 +82,7 @@ def _assess(finding: Finding, tx: Tx, begun: RiskImport) -> Decision[Risk] | Non
 
 
 async def _tidy(tx: Tx, report: RiskImport) -> None:
-    """Of one day the newest import counts; what no rule looks at any more is removed afterwards, in the background."""
+    """Replaces earlier scores of the same days, and sets a deadline that deletes expired scores."""
     if await imports.shares_days(tx, report):
         await store.replace_same_day(tx, report.number)
     if await imports.has_expired(tx, report, tx.policy.climber_window):

@@ -1,4 +1,4 @@
-"""The diary fills itself: meetings exist four weeks ahead, and further where a case needs one."""
+"""Schedules the meetings of this week and the next four, and later ones when a case needs a slot."""
 
 from datetime import date, datetime, timedelta
 
@@ -12,27 +12,27 @@ _ONE_WEEK = timedelta(weeks=1)
 
 
 async def ensure_meetings(*, tx: Tx) -> None:
-    """This week and the next four have their meeting; safe to repeat, from several processes at once."""
+    """Schedules missing meetings up to `weeks_ahead`. Idempotent, also across processes."""
     await lock_diary(tx)
     for ahead in range(tx.policy.weeks_ahead + 1):
         await _meeting_of(tx, _this_week(tx) + ahead * _ONE_WEEK)
 
 
 async def find_slot(tx: Tx, *, is_urgent: bool) -> AgendaSlot:
-    """The first place on an agenda that a new case can have. The caller has locked the diary."""
+    """The first free slot for a new case. The caller has locked the diary."""
     week = _this_week(tx)
     while True:
         meeting = await _meeting_of(tx, week)
         if meeting:
-            taken = await case_store.agenda_usage(tx, meeting.id)
-            slot = domain.free_slot(meeting, taken, is_urgent=is_urgent, now=tx.now, policy=tx.policy)
+            usage = await case_store.agenda_usage(tx, meeting.id)
+            slot = domain.free_slot(meeting, usage, is_urgent=is_urgent, now=tx.now, policy=tx.policy)
             if slot:
                 return AgendaSlot(meeting.id, meeting.starts_at, slot)
         week += _ONE_WEEK
 
 
 async def next_slot(tx: Tx, *, after: datetime) -> AgendaSlot:
-    """A place at the meeting after that instant, full or not: whoever was deferred is not pushed back again.
+    """A slot at the first meeting after that instant, even a full one, so that a deferred case moves by one meeting only.
 
     The caller has locked the diary.
     """
@@ -45,10 +45,10 @@ async def next_slot(tx: Tx, *, after: datetime) -> AgendaSlot:
 
 
 async def _meeting_of(tx: Tx, week: date) -> Meeting | None:
-    """The meeting of a week, scheduled if need be; None when its time has passed without one."""
-    found = await meetings.find(tx, domain.meeting_id(week))
-    if found:
-        return found
+    """The meeting of a week, scheduled when it is missing; None when its time has passed."""
+    meeting = await meetings.find(tx, domain.meeting_id(week))
+    if meeting:
+        return meeting
     decision = domain.schedule(week, policy=tx.policy)
     return await meetings.save(tx, decision) if decision.state.starts_at > tx.now else None
 

@@ -71,7 +71,7 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
     return await risk_import.load(reader, import_id)
 
 
-async def found(reader: ReadSession, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
+async def findings(reader: ReadSession, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
     """The people of a practice at level 2 or 3, and its high climbers; those whom nobody has looked at yet first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}

@@ -1,4 +1,4 @@
-"""What is known of listed cases besides themselves: risk and crises, by which an agenda is ordered and capped."""
+"""Risk and last crisis of listed cases, by which an agenda is ordered and capped."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Care plans and every version of them. A person has at most one plan that is not closed."""
+"""Care plans and all their versions. A person has at most one plan that is not closed."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -53,7 +53,7 @@ _OPEN_OF_PERSON = Statement(
     sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status != "closed")
 )
 _COLUMNS = ("care_plan_id", "number", "meeting_id", "case_id", "content", "offered_at", "is_agreed_by_person")
-_KEEP = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))
+_INSERT = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))
 _ANSWER = Statement(
     sa.update(CARE_PLAN_VERSION)
     .where(CARE_PLAN_VERSION.c.care_plan_id == sa.bindparam("plan_id"), CARE_PLAN_VERSION.c.number == sa.bindparam("plan_number"))
@@ -74,17 +74,17 @@ async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """Which meeting discussed which case."""
+    """A meeting and the case that it discussed."""
 
     meeting_id: UUID
     case_id: UUID
 
 
-async def keep_version(tx: Tx, plan_id: UUID, version: PlanVersion, at: Discussion, *, is_agreed_by_person: bool | None) -> None:
-    """Adds it to what was ever offered, with the answer if there is one yet."""
+async def save_version(tx: Tx, plan_id: UUID, version: PlanVersion, discussion: Discussion, *, is_agreed_by_person: bool | None) -> None:
+    """Inserts a version, with the person's answer when there is one."""
     row = {"care_plan_id": plan_id, "number": version.number, "offered_at": version.offered_at}
-    where = {"meeting_id": at.meeting_id, "case_id": at.case_id}
-    await tx.execute(_KEEP, **row, **where, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
+    where = {"meeting_id": discussion.meeting_id, "case_id": discussion.case_id}
+    await tx.execute(_INSERT, **row, **where, content=_VERSION.dump_python(version), is_agreed_by_person=is_agreed_by_person)
 
 
 async def save_answer(tx: Tx, plan_id: UUID, number: int, *, is_agreed_by_person: bool) -> None:

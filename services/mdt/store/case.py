@@ -1,4 +1,4 @@
-"""Cases, and what they take of a meeting. A person has at most one open case."""
+"""Cases, and their slots at meetings. A person has at most one open case."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -79,12 +79,12 @@ OPEN_CASES = cases.index(_open_ids, key=lambda case: case.person_id)
 
 async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
     """The person's open case, locked; None when there is none."""
-    found = await OPEN_CASES.get(tx, person_id)
-    return None if found is None else await cases.load(tx, found)
+    case_id = await OPEN_CASES.get(tx, person_id)
+    return None if case_id is None else await cases.load(tx, case_id)
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
-    """What stands on an agenda, each locked; a case that was discussed while this waited is left out."""
+    """The cases of an agenda, locked, without those that were discussed while this waited for the lock."""
     ids = [row["id"] for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
     locked = [await cases.load(tx, case_id) for case_id in ids]
     return [case for case in locked if case.status is Status.LISTED and case.meeting_id == meeting_id]

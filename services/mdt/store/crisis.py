@@ -1,14 +1,13 @@
-"""The copy of each person's last crisis: a rapid response or an admission. It moves their case up the agenda."""
+"""Projection of each person's last crisis, a rapid response or an admission: it moves their case up the agenda."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
+from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
 
 CRISIS = sa.Table(
     "crisis",
@@ -18,12 +17,8 @@ CRISIS = sa.Table(
     comment="Projection of each person's last two-hour response and admission, from rapid_care.",
 )
 
-_NOTE = insert(CRISIS).values(person_id=sa.bindparam("person_id"), last_at=sa.bindparam("last_at"))
-_NOTE_CRISIS = Statement(
-    _NOTE.on_conflict_do_update(index_elements=["person_id"], set_={"last_at": sa.func.greatest(CRISIS.c.last_at, _NOTE.excluded.last_at)})
-)
+_UPSERT = upsert_if_newer(CRISIS, order=("last_at",))
 
 
-async def note_crisis(tx: Tx, person_id: PersonId, at: datetime) -> None:
-    """Keeps the latest, whatever order the events come in."""
-    await tx.defer_write(_NOTE_CRISIS, person_id=person_id, last_at=at)
+async def project_crisis(tx: Tx, person_id: PersonId, occurred_at: datetime) -> None:
+    await tx.defer_write(_UPSERT, person_id=person_id, last_at=occurred_at)

@@ -54,24 +54,24 @@ _ACTIVE = Statement(
 
 
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:
-    """One transaction at a time decides who is a person's lead. Taken before any of their leads is locked."""
+    """Serialises decisions about a person's lead. Take it before any of their leads is locked."""
     await tx.lock(f"leads of {person_id}")
 
 
 async def active_professional(tx: Tx, person_id: PersonId) -> str | None:
-    """Who is to be told about this person."""
+    """The professional id of the active lead."""
     found: str | None = await tx.fetch_value(_ACTIVE, person_id=person_id)
     return found
 
 
 async def open_leads(tx: Tx, person_id: PersonId) -> Leads:
-    """Everybody who is, or is asked to be, the person's lead; locked."""
+    """The active and the proposed leads of the person, locked."""
     rows = await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)
     return Leads.of([leads.from_row(row) for row in rows])
 
 
 async def save_leads(tx: Tx, decisions: Sequence[Decision[Lead]]) -> list[Lead]:
-    """In this order, so that the one who goes is gone before the one who comes. Raises LeadAlreadyActive."""
+    """Saves in this order, so that the outgoing lead is saved before the incoming one. Raises LeadAlreadyActive."""
     try:
         return [await leads.save(tx, decision) for decision in decisions]
     except asyncpg.UniqueViolationError as problem:

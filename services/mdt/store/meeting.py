@@ -1,4 +1,4 @@
-"""The diary: the table of meetings, and the lock under which places on agendas are given."""
+"""The diary: the table of meetings, and the lock for slots on agendas."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -27,9 +27,8 @@ meetings = BatchRepository(Meeting, MEETING, topic="mdt.meeting", key=lambda mee
 
 
 async def lock_diary(tx: Tx) -> None:
-    """One transaction at a time gives places or makes meetings, so nothing is counted wrong: about five a week, each in a moment.
+    """Serialises transactions that assign slots or schedule meetings, so that slots are counted correctly.
 
-    A batch of referrals has it until all of them are done, and whoever lists meanwhile waits for that. Taken before any case is
-    locked, so that two who list cannot wait for each other.
+    A batch of referrals holds the lock until its commit. Take it before any case is locked; the fixed order prevents deadlocks.
     """
     await tx.lock("diary")

@@ -1,4 +1,4 @@
-"""The feeds of the leads. A lock numbers the notifications of a feed in the order of their commits, so that a cursor skips none."""
+"""Feeds of the leads. A lock numbers the notifications of a feed in commit order, so that a cursor skips none."""
 
 from datetime import datetime
 from uuid import UUID
@@ -27,7 +27,7 @@ NOTIFICATION = sa.Table(
     comment="Feed of notifications for each professional, with their acknowledgements.",
 )
 
-_TELL = Statement(
+_INSERT = Statement(
     insert(NOTIFICATION).values({name: sa.bindparam(name) for name in ("professional_id", "person_id", "kind", "subject", "occurred_at")})
 )
 _FIND = Statement(sa.select(NOTIFICATION).where(NOTIFICATION.c.id == sa.bindparam("notification_id")).with_for_update())
@@ -41,7 +41,9 @@ _ACKNOWLEDGE = Statement(
 async def notify(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Adds a notification to the end of a professional's feed."""
     await tx.lock(f"notifications of {professional_id}")
-    await tx.execute(_TELL, professional_id=professional_id, person_id=person_id, kind=kind.value, subject=subject, occurred_at=occurred_at)
+    await tx.execute(
+        _INSERT, professional_id=professional_id, person_id=person_id, kind=kind.value, subject=subject, occurred_at=occurred_at
+    )
 
 
 async def load_notification(tx: Tx, notification_id: int) -> Notification:
@@ -52,8 +54,8 @@ async def load_notification(tx: Tx, notification_id: int) -> Notification:
     return notification_of(row)
 
 
-async def mark_acknowledged(tx: Tx, notification_id: int, at: datetime) -> None:
-    await tx.execute(_ACKNOWLEDGE, notification_id=notification_id, acknowledged_at=at)
+async def mark_acknowledged(tx: Tx, notification_id: int, acknowledged_at: datetime) -> None:
+    await tx.execute(_ACKNOWLEDGE, notification_id=notification_id, acknowledged_at=acknowledged_at)
 
 
 def notification_of(row: asyncpg.Record) -> Notification:

@@ -1,6 +1,6 @@
-"""Risk: where each found person stands, every score of the last months, and the imports that brought them.
+"""Risk: the standing of each person of case finding, and every score of the last months.
 
-Scores are written once, by COPY, and never changed. Of a person and a day the score of the newest import counts.
+COPY writes the scores, which never change. For a person and a day the score of the newest import counts.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -59,18 +59,18 @@ RISK_SCORE = sa.Table(
 
 risks = BatchRepository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
 
-#: A whole population takes seconds, on a slow machine minutes; the pool's own limits are meant for single commands.
-_PATIENCE_SECONDS = 600
+#: An import takes seconds, on a slow machine minutes; the pool's limits are for single commands.
+_TIMEOUT_SECONDS = 600
 _BATCH = 1000
-#: Whole populations are joined; of rows written a moment ago the planner has no statistics and would guess that they are few.
+#: Disables nested loops: the planner has no statistics for rows just copied and would underestimate them.
 _PREPARE = f"""
-SET LOCAL statement_timeout = '{_PATIENCE_SECONDS}s';
+SET LOCAL statement_timeout = '{_TIMEOUT_SECONDS}s';
 SET LOCAL work_mem = '64MB';
 SET LOCAL enable_nestloop = off"""
-#: Whoever screens waits the moment that the comparison takes, so that no sequence of a person is given twice.
-_HOLD_STILL = "LOCK TABLE risk IN SHARE ROW EXCLUSIVE MODE"
+#: Screening waits for the import, so that no event sequence of a person is used twice.
+_LOCK = "LOCK TABLE risk IN SHARE ROW EXCLUSIVE MODE"
 
-#: Who may have crossed or climbed. It lets through a few too many: the domain decides.
+#: People who may have crossed or climbed: a superset, from which the domain decides.
 _FINDINGS = """
 WITH scored AS MATERIALIZED (
     SELECT score.*, risk.level AS known_level, greatest(score.valid_from - $2::integer, risk.climbed_on) AS since
@@ -93,12 +93,12 @@ WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_
 _ID_OF_PERSON = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
 _KNOWN = "SELECT * FROM risk WHERE person_id = ANY($1::uuid[])"
 
-#: The same day again: the newer import counts.
+#: For the same day the newer import counts.
 _REPLACE = """
 DELETE FROM risk_score AS old USING risk_score AS new
 WHERE new.import_number = $1 AND old.import_number < $1 AND old.person_id = new.person_id AND old.valid_from = new.valid_from"""
-#: Somebody's newest score stays, however old.
-_FORGET = """
+#: A person's newest score stays, however old.
+_DELETE_EXPIRED = """
 DELETE FROM risk_score AS old WHERE old.valid_from < $1 AND EXISTS (
     SELECT FROM risk_score AS newer WHERE newer.person_id = old.person_id AND newer.valid_from > old.valid_from)"""
 
@@ -125,7 +125,7 @@ async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
 
 
 async def prepare(tx: Tx) -> None:
-    """For the length of this transaction statements are planned for a population, and may take as long as one needs."""
+    """Sets planner and timeout of this transaction for statements over the whole population."""
     await tx.connection.execute(_PREPARE)
 
 
@@ -134,24 +134,24 @@ async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]
         async for block in blocks:
             yield ("\n".join(map("\t".join, zip(*block, repeat(str(import_number))))) + "\n").encode()
 
-    await tx.connection.copy_to_table("risk_score", source=lines(), columns=_COPIED, timeout=_PATIENCE_SECONDS)
+    await tx.connection.copy_to_table("risk_score", source=lines(), columns=_COPIED, timeout=_TIMEOUT_SECONDS)
 
 
 async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
-    """Whoever may have crossed or climbed by this import, with what was known of them, some at a time.
+    """People who may have crossed or climbed by this import, with their earlier scores, in batches.
 
-    Until the transaction ends nobody else changes risks.
+    Locks the risks until the transaction ends.
     """
-    await tx.connection.execute(_HOLD_STILL)
+    await tx.connection.execute(_LOCK)
     window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
-    cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_PATIENCE_SECONDS)
-    while rows := await cursor.fetch(_BATCH, timeout=_PATIENCE_SECONDS):
+    cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_TIMEOUT_SECONDS)
+    while rows := await cursor.fetch(_BATCH, timeout=_TIMEOUT_SECONDS):
         known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
         yield [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
-    """As `risks.save` does for one, for very many in one statement; `findings` has locked them."""
+    """Saves many decisions in one statement, as `risks.save` saves one; `findings` has locked the rows."""
     states = []
     for decision in decisions:
         state, version = decision.state, decision.state.version
@@ -163,18 +163,18 @@ async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
         tx.audit(state.id, version)
         states.append((*_all_but_version(state), version))
     if states:
-        await tx.connection.execute(_SAVE_MANY, *map(list, zip(*states, strict=True)), timeout=_PATIENCE_SECONDS)
+        await tx.connection.execute(_SAVE_MANY, *map(list, zip(*states, strict=True)), timeout=_TIMEOUT_SECONDS)
 
 
 async def replace_same_day(tx: Tx, import_number: int) -> None:
-    """Removes what earlier imports said of the same people for the same days."""
-    await tx.connection.execute(_REPLACE, import_number, timeout=_PATIENCE_SECONDS)
+    """Deletes scores of earlier imports for the same people and days."""
+    await tx.connection.execute(_REPLACE, import_number, timeout=_TIMEOUT_SECONDS)
 
 
-async def forget(tx: Tx, before: date) -> None:
-    """Removes scores valid from before a day that a newer one of the same person follows."""
+async def delete_expired(tx: Tx, before: date) -> None:
+    """Deletes scores from before a day, except the newest of each person."""
     await prepare(tx)
-    await tx.connection.execute(_FORGET, before, timeout=_PATIENCE_SECONDS)
+    await tx.connection.execute(_DELETE_EXPIRED, before, timeout=_TIMEOUT_SECONDS)
 
 
 def _score(row: asyncpg.Record) -> Score:

@@ -1,4 +1,4 @@
-"""The reports of risk imports, and the rule that one import runs at a time."""
+"""Reports of risk imports, and the lock that allows one import at a time."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -44,7 +44,7 @@ _SAME_RULE = RISK_IMPORT.c.rule_version == sa.bindparam("rule_version")
 _BY_DIGEST = Statement(sa.select(RISK_IMPORT).where(_SAME_DIGEST, _SAME_RULE, RISK_IMPORT.c.repeats.is_(None)))
 _INSERT = Statement(sa.insert(RISK_IMPORT).values({column.name: sa.bindparam(column.name) for column in RISK_IMPORT.columns}))
 _NEWEST_DAY = "SELECT max(last_valid_from) FROM risk_import"
-#: What earlier imports left behind the window was forgotten when they came; later ones and this one may reach beyond it now.
+#: Earlier imports deleted their expired scores; scores of later imports and of this one may have expired since.
 _HAS_EXPIRED = """
 WITH horizon AS (
     SELECT max(last_valid_from) - $1::integer AS now, max(last_valid_from) FILTER (WHERE number < $2) - $1::integer AS before
@@ -57,7 +57,7 @@ SELECT EXISTS (SELECT FROM risk_import WHERE repeats IS NULL AND number <> $1 AN
 
 
 async def lock_import(tx: Tx) -> int:
-    """The number of this import; until the transaction ends there can be no other. Raises ImportRunning."""
+    """The number of this import. Excludes other imports until the transaction ends. Raises ImportRunning."""
     if not await tx.connection.fetchval(_LOCK):
         raise ImportRunning("Another import of risk scores is in progress.")
     number: int = await tx.connection.fetchval(_NEXT)
@@ -65,7 +65,7 @@ async def lock_import(tx: Tx) -> int:
 
 
 async def same_content(tx: Tx, begun: RiskImport) -> RiskImport | None:
-    """The import that read this file before, by the same rule: with other bands the same scores say something else."""
+    """The earlier import of the same content under the same rule version."""
     row = await tx.fetch_one(_BY_DIGEST, digest=begun.digest, rule_version=begun.rule_version)
     return None if row is None else _of(row)
 
@@ -86,13 +86,13 @@ async def load(reader: ReadSession, import_id: UUID) -> RiskImport:
 
 
 async def shares_days(tx: Tx, report: RiskImport) -> bool:
-    """Whether an earlier import may hold scores for the same days."""
+    """Whether another import may have scores for the same days."""
     shares: bool = await tx.connection.fetchval(_HAS_DAYS, report.number, report.first_valid_from, report.last_valid_from)
     return shares
 
 
 async def has_expired(tx: Tx, report: RiskImport, window: timedelta) -> bool:
-    """Whether this import leaves scores behind that no window reaches any more."""
+    """Whether scores lie before the high-climber window after this import."""
     expired: bool = await tx.connection.fetchval(_HAS_EXPIRED, window.days, report.number)
     return expired
 

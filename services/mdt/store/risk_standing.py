@@ -1,4 +1,4 @@
-"""Where people stand in risk stratification: the newest score of each, and whether they count as a high climber today."""
+"""Risk standing of people: the newest score, and whether they count as a high climber today."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -22,7 +22,7 @@ ORDER BY person_id, score.valid_from DESC, import_number DESC""",
 
 
 async def standings(reader: ReadSession, person_ids: Sequence[UUID], today: date) -> dict[UUID, Standing]:
-    """A person who was never scored is absent."""
+    """A person without a score is absent."""
     rows = await reader.fetch(_NEWEST, person_ids=person_ids, today=today)
     return {row["person_id"]: Standing(RiskLevel(row["level"]), row["is_high_climber"]) for row in rows}
 

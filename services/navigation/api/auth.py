@@ -17,4 +17,4 @@ _CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NavigatorCode = Annotated[str, Path(pattern=_CODE, description="A staff code")]
 NavigatorName = Annotated[str, Field(pattern=_CODE, description="A staff code")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(alias="cursor", description="`next` of the page before", max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]

@@ -4,10 +4,10 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from services.navigation.api.auth import Limit, NavigatorCode, Staff
+from services.navigation.api.auth import Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.event_stream import EventStream
 from services.navigation.api.navigator import readable
 from services.navigation.api.responses import FeedEntryView
@@ -18,6 +18,7 @@ from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import CursorBeyondEnd
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.web.dependencies import Unit
+from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import Page
 
@@ -25,17 +26,18 @@ router = APIRouter(tags=["feeds"])
 
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)
 
-After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The sequence of the last entry that the caller has seen")]
-
 
 @router.get("/navigators/{navigator_id}/feed", responses=_REFUSALS)
-async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: After = 0, limit: Limit = 50) -> Page[FeedEntryView]:
-    """What happened to the navigator's tasks, oldest first, without a gap."""
+async def read_feed(
+    navigator_id: NavigatorCode, caller: Staff, unit: Unit, cursor: Cursor = None, limit: Limit = 50
+) -> Page[FeedEntryView]:
+    """The changes of the navigator's tasks, oldest first, without a gap. A feed has no last page: `next` is always given."""
+    after = decode_sequence(cursor) if cursor else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, after)
         entries = await queries.entries(tx, navigator_id, after=after, most=limit)
-    following = str(entries[-1].sequence) if len(entries) == limit else None
+    following = encode_sequence(entries[-1].sequence if entries else after)
     return Page(items=[FeedEntryView.model_validate(entry) for entry in entries], next=following)
 
 
@@ -49,17 +51,16 @@ async def follow_feed(
     caller: Staff,
     unit: Unit,
     request: Request,
-    last_event_id: Annotated[str | None, Header(description="Sent by the browser when it connects again; wins over `after`")] = None,
-    after: After = 0,
+    last_event_id: Annotated[str | None, Header(description="The sequence of the last entry received; a browser sends it itself")] = None,
 ) -> EventStream:
-    """The same entries as they come. After an interruption exactly those that were missed follow, in order."""
-    seen = _sequence(last_event_id) if last_event_id else after
+    """The entries as they are committed. With Last-Event-ID exactly the entries after it follow, in order; without it the whole feed."""
+    seen = _sequence(last_event_id) if last_event_id else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
-    portions = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
-    return EventStream(portions, patience=policy.stream_heartbeat.total_seconds())
+    batches = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
+    return EventStream(batches, patience=policy.stream_heartbeat.total_seconds())
 
 
 def _sequence(last_event_id: str) -> int:

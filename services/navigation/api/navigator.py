@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, model_validator
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.responses import NavigatorView, TaskView
-from services.navigation.api.task import page
+from services.navigation.api.task import audit, page
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
 from services.navigation.domain.policy import Policy
@@ -23,22 +23,19 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
 from shared.web.pagination import decode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, RequestModel, actions, created, json_response
+from shared.web.responses import Action, CommandModel, Page, actions, created, json_response
 
 router = APIRouter(tags=["navigators"])
 
 _REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
-class Registration(RequestModel):
+class Registration(CommandModel[commands.RegisterNavigator]):
     locality: Locality
     role: Literal[Role.CARE_NAVIGATOR, Role.CASE_MANAGER]
 
-    def command(self) -> commands.RegisterNavigator:
-        return commands.RegisterNavigator(self.locality, self.role)
 
-
-class Availability(RequestModel):
+class Availability(CommandModel[commands.DeclareAvailability]):
     is_available: bool
     until: AwareDatetime | None = None
 
@@ -47,9 +44,6 @@ class Availability(RequestModel):
         if self.is_available and self.until is not None:
             raise ValueError("only an absence has an end")
         return self
-
-    def command(self) -> commands.DeclareAvailability:
-        return commands.DeclareAvailability(self.is_available, self.until)
 
 
 @router.put(
@@ -72,8 +66,9 @@ async def register_navigator(
     async with unit.transaction(caller) as tx:
         navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
         view = await _view(navigator.code, tx)
-        is_new = navigator.version == 1 and tx.has_recorded
-        return created(tx, view, request.url.path) if is_new else json_response(view)
+        if navigator.version == 1 and tx.has_recorded:
+            return created(tx, view, request.url.path)
+    return json_response(view)
 
 
 @router.get("/navigators", responses=problems())
@@ -117,12 +112,14 @@ async def declare_availability(navigator_id: NavigatorCode, body: Availability, 
 
 
 @router.get("/navigators/{navigator_id}/tasks", responses=problems(*_REFUSALS))
-async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
-    """What they have in hand, the soonest due first."""
-    last = decode_cursor(after) if after else None
+async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
+    """The navigator's open tasks, the soonest due first."""
+    last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
-        return page(await tasks.work_list(tx, navigator_id, after=last, most=limit + 1), limit, tx)
+        found = await tasks.work_list(tx, navigator_id, after=last, most=limit + 1)
+        audit(found[:limit], tx)
+    return page(found, limit)
 
 
 async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:

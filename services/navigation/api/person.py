@@ -34,10 +34,10 @@ class Discharge(RequestModel):
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
     """What the person told once, from navigation's own copy: nobody asks them again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
-        told = await _person_with_lead(person_id, tx)
-        if not is_shared(told.record.sharing):
+        person = await _person_with_lead(person_id, tx)
+        if not is_shared(person.record.sharing):
             raise StoryWithheld("The person has withheld their story.")
-        return StoryView.of(person_id, told)
+    return StoryView.of(person_id, person)
 
 
 @router.get("/people/{person_id:uuid}/tasks", responses=problems(*_RELATED))
@@ -45,7 +45,8 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     """Every task there ever was for the person, oldest first (AC6)."""
     async with unit.audited_read(caller, person_id) as tx:
         await _person_with_lead(person_id, tx)
-        return Page(items=[TaskView.of(shown) for shown in await tasks.about(tx, person_id)])
+        shown = await tasks.about(tx, person_id)
+    return Page(items=[TaskView.of(details) for details in shown])
 
 
 @router.post(
@@ -54,9 +55,9 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     status_code=201,
     responses=problems(*_RELATED, DischargeInFuture, HomeCheckInPast),
 )
-async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, once: IdempotencyHeader, unit: Unit) -> Response:
+async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, key: IdempotencyHeader, unit: Unit) -> Response:
     """The person left hospital on this day: 91 days later somebody looks whether they are still at home (T11)."""
-    async with unit.transaction(caller, once) as tx:
+    async with unit.transaction(caller, key) as tx:
         await _person_with_lead(person_id, tx)
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
         return created(tx, HomeCheckView.model_validate(check), f"/navigation/people/{person_id}/tasks")
@@ -64,7 +65,7 @@ async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, onc
 
 async def _person_with_lead(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
     """For navigators who have or had a task for the person, their coordinators, and the accountable lead professional (IG8)."""
-    told = await queries.story(tx, person_id)
-    require_involved(tx.actor, tx.policy.organisation, told.navigators.values(), told.lead)
-    require_reader(tx.actor, told.navigators, told.lead)
-    return told
+    person = await queries.story(tx, person_id)
+    require_involved(tx.actor, tx.policy.organisation, person.navigators.values(), person.lead)
+    require_reader(tx.actor, person.navigators, person.lead)
+    return person

@@ -14,6 +14,7 @@ from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
 from shared.contracts.referrals import FamilyContact, Story
+from shared.web.pagination import encode_sequence
 from shared.web.responses import ResponseModel, VersionedResponse
 
 
@@ -108,7 +109,10 @@ class OutcomeCount(ResponseModel):
 
 
 class NavigatorView(VersionedResponse):
-    """`feed_sequence` is where to follow the feed from after reading the work list; `load` is what decides who gets the next task."""
+    """`load` is the weight of the tasks that are not blocked; the next task goes to the lowest load.
+
+    To follow the feed after reading the work list, send `feed_cursor` as `cursor` or `feed_sequence` as Last-Event-ID.
+    """
 
     code: str
     organisation: str
@@ -119,12 +123,14 @@ class NavigatorView(VersionedResponse):
     open_tasks: int
     load: int
     feed_sequence: int
+    feed_cursor: str
 
     @classmethod
     def of(cls, candidate: Candidate, feed_sequence: int) -> "NavigatorView":
         navigator = candidate.navigator
         own = {name: getattr(navigator, name) for name in cls.model_fields if hasattr(navigator, name)}
-        return cls(**own, open_tasks=candidate.open_tasks, load=candidate.load, feed_sequence=feed_sequence)
+        feed = {"feed_sequence": feed_sequence, "feed_cursor": encode_sequence(feed_sequence)}
+        return cls(**own, **feed, open_tasks=candidate.open_tasks, load=candidate.load)
 
 
 class FeedEntryView(ResponseModel):

@@ -1,5 +1,6 @@
 """Tasks as they are read: one with everything around it, its history, what waits, what needs attention, and how tasks ended."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from services.navigation.domain.access import require_involved, require_reader
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
-from services.navigation.queries.task import TaskDetails
+from services.navigation.queries.task import TaskDetails, TaskFilter
 from shared.contracts.codes import Locality
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
@@ -47,27 +48,21 @@ async def task_history(task_id: UUID, caller: Staff, unit: Unit) -> list[StepVie
     """Everything that happened to it, whoever had it."""
     async with unit.audited_read(caller, task_id) as tx:
         await _readable(task_id, tx)
-        return [StepView.model_validate(step) for step in await queries.history(tx, task_id)]
+        history = await queries.history(tx, task_id)
+    return [StepView.model_validate(entry) for entry in history]
 
 
-@router.get("/tasks/unassigned", responses=problems(OrganisationNotInvolved))
-async def unassigned_tasks(caller: Coordinator, unit: Unit, after: Cursor = None, limit: Limit = 50) -> Page[TaskView]:
-    """What waits for somebody, the soonest due first."""
-    last = decode_cursor(after) if after else None
-    async with unit.transaction(caller) as tx:
-        require_involved(caller, tx.policy.organisation)
-        return page(await queries.unassigned(tx, after=last, most=limit + 1), limit, tx)
-
-
-@router.get("/tasks/needs-attention", responses=problems(OrganisationNotInvolved))
-async def tasks_needing_attention(
-    caller: Coordinator, unit: Unit, locality: Locality | None = None, after: Cursor = None, limit: Limit = 50
+@router.get("/tasks", responses=problems(OrganisationNotInvolved))
+async def list_tasks(
+    status: TaskFilter, caller: Coordinator, unit: Unit, *, locality: Locality | None = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TaskView]:
-    """What is blocked, before the accountable lead professional, or overdue; in one locality or anywhere, the soonest due first."""
-    last = decode_cursor(after) if after else None
+    """Tasks without a navigator, or tasks that need attention: blocked, escalated or overdue. The soonest due comes first."""
+    last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
-        return page(await queries.needing_attention(tx, locality=locality, after=last, most=limit + 1), limit, tx)
+        found = await queries.tasks_where(tx, status, locality=locality, after=last, most=limit + 1)
+        audit(found[:limit], tx)
+    return page(found, limit)
 
 
 @router.get("/outcomes", responses=problems(OrganisationNotInvolved))
@@ -77,14 +72,19 @@ async def task_outcomes(
     """How many tasks ended how, by kind: personal-budget advice given, social care assessments arranged, and so on (K18, K19)."""
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
-        return [OutcomeCount.model_validate(dict(row)) for row in await queries.outcomes(tx, since, until)]
+        counts = await queries.outcomes(tx, since, until)
+    return [OutcomeCount.model_validate(dict(row)) for row in counts]
 
 
-def page(found: list[TaskDetails], limit: int, tx: Transaction[Policy]) -> Page[TaskView]:
-    """The first `limit` of what was found; every task shown is audited, for it shows whom it is for."""
-    items = [TaskView.of(shown) for shown in found[:limit]]
-    for item in items:
-        tx.audit(item.id)
+def audit(shown: Sequence[TaskDetails], tx: Transaction[Policy]) -> None:
+    """Audits the read of each task, because it shows its person."""
+    for details in shown:
+        tx.audit(details.task.id)
+
+
+def page(found: Sequence[TaskDetails], limit: int) -> Page[TaskView]:
+    """The first `limit` tasks of `found`, with a cursor when more follow."""
+    items = [TaskView.of(details) for details in found[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(found) > limit else None)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.navigation.domain import work
 from services.navigation.domain.work import WorkSource
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of
-from services.navigation.store.projections import drop_lead, is_known, keep_lead, keep_level, lead_of, level_of, locality_of
+from services.navigation.store.projections import drop_lead, is_known, lead_of, level_of, locality_of, project_lead, project_level
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from
 from shared.contracts.codes import Locality, RiskLevel, StepDown
@@ -90,7 +90,7 @@ async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
     """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (E11)."""
     origin = origin_of(envelope, TaskSource.RISK)
-    await keep_level(tx, origin.person_id, origin.occasion, event.level)
+    await project_level(tx, origin.person_id, origin.occasion, event.level)
     destination = _ARRANGED[event.destination]
     if destination is None:
         return
@@ -103,14 +103,14 @@ async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
     """Level 0 is offered information (navigation-6), if the person is known here: a bulk import names many who are not."""
     origin = origin_of(envelope, TaskSource.RISK)
-    await keep_level(tx, origin.person_id, origin.occasion, event.to_level)
+    await project_level(tx, origin.person_id, origin.occasion, event.to_level)
     if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):
         await _inform(origin, None, tx)
 
 
 async def on_high_climber_found(event: RiskHighClimberFound, envelope: Envelope, *, tx: Tx) -> None:
     origin = origin_of(envelope, TaskSource.RISK)
-    await keep_level(tx, origin.person_id, origin.occasion, event.level)
+    await project_level(tx, origin.person_id, origin.occasion, event.level)
 
 
 async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
@@ -118,7 +118,7 @@ async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx)
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.LEAD)
     before = await lead_of(tx, origin.person_id)
-    await keep_lead(tx, origin.person_id, origin.source_id, event)
+    await project_lead(tx, origin.person_id, origin.source_id, event)
     is_another = before is None or before.professional_id != event.professional_id
     if is_another and not event.is_from_meeting:
         locality = await locality_of(tx, origin.person_id)

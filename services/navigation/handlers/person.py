@@ -10,7 +10,7 @@ from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.work import WorkSource
 from services.navigation.handlers.allocation import cancel_all, create_if_absent
 from services.navigation.store import home_check
-from services.navigation.store.projections import keep_person, locality_of
+from services.navigation.store.projections import locality_of, project_person
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_about
 from shared.contracts.envelope import Envelope
@@ -81,7 +81,7 @@ _RESPONSE_OUTCOMES: Mapping[ResponseOutcome, CancelReason | None] = total(
 
 
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
-    await keep_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
+    await project_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
 
 
 async def on_end_of_care(event: ReferralCancelled | CarePlanClosed | CaseClosed, envelope: Envelope, *, tx: Tx) -> None:

@@ -9,7 +9,7 @@ from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource, of_plan
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, save_task
-from services.navigation.store.projections import drop_plan, keep_plan
+from services.navigation.store.projections import drop_plan, project_plan
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.envelope import Envelope
@@ -30,7 +30,7 @@ async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope:
     """N actions for navigators are N tasks, however often the plan is told (navigation-1)."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
-    await keep_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
+    await project_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
     for work in await _wanted(origin, event, tx):
         await create_if_absent(work, tx=tx)
 

@@ -36,13 +36,13 @@ class CursorBeyondEnd(RuleBroken):
     """The cursor lies beyond the last entry of the feed."""
 
     code = "cursor-beyond-end"
-    advice = "Read the task list again and follow the feed from the sequence on the navigator's resource."
+    advice = "Read the work list again and follow the feed from `feed_cursor` or `feed_sequence` of the navigator."
 
 
 _ENTRY = TypeAdapter(Entry)
 _AFTER = Statement(
     sa.select(FEED_ENTRY)
-    .where(FEED_ENTRY.c.navigator_id == sa.bindparam("navigator_id"), FEED_ENTRY.c.sequence > sa.bindparam("after", type_=sa.Integer))
+    .where(FEED_ENTRY.c.navigator_id == sa.bindparam("navigator_id"), FEED_ENTRY.c.sequence > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(FEED_ENTRY.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -17,15 +18,23 @@ from services.navigation.store.projections import CARE_PLAN, LEAD, PERSON
 from services.navigation.store.task import ATTENTION, TASK, TOPIC, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.referrals import PersonRecordRecorded
+from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 
 
+class TaskFilter(StrEnum):
+    """The lists of a coordinator."""
+
+    UNASSIGNED = "unassigned"
+    NEEDS_ATTENTION = "needs-attention"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """A task, and what its reader needs beside it."""
+    """A task with its person's record, the lead, the preferred place of care and the navigator's employer."""
 
     task: Task
     record: PersonRecordRecorded | None
@@ -78,10 +87,16 @@ _PAGE = (
     .order_by(TASK.c.due_at, TASK.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_ANYWHERE = sa.bindparam("locality", type_=sa.Text).is_(None)
+_LOCALITY = sa.bindparam("locality", type_=sa.Text)
+_IN_LOCALITY = _PAGE.where(sa.or_(_LOCALITY.is_(None), TASK.c.locality == _LOCALITY))
 _WORK_LIST = Statement(_PAGE.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
-_UNASSIGNED = Statement(_PAGE.where(sa.text("task.status = 'unassigned'")))
-_ATTENTION = Statement(_PAGE.where(sa.text(ATTENTION), sa.or_(_ANYWHERE, TASK.c.locality == sa.bindparam("locality"))))
+_LISTS = total(
+    TaskFilter,
+    {
+        TaskFilter.UNASSIGNED: Statement(_IN_LOCALITY.where(sa.text("task.status = 'unassigned'"))),
+        TaskFilter.NEEDS_ATTENTION: Statement(_IN_LOCALITY.where(sa.text(ATTENTION))),
+    },
+)
 _HISTORY = "SELECT sequence, type, occurred_at, actor_org, actor_role, data FROM event WHERE subject = $1 AND topic = $2 ORDER BY sequence"
 _OUTCOMES = Statement(
     sa.select(TASK.c.kind, TASK.c.outcome, sa.func.count().label("tasks"))
@@ -114,18 +129,12 @@ async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[date
     return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
 
 
-async def unassigned(reader: ReadSession, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
-    """What waits for somebody, the soonest due first."""
-    due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_UNASSIGNED, due_at=due_at, id=last, most=most)]
-
-
-async def needing_attention(
-    reader: ReadSession, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int
+async def tasks_where(
+    reader: ReadSession, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int
 ) -> list[TaskDetails]:
-    """What is blocked, before the lead or overdue, in a locality or anywhere, the soonest due first."""
+    """The soonest due first; without a locality those of every one, and those without any."""
     due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_ATTENTION, locality=locality, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, most=most)]
 
 
 async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.navigation.domain.access import Lead
 from services.navigation.store.tables import METADATA, Tx
@@ -13,6 +13,7 @@ from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.ids import PersonId
+from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -58,17 +59,10 @@ CARE_PLAN = sa.Table(
 )
 
 
-def _upsert(table: sa.Table, key: str, newer: str) -> Statement:
-    """Writes a row unless a newer one is there."""
-    row = insert(table).values({column.name: sa.bindparam(column.name) for column in table.columns})
-    others = {column.name: row.excluded[column.name] for column in table.columns if column.name != key}
-    return Statement(row.on_conflict_do_update(index_elements=[key], set_=others, where=table.c[newer] < row.excluded[newer]))
-
-
-_KEEP_PERSON = _upsert(PERSON, "person_id", "sequence")
-_KEEP_LEAD = _upsert(LEAD, "person_id", "activated_at")
-_KEEP_LEVEL = _upsert(RISK, "person_id", "sequence")
-_KEEP_PLAN = _upsert(CARE_PLAN, "care_plan_id", "sequence")
+_UPSERT_PERSON = upsert_if_newer(PERSON)
+_UPSERT_LEAD = upsert_if_newer(LEAD, order=("activated_at",))
+_UPSERT_LEVEL = upsert_if_newer(RISK)
+_UPSERT_PLAN = upsert_if_newer(CARE_PLAN)
 _DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lead_id")))
 _DROP_PLAN = Statement(sa.delete(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("care_plan_id")))
 _LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
@@ -89,13 +83,13 @@ _LOCALITY = Statement(
 )
 
 
-async def keep_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
+async def project_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
     """Keeps the newest record of a person, whatever order the events come in."""
-    await tx.defer_write(_KEEP_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
+    await tx.defer_write(_UPSERT_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
 
 
-async def keep_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: LeadActivated) -> None:
-    await tx.defer_write(_KEEP_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
+async def project_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: LeadActivated) -> None:
+    await tx.defer_write(_UPSERT_LEAD, person_id=person_id, lead_id=lead_id, **activated.model_dump())
 
 
 async def drop_lead(tx: Tx, lead_id: UUID) -> None:
@@ -103,8 +97,8 @@ async def drop_lead(tx: Tx, lead_id: UUID) -> None:
     await tx.defer_write(_DROP_LEAD, lead_id=lead_id)
 
 
-async def keep_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
-    await tx.defer_write(_KEEP_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
+async def project_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
+    await tx.defer_write(_UPSERT_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
 
 
 async def drop_plan(tx: Tx, care_plan_id: UUID) -> None:
@@ -122,8 +116,8 @@ async def is_known(reader: ReadSession, person_id: PersonId) -> bool:
     return found
 
 
-async def keep_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
-    await tx.defer_write(_KEEP_LEVEL, person_id=person_id, sequence=sequence, level=level)
+async def project_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskLevel) -> None:
+    await tx.defer_write(_UPSERT_LEVEL, person_id=person_id, sequence=sequence, level=level)
 
 
 async def level_of(reader: ReadSession, person_id: PersonId) -> RiskLevel | None:

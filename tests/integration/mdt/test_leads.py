@@ -17,6 +17,7 @@ from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, Lead
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
 from shared.kernel.ids import PersonId, new_id
+from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, notifications, read, send_command
 from tests.builders.mdt_states import a_lead_of
@@ -274,7 +275,7 @@ async def test_lead_is_notified_of_own_people_only(context: RunningContext) -> N
     await context.deliver(events["task-blocked"], key=unknown, subject=task)
 
     page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&limit=4", actor=NURSE)
-    rest = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={page['next']}", actor=NURSE)
+    rest = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&cursor={page['next']}", actor=NURSE)
 
     assert [notification["kind"] for notification in page["items"] + rest["items"]] == list(events)
     chair = await notifications(context, "mdt-chair")
@@ -287,7 +288,7 @@ async def test_lead_is_notified_of_own_people_only(context: RunningContext) -> N
 
 
 async def test_notification_cursor_misses_none_written_concurrently(context: RunningContext) -> None:
-    person_id, seen, after = PersonId(new_id()), list[int](), 0
+    person_id, seen, cursor = PersonId(new_id()), list[int](), encode_sequence(0)
 
     async def write() -> None:
         async with context.database.transaction() as tx:
@@ -296,9 +297,9 @@ async def test_notification_cursor_misses_none_written_concurrently(context: Run
 
     writing = asyncio.gather(*(write() for _ in range(20)))
     while not writing.done() or len(seen) < 20:
-        page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&after={after}", actor=NURSE)
+        page = await read(context, f"/mdt/leads/notifications?professional_id={NURSE}&cursor={cursor}", actor=NURSE)
         seen += [notification["id"] for notification in page["items"]]
-        after = max([after, *seen])
+        cursor = page["next"]
     await writing
 
     written = await context.database.pool.fetch("SELECT id FROM notification ORDER BY id")
@@ -311,11 +312,11 @@ async def test_lead_acknowledges_own_notification_once(context: RunningContext) 
     notification = (await notifications(context, NURSE))[0]
     path, mine = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
 
-    theirs = await context.http.put(path, headers=context.token("mdt:lead", actor=OTHER))
-    first = await context.http.put(path, headers=mine)
+    theirs = await context.http.post(path, headers=context.token("mdt:lead", actor=OTHER))
+    first = await context.http.post(path, headers=mine)
     context.clock.advance(timedelta(minutes=5))
-    again = await context.http.put(path, headers=mine)
-    unknown = await context.http.put("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
+    again = await context.http.post(path, headers=mine)
+    unknown = await context.http.post("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
 
     assert (theirs.status_code, theirs.json()["code"]) == (403, "feed-access-denied")
     assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value

@@ -40,11 +40,11 @@ class ApiProcess:
     log: Path
 
     @asynccontextmanager
-    async def stream(self, code: str, headers: dict[str, str], **query: int) -> AsyncIterator[AsyncIterator[str]]:
+    async def stream(self, code: str, headers: dict[str, str]) -> AsyncIterator[AsyncIterator[str]]:
         """Connects to a feed's stream and yields its lines; disconnects at the end of the block."""
         async with (
             httpx.AsyncClient(base_url=self.url, timeout=LONGEST_WAIT) as http,
-            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers, params=query) as answer,
+            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers) as answer,
         ):
             assert answer.status_code == 200, await answer.aread()
             assert answer.headers["content-type"].startswith("text/event-stream")

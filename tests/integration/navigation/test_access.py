@@ -86,7 +86,7 @@ async def test_navigator_cannot_run_coordinator_commands(client: NavigationClien
         await client.try_command(task["id"], "cancellation", own, version=2, reason="created-in-error"),
         await http.put("/navigation/navigators/me", headers=own, json={"locality": "west", "role": "care-navigator"}),
         await http.get("/navigation/navigators", headers=own),
-        await http.get("/navigation/tasks/unassigned", headers=own),
+        await http.get("/navigation/tasks?status=unassigned", headers=own),
     ]
 
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "scope-missing")}

@@ -12,7 +12,7 @@ FAR = "clch-navigator-9"
 
 
 async def attention(client: NavigationClient, **query: Any) -> list[str]:
-    return [task["id"] for task in (await client.read("tasks/needs-attention", **query))["items"]]
+    return [task["id"] for task in (await client.read("tasks", status="needs-attention", **query))["items"]]
 
 
 async def test_attention_lists_blocked_escalated_and_overdue_tasks(client: NavigationClient) -> None:
@@ -28,8 +28,8 @@ async def test_attention_lists_blocked_escalated_and_overdue_tasks(client: Navig
     await client.context.let_pass(timedelta(days=1, hours=4))
 
     assert await attention(client) == [overdue, unacknowledged, concerning, blocked]
-    pages = [await client.read("tasks/needs-attention", limit=3)]
-    pages.append(await client.read("tasks/needs-attention", limit=3, cursor=pages[0]["next"]))
+    pages = [await client.read("tasks", status="needs-attention", limit=3)]
+    pages.append(await client.read("tasks", status="needs-attention", limit=3, cursor=pages[0]["next"]))
     assert [[task["id"] for task in page["items"]] for page in pages] == [[overdue, unacknowledged, concerning], [blocked]]
     assert pages[1]["next"] is None
 
@@ -69,7 +69,8 @@ async def test_attention_is_filtered_by_locality(client: NavigationClient) -> No
 async def test_attention_is_for_own_coordinators(client: NavigationClient) -> None:
     other = client.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
 
-    answers = [await client.context.http.get("/navigation/tasks/needs-attention", headers=caller) for caller in (client.navigator(), other)]
+    path = "/navigation/tasks?status=needs-attention"
+    answers = [await client.context.http.get(path, headers=caller) for caller in (client.navigator(), other)]
 
     codes = [(answer.status_code, answer.json()["code"]) for answer in answers]
     assert codes == [(403, "scope-missing"), (403, "organisation-not-involved")]

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.kernel.ids import new_id
+from shared.web.pagination import encode, encode_sequence
 from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action
 
 
@@ -12,13 +13,17 @@ async def test_feed_resumes_at_cursor(client: NavigationClient) -> None:
     await client.plan(*(an_action() for _ in range(5)))
 
     first = await client.read(f"navigators/{NAVIGATOR}/feed", limit=3)
-    second = await client.read(f"navigators/{NAVIGATOR}/feed", limit=3, after=first["next"])
+    second = await client.read(f"navigators/{NAVIGATOR}/feed", limit=3, cursor=first["next"])
     await client.publish(a_step_down(), person=new_id(), subject=new_id())
-    new = await client.read(f"navigators/{NAVIGATOR}/feed", limit=3, after=second["items"][-1]["sequence"])
+    new = await client.read(f"navigators/{NAVIGATOR}/feed", limit=3, cursor=second["next"])
+    none = await client.read(f"navigators/{NAVIGATOR}/feed", cursor=new["next"])
+    view = await client.read(f"navigators/{NAVIGATOR}")
 
     sequences = [[entry["sequence"] for entry in page["items"]] for page in (first, second, new)]
     assert sequences == [[1, 2, 3], [4, 5], [6]]
-    assert (second.get("next"), new["items"][0]["kind"]) == (None, "follow-up-check")
+    assert new["items"][0]["kind"] == "follow-up-check"
+    assert none == {"items": [], "next": new["next"]}
+    assert view["feed_cursor"] == new["next"]
 
 
 async def test_feed_lists_every_change_in_order(client: NavigationClient) -> None:
@@ -56,13 +61,14 @@ async def test_refused_command_adds_no_feed_entry(client: NavigationClient) -> N
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        (f"navigators/{NAVIGATOR}/feed?after=2", 409, "cursor-beyond-end"),
-        (f"navigators/{NAVIGATOR}/feed?after=-1", 422, "validation-failed"),
-        (f"navigators/{NAVIGATOR}/feed?after=99999999999", 422, "validation-failed"),
+        (f"navigators/{NAVIGATOR}/feed?cursor={encode_sequence(2)}", 409, "cursor-beyond-end"),
+        (f"navigators/{NAVIGATOR}/feed?cursor={encode(-1)}", 400, "cursor-malformed"),
+        (f"navigators/{NAVIGATOR}/feed?cursor={encode(10**19)}", 400, "cursor-malformed"),
+        (f"navigators/{NAVIGATOR}/feed?cursor={encode_sequence(2**63 - 1)}", 409, "cursor-beyond-end"),
+        (f"navigators/{NAVIGATOR}/feed?cursor={encode(1, 2)}", 400, "cursor-malformed"),
         (f"navigators/{NAVIGATOR}/feed?limit=0", 422, "validation-failed"),
-        (f"navigators/{NAVIGATOR}/feed/stream?after=2", 409, "cursor-beyond-end"),
         (f"navigators/{NAVIGATOR}/tasks?cursor=here", 400, "cursor-malformed"),
-        ("tasks/unassigned?cursor=here", 400, "cursor-malformed"),
+        ("tasks?status=unassigned&cursor=here", 400, "cursor-malformed"),
     ],
 )
 async def test_invalid_cursor_is_refused(client: NavigationClient, path: str, status: int, code: str) -> None:

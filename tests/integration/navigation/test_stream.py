@@ -74,8 +74,8 @@ async def test_each_stream_follows_its_own_feed(client: NavigationClient, api: A
     await client.plan(*(an_action() for _ in range(6)))
     async with (
         api.stream(NAVIGATOR, client.navigator()) as whole,
-        api.stream(NAVIGATOR, client.coordinator, after=2) as end,
-        api.stream(OTHER, client.navigator(OTHER), after=3) as other,
+        api.stream(NAVIGATOR, client.coordinator | {"Last-Event-ID": "2"}) as end,
+        api.stream(OTHER, client.navigator(OTHER) | {"Last-Event-ID": "3"}) as other,
     ):
         await client.publish(a_step_down(), person=new_id(), subject=new_id())
         await client.publish(a_step_down(), person=new_id(), subject=new_id())
