@@ -119,7 +119,7 @@ class Streams:
             await asyncio.sleep(waits)
 
     async def _look(self, position: int | None) -> tuple[int, float]:
-        """Hands over what came after `position`; gives the position of the last, and for how long to wait. Without a position it learns its own."""
+        """Delivers the entries after `position`. Returns the last position and the seconds to wait; without a position, the newest."""
         async with self._database.read_only() as reader:
             if position is None:
                 position = await feed.last_position(reader)
