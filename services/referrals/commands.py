@@ -1,4 +1,4 @@
-"""What may be asked of the Community Point of Access."""
+"""Commands of the Community Point of Access."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,9 +9,9 @@ from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReas
 
 @dataclass(frozen=True, slots=True)
 class Demographics:
-    """Who the person is and where they are registered; `residence` is the code of the council where they live (G13, G50).
+    """Identity, address and registration; `residence` is the code of the council where the person lives (G13, G50).
 
-    What is None was not told now: it stays as it was, or is as the policy supposes.
+    A field that is None keeps its recorded value, or takes the default of the policy.
     """
 
     given_name: str
@@ -25,7 +25,7 @@ class Demographics:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveReferral:
-    """Somebody asks for help for a person. Demographics and story are told once: a known person needs neither again (AC1)."""
+    """A referrer asks for help for a person. Demographics and story are given once: a known person needs neither (AC1)."""
 
     nhs_number: str | None
     demographics: Demographics | None
@@ -38,7 +38,7 @@ class ReceiveReferral:
 
 @dataclass(frozen=True, slots=True)
 class ReviseRecord:
-    """The Community Point of Access corrects a person's record; what is absent stays as it was."""
+    """The Community Point of Access corrects a person's record; an absent part stays as it was."""
 
     demographics: Demographics | None = None
     story: Story | None = None
@@ -47,10 +47,10 @@ class ReviseRecord:
 
 @dataclass(frozen=True, slots=True)
 class TriageReferral:
-    """A clinician decides how urgent it is, and says why.
+    """A clinician decides the urgency, with a reason.
 
-    `has_red_flag` means that life is in danger (G23); None leaves that as it was. `is_by_telephone` means that a call is
-    enough to assess the person, and only then does a call stop the two hours (G05).
+    `has_red_flag`: life is in danger (G23); None leaves the flag as it was. `is_by_telephone`: a call is enough to assess the
+    person, and only then does a call stop the two-hour clock (G05).
     """
 
     urgency: Urgency
@@ -62,7 +62,7 @@ class TriageReferral:
 
 @dataclass(frozen=True, slots=True)
 class RouteReferral:
-    """A receiver is asked to take over. With `override_reason` a clinician sets an eligibility rule aside (G10, G34)."""
+    """Asks a receiver to accept the referral. With `override_reason` a clinician overrides an eligibility rule (G10, G34)."""
 
     route: Route
     service_code: str
@@ -71,33 +71,33 @@ class RouteReferral:
 
 @dataclass(frozen=True, slots=True)
 class SignpostReferral:
-    """The person is told of a service of the directory."""
+    """The person is signposted to a service of the directory."""
 
     service_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequestInformation:
-    """The referrer is asked for more."""
+    """Asks the referrer for information."""
 
     question: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerInformation:
-    """The referrer gives what was asked for."""
+    """The referrer gives the requested information."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptReferral:
-    """The receiver takes it."""
+    """The receiver accepts the referral."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnReferral:
-    """The receiver gives it back, perhaps with a better destination in mind."""
+    """The receiver returns the referral, optionally with the code of a better destination."""
 
     reason: ReturnReason
     suggestion: str | None = None
@@ -105,20 +105,20 @@ class ReturnReferral:
 
 @dataclass(frozen=True, slots=True)
 class RaiseUrgency:
-    """What was not urgent has become so."""
+    """The referral has become urgent."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CloseReferral:
-    """It ends with an outcome, and the referrer is told."""
+    """The referral ends with an outcome, which the referrer sees."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class CancelReferral:
-    """It is withdrawn."""
+    """The referral is withdrawn."""
 
     reason: CancelReason

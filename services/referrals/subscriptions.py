@@ -1,4 +1,4 @@
-"""What the Community Point of Access listens to and which deadlines it keeps: the whole wiring."""
+"""The events that the Community Point of Access handles and the deadlines that it keeps: the whole wiring."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from shared.contracts.event import Event
 from shared.contracts.registry import topics
 from shared.messaging.subscriptions import EventHandler, Subscriptions
 
-#: Everything that happens to a person elsewhere is noted for the timeline.
+#: Every event of these topics is projected for timelines.
 TIMELINE_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
 
-#: What is done besides.
+#: The events with a further handler.
 REACTIONS: Mapping[type[Event], EventHandler] = {
     rapid_care.ResponseAccepted: reactions.on_response_accepted,
     rapid_care.ResponseDeclined: reactions.on_response_declined,
@@ -26,29 +26,29 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
     mdt.CarePlanRevised: reactions.on_care_plan_agreed,
     mdt.CarePlanDeclined: reactions.on_care_plan_declined,
     mdt.CarePlanClosed: reactions.on_care_plan_closed,
-    mdt.LeadActivated: projections.on_lead_activated,
-    mdt.LeadHandedOver: projections.on_lead_ended,
-    mdt.LeadEnded: projections.on_lead_ended,
-    mdt.RiskLevelCrossed: projections.on_risk_changed,
-    mdt.RiskHighClimberFound: projections.on_risk_changed,
+    mdt.LeadActivated: projections.project_lead,
+    mdt.LeadHandedOver: projections.drop_lead,
+    mdt.LeadEnded: projections.drop_lead,
+    mdt.RiskLevelCrossed: projections.project_risk,
+    mdt.RiskHighClimberFound: projections.project_risk,
     navigation.TaskAcknowledged: reactions.on_task_acknowledged,
     navigation.TaskFulfilled: reactions.on_task_fulfilled,
 }
 
 
-def _listened() -> dict[type[Event], tuple[EventHandler, ...]]:
-    noted = [event for topic in TIMELINE_TOPICS for event in topics()[topic]]
-    return {event: (projections.on_any, REACTIONS[event]) if event in REACTIONS else (projections.on_any,) for event in noted}
+def _handlers() -> dict[type[Event], tuple[EventHandler, ...]]:
+    events = [event for topic in TIMELINE_TOPICS for event in topics()[topic]]
+    return {event: (projections.project_event, *([REACTIONS[event]] if event in REACTIONS else [])) for event in events}
 
 
 SUBSCRIPTIONS = Subscriptions(
     context="referrals",
-    on_event=_listened(),
+    on_event=_handlers(),
     on_deadline=dict.fromkeys(ReferralDeadline, deadlines.on_due),
     prefetchers={
         **dict.fromkeys(
             [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.prefetch_referrals
         ),
-        **dict.fromkeys(ReferralDeadline, deadlines.before_due),
+        **dict.fromkeys(ReferralDeadline, deadlines.prefetch_referrals),
     },
 )

@@ -1,4 +1,4 @@
-"""What Rapid Care publishes: the two-hour response from request to outcome, and warnings about its capacity."""
+"""Events of Rapid Care: the two-hour response from request to outcome, and warnings about its capacity."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -19,7 +19,7 @@ class Skill(StrEnum):
 
 
 class DeclineReason(StrEnum):
-    """Why Rapid Care gives a referral back. Capacity never closes a referral, it re-routes it."""
+    """Why Rapid Care returns a referral. A decline for capacity never closes a referral; it is routed again."""
 
     CAPACITY = "capacity"
     INELIGIBLE = "ineligible"
@@ -34,7 +34,7 @@ class ContactMode(StrEnum):
 
 
 class Need(StrEnum):
-    """What an assessment of health and social need found."""
+    """Needs found by an assessment of health and social need."""
 
     NURSING = "nursing"
     MEDICATION = "medication"
@@ -74,7 +74,7 @@ class ResponseOutcome(StrEnum):
 
 
 class PackageItem(Value):
-    """One part of the package: who provides it from when. Night sitting may lie after closing time (T4)."""
+    """One part of the package, with its provider and its start. Night sitting may start after closing time (T4)."""
 
     kind: PackageItemKind
     service_code: Code
@@ -82,7 +82,7 @@ class PackageItem(Value):
 
 
 class ResponseRequested(Event):
-    """The two-hour clock runs: somebody must have seen the person by `due_at`."""
+    """The two-hour clock runs: a clinician must reach the person by `due_at`."""
 
     TYPE = "rapid-care.response.requested.v1"
     TOPIC = "rapid-care.response"
@@ -97,7 +97,7 @@ class ResponseRequested(Event):
 
 
 class ResponseHeldUntilOpening(Event):
-    """It came in closed hours; its clock starts at the next opening and the caller was told whom to turn to now (G04)."""
+    """The referral arrived in closed hours: its clock starts at the next opening, and the caller was given an alternative (G04)."""
 
     TYPE = "rapid-care.response.held-until-opening.v1"
     TOPIC = "rapid-care.response"
@@ -111,7 +111,7 @@ class ResponseHeldUntilOpening(Event):
 
 
 class ResponseAccepted(Event):
-    """Rapid Care takes it. `routing` is the one of the referral that this and each later answer belongs to."""
+    """Rapid Care accepts the response. `routing` is the number of the referral's routing that this and each later event answers."""
 
     TYPE = "rapid-care.response.accepted.v1"
     TOPIC = "rapid-care.response"
@@ -123,7 +123,7 @@ class ResponseAccepted(Event):
 
 
 class ResponseDeclined(Event):
-    """Rapid Care gives it back to the Community Point of Access, which must route it elsewhere."""
+    """Rapid Care returns the referral to the Community Point of Access, which must route it elsewhere."""
 
     TYPE = "rapid-care.response.declined.v1"
     TOPIC = "rapid-care.response"
@@ -134,7 +134,7 @@ class ResponseDeclined(Event):
 
 
 class ResponseAssigned(Event):
-    """A clinician with the needed skill goes. When a crisis plan exists it was shown with the assignment."""
+    """A clinician with the needed skill goes. The assignment shows the crisis plan, if there is one."""
 
     TYPE = "rapid-care.response.assigned.v1"
     TOPIC = "rapid-care.response"
@@ -146,7 +146,7 @@ class ResponseAssigned(Event):
 
 
 class ResponseEnRoute(Event):
-    """The clinician is on the way."""
+    """The clinician is on the way to the person."""
 
     TYPE = "rapid-care.response.en-route.v1"
     TOPIC = "rapid-care.response"
@@ -168,7 +168,7 @@ class ResponseContacted(Event):
 
 
 class ResponseAssessed(Event):
-    """Health and social need were assessed together."""
+    """Health and social needs were assessed together."""
 
     TYPE = "rapid-care.response.assessed.v1"
     TOPIC = "rapid-care.response"
@@ -187,7 +187,7 @@ class ResponsePackageAgreed(Event):
 
 
 class ResponseAtRisk(Event):
-    """Nobody has reached the person yet, and so many minutes of the clock have gone."""
+    """No clinician has reached the person, and `minutes_elapsed` minutes of the clock have passed."""
 
     TYPE = "rapid-care.response.at-risk.v1"
     TOPIC = "rapid-care.response"
@@ -206,7 +206,7 @@ class ResponseBreached(Event):
 
 
 class ResponseBreachCleared(Event):
-    """A contact written up late had been made in time (G53)."""
+    """A contact that was recorded late was made in time (G53)."""
 
     TYPE = "rapid-care.response.breach-cleared.v1"
     TOPIC = "rapid-care.response"
@@ -216,7 +216,7 @@ class ResponseBreachCleared(Event):
 
 
 class ResponseSteppedDown(Event):
-    """The crisis is over; somebody else carries on."""
+    """The crisis is over; another service continues the care."""
 
     TYPE = "rapid-care.response.stepped-down.v1"
     TOPIC = "rapid-care.response"
@@ -236,7 +236,7 @@ class ResponseEscalated(Event):
 
 
 class ResponseClosed(Event):
-    """It ended with a stated outcome."""
+    """The response ended with a stated outcome."""
 
     TYPE = "rapid-care.response.closed.v1"
     TOPIC = "rapid-care.response"
@@ -249,7 +249,7 @@ class ResponseClosed(Event):
 
 
 class ResponseCancelled(Event):
-    """Nobody needs to go: the referral was cancelled, or routed to another service before anybody here had accepted it."""
+    """No visit is needed: the referral was cancelled, taken back, or routed to another service before Rapid Care had accepted it."""
 
     TYPE = "rapid-care.response.cancelled.v1"
     TOPIC = "rapid-care.response"
@@ -260,13 +260,13 @@ class ResponseCancelled(Event):
 
 
 class AvoidanceBasis(StrEnum):
-    """What was looked at. Hospitals do not report here yet, so an admission that did not come through Rapid Care is not seen."""
+    """The evidence of a confirmation. Hospitals do not report to this product, so admissions outside Rapid Care are not counted."""
 
     RESPONSES = "responses"
 
 
 class ResponseAvoidanceConfirmed(Event):
-    """Two weeks after an avoided admission was stated, no other response to the person had ended in hospital (G22)."""
+    """Two weeks after a stated avoided admission, no other response to the person had ended in hospital (G22)."""
 
     TYPE = "rapid-care.response.avoidance-confirmed.v1"
     TOPIC = "rapid-care.response"
@@ -283,7 +283,7 @@ class CapacityLevel(StrEnum):
 
 
 class CapacityWarned(Event):
-    """More referrals this month than the commissioned 180 (warning) or 200 (alert). Nothing is declined by it (G43)."""
+    """The month has more referrals than the commissioned 180 (warning) or 200 (alert). The level declines no referral (G43)."""
 
     TYPE = "rapid-care.capacity.warned.v1"
     TOPIC = "rapid-care.capacity"

@@ -1,4 +1,4 @@
-"""What the Community Point of Access publishes: a referral from receipt to closure, and (restricted) the person's record."""
+"""Events of the Community Point of Access: a referral from receipt to closure, and (restricted) the person's record."""
 
 from datetime import date
 from enum import StrEnum
@@ -9,7 +9,7 @@ from shared.contracts.event import Code, Event, Instant, Value
 
 
 class Source(StrEnum):
-    """Who refers; the sources are listed in docs/rules.md, Code lists."""
+    """Sources of referrals, listed in docs/rules.md, Code lists."""
 
     GP = "gp"
     PRIMARY_CARE_OTHER = "primary-care-other"
@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 
 class Reason(StrEnum):
-    """What the referral is about."""
+    """The subject of a referral."""
 
     URGENT_DETERIORATION = "urgent-deterioration"
     COMPLEX_NEEDS = "complex-needs"
@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
 
 class Route(StrEnum):
-    """To whom the Community Point of Access hands a referral on."""
+    """The kind of receiver to which the Community Point of Access routes a referral."""
 
     RAPID_CARE = "rapid-care"
     MDT = "mdt"
@@ -58,7 +58,7 @@ class Route(StrEnum):
 
 
 class ReturnReason(StrEnum):
-    """Why a receiver gave a referral back. Each leads to a new triage, none to the referrer (E11, AC4)."""
+    """Why a receiver returned a referral. Each leads to a new triage, none to the referrer (E11, AC4)."""
 
     CAPACITY = "capacity"
     INELIGIBLE = "ineligible"
@@ -88,7 +88,7 @@ class Outcome(StrEnum):
 
 
 class CancelReason(StrEnum):
-    """Why a referral was withdrawn; `ReferralCancelled.reason` holds one of these."""
+    """Why a referral was withdrawn; `ReferralCancelled.reason` is one of these codes."""
 
     WITHDRAWN = "withdrawn"
     SENT_IN_ERROR = "sent-in-error"
@@ -98,7 +98,7 @@ class CancelReason(StrEnum):
 
 
 class SharingPreference(StrEnum):
-    """What the person wants others to see of their story (G12). A crisis response sees it in any case, and that is audited."""
+    """How far the person shares their story (G12). A crisis response always sees it, and the read is audited."""
 
     DIRECT_CARE = "direct-care"
     RESTRICTED = "restricted"
@@ -106,7 +106,7 @@ class SharingPreference(StrEnum):
 
 
 class ReferralReceived(Event):
-    """A referral was acknowledged with a reference; from here it is owned until it is closed."""
+    """A referral was acknowledged with a reference. It has an owner until it is closed."""
 
     TYPE = "referrals.referral.received.v1"
     TOPIC = "referrals.referral"
@@ -124,7 +124,7 @@ class ReferralReceived(Event):
 
 
 class ReferralIdentified(Event):
-    """The person is known by a valid NHS number."""
+    """The person has a valid NHS number."""
 
     TYPE = "referrals.referral.identified.v1"
     TOPIC = "referrals.referral"
@@ -132,7 +132,7 @@ class ReferralIdentified(Event):
 
 
 class ReferralIdentityUnverified(Event):
-    """An urgent referral was taken without a valid NHS number; tracing follows, care does not wait (G11)."""
+    """An urgent referral was received without a valid NHS number. Tracing follows; care does not wait for it (G11)."""
 
     TYPE = "referrals.referral.identity-unverified.v1"
     TOPIC = "referrals.referral"
@@ -140,7 +140,7 @@ class ReferralIdentityUnverified(Event):
 
 
 class ReferralMerged(Event):
-    """A second referral for the same person and reason within the merge window joined an open one; both references stay valid."""
+    """A second referral for the same person and reason within the merge window was merged into an open one; both references stay valid."""
 
     TYPE = "referrals.referral.merged.v1"
     TOPIC = "referrals.referral"
@@ -150,7 +150,7 @@ class ReferralMerged(Event):
 
 
 class ReferralTriaged(Event):
-    """A clinician decided how urgent it is."""
+    """A clinician decided the urgency of the referral."""
 
     TYPE = "referrals.referral.triaged.v1"
     TOPIC = "referrals.referral"
@@ -162,9 +162,9 @@ class ReferralTriaged(Event):
 
 
 class ReferralRouted(Event):
-    """The Community Point of Access asked a receiver to take over. The original received time travels along (G02).
+    """The Community Point of Access asked a receiver to accept the referral. The original received time is kept (G02).
 
-    `routing` counts how often a receiver was asked; an answer that repeats it says which asking it answers.
+    `routing` counts the routings of the referral; an answer repeats the number of the routing that it answers.
     `is_by_telephone`: triage chose to assess the person by telephone (G05).
     """
 
@@ -188,7 +188,7 @@ class ReferralRouted(Event):
 
 
 class ReferralAccepted(Event):
-    """The receiver took it over."""
+    """The receiver accepted the referral."""
 
     TYPE = "referrals.referral.accepted.v1"
     TOPIC = "referrals.referral"
@@ -199,7 +199,7 @@ class ReferralAccepted(Event):
 
 
 class ReferralAcceptanceCrossed(Event):
-    """A service accepted it that had been asked before, while it went elsewhere: the Community Point of Access decides who goes."""
+    """An earlier receiver accepted the referral after it had been routed elsewhere; the Community Point of Access decides."""
 
     TYPE = "referrals.referral.acceptance-crossed.v1"
     TOPIC = "referrals.referral"
@@ -210,7 +210,7 @@ class ReferralAcceptanceCrossed(Event):
 
 
 class ReferralReturned(Event):
-    """The receiver gave it back, or it was taken back unanswered; it is to be triaged anew under the same reference."""
+    """The receiver returned the referral, or it was taken back unanswered. It is triaged again under the same reference."""
 
     TYPE = "referrals.referral.returned.v1"
     TOPIC = "referrals.referral"
@@ -221,7 +221,7 @@ class ReferralReturned(Event):
 
 
 class ReferralSignposted(Event):
-    """The person was told of a directory service that meets the need."""
+    """The person was signposted to a service of the directory that meets the need."""
 
     TYPE = "referrals.referral.signposted.v1"
     TOPIC = "referrals.referral"
@@ -231,7 +231,7 @@ class ReferralSignposted(Event):
 
 
 class ReferralInformationRequested(Event):
-    """The referrer was asked for more; no clock stops for it."""
+    """The referrer was asked for information; no clock stops."""
 
     TYPE = "referrals.referral.information-requested.v1"
     TOPIC = "referrals.referral"
@@ -241,7 +241,7 @@ class ReferralInformationRequested(Event):
 
 
 class ReferralInformationAnswered(Event):
-    """The referrer gave what was asked for; its words are in the person's record."""
+    """The referrer gave the requested information; the text is in the person's record."""
 
     TYPE = "referrals.referral.information-answered.v1"
     TOPIC = "referrals.referral"
@@ -251,7 +251,7 @@ class ReferralInformationAnswered(Event):
 
 
 class ReferralUrgencyRaised(Event):
-    """What was judged less became urgent: a new clock from now, unless it was urgent before (G02, G41)."""
+    """A less urgent referral became urgent. A new clock starts, unless the referral was urgent before (G02, G41)."""
 
     TYPE = "referrals.referral.urgency-raised.v1"
     TOPIC = "referrals.referral"
@@ -261,7 +261,7 @@ class ReferralUrgencyRaised(Event):
 
 
 class ReferralAcknowledgementOverdue(Event):
-    """The receiver has not answered in time; the Community Point of Access is alerted."""
+    """The receiver, or triage, has not answered in time; the Community Point of Access is alerted."""
 
     TYPE = "referrals.referral.acknowledgement-overdue.v1"
     TOPIC = "referrals.referral"
@@ -272,7 +272,7 @@ class ReferralAcknowledgementOverdue(Event):
 
 
 class ReferralOutcomeOverdue(Event):
-    """It was taken or signposted long ago and nobody has said how it ended; the Community Point of Access asks."""
+    """A referral was accepted or signposted, and its outcome is overdue; the Community Point of Access asks for it."""
 
     TYPE = "referrals.referral.outcome-overdue.v1"
     TOPIC = "referrals.referral"
@@ -283,7 +283,7 @@ class ReferralOutcomeOverdue(Event):
 
 
 class ReferralClosed(Event):
-    """It ended, and the referrer can see how."""
+    """The referral ended with an outcome, which the referrer sees."""
 
     TYPE = "referrals.referral.closed.v1"
     TOPIC = "referrals.referral"
@@ -294,7 +294,7 @@ class ReferralClosed(Event):
 
 
 class ReferralCancelled(Event):
-    """The referrer withdrew it, or the person died or moved away."""
+    """The referrer withdrew the referral, or the person died or moved away."""
 
     TYPE = "referrals.referral.cancelled.v1"
     TOPIC = "referrals.referral"
@@ -303,7 +303,7 @@ class ReferralCancelled(Event):
 
 
 class FamilyContact(Value):
-    """Somebody the person wants kept informed."""
+    """A relative or friend whom the person wants kept informed."""
 
     name: str
     relationship: str
@@ -312,7 +312,7 @@ class FamilyContact(Value):
 
 
 class Story(Value):
-    """What the person told once."""
+    """The person's story, which is given once."""
 
     narrative: str
     history: tuple[str, ...] = ()
@@ -323,7 +323,7 @@ class Story(Value):
 
 
 class PersonRecordRecorded(Event):
-    """The whole current record of a person; each one replaces the one before. Restricted: it travels encrypted."""
+    """The whole current record of a person; each record replaces the previous one. Restricted: its data is encrypted."""
 
     TYPE = "referrals.person-record.recorded.v1"
     TOPIC = "referrals.person-record"

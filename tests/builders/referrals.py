@@ -302,7 +302,7 @@ def transitions(
         ReturnReferral: lambda it: routing.return_referral(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
         CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now),
-        CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_joined=False, now=now),
+        CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_merged=False, now=now),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),

@@ -15,7 +15,7 @@ from shared.contracts.referrals import CancelReason, ReferralCancelled, Referral
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.totality import total
 
-#: Why a response is cancelled whose referral is no longer with Rapid Care.
+#: Reasons to cancel a response whose referral Rapid Care no longer has.
 TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
 
 _PERSON_IS_GONE = total(

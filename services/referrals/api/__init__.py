@@ -1,4 +1,4 @@
-"""The Community Point of Access over HTTP: the collection carries the prefix, each further subject has its router."""
+"""The HTTP interface of the Community Point of Access: one router per subject, under the prefix of the collection."""
 
 from services.referrals.api import batch, collection, decisions, directory, people, receivers, referral
 

@@ -1,4 +1,4 @@
-"""The answer to a referral: a durable receipt, with the service to turn to when the person cannot wait."""
+"""The answer to a referral: a durable receipt, with the alternative service for a person who cannot wait."""
 
 from fastapi import Response
 
@@ -17,5 +17,5 @@ async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> Resp
     received = await receive_referral(command, tx=tx)
     code = emergency_alternative(received.joins or received.referral, tx.now, tx.policy)
     service = await directory.service(tx, code, tx.policy.day_of(tx.now)) if code else None
-    view = ReceivedView.acknowledging(received, turn_to=service, policy=tx.policy, now=tx.now)
+    view = ReceivedView.acknowledging(received, alternative=service, policy=tx.policy, now=tx.now)
     return created(tx, view, f"/referrals/{received.referral.id}")

@@ -1,4 +1,4 @@
-"""Who may call which routes, and the form of what they send: text without surprises."""
+"""The callers of each route, and the constrained types of text in bodies."""
 
 from typing import Annotated
 
@@ -9,15 +9,15 @@ from shared.contracts.referrals import Story
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
-#: Works at the Community Point of Access.
+#: The staff of the Community Point of Access.
 Triager = Annotated[Actor, require_scopes(TRIAGE)]
 #: Sends referrals.
 Referrer = Annotated[Actor, require_scopes(REFER, TRIAGE)]
-#: Takes referrals over, for a service of the directory.
+#: Accepts referrals for a service of the directory.
 Receiver = Annotated[Actor, require_scopes(RECEIVE, TRIAGE)]
 #: Any of them.
 Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, TRIAGE)]
-#: Whoever cares for a person may ask who is responsible for them (AC2).
+#: All staff who care for people may read a person's contact (AC2).
 Staff = Annotated[
     Actor,
     require_scopes(
@@ -34,17 +34,17 @@ Staff = Annotated[
         "navigation:work",
     ),
 ]
-#: The Community Point of Access, or a lead who looks at their own people.
+#: The Community Point of Access, or a lead for their own people.
 TriagerOrLead = Annotated[Actor, require_scopes(TRIAGE, "mdt:lead")]
 
 
 def _printable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("a text cannot hold the character NUL")
+        raise ValueError("a text cannot contain the character NUL")
     return text
 
 
-#: A name, an address, a reason; and what somebody tells at length.
+#: A short text such as a name, an address or a reason; and a long text.
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
 

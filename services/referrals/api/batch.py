@@ -1,4 +1,4 @@
-"""Many referrals at once, as a practice's own system sends them: each is acknowledged or refused for itself."""
+"""Batches of referrals, as a practice's system sends them: each referral is acknowledged or refused separately."""
 
 import asyncio
 from http import HTTPStatus
@@ -25,13 +25,13 @@ router = APIRouter(prefix="/batch", route_class=FastRoute)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
-async def send_referrals(body: requests.NewReferrals, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> Response:
-    """Send up to a hundred referrals. Each item of the answer is what the referral would have been answered alone, in the order sent.
+async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> Response:
+    """Send up to a hundred referrals. The items of the answer, in the same order, equal the answers to single referrals.
 
-    A repetition under the same key repeats each acknowledgement and tries each refused referral again.
+    A repetition with the same key repeats each acknowledgement and retries each refused referral.
     """
-    sent = [(IdempotencyKey(f"{once.key}#{number}", once.fingerprint), each) for number, each in enumerate(body.referrals)]
-    answers = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in sent))
+    keys = [IdempotencyKey(f"{key.key}#{number}", key.fingerprint) for number in range(len(body.referrals))]
+    answers = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in zip(keys, body.referrals, strict=True)))
     return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
 
 
@@ -42,7 +42,7 @@ async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, u
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
         return answer_to(refusal)
-    except Exception as problem:  # the other items keep their own answers
+    except Exception as problem:  # the other items keep their answers
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))
         return answer_to(problem)
 

@@ -1,4 +1,4 @@
-"""The collection of referrals: sending one, one's own, and the work list of the Community Point of Access."""
+"""The collection of referrals: receipt, the referrer's list, and the work list of the Community Point of Access."""
 
 from typing import Annotated, Literal
 
@@ -43,41 +43,45 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
         IdempotencyKeyReused,
     ),
 )
-async def send_referral(body: requests.NewReferral, caller: Referrer, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
-    """Send a referral. The answer is durable, carries the reference, and says whom to turn to when it cannot wait."""
-    return await unit.perform(caller, once, acknowledge, body.command())
+async def send_referral(body: requests.NewReferral, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
+    """Send a referral. The answer is durable, has the reference, and names an alternative for a person who cannot wait."""
+    return await unit.perform(caller, key, acknowledge, body.command())
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))
 async def own_referrals(
     caller: Referrer,
     unit: Unit,
-    reference: Annotated[str | None, Query(description="As the confirmation had it: `CPA-XXXX-XXXX`", max_length=40)] = None,
+    reference: Annotated[str | None, Query(description="From the acknowledgement: `CPA-XXXX-XXXX`", max_length=40)] = None,
     whose: Whose = Whose.SENT,
-    state: Literal["open", "ended"] = "open",
+    status: Literal["open", "closed"] = "open",
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FollowedReferralView] | Page[ReferralView]:
-    """One's own referrals, or those of who is registered with one's practice, newest first; or the one with a reference, with feedback."""
+    """The referrals that the organisation sent or of people registered with it, newest first; with `reference`, that one with feedback."""
     if reference is not None:
         return await _by_reference(reference, caller, unit)
+    before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
-        before = pages.newest_first(cursor)
-        found = await referrals.followed_by(tx, caller.organisation, whose, is_open=state == "open", before=before, most=limit)
-        return pages.of_newest(found, limit, tx.policy, tx.now)
+        page = await referrals.followed_by(tx, caller.organisation, whose, is_open=status == "open", before=before, most=limit)
+        policy, now = tx.policy, tx.now
+    return pages.of_newest(page, limit, policy, now)
 
 
 @router.get("/work")
 async def work_list(caller: Triager, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
-    """What waits here for triage or a route, what came back, and what is overdue anywhere: urgent first, then by deadline."""
+    """Referrals that need triage or a route, returned ones, and all that are overdue: urgent first, then by deadline."""
+    after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
-        found = await referrals.work(tx, after=pages.most_urgent_first(cursor), most=limit)
-        return pages.of_most_urgent(found, limit, tx.policy, tx.now)
+        page = await referrals.work(tx, after=after, most=limit)
+        policy, now = tx.policy, tx.now
+    return pages.of_most_urgent(page, limit, policy, now)
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:
     async with unit.transaction(caller) as tx:
-        found = await referrals.by_reference(tx, reference)
-        require_referrer(found, caller)
-        tx.audit(found.id)
-        return Page[FollowedReferralView](items=[await followed(tx, found)])
+        referral = await referrals.by_reference(tx, reference)
+        require_referrer(referral, caller)
+        tx.audit(referral.id)
+        view = await followed(tx, referral)
+    return Page[FollowedReferralView](items=[view])

@@ -1,4 +1,4 @@
-"""What the Community Point of Access decides about a referral, and what its referrer adds or withdraws."""
+"""Decisions of the Community Point of Access about a referral, and the referrer's information and cancellation."""
 
 from uuid import UUID
 
@@ -7,6 +7,7 @@ from fastapi import Response as HttpResponse
 
 from services.referrals.api import requests
 from services.referrals.api.auth import Referrer, Triager
+from services.referrals.api.presenter import run_command
 from services.referrals.api.responses import ReferralView
 from services.referrals.domain import closure, directory, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
@@ -15,7 +16,6 @@ from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, Ver
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import json_response
 
 router = APIRouter()
 
@@ -29,10 +29,8 @@ _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
     responses=problems(*_ANY, triage.RedFlagIsUrgent),
 )
 async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A clinician decides how urgent it is, and says why."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.triage_referral(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """A clinician decides the urgency, with a reason."""
+    return await run_command(unit, caller, handlers.triage_referral, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -53,10 +51,8 @@ async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Tria
     ),
 )
 async def route_referral(referral_id: UUID, body: requests.Routing, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A receiver is asked to take over; it stays ours until they accept."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.route_referral(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """Asks a receiver to accept the referral; until then the Community Point of Access owns it."""
+    return await run_command(unit, caller, handlers.route_referral, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -68,10 +64,8 @@ async def route_referral(referral_id: UUID, body: requests.Routing, caller: Tria
     ),
 )
 async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person was told of a service of the directory."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.signpost_referral(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """The person was signposted to a service of the directory."""
+    return await run_command(unit, caller, handlers.signpost_referral, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -81,10 +75,8 @@ async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: 
     responses=problems(*_ANY, triage.AlreadyUrgent),
 )
 async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """It has become urgent: the same reference, and a new clock unless it was urgent before or nobody has judged it yet."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.raise_urgency(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """The referral has become urgent: the same reference, and a new clock unless it was urgent before or is not yet triaged."""
+    return await run_command(unit, caller, handlers.raise_urgency, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -94,10 +86,8 @@ async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager
     responses=problems(*_ANY),
 )
 async def request_information(referral_id: UUID, body: requests.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The referrer is asked for more; nothing waits for the answer."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.request_information(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """Asks the referrer for information; no deadline waits for the answer."""
+    return await run_command(unit, caller, handlers.request_information, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -109,10 +99,8 @@ async def request_information(referral_id: UUID, body: requests.Question, caller
 async def answer_information(
     referral_id: UUID, body: requests.InformationAnswer, caller: Referrer, version: IfMatch, unit: Unit
 ) -> HttpResponse:
-    """The referrer gives what was asked for; it becomes part of the person's story."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.answer_information(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """The referrer gives the requested information, which becomes part of the person's story."""
+    return await run_command(unit, caller, handlers.answer_information, Target(referral_id, version), body.command())
 
 
 @router.post(
@@ -122,7 +110,5 @@ async def answer_information(
     responses=problems(*_ANY, OrganisationNotInvolved, closure.CareInProgress, closure.HasMergedReferrals),
 )
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The referrer withdraws it; once a service has accepted it, only because the person died or moved away."""
-    async with unit.transaction(caller) as tx:
-        referral = await handlers.cancel_referral(Target(referral_id, version), body.command(), tx=tx)
-    return json_response(ReferralView.of(referral, tx.policy, tx.now))
+    """Withdraws the referral; after a service has accepted it, only because the person died or moved away."""
+    return await run_command(unit, caller, handlers.cancel_referral, Target(referral_id, version), body.command())

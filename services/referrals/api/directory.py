@@ -1,4 +1,4 @@
-"""The directory of services, for whoever looks for a destination (AC11)."""
+"""The directory of services (AC11)."""
 
 from datetime import date
 from typing import Annotated
@@ -18,9 +18,9 @@ router = APIRouter()
 
 @router.get("/directory", responses=problems())
 async def list_services(
-    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[date | None, Query(description="Today, unless said")] = None
+    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[date | None, Query(description="Today by default")] = None
 ) -> Page[ServiceView]:
-    """The services that are active on a day, all or those for a need."""
+    """The services that are valid on a day, all or those for a need."""
     async with unit.transaction(caller) as tx:
         found = await directory.services(tx, need=need, on=on or tx.policy.day_of(tx.now))
     return Page[ServiceView](items=[ServiceView.model_validate(service) for service in found])

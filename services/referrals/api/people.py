@@ -1,4 +1,4 @@
-"""People at the Community Point of Access: found by NHS number in a body, never in a URL. Every look is audited."""
+"""People at the Community Point of Access. The NHS number is in a body, never in a URL; every read is audited."""
 
 from datetime import date, datetime
 from typing import Any
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/people", tags=["people"])
 
 
 class ContactView(ResponseModel):
-    """The one person who is responsible. `is_gp_by_default` says that nobody else was agreed."""
+    """The one responsible professional. `is_gp_by_default`: no other lead was agreed."""
 
     professional_id: str
     role: str
@@ -48,7 +48,7 @@ class RiskView(ResponseModel):
 
 
 class PersonView(VersionedResponse):
-    """The record: who the person is and what they told once. `number_as_typed` is what came instead of a verified number."""
+    """The person's record with their story. `number_as_typed` is the unverified number as received."""
 
     id: UUID
     nhs_number: str | None
@@ -66,7 +66,7 @@ class PersonView(VersionedResponse):
 
 
 class PersonPageView(PersonView):
-    """One screen: the record, what is open, who is responsible, how much at risk."""
+    """The record, the open referrals, the responsible professional and the risk level."""
 
     open_referrals: list[ReferralView]
     contact: ContactView
@@ -83,9 +83,9 @@ async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> H
     number = parse_nhs_number(body.nhs_number)
     async with unit.transaction(caller) as tx:
         person_id = tx.secrets.pseudonym(number)
-        tx.audit(person_id)  # also a search that finds nobody
-        found = await people.find(tx, person_id)
-        page = None if found is None else await _page(tx, found)
+        tx.audit(person_id)  # also a search without a result
+        person = await people.find(tx, person_id)
+        page = None if person is None else await _page(tx, person)
     if page is None:
         raise PersonNotFound("No person has this NHS number.")
     return json_response(page)
@@ -95,7 +95,8 @@ async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> H
 async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
     """A person's page."""
     async with unit.audited_read(caller, person_id) as tx:
-        return json_response(await _page(tx, await people.person(tx, person_id)))
+        page = await _page(tx, await people.person(tx, person_id))
+    return json_response(page)
 
 
 @router.post(
@@ -105,24 +106,24 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
     responses=problems(PersonNotFound, NoChanges, BirthDateInFuture, VersionConflict),
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Correct what is recorded about a person; every service gets the new record."""
-    async with unit.transaction(caller) as tx:
-        person = await revise_record(Target(person_id, version), body.command(), tx=tx)
+    """Correct a person's record; every context receives the new record."""
+    person = await unit.command(caller, revise_record, Target(person_id, version), body.command())
     return json_response(PersonView.model_validate(person))
 
 
 @router.get("/{person_id:uuid}/contact", responses=problems(PersonNotFound))
 async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
-    """The one professional who is responsible for this person, always exactly one, and whether the family is kept informed."""
+    """The one professional who is responsible for this person, and whether the family is kept informed."""
     async with unit.audited_read(caller, person_id) as tx:
-        return ContactView.model_validate(await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy))
+        contact = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
+    return ContactView.model_validate(contact)
 
 
 @router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
 async def person_timeline(
     person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
-    """Everything that happened to a person in all services; for the Community Point of Access and the person's own lead."""
+    """A person's events in all services, for the Community Point of Access and the person's lead."""
     async with unit.audited_read(caller, person_id) as tx:
         if not access.is_triager(caller):
             lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
@@ -132,11 +133,11 @@ async def person_timeline(
 
 
 async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
-    found = await referrals.open_of_person(tx, person.id)
+    open_referrals = await referrals.open_of_person(tx, person.id)
     risk = await people.risk(tx, person.id)
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
-        open_referrals=[ReferralView.of(each, tx.policy, tx.now) for each in found],
+        open_referrals=[ReferralView.of(each, tx.policy, tx.now) for each in open_referrals],
         contact=ContactView.model_validate(await people.contact(tx, person.id, on=tx.policy.day_of(tx.now), policy=tx.policy)),
         risk=None if risk is None else RiskView.model_validate(risk),
     )

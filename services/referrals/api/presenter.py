@@ -1,12 +1,26 @@
-"""Puts together how one referral is followed: its feedback, what it joined, what joined it."""
+"""Runs a command on a referral, and presents referrals with their feedback and merged referrals."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.referrals.api.responses import FollowedReferralView
+from fastapi import Response as HttpResponse
+
+from services.referrals.api.responses import FollowedReferralView, ReferralView
 from services.referrals.domain.referral import Referral
 from services.referrals.queries import referrals
 from services.referrals.queries.feedback import feedback
+from shared.kernel.actor import Actor
 from shared.persistence.transaction import Transaction
+from shared.web.dependencies import UnitOfWork
+from shared.web.responses import json_response
+
+
+async def run_command(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Referral]], *arguments: Any) -> HttpResponse:
+    """Runs `handler(*arguments, tx=tx)` in one transaction; presents the referral after the commit."""
+    async with unit.transaction(caller) as tx:
+        referral = await handler(*arguments, tx=tx)
+        policy, now = tx.policy, tx.now
+    return json_response(ReferralView.of(referral, policy, now))
 
 
 async def followed(tx: Transaction[Any], referral: Referral) -> FollowedReferralView:

@@ -1,4 +1,4 @@
-"""One referral: how it stands, what may be done with it, what has happened, and what the person told."""
+"""One referral: its state, its permitted commands, its timeline, and the person's record."""
 
 from datetime import date, datetime
 from typing import Any
@@ -34,7 +34,7 @@ _BY_RECEIVER: frozenset[type] = frozenset({commands.AcceptReferral, commands.Ret
 
 
 class EntryView(ResponseModel):
-    """One event of the chain: what, when, by whom. Ids and codes only."""
+    """One event of the chain. Ids and codes only."""
 
     id: UUID
     type: str
@@ -46,7 +46,7 @@ class EntryView(ResponseModel):
 
 
 class RecordView(ResponseModel):
-    """Who the person is and what they told once. The story is absent when the person withholds it (G12)."""
+    """The person's record with their story, which is absent when the person withholds it (G12)."""
 
     person_id: UUID
     nhs_number: str | None
@@ -62,8 +62,8 @@ class RecordView(ResponseModel):
 
     @classmethod
     def of(cls, person: Person, *, is_story_shown: bool) -> "RecordView":
-        copied = {name: getattr(person, name) for name in cls.model_fields if name not in {"person_id", "story"}}
-        return cls(person_id=person.id, story=person.story if is_story_shown else None, **copied)
+        fields = {name: getattr(person, name) for name in cls.model_fields if name not in {"person_id", "story"}}
+        return cls(person_id=person.id, story=person.story if is_story_shown else None, **fields)
 
 
 @router.get(
@@ -72,31 +72,32 @@ class RecordView(ResponseModel):
     responses=problems(ReferralNotFound, OrganisationNotInvolved),
 )
 async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> HttpResponse:
-    """How it stands, whose turn it is, and what has happened so far."""
+    """The referral with its owner, its deadline and its feedback."""
     async with unit.audited_read(caller, referral_id) as tx:
-        found = await referrals.referral(tx, referral_id)
-        access.require_involved(found, caller)
-        return json_response(await followed(tx, found))
+        referral = await referrals.referral(tx, referral_id)
+        access.require_involved(referral, caller)
+        view = await followed(tx, referral)
+    return json_response(view)
 
 
 @router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
-    """What this caller may do with it now."""
+    """The commands that the referral permits to this caller now."""
     async with unit.read_only() as reader:
-        found = await referrals.referral(reader, referral_id)
-    access.require_involved(found, caller)
-    return actions(request, found.status, [_open_to(found, caller)], referral_id=referral_id)
+        referral = await referrals.referral(reader, referral_id)
+    access.require_involved(referral, caller)
+    return actions(request, referral.status, [_open_to(referral, caller)], referral_id=referral_id)
 
 
 @router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_timeline(
     referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
-    """Every event of the chain that this referral began, in all services, in the order in which they happened."""
+    """The events of the referral's chain in all services, oldest first."""
     async with unit.audited_read(caller, referral_id) as tx:
-        found = await referrals.referral(tx, referral_id)
-        access.require_involved(found, caller)
-        entries = await timeline.of_chain(tx, found.correlation_id, after=pages.oldest_first(cursor), most=limit)
+        referral = await referrals.referral(tx, referral_id)
+        access.require_involved(referral, caller)
+        entries = await timeline.of_chain(tx, referral.correlation_id, after=pages.oldest_first(cursor), most=limit)
     return page_of(entries, limit)
 
 
@@ -106,15 +107,14 @@ async def referral_timeline(
     responses=problems(ReferralNotFound, PersonNotFound, OrganisationNotInvolved),
 )
 async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> HttpResponse:
-    """What the person told once, for the service that the referral is with: nobody asks them again (AC1)."""
+    """The person's record for the referral's receiver, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, referral_id) as tx:
-        found = await referrals.referral(tx, referral_id)
-        if not (access.is_triager(caller) or access.is_receiver(found, caller)):
+        referral = await referrals.referral(tx, referral_id)
+        if not (access.is_triager(caller) or access.is_receiver(referral, caller)):
             raise OrganisationNotInvolved("Your organisation is not the receiver of this referral.")
-        person = await people.person(tx, found.person_id)
-        is_shown = access.is_triager(caller) or person.sharing is not SharingPreference.WITHHELD
+        person = await people.person(tx, referral.person_id)
         tx.audit(person.id)
-        return json_response(RecordView.of(person, is_story_shown=is_shown))
+    return json_response(RecordView.of(person, is_story_shown=access.is_triager(caller) or person.is_story_shared))
 
 
 def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
@@ -123,11 +123,11 @@ def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
 
 
 def _open_to(referral: Referral, caller: Actor) -> Transitions:
-    """The possible commands that are this caller's to give."""
-    theirs = set(available_transitions(referral))
+    """The part of the state table whose commands this caller may give now."""
+    permitted = set(available_transitions(referral))
     if not access.is_triager(caller):
-        theirs &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
+        permitted &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
             _BY_RECEIVER if access.is_receiver(referral, caller) else set()
         )
-    theirs -= {command for command in _BY_RECEIVER if access.is_internal_service(referral, caller, command)}
-    return {trigger: row for trigger, row in available_transitions(referral).items() if trigger in theirs}
+    permitted -= {command for command in _BY_RECEIVER if access.is_internal_service(referral, caller, command)}
+    return {trigger: row for trigger, row in available_transitions(referral).items() if trigger in permitted}

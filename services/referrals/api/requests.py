@@ -1,4 +1,4 @@
-"""What callers send, and the commands that it becomes."""
+"""Bodies of requests, and the commands that they become."""
 
 from datetime import date
 from typing import Annotated
@@ -10,16 +10,16 @@ from services.referrals.api.auth import Line, ValidatedStory, Words
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source
-from shared.web.responses import RequestModel
+from shared.web.responses import CommandModel, RequestModel
 
-#: Nobody alive was born before.
+#: No living person was born earlier.
 Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
 
 
-class Demographics(RequestModel):
+class Demographics(CommandModel[commands.Demographics]):
     """`residence` is the code of the council where the person lives; health care goes by practice, social care by residence.
 
-    What is left out stays as it is recorded; of somebody new, the residence is taken to be here.
+    An omitted field keeps its recorded value; a new person's residence is the borough by default.
     """
 
     given_name: Line
@@ -29,9 +29,6 @@ class Demographics(RequestModel):
     telephone: Line | None = None
     practice_code: Code
     residence: Code | None = None
-
-    def command(self) -> commands.Demographics:
-        return commands.Demographics(**dict(self))
 
 
 class NewReferral(RequestModel):
@@ -66,7 +63,7 @@ class Search(RequestModel):
 
 
 class Revision(RequestModel):
-    """What is named replaces what was recorded; the rest stays."""
+    """Named parts replace the recorded ones; the others stay."""
 
     demographics: Demographics | None = None
     story: ValidatedStory | None = None
@@ -77,8 +74,8 @@ class Revision(RequestModel):
         return commands.ReviseRecord(demographics, self.story, self.sharing)
 
 
-class Triage(RequestModel):
-    """A red flag stays until `has_red_flag` is false; `is_by_telephone` says that a call is enough to assess the person (G05)."""
+class Triage(CommandModel[commands.TriageReferral]):
+    """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05)."""
 
     urgency: Urgency
     is_complex: bool = False
@@ -86,64 +83,37 @@ class Triage(RequestModel):
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
 
-    def command(self) -> commands.TriageReferral:
-        return commands.TriageReferral(self.urgency, self.is_complex, self.reason, self.has_red_flag, self.is_by_telephone)
 
-
-class Routing(RequestModel):
+class Routing(CommandModel[commands.RouteReferral]):
     route: Route
     service_code: Code
     override_reason: Words | None = None
 
-    def command(self) -> commands.RouteReferral:
-        return commands.RouteReferral(self.route, self.service_code, self.override_reason)
 
-
-class Signpost(RequestModel):
+class Signpost(CommandModel[commands.SignpostReferral]):
     service_code: Code
 
-    def command(self) -> commands.SignpostReferral:
-        return commands.SignpostReferral(self.service_code)
 
-
-class Question(RequestModel):
+class Question(CommandModel[commands.RequestInformation]):
     question: Words
 
-    def command(self) -> commands.RequestInformation:
-        return commands.RequestInformation(self.question)
 
-
-class InformationAnswer(RequestModel):
+class InformationAnswer(CommandModel[commands.AnswerInformation]):
     answer: Words
 
-    def command(self) -> commands.AnswerInformation:
-        return commands.AnswerInformation(self.answer)
 
-
-class Raise(RequestModel):
+class Raise(CommandModel[commands.RaiseUrgency]):
     reason: Words
 
-    def command(self) -> commands.RaiseUrgency:
-        return commands.RaiseUrgency(self.reason)
 
-
-class Return(RequestModel):
+class Return(CommandModel[commands.ReturnReferral]):
     reason: ReturnReason
     suggestion: Code | None = None
 
-    def command(self) -> commands.ReturnReferral:
-        return commands.ReturnReferral(self.reason, self.suggestion)
 
-
-class Closure(RequestModel):
+class Closure(CommandModel[commands.CloseReferral]):
     outcome: Outcome
 
-    def command(self) -> commands.CloseReferral:
-        return commands.CloseReferral(self.outcome)
 
-
-class Cancellation(RequestModel):
+class Cancellation(CommandModel[commands.CancelReferral]):
     reason: CancelReason
-
-    def command(self) -> commands.CancelReferral:
-        return commands.CancelReferral(self.reason)

@@ -1,4 +1,4 @@
-"""What callers see of a referral: codes and instants in lists, the clinicians' words only where one is read (audited)."""
+"""Views of a referral. Lists have codes and instants; clinicians' words are only in the audited view of one referral."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -12,20 +12,20 @@ from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, Referr
 from services.referrals.handlers.receive import Received
 from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source, Story
 from shared.web.problems import Problem
 from shared.web.responses import ResponseModel, VersionedResponse
 
 
 class OwnerView(ResponseModel):
-    """Whose turn it is."""
+    """The service that must act."""
 
     service_code: str
     organisation: str
 
 
 class DeadlineView(ResponseModel):
-    """What the owner must do by when. `overdue_since` stays until it is done."""
+    """The owner's deadline. `overdue_since` stays until the owner has acted."""
 
     kind: ReferralDeadline
     due_at: datetime
@@ -33,9 +33,9 @@ class DeadlineView(ResponseModel):
 
 
 class ReferralView(VersionedResponse):
-    """An open referral always has an owner and a deadline. `turn_to_now` is for what cannot wait for us.
+    """An open referral always has an owner and a deadline. `emergency_alternative` is the service for a person who cannot wait.
 
-    `also_with` is a service that has accepted it before it heard that it went elsewhere.
+    `also_with` is a second service that accepted the referral after it had been routed elsewhere.
     """
 
     id: UUID
@@ -64,7 +64,7 @@ class ReferralView(VersionedResponse):
     also_with: str | None
     return_reason: ReturnReason | None
     suggestion: str | None
-    turn_to_now: str | None
+    emergency_alternative: str | None
     merged_into: UUID | None
     outcome: Outcome | None
     cancel_reason: CancelReason | None
@@ -82,7 +82,7 @@ class FeedbackLine(ResponseModel):
 
 
 class JoinedView(ResponseModel):
-    """Another referral of the same trouble, by its own reference."""
+    """Another referral of the same person for the same reason."""
 
     id: UUID
     reference: str
@@ -91,7 +91,7 @@ class JoinedView(ResponseModel):
 
 
 class FollowedReferralView(ReferralView):
-    """One referral as it is followed up: what has happened so far in words, and what it joined or was joined by."""
+    """One referral with its feedback in words, and the referrals that were merged."""
 
     triaged_at: datetime | None
     triaged_by: str | None
@@ -124,7 +124,7 @@ class FollowedReferralView(ReferralView):
 
 
 class ServiceView(ResponseModel):
-    """An entry of the directory, valid from a day and until before another."""
+    """An entry of the directory, valid from `valid_from` to the day before `valid_until`."""
 
     code: str
     name: str
@@ -143,25 +143,25 @@ class ServiceView(ResponseModel):
 
 
 class ReceivedView(ReferralView):
-    """The acknowledgement. The story of a known person comes back for confirmation, unless they do not share it (AC1, G12)."""
+    """The acknowledgement. A known person's story is returned for confirmation unless the person restricts sharing (AC1, G12)."""
 
     is_story_known: bool
     story: Story | None
-    turn_to: ServiceView | None
+    alternative_service: ServiceView | None
 
     @classmethod
-    def acknowledging(cls, received: Received, *, turn_to: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
+    def acknowledging(cls, received: Received, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
         person = received.person
         return cls(
             **referral_fields(received.referral, policy, now, joins=received.joins),
             is_story_known=received.is_story_known,
-            story=person.story if person.sharing is SharingPreference.DIRECT_CARE else None,
-            turn_to=None if turn_to is None else ServiceView.model_validate(turn_to),
+            story=person.story if person.is_story_confirmed else None,
+            alternative_service=None if alternative is None else ServiceView.model_validate(alternative),
         )
 
 
 class BatchItemView(ResponseModel):
-    """One referral of a batch: its own status, and its acknowledgement or what refused it."""
+    """One referral of a batch: its HTTP status, and its acknowledgement or its problem."""
 
     status: int
     referral: ReceivedView | None = None
@@ -173,11 +173,11 @@ class BatchView(ResponseModel):
 
 
 def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None) -> dict[str, Any]:
-    """`joins` is the referral that a merged one is looked after with."""
+    """`joins` is the referral that a merged one continues as."""
     computed = {
         "owner": _owner(referral, policy),
         "deadline": _deadline(referral),
-        "turn_to_now": emergency_alternative(joins or referral, now, policy),
+        "emergency_alternative": emergency_alternative(joins or referral, now, policy),
     }
     return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
 
@@ -186,8 +186,8 @@ def _owner(referral: Referral, policy: Policy) -> OwnerView | None:
     code = owner(referral)
     if code is None:
         return None
-    theirs = policy.organisation if code == POINT_OF_ACCESS else referral.receiver_organisation
-    return OwnerView(service_code=code, organisation=theirs or policy.organisation)
+    organisation = policy.organisation if code == POINT_OF_ACCESS else referral.receiver_organisation
+    return OwnerView(service_code=code, organisation=organisation or policy.organisation)
 
 
 def _deadline(referral: Referral) -> DeadlineView | None:

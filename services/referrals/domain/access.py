@@ -1,7 +1,7 @@
-"""Who may see and move a referral: the Community Point of Access all, a referrer their own, a receiver what is with them (IG8).
+"""Access to referrals: the Community Point of Access to all, a referrer to those it sent, a receiver to its present ones (IG8).
 
-With a receiver it is until they give it back or close it, and then no longer. The practice where the person is registered
-follows it too, whoever sent it: the GP is told how a crisis ended (S24, rapid_care-8).
+A receiver loses access when it returns or closes the referral. The person's practice has access to every referral of the
+person, so that the GP learns how a crisis ended (S24, rapid_care-8).
 """
 
 from services.referrals.commands import ReturnReferral
@@ -9,13 +9,16 @@ from services.referrals.domain.referral import Referral
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
+from shared.kernel.totality import total
 
+#: Routes to services of this product, which answer by their events.
+_ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Route.NAVIGATION: True, Route.SERVICE: False})
 #: Scopes of the routes.
 TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:receive"
 
 
 class AnsweredByService(RuleBroken):
-    """The receiving service answers this referral itself, through its own events."""
+    """The receiving service answers this referral through its events."""
 
     code = "answered-by-service"
     advice = "Wait for the service's answer; once it is overdue, the Community Point of Access may return the referral."
@@ -39,19 +42,19 @@ def is_own_practice(referral: Referral, actor: Actor) -> bool:
 
 def require_involved(referral: Referral, actor: Actor) -> None:
     """Raises OrganisationNotInvolved."""
-    theirs = (is_referrer, is_receiver, is_own_practice)
-    if not (is_triager(actor) or any(is_theirs(referral, actor) for is_theirs in theirs)):
+    roles = (is_referrer, is_receiver, is_own_practice)
+    if not (is_triager(actor) or any(has_role(referral, actor) for has_role in roles)):
         raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
 
 
 def require_referrer(referral: Referral, actor: Actor) -> None:
-    """The referring organisation, or the Community Point of Access for it. Raises OrganisationNotInvolved."""
+    """The referring organisation, or the Community Point of Access on its behalf. Raises OrganisationNotInvolved."""
     if not (is_triager(actor) or is_referrer(referral, actor)):
         raise OrganisationNotInvolved("Your organisation did not send this referral.")
 
 
 def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
-    """The receiving organisation, or the Community Point of Access for it, which may have been told by telephone.
+    """The receiving organisation, or the Community Point of Access on its behalf, for instance after a telephone call.
 
     Raises OrganisationNotInvolved, AnsweredByService.
     """
@@ -62,14 +65,14 @@ def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
 
 
 def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:
-    """Services of this product answer by their events. When one is overdue, the Community Point of Access may take it back, no more."""
-    if referral.route in {None, Route.SERVICE}:
+    """Whether only the service's events may answer. The Community Point of Access may still take an overdue referral back."""
+    if referral.route is None or not _ANSWERS_BY_EVENTS[referral.route]:
         return False
     may_take_back = command is ReturnReferral and referral.overdue_since is not None and is_triager(actor)
     return not may_take_back
 
 
 def require_lead(professional_id: str, actor: Actor) -> None:
-    """A lead sees everything of their own people, and of nobody else. Raises OrganisationNotInvolved."""
+    """A lead has access to the timelines of their own people only. Raises OrganisationNotInvolved."""
     if professional_id != actor.id:
         raise OrganisationNotInvolved("You are not the person's accountable lead professional.")

@@ -1,12 +1,13 @@
-"""By when the owner of a referral must act, and what happens when that passes: a reminder, and the next deadline.
+"""Deadlines of the owner of a referral. A deadline that passes leads to a reminder and a further deadline.
 
-A deadline that passes never ends a referral and never leaves it without another one. These are the owner's deadlines;
-the clinical clock, which starts when a referral is received, is never touched here. Sources: G03, G42.
+A passed deadline never ends a referral and never leaves it without another one. The clinical clock, which starts at the
+receipt of the referral, is separate from these deadlines. Sources: G03, G42.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from typing import assert_never
 
 from services.referrals.domain.directory import Service
 from services.referrals.domain.policy import Policy
@@ -18,44 +19,58 @@ from shared.kernel.decision import Deadline, Decision
 from shared.kernel.opening_hours import next_opening
 from shared.kernel.working_days import working_days_later
 
-#: What is done at the deadline itself is in time (as T2 has it); the instant after is late.
+#: An action at the deadline is in time (T2); the instant after it is late.
 _JUST_AFTER = timedelta(microseconds=1)
 
 
 def triage_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
-    """When the Community Point of Access must have moved it on: minutes from now or from the next opening, or working days."""
-    if referral.urgency is Urgency.URGENT:
-        return opening_of(now, policy.opens, policy.closes, policy) + policy.triage_urgent
-    return working_days_later(now, policy.triage_routine_working_days, policy.zone)
+    """The deadline for triage and a route: minutes from now or from the next opening, or working days."""
+    match referral.urgency:
+        case Urgency.URGENT:
+            return opening_of(now, policy.opens, policy.closes, policy) + policy.triage_urgent
+        case Urgency.ROUTINE | Urgency.ADVICE:
+            return working_days_later(now, policy.triage_routine_working_days, policy.zone)
+        case _:
+            assert_never(referral.urgency)
 
 
 def acknowledge_by(referral: Referral, service: Service, now: datetime, policy: Policy) -> datetime:
-    """When the receiver must have answered; an urgent one counts from its next opening."""
-    if referral.urgency is Urgency.URGENT:
-        return opening_of(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
-    return working_days_later(now, policy.acknowledge_routine_working_days, policy.zone)
+    """The deadline for the receiver's answer; for an urgent referral it counts from the service's next opening."""
+    match referral.urgency:
+        case Urgency.URGENT:
+            return opening_of(now, service.opens, service.closes, policy) + policy.acknowledge_urgent
+        case Urgency.ROUTINE | Urgency.ADVICE:
+            return working_days_later(now, policy.acknowledge_routine_working_days, policy.zone)
+        case _:
+            assert_never(referral.urgency)
 
 
 def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
-    """When somebody must have said how it ended."""
+    """The deadline for the outcome."""
     if referral.status is Status.SIGNPOSTED:
         return now + policy.outcome_signposted
-    return now + (policy.outcome_urgent if referral.urgency is Urgency.URGENT else policy.outcome_routine)
+    match referral.urgency:
+        case Urgency.URGENT:
+            return now + policy.outcome_urgent
+        case Urgency.ROUTINE | Urgency.ADVICE:
+            return now + policy.outcome_routine
+        case _:
+            assert_never(referral.urgency)
 
 
 def begin(referral: Referral, events: Sequence[Event], due_at: datetime) -> Decision[Referral]:
-    """Enters a state whose owner must act by `due_at`; the deadline of the state before is over, and so is an open question."""
+    """Enters a state whose owner must act by `due_at`. The earlier deadline and an open question end."""
     entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None)
     return Decision(entered, events, _rows(entered), cancels=list(ReferralDeadline))
 
 
 def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[Referral]:
-    """Nobody need act any more."""
+    """Ends the referral: no owner and no deadline remain."""
     return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(ReferralDeadline))
 
 
 def mark_overdue(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> Decision[Referral]:
-    """The deadline passed. Somebody is told, and from now the next one runs, so that it cannot be forgotten."""
+    """The deadline passed: publishes a reminder and sets the next deadline."""
     permit(referral, kind)
     due_at = referral.due_at or now
     reminded = replace(referral, overdue_since=referral.overdue_since or due_at, due_at=_chase(referral, kind, now, policy))
@@ -63,25 +78,42 @@ def mark_overdue(referral: Referral, kind: ReferralDeadline, now: datetime, poli
 
 
 def opening_of(instant: datetime, opens: time | None, closes: time | None, policy: Policy) -> datetime:
-    """When somebody is there from `instant` on; a service without hours always is."""
+    """`instant` itself in opening hours, else the next opening; a service without hours is always open."""
     if opens is None or closes is None:
         return instant
     return next_opening(instant, opens, closes, policy.zone)
 
 
 def _chase(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> datetime:
-    if kind is ReferralDeadline.OUTCOME:
-        return now + policy.chase_outcome
-    if referral.urgency is Urgency.URGENT:
-        return opening_of(now + policy.chase_urgent, policy.opens, policy.closes, policy)
-    return working_days_later(now, policy.chase_routine_working_days, policy.zone)
+    match kind:
+        case ReferralDeadline.OUTCOME:
+            return now + policy.chase_outcome
+        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT:
+            return _chase_answer(referral.urgency, now, policy)
+        case _:
+            assert_never(kind)
+
+
+def _chase_answer(urgency: Urgency, now: datetime, policy: Policy) -> datetime:
+    match urgency:
+        case Urgency.URGENT:
+            return opening_of(now + policy.chase_urgent, policy.opens, policy.closes, policy)
+        case Urgency.ROUTINE | Urgency.ADVICE:
+            return working_days_later(now, policy.chase_routine_working_days, policy.zone)
+        case _:
+            assert_never(urgency)
 
 
 def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Event:
-    service_code = referral.service_code if kind is not ReferralDeadline.TRIAGE else None
-    if kind is ReferralDeadline.OUTCOME:
-        return ReferralOutcomeOverdue(service_code=service_code or POINT_OF_ACCESS, outcome_by=due_at)
-    return ReferralAcknowledgementOverdue(service_code=service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
+    match kind:
+        case ReferralDeadline.TRIAGE:
+            return ReferralAcknowledgementOverdue(service_code=POINT_OF_ACCESS, acknowledge_by=due_at)
+        case ReferralDeadline.ACKNOWLEDGEMENT:
+            return ReferralAcknowledgementOverdue(service_code=referral.service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
+        case ReferralDeadline.OUTCOME:
+            return ReferralOutcomeOverdue(service_code=referral.service_code or POINT_OF_ACCESS, outcome_by=due_at)
+        case _:
+            assert_never(kind)
 
 
 def _rows(referral: Referral) -> list[Deadline]:

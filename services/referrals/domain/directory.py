@@ -1,20 +1,22 @@
-"""The directory of services, practices and organisations: reference data with validity dates (G52), and who is eligible for what.
+"""The directory of services, practices and organisations: reference data with validity dates (G52), and the rules of eligibility.
 
-An ineligible person is never just refused: each refusal says where they can go instead (E11).
+Each refusal of an ineligible person names an alternative (E11).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
+from typing import assert_never
 
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import Route
 from shared.kernel.errors import RuleBroken
+from shared.kernel.totality import total
 
 
 class Need(StrEnum):
-    """What somebody may look for a service for."""
+    """Needs by which the directory is searched."""
 
     URGENT_DETERIORATION = "urgent-deterioration"
     EMERGENCY = "emergency"
@@ -35,9 +37,9 @@ class Need(StrEnum):
 
 
 class Serves(StrEnum):
-    """Whom a service is for: health care by registration (E8), social care by residence (G13), some anybody.
+    """The people that a service is for: health care by registration (E8), social care by residence (G13), some for anybody.
 
-    The last two name where somebody is looked after who is not entitled here: nobody is refused without a destination.
+    The last two are the destinations of people who are not entitled to the borough's services.
     """
 
     REGISTERED = "registered-here"
@@ -47,12 +49,21 @@ class Serves(StrEnum):
     RESIDENT_ELSEWHERE = "resident-elsewhere"
 
 
-ELSEWHERE = (Serves.REGISTERED_ELSEWHERE, Serves.RESIDENT_ELSEWHERE)
+_IS_ELSEWHERE = total(
+    Serves,
+    {
+        Serves.REGISTERED: False,
+        Serves.RESIDENT: False,
+        Serves.ANYBODY: False,
+        Serves.REGISTERED_ELSEWHERE: True,
+        Serves.RESIDENT_ELSEWHERE: True,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One entry of the directory as it was valid between two days. Without hours it is always open."""
+    """One entry of the directory, valid between two days. A service without hours is always open."""
 
     code: str
     name: str
@@ -68,6 +79,11 @@ class Service:
     closes: time | None
     valid_from: date
     valid_until: date | None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the service is for people who are not entitled to the borough's services."""
+        return _IS_ELSEWHERE[self.serves]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +108,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """What eligibility looks at."""
+    """The facts that eligibility depends on."""
 
     age: int
     locality: Locality
@@ -144,26 +160,40 @@ class LocalityNotCovered(RuleBroken):
     advice = "Choose a service that covers the person's locality."
 
 
-#: What a clinician may set aside with a reason (G10, G11, G34).
+#: Rules that a clinician may override with a reason (G10, G11, G34).
 OVERRIDABLE = (BelowMinimumAge, PracticeNotCovered)
 
 
 def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
-    """Every rule of eligibility that this person does not meet for this service."""
-    found: list[RuleBroken] = []
+    """The rules of eligibility that this person does not meet for this service."""
+    failures: list[RuleBroken] = []
     if applicant.locality not in service.localities:
-        found.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
-    if service.serves is Serves.RESIDENT and not applicant.is_resident:
-        found.append(ResidenceElsewhere(f"{service.code} serves residents of the borough."))
-    if service.serves is Serves.REGISTERED and not applicant.is_practice_covered:
-        found.append(PracticeNotCovered(f"{service.code} serves people registered with a practice of the borough."))
-    if service.serves is Serves.REGISTERED_ELSEWHERE and applicant.is_practice_covered:
-        found.append(EligibleHere("The person is registered with a practice of the borough."))
-    if service.serves is Serves.RESIDENT_ELSEWHERE and applicant.is_resident:
-        found.append(EligibleHere("The person lives in the borough."))
+        failures.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
+    if (failure := _entitlement_failure(service, applicant)) is not None:
+        failures.append(failure)
     if service.minimum_age is not None and applicant.age < service.minimum_age:
-        found.append(BelowMinimumAge(f"{service.code} serves people aged {service.minimum_age} and over."))
-    return found
+        failures.append(BelowMinimumAge(f"{service.code} serves people aged {service.minimum_age} and over."))
+    return failures
+
+
+def _entitlement_failure(service: Service, applicant: Applicant) -> RuleBroken | None:
+    failure: RuleBroken
+    match service.serves:
+        case Serves.ANYBODY:
+            return None
+        case Serves.RESIDENT:
+            is_met, failure = applicant.is_resident, ResidenceElsewhere(f"{service.code} serves residents of the borough.")
+        case Serves.REGISTERED:
+            is_met = applicant.is_practice_covered
+            failure = PracticeNotCovered(f"{service.code} serves people registered with a practice of the borough.")
+        case Serves.REGISTERED_ELSEWHERE:
+            is_met = not applicant.is_practice_covered
+            failure = EligibleHere("The person is registered with a practice of the borough.")
+        case Serves.RESIDENT_ELSEWHERE:
+            is_met, failure = not applicant.is_resident, EligibleHere("The person lives in the borough.")
+        case _:
+            assert_never(service.serves)
+    return None if is_met else failure
 
 
 def age_on(born_on: date, day: date) -> int:

@@ -1,4 +1,4 @@
-"""A person and what they told once. Every change is published as the whole record, encrypted; nothing that was told is lost.
+"""A person and their story, which is given once. Every change publishes the whole record, encrypted; no part of a story is lost.
 
 Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
@@ -17,13 +17,23 @@ from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+from shared.kernel.totality import total
+
+_IS_SHARED = total(
+    SharingPreference,
+    {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False},
+)
+_IS_CONFIRMED = total(
+    SharingPreference,
+    {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: False, SharingPreference.WITHHELD: False},
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`id` is the pseudonym of a verified NHS number, and random while there is none. `correlation_id` is the last referral.
+    """`id` is the pseudonym of a verified NHS number, and random without one. `correlation_id` is the last referral.
 
-    `number_as_typed` is what came instead of a verified number, for whoever checks it; it leaves this context in no event.
+    `number_as_typed` is the unverified number as received, for a check by staff; no event contains it.
     """
 
     id: PersonId
@@ -44,8 +54,18 @@ class Person:
 
     @property
     def is_family_kept_informed(self) -> bool:
-        """Somebody is named, and the person does not withhold (AC2)."""
-        return bool(self.story.contacts) and self.sharing is not SharingPreference.WITHHELD
+        """The story names a contact, and the person shares it (AC2)."""
+        return bool(self.story.contacts) and self.is_story_shared
+
+    @property
+    def is_story_shared(self) -> bool:
+        """Whether a receiver sees the story (G12)."""
+        return _IS_SHARED[self.sharing]
+
+    @property
+    def is_story_confirmed(self) -> bool:
+        """Whether the acknowledgement returns the story to the referrer for confirmation (AC1, G12)."""
+        return _IS_CONFIRMED[self.sharing]
 
 
 class PersonNotFound(NotFound):
@@ -98,7 +118,7 @@ class NoChanges(RuleBroken):
 
 
 def claimed_nhs_number(received: ReceiveReferral) -> str | None:
-    """The valid NHS number of a referral; None for an urgent one without: care does not wait for tracing (G11).
+    """The valid NHS number of a referral; None for an urgent referral without one: care does not wait for tracing (G11).
 
     Raises InvalidNhsNumber, NhsNumberMissing.
     """
@@ -113,7 +133,7 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
 
 
 def valid_nhs_number(received: ReceiveReferral) -> str | None:
-    """The valid NHS number of a referral; None where there is none, whatever the referral's urgency."""
+    """The valid NHS number of a referral of any urgency; None without one."""
     try:
         return parse_nhs_number(received.nhs_number) if received.nhs_number else None
     except InvalidNhsNumber:
@@ -127,9 +147,9 @@ def require_born(demographics: Demographics | None, today: date) -> None:
 
 
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
-    """Whether the birthday that was sent is the record's. A valid number of somebody else must not open their record.
+    """Whether the date of birth matches the record: a mistyped valid number must not open another person's record.
 
-    Raises IdentityDiffers unless urgent, which goes on unverified (G11).
+    Raises IdentityDiffers unless the referral is urgent, which continues unverified (G11).
     """
     if received.demographics is None or received.demographics.born_on == person.born_on:
         return True
@@ -140,7 +160,7 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a new person is: the pseudonym of the verified NHS number, or a random id where there is none (G11)."""
+    """Identity of a new person: the pseudonym of the verified NHS number, or a random id without one (G11)."""
 
     person_id: PersonId
     nhs_number: str | None
@@ -149,7 +169,7 @@ class Identity:
 def record(
     known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy
 ) -> tuple[Person, Decision[Person] | None]:
-    """The person after a referral, and the change of their record if there is one. Raises DemographicsMissing, StoryMissing."""
+    """The person after a referral, and the change of their record, if any. Raises DemographicsMissing, StoryMissing."""
     if known is None:
         registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
         return registered.state, registered
@@ -158,7 +178,7 @@ def record(
 
 
 def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy) -> Decision[Person]:
-    """The first referral of a person brings their demographics and their story. Raises DemographicsMissing, StoryMissing."""
+    """Registers a person with the demographics and the story of their first referral. Raises DemographicsMissing, StoryMissing."""
     if received.demographics is None:
         raise DemographicsMissing("The demographics of the person are missing.")
     if received.story is None:
@@ -170,80 +190,82 @@ def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID
         locality=locality,
         story=received.story,
         number_as_typed=None if identity.nhs_number else received.nhs_number,
-        **_told(received.demographics) | {"residence": received.demographics.residence or policy.residence},
+        **_values(received.demographics) | {"residence": received.demographics.residence or policy.residence},
     )
     return Decision(person, [_recorded(person)])
 
 
 def update_from_referral(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
-    """A later referral of a known person: None when it brought nothing new, which is the ordinary case (AC1)."""
+    """Updates a known person from a later referral; None when it has no new data, the ordinary case (AC1)."""
     story = merge_stories(person.story, received.story) if received.story else person.story
-    heard = replace(_who(person, received.demographics, locality), story=story)
-    if heard == person:
+    updated = replace(_with_demographics(person, received.demographics, locality), story=story)
+    if updated == person:
         return None
-    heard = replace(heard, correlation_id=referral_id)
-    return Decision(heard, [_recorded(heard)])
+    updated = replace(updated, correlation_id=referral_id)
+    return Decision(updated, [_recorded(updated)])
 
 
 def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Person]:
-    """What a referrer answered belongs to the story, so that everybody involved reads it."""
+    """Adds a referrer's information to the story, so that all involved organisations read it."""
     history = _distinct([*person.story.history, answer])
-    heard = replace(person, story=person.story.model_copy(update={"history": history}), correlation_id=referral_id)
-    return Decision(heard, [_recorded(heard)])
+    updated = replace(person, story=person.story.model_copy(update={"history": history}), correlation_id=referral_id)
+    return Decision(updated, [_recorded(updated)])
 
 
 def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Decision[Person]:
-    """A correction replaces what it names. Raises NoChanges."""
+    """A correction replaces the fields that it names. Raises NoChanges."""
     revised = replace(
-        _who(person, command.demographics, locality), story=command.story or person.story, sharing=command.sharing or person.sharing
+        _with_demographics(person, command.demographics, locality),
+        story=command.story or person.story,
+        sharing=command.sharing or person.sharing,
     )
     if revised == person:
         raise NoChanges("The correction changes nothing.")
     return Decision(revised, [_recorded(revised)])
 
 
-def merge_stories(before: Story, now: Story) -> Story:
-    """The new telling in front, what it replaces in the history; what it leaves out is kept."""
-    replaced = [old for old, new in _answers(before, now) if old and new and old != new]
-    history = _distinct([*before.history, *replaced, *now.history])
+def merge_stories(recorded: Story, received: Story) -> Story:
+    """The received story with the replaced texts in its history; parts that it omits keep their recorded value."""
+    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old != new]
+    history = _distinct([*recorded.history, *replaced, *received.history])
     return Story(
-        narrative=now.narrative,
-        history=tuple(told for told in history if told != now.narrative),
-        what_matters=now.what_matters or before.what_matters,
-        communication_needs=_distinct([*before.communication_needs, *now.communication_needs]),
-        preferred_visit_times=now.preferred_visit_times or before.preferred_visit_times,
-        contacts=_joined(before.contacts, now.contacts),
+        narrative=received.narrative,
+        history=tuple(text for text in history if text != received.narrative),
+        what_matters=received.what_matters or recorded.what_matters,
+        communication_needs=_distinct([*recorded.communication_needs, *received.communication_needs]),
+        preferred_visit_times=received.preferred_visit_times or recorded.preferred_visit_times,
+        contacts=_merge_contacts(recorded.contacts, received.contacts),
     )
 
 
-def _who(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
-    """What was told replaces what was recorded; what was not told stays."""
+def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
+    """Given fields replace the recorded ones; fields that are None stay."""
     if demographics is None:
         return person
-    return replace(person, locality=locality, **{name: value for name, value in _told(demographics).items() if value is not None})
+    return replace(person, locality=locality, **{name: value for name, value in _values(demographics).items() if value is not None})
 
 
-def _told(demographics: Demographics) -> dict[str, Any]:
+def _values(demographics: Demographics) -> dict[str, Any]:
     return {field.name: getattr(demographics, field.name) for field in fields(demographics)}
 
 
-def _answers(before: Story, now: Story) -> list[tuple[str | None, str | None]]:
-    """What has one answer at a time."""
-    return [(getattr(before, name), getattr(now, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
+def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, str | None]]:
+    """The parts that are one text each, as (recorded, received)."""
+    return [(getattr(recorded, name), getattr(received, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
 
 
-def _joined(before: Iterable[FamilyContact], now: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
-    """Everybody who was ever named; somebody named again brings what is new of them."""
-    joined: dict[tuple[str, str], FamilyContact] = {}
-    for contact in (*before, *now):
-        named = (contact.name.strip().casefold(), contact.relationship.strip().casefold())
-        told = contact.model_dump(exclude_none=True)
-        joined[named] = joined[named].model_copy(update=told) if named in joined else contact
-    return tuple(joined.values())
+def _merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
+    """All contacts by name and relationship; a repeated contact updates the given fields."""
+    merged: dict[tuple[str, str], FamilyContact] = {}
+    for contact in (*recorded, *received):
+        key = (contact.name.strip().casefold(), contact.relationship.strip().casefold())
+        given = contact.model_dump(exclude_none=True)
+        merged[key] = merged[key].model_copy(update=given) if key in merged else contact
+    return tuple(merged.values())
 
 
-def _distinct(told: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(told))
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
 
 
 def _recorded(person: Person) -> PersonRecordRecorded:

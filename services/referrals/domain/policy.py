@@ -1,4 +1,4 @@
-"""The numbers of the Community Point of Access, each a default of docs/rules.md; a deployment may set others."""
+"""The configured numbers of the Community Point of Access, each a default of docs/rules.md; a deployment may set others."""
 
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
@@ -50,7 +50,7 @@ class Policy(LocalTime):
     emergency_service: str = "ambulance"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that no service can work by."""
+        """Raises ValueError for numbers that contradict each other."""
         LocalTime.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must come before closes")

@@ -1,4 +1,4 @@
-"""How a referral begins: a reference at once, the clock from this instant, and no second referral for the same trouble.
+"""Receipt of a referral: it gets a reference, its clock starts, and it may merge into an open referral for the same reason.
 
 Sources: G02, G03, G11, G23; the merge window is a default of docs/rules.md.
 """
@@ -17,13 +17,15 @@ from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.decision import Decision
+from shared.kernel.totality import total
 
-_BY_URGENCY = (Urgency.URGENT, Urgency.ROUTINE, Urgency.ADVICE)
+#: The most urgent has the lowest rank.
+_RANK = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 2})
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What is found out about a referral as it comes in."""
+    """Facts about a received referral that the store supplies; `joins` is the referral that it merges into."""
 
     referral_id: UUID
     reference: str
@@ -34,10 +36,10 @@ class Arrival:
 
 
 def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Acknowledges it with a reference; the clock starts now (G02).
+    """Acknowledges the referral with a reference; its clock starts now (G02).
 
-    The person is identified or, when urgent, taken unverified (G11). The same trouble of the same person within the
-    merge window joins the referral that is open for it, and both references stay valid.
+    An urgent referral is received even when the person is unverified (G11). A second referral for the same person and reason
+    within the merge window merges into the open one, and both references stay valid.
     """
     referral = _referral(received, person, arrival, now)
     begun = ReferralReceived(
@@ -58,18 +60,18 @@ def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now:
 
 
 def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: datetime, policy: Policy) -> Referral | None:
-    """The newest referral of the person for the same reason within the window that is in somebody's hands.
+    """The newest mergeable referral of the person for the same reason within the merge window.
 
-    It never disappears into one that is less urgent, nor into one where nobody looks: the person was signposted.
+    A referral never merges into a less urgent one, nor into one that was signposted, which no service watches.
     """
-    fitting = [each for each in candidates if _is_same_trouble(received, each) and now - each.received_at <= policy.merge_window]
+    fitting = [each for each in candidates if _may_join(received, each) and now - each.received_at <= policy.merge_window]
     return max(fitting, key=lambda each: each.received_at, default=None)
 
 
 def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> str | None:
-    """The service that the caller must turn to without waiting for us, if any; of a merged one, as for the one that it joined.
+    """The code of the service for a person who cannot wait, if any; for a merged referral, pass the one that it joined.
 
-    The ambulance when life is in danger (G23); the out-of-hours GP for an urgent one while we are closed (G03, G04).
+    The ambulance when life is in danger (G23); the out-of-hours GP for an urgent referral in closed hours (G03, G04).
     """
     if referral.status not in OPEN or referral.status is Status.ACCEPTED:
         return None
@@ -79,8 +81,8 @@ def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> 
     return policy.closed_hours_service if is_closed and referral.urgency is Urgency.URGENT else None
 
 
-def _is_same_trouble(received: ReceiveReferral, other: Referral) -> bool:
-    is_as_urgent = _BY_URGENCY.index(other.urgency) <= _BY_URGENCY.index(received.urgency)
+def _may_join(received: ReceiveReferral, other: Referral) -> bool:
+    is_as_urgent = _RANK[other.urgency] <= _RANK[received.urgency]
     return other.status in MERGEABLE and other.reason is received.reason and is_as_urgent
 
 

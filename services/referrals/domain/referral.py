@@ -1,7 +1,7 @@
-"""A referral: its states, who owns it, and by when its owner must act. The rules that move it stand in the modules beside.
+"""A referral: its states, its owner and its owner's deadline. The other modules of the domain have the rules of its commands.
 
-Each open state has an owner and a live deadline; only an ended one has neither (guarantee 2 of docs/architecture.md). `received_at` and
-the reference never change; `clock_starts_at` changes once at most, when what was judged less becomes urgent (G02, G41).
+Each open state has an owner and a deadline; an ended one has neither (guarantee 2 of docs/architecture.md). `received_at` and
+the reference never change; `clock_starts_at` changes at most once, when a less urgent referral becomes urgent (G02, G41).
 States: docs/states/referrals.md.
 """
 
@@ -53,6 +53,7 @@ from shared.contracts.referrals import (
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
+from shared.kernel.totality import total
 
 #: The owner of everything that no receiver has accepted.
 POINT_OF_ACCESS = "community-point-of-access"
@@ -75,14 +76,14 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """An acceptance that crossed with what the Community Point of Access did meanwhile."""
+    """An acceptance that crossed with a command of the Community Point of Access."""
 
     ACCEPTED_AFTER_ALL = "accepted-after-all"
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
 
 
 class ReferralDeadline(StrEnum):
-    """What the owner of a referral must have done in time: moved it on, answered it, said how it ended."""
+    """Deadlines of the owner of a referral: triage and route, acknowledgement, outcome."""
 
     TRIAGE = "triage"
     ACKNOWLEDGEMENT = "acknowledgement"
@@ -91,11 +92,11 @@ class ReferralDeadline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """One request for help. `urgency` is what was asked for until a clinician has judged it; `was_urgent` never turns false.
+    """One request for help. `urgency` is the requested one until triage; `was_urgent` never becomes false.
 
-    `asked_in` is the state that an information request was made in: asking stops nothing (G02). `routing` counts
-    how often a receiver was asked: an answer says to which time it belongs. `also_with` is a service that has accepted it
-    before it heard that it went elsewhere.
+    `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings:
+    an answer names the routing that it belongs to. `also_with` is a second service that accepted the referral after it had
+    been routed elsewhere.
     """
 
     id: UUID
@@ -148,23 +149,26 @@ class ReferralNotFound(NotFound):
     advice = "Check the id or the reference."
 
 
-TRIAGED: Mapping[Urgency, Status] = {
-    Urgency.URGENT: Status.TRIAGED_URGENT,
-    Urgency.ROUTINE: Status.TRIAGED_ROUTINE,
-    Urgency.ADVICE: Status.TRIAGED_ADVICE,
-}
+TRIAGED: Mapping[Urgency, Status] = total(
+    Urgency,
+    {
+        Urgency.URGENT: Status.TRIAGED_URGENT,
+        Urgency.ROUTINE: Status.TRIAGED_ROUTINE,
+        Urgency.ADVICE: Status.TRIAGED_ADVICE,
+    },
+)
 _ANY_TRIAGED = tuple(TRIAGED.values())
 _ASKED = Status.INFORMATION_REQUESTED
 _UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
 AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _ASKED)
 _AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _ASKED)
 OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
-#: Where somebody acts on it, or must choose who will: what another referrer asks for may rely on that.
+#: A service acts on the referral, or triage must choose one, so that another referral may merge into it.
 MERGEABLE = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
 _NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_URGENT)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
+#: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
 REFERRAL: Transitions = {
     ReceiveReferral: transition(
         (),
@@ -191,28 +195,41 @@ REFERRAL: Transitions = {
     ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
 }
 
-_LIVE: Mapping[Status, ReferralDeadline] = {
-    **dict.fromkeys((*_UNTRIAGED, *_ANY_TRIAGED), ReferralDeadline.TRIAGE),
-    Status.ROUTED: ReferralDeadline.ACKNOWLEDGEMENT,
-    Status.ACCEPTED: ReferralDeadline.OUTCOME,
-    Status.SIGNPOSTED: ReferralDeadline.OUTCOME,
-}
+#: None for an ended referral. A referral with an open question has the deadline of the state in which it was asked.
+_CURRENT_DEADLINE: Mapping[Status, ReferralDeadline | None] = total(
+    Status,
+    {
+        Status.IDENTIFIED: ReferralDeadline.TRIAGE,
+        Status.UNVERIFIED: ReferralDeadline.TRIAGE,
+        Status.RETURNED: ReferralDeadline.TRIAGE,
+        Status.TRIAGED_URGENT: ReferralDeadline.TRIAGE,
+        Status.TRIAGED_ROUTINE: ReferralDeadline.TRIAGE,
+        Status.TRIAGED_ADVICE: ReferralDeadline.TRIAGE,
+        Status.ROUTED: ReferralDeadline.ACKNOWLEDGEMENT,
+        Status.ACCEPTED: ReferralDeadline.OUTCOME,
+        Status.SIGNPOSTED: ReferralDeadline.OUTCOME,
+        Status.INFORMATION_REQUESTED: None,
+        Status.MERGED: None,
+        Status.CLOSED: None,
+        Status.CANCELLED: None,
+    },
+)
 
 
 def effective_status(referral: Referral) -> Status:
-    """Where it stands but for a question that is open."""
+    """The status without regard to an open question."""
     return referral.asked_in or referral.status
 
 
 def permit(referral: Referral, trigger: Trigger) -> None:
-    """Raises IllegalTransition. While a question is open, whatever was possible before it still is."""
+    """Raises IllegalTransition. An open question permits every command that was permitted before it."""
     require_transition(referral.status, trigger, REFERRAL)
     if referral.asked_in is not None and trigger is not AnswerInformation:
         require_transition(referral.asked_in, trigger, REFERRAL)
 
 
 def available_transitions(referral: Referral) -> Transitions:
-    """The part of the state table that is open to this referral now."""
+    """The part of the state table that this referral permits now."""
     here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
     if referral.urgency is Urgency.URGENT:
         here.pop(RaiseUrgency, None)
@@ -224,12 +241,12 @@ def available_transitions(referral: Referral) -> Transitions:
 
 
 def owner(referral: Referral) -> str | None:
-    """Whose it is: the receiver's once accepted, before and after that the Community Point of Access's. Nobody's when ended."""
+    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None for an ended referral."""
     if referral.status in ENDED:
         return None
     return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
 
 
 def current_deadline(referral: Referral) -> ReferralDeadline | None:
-    """What its owner must do by `due_at`; None only for what has ended."""
-    return _LIVE.get(effective_status(referral))
+    """The kind of deadline at `due_at`; None for an ended referral."""
+    return _CURRENT_DEADLINE[effective_status(referral)]

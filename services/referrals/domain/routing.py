@@ -1,4 +1,4 @@
-"""Who takes a referral over, and what happens when they do or do not. There is no wrong door: what comes back is routed again.
+"""Routing of a referral to a receiver, and the receiver's acceptance or return. A returned referral is routed again.
 
 Sources: the triage table of docs/rules.md, E5, E8, E9, E10, E11, G10, G13, G23, G54, AC4, AC11.
 """
@@ -10,7 +10,6 @@ from datetime import datetime
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import deadlines
 from services.referrals.domain.directory import (
-    ELSEWHERE,
     OVERRIDABLE,
     Applicant,
     BelowMinimumAge,
@@ -34,6 +33,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
+from shared.kernel.totality import total
 
 
 class RouteNotAllowed(RuleBroken):
@@ -64,12 +64,15 @@ class EmergencyCall999(RuleBroken):
     advice = "The caller must ring 999 now. Route to the ambulance service and close the referral after its confirmation."
 
 
-#: What a triage permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow it.
-_FITTING: Mapping[Urgency, frozenset[Route]] = {
-    Urgency.URGENT: frozenset({Route.RAPID_CARE, Route.SERVICE, Route.MDT}),
-    Urgency.ROUTINE: frozenset({Route.SERVICE, Route.MDT, Route.NAVIGATION}),
-    Urgency.ADVICE: frozenset({Route.MDT, Route.NAVIGATION}),
-}
+#: The routes that each urgency permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow.
+_PERMITTED_ROUTES: Mapping[Urgency, frozenset[Route]] = total(
+    Urgency,
+    {
+        Urgency.URGENT: frozenset({Route.RAPID_CARE, Route.SERVICE, Route.MDT}),
+        Urgency.ROUTINE: frozenset({Route.SERVICE, Route.MDT, Route.NAVIGATION}),
+        Urgency.ADVICE: frozenset({Route.MDT, Route.NAVIGATION}),
+    },
+)
 
 
 def route(
@@ -82,12 +85,12 @@ def route(
     now: datetime,
     policy: Policy,
 ) -> Decision[Referral]:
-    """Asks a receiver to take over; the original received time travels along (G02), the person's practice as it is today.
+    """Asks a receiver to accept the referral, with its original received time (G02) and the person's present practice.
 
     Raises IllegalTransition, EmergencyCall999, RouteNotAllowed, NotComplex and the refusals of eligibility.
     """
     permit(referral, RouteReferral)
-    _fits(referral, command, service, policy)
+    _require_route(referral, command, service, policy)
     is_overridden = _is_overridden(referral, command, service, _applicant(person, practice, now, policy))
     routed = replace(
         referral,
@@ -134,25 +137,26 @@ def signpost(
     now: datetime,
     policy: Policy,
 ) -> Decision[Referral]:
-    """The person is told of a service that stands in the directory (AC11), and is asked later whether it helped (T10).
+    """Signposts the person to a service of the directory (AC11); a later deadline asks whether it helped (T10).
 
-    Who needs more than advice is signposted only to where they are looked after, when that is not here (G13).
+    A referral triaged as more than advice is signposted only to a service elsewhere, for a person not entitled here (G13).
     Raises IllegalTransition, SignpostNeedsAdvice and the refusals of eligibility.
     """
     permit(referral, SignpostReferral)
-    if referral.urgency is not Urgency.ADVICE and service.serves not in ELSEWHERE:
+    if referral.urgency is not Urgency.ADVICE and not service.is_elsewhere:
         raise SignpostNeedsAdvice(f"The referral is triaged as {referral.urgency}.")
-    if service.serves in ELSEWHERE:
-        for hindrance in eligibility_failures(service, _applicant(person, practice, now, policy)):
-            raise hindrance
-    told = replace(referral, status=Status.SIGNPOSTED, service_code=service.code, receiver_organisation=None, route=None)
-    return deadlines.begin(told, [ReferralSignposted(service_code=command.service_code)], deadlines.outcome_by(told, now, policy))
+    if service.is_elsewhere:
+        for failure in eligibility_failures(service, _applicant(person, practice, now, policy)):
+            raise failure
+    signposted = replace(referral, status=Status.SIGNPOSTED, service_code=service.code, receiver_organisation=None, route=None)
+    event = ReferralSignposted(service_code=command.service_code)
+    return deadlines.begin(signposted, [event], deadlines.outcome_by(signposted, now, policy))
 
 
 def accept(
     referral: Referral, now: datetime, policy: Policy, trigger: type[AcceptReferral] | Occurrence = AcceptReferral
 ) -> Decision[Referral]:
-    """The receiver has it, and owns it until it says how it ended; also when it was taken back while its acceptance was on the way."""
+    """The receiver accepts and owns the referral, also one that was taken back before the acceptance arrived."""
     permit(referral, trigger)
     accepted = replace(referral, status=Status.ACCEPTED)
     event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now)
@@ -160,13 +164,13 @@ def accept(
 
 
 def note_other_acceptance(referral: Referral, service_code: str, now: datetime) -> Decision[Referral]:
-    """A service that was asked before accepted it, not knowing that it went elsewhere: two may go, and somebody must decide."""
+    """An earlier receiver accepted the referral after it had been routed elsewhere: the Community Point of Access must decide."""
     permit(referral, Occurrence.ACCEPTED_ELSEWHERE)
     return Decision(replace(referral, also_with=service_code), [ReferralAcceptanceCrossed(service_code=service_code, crossed_at=now)])
 
 
 def return_referral(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """To the Community Point of Access, never to the referrer; reference, received time and clock stay (AC4, E11)."""
+    """Returns the referral to the Community Point of Access, never to the referrer; reference, received time and clock stay (AC4, E11)."""
     permit(referral, ReturnReferral)
     returned = replace(
         referral,
@@ -180,27 +184,27 @@ def return_referral(referral: Referral, command: ReturnReferral, now: datetime, 
     return deadlines.begin(returned, [event], deadlines.triage_by(returned, now, policy))
 
 
-def _fits(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
+def _require_route(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
     if referral.has_red_flag and service.code != policy.emergency_service:
         raise EmergencyCall999("The referral has a red flag and needs the ambulance service.")
-    if command.route is not service.route or command.route not in _FITTING[referral.urgency]:
+    if command.route is not service.route or command.route not in _PERMITTED_ROUTES[referral.urgency]:
         raise RouteNotAllowed(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
     if command.route is Route.MDT and not referral.is_complex:
         raise NotComplex("The referral is not triaged as complex.")
 
 
 def _is_overridden(referral: Referral, command: RouteReferral, service: Service, applicant: Applicant) -> bool:
-    """Whether a clinician's reason was needed. Raises the first hindrance that no reason may set aside."""
-    found = eligibility_failures(service, applicant)
-    for hindrance in found:
-        may_be = isinstance(hindrance, BelowMinimumAge) or referral.urgency is Urgency.URGENT
-        if not (isinstance(hindrance, OVERRIDABLE) and may_be and command.override_reason):
-            raise hindrance
-    return bool(found)
+    """Whether the route needs a clinician's override. Raises the first failure that no reason may override."""
+    failures = eligibility_failures(service, applicant)
+    for failure in failures:
+        may_override = isinstance(failure, BelowMinimumAge) or referral.urgency is Urgency.URGENT
+        if not (isinstance(failure, OVERRIDABLE) and may_override and command.override_reason):
+            raise failure
+    return bool(failures)
 
 
 def _applicant(person: Person, practice: Practice | None, now: datetime, policy: Policy) -> Applicant:
-    """The person as they are recorded today, whatever was known when they were referred."""
+    """The person as recorded today, not as at the receipt of the referral."""
     return Applicant(
         age=age_on(person.born_on, policy.day_of(now)),
         locality=person.locality,

@@ -1,4 +1,4 @@
-"""What a clinician decides about a referral: how urgent, whether it has become so, and what is still to be asked.
+"""A clinician's decisions about a referral: its urgency, a raised urgency, and requests for information.
 
 The software records the decision and never makes it (G34). Sources: the triage table of docs/rules.md, G02, G23, G41.
 """
@@ -37,7 +37,7 @@ class AlreadyUrgent(RuleBroken):
 
 
 def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
-    """How urgent it is, and from when (`_clock`). A red flag stays until somebody says that it is none.
+    """Sets the urgency and, for an urgent referral, the start of its clock. A red flag stays until a clinician withdraws it.
 
     Raises IllegalTransition, RedFlagIsUrgent.
     """
@@ -62,11 +62,11 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
     events: list[Event] = [ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now)]
     if is_urgent and referral.triaged_at is not None and referral.urgency is not Urgency.URGENT:
         events.append(ReferralUrgencyRaised(clock_starts_at=judged.clock_starts_at))
-    return _with_its_deadline(referral, judged, events, now, policy)
+    return _with_deadline(referral, judged, events, now, policy)
 
 
 def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, now: datetime, policy: Policy) -> Decision[Referral]:
-    """It is to be routed anew, and its receiver so far no longer has it; the received time and the reference are kept (G41).
+    """Takes the referral from its receiver, to be routed again; the received time and the reference stay (G41).
 
     Raises IllegalTransition, AlreadyUrgent.
     """
@@ -92,26 +92,26 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
 
 
 def request_information(referral: Referral, command: RequestInformation, now: datetime) -> Decision[Referral]:
-    """The referrer is asked. No clock and no deadline stops for it, and whatever was possible before still is."""
+    """Asks the referrer. No clock and no deadline stops, and every command that was permitted stays permitted."""
     permit(referral, RequestInformation)
     asked = replace(referral, status=Status.INFORMATION_REQUESTED, asked_in=referral.status, question=command.question)
     return Decision(asked, [ReferralInformationRequested(asked_at=now)])
 
 
 def answer_information(referral: Referral, now: datetime) -> Decision[Referral]:
-    """Back to where it stood when it was asked."""
+    """Returns the referral to the state in which the information was requested."""
     permit(referral, AnswerInformation)
     answered = replace(referral, status=referral.asked_in or Status.IDENTIFIED, asked_in=None)
     return Decision(answered, [ReferralInformationAnswered(answered_at=now)])
 
 
 def _clock(referral: Referral, now: datetime) -> datetime:
-    """From when an urgent one counts: never later than it did before, and from its receipt unless somebody judged it less (G02, G41)."""
+    """The start of an urgent referral's clock: unchanged if it was urgent before or is not yet triaged, else now (G02, G41)."""
     return referral.clock_starts_at if referral.was_urgent or referral.triaged_at is None else now
 
 
-def _with_its_deadline(before: Referral, judged: Referral, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
-    """Triage and routing share one deadline; it begins anew only when the urgency is another."""
-    if (before.urgency is Urgency.URGENT) == (judged.urgency is Urgency.URGENT):
+def _with_deadline(previous: Referral, judged: Referral, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
+    """Triage and routing share one deadline; it restarts only when the referral becomes urgent or ceases to be."""
+    if (previous.urgency is Urgency.URGENT) == (judged.urgency is Urgency.URGENT):
         return Decision(replace(judged, asked_in=None), events)
     return deadlines.begin(judged, events, deadlines.triage_by(judged, now, policy))

@@ -1,4 +1,4 @@
-"""A deadline of a referral has passed."""
+"""Deadlines of a referral."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,9 @@ from services.referrals.store.tables import Tx
 from shared.persistence.deadlines import DueDeadline
 
 
-async def before_due(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
-    await referrals.prefetch(tx, [deadline.subject for deadline in coming])
+async def prefetch_referrals(due: Sequence[DueDeadline], *, tx: Tx) -> None:
+    """Locks the referrals of a batch of deadlines by one statement."""
+    await referrals.prefetch(tx, [deadline.subject for deadline in due])
 
 
 async def on_due(deadline: DueDeadline, *, tx: Tx) -> None:

@@ -1,4 +1,4 @@
-"""What is done to a person's record by the Community Point of Access."""
+"""Commands on a person's record."""
 
 from services.referrals.commands import ReviseRecord
 from services.referrals.domain import person as people
@@ -9,10 +9,10 @@ from services.referrals.store.tables import Tx
 from shared.kernel.target import Target
 
 
-async def revise_record(at: Target, command: ReviseRecord, *, tx: Tx) -> Person:
+async def revise_record(target: Target, command: ReviseRecord, *, tx: Tx) -> Person:
     people.require_born(command.demographics, tx.policy.day_of(tx.now))
-    known = await persons.load(tx, at.id, if_version=at.version)
-    code = command.demographics.practice_code if command.demographics else known.practice_code
+    person = await persons.load(tx, target.id, if_version=target.version)
+    code = command.demographics.practice_code if command.demographics else person.practice_code
     practice = await directory.practice(tx, code, tx.policy.day_of(tx.now))
     locality = practice.locality if practice else tx.policy.locality_without_practice
-    return await persons.save(tx, people.revise(known, command, locality=locality))
+    return await persons.save(tx, people.revise(person, command, locality=locality))

@@ -1,10 +1,10 @@
-"""What receivers that are services of this product answer, as their events tell.
+"""Events by which services of this product answer referrals.
 
-An answer that no longer fits the referral changes nothing: it is noted on the timeline, and that is all. One exception:
-an acceptance is never lost, because whoever accepted goes (`_accept`).
+An answer that no longer fits the referral changes nothing but the timeline. The one exception is an acceptance, which is
+never lost, because a clinician who accepted will go (`_accept`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
@@ -26,29 +26,73 @@ from shared.contracts.mdt import (
     CaseRedirected,
 )
 from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
-from shared.contracts.rapid_care import ResponseAccepted, ResponseClosed, ResponseDeclined, ResponseEscalated, ResponseOutcome
+from shared.contracts.rapid_care import (
+    DeclineReason,
+    ResponseAccepted,
+    ResponseClosed,
+    ResponseDeclined,
+    ResponseEscalated,
+    ResponseOutcome,
+)
 from shared.contracts.referrals import Outcome, ReturnReason, Route
+from shared.kernel.totality import total
 
-_OF_RESPONSE = {
-    ResponseOutcome.DIED_IN_PREFERRED_PLACE: Outcome.DIED,
-    ResponseOutcome.DIED_ELSEWHERE: Outcome.DIED,
-}
-_OF_TASK = {
-    TaskOutcome.SIGNPOSTED: Outcome.SIGNPOSTED,
-    TaskOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
-}
-#: A case whose referral was withdrawn ends nothing here: the referral has moved on already.
-_OF_CASE = {
-    CaseCloseReason.DIED: Outcome.DIED,
-    CaseCloseReason.MOVED_AWAY: Outcome.MOVED_AWAY,
-    CaseCloseReason.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
-    CaseCloseReason.NEEDS_MET: Outcome.NEED_MET,
-}
+_OF_DECLINE = total(
+    DeclineReason,
+    {
+        DeclineReason.CAPACITY: ReturnReason.CAPACITY,
+        DeclineReason.INELIGIBLE: ReturnReason.INELIGIBLE,
+        DeclineReason.CLOSED_HOURS: ReturnReason.CLOSED_HOURS,
+        DeclineReason.LIFE_THREATENING: ReturnReason.LIFE_THREATENING,
+    },
+)
+_OF_RESPONSE = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: Outcome.ADMISSION_AVOIDED,
+        ResponseOutcome.ADMITTED: Outcome.ADMITTED,
+        ResponseOutcome.NOT_ACUTE: Outcome.NOT_ACUTE,
+        ResponseOutcome.INAPPROPRIATE: Outcome.INAPPROPRIATE,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: Outcome.OTHER_SERVICE_INVOLVED,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: Outcome.DIED,
+        ResponseOutcome.DIED_ELSEWHERE: Outcome.DIED,
+        ResponseOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
+        ResponseOutcome.NO_ACCESS: Outcome.NO_ACCESS,
+    },
+)
+_OF_TASK = total(
+    TaskOutcome,
+    {
+        TaskOutcome.ARRANGED: Outcome.NEED_MET,
+        TaskOutcome.ADVICE_GIVEN: Outcome.NEED_MET,
+        TaskOutcome.INFORMATION_GIVEN: Outcome.NEED_MET,
+        TaskOutcome.SIGNPOSTED: Outcome.SIGNPOSTED,
+        TaskOutcome.CHECKED_WELL: Outcome.NEED_MET,
+        TaskOutcome.CHECKED_CONCERN: Outcome.NEED_MET,
+        TaskOutcome.NOT_NEEDED: Outcome.NEED_MET,
+        TaskOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
+    },
+)
+#: A case whose referral was withdrawn closes no referral: the referral has changed already.
+_OF_CASE: Mapping[CaseCloseReason, Outcome | None] = total(
+    CaseCloseReason,
+    {
+        CaseCloseReason.DIED: Outcome.DIED,
+        CaseCloseReason.MOVED_AWAY: Outcome.MOVED_AWAY,
+        CaseCloseReason.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
+        CaseCloseReason.NEEDS_MET: Outcome.NEED_MET,
+        CaseCloseReason.REFERRAL_WITHDRAWN: None,
+    },
+)
+#: As a redirected case names its reason; any other code becomes `other`.
+_OF_REDIRECTION = {reason.value: reason for reason in ReturnReason}
+#: As a closed plan names its reason; any other code becomes `need-met`.
+_OF_PLAN = {reason.value: outcome for reason, outcome in _OF_CASE.items()}
 
 
-async def prefetch_referrals(coming: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
-    """The referrals that a batch of answers is about, as their chain tells; one that answers another reads that itself."""
-    await referrals.prefetch(tx, [envelope.correlation_id for _, envelope in coming])
+async def prefetch_referrals(answers: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
+    """Reads the referrals that began the chains of a batch; a handler reads any other referral separately."""
+    await referrals.prefetch(tx, [envelope.correlation_id for _, envelope in answers])
 
 
 async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) -> None:
@@ -56,12 +100,11 @@ async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) 
 
 
 async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) -> None:
-    await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason(event.reason.value)), tx, event.routing)
+    await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(_OF_DECLINE[event.reason]), tx, event.routing)
 
 
 async def on_response_closed(event: ResponseClosed, _: Envelope, *, tx: Tx) -> None:
-    outcome = _OF_RESPONSE.get(event.outcome) or Outcome(event.outcome.value)
-    await _conclude(event.referral_id, Route.RAPID_CARE, outcome, tx, event.routing)
+    await _conclude(event.referral_id, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], tx, event.routing)
 
 
 async def on_response_escalated(event: ResponseEscalated, _: Envelope, *, tx: Tx) -> None:
@@ -73,13 +116,12 @@ async def on_case_listed(event: CaseListed, _: Envelope, *, tx: Tx) -> None:
 
 
 async def on_case_redirected(event: CaseRedirected, _: Envelope, *, tx: Tx) -> None:
-    known = event.reason in list(ReturnReason)
-    reason = ReturnReason(event.reason) if known else ReturnReason.OTHER
+    reason = _OF_REDIRECTION.get(event.reason, ReturnReason.OTHER)
     await _return_referral(event.referral_id, Route.MDT, ReturnReferral(reason, suggestion=event.destination), tx)
 
 
 async def on_case_discussed(event: CaseDiscussed, _: Envelope, *, tx: Tx) -> None:
-    """The meeting has it; what the person says to the plan ends the referral (AC10)."""
+    """The meeting has accepted the referral; the person's answer to the care plan ends it (AC10)."""
     await _accept(event.referral_id, Route.MDT, tx)
 
 
@@ -94,14 +136,13 @@ async def on_care_plan_declined(event: CarePlanDeclined, _: Envelope, *, tx: Tx)
 
 
 async def on_care_plan_closed(event: CarePlanClosed, _: Envelope, *, tx: Tx) -> None:
-    """It ended before the person answered."""
+    """The plan ended before the person answered."""
     for referral_id in event.referral_ids:
-        known = event.reason in list(CaseCloseReason)
-        await _conclude(referral_id, Route.MDT, _OF_CASE.get(CaseCloseReason(event.reason)) if known else Outcome.NEED_MET, tx)
+        await _conclude(referral_id, Route.MDT, _OF_PLAN.get(event.reason, Outcome.NEED_MET), tx)
 
 
 async def on_case_closed(event: CaseClosed, _: Envelope, *, tx: Tx) -> None:
-    await _conclude(event.referral_id, Route.MDT, _OF_CASE.get(event.reason), tx)
+    await _conclude(event.referral_id, Route.MDT, _OF_CASE[event.reason], tx)
 
 
 async def on_task_acknowledged(event: TaskAcknowledged, _: Envelope, *, tx: Tx) -> None:
@@ -111,12 +152,12 @@ async def on_task_acknowledged(event: TaskAcknowledged, _: Envelope, *, tx: Tx) 
 
 async def on_task_fulfilled(event: TaskFulfilled, _: Envelope, *, tx: Tx) -> None:
     if event.source is TaskSource.REFERRAL:
-        await _conclude(event.source_id, Route.NAVIGATION, _OF_TASK.get(event.outcome, Outcome.NEED_MET), tx)
+        await _conclude(event.source_id, Route.NAVIGATION, _OF_TASK[event.outcome], tx)
 
 
 async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None = None) -> None:
-    """Also when it was taken back in the meantime: they go. Asked elsewhere in the meantime, two may go: we are told."""
-    referral = await _found(referral_id, tx)
+    """Accepts the referral, also one that was taken back since. If it was routed elsewhere since, notes the second acceptance."""
+    referral = await _find(referral_id, tx)
     if referral is None:
         return
     open_to = available_transitions(referral)
@@ -136,22 +177,22 @@ async def _return_referral(referral_id: UUID | None, route: Route, command: Retu
 
 
 async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | None, tx: Tx, answered: int | None = None) -> None:
-    """What ended at its receiver ends here; if it was never acknowledged, it is taken as accepted by ending."""
+    """Closes the referral that its receiver has ended; a referral that was not yet accepted is accepted first."""
     if outcome is None or await _with_receiver(referral_id, route, tx, answered) is None:
         return
     await _accept(referral_id, route, tx, answered)
-    referral = await _found(referral_id, tx)
+    referral = await _find(referral_id, tx)
     if referral is not None and CloseReferral in available_transitions(referral):
         await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now))
 
 
 async def _with_receiver(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None) -> Referral | None:
-    """The referral, locked, if it is with this receiver; an answer to an earlier asking answers nothing."""
-    referral = await _found(referral_id, tx)
+    """The referral, locked, if this receiver has it; None for an answer to an earlier routing."""
+    referral = await _find(referral_id, tx)
     if referral is None or referral.route is not route:
         return None
     return referral if answered in {None, referral.routing} else None
 
 
-async def _found(referral_id: UUID | None, tx: Tx) -> Referral | None:
+async def _find(referral_id: UUID | None, tx: Tx) -> Referral | None:
     return None if referral_id is None else await referrals.find(tx, referral_id, lock=True)

@@ -1,4 +1,4 @@
-"""Receives a referral: who is the person, what is already known, and does the referral join another."""
+"""Receives a referral: matches or registers the person, then acknowledges the referral or merges it into an open one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shared.kernel.ids import PersonId, new_id
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The acknowledgement's content: the story of a known person comes back for confirmation (AC1).
+    """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
     `joins` is the referral that a merged one continues as.
     """
@@ -31,7 +31,7 @@ class Received:
 
 
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
-    """Matches or registers the person, keeps the story, then acknowledges the referral or merges it.
+    """Matches or registers the person, stores the story, then acknowledges the referral or merges it.
 
     Decides before the first write, so that a refusal leaves nothing. Raises InvalidNhsNumber, NhsNumberMissing,
     BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
@@ -57,7 +57,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
 
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:
-    """Reads by one statement for each table what `receive_referral` will ask for. Persons are locked before their referrals."""
+    """Reads the rows that `receive_referral` needs by one statement for each table. Persons are locked before their referrals."""
     numbers = [people.valid_nhs_number(command) for command in commands]
     ids = [tx.secrets.pseudonym(number) for number in numbers if number]
     await lock_people(tx, ids)

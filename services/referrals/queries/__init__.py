@@ -1,1 +1,1 @@
-"""The only SQL that reads for HTTP, one module per subject."""
+"""The SQL that reads for HTTP, one module per subject."""

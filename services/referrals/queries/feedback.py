@@ -1,4 +1,4 @@
-"""What the referrer is told: one line for each thing that happened, in words (AC6, 001:11487-11488)."""
+"""The referrer's feedback: one line in words for each event (AC6, 001:11487-11488)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ _EVENTS = Statement(
 )
 _NAMES = Statement(sa.select(SERVICE.c.code, SERVICE.c.name).order_by(SERVICE.c.valid_from))
 
-#: The verb of an event to its sentence; `service`, `outcome` and `reason` are filled in.
+#: The sentence for the verb of each event, with the fields of its data. An `identified` referral is no news, so it has none.
 _SENTENCES: Mapping[str, str] = {
     "received": "We have your referral; its reference is {reference}.",
-    "identity-unverified": "The NHS number could not be verified. Care goes on without it; please check the number with the person.",
+    "identity-unverified": "The NHS number could not be verified. Care continues without it; please check the number with the person.",
     "merged": "It joined an open referral for the same person and reason. Your reference stays valid.",
     "triaged": "A clinician has triaged it: {outcome}.",
     "urgency-raised": "It is urgent now.",
@@ -32,11 +32,11 @@ _SENTENCES: Mapping[str, str] = {
     "accepted": "{service} has taken it.",
     "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
     "returned": "{service} gave it back: {reason}. We are finding another way; you need not do anything.",
-    "signposted": "The person was told of {service}.",
+    "signposted": "The person was signposted to {service}.",
     "information-requested": "We need more from you. Nothing waits for it.",
     "information-answered": "Your answer has arrived.",
     "acknowledgement-overdue": "{service} should have answered by now. We are asking.",
-    "outcome-overdue": "{service} should have told us by now how it ended. We are asking.",
+    "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
     "closed": "It is closed: {outcome}.",
     "cancelled": "It was withdrawn: {reason}.",
 }
@@ -52,17 +52,17 @@ class Line:
 
 
 async def feedback(reader: ReadSession, referral: Referral) -> list[Line]:
-    """Oldest first. What happens to the referral that a merged one joined is its feedback too."""
+    """Oldest first; a merged referral includes the later feedback of the referral that it joined."""
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     rows = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
     names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
     since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
-    told = [row for row in rows if row["occurred_at"] >= since[row["subject"]]]
-    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names) for row in told if _is_own(row, referral.id)]
+    relevant = [row for row in rows if row["occurred_at"] >= since[row["subject"]] and _is_own(row, referral.id)]
+    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names) for row in relevant]
     return [line for line in lines if line is not None]
 
 
-#: Of a referral that this one joined, its own referrer's business: how it was received, what is asked of them.
+#: Events that concern only the referral's own referrer, not the referrers of merged referrals.
 _OF_ITS_REFERRER = (".received.v1", ".information-requested.v1", ".information-answered.v1")
 
 

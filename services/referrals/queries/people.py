@@ -1,4 +1,4 @@
-"""Persons: their record, who is their one contact, and how much at risk they are."""
+"""Persons: their record, their one contact, and their risk level."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.store import directory
 from services.referrals.store.leads import LEAD
-from services.referrals.store.people import persons, seen
+from services.referrals.store.people import get_person, persons
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
 from shared.persistence.statements import ReadSession, Statement
@@ -26,12 +26,12 @@ _RISK = Statement(sa.select(RISK.c.level, RISK.c.valid_from, RISK.c.climbed_on).
 _PRACTICE = Statement(sa.select(RISK.c.practice_code).where(RISK.c.person_id == sa.bindparam("person_id")))
 
 #: A person's record; raises PersonNotFound.
-person = seen
+person = get_person
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The one professional who is responsible, and whom to ring. `telephone` is theirs or, failing that, ours."""
+    """The one responsible professional. `telephone` is their organisation's, else that of the Community Point of Access."""
 
     professional_id: str
     role: str
@@ -54,13 +54,13 @@ async def find(reader: ReadSession, person_id: UUID) -> Person | None:
 
 
 async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy) -> Contact:
-    """Exactly one, always: the active lead, or the GP of the person's practice (AC2, G15).
+    """The one contact: the active lead, else the GP of the person's practice (AC2, G15).
 
-    Of somebody who was never referred the risk import names the practice. Raises PersonNotFound.
+    The risk import names the practice of a person who was never referred. Raises PersonNotFound.
     """
     row = await reader.fetch_one(_LEAD, person_id=person_id)
-    known = await persons.find(reader, person_id)
-    is_informed = known is not None and known.is_family_kept_informed
+    record = await persons.find(reader, person_id)
+    is_informed = record is not None and record.is_family_kept_informed
     if row is not None:
         return Contact(
             professional_id=row["professional_id"],
@@ -71,7 +71,7 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
             since=row["activated_at"],
             is_family_kept_informed=is_informed,
         )
-    practice_code = known.practice_code if known else await reader.fetch_value(_PRACTICE, person_id=person_id)
+    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
         raise PersonNotFound("No person has this id.")
     telephone = await _telephone(reader, practice_code, on, policy)
@@ -84,7 +84,7 @@ async def risk(reader: ReadSession, person_id: UUID) -> Risk | None:
 
 
 async def _telephone(reader: ReadSession, organisation: str, on: date, policy: Policy) -> str:
-    """A practice's, an organisation's, or for anybody elsewhere the Community Point of Access's own."""
-    found = await directory.practice(reader, organisation, on) or await directory.organisation(reader, organisation, on)
-    ours = found or await directory.organisation(reader, policy.organisation, on)
-    return ours.telephone if ours else ""
+    """The practice's or organisation's number; for others, that of the Community Point of Access."""
+    entry = await directory.practice(reader, organisation, on) or await directory.organisation(reader, organisation, on)
+    entry = entry or await directory.organisation(reader, policy.organisation, on)
+    return entry.telephone if entry else ""

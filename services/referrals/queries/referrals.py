@@ -1,6 +1,6 @@
-"""Referrals, one or a list: of a referrer, of a receiver, of the Community Point of Access."""
+"""Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -13,6 +13,7 @@ from services.referrals.domain.referral import AT_POINT_OF_ACCESS, OPEN, Referra
 from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Route
+from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -24,7 +25,7 @@ _IS_OPEN = sa.or_(REFERRAL.c.ended_at.is_(None), sa.and_(_TARGET.c.id.is_not(Non
 
 
 class Whose(StrEnum):
-    """Which referrals an organisation follows: those that it sent, or those of people who are registered with it."""
+    """The referrals that an organisation sent, or those of people registered with it."""
 
     SENT = "sent"
     REGISTERED = "registered"
@@ -41,16 +42,21 @@ def _newest_first(organisation: "sa.Column[str]") -> Statement:
     )
 
 
-_FOLLOWED = {Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation), Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code)}
+_FOLLOWED = total(
+    Whose, {Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation), Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code)}
+)
 
-_RANK = sa.case((REFERRAL.c.urgency == sa.literal_column(f"'{Urgency.URGENT}'"), 0), else_=1)
-_PLACE = sa.tuple_(_RANK, REFERRAL.c.due_at, REFERRAL.c.id)
+#: Lists by urgency show urgent referrals first; the others share a rank.
+QUEUE_RANK: Mapping[Urgency, int] = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 1})
+
+_RANK = sa.case(*((REFERRAL.c.urgency == sa.literal_column(f"'{urgency}'"), rank) for urgency, rank in QUEUE_RANK.items()))
+_PAGE_KEY = sa.tuple_(_RANK, REFERRAL.c.due_at, REFERRAL.c.id)
 _AFTER = sa.tuple_(sa.bindparam("rank", type_=sa.Integer), sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
 
 
 def _by_urgency(*conditions: sa.ColumnElement[bool]) -> Statement:
-    """Open referrals, what is urgent first, then what is due first."""
-    chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PLACE)
+    """Open referrals, the urgent ones first, then by deadline."""
+    chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PAGE_KEY)
     return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("most", type_=sa.Integer)))
 
 
@@ -59,7 +65,7 @@ def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
 
 
 _WORK = _by_urgency(sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.overdue_since.is_not(None), REFERRAL.c.also_with.is_not(None)))
-_ARRIVALS = _by_urgency(
+_INCOMING = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
     REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
     sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'")),
@@ -71,20 +77,20 @@ _OF_PERSON = Statement(
     .order_by(REFERRAL.c.id)
 )
 
-#: Where a page of a list by urgency goes on: rank, due time, id.
+#: The key of a row in a list by urgency: rank, deadline, id.
 PageKey = tuple[int, datetime, UUID]
 
 
 async def referral(reader: ReadSession, referral_id: UUID) -> Referral:
     """Raises ReferralNotFound."""
-    found = await referrals.find(reader, referral_id)
-    if found is None:
+    referral = await referrals.find(reader, referral_id)
+    if referral is None:
         raise ReferralNotFound(f"No referral has the id {referral_id}.")
-    return found
+    return referral
 
 
 async def by_reference(reader: ReadSession, typed: str) -> Referral:
-    """Every reference that was issued is found, whatever became of it. Raises ReferenceMistyped, ReferralNotFound."""
+    """Finds every issued reference, also of ended referrals. Raises ReferenceMistyped, ReferralNotFound."""
     row = await reader.fetch_one(_BY_REFERENCE, reference=parse_reference(typed))
     if row is None:
         raise ReferralNotFound("No referral has this reference.")
@@ -92,24 +98,24 @@ async def by_reference(reader: ReadSession, typed: str) -> Referral:
 
 
 async def merged_into(reader: ReadSession, referral_id: UUID) -> list[Referral]:
-    """The referrals that joined this one."""
+    """The referrals that were merged into this one."""
     return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
 
 
 async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
-    """An organisation's own referrals, the newest first; a merged one is open as long as the one that it joined."""
+    """An organisation's referrals, the newest first; a merged one is open as long as the one that it joined."""
     return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, most=most))
 
 
 async def work(reader: ReadSession, *, after: PageKey, most: int) -> list[Referral]:
-    """What the Community Point of Access must move on, or ask after: an answer is overdue, or two services have accepted it."""
+    """Referrals that need the Community Point of Access: at it, overdue, or accepted by two services."""
     return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_page_key_values(after), most=most))
 
 
-async def arrivals(reader: ReadSession, organisation: str, *, after: PageKey, most: int) -> list[Referral]:
-    """What was routed to the services of an organisation and has not ended."""
+async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, most: int) -> list[Referral]:
+    """Referrals routed to the services of an organisation that have not ended."""
     statuses = [Status.ROUTED, Status.ACCEPTED]
-    return _all(await reader.fetch(_ARRIVALS, organisation=organisation, statuses=statuses, **_page_key_values(after), most=most))
+    return _all(await reader.fetch(_INCOMING, organisation=organisation, statuses=statuses, **_page_key_values(after), most=most))
 
 
 async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:
@@ -117,8 +123,8 @@ async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]
 
 
 def page_key_of(referral: Referral) -> PageKey:
-    """Where the page after this one begins."""
-    return (0 if referral.urgency is Urgency.URGENT else 1, referral.due_at or referral.received_at, referral.id)
+    """The page key of a referral."""
+    return (QUEUE_RANK[referral.urgency], referral.due_at or referral.received_at, referral.id)
 
 
 def _page_key_values(after: PageKey) -> dict[str, object]:

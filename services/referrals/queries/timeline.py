@@ -1,4 +1,4 @@
-"""Everything that happened in a chain, or to a person, across all services: own events and what was noted of the others (AC6)."""
+"""The events of a chain or of a person in all services: those of this context and the projected ones (AC6)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ PageKey = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event: ids and codes only. A restricted event shows that it happened and not what it says."""
+    """One event: ids and codes only. A restricted event has no data."""
 
     id: UUID
     type: str
@@ -76,7 +76,7 @@ async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey,
 
 
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, most: int) -> list[Entry]:
-    """All chains of a person, also those that began with case finding."""
+    """All chains of a person, including those that began with case finding."""
     occurred_at, event_id = after
     rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, most=most)
     return [_entry(row) for row in rows]

@@ -1,4 +1,4 @@
-"""The directory: reference data, filled and changed by migrations, each entry valid between two days (G52)."""
+"""The directory: reference data that migrations insert and change, each entry valid between two days (G52)."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -78,10 +78,10 @@ async def service(reader: ReadSession, code: str, on: date) -> Service | None:
 
 async def active_service(reader: ReadSession, code: str, on: date) -> Service:
     """Raises ServiceNotInDirectory."""
-    found = await service(reader, code, on)
-    if found is None:
+    entry = await service(reader, code, on)
+    if entry is None:
         raise ServiceNotInDirectory(f"No service with this code is active on {on}.")
-    return found
+    return entry
 
 
 async def practice(reader: ReadSession, code: str, on: date) -> Practice | None:

@@ -1,13 +1,13 @@
-"""The copy of accountable leads, so that whoever asks for a person's contact is answered while the meeting's service is down."""
+"""The projection of accountable leads, so that a person's contact is available without the service of the weekly meeting."""
 
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated
+from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -26,25 +26,18 @@ LEAD = sa.Table(
     comment="Projection of accountable lead professionals, from mdt; the current one is the last activated that has not ended.",
 )
 
-_INSERT = insert(LEAD).values({column.name: sa.bindparam(column.name) for column in LEAD.columns})
-_COPY = Statement(
-    _INSERT.on_conflict_do_update(
-        index_elements=["lead_id"],
-        set_={column.name: _INSERT.excluded[column.name] for column in LEAD.columns if column.name != "lead_id"},
-        where=LEAD.c.sequence < _INSERT.excluded.sequence,
-    )
-)
-_END = Statement(
+_PROJECT = upsert_if_newer(LEAD)
+_DROP = Statement(
     sa.update(LEAD)
     .where(LEAD.c.lead_id == sa.bindparam("id"), LEAD.c.sequence < sa.bindparam("at_sequence"))
     .values(is_ended=sa.true(), sequence=sa.bindparam("at_sequence"))
 )
 
 
-async def copy_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
-    """From now on this professional is the person's contact."""
+async def project_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
+    """This professional is the person's contact."""
     await tx.defer_write(
-        _COPY,
+        _PROJECT,
         lead_id=UUID(envelope.subject),
         person_id=UUID(envelope.key),
         professional_id=event.professional_id,
@@ -57,6 +50,6 @@ async def copy_lead(tx: Tx, event: LeadActivated, envelope: Envelope) -> None:
     )
 
 
-async def end_lead(tx: Tx, envelope: Envelope) -> None:
-    """This one no longer is; without another the person's GP is."""
-    await tx.defer_write(_END, id=UUID(envelope.subject), at_sequence=envelope.sequence)
+async def drop_lead(tx: Tx, envelope: Envelope) -> None:
+    """Ends the lead; without another one, the person's GP is the contact."""
+    await tx.defer_write(_DROP, id=UUID(envelope.subject), at_sequence=envelope.sequence)

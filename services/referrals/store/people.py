@@ -1,4 +1,4 @@
-"""Persons: one row each, and a queue for whoever registers or refers the same one."""
+"""Persons: one row each, and a lock for concurrent first referrals of one person."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -35,17 +35,17 @@ PERSON = sa.Table(
 persons = BatchRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
 
-async def seen(reader: ReadSession, person_id: UUID) -> Person:
-    """Without a lock: intake locks a person before their referrals, so whoever holds a referral must not wait for its person.
+async def get_person(reader: ReadSession, person_id: UUID) -> Person:
+    """Takes no lock: receipt locks a person before their referrals, so a transaction with a referral's lock must not wait for its person.
 
     Raises PersonNotFound.
     """
-    found = await persons.find(reader, person_id)
-    if found is None:
+    person = await persons.find(reader, person_id)
+    if person is None:
         raise PersonNotFound("No person has this id.")
-    return found
+    return person
 
 
 async def lock_people(tx: Tx, people: Iterable[UUID]) -> None:
-    """Until the transaction ends, nobody else refers these: two first referrals at once must not miss each other."""
+    """Locks the ids until the transaction ends, so that two concurrent first referrals see each other."""
     await tx.lock(*(f"person {person_id}" for person_id in people))

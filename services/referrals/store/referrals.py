@@ -1,4 +1,4 @@
-"""Referrals: one row each. An ended one keeps its reference for ever."""
+"""Referrals: one row each. The reference of an ended referral stays valid."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ REFERRAL = sa.Table(
     comment="Referrals from receipt to closure, with owner, deadline and routing.",
 )
 
-#: Counts referrals, for their references.
+#: The sequence of reference numbers.
 NUMBERS = sa.Sequence("referral_number", metadata=METADATA)
 
 referrals = BatchRepository(
@@ -82,7 +82,7 @@ _MERGEABLE_FOR = Statement(
     .with_for_update()
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
-_HAS_JOINED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
+_HAS_MERGED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
 
 
 async def _next_numbers(tx: Tx, count: int) -> list[int]:
@@ -90,34 +90,34 @@ async def _next_numbers(tx: Tx, count: int) -> list[int]:
 
 
 async def _mergeable_ids(tx: Tx, people: Sequence[UUID]) -> Mapping[UUID, Sequence[UUID]]:
-    """Locks the referrals of each person that another referral may join."""
-    found: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    """Locks the mergeable referrals of each person; their ids by person."""
+    ids: defaultdict[UUID, list[UUID]] = defaultdict(list)
     for row in await tx.fetch(_MERGEABLE_FOR, people=list(people), statuses=list(MERGEABLE)):
-        found[row["person_id"]].append(referrals.attach(tx, row).id)
-    return found
+        ids[row["person_id"]].append(referrals.attach(tx, row).id)
+    return ids
 
 
-#: The numbers of references, each taken once; a refused referral leaves a gap.
+#: The numbers of references, each used once; a refused referral leaves a gap.
 NUMBERS_TAKEN: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
 MERGEABLE_IDS: Prefetched[UUID, Sequence[UUID]] = Prefetched(_mergeable_ids, absent=tuple)
 
 
 async def mergeable_for(tx: Tx, person_id: UUID) -> list[Referral]:
-    """The referrals of a person that another may join, locked: none of them can end while one joins it."""
-    found = [await referrals.find(tx, referral_id, lock=True) for referral_id in await MERGEABLE_IDS.get(tx, person_id)]
+    """The mergeable referrals of a person, locked, so that none of them ends during the merge."""
+    candidates = [await referrals.find(tx, referral_id, lock=True) for referral_id in await MERGEABLE_IDS.get(tx, person_id)]
     MERGEABLE_IDS.forget(tx, person_id)
-    return [referral for referral in found if referral is not None]
+    return [referral for referral in candidates if referral is not None]
 
 
 async def person_of(tx: Tx, referral_id: UUID) -> UUID:
-    """Whom a referral is about, without locking it. Raises ReferralNotFound."""
-    found: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
-    if found is None:
+    """The person of a referral, without a lock. Raises ReferralNotFound."""
+    person_id: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
+    if person_id is None:
         raise ReferralNotFound(f"No referral has the id {referral_id}.")
-    return found
+    return person_id
 
 
 async def has_merged(tx: Tx, referral_id: UUID) -> bool:
     """Whether another referral was merged into this one."""
-    found: bool = await tx.fetch_value(_HAS_JOINED, referral_id=referral_id)
-    return found
+    has_merged: bool = await tx.fetch_value(_HAS_MERGED, referral_id=referral_id)
+    return has_merged

@@ -1,14 +1,13 @@
-"""The copy of risk: the last level that was crossed into, when they were found to climb, and the practice that a contact falls back to."""
+"""The projection of risk: the current level, the date of the last climb, and the practice for a person who was never referred."""
 
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
-from shared.persistence.statements import Statement
+from shared.persistence.projection import upsert_if_newer
 
 RISK = sa.Table(
     "risk",
@@ -22,27 +21,14 @@ RISK = sa.Table(
     comment="Projection of the person's risk level, from mdt.",
 )
 
-_INSERT = insert(RISK).values({column.name: sa.bindparam(column.name) for column in RISK.columns})
-_COPY = Statement(
-    _INSERT.on_conflict_do_update(
-        index_elements=["person_id"],
-        set_={
-            "level": _INSERT.excluded.level,
-            "practice_code": _INSERT.excluded.practice_code,
-            "valid_from": _INSERT.excluded.valid_from,
-            "climbed_on": sa.func.coalesce(_INSERT.excluded.climbed_on, RISK.c.climbed_on),
-            "sequence": _INSERT.excluded.sequence,
-        },
-        where=sa.tuple_(RISK.c.valid_from, RISK.c.sequence) < sa.tuple_(_INSERT.excluded.valid_from, _INSERT.excluded.sequence),
-    )
-)
+_PROJECT = upsert_if_newer(RISK, order=("valid_from", "sequence"), retain=("climbed_on",))
 
 
-async def copy_risk(tx: Tx, envelope: Envelope, event: RiskLevelCrossed | RiskHighClimberFound) -> None:
-    """Keeps the newest, whatever order the events come in."""
+async def project_risk(tx: Tx, event: RiskLevelCrossed | RiskHighClimberFound, envelope: Envelope) -> None:
+    """Keeps the newest by validity and sequence, in whatever order the events arrive."""
     is_climber = isinstance(event, RiskHighClimberFound)
     await tx.defer_write(
-        _COPY,
+        _PROJECT,
         person_id=UUID(envelope.key),
         level=int(event.level if isinstance(event, RiskHighClimberFound) else event.to_level),
         practice_code=event.practice_code,

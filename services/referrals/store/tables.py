@@ -1,4 +1,4 @@
-"""The one METADATA of the schema: every module of the store adds its own tables to it."""
+"""The METADATA of the schema, to which each module of the store adds its tables."""
 
 from typing import TypeAlias
 

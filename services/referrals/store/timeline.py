@@ -1,4 +1,4 @@
-"""What happened to a person elsewhere, noted as it was published: ids and codes only."""
+"""The projection of other contexts' events, as published: ids and codes only."""
 
 from uuid import UUID
 
@@ -26,15 +26,15 @@ TIMELINE_EVENT = sa.Table(
     comment="Events of the other contexts that concern a person, for timelines.",
 )
 
-_NOTE = Statement(
+_PROJECT = Statement(
     insert(TIMELINE_EVENT).values({column.name: sa.bindparam(column.name) for column in TIMELINE_EVENT.columns}).on_conflict_do_nothing()
 )
 
 
-async def note(tx: Tx, event: Event, envelope: Envelope) -> None:
-    """Keeps an event for the timeline of its chain and of its person."""
+async def project_event(tx: Tx, event: Event, envelope: Envelope) -> None:
+    """Stores an event for the timelines of its chain and of its person; a repeated event changes nothing."""
     await tx.defer_write(
-        _NOTE,
+        _PROJECT,
         id=envelope.id,
         type=envelope.type,
         subject=UUID(envelope.subject),

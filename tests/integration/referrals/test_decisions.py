@@ -170,8 +170,8 @@ async def test_red_flag_stays_open_until_ambulance_takes_over(client: ReferralsC
     closed = await client.command(sent["id"], "closure", {"outcome": "redirected-to-emergency"})
 
     assert (not_urgent.status_code, not_urgent.json()["code"]) == (409, "red-flag-is-urgent")
-    assert judged["turn_to_now"] == "ambulance"
-    assert (closed["status"], closed["turn_to_now"]) == ("closed", None)
+    assert judged["emergency_alternative"] == "ambulance"
+    assert (closed["status"], closed["emergency_alternative"]) == ("closed", None)
 
 
 async def test_information_request_keeps_clock_and_extends_story(client: ReferralsClient) -> None:

@@ -267,9 +267,9 @@ async def test_acknowledged_referral_waits_in_outbox(client: ReferralsClient) ->
 async def test_urgent_referral_at_night_names_out_of_hours_service(client: ReferralsClient) -> None:
     urgent, routine = await client.refer(urgency="urgent"), await client.refer(reason="falls")
 
-    assert (urgent["turn_to"]["code"], urgent["turn_to"]["telephone"]) == ("out-of-hours-gp", "020 7946 0106")
+    assert (urgent["alternative_service"]["code"], urgent["alternative_service"]["telephone"]) == ("out-of-hours-gp", "020 7946 0106")
     assert urgent["deadline"]["due_at"] == "2015-03-15T07:15:00Z"
-    assert routine["turn_to"] is None
+    assert routine["alternative_service"] is None
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ async def test_merged_referral_names_emergency_alternative(client: ReferralsClie
 
     second = await client.refer(caller=ambulance, urgency="urgent")
 
-    assert (second["status"], second["turn_to_now"], second["turn_to"]["code"]) == ("merged", service, service)
-    assert (await client.get(f"/{second['id']}", ambulance)).json()["turn_to_now"] == service
+    assert (second["status"], second["emergency_alternative"], second["alternative_service"]["code"]) == ("merged", service, service)
+    assert (await client.get(f"/{second['id']}", ambulance)).json()["emergency_alternative"] == service
 
 
 async def test_referral_is_not_merged_into_signposted_one(client: ReferralsClient) -> None:

@@ -55,7 +55,7 @@ async def test_referrer_list_is_paginated(client: ReferralsClient) -> None:
     cancelled = await client.command(sent[2], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
 
     assert await _all_pages(client, "", client.gp(), limit=2) == [sent[4], sent[3], sent[1], sent[0]]
-    assert await _all_pages(client, "", client.gp(), limit=2, state="ended") == [cancelled["id"]]
+    assert await _all_pages(client, "", client.gp(), limit=2, status="closed") == [cancelled["id"]]
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "", "eA", "MiAyIDM", "MCB4IHk", "MCAyMDE1LTAzLTE2VDEwOjA1IHg"])
@@ -77,7 +77,7 @@ async def test_merged_referral_stays_open_with_its_target(client: ReferralsClien
     await client.command(first["id"], "cancellation", {"reason": "died"})
 
     assert await _all_pages(client, "", ambulance, limit=50) == []
-    assert await _all_pages(client, "", ambulance, limit=50, state="ended") == [merged["id"]]
+    assert await _all_pages(client, "", ambulance, limit=50, status="closed") == [merged["id"]]
     followed = (await client.get(f"/{merged['id']}", ambulance)).json()
     assert [line["code"] for line in followed["feedback"]] == ["received", "merged", "cancelled"]
 

@@ -57,7 +57,7 @@ async def test_directory_service_accepts_and_closes_referral(client: ReferralsCl
 
     assert accepted["owner"] == {"service_code": "district-nursing", "organisation": "CLCH"}
     assert (closed["status"], closed["outcome"]) == ("closed", "need-met")
-    [seen] = (await client.get("", client.gp(), state="ended")).json()["items"]
+    [seen] = (await client.get("", client.gp(), status="closed")).json()["items"]
     assert seen["outcome"] == "need-met"
 
 
@@ -170,7 +170,7 @@ async def test_practice_sees_admission_after_ambulance_referral(client: Referral
 
     await client.deliver(routed, ResponseEscalated(referral_id=UUID(routed["id"]), routing=1))
 
-    [ended] = (await client.get("", client.gp(), whose="registered", state="ended")).json()["items"]
+    [ended] = (await client.get("", client.gp(), whose="registered", status="closed")).json()["items"]
     followed = (await client.get(f"/{routed['id']}", client.gp())).json()
     assert (ended["id"], ended["outcome"]) == (routed["id"], "admitted")
     assert followed["feedback"][-1]["text"] == "It is closed: admitted."

@@ -24,7 +24,7 @@ def test_closed_referral_has_outcome_and_no_owner(status: Status) -> None:
 
 @pytest.mark.parametrize("reason", list(CancelReason))
 def test_cancelled_referral_has_reason(reason: CancelReason) -> None:
-    decision = closure.cancel(a_referral(Status.ROUTED), CancelReferral(reason), has_joined=False, now=NOW)
+    decision = closure.cancel(a_referral(Status.ROUTED), CancelReferral(reason), has_merged=False, now=NOW)
 
     assert decision.events == [ReferralCancelled(reason=reason)]
     assert decision.state.status is Status.CANCELLED
@@ -32,7 +32,7 @@ def test_cancelled_referral_has_reason(reason: CancelReason) -> None:
 
 def test_referral_with_merged_ones_cannot_be_withdrawn() -> None:
     with pytest.raises(closure.HasMergedReferrals):
-        closure.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_joined=True, now=NOW)
+        closure.cancel(a_referral(), CancelReferral(CancelReason.WITHDRAWN), has_merged=True, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(CancelReason))
@@ -40,12 +40,12 @@ def test_accepted_referral_is_cancelled_on_death_or_move_only(reason: CancelReas
     cancelling = CancelReferral(reason)
 
     if reason in {CancelReason.DIED, CancelReason.MOVED_AWAY}:
-        assert closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW).state.status is Status.CANCELLED
+        assert closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_merged=False, now=NOW).state.status is Status.CANCELLED
     else:
         with pytest.raises(closure.CareInProgress):
-            closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_joined=False, now=NOW)
+            closure.cancel(a_referral(Status.ACCEPTED), cancelling, has_merged=False, now=NOW)
 
 
 @pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
 def test_death_or_move_cancels_despite_merged_referrals(reason: CancelReason) -> None:
-    assert closure.cancel(a_referral(), CancelReferral(reason), has_joined=True, now=NOW).state.cancel_reason is reason
+    assert closure.cancel(a_referral(), CancelReferral(reason), has_merged=True, now=NOW).state.cancel_reason is reason

@@ -18,7 +18,7 @@ def test_every_foreign_event_enters_timeline_first() -> None:
 
     assert set(subscriptions.SUBSCRIPTIONS.on_event) == expected
     assert set(subscriptions.REACTIONS) <= expected
-    assert all(handlers[0] is projections.on_any for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
+    assert all(handlers[0] is projections.project_event for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
 def test_restricted_and_own_events_are_not_subscribed() -> None:
