@@ -18,7 +18,7 @@ FILE_NAME = Path("docs/api-conventions.md")
 _PROSE = Path(__file__).parent / "pages" / "api-conventions.md"
 _FAMILIES = (NotFound, NotAllowed, RuleBroken, Conflict)
 _HEAD = "| code | status | raised by | meaning | advice |\n|---|---|---|---|---|\n"
-_PAGING = {"cursor", "limit", "after"}
+_PAGING = {"cursor", "limit"}
 #: Functions whose second argument is a code; the first is the status, the third the detail, the fourth the advice.
 _PROBLEM_CALLS = {"HttpProblem", "problem_response"}
 

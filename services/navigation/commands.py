@@ -1,4 +1,4 @@
-"""What may be asked of care navigation."""
+"""Commands of care navigation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,50 +9,50 @@ from shared.contracts.navigation import BlockReason, CancelReason, EscalationRea
 
 @dataclass(frozen=True, slots=True)
 class AssignTask:
-    """Out of the queue, into the feed of one navigator."""
+    """Assigns a task of the queue to one navigator."""
 
     navigator_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeTask:
-    """The navigator has seen it."""
+    """The navigator acknowledges the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeginTask:
-    """Work on it begins."""
+    """The navigator begins the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class FulfilTask:
-    """It is done; the outcome says how."""
+    """The task is done, with an outcome."""
 
     outcome: TaskOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class BlockTask:
-    """It cannot go on; the reason goes to the accountable lead professional."""
+    """The task cannot proceed; the accountable lead is notified of the reason."""
 
     reason: BlockReason
 
 
 @dataclass(frozen=True, slots=True)
 class EscalateTask:
-    """Work goes on, but the accountable lead professional must know now."""
+    """Escalates to the accountable lead while the work continues."""
 
     reason: EscalationReason
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeTask:
-    """What was in its way is gone."""
+    """The obstacle is removed; work continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReassignTask:
-    """Another navigator does it from now on."""
+    """Another navigator takes the task over."""
 
     navigator_id: str
     reason: ReassignReason
@@ -60,7 +60,7 @@ class ReassignTask:
 
 @dataclass(frozen=True, slots=True)
 class RescheduleTask:
-    """It is due at another time."""
+    """The task gets another due time."""
 
     due_at: datetime
     reason: RescheduleReason
@@ -68,14 +68,14 @@ class RescheduleTask:
 
 @dataclass(frozen=True, slots=True)
 class CancelTask:
-    """It is no longer needed."""
+    """The task is no longer needed."""
 
     reason: CancelReason
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterNavigator:
-    """Somebody works here, in this locality and role."""
+    """Registers a navigator in a locality and role, or moves them."""
 
     locality: Locality
     role: Role
@@ -83,7 +83,7 @@ class RegisterNavigator:
 
 @dataclass(frozen=True, slots=True)
 class DeclareAvailability:
-    """The navigator is there, or away; an absence may say until when."""
+    """The navigator is available, or away; `until` ends an absence."""
 
     is_available: bool
     until: datetime | None = None

@@ -9,7 +9,7 @@ from shared.deployment.api_main import create_context_app
 
 
 def create_app() -> FastAPI:
-    """Ends the process with a sentence that names the variable when the environment is wrong."""
+    """Exits with a message that names the variable when the environment is invalid."""
     return create_context_app(
         Settings, Policy, context="navigation", title="Care navigation", router=api.router, unlimited=("/feed/stream",)
     )

@@ -1,4 +1,4 @@
-"""What care navigation listens to and which deadlines it keeps: the whole wiring."""
+"""Subscriptions of care navigation: the handler of each event and of each deadline."""
 
 from services.navigation.domain import home_check
 from services.navigation.domain import navigator as navigators
@@ -51,7 +51,7 @@ SUBSCRIPTIONS = Subscriptions(
         home_check.DUE: person.on_home_check,
     },
     prefetchers={
-        **dict.fromkeys(tasks.TaskDeadline, task.before_deadlines),
-        **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.before_plans),
+        **dict.fromkeys(tasks.TaskDeadline, task.prefetch_deadlines),
+        **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.prefetch_plans),
     },
 )

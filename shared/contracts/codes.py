@@ -1,4 +1,4 @@
-"""Code lists that more than one context speaks. docs/rules.md has the sources of the values; a new value is an addition, never a change."""
+"""Code lists of more than one context. docs/rules.md has the sources of the values; values are added, never changed."""
 
 from enum import IntEnum, StrEnum
 
@@ -20,7 +20,7 @@ class Urgency(StrEnum):
 
 
 class Condition(StrEnum):
-    """Why an urgent response is asked for."""
+    """The condition for which an urgent response is requested."""
 
     PNEUMONIA = "pneumonia"
     URINARY_TRACT_INFECTION = "urinary-tract-infection"
@@ -76,7 +76,7 @@ NAVIGATOR_ROLES = frozenset(role for role, is_navigator in _IS_NAVIGATOR.items()
 
 
 class TaskKind(StrEnum):
-    """What a navigator or case manager is asked to do."""
+    """Kinds of tasks of navigators and case managers."""
 
     IMPLEMENT_CARE_PLAN_ACTION = "implement-care-plan-action"
     SIGNPOST = "signpost"
@@ -97,7 +97,7 @@ class PlaceOfCare(StrEnum):
 
 
 class StepDown(StrEnum):
-    """Who carries on when an intensive service steps down."""
+    """The service that continues after an intensive service steps down."""
 
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
     GP = "gp"
@@ -106,7 +106,7 @@ class StepDown(StrEnum):
 
 
 class ScreeningOutcome(StrEnum):
-    """Whether a case is for the meeting, E9."""
+    """Whether a case is eligible for the meeting (E9)."""
 
     ELIGIBLE = "eligible"
     NOT_ELIGIBLE = "not-eligible"

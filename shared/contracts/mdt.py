@@ -1,4 +1,4 @@
-"""What the weekly meeting publishes: meetings, cases, care plans, the accountable lead professional, and risk."""
+"""Events of the weekly meeting: meetings, cases, care plans, accountable lead professionals, and risk."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -8,7 +8,7 @@ from shared.contracts.event import Code, Day, Event, Instant, Value
 
 
 class MeetingScheduled(Event):
-    """A weekly meeting stands in the diary."""
+    """A weekly meeting was scheduled."""
 
     TYPE = "mdt.meeting.scheduled.v1"
     TOPIC = "mdt.meeting"
@@ -29,7 +29,7 @@ class MeetingCutOff(Event):
 
 
 class MeetingHeld(Event):
-    """The meeting takes place with a quorum; from now on it can decide. What it decides names it: see the case's discussed event."""
+    """The meeting takes place with a quorum and may decide. Its decisions name it in the case's discussed event."""
 
     TYPE = "mdt.meeting.held.v1"
     TOPIC = "mdt.meeting"
@@ -39,7 +39,7 @@ class MeetingHeld(Event):
 
 
 class MeetingCancelled(Event):
-    """The meeting was called off; its cases rolled to the next one with their order kept."""
+    """The meeting was cancelled; its cases rolled over to the next one in their order."""
 
     TYPE = "mdt.meeting.cancelled.v1"
     TOPIC = "mdt.meeting"
@@ -50,7 +50,7 @@ class MeetingCancelled(Event):
 
 
 class Destination(StrEnum):
-    """Where a case goes that the meeting does not take: no wrong door (E11)."""
+    """The destination of a case that is not eligible for the meeting: no wrong door (E11)."""
 
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
     GP = "gp"
@@ -60,7 +60,7 @@ class Destination(StrEnum):
 
 
 class CaseReferred(Event):
-    """Somebody asked the meeting to look at a person."""
+    """A person was referred to the meeting, by a referral or by case finding."""
 
     TYPE = "mdt.case.referred.v1"
     TOPIC = "mdt.case"
@@ -72,7 +72,7 @@ class CaseReferred(Event):
 
 
 class CaseScreened(Event):
-    """Eligibility was judged."""
+    """The eligibility of a case was decided."""
 
     TYPE = "mdt.case.screened.v1"
     TOPIC = "mdt.case"
@@ -81,7 +81,7 @@ class CaseScreened(Event):
 
 
 class CaseRedirected(Event):
-    """Not for the meeting; it has a destination all the same."""
+    """The case is not eligible and goes to another destination."""
 
     TYPE = "mdt.case.redirected.v1"
     TOPIC = "mdt.case"
@@ -93,7 +93,7 @@ class CaseRedirected(Event):
 
 
 class CaseListed(Event):
-    """It stands on the agenda of a meeting."""
+    """The case is on the agenda of a meeting."""
 
     TYPE = "mdt.case.listed.v1"
     TOPIC = "mdt.case"
@@ -105,7 +105,7 @@ class CaseListed(Event):
 
 
 class CaseDeferred(Event):
-    """It could not be discussed and moves on with its priority."""
+    """The case was not discussed and moves to the next meeting with its priority."""
 
     TYPE = "mdt.case.deferred.v1"
     TOPIC = "mdt.case"
@@ -115,7 +115,7 @@ class CaseDeferred(Event):
 
 
 class CaseDiscussed(Event):
-    """The meeting agreed a joint plan, a lead and at least one action. The person's answer is the plan's own event."""
+    """The meeting agreed a joint plan, a lead and at least one action. The person's answer is an event of the plan."""
 
     TYPE = "mdt.case.discussed.v1"
     TOPIC = "mdt.case"
@@ -128,7 +128,7 @@ class CaseDiscussed(Event):
 
 
 class CaseSteppedDown(Event):
-    """The person no longer needs the meeting."""
+    """The person no longer needs the meeting; another service continues."""
 
     TYPE = "mdt.case.stepped-down.v1"
     TOPIC = "mdt.case"
@@ -157,7 +157,7 @@ class CaseClosed(Event):
 
 
 class PlanAction(Value):
-    """One thing to be done, with one owner and a due day (AC12)."""
+    """One action of a plan, with one owner and a due day (AC12)."""
 
     action_id: UUID
     kind: TaskKind
@@ -175,7 +175,7 @@ class CarePlanOffered(Event):
 
 
 class CarePlanDeclined(Event):
-    """The person said no; asked again at the next review. `referral_ids` are the referrals that this answers."""
+    """The person declined; the next review offers the plan again. `referral_ids` are the referrals that this answers."""
 
     TYPE = "mdt.care-plan.declined.v1"
     TOPIC = "mdt.care-plan"
@@ -184,7 +184,7 @@ class CarePlanDeclined(Event):
 
 
 class _PlanInForce(Event):
-    """What a version says that the person agreed to."""
+    """The content of a version that the person agreed to."""
 
     plan_version: int
     preferred_place_of_care: PlaceOfCare
@@ -203,7 +203,7 @@ class CarePlanAgreed(_PlanInForce):
 
 
 class CarePlanRevised(_PlanInForce):
-    """A new version replaced the one before, which is kept. Its actions are the whole current list.
+    """A new version replaced the previous one, which stays readable. `actions` is the complete current list.
 
     `referral_ids` are the referrals that this answers.
     """
@@ -213,7 +213,7 @@ class CarePlanRevised(_PlanInForce):
 
 
 class CarePlanReviewDue(Event):
-    """The plan must be looked at again."""
+    """A review of the plan is due."""
 
     TYPE = "mdt.care-plan.review-due.v1"
     TOPIC = "mdt.care-plan"
@@ -223,7 +223,7 @@ class CarePlanReviewDue(Event):
 
 
 class CarePlanEnacted(Event):
-    """The crisis section was used by a rapid response."""
+    """A rapid response used the crisis section."""
 
     TYPE = "mdt.care-plan.enacted.v1"
     TOPIC = "mdt.care-plan"
@@ -233,7 +233,7 @@ class CarePlanEnacted(Event):
 
 
 class CarePlanActionFulfilled(Event):
-    """One of its actions was done: by a navigator, whose task says how, or by anybody else, as the lead recorded."""
+    """An action is done: a navigator's task was fulfilled, or the lead recorded it."""
 
     TYPE = "mdt.care-plan.action-fulfilled.v1"
     TOPIC = "mdt.care-plan"
@@ -243,7 +243,7 @@ class CarePlanActionFulfilled(Event):
 
 
 class CarePlanClosed(Event):
-    """The plan ended; its open tasks end with it. `referral_ids` are referrals that still waited for the person's answer."""
+    """The plan ended, and its open tasks with it. `referral_ids` still awaited the person's answer."""
 
     TYPE = "mdt.care-plan.closed.v1"
     TOPIC = "mdt.care-plan"
@@ -253,7 +253,7 @@ class CarePlanClosed(Event):
 
 
 class CrisisSection(Value):
-    """What to do when things go wrong, in words for whoever stands at the door."""
+    """Instructions for a crisis, addressed to the clinician who visits."""
 
     warning_signs: str
     what_to_do: str
@@ -261,7 +261,7 @@ class CrisisSection(Value):
 
 
 class CarePlanRecorded(Event):
-    """The words of the plan. Restricted: it travels encrypted, so that the nurse in a crisis reads it on her own screen."""
+    """The text of the plan for clinicians in a crisis. Restricted: its data is encrypted."""
 
     TYPE = "mdt.care-plan-record.recorded.v1"
     TOPIC = "mdt.care-plan-record"
@@ -276,7 +276,7 @@ class CarePlanRecorded(Event):
 
 
 class LeadProposed(Event):
-    """Somebody was asked to be the accountable lead professional."""
+    """A professional was proposed as accountable lead."""
 
     TYPE = "mdt.lead.proposed.v1"
     TOPIC = "mdt.lead"
@@ -289,7 +289,7 @@ class LeadProposed(Event):
 
 
 class LeadAccepted(Event):
-    """They said yes."""
+    """The professional accepted the proposal."""
 
     TYPE = "mdt.lead.accepted.v1"
     TOPIC = "mdt.lead"
@@ -297,7 +297,7 @@ class LeadAccepted(Event):
 
 
 class LeadDeclined(Event):
-    """They said no, or did not answer in time; the GP remains or becomes the lead."""
+    """The professional declined, or did not answer in time. Without another lead the GP is the lead."""
 
     TYPE = "mdt.lead.declined.v1"
     TOPIC = "mdt.lead"
@@ -307,7 +307,7 @@ class LeadDeclined(Event):
 
 
 class LeadActivated(Event):
-    """From now on this professional is the person's single contact. `is_from_meeting`: settled by the discussion that agreed the plan."""
+    """The professional is now the person's single contact. `is_from_meeting`: the discussion that agreed the plan appointed them."""
 
     TYPE = "mdt.lead.activated.v1"
     TOPIC = "mdt.lead"
@@ -321,7 +321,7 @@ class LeadActivated(Event):
 
 
 class LeadHandedOver(Event):
-    """Another lead took over in the same instant. `reason` is given where the meeting's coordinator replaced a lead who was absent."""
+    """Another lead took over in the same instant. `reason` is present when the meeting's coordinator replaced an absent lead."""
 
     TYPE = "mdt.lead.handed-over.v1"
     TOPIC = "mdt.lead"
@@ -331,7 +331,7 @@ class LeadHandedOver(Event):
 
 
 class LeadEnded(Event):
-    """No lead is needed any more."""
+    """The lead or the proposal ended without a successor."""
 
     TYPE = "mdt.lead.ended.v1"
     TOPIC = "mdt.lead"
@@ -366,7 +366,7 @@ class RiskHighClimberFound(Event):
 
 
 class FindingDestination(StrEnum):
-    """Who goes on with a person whom case finding pointed out (001:6611-6613)."""
+    """The service that takes over a person of case finding (001:6611-6613)."""
 
     MDT = "mdt"
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
@@ -376,7 +376,7 @@ class FindingDestination(StrEnum):
 
 
 class RiskScreened(Event):
-    """Somebody looked at a person whom case finding pointed out, and said who goes on. `locality` is that of the practice."""
+    """A coordinator reviewed a person of case finding and named a destination. `locality` is that of the practice."""
 
     TYPE = "mdt.risk.screened.v1"
     TOPIC = "mdt.risk"
@@ -390,7 +390,7 @@ class RiskScreened(Event):
 
 
 class RiskWatchEnded(Event):
-    """A watching brief is over: the person stands on the case-finding list again, to be looked at."""
+    """A watching brief ended: the person is on the case-finding list again, for another review."""
 
     TYPE = "mdt.risk.watch-ended.v1"
     TOPIC = "mdt.risk"

@@ -1,4 +1,4 @@
-"""What the Care Navigation Service publishes: its tasks, and which navigators are there."""
+"""Events of the Care Navigation Service: tasks, and the availability of navigators."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -8,7 +8,7 @@ from shared.contracts.event import Code, Event, Instant
 
 
 class TaskSource(StrEnum):
-    """What a task came from."""
+    """The origin of a task."""
 
     CARE_PLAN = "care-plan"
     LEAD = "lead"
@@ -33,7 +33,7 @@ class TaskOutcome(StrEnum):
 
 
 class BlockReason(StrEnum):
-    """Why a task cannot go on."""
+    """Why a task is blocked."""
 
     NO_SERVICE_AVAILABLE = "no-service-available"
     WAITING_LIST = "waiting-list"
@@ -44,9 +44,9 @@ class BlockReason(StrEnum):
 
 
 class EscalationReason(StrEnum):
-    """Why a task is put before the lead without being blocked; a blocked one carries its BlockReason.
+    """Why a task is escalated to the lead without being blocked; a blocked task has a BlockReason.
 
-    The last three are a navigator's own judgement.
+    The last three are concerns of a navigator.
     """
 
     NOBODY_AVAILABLE = "no-clinician-available"
@@ -58,7 +58,7 @@ class EscalationReason(StrEnum):
 
 
 class ReassignReason(StrEnum):
-    """Why a task went to somebody else."""
+    """Why a task was reassigned."""
 
     ABSENCE = "absence"
     WORKLOAD = "workload"
@@ -67,7 +67,7 @@ class ReassignReason(StrEnum):
 
 
 class RescheduleReason(StrEnum):
-    """Why a due time was moved."""
+    """Why a task was rescheduled."""
 
     CARE_PLAN_REVISED = "care-plan-revised"
     SERVICE_DATE = "service-date"
@@ -90,9 +90,9 @@ class CancelReason(StrEnum):
 
 
 class TaskCreated(Event):
-    """There is something to be done for a person. `source_id` is the plan, referral, response, lead, case or finding it came from.
+    """A task exists for a person. `source_id` is the plan, referral, response, lead, case or finding of its origin.
 
-    `service_code` is the service or destination to be arranged. Without a `locality` a coordinator hands it out.
+    `service_code` is the service or destination to arrange. A task without `locality` waits for a coordinator.
     """
 
     TYPE = "navigation.task.created.v1"
@@ -109,7 +109,7 @@ class TaskCreated(Event):
 
 
 class TaskAssigned(Event):
-    """A navigator has it in their feed."""
+    """The task was assigned and is in the navigator's feed."""
 
     TYPE = "navigation.task.assigned.v1"
     TOPIC = "navigation.task"
@@ -120,7 +120,7 @@ class TaskAssigned(Event):
 
 
 class TaskAcknowledged(Event):
-    """The navigator has seen it."""
+    """The navigator acknowledged the task."""
 
     TYPE = "navigation.task.acknowledged.v1"
     TOPIC = "navigation.task"
@@ -131,7 +131,7 @@ class TaskAcknowledged(Event):
 
 
 class TaskBegun(Event):
-    """Work on it goes on."""
+    """Work on the task began, or continues after a block."""
 
     TYPE = "navigation.task.begun.v1"
     TOPIC = "navigation.task"
@@ -141,7 +141,7 @@ class TaskBegun(Event):
 
 
 class TaskFulfilled(Event):
-    """It is done, with an outcome; the lead is told."""
+    """The task was fulfilled with an outcome; the lead is notified."""
 
     TYPE = "navigation.task.fulfilled.v1"
     TOPIC = "navigation.task"
@@ -154,7 +154,7 @@ class TaskFulfilled(Event):
 
 
 class TaskBlocked(Event):
-    """It cannot go on; the lead is told why."""
+    """The task is blocked; the lead is notified of the reason."""
 
     TYPE = "navigation.task.blocked.v1"
     TOPIC = "navigation.task"
@@ -164,7 +164,7 @@ class TaskBlocked(Event):
 
 
 class TaskReassigned(Event):
-    """Another navigator has it, or it waits for one; its history and its due time stay."""
+    """Another navigator has the task, or it waits for one; history and due time stay."""
 
     TYPE = "navigation.task.reassigned.v1"
     TOPIC = "navigation.task"
@@ -176,7 +176,7 @@ class TaskReassigned(Event):
 
 
 class TaskEscalated(Event):
-    """It was put before the accountable lead professional, with an EscalationReason or, when it is blocked, its BlockReason."""
+    """The task was escalated to the accountable lead, with an EscalationReason or, when blocked, its BlockReason."""
 
     TYPE = "navigation.task.escalated.v1"
     TOPIC = "navigation.task"
@@ -186,7 +186,7 @@ class TaskEscalated(Event):
 
 
 class TaskRescheduled(Event):
-    """It is due at another time than before."""
+    """The due time of the task changed."""
 
     TYPE = "navigation.task.rescheduled.v1"
     TOPIC = "navigation.task"
@@ -198,7 +198,7 @@ class TaskRescheduled(Event):
 
 
 class TaskOverdue(Event):
-    """Its due time passed; once per due time."""
+    """The due time passed; published once for each due time."""
 
     TYPE = "navigation.task.overdue.v1"
     TOPIC = "navigation.task"
@@ -208,7 +208,7 @@ class TaskOverdue(Event):
 
 
 class TaskCancelled(Event):
-    """It is no longer needed."""
+    """The task is no longer needed."""
 
     TYPE = "navigation.task.cancelled.v1"
     TOPIC = "navigation.task"
@@ -218,7 +218,7 @@ class TaskCancelled(Event):
 
 
 class NavigatorAvailabilityDeclared(Event):
-    """A navigator is there, or away."""
+    """A navigator is available or away."""
 
     TYPE = "navigation.navigator.availability-declared.v1"
     TOPIC = "navigation.navigator"

@@ -17,7 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     case_finding.router,
     risk.router,
 )
-#: Takes as long as a whole population needs.
+#: Paths without the limit on a request's duration.
 UNLIMITED = ("/risk/imports",)
 
 for part in ROUTERS:

@@ -1,4 +1,4 @@
-"""Who may call: those who coordinate and decide for the meeting, professionals as leads, and whoever may read."""
+"""Callers of the meeting: coordinators, deciders, professionals as leads, and readers; paging parameters."""
 
 from typing import Annotated, Any
 
@@ -9,11 +9,11 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
 from shared.web.dependencies import require_scopes
 
-#: What every command of the meeting may be refused with, besides its own rules.
+#: Errors that every command of the meeting may raise, in addition to its own.
 REFUSALS: tuple[type[DomainError], ...] = (NotMdtMember, IllegalTransition, VersionConflict)
 
 
-def _of_the_meeting(*scopes: str) -> Any:
+def _member(*scopes: str) -> Any:
     async def caller(request: Request, actor: Annotated[Actor, require_scopes(*scopes)]) -> Actor:
         require_member(actor, request.app.state.database.policy)
         return actor
@@ -21,15 +21,15 @@ def _of_the_meeting(*scopes: str) -> Any:
     return Depends(caller)
 
 
-#: Keeps the diary, screens and defers cases.
-Coordinator = Annotated[Actor, _of_the_meeting("mdt:coordinate")]
+#: Maintains the diary, screens and defers cases.
+Coordinator = Annotated[Actor, _member("mdt:coordinate")]
 #: Records what the meeting decides.
-Decider = Annotated[Actor, _of_the_meeting("mdt:decide")]
+Decider = Annotated[Actor, _member("mdt:decide")]
 #: Reads the diary, agendas and lists.
-Member = Annotated[Actor, _of_the_meeting("mdt:read")]
+Member = Annotated[Actor, _member("mdt:read")]
 #: Reads about one person: a member of the meeting, or the person's own practice.
 Reader = Annotated[Actor, require_scopes("mdt:read")]
-#: Answers for themselves.
+#: A professional who acts for themselves.
 Professional = Annotated[Actor, require_scopes("mdt:lead")]
 
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -27,19 +27,19 @@ _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
 
 
 class Fulfilment(CommandModel[commands.FulfilAction]):
-    """Which action was done."""
+    """The action that is done."""
 
     action_id: UUID
 
 
 class PlanAnswerView(PlanVersionView):
-    """A version and what the person said to it; null while they have not answered."""
+    """A version with the person's answer; null until they answer."""
 
     is_agreed_by_person: bool | None
 
 
 class WholePlanView(CarePlanView):
-    """The plan with every version that was ever offered."""
+    """The plan with every offered version."""
 
     versions: list[PlanAnswerView]
 
@@ -63,7 +63,7 @@ async def read_plan(care_plan_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
 
 @router.get("/people/{person_id:uuid}/care-plan", response_model=WholePlanView, responses=_READ)
 async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
-    """The person's plan with every version; the last one, when it has been closed."""
+    """The person's open plan with every version; without one the newest closed plan."""
     async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         plan = await queries.plan_of_person(tx, person_id)
@@ -73,7 +73,7 @@ async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> Ht
 
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
 async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
+    """The commands that the present state permits."""
     async with unit.read_only() as reader:
         plan = await queries.plan(reader, care_plan_id)
     return actions(request, plan.status, [domain.CARE_PLAN], care_plan_id=care_plan_id)
@@ -81,21 +81,21 @@ async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: 
 
 @router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)
 async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person says yes to what was offered."""
+    """The person agrees to the offered version."""
     plan = await unit.command(caller, handlers.agree_plan, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/decline", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person says no; they are asked again at the review."""
+    """The person declines the offered version; the review offers the plan again."""
     plan = await unit.command(caller, handlers.decline_plan, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
 async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person asks to look at the plan again: it stands on the next agenda."""
+    """Requests a review: the case is listed for the next agenda."""
     plan = await unit.command(caller, handlers.request_review, Target(care_plan_id, version))
     return json_response(CarePlanView.model_validate(plan))
 
@@ -109,6 +109,6 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
     ),
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person's lead records that an action was done which is no navigator's task; safe to repeat."""
+    """The person's lead records an action as done that is not a navigator's task; idempotent."""
     plan = await unit.command(caller, handlers.fulfil_action, Target(care_plan_id, version), body.command())
     return json_response(CarePlanView.model_validate(plan))

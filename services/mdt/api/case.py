@@ -1,4 +1,4 @@
-"""Cases over HTTP: referred, screened, deferred, stepped down, closed. The discussion has its own module."""
+"""Cases over HTTP: referral, screening, deferral, step-down, closure. The discussion has its own module."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
@@ -72,7 +72,7 @@ async def list_cases(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseView]:
-    """Cases, the oldest referral first; of one state, or of one person."""
+    """Cases of one status, of one person, or all; the oldest referral first."""
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
@@ -83,7 +83,7 @@ async def list_cases(
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
 async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
-    """One case, and what Table 16 says of it."""
+    """One case, with its row of Table 16."""
     async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
         require_member(caller, tx.policy, case.practice_code)
@@ -93,7 +93,7 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
 async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
+    """The commands that the present state permits."""
     async with unit.read_only() as reader:
         case = await queries.case(reader, case_id)
     return actions(request, case.status, [domain.CASE], case_id=case_id)
@@ -101,7 +101,7 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
 
 @router.post("/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotMdtMember))
 async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
-    """Case finding puts a person before the meeting; to be found puts nobody on an agenda (G54)."""
+    """Opens a case without a referral; a coordinator has reviewed the person (G54)."""
     async with unit.transaction(caller, key) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
@@ -115,7 +115,7 @@ async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeade
     responses=problems(domain.CaseNotFound, domain.DestinationMissing, *REFUSALS),
 )
 async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Eligible: it takes the next free place on an agenda. Not eligible: it goes where the person is helped."""
+    """An eligible case takes the next free slot on an agenda; any other goes to its destination."""
     return await run_command(unit, caller, handlers.screen_case, Target(case_id, version), body.command())
 
 
@@ -126,7 +126,7 @@ async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, versi
     responses=problems(domain.CaseNotFound, domain.DeferredTooOften, *REFUSALS),
 )
 async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Not this week; it keeps its priority at the next meeting."""
+    """Moves the case to the next meeting, with its priority."""
     return await run_command(unit, caller, handlers.defer_case, Target(case_id, version), body.command())
 
 
@@ -134,7 +134,7 @@ async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version
     "/cases/{case_id:uuid}/step-down", name="StepDownCase", response_model=CaseView, responses=problems(domain.CaseNotFound, *REFUSALS)
 )
 async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The meeting is no longer needed; the plan, its reviews and the lead stay."""
+    """Another service continues; the plan, its reviews and the lead stay."""
     return await run_command(unit, caller, handlers.step_down_case, Target(case_id, version), body.command())
 
 
@@ -145,7 +145,7 @@ async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, vers
     responses=problems(domain.CaseNotFound, domain.CaseNotDiscussed, *REFUSALS),
 )
 async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Case, plan and lead end together."""
+    """Ends case, plan and lead together."""
     return await run_command(unit, caller, handlers.close_case, Target(case_id, version), body.command())
 
 

@@ -1,4 +1,4 @@
-"""Case finding over HTTP: whom the risk scores of a practice point out, and who goes on with each."""
+"""Case finding over HTTP: the people at high risk of a practice, and their review."""
 
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -29,7 +29,7 @@ router = APIRouter(tags=["case-finding"])
 
 
 class Screening(CommandModel[commands.ScreenFinding]):
-    """Who goes on with this person. `locality` is needed for the meeting when nobody has recorded the person here yet."""
+    """The service that takes over. `locality` is required for the meeting when neither practice nor record gives one."""
 
     destination: FindingDestination
     reason: Code
@@ -37,7 +37,7 @@ class Screening(CommandModel[commands.ScreenFinding]):
 
 
 class FindingView(VersionedResponse):
-    """A person whom the scores point out. Level and ratio are of the newest score, `valid_from`; `since` is when they last moved."""
+    """A person of case finding. Level and ratio are those of the newest score, `valid_from`; `since` is the day of the last change."""
 
     person_id: UUID
     case_finding_id: UUID
@@ -76,7 +76,7 @@ async def list_findings(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FindingView]:
-    """The people of a practice at level 2 or 3 and its high climbers; first those whom nobody has looked at yet."""
+    """The people of a practice at level 2 or 3 and its high climbers; those without a review come first."""
     last = _rank(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         require_member(caller, tx.policy, practice)
@@ -91,7 +91,7 @@ async def list_findings(
 
 @router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotMdtMember))
 async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
-    """One person whom case finding pointed out."""
+    """One person of case finding."""
     async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
         require_member(caller, tx.policy, risk.practice_code)
@@ -101,7 +101,7 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
 async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
+    """The commands that the present state permits."""
     async with unit.read_only() as reader:
         risk = await queries.risk_of(reader, person_id)
     return actions(request, risk.status, [domain.RISK], person_id=person_id)
@@ -114,7 +114,7 @@ async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, requ
     responses=problems(domain.RiskNotFound, domain.LocalityMissing, CaseAlreadyOpen, *REFUSALS),
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Somebody looked: the meeting (which gets a case), the integrated locality team, navigation, the GP, or a watching brief."""
+    """Records the review: the meeting (which opens a case), the integrated locality team, navigation, the GP, or a watching brief."""
     async with unit.transaction(caller) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)

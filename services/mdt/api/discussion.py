@@ -1,4 +1,4 @@
-"""A discussion over HTTP: the one request that carries what a meeting decided about a person."""
+"""A discussion over HTTP: plan, lead and actions of one person in one request."""
 
 from uuid import UUID
 
@@ -21,19 +21,19 @@ from shared.web.problems import problems
 
 router = APIRouter(tags=["cases"])
 
-_WHEN = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
-_WHAT = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, LeadNotAllowed, LeadAlreadyActive)
+_MEETING = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
+_CONTENT = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, LeadNotAllowed, LeadAlreadyActive)
 
 
 @router.post(
     "/cases/{case_id:uuid}/discussion",
     name="DiscussCase",
     response_model=CaseView,
-    responses=problems(CaseNotFound, *_WHEN, *_WHAT, *REFUSALS),
+    responses=problems(CaseNotFound, *_MEETING, *_CONTENT, *REFUSALS),
 )
 async def discuss(case_id: UUID, body: Discussion, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A joint plan, an accountable lead and at least one action, once the meeting's attendance is recorded.
+    """Records a joint plan, an accountable lead and at least one action; requires the meeting's attendance.
 
-    A second discussion makes the plan's next version.
+    A later discussion makes the plan's next version.
     """
     return await run_command(unit, caller, discuss_case, Target(case_id, version), body.command())

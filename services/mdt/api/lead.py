@@ -35,12 +35,12 @@ router = APIRouter(tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
 
-#: A professional, or whoever stands in for the chair or an absent lead.
+#: A professional, or a coordinator who acts for the chair or for an absent lead.
 FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 
 
 class NotificationView(ResponseModel):
-    """Something that happened to one of the professional's people. `subject` is the response, task, plan, lead or case."""
+    """An event about one of the professional's people. `subject` is the response, task, plan, lead or case."""
 
     id: int
     person_id: UUID
@@ -51,7 +51,7 @@ class NotificationView(ResponseModel):
 
 
 class NextStepView(PlanAction):
-    """`is_leads_own`: no navigator has it in their feed, so the lead sees to it and records when it is done."""
+    """`is_leads_own`: the action is not a navigator's task, so the lead records it as done."""
 
     is_leads_own: bool
 
@@ -61,7 +61,7 @@ class NextStepView(PlanAction):
 
 
 class OwnPersonView(ResponseModel):
-    """One of the professional's people and what comes next: actions not yet done by due day, the review, the meeting."""
+    """One of the professional's people with the open actions by due day, the review and the next meeting."""
 
     lead: LeadView
     care_plan_id: UUID | None
@@ -85,7 +85,7 @@ class OwnPersonView(ResponseModel):
 
 @router.get("/leads/people", responses=problems(FeedAccessDenied))
 async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit: Unit) -> list[OwnPersonView]:
-    """Everybody whose lead the professional is, or is asked to be, with their next steps."""
+    """The people whose active or proposed lead the professional is, with their next steps."""
     require_own_feed(caller, professional_id)
     async with unit.transaction(caller) as tx:
         people = await queries.people_of(tx, professional_id)
@@ -98,7 +98,7 @@ async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit
 async def read_notifications(
     professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[NotificationView]:
-    """What happened to the professional's people, the oldest first. A feed has no last page: `next` is always given."""
+    """The professional's notifications, the oldest first. A feed has no last page: `next` is always given."""
     require_own_feed(caller, professional_id)
     after = decode_sequence(cursor) if cursor else 0
     async with unit.read_only() as reader:
@@ -109,7 +109,7 @@ async def read_notifications(
 
 @router.post("/leads/notifications/{notification_id:int}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
 async def acknowledge(notification_id: int, caller: FeedReader, unit: Unit) -> NotificationView:
-    """The professional has seen it; safe to repeat."""
+    """Marks the notification as seen; idempotent."""
     notification = await unit.command(caller, acknowledge_notification, notification_id)
     return NotificationView.model_validate(notification)
 
@@ -125,7 +125,7 @@ async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
 
 @router.get("/people/{person_id:uuid}/leads", responses=problems(NotMdtMember))
 async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[LeadView]:
-    """The person's lead, and whoever was asked to take over and has not answered."""
+    """The person's active lead, then the proposed ones."""
     async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         leads = await queries.leads_of_person(tx, person_id)
@@ -134,7 +134,7 @@ async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[L
 
 @router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound))
 async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request: Request) -> list[Action]:
-    """What the professional may do now."""
+    """The commands that the present state permits."""
     async with unit.read_only() as reader:
         lead = await queries.lead(reader, lead_id)
     domain.require_own(lead, caller.id)
@@ -148,14 +148,14 @@ async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request:
     responses=problems(domain.LeadAlreadyActive, *_REFUSALS),
 )
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The professional says yes, and is the person's single contact from now on."""
+    """The professional accepts and becomes the person's single contact."""
     lead = await unit.command(caller, handlers.accept_lead, Target(lead_id, version))
     return json_response(LeadView.model_validate(lead))
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The professional says no; the next candidate is asked, and whoever is lead stays."""
+    """The professional declines; the next candidate is proposed, and the present lead stays."""
     lead = await unit.command(caller, handlers.decline_lead, Target(lead_id, version), body.command())
     return json_response(LeadView.model_validate(lead))
 
@@ -169,9 +169,9 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
     ),
 )
 async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Somebody else takes over, without a gap: at once when they said yes, else as soon as they do. Answers whoever was asked.
+    """Proposes a successor, who takes over on acceptance without a gap. Returns the successor's lead.
 
-    For an absent lead the meeting's coordinator hands over, with a reason: the GP takes over until whoever was asked says yes.
+    A coordinator hands over for an absent lead, with a reason: the GP takes over until the successor accepts.
     """
     lead = await unit.command(caller, handlers.hand_over_lead, Target(lead_id, version), body.command())
     return json_response(LeadView.model_validate(lead))

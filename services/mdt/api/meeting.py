@@ -48,7 +48,7 @@ class MeetingView(VersionedResponse):
 
 
 class AgendaItemView(ResponseModel):
-    """A case that waits to be discussed, and since when a crisis moved it up."""
+    """A listed case, and the person's last crisis, which raises its rank."""
 
     position: int
     crisis_at: datetime | None
@@ -65,7 +65,7 @@ class AgendaView(ResponseModel):
 
 
 class DiscussedView(ResponseModel):
-    """What the meeting agreed about one person, and what they said to it; null while they have not answered."""
+    """The plan version of one discussion, with the person's answer; null until they answer."""
 
     person_id: UUID
     case_id: UUID
@@ -94,7 +94,7 @@ async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResp
 
 @router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaView:
-    """What is still to be discussed, in its order: deferred urgent, risk level, high climber, recent crisis, age of referral."""
+    """The listed cases in order of deferred and urgent, risk level, high climber, recent crisis, age of referral."""
     async with unit.audited_read(caller, meeting_id) as tx:
         meeting = await queries.meeting(tx, meeting_id)
         items = await queries.agenda(tx, meeting_id)
@@ -104,7 +104,7 @@ async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaVie
 
 @router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list[DiscussedView]:
-    """What the meeting agreed: its minutes, in the order in which they were recorded."""
+    """The minutes of the meeting: its discussions, in the order of recording."""
     async with unit.audited_read(caller, meeting_id) as tx:
         await queries.meeting(tx, meeting_id)
         discussions = await queries.discussed(tx, meeting_id)
@@ -113,7 +113,7 @@ async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list
 
 @router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """What may be done with it now."""
+    """The commands that the present state permits."""
     async with unit.read_only() as reader:
         meeting = await queries.meeting(reader, meeting_id)
     return actions(request, meeting.status, [domain.MEETING], meeting_id=meeting_id)
@@ -126,7 +126,7 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
     responses=problems(domain.MeetingNotFound, domain.MeetingNotStarted, domain.NotQuorate, *REFUSALS),
 )
 async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Who attends, before anything is decided; who comes later is added. What it has not discussed in time moves to the next one."""
+    """Records the attending roles, which decisions require; later arrivals are added."""
     meeting = await unit.command(caller, handlers.hold_meeting, Target(meeting_id, version), body.command())
     return json_response(MeetingView.model_validate(meeting))
 
@@ -138,6 +138,6 @@ async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, 
     responses=problems(domain.MeetingNotFound, *REFUSALS),
 )
 async def cancel_meeting(meeting_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """It is called off; its cases move to the next one with their order."""
+    """Cancels the meeting; its cases move to the next one in their order."""
     meeting = await unit.command(caller, handlers.cancel_meeting, Target(meeting_id, version), body.command())
     return json_response(MeetingView.model_validate(meeting))

@@ -1,4 +1,4 @@
-"""A person on the meeting's own screen: what they told once."""
+"""The person's story over HTTP, from the meeting's projection."""
 
 from datetime import date
 from uuid import UUID
@@ -20,7 +20,7 @@ router = APIRouter(tags=["people"])
 
 
 class PersonStoryView(ResponseModel):
-    """The story from our own copy, so that nobody asks for it again (AC1)."""
+    """The person's record with their story, so that they give it once (AC1)."""
 
     person_id: UUID
     given_name: str
@@ -39,7 +39,7 @@ class PersonStoryView(ResponseModel):
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, NotMdtMember, StoryWithheld))
 async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStoryView:
-    """What the person told once."""
+    """The story that the person gave once."""
     async with unit.audited_read(caller, person_id) as tx:
         await require_involved(tx, person_id)
         record = await queries.story(tx, person_id)

@@ -1,4 +1,4 @@
-"""What a discussion and a hand-over send: plan, actions and lead."""
+"""Bodies of a discussion and of a hand-over: plan, actions and lead."""
 
 from dataclasses import replace
 from datetime import date
@@ -12,7 +12,7 @@ from shared.web.responses import CommandModel
 
 
 class CarerBody(CommandModel[commands.Carer]):
-    """Who cares for the person at home."""
+    """The person's carer at home."""
 
     name: str
     relationship: str
@@ -20,7 +20,7 @@ class CarerBody(CommandModel[commands.Carer]):
 
 
 class JointPlanBody(CommandModel[commands.JointPlan]):
-    """What health and social care agreed together, in words."""
+    """The words of the plan that health and social care agreed."""
 
     what_matters: str
     preferred_place_of_care: PlaceOfCare
@@ -35,7 +35,7 @@ class JointPlanBody(CommandModel[commands.JointPlan]):
 
 
 class ActionBody(CommandModel[commands.ActionAgreed]):
-    """One thing to be done. An action of the current plan that continues is sent with its `action_id`."""
+    """One action. An action of the current plan that continues has its `action_id`."""
 
     kind: TaskKind
     owner_role: Role
@@ -51,7 +51,7 @@ class CandidateBody(CommandModel[commands.Candidate]):
 
 
 class LeadBody(CommandModel[commands.LeadProposal]):
-    """`has_accepted`: they said yes already. `alternatives` are asked in turn should they decline or not answer."""
+    """`has_accepted`: the candidate has accepted already. After a refusal or no answer the `alternatives` are proposed in turn."""
 
     candidate: CandidateBody
     has_accepted: bool = False
@@ -63,10 +63,10 @@ class LeadBody(CommandModel[commands.LeadProposal]):
 
 
 class Discussion(CommandModel[commands.DiscussCase]):
-    """Plan, lead and actions are all needed; a person who has a lead keeps them when `lead` is left out.
+    """Plan, lead and actions are required; a present lead stays when `lead` is absent.
 
-    `is_agreed_by_person` is what the person said to the plan; left out while they have not answered. `meeting_id` is needed only
-    where a discussion is recorded after the case had moved on: it names the meeting that discussed it.
+    `is_agreed_by_person` is the person's answer to the plan, absent until they answer. `meeting_id` is required only for a
+    discussion that is recorded after the case has moved on: it names the meeting of the discussion.
     """
 
     joint_plan: JointPlanBody | None = None
@@ -89,7 +89,7 @@ class Decline(CommandModel[commands.DeclineLead]):
 
 
 class HandOver(CommandModel[commands.HandOverLead]):
-    """Whom the lead asks to take over; left out, the GP takes over at once. `reason`: why the coordinator does so for an absent lead."""
+    """The proposed successor; without one the GP takes over at once. `reason` is for a coordinator who acts for an absent lead."""
 
     to: LeadBody | None = None
     reason: Code | None = None

@@ -1,4 +1,4 @@
-"""What callers see of cases, care plans and leads, on more than one screen."""
+"""Views of cases, care plans and leads that several endpoints return."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from shared.web.responses import ResponseModel, VersionedResponse
 
 
 class AllocationView(ResponseModel):
-    """What Table 16 says at this person's risk."""
+    """The row of Table 16 for this person's risk."""
 
     care_plan: CarePlanNeed
     joint_assessment: JointAssessment
@@ -21,7 +21,7 @@ class AllocationView(ResponseModel):
 
 
 class CaseView(VersionedResponse):
-    """`meeting_id` is the meeting that the case is listed for, or was last discussed at."""
+    """`meeting_id` is the meeting that the case is listed for, else the one of its last discussion."""
 
     id: UUID
     person_id: UUID
@@ -76,9 +76,9 @@ class PlanVersionView(ResponseModel):
 
 
 class CarePlanView(VersionedResponse):
-    """`in_force` is what the person agreed to last; `offered` waits for their answer. `plan_version` counts what was ever offered.
+    """`in_force` is the version agreed last; `offered` awaits the answer. `plan_version` counts all offered versions.
 
-    `fulfilled` are the actions that were done.
+    `fulfilled` are the actions that are done.
     """
 
     id: UUID
@@ -92,7 +92,7 @@ class CarePlanView(VersionedResponse):
 
 
 class LeadView(VersionedResponse):
-    """`is_fallback`: the GP, because nobody else said yes yet."""
+    """`is_fallback`: the GP, because no other professional has accepted."""
 
     id: UUID
     person_id: UUID

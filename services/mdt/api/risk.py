@@ -1,4 +1,4 @@
-"""Risk scores over HTTP: a file of the whole registered population comes in, its report is read again."""
+"""Risk scores over HTTP: imports of files of the whole registered population, and their reports."""
 
 from datetime import date, datetime
 from http import HTTPStatus
@@ -36,7 +36,7 @@ class BadRowView(ResponseModel):
 
 
 class RiskImportView(ResponseModel):
-    """What an import did. `bad_rows` lists the first thousand lines that were refused, `refused` counts all of them."""
+    """The report of an import. `bad_rows` lists the first thousand lines that were refused, `refused` counts all of them."""
 
     id: UUID
     summary: str
@@ -64,7 +64,7 @@ class RiskImportView(ResponseModel):
 
 
 async def csv_only(request: Request) -> None:
-    """The dependency of a route that takes CSV and nothing else."""
+    """The dependency of a route that accepts CSV only."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         advice = f"Send the file as the body with Content-Type: {_MEDIA_TYPE}."
         raise HttpProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "csv-expected", "The risk file is not sent as CSV.", advice)
@@ -82,8 +82,8 @@ async def csv_only(request: Request) -> None:
 async def import_risk(
     caller: Importer, _: Annotated[None, Depends(csv_only)], key: IdempotencyHeader, unit: Unit, request: Request
 ) -> HttpResponse:
-    """Import the scores of the whole registered population. The same file again changes nothing, and its report says so."""
-    content = await request.body()  # whole, before the transaction begins: a slow sender must not hold a connection
+    """Imports the scores of the whole registered population. A repeated file changes nothing; its report says so."""
+    content = await request.body()  # read before the transaction begins, so that a slow sender occupies no connection
     async with unit.transaction(caller, key) as tx:
         report = await handlers.import_scores(content, tx=tx)
         return created(tx, RiskImportView.of(report), f"/mdt/risk/imports/{report.id}")
@@ -91,7 +91,7 @@ async def import_risk(
 
 @router.get("/risk/imports/{import_id:uuid}", response_model=RiskImportView, responses=problems(ImportNotFound))
 async def read_import(import_id: UUID, caller: Importer, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
-    """What an import did."""
+    """The report of an import."""
     async with unit.read_only() as reader:
         report = await queries.import_report(reader, import_id)
     return json_response(RiskImportView.of(report))

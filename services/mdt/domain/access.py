@@ -1,4 +1,4 @@
-"""Who is of the meeting (IG8): the organisations that sit at it, and the person's own practice."""
+"""Access to the meeting (IG8): its member organisations, and the person's own practice."""
 
 from services.mdt.domain.policy import Policy
 from shared.contracts.referrals import SharingPreference

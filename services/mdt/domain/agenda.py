@@ -1,7 +1,4 @@
-"""The order in which a meeting takes its cases (G54): whoever has waited wrongly, then whoever is in most danger.
-
-At the cut-off the agenda is capped by rank (G54): nobody takes a place because they were listed first.
-"""
+"""The order of an agenda, and its cap at the cut-off, by rank and not by the time of listing (G54)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ from services.mdt.domain.table_16 import Standing
 
 @dataclass(frozen=True, slots=True)
 class AgendaItem:
-    """A listed case, and what is known of the person's danger. `crisis_at` is the last rapid response or admission."""
+    """A listed case with the person's risk. `crisis_at` is the last rapid response or admission."""
 
     case: Case
     standing: Standing
@@ -23,7 +20,7 @@ class AgendaItem:
 
 @dataclass(frozen=True, slots=True)
 class AgendaAllocation:
-    """Who stays at a meeting, who stays in an urgent place, and for whom there is none."""
+    """Cases in ordinary slots, cases in urgent slots, and cases without a slot."""
 
     ordinary: Sequence[Case]
     urgent: Sequence[Case]
@@ -31,7 +28,7 @@ class AgendaAllocation:
 
 
 def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> AgendaAllocation:
-    """Who had to wait a week already goes first, so that nobody is outranked for ever; then the order of the agenda."""
+    """Assigns the slots: deferred cases first, so that no case is outranked for ever, then by the order of the agenda."""
     ranked = [item.case for item in in_order(items, now=now, recent=policy.crisis_is_recent_for)]
     ranked.sort(key=lambda case: not case.is_deferred)
     ordinary, others = ranked[: policy.capacity], ranked[policy.capacity :]
@@ -40,7 +37,7 @@ def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> Agenda
 
 
 def in_order(items: Iterable[AgendaItem], *, now: datetime, recent: timedelta) -> list[AgendaItem]:
-    """Deferred urgent, risk level from high to low, high climber, recent crisis, age of referral. The same items, the same order."""
+    """Sorts by deferred and urgent, risk level from high to low, high climber, recent crisis, age of referral, id."""
     return sorted(items, key=lambda item: _rank(item, now, recent))
 
 

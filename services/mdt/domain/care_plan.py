@@ -1,4 +1,4 @@
-"""The care plan: offered, agreed or declined by the person, reviewed, revised; every version is kept.
+"""The care plan: offered, agreed or declined by the person, reviewed and revised; all versions stay.
 
 Pure: values in, a Decision out. Sources: G16, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
 """
@@ -44,7 +44,7 @@ class Status(StrEnum):
 
 
 class CarePlanDeadline(StrEnum):
-    """Deadlines of a care plan: the review, the person's answer to an offer, and an action that the lead sees to."""
+    """Deadlines of a care plan: its review, the person's answer to an offer, and an action of the lead."""
 
     REVIEW = "review"
     ANSWER = "plan-answer"
@@ -52,7 +52,7 @@ class CarePlanDeadline(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """What happens to a plan without a command of its own."""
+    """Changes of a plan that none of its commands makes."""
 
     DISCUSSED = "discussed"
     RAPID_CARE_CLOSED = "rapid-care-closed"
@@ -75,9 +75,9 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class CarePlan:
-    """A person's plan. `in_force` is what the person agreed to last, `offered` what still waits for an answer.
+    """A person's plan. `in_force` is the version agreed last, `offered` the version that awaits an answer.
 
-    `referral_ids` are the referrals that wait for that answer; `fulfilled` are the actions that were done.
+    `referral_ids` await that answer too; `fulfilled` are the actions that are done.
     """
 
     id: UUID
@@ -120,7 +120,7 @@ _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
 _FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 CARE_PLAN: Transitions = {
     AgreePlan: transition(Status.OFFERED, Status.AGREED, CarePlanAgreed, CarePlanRevised, CarePlanRecorded),
     DeclinePlan: transition(Status.OFFERED, (Status.DECLINED, Status.AGREED), CarePlanDeclined),
@@ -141,7 +141,7 @@ CARE_PLAN: Transitions = {
     Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
 }
 
-#: Why a review is due, by what made it so.
+#: The published reason of a review by its trigger: one for each row of the state table that leads to REVIEW_DUE.
 TRIGGERS: dict[Trigger, ReviewTrigger] = {
     RequestReview: ReviewTrigger.PERSON_ASKED,
     CarePlanDeadline.REVIEW: ReviewTrigger.DUE_DATE,
@@ -151,22 +151,22 @@ TRIGGERS: dict[Trigger, ReviewTrigger] = {
 
 
 def first_plan(*, plan_id: UUID, person_id: PersonId, correlation_id: UUID, locality: Locality) -> CarePlan:
-    """A plan that nothing was written into yet."""
+    """A plan without a version."""
     return CarePlan(plan_id, person_id, correlation_id, Status.OFFERED, locality, plan_version=0)
 
 
 def draft_version(plan: CarePlan, joint_plan: JointPlan, actions: Sequence[PlanAction], *, review_on: date, now: datetime) -> PlanVersion:
-    """What the meeting agreed, as the plan's next version."""
+    """The plan's next version, as agreed by the meeting."""
     return PlanVersion(plan.plan_version + 1, joint_plan, tuple(actions), review_on, now)
 
 
 def offer(
     plan: CarePlan, version: PlanVersion, *, referral_ids: Sequence[UUID] = (), is_agreed_by_person: bool | None, policy: Policy
 ) -> Decision[CarePlan]:
-    """The meeting offers a version to the person, whose answer is given, or None while they have not answered (AC10).
+    """Offers a version to the person; `is_agreed_by_person` is None until they answer (AC10).
 
-    What the person agreed to before stays in force until they agree to this. The review date counts from now, whatever
-    the answer: who declines is asked again then. A revision that is answered at once is not told as an offer besides.
+    The version in force stays so until the person agrees. The review day counts from now, whatever the answer. A revision
+    that is answered at once publishes no separate offer.
     """
     require_transition(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
     waiting = tuple(dict.fromkeys((*plan.referral_ids, *referral_ids)))
@@ -181,10 +181,10 @@ def offer(
             cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER],
         )
     answered = answer(offered, is_agreed_by_person=is_agreed_by_person, policy=policy)
-    told = [CarePlanOffered()] if plan.in_force is None else []
+    offer_events = [CarePlanOffered()] if plan.in_force is None else []
     return replace(
         answered,
-        events=[*told, *answered.events],
+        events=[*offer_events, *answered.events],
         deadlines=[review, *answered.deadlines],
         cancels=[CarePlanDeadline.REVIEW, *answered.cancels],
     )
@@ -196,7 +196,7 @@ def answer(plan: CarePlan, *, is_agreed_by_person: bool, policy: Policy) -> Deci
 
 
 def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
-    """The person says yes: the version is in force, and its words travel to whoever may stand at the door in a crisis."""
+    """The person agrees: the version is in force, and its text is published for clinicians in a crisis."""
     require_transition(plan.status, AgreePlan, CARE_PLAN)
     version = _offered(plan)
     agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
@@ -211,7 +211,7 @@ def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
 
 
 def decline(plan: CarePlan) -> Decision[CarePlan]:
-    """The person says no; an earlier version that they agreed to stays in force."""
+    """The person declines; a version that they agreed to earlier stays in force."""
     require_transition(plan.status, DeclinePlan, CARE_PLAN)
     status = Status.DECLINED if plan.in_force is None else Status.AGREED
     declined = replace(plan, status=status, offered=None, referral_ids=())
@@ -224,7 +224,7 @@ def require_unanswered(plan: CarePlan) -> None:
 
 
 def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePlan] | None:
-    """An action was done. None when that was said before. Raises IllegalTransition, ActionUnknown, ActionOwnedByNavigator."""
+    """Records an action as done; None when it was recorded before. Raises IllegalTransition, ActionUnknown, ActionOwnedByNavigator."""
     require_transition(plan.status, trigger, CARE_PLAN)
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
@@ -237,38 +237,38 @@ def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePl
 
 
 def next_steps(plan: CarePlan) -> list[PlanAction]:
-    """What of the plan in force is still to be done, by its due day."""
+    """The open actions of the plan in force, by due day."""
     return sorted((action for action in _actions(plan) if action.action_id not in plan.fulfilled), key=lambda action: action.due_on)
 
 
-def overdue(plan: CarePlan, at: datetime, policy: Policy) -> list[PlanAction]:
-    """The lead's actions that passed their due day at that instant. Raises IllegalTransition."""
+def overdue(plan: CarePlan, instant: datetime, policy: Policy) -> list[PlanAction]:
+    """The lead's actions whose due day ended at that instant. Raises IllegalTransition."""
     require_transition(plan.status, CarePlanDeadline.ACTION, CARE_PLAN)
     own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATOR_ROLES]
-    return [action for action in own if overdue_at(action.due_on, policy) == at]
+    return [action for action in own if overdue_at(action.due_on, policy) == instant]
 
 
 def overdue_at(due_on: date, policy: Policy) -> datetime:
-    """When the due day is over."""
+    """The end of the due day."""
     return policy.instant(due_on + timedelta(days=1), time())
 
 
 def review_listed_at(review_on: date, policy: Policy) -> datetime:
-    """In time for the meeting of the week in which the review is due: before its agenda closes, so that twelve weeks mean twelve (G16)."""
+    """The instant of listing: before the cut-off of the meeting in the week of the review (G16)."""
     closes = meeting.cut_off_at(meeting.starts_at(meeting.week_of(review_on), policy), policy)
     before = working_days_later(closes, -policy.review_working_days_before_cut_off, policy.zone)
     return policy.instant(policy.day_of(before), policy.review_at)
 
 
 def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:
-    """The plan must be looked at again; an offer that nobody answered lapses. Raises IllegalTransition."""
+    """Makes the review due; an unanswered offer lapses. Raises IllegalTransition."""
     require_transition(plan.status, trigger, CARE_PLAN)
     due = replace(plan, status=Status.REVIEW_DUE, offered=None)
     return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
 
 
 def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[CarePlan] | None:
-    """A rapid response used the crisis section. None when that response was noted before (another clinician was assigned)."""
+    """A rapid response used the crisis section. None when that response was recorded before (for another clinician)."""
     if plan.enacted_for == response_id:
         return None
     require_transition(plan.status, Occurrence.ENACTED, CARE_PLAN)
@@ -277,7 +277,7 @@ def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[C
 
 
 def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
-    """The plan ended with its case; its versions stay readable."""
+    """Closes the plan with its case; its versions stay readable."""
     require_transition(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
     closed = replace(plan, status=Status.CLOSED, offered=None, referral_ids=())
     return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(CarePlanDeadline))
@@ -298,7 +298,7 @@ def review_day(today: date, level: RiskLevel, *, is_care_home_resident: bool, po
 
 
 def require_known(plan: CarePlan | None, actions: Sequence[ActionAgreed]) -> None:
-    """An action that continues is one of the plan's. Raises ActionUnknown."""
+    """Requires that continued actions belong to the plan. Raises ActionUnknown."""
     versions = [version for version in (plan.in_force, plan.offered) if version] if plan else []
     known = {action.action_id for version in versions for action in version.actions}
     if any(action.action_id is not None and action.action_id not in known for action in actions):

@@ -1,6 +1,6 @@
-"""A person before the meeting: from referral to a place on an agenda, a discussion, and care that goes on.
+"""A person's case at the meeting: referral, screening, agenda, discussion, step-down, closure.
 
-Every case that is open stands before screening, on an agenda, or under a plan with a review date; it leaves with a destination.
+Invariant: an open case waits for screening, is on an agenda, or has a plan with a review date; it leaves with a destination.
 Sources: E9, E11, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
 """
 
@@ -53,13 +53,13 @@ class Status(StrEnum):
 
 
 class CaseDeadline(StrEnum):
-    """The deadline of a case that nobody has screened."""
+    """The deadline of a case that is not screened."""
 
     SCREENING = "screening"
 
 
 class Occurrence(StrEnum):
-    """What happens to a case without a command."""
+    """Changes of a case that no command makes."""
 
     REFERRED_AGAIN = "referred-again"
     REFERRAL_WITHDRAWN = "referral-withdrawn"
@@ -70,10 +70,10 @@ class Occurrence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One person's way through the meeting; a person has at most one that is open.
+    """One person's case; a person has at most one open case.
 
-    `referral_ids` are the referrals that wait for a discussion; `discussed_in` is the meeting of the last one, `rolled_from`
-    the meeting from whose agenda it moved on without one.
+    `referral_ids` wait for a discussion; `discussed_in` is the meeting of the last discussion, `rolled_from` the meeting
+    from whose agenda the case moved on undiscussed.
     """
 
     id: UUID
@@ -99,7 +99,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A discussion that is whole: plan, lead (None: who is lead stays) and actions."""
+    """A complete discussion: plan, lead (None keeps the present one) and actions."""
 
     joint_plan: JointPlan
     lead: LeadProposal | None
@@ -178,7 +178,7 @@ class CaseNotDiscussed(RuleBroken):
 _WAITING = (Status.REFERRED, Status.LISTED)
 _MANAGED = (Status.ACTIVE, Status.STEPPED_DOWN)
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 CASE: Transitions = {
     ScreenCase: transition(Status.REFERRED, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
     DeferCase: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
@@ -209,16 +209,15 @@ _NEEDS_DISCUSSION = total(
 
 
 def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
-    """Somebody asked the meeting to look at a person: a CPA referral, or case finding."""
+    """A referral from the Community Point of Access, or case finding, refers a person to the meeting."""
     events = [_referred(case, standing, referral_id) for referral_id in case.referral_ids or (None,)]
     return Decision(case, events, [Deadline(CaseDeadline.SCREENING, screen_by)])
 
 
 def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Standing, slot: AgendaSlot | None) -> Decision[Case]:
-    """Another referral for a person whose case is open joins it; both are answered by the same discussion.
+    """Adds a referral to the person's open case; one discussion answers both.
 
-    A person already under a plan needs no new screening and takes a `place` at once; one already listed keeps theirs,
-    or takes an earlier `place` when the new referral is urgent.
+    A person with a plan needs no new screening and takes `slot`; a listed case takes an earlier `slot` when the new referral is urgent.
     """
     require_transition(case.status, Occurrence.REFERRED_AGAIN, CASE)
     chain = case.correlation_id if case.referral_ids else referral_id
@@ -232,7 +231,7 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
 
 
 def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision[Case]:
-    """Screened eligible, it takes a place on an agenda (E9). Raises IllegalTransition."""
+    """Lists an eligible case on an agenda (E9). Raises IllegalTransition."""
     require_transition(case.status, ScreenCase, CASE)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
@@ -243,7 +242,7 @@ def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision
 
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
-    """Screened not eligible, it leaves with a destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
+    """Sends a case that is not eligible to its destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
     require_transition(case.status, ScreenCase, CASE)
     if command.destination is None:
         raise DestinationMissing("A redirected person needs a destination.")
@@ -256,7 +255,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
 
 
 def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:
-    """The chair moves it to the next meeting, only so often. Raises IllegalTransition, DeferredTooOften."""
+    """Moves the case to the next meeting, up to a number of times. Raises IllegalTransition, DeferredTooOften."""
     require_transition(case.status, DeferCase, CASE)
     if case.deferrals >= policy.most_deferrals:
         raise DeferredTooOften(f"The case has been deferred {case.deferrals} times.")
@@ -264,33 +263,31 @@ def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> D
 
 
 def roll_over(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
-    """Its meeting was cancelled, full, or ended without it: it moves on with its priority, and that is nobody's deferral (mdt-8)."""
+    """Moves the case on after its meeting was cancelled, full, or over, with its priority; this does not count as a deferral (mdt-8)."""
     require_transition(case.status, Occurrence.ROLLED_OVER, CASE)
     return _move(replace(case, rolled_from=case.meeting_id), reason, slot)
 
 
 def keep_as_urgent(case: Case) -> Decision[Case]:
-    """The ordinary places are taken by whoever ranks higher; it stays in an urgent one."""
+    """Keeps the case in an urgent slot, because higher-ranked cases have the ordinary ones."""
     require_transition(case.status, Occurrence.KEPT_AS_URGENT, CASE)
     return Decision(replace(case, slot=Slot.URGENT), _listed(case, case.referral_ids))
 
 
 def meeting_of(case: Case, command: DiscussCase) -> UUID:
-    """The meeting that discussed it: the one that it is listed for, or, recorded late, the one that it moved on from.
+    """The meeting of the discussion: the one that the case is listed for, or, recorded late, the one that it moved on from.
 
     Raises IllegalTransition, CaseNotOnAgenda.
     """
     require_transition(case.status, DiscussCase, CASE)
-    found = command.meeting_id or case.meeting_id
-    if found is None or found not in {case.meeting_id, case.rolled_from}:
+    meeting_id = command.meeting_id or case.meeting_id
+    if meeting_id is None or meeting_id not in {case.meeting_id, case.rolled_from}:
         raise CaseNotOnAgenda("The case was not on the agenda of that meeting.")
-    return found
+    return meeting_id
 
 
 def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreed:
-    """No discussion without a quorate meeting, a joint plan, a lead and at least one action (mdt-3).
-
-    Where the person has a lead already, saying nothing leaves them.
+    """Requires a quorate meeting, a joint plan, a lead and at least one action (mdt-3). A present lead stays when none is named.
 
     Raises MeetingNotStarted, NotQuorate, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
     """
@@ -307,7 +304,7 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
 
 
 def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:
-    """The meeting agreed plan, lead and actions; the referrals that waited now wait for the person's answer to the plan."""
+    """The meeting agreed plan, lead and actions; the plan takes over the waiting referrals until the person answers."""
     require_transition(case.status, DiscussCase, CASE)
     facts = {"meeting_id": meeting_id, "care_plan_id": care_plan_id, "lead_id": lead_id, "actions": actions}
     events = [CaseDiscussed.model_validate({"referral_id": waiting, **facts}) for waiting in case.referral_ids or (None,)]
@@ -317,14 +314,14 @@ def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, 
 
 
 def list_for_review(case: Case, slot: AgendaSlot) -> Decision[Case]:
-    """Its plan must be looked at again: it stands on an agenda once more (G16)."""
+    """Lists the case again, because its plan is due for review (G16)."""
     require_transition(case.status, Occurrence.REVIEW_DUE, CASE)
     listed = _with_slot(case, slot)
     return Decision(listed, _listed(listed, case.referral_ids))
 
 
 def should_move(case: Case, slot: AgendaSlot, *, is_urgent: bool) -> bool:
-    """Another referral brings it onto an agenda: when it was on none and has a plan, or sooner when it is urgent."""
+    """Whether another referral changes the slot: always under a plan, and when it is urgent and the slot is earlier."""
     if case.status in _MANAGED:
         return True
     return is_urgent and case.meeting_starts_at is not None and slot.starts_at < case.meeting_starts_at
@@ -336,7 +333,7 @@ def require_unscreened(case: Case) -> None:
 
 
 def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
-    """Somebody else carries on; the plan, its reviews and the lead stay."""
+    """Another service continues; the plan, its reviews and the lead stay."""
     require_transition(case.status, StepDownCase, CASE)
     return Decision(replace(case, status=Status.STEPPED_DOWN), [CaseSteppedDown(destination=command.destination)])
 
@@ -350,7 +347,7 @@ def close(case: Case, command: CloseCase) -> Decision[Case]:
 
 
 def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
-    """A referral was withdrawn: a case that waited for it alone, and was never discussed, ends with it; any other goes on."""
+    """Closes a case that waits for this referral alone and was never discussed; None for any other."""
     if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
         return None
     require_transition(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)

@@ -1,6 +1,6 @@
-"""The accountable lead professional: one professional's part, from the proposal to the end.
+"""The accountable lead professional: one professional as lead of one person, from the proposal to the end.
 
-Who follows whom, so that a person is never without and never has two, is `succession`.
+`lead_succession` decides the order of leads, so that a person always has exactly one.
 Sources: Table 16, G15, G17, G46; 001:10073-10079.
 """
 
@@ -37,7 +37,7 @@ class LeadDeadline(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """What happens to a lead without a command of its own."""
+    """Changes of a lead that none of its commands makes."""
 
     SUCCEEDED = "succeeded"
     ENDED = "ended"
@@ -45,7 +45,7 @@ class Occurrence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One professional as lead of one person, proposed or more. `alternatives` are asked in turn should they decline."""
+    """One professional as proposed, active or former lead. After a refusal the `alternatives` are proposed in turn."""
 
     id: UUID
     person_id: PersonId
@@ -96,7 +96,7 @@ class AlreadyLead(RuleBroken):
     advice = "Name another professional; this one is the lead already."
 
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 LEAD: Transitions = {
     AcceptLead: transition(Status.PROPOSED, Status.ACTIVE, LeadAccepted, LeadActivated),
     DeclineLead: transition(Status.PROPOSED, Status.DECLINED, LeadDeclined),
@@ -111,18 +111,18 @@ total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED))
 
 
 def gp(practice_code: str) -> Candidate:
-    """The person's own practice: lead wherever nobody else is (AC7)."""
+    """The person's own practice, the fallback lead (AC7)."""
     return Candidate(f"gp-{practice_code}", Role.GP, practice_code)
 
 
 def propose(lead: Lead) -> Decision[Lead]:
-    """Asks a professional, who has until `answer_by`."""
+    """Proposes a professional, who answers until `answer_by`."""
     deadlines = [Deadline(LeadDeadline.ANSWER, lead.answer_by)] if lead.answer_by else []
     return Decision(lead, [_proposed(lead)], deadlines)
 
 
 def propose_accepted(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
-    """Asks a professional who says yes at once."""
+    """Proposes a professional who has accepted already."""
     active = replace(lead, status=Status.ACTIVE, activated_at=now)
     return Decision(active, [_proposed(lead), LeadAccepted(), _activated(active, now, is_from_meeting=is_from_meeting)])
 
@@ -145,43 +145,43 @@ def expire(lead: Lead) -> Decision[Lead]:
 
 
 def fall_back(lead: Lead, now: datetime, *, is_from_meeting: bool = False) -> Decision[Lead]:
-    """The GP becomes the lead without being asked."""
+    """Makes the GP the lead without a proposal."""
     active = replace(lead, status=Status.ACTIVE, is_fallback=True, activated_at=now)
     return Decision(active, [_activated(active, now, is_from_meeting=is_from_meeting)])
 
 
 def hand_over(lead: Lead, to_lead_id: UUID, reason: str | None = None) -> Decision[Lead]:
-    """Another lead takes over in the same instant."""
+    """Ends the lead in the same instant in which another takes over."""
     require_transition(lead.status, Occurrence.SUCCEEDED, LEAD)
     return Decision(replace(lead, status=Status.HANDED_OVER), [LeadHandedOver(to_lead_id=to_lead_id, reason=reason)])
 
 
 def end(lead: Lead, reason: str) -> Decision[Lead]:
-    """No lead is needed any more, or another was proposed instead."""
+    """Ends a lead or a proposal that is no longer needed."""
     require_transition(lead.status, Occurrence.ENDED, LEAD)
     return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[LeadDeadline.ANSWER])
 
 
 def require_own(lead: Lead, actor_id: str) -> None:
-    """A professional acts only for themselves. Raises NotYourLead."""
+    """Requires the professional of this lead. Raises NotYourLead."""
     if lead.professional_id != actor_id:
         raise NotYourLead("The lead is another professional.")
 
 
 def require_lead(professional_id: str | None, actor_id: str) -> None:
-    """Whoever is the person's lead now. Raises NotYourLead."""
+    """Requires the person's active lead. Raises NotYourLead."""
     if professional_id != actor_id:
         raise NotYourLead("The person's lead is another professional.")
 
 
 def require_unanswered(lead: Lead) -> None:
-    """Somebody else may have become the lead meanwhile, and then this proposal has ended (G46). Raises LeadAlreadyActive."""
+    """Refuses a proposal that ended because another professional became the lead (G46). Raises LeadAlreadyActive."""
     if lead.status is Status.ENDED:
         raise LeadAlreadyActive("The proposal has ended: another professional became the lead.")
 
 
 def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
-    """A lead acts themselves; for one who is absent the coordinator of the meeting does, with a reason.
+    """Whether the meeting's coordinator acts for an absent lead, which requires a reason.
 
     Raises NotYourLead, ReplacementReasonRequired.
     """

@@ -1,6 +1,6 @@
-"""Who follows whom as accountable lead: a person whose care began at the meeting has exactly one at every moment (AC7, G46).
+"""Succession of accountable leads: a person with a plan has exactly one at every moment (AC7, G46).
 
-Every answer is a list of decisions in the order in which they must be saved: the one who goes before the one who comes.
+Each function returns decisions in the order of saving: the outgoing lead before the incoming one.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose lead it is, in which chain, and whose practice is the fallback."""
+    """The person, the correlation id of their case, and the practice of the fallback lead."""
 
     id: PersonId
     correlation_id: UUID
@@ -30,7 +30,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LeadContext:
-    """What a rule may not fetch itself: the time, whether the meeting speaks, when an answer is due, and ids for whoever comes."""
+    """Inputs of the rules: the time, the due time of an answer, ids for new leads, and whether the meeting decides."""
 
     at: datetime
     answer_by: datetime
@@ -41,7 +41,7 @@ class LeadContext:
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """Everybody who is, or is asked to be, a person's lead now."""
+    """The active and the proposed leads of a person."""
 
     active: Lead | None = None
     proposed: tuple[Lead, ...] = ()
@@ -59,10 +59,10 @@ class Leads:
 
 
 def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: LeadContext) -> Decisions:
-    """The meeting wants this lead; whoever was asked before and has not answered no longer is. Without a wish nothing changes.
+    """The meeting proposes a lead, and earlier open proposals end. Without a proposal the present lead stays.
 
-    Who is lead already stays; who accepted, and a GP, takes over at once; until anybody else answers, whoever is lead
-    stays, and where nobody is, the GP becomes it.
+    A candidate who has accepted, and a GP, takes over at once. Until another candidate answers the present lead stays; a
+    person without a lead gets the GP.
     """
     if proposal is None:
         return _fallback(person, current.active, now)
@@ -72,7 +72,7 @@ def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: 
 
 
 def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
-    """The professional says yes and takes over in the same instant; of several who were asked the first wins.
+    """The professional accepts and takes over in the same instant; of several proposals the first acceptance wins.
 
     Raises IllegalTransition.
     """
@@ -80,17 +80,17 @@ def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
 
 
 def decline(person: Person, lead: Lead, current: Leads, reason: str, now: LeadContext) -> Decisions:
-    """The next candidate is asked; the lead until now, or the GP, carries on (mdt-6)."""
+    """Proposes the next candidate; the present lead, or the GP, continues (mdt-6)."""
     return [leads.decline(lead, reason), *_propose_next(person, lead, current, now)]
 
 
 def expire(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
-    """Nobody answered in time: as if declined (G17, mdt-6)."""
+    """A proposal without an answer in time counts as declined (G17, mdt-6)."""
     return [leads.expire(lead), *_propose_next(person, lead, current, now)]
 
 
 def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
-    """The lead asks somebody else, and stays until they say yes; without a name the GP takes over at once.
+    """The lead proposes a successor and stays until they accept; without a name the GP takes over at once.
 
     Raises IllegalTransition, AlreadyLead.
     """
@@ -101,7 +101,7 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
 
 
 def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
-    """A lead who is absent answers for nobody: until whoever is wanted says yes, the GP takes over at once.
+    """Replaces an absent lead: the GP takes over at once, until the candidate accepts.
 
     Raises IllegalTransition, AlreadyLead.
     """
@@ -114,9 +114,9 @@ def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal 
 
 
 def end_all(current: Leads, reason: str) -> Decisions:
-    """The person died, moved away, or needs no lead any more."""
-    everybody = [*current.proposed, *([current.active] if current.active else [])]
-    return [leads.end(lead, reason) for lead in everybody]
+    """Ends all open leads of the person."""
+    open_leads = [*current.proposed, *([current.active] if current.active else [])]
+    return [leads.end(lead, reason) for lead in open_leads]
 
 
 def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> None:
@@ -154,7 +154,7 @@ def _fallback(person: Person, active: Lead | None, now: LeadContext) -> Decision
 
 
 def _succeed(current: Leads, coming: Decision[Lead]) -> Decisions:
-    """Who was asked besides is no longer; who is lead goes in the instant in which the new one comes."""
+    """Ends the other proposals and hands over from the active lead to the new one."""
     others = [leads.end(lead, SUPERSEDED) for lead in current.proposed if lead.id != coming.state.id]
     going = [leads.hand_over(current.active, coming.state.id)] if current.active else []
     return [*others, *going, coming]

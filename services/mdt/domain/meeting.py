@@ -1,4 +1,4 @@
-"""The weekly meeting: exactly one for each ISO week, closed to ordinary cases at its cut-off; it decides only with a quorum.
+"""The weekly meeting: one for each ISO week, closed to ordinary cases at its cut-off, with decisions only when quorate.
 
 Sources: T3, G14, G45; 001:6503-6504.
 """
@@ -36,7 +36,7 @@ class MeetingDeadline(StrEnum):
 
 
 class Slot(StrEnum):
-    """Which kind of place a case takes on the agenda."""
+    """The kind of a slot on the agenda."""
 
     ORDINARY = "ordinary"
     URGENT = "urgent"
@@ -59,7 +59,7 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class AgendaUsage:
-    """How many places of a meeting are taken."""
+    """Numbers of slots in use at a meeting."""
 
     ordinary: int = 0
     urgent: int = 0
@@ -67,7 +67,7 @@ class AgendaUsage:
 
 @dataclass(frozen=True, slots=True)
 class AgendaSlot:
-    """A place on the agenda of a meeting."""
+    """A slot on the agenda of a meeting."""
 
     meeting_id: UUID
     starts_at: datetime
@@ -97,7 +97,7 @@ class NotQuorate(RuleBroken):
 _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
 total(Status, dict.fromkeys((*_OPEN, Status.HELD, Status.CANCELLED)))  # every status is open or an end
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 MEETING: Transitions = {
     HoldMeeting: transition((*_OPEN, Status.HELD), Status.HELD, MeetingHeld),
     CancelMeeting: transition(_OPEN, Status.CANCELLED, MeetingCancelled),
@@ -112,13 +112,13 @@ def week_of(day: date) -> date:
 
 
 def meeting_id(week: date) -> UUID:
-    """The same week gives the same id, so a second meeting of one week cannot exist (T3)."""
+    """Derived from the week, so that a week has one meeting only (T3)."""
     year, number, _ = week.isocalendar()
     return derived_id("mdt-meeting", f"{year}-W{number:02}")
 
 
 def starts_at(week: date, policy: Policy) -> datetime:
-    """On its weekday, or the next working day of the week (G45); a week that has none left meets on the last one before."""
+    """On its weekday, else the next working day of that week (G45), else the last working day before."""
     day = week + timedelta(days=policy.meets_on_weekday)
     usual = policy.instant(day, policy.meets_at)
     if is_working_day(day):
@@ -133,7 +133,7 @@ def cut_off_at(starts_at: datetime, policy: Policy) -> datetime:
 
 
 def schedule(week: date, *, policy: Policy) -> Decision[Meeting]:
-    """Puts the meeting of a week into the diary."""
+    """Schedules the meeting of a week."""
     start, identity = starts_at(week, policy), meeting_id(week)
     closes = cut_off_at(start, policy)
     meeting = Meeting(identity, identity, Status.SCHEDULED, week, start, closes)
@@ -156,38 +156,38 @@ def cut_off(meeting: Meeting, *, listed: int) -> Decision[Meeting]:
 
 
 def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Policy) -> Decision[Meeting]:
-    """Records who attends; with the quorum (G14: GP, social care, community health) the meeting may decide. Who comes later is added.
+    """Records the roles that attend; the quorum (G14: GP, social care, community health) is required. Later arrivals are added.
 
     Raises IllegalTransition, MeetingNotStarted, NotQuorate.
     """
     require_transition(meeting.status, HoldMeeting, MEETING)
     if now < meeting.starts_at:
         raise MeetingNotStarted("The meeting has not begun.")
-    _require_there(policy.quorum, command.attended)
+    _require_roles(policy.quorum, command.attended)
     attended = tuple(dict.fromkeys((*meeting.attended, *command.attended)))
     held = replace(meeting, status=Status.HELD, attended=attended)
     return Decision(held, [MeetingHeld(attended=attended)], cancels=[MeetingDeadline.CUT_OFF])
 
 
 def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
-    """Nothing is decided about a person but by a meeting with its quorum, mental health among it where the case needs it (G14).
+    """Decisions require a quorate meeting, with mental health where the case needs it (G14).
 
     Raises MeetingNotStarted, NotQuorate.
     """
     if meeting.status is not Status.HELD:
         raise MeetingNotStarted("The attendance of this meeting is not recorded.")
-    _require_there((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
+    _require_roles((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
 
 
 def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -> Decision[Meeting]:
-    """Calls it off; its cases roll to the next one, their order kept (mdt-8)."""
+    """Cancels the meeting; its cases roll over to the next one in their order (mdt-8)."""
     require_transition(meeting.status, CancelMeeting, MEETING)
     cancelled = replace(meeting, status=Status.CANCELLED, cancelled_because=command.reason)
     return Decision(cancelled, [MeetingCancelled(reason=command.reason, next_meeting_id=next_meeting_id)], cancels=list(MeetingDeadline))
 
 
 def end(meeting: Meeting) -> str:
-    """Why what it has not discussed by now goes to the next meeting. Raises IllegalTransition."""
+    """The reason with which undiscussed cases roll over. Raises IllegalTransition."""
     require_transition(meeting.status, MeetingDeadline.ROLL_OVER, MEETING)
     return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
@@ -196,19 +196,19 @@ def is_coming(meeting: Meeting, after: datetime) -> bool:
     return meeting.status in _OPEN and meeting.starts_at > after
 
 
-def free_slot(meeting: Meeting, taken: AgendaUsage, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
-    """The place that a case can have at this meeting, if any (mdt-2).
+def free_slot(meeting: Meeting, usage: AgendaUsage, *, is_urgent: bool, now: datetime, policy: Policy) -> Slot | None:
+    """The slot for another case at this meeting, if any (mdt-2).
 
-    Until the cut-off everybody may stand there: then rank decides who stays (G54). Afterwards an urgent case may take an urgent place.
+    Until the cut-off every case is listed, and rank decides at the cut-off (G54). Afterwards urgent cases may take an urgent slot.
     """
     if not is_coming(meeting, now):
         return None
     if now <= meeting.cut_off_at:
         return Slot.ORDINARY
-    return Slot.URGENT if is_urgent and taken.urgent < policy.urgent_places else None
+    return Slot.URGENT if is_urgent and usage.urgent < policy.urgent_places else None
 
 
-def _require_there(needed: Sequence[Role], attended: Sequence[Role]) -> None:
+def _require_roles(needed: Sequence[Role], attended: Sequence[Role]) -> None:
     missing = [role for role in needed if role not in attended]
     if missing:
         raise NotQuorate(f"Missing roles: {', '.join(missing)}.")

@@ -1,4 +1,4 @@
-"""What a lead is told about their people: crises, tasks, reviews (AC6, S05); and the chair, when nobody else would act (G15)."""
+"""Notifications of a lead: crises, tasks and reviews of their people (AC6, S05); of the chair, when no lead can act (G15)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One line for one professional. `subject` is the response, task, plan or lead that it is about; `id` the feed's cursor."""
+    """One notification of one professional. `subject` is the response, task, plan, lead or case; `id` orders the feed."""
 
     id: int
     professional_id: str
@@ -49,6 +49,6 @@ class NotificationNotFound(NotFound):
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:
-    """A professional reads and acknowledges their own; a coordinator stands in for the chair. Raises FeedAccessDenied."""
+    """Requires the professional of the feed, or a coordinator, who acts for the chair. Raises FeedAccessDenied."""
     if actor.id != professional_id and "mdt:coordinate" not in actor.scopes:
         raise FeedAccessDenied("The feed belongs to another professional.")

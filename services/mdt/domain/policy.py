@@ -64,11 +64,11 @@ class Policy(LocalTime):
     refused_lines_listed: int = 1000
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers with which nobody would ever be discussed."""
+        """Raises ValueError for capacities with which no case would be discussed."""
         LocalTime.__post_init__(self)
         if self.capacity < 1 or self.urgent_places < 0:
             raise ValueError("a meeting takes at least one case")
 
     def locality_of(self, practice_code: str) -> Locality | None:
-        """None for a practice that is not from here."""
+        """None for a practice outside the borough: the mapping is partial."""
         return self.localities.get(practice_code.rstrip("0123456789"))

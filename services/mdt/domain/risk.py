@@ -1,6 +1,6 @@
-"""Risk stratification: the level of a score, who crosses into or out of the two highest levels, who climbs steeply, who is looked at.
+"""Risk stratification: levels, crossings of the two highest levels, high climbers, and the review of case finding.
 
-A person stands here from the first time that they reach level 2 or climb. To be found puts nobody on an agenda: somebody looks first (G54).
+A person is listed from the first time that they reach level 2 or climb. A coordinator reviews them before any case opens (G54).
 Sources: Table 14, T12, G07, G08, G54; 001:9876-9931, 001:10070-10072.
 """
 
@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """What a score does to a person's standing."""
+    """Changes of a person's risk by a score."""
 
     ROSE = "rose"
     FELL = "fell"
@@ -44,7 +44,7 @@ class RiskDeadline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Where a person stands since a score last moved them. `correlation_id` is the case-finding id: each rise begins a new chain.
+    """A person's risk since a score last changed it. `correlation_id` is the case-finding id; each rise starts a new one.
 
     `climbed_on` is the day of the score that last made them a high climber; they count as one until the window has passed.
     """
@@ -77,7 +77,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ScoreHistory:
-    """What earlier imports say of a person: their newest score, and the lowest of the window that a climb is measured in."""
+    """A person's earlier scores: the newest, and the lowest within the high-climber window."""
 
     newest_on: date | None = None
     level: RiskLevel | None = None
@@ -87,7 +87,7 @@ class ScoreHistory:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A score beside what was known when it came. `known` is None for somebody who was never found."""
+    """A score with the earlier scores and risk. `known` is None for a person who was never listed."""
 
     score: Score
     earlier: ScoreHistory
@@ -110,7 +110,7 @@ class LocalityMissing(RuleBroken):
 
 _LISTED = (Status.FOUND, Status.SCREENED)
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 RISK: Transitions = {
     ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
     RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
@@ -125,7 +125,7 @@ def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:
 
 
 def rule_version(policy: Policy) -> str:
-    """The numbers that judged a score, so that an event says by which rule it was made (G08)."""
+    """The policy's numbers as a code, which events carry to name their rule (G08)."""
     bands = "-".join(map(str, policy.risk_bands))
     climb = f"{policy.climber_window.days}-{policy.climber_ratio}-{policy.climber_rise}"
     return f"bands-{bands}_climb-{climb}_months-{policy.risk_horizon_months}"
@@ -144,14 +144,14 @@ def is_high_climber(score: Score, earlier: ScoreHistory, policy: Policy) -> bool
 
 
 def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
-    """Into or out of level 2 or 3. Somebody who is seen for the first time there crosses into it."""
+    """Whether the level moves into or out of level 2 or 3. A first score at these levels crosses into them."""
     return previous != level and max(previous or RiskLevel.LOW, level) >= RiskLevel.HIGH
 
 
 def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
-    """What a score changes; None when it moves nobody, or is older than what is known. `rule` is the policy's `rule_version`.
+    """The change by a score; None without one, or for a score older than the newest. `rule` is the policy's `rule_version`.
 
-    A rise begins a new chain and asks for another look; a fall belongs to the chain that the rise began.
+    A rise starts a new case-finding id and a new review; a fall keeps the id of the rise.
     """
     score, earlier = finding.score, finding.earlier
     if earlier.newest_on is not None and earlier.newest_on > score.valid_from:
@@ -167,7 +167,7 @@ def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_f
 
 
 def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
-    """Somebody looked, says who goes on: a level decides nothing (G54); a watching brief comes back. Raises IllegalTransition."""
+    """Records the coordinator's review (G54); a watching brief gets a deadline. Raises IllegalTransition."""
     require_transition(risk.status, ScreenFinding, RISK)
     screened = replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason)
     facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
@@ -178,12 +178,12 @@ def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now
 
 
 def is_watched(risk: Risk) -> bool:
-    """Whether the brief still runs: nobody said anything else since, and the person did not fall below level 2."""
+    """Whether the watching brief still runs: no other destination since, and the person is at level 2 or 3."""
     return risk.status in RISK[RiskDeadline.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
 
 
 def end_watch(risk: Risk) -> Decision[Risk]:
-    """Somebody looks at the person again. Raises IllegalTransition."""
+    """Returns the person to the list for another review. Raises IllegalTransition."""
     require_transition(risk.status, RiskDeadline.WATCH, RISK)
     again = replace(risk, status=Status.FOUND, destination=None, reason=None)
     return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
@@ -216,7 +216,7 @@ def _rise(finding: Finding, policy: Policy, *, has_climbed: bool, risk_id: UUID,
 
 
 def _fall(finding: Finding) -> Risk:
-    """Only somebody who stood at level 2 or 3, and so is known, can fall out of it."""
+    """Only a person at level 2 or 3, who is therefore listed, can fall. Raises RiskNotFound otherwise."""
     score, known = finding.score, finding.known
     if known is None:
         raise RiskNotFound("A person at a high level has no entry in case finding.")
@@ -232,7 +232,7 @@ def _fall(finding: Finding) -> Risk:
 
 
 def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, rule: str) -> list[Event]:
-    """The crossing, unless `from_level` is where the score stands, and the climb, if there is a level that it was from."""
+    """The crossing, unless `from_level` equals the score's level, and the climb, unless `climbed_from` is None."""
     events: list[Event] = []
     if from_level != score.level:
         events.append(

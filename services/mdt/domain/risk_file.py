@@ -1,6 +1,6 @@
-"""The file of the risk stratification tool: one line for each registered person; what is wrong with a line stops no other.
+"""The file of the risk stratification tool: one line for each registered person. A bad line does not stop the others.
 
-A line that is refused is known by its number and a reason, never by what stood in it. Sources: Table 14, G07, S07.
+A refused line is reported by its number and a reason, never by its content. Sources: Table 14, G07, S07.
 """
 
 import csv
@@ -24,7 +24,7 @@ _PRACTICE = re.compile(r"[A-Z][0-9]{2,5}")
 _RATIO = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = {*(str(level.value) for level in RiskLevel), ""}
-#: About a thousand lines: they stay in the processor's cache while column after column is judged.
+#: About a thousand lines, which stay in the processor's cache while each column is checked.
 _BLOCK_BYTES = 1 << 15
 _commas = methodcaller("count", ",")
 V = TypeVar("V")
@@ -70,7 +70,7 @@ class Columns(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What was read so far. Only the first `most_listed` refused lines are listed; all are counted by their reason."""
+    """Counts of the lines read so far. Only the first `most_listed` refused lines are listed; all are counted by their reason."""
 
     most_listed: int
     rows: int = 0
@@ -94,21 +94,21 @@ class Tally:
 
 
 class Readings(dict[str, V | None], Generic[V]):
-    """What each text was read as, so that it is read once: a file says the same few things very often. None is unreadable."""
+    """Caches the parsed value of each text, because a file repeats few values. None is an invalid text."""
 
     def __init__(self, read: Callable[[str], V | None]) -> None:
         super().__init__()
         self._read = read
 
     def __missing__(self, text: str) -> V | None:
-        found = self[text] = self._read(text)
-        return found
+        value = self[text] = self._read(text)
+        return value
 
 
 class RiskFile:
     """Reads a file once. `pseudonyms` gives the person ids of valid NHS numbers, in hexadecimal.
 
-    No score counts from a day after `today`: it would stand above every later one, and end the history of everybody.
+    A score from a day after `today` is refused: it would outrank every later score and expire the history.
     """
 
     def __init__(self, content: bytes, policy: Policy, pseudonyms: Callable[[Sequence[str]], list[str]], today: date) -> None:
@@ -126,7 +126,7 @@ class RiskFile:
         self._days = Readings(_day)
 
     def blocks(self) -> Iterator[Columns]:
-        """The good lines, some thousands at a time."""
+        """The good lines, in blocks of about a thousand."""
         line = 2
         for block in _blocks(self._body):
             lines = block.decode(errors="replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
@@ -135,7 +135,7 @@ class RiskFile:
             line += len(lines)
 
     def _read(self, lines: Sequence[str], first_line: int) -> Iterator[Columns]:
-        """Judges whole columns at once. Where something is unusual, the lines are halved until it stands alone."""
+        """Checks whole columns at once; after a failure halves the lines until the bad one is alone."""
         named = self._named(lines)
         if named and are_plainly_valid(named["nhs_number"]) and self._reason(named) is None:
             yield self._accept(named)
@@ -147,7 +147,7 @@ class RiskFile:
             yield from self._read(lines[half:], first_line + half)
 
     def _alone(self, text: str, line: int) -> Iterator[Columns]:
-        """One line that is bad, or blank, or has an NHS number that is valid though not plainly so."""
+        """One line that is bad, blank, or has a valid NHS number in another form, such as with spaces."""
         if not text.strip():
             return
         named = self._named([text])
@@ -171,7 +171,7 @@ class RiskFile:
         return {"level": [""] * len(lines), **named}
 
     def _reason(self, named: Mapping[str, Sequence[str]]) -> Reason | None:
-        """The first thing that is wrong with any of these lines, whose NHS numbers are valid; in the order of the columns."""
+        """The first fault of these lines, in the order of the columns; their NHS numbers are valid."""
         if None in map(self._practices.__getitem__, set(named["practice"])):
             return Reason.PRACTICE
         if None in map(self._bands.__getitem__, set(named["ratio"])):
@@ -187,7 +187,7 @@ class RiskFile:
         return None if len(numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(numbers) else Reason.DUPLICATE
 
     def _accept(self, named: Mapping[str, Sequence[str]]) -> Columns:
-        """A level that the tool gave wins over the band of its ratio, and the difference is counted (G07)."""
+        """A level in the file overrides the band of its ratio; differences are counted (G07)."""
         numbers, given = named["nhs_number"], named["level"]
         self._seen.update(numbers)
         bands = [self._bands[ratio] or "" for ratio in named["ratio"]]
@@ -198,7 +198,7 @@ class RiskFile:
 
 
 def _blocks(body: bytes) -> Iterator[bytes]:
-    """Whole lines, about so many bytes of them at a time."""
+    """Whole lines, in blocks of about `_BLOCK_BYTES`."""
     start = 0
     while start < len(body):
         end = body.find(b"\n", start + _BLOCK_BYTES) + 1 or len(body)
@@ -207,7 +207,7 @@ def _blocks(body: bytes) -> Iterator[bytes]:
 
 
 def _fields(lines: Sequence[str], width: int) -> Sequence[str] | None:
-    """All fields in one row, if every line has so many. A list for each line would keep the garbage collector busy."""
+    """All fields in one list, if every line has `width`. A list for each line would cost garbage collections."""
     text = ",".join(lines)
     if '"' not in text:
         return text.split(",") if set(map(_commas, lines)) == {width - 1} else None

@@ -1,6 +1,6 @@
-"""What an import of risk scores did: the report that whoever sent the file reads, now and later.
+"""The report of an import of risk scores. Repeated content changes nothing, and the report says so.
 
-The same content a second time does nothing, and says so. Sources: S07, G07.
+Sources: S07, G07.
 """
 
 from collections.abc import Mapping
@@ -75,13 +75,13 @@ def begin(import_id: UUID, number: int, digest: bytes, *, now: datetime, policy:
 
 
 def repeat(begun: RiskImport, earlier: RiskImport) -> RiskImport:
-    """The content was imported before: what it says is known, and nobody moves."""
+    """The report of a repeated import: the counts of the earlier one, without crossings and climbers."""
     same = replace(earlier, id=begun.id, number=begun.number, imported_at=begun.imported_at)
     return replace(same, crossings=0, climbers=0, repeats=earlier.repeats or earlier.id)
 
 
 def conclude(begun: RiskImport, tally: Tally, moved: Mapping[str, int]) -> RiskImport:
-    """What was read, and how many events of each type it published."""
+    """The report of the lines read and of the events published, by type."""
     days = sorted(map(date.fromisoformat, tally.days))
     return replace(
         begun,

@@ -1,4 +1,4 @@
-"""Table 16 (001:10106-10170) as a decision table: what a risk level asks of plan, assessment and accountable lead."""
+"""Table 16 (001:10106-10170) as a decision table: plan, assessment and accountable lead by risk level."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ class LeadRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a person stands in risk stratification; a level of None was never scored."""
+    """A person's risk; `level` is None without a score."""
 
     level: RiskLevel | None = None
     is_high_climber: bool = False
 
     @property
     def judged_as(self) -> RiskLevel:
-        """Whoever was never scored is judged by those who brought them: as at very high risk, in every rule alike."""
+        """A person without a score counts as very high risk in every rule, because a professional referred them."""
         return RiskLevel.VERY_HIGH if self.level is None else self.level
 
 

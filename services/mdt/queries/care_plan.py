@@ -1,4 +1,4 @@
-"""A person's plan and everything that was ever offered."""
+"""Care plans and their versions."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -26,7 +26,7 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 
 @dataclass(frozen=True, slots=True)
 class PlanAnswer:
-    """A version and what the person said to it; None while they have not answered."""
+    """A version with the person's answer; None until they answer."""
 
     version: PlanVersion
     is_agreed_by_person: bool | None
@@ -41,7 +41,7 @@ async def plan(reader: ReadSession, plan_id: UUID) -> CarePlan:
 
 
 async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
-    """The open one, else the last. Raises CarePlanNotFound."""
+    """The open plan, else the newest closed one. Raises CarePlanNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
         raise CarePlanNotFound("The person has no care plan.")
@@ -49,6 +49,6 @@ async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
 
 
 async def versions(reader: ReadSession, plan_id: UUID) -> list[PlanAnswer]:
-    """Every version that was ever offered, the first one first."""
+    """Every offered version, the first one first."""
     rows = await reader.fetch(_VERSIONS, plan_id=plan_id)
     return [PlanAnswer(_VERSION.validate_python(row["content"]), row["is_agreed_by_person"]) for row in rows]

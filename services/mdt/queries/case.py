@@ -1,4 +1,4 @@
-"""One case, and those that wait in a state."""
+"""Cases by id, status and person, with their risk."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,16 +28,16 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 
 async def case(reader: ReadSession, case_id: UUID) -> Case:
     """Raises CaseNotFound."""
-    found = await cases.find(reader, case_id)
-    if found is None:
+    state = await cases.find(reader, case_id)
+    if state is None:
         raise CaseNotFound(f"No case has the id {case_id}.")
-    return found
+    return state
 
 
 async def cases_where(
     reader: ReadSession, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, most: int
 ) -> list[Case]:
-    """The oldest referral first; without a status or person those of every one."""
+    """The oldest referral first; None leaves a filter out."""
     referred_at, last = after or _BEGINNING
     values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "most": most}
     return [cases.from_row(row) for row in await reader.fetch(_WHERE, **values)]

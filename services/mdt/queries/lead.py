@@ -1,4 +1,4 @@
-"""Who answers for whom, and what their people need next."""
+"""Leads by person and by professional, with the next steps of their people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,7 @@ _AGENDAS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class OwnPerson:
-    """One of a professional's people: the plan, and the meeting that takes them next."""
+    """One of a professional's people: lead, plan and next meeting."""
 
     lead: Lead
     plan: CarePlan | None
@@ -51,12 +51,12 @@ async def lead(reader: ReadSession, lead_id: UUID) -> Lead:
 
 
 async def leads_of_person(reader: ReadSession, person_id: UUID) -> list[Lead]:
-    """The active one, then whoever was asked and has not answered yet."""
+    """The active lead, then the proposed ones."""
     return [leads.from_row(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
 
 
 async def people_of(reader: ReadSession, professional_id: str) -> list[OwnPerson]:
-    """Everybody whose lead the professional is, or is asked to be."""
+    """The people whose active or proposed lead the professional is."""
     own = [leads.from_row(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
     person_ids = [each.person_id for each in own]
     plans = {plan.person_id: plan for plan in map(care_plans.from_row, await reader.fetch(_PLANS, person_ids=person_ids))}

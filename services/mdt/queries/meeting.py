@@ -1,4 +1,4 @@
-"""The diary, the agenda, and what past meetings agreed."""
+"""The diary, agendas and discussions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +40,7 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 
 @dataclass(frozen=True, slots=True)
 class Discussed:
-    """What a meeting agreed about one person, and what the person said to it; None while they have not answered."""
+    """The plan version of one discussion, with the person's answer; None until they answer."""
 
     person_id: UUID
     case_id: UUID
@@ -64,13 +64,13 @@ async def diary(reader: ReadSession, *, after: tuple[datetime, UUID], most: int)
 
 
 async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:
-    """What the meeting still has to discuss, in its order."""
+    """The listed cases in the order of the agenda."""
     listed = [cases.from_row(row) for row in await tx.fetch(_LISTED, meeting_id=meeting_id)]
     return in_order(await items_of(tx, listed), now=tx.now, recent=tx.policy.crisis_is_recent_for)
 
 
 async def discussed(reader: ReadSession, meeting_id: UUID) -> list[Discussed]:
-    """What the meeting agreed, in the order in which it was recorded."""
+    """The discussions of the meeting, in the order of recording."""
     rows = await reader.fetch(_DISCUSSED, meeting_id=meeting_id)
     same = ("person_id", "case_id", "care_plan_id", "is_agreed_by_person")
     return [Discussed(version=_VERSION.validate_python(row["content"]), **{name: row[name] for name in same}) for row in rows]

@@ -18,5 +18,5 @@ _FEED = Statement(
 
 
 async def feed(reader: ReadSession, professional_id: str, *, after: int, most: int) -> list[Notification]:
-    """The oldest first; `after` is the last one that was seen."""
+    """The notifications with an id above `after`, the oldest first."""
     return [notification_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, most=most)]

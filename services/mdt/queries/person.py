@@ -1,4 +1,4 @@
-"""What the person told once, for the meeting's own screens, and who may see it."""
+"""The person's record, and the access to data about a person."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ _PRACTICE = Statement(
 
 
 async def require_involved(tx: Tx, person_id: UUID) -> None:
-    """The meeting knows whom it was asked about, and only them (IG8). Raises NotMdtMember."""
+    """Requires a case of the person, and a member of the meeting or the person's practice (IG8). Raises NotMdtMember."""
     practice_code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
         raise NotMdtMember("The person has no case at the meeting.")
@@ -27,7 +27,7 @@ async def require_involved(tx: Tx, person_id: UUID) -> None:
 
 
 async def story(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """The record as it was last told. Raises PersonRecordNotFound."""
+    """The newest record. Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_STORY, person_id=person_id)
     if record is None:
         raise PersonRecordNotFound("The meeting has no record of the person.")

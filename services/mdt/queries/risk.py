@@ -1,4 +1,4 @@
-"""Reports of imports, and whom case finding points out."""
+"""Reports of imports, and the people of case finding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.persistence.statements import ReadSession, Statement
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A place in the list: not yet screened before screened, then the highest level, then the highest ratio."""
+    """A position in the list: not screened before screened, then the highest level, then the highest ratio."""
 
     is_screened: bool
     level: int
@@ -32,7 +32,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """A person's newest score; that of the last move may be older."""
+    """A person's newest score; the score of the last change may be older."""
 
     level: RiskLevel
     ratio: Decimal
@@ -72,7 +72,7 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
 
 
 async def findings(reader: ReadSession, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
-    """The people of a practice at level 2 or 3, and its high climbers; those whom nobody has looked at yet first."""
+    """The people of a practice at level 2 or 3, and its high climbers; those without a review come first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
     return [risks.from_row(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, most=most, **values)]

@@ -1,4 +1,4 @@
-"""Who calls, about which navigator, and which page of a list they want."""
+"""Callers of care navigation, codes of navigators, and paging parameters."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from services.navigation.domain.access import COORDINATE, WORK
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
-#: A navigator, or somebody who coordinates them.
+#: A navigator or a coordinator.
 Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
 Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 

@@ -1,4 +1,4 @@
-"""A feed as server-sent events (WHATWG HTML, 9.2): how an entry is written, a sign of life, and a reader who takes nothing."""
+"""A feed as server-sent events (WHATWG HTML, 9.2): encoding, heartbeats, and a timeout for stalled clients."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -14,39 +14,39 @@ from services.navigation.queries.feed import Entry
 log = structlog.get_logger()
 
 _RETRY = b"retry: 2000\n\n"
-_SIGN_OF_LIFE = b": ping\n\n"
+_HEARTBEAT = b": ping\n\n"
 
 
 class EventStream(StreamingResponse):
-    """What comes, as events. A reader who has taken nothing for `patience` seconds is let go, and resumes when it comes again."""
+    """Sends batches of entries as events. Disconnects a client that accepts no data for `send_timeout` seconds."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, portions: AsyncGenerator[Sequence[Entry]], *, patience: float) -> None:
-        self._written, self._patience = _written(portions), patience
-        super().__init__(self._written, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(self, batches: AsyncGenerator[Sequence[Entry]], *, send_timeout: float) -> None:
+        self._chunks, self._send_timeout = _chunks(batches), send_timeout
+        super().__init__(self._chunks, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
     async def stream_response(self, send: Send) -> None:
-        async def in_time(message: Message) -> None:
-            async with asyncio.timeout(self._patience):
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._send_timeout):
                 await send(message)
 
         try:
-            async with aclosing(self._written):
-                await super().stream_response(in_time)
-        except TimeoutError:  # the reader's trouble, not ours
+            async with aclosing(self._chunks):
+                await super().stream_response(send_in_time)
+        except TimeoutError:  # the client stalled; it resumes with Last-Event-ID
             log.info("stream.client-stalled")
 
 
-async def _written(portions: AsyncGenerator[Sequence[Entry]]) -> AsyncGenerator[bytes]:
-    """A portion is one part of the answer; one in which nothing is, is a sign of life."""
-    async with aclosing(portions):
+async def _chunks(batches: AsyncGenerator[Sequence[Entry]]) -> AsyncGenerator[bytes]:
+    """Encodes each batch as one chunk; an empty batch is a heartbeat."""
+    async with aclosing(batches):
         yield _RETRY
-        async for entries in portions:
-            yield b"".join(map(_event, entries)) or _SIGN_OF_LIFE
+        async for entries in batches:
+            yield b"".join(map(_event, entries)) or _HEARTBEAT
 
 
 def _event(entry: Entry) -> bytes:
-    """JSON has no line ends of its own, so it is one line."""
+    """JSON without indentation has no line ends, so `data` is one line."""
     data = FeedEntryView.model_validate(entry).model_dump_json()
     return f"id: {entry.sequence}\nevent: {entry.change}\ndata: {data}\n\n".encode()

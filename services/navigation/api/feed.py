@@ -1,4 +1,4 @@
-"""A navigator's feed: as pages by cursor, and as a stream of server-sent events that resumes exactly where it broke off."""
+"""A navigator's feed: as pages by cursor, and as a stream of server-sent events that resumes without loss."""
 
 import re
 from http import HTTPStatus
@@ -60,11 +60,11 @@ async def follow_feed(
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
     batches = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
-    return EventStream(batches, patience=policy.stream_heartbeat.total_seconds())
+    return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds())
 
 
 def _sequence(last_event_id: str) -> int:
-    """Only what a feed can have said: int() refuses some thousands of digits by an error of its own."""
+    """Limits the digits first, because int() raises ValueError for thousands of them."""
     if not re.fullmatch(r"[0-9]{1,10}", last_event_id) or int(last_event_id) >= 2**31:
         advice = "Send the id of the last received event unchanged."
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "last-event-id-malformed", "Last-Event-ID is not an id of this feed.", advice)
@@ -72,7 +72,7 @@ def _sequence(last_event_id: str) -> int:
 
 
 def _streams(request: Request) -> Streams:
-    """The one of this process."""
+    """The streams of this process."""
     state = request.app.state
     if not hasattr(state, "streams"):
         state.streams = Streams(state.database)

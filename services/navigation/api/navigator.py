@@ -1,4 +1,4 @@
-"""Navigators: the roster, who is there, and what each has in hand."""
+"""Navigators over HTTP: the roster, availability and work lists."""
 
 from typing import Annotated, Literal
 
@@ -61,10 +61,10 @@ async def register_navigator(
     request: Request,
     version: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> Response:
-    """Registers somebody, or with If-Match moves them to another locality or role."""
-    seen = version_of(version) if version is not None else 0
+    """Registers a navigator, or with If-Match moves them to another locality or role."""
+    expected = version_of(version) if version is not None else 0
     async with unit.transaction(caller) as tx:
-        navigator = await handlers.register_navigator(navigator_id, body.command(), seen, tx=tx)
+        navigator = await handlers.register_navigator(navigator_id, body.command(), expected, tx=tx)
         view = await _view(navigator.code, tx)
         if navigator.version == 1 and tx.has_recorded:
             return created(tx, view, request.url.path)
@@ -73,7 +73,7 @@ async def register_navigator(
 
 @router.get("/navigators", responses=problems())
 async def read_roster(caller: Coordinator, unit: Unit) -> Page[NavigatorView]:
-    """Everybody of the caller's organisation, by locality, with the number of tasks each has in hand."""
+    """The navigators of the caller's organisation by locality, each with the number of open tasks."""
     async with unit.transaction(caller) as tx:
         roster = await queries.roster(tx, caller.organisation)
         newest = await feeds.newest(tx, [candidate.navigator.code for candidate in roster])
@@ -82,7 +82,7 @@ async def read_roster(caller: Coordinator, unit: Unit) -> Page[NavigatorView]:
 
 @router.get("/navigators/{navigator_id}", response_model=NavigatorView, responses=problems(*_REFUSALS))
 async def read_navigator(navigator_id: NavigatorCode, caller: Staff, unit: Unit) -> Response:
-    """Where they work, whether they are there, and how far their feed has come."""
+    """One navigator: locality, availability, caseload and the end of the feed."""
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
         view = await _view(navigator_id, tx)
@@ -91,7 +91,7 @@ async def read_navigator(navigator_id: NavigatorCode, caller: Staff, unit: Unit)
 
 @router.get("/navigators/{navigator_id}/actions", responses=problems(*_REFUSALS))
 async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Unit, request: Request) -> list[Action]:
-    """What may be done with the entry in the roster now."""
+    """The commands that the present state permits."""
     async with unit.transaction(caller) as tx:
         navigator = await readable(navigator_id, tx)
     return actions(request, navigator.presence, [NAVIGATOR], navigator_id=navigator_id)
@@ -104,7 +104,7 @@ async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Un
     responses=problems(*_REFUSALS, ReturnTimePassed, VersionConflict),
 )
 async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """There, or away: whoever goes away hands on what they have, whoever comes back takes what waits."""
+    """Declares the navigator available, or away; the tasks of one who goes away are reallocated."""
     async with unit.transaction(caller) as tx:
         await handlers.declare_availability(Target(id_of(navigator_id), version), body.command(), tx=tx)
         view = await _view(navigator_id, tx)

@@ -1,4 +1,4 @@
-"""A person on navigation's own screen: what they told once, everything that was to be done for them, and the check after hospital."""
+"""A person over HTTP: their story, all their tasks, and the home check after a discharge."""
 
 from datetime import date
 from uuid import UUID
@@ -32,7 +32,7 @@ class Discharge(RequestModel):
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(*_RELATED, StoryWithheld))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
-    """What the person told once, from navigation's own copy: nobody asks them again (AC1)."""
+    """The person's record with their story, so that they give it once (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
         person = await _person_with_lead(person_id, tx)
         if not is_shared(person.record.sharing):
@@ -42,7 +42,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
 
 @router.get("/people/{person_id:uuid}/tasks", responses=problems(*_RELATED))
 async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskView]:
-    """Every task there ever was for the person, oldest first (AC6)."""
+    """All tasks of the person, the oldest first (AC6)."""
     async with unit.audited_read(caller, person_id) as tx:
         await _person_with_lead(person_id, tx)
         shown = await tasks.about(tx, person_id)
@@ -56,7 +56,7 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     responses=problems(*_RELATED, DischargeInFuture, HomeCheckInPast),
 )
 async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, key: IdempotencyHeader, unit: Unit) -> Response:
-    """The person left hospital on this day: 91 days later somebody looks whether they are still at home (T11)."""
+    """Records a discharge from hospital: 91 days later a task checks whether the person is still at home (T11)."""
     async with unit.transaction(caller, key) as tx:
         await _person_with_lead(person_id, tx)
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
@@ -64,7 +64,7 @@ async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, key
 
 
 async def _person_with_lead(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
-    """For navigators who have or had a task for the person, their coordinators, and the accountable lead professional (IG8)."""
+    """Requires a navigator with a present or past task, a coordinator, or the accountable lead professional (IG8)."""
     person = await queries.story(tx, person_id)
     require_involved(tx.actor, tx.policy.organisation, person.navigators.values(), person.lead)
     require_reader(tx.actor, person.navigators, person.lead)

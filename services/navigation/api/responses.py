@@ -1,4 +1,4 @@
-"""What callers see."""
+"""Views of tasks, navigators, feeds and people."""
 
 from datetime import date, datetime
 from typing import Any
@@ -28,7 +28,7 @@ class LeadView(ResponseModel):
 
 
 class PersonCard(ResponseModel):
-    """Whom it is for, and how and when they want to be met (AC5)."""
+    """The person, with their visit times and communication needs (AC5)."""
 
     given_name: str
     family_name: str
@@ -38,7 +38,7 @@ class PersonCard(ResponseModel):
 
 
 class TaskView(VersionedResponse):
-    """A task as a work list shows it."""
+    """A task in a list."""
 
     id: UUID
     person_id: UUID
@@ -71,7 +71,7 @@ class TaskView(VersionedResponse):
 
 
 class TaskDetail(TaskView):
-    """A task with what the person told once, for those involved (IG8)."""
+    """A task with the person's story, for those involved (IG8)."""
 
     narrative: str | None
     what_matters: str | None
@@ -90,7 +90,7 @@ class TaskDetail(TaskView):
 
 
 class StepView(ResponseModel):
-    """One event in the life of a task."""
+    """One event of a task."""
 
     sequence: int
     type: str
@@ -101,7 +101,7 @@ class StepView(ResponseModel):
 
 
 class OutcomeCount(ResponseModel):
-    """How many tasks of a kind ended with this outcome."""
+    """The number of tasks of a kind with this outcome."""
 
     kind: TaskKind
     outcome: TaskOutcome
@@ -147,7 +147,7 @@ class FeedEntryView(ResponseModel):
 
 
 class StoryView(ResponseModel):
-    """What the person told once, and who leads."""
+    """The person's record with their story, and the lead."""
 
     person_id: UUID
     nhs_number: str | None
@@ -162,13 +162,13 @@ class StoryView(ResponseModel):
     lead: LeadView | None
 
     @classmethod
-    def of(cls, person_id: UUID, told: PersonWithLead) -> "StoryView":
-        own = {name: getattr(told.record, name) for name in cls.model_fields if hasattr(told.record, name)}
-        return cls(person_id=person_id, lead=_lead(told.lead), **own)
+    def of(cls, person_id: UUID, person: PersonWithLead) -> "StoryView":
+        own = {name: getattr(person.record, name) for name in cls.model_fields if hasattr(person.record, name)}
+        return cls(person_id=person_id, lead=_lead(person.lead), **own)
 
 
 class HomeCheckView(ResponseModel):
-    """On this day somebody looks whether the person is still at home."""
+    """A check on this day whether the person is still at home."""
 
     id: UUID
     person_id: UUID

@@ -1,7 +1,7 @@
-"""Open streams of feeds, all served by one poller that asks the database once for what is new in any feed, and only while there are any.
+"""Open streams of feeds. One poller reads the new entries of all feeds while any stream is open.
 
-A stream first reads what its reader missed, after the poller has begun to listen for it, and then takes what the poller hands it. An entry
-that it has is passed over, and where one seems to be missing it reads again: nothing is lost or told twice, however the two fall together.
+A stream first waits until the poller runs, then reads the entries that its client missed, then takes entries from the poller. It skips
+entries that it has sent and reads again after a gap, so that no entry is lost or sent twice.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 
 log = structlog.get_logger()
 
-_BEAT_SECONDS = 0.05
-_TROUBLE_SECONDS = 1.0
-_AT_ONCE = 200
-_OF_ALL_AT_ONCE = 2_000
-#: A reader who takes nothing costs no more memory than this; what is dropped is read again.
-_MOST_IN_HAND = 500
+_POLL_SECONDS = 0.05
+_RETRY_SECONDS = 1.0
+_BATCH = 200
+_POLL_BATCH = 2_000
+#: Bounds the memory of a stalled client; dropped entries are read again.
+_MAX_BUFFERED = 500
 
 
 @dataclass(eq=False, slots=True)
 class _Stream:
-    """The last that the poller has handed over and the stream not passed on. Whoever is woken with nothing in hand looks for itself."""
+    """Entries from the poller that are not sent yet. A stream that is woken without entries reads the database."""
 
-    handed: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MOST_IN_HAND))
+    handed: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MAX_BUFFERED))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hand(self, entry: Entry) -> None:
@@ -44,7 +44,7 @@ class _Stream:
 
 
 class Streams:
-    """The streams that this process has open, by navigator. They end when its server is asked to."""
+    """The open streams of this process, by navigator. They end when the server shuts down."""
 
     def __init__(self, database: Database[Any]) -> None:
         self._is_ending = False
@@ -54,9 +54,9 @@ class Streams:
         self._listening = asyncio.Event()
 
     async def follow(self, navigator_id: str, *, after: int, lasts: timedelta, beat: timedelta) -> AsyncGenerator[Sequence[Entry]]:
-        """Every entry after `after`, now and as they come, some at a time; none when nothing came for as long as `beat`.
+        """Yields batches of the entries after `after`, present and new; an empty batch after each `beat` without entries.
 
-        Ends after `lasts`, with the process, or when the database is away; the reader comes again and resumes.
+        Ends after `lasts`, at shutdown, or when the database is unavailable; the client reconnects and resumes.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + lasts.total_seconds()
@@ -71,7 +71,7 @@ class Streams:
                 if entries:
                     yield entries
                     after = entries[-1].sequence
-                is_behind = len(entries) == _AT_ONCE if is_behind else _is_behind(stream, after)
+                is_behind = len(entries) == _BATCH if is_behind else _is_behind(stream, after)
                 while not (is_behind or self._is_over(end) or await _is_woken(stream, min(end, loop.time() + beat.total_seconds()))):
                     yield []
                 if self._is_over(end):
@@ -84,7 +84,7 @@ class Streams:
         self._open.setdefault(navigator_id, set()).add(stream)
         if self._poller is None or self._poller.done():
             self._listening.clear()
-            self._poller = asyncio.create_task(self._poll(), name="feed poller", context=Context())  # it carries no request's trace
+            self._poller = asyncio.create_task(self._poll(), name="feed poller", context=Context())  # outside the trace of a request
         try:
             yield stream
         finally:
@@ -95,7 +95,7 @@ class Streams:
     async def _read(self, navigator_id: str, after: int) -> list[Entry] | None:
         try:
             async with self._database.read_only() as reader:
-                return await feed.entries(reader, navigator_id, after=after, most=_AT_ONCE)
+                return await feed.entries(reader, navigator_id, after=after, most=_BATCH)
         except INFRASTRUCTURE_ERRORS as problem:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
@@ -107,29 +107,29 @@ class Streams:
         position: int | None = None
         while self._open:
             try:
-                position, waits = await self._look(position)
-            except Exception as problem:  # whatever it was, streams must not sleep on it for ever: each looks for itself, and ends
+                position, waits = await self._read_new(position)
+            except Exception as problem:  # wakes the streams, which read the database themselves and end when that fails
                 log.warning("streams.failed", problem=type(problem).__name__)
                 self._wake_all()
-                waits = _TROUBLE_SECONDS
-            self._listening.set()  # also in trouble, which the streams then have themselves
+                waits = _RETRY_SECONDS
+            self._listening.set()  # also after a failure, so that no stream waits for ever
             if _is_server_ending():
                 self._is_ending = True
                 self._wake_all()
             await asyncio.sleep(waits)
 
-    async def _look(self, position: int | None) -> tuple[int, float]:
+    async def _read_new(self, position: int | None) -> tuple[int, float]:
         """Delivers the entries after `position`. Returns the last position and the seconds to wait; without a position, the newest."""
         async with self._database.read_only() as reader:
             if position is None:
                 position = await feed.last_position(reader)
                 self._wake_all()
                 return position, 0
-            entries = await feed.since(reader, position, most=_OF_ALL_AT_ONCE)
+            entries = await feed.since(reader, position, most=_POLL_BATCH)
         for entry in entries:
             for stream in self._open.get(entry.navigator_id, ()):
                 stream.hand(entry)
-        return (entries[-1].position if entries else position), (0 if len(entries) == _OF_ALL_AT_ONCE else _BEAT_SECONDS)
+        return (entries[-1].position if entries else position), (0 if len(entries) == _POLL_BATCH else _POLL_SECONDS)
 
     def _wake_all(self) -> None:
         for streams in self._open.values():
@@ -138,7 +138,7 @@ class Streams:
 
 
 def _next(stream: _Stream, after: int) -> list[Entry]:
-    """What was handed over and follows `after` without a gap."""
+    """The buffered entries that follow `after` without a gap."""
     entries: list[Entry] = []
     while stream.handed and stream.handed[0].sequence <= after + 1:
         entry = stream.handed.popleft()
@@ -153,7 +153,7 @@ def _is_behind(stream: _Stream, after: int) -> bool:
 
 
 async def _is_woken(stream: _Stream, until: float) -> bool:
-    """Whether there is something to look at before this instant of the loop."""
+    """Whether the stream is woken before this instant of the loop."""
     try:
         async with asyncio.timeout_at(until):
             await stream.woken.wait()
@@ -163,6 +163,6 @@ async def _is_woken(stream: _Stream, until: float) -> bool:
 
 
 def _is_server_ending() -> bool:
-    """Uvicorn tells its application only when every answer has ended, so one asks the server, whose method handles the signal."""
+    """Reads uvicorn's server object from the signal handler: lifespan shutdown comes only after all responses have ended."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))

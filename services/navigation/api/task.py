@@ -1,4 +1,4 @@
-"""Tasks as they are read: one with everything around it, its history, what waits, what needs attention, and how tasks ended."""
+"""Reads of tasks over HTTP: one task, its history, lists for coordinators, and counts of outcomes."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -29,7 +29,7 @@ _REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 @router.get("/tasks/{task_id:uuid}", response_model=TaskDetail, responses=_REFUSALS)
 async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
-    """A task with what the person told once: for whoever has it, coordinators, and the accountable lead professional."""
+    """A task with the person's story, for its navigator, coordinators and the accountable lead professional."""
     async with unit.audited_read(caller, task_id) as tx:
         shown = await _readable(task_id, tx)
     return json_response(TaskDetail.of(shown))
@@ -37,7 +37,7 @@ async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
 
 @router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
 async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
-    """What may be done with it now."""
+    """The commands that the present state permits."""
     async with unit.audited_read(caller, task_id) as tx:
         shown = await _readable(task_id, tx)
     return actions(request, shown.task.status, [TASK], task_id=task_id)
@@ -45,7 +45,7 @@ async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Reques
 
 @router.get("/tasks/{task_id:uuid}/history", responses=_REFUSALS)
 async def task_history(task_id: UUID, caller: Staff, unit: Unit) -> list[StepView]:
-    """Everything that happened to it, whoever had it."""
+    """The events of the task, across all its navigators."""
     async with unit.audited_read(caller, task_id) as tx:
         await _readable(task_id, tx)
         history = await queries.history(tx, task_id)
@@ -69,7 +69,7 @@ async def list_tasks(
 async def task_outcomes(
     caller: Coordinator, unit: Unit, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
 ) -> list[OutcomeCount]:
-    """How many tasks ended how, by kind: personal-budget advice given, social care assessments arranged, and so on (K18, K19)."""
+    """Numbers of fulfilled tasks by kind and outcome, such as social care assessments arranged (K18, K19)."""
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
         counts = await queries.outcomes(tx, since, until)

@@ -1,4 +1,4 @@
-"""What may be done with a task: by whoever has it, or by a coordinator."""
+"""Commands of a task over HTTP, for its navigator or a coordinator."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
@@ -64,43 +64,43 @@ class Cancellation(CommandModel[commands.CancelTask]):
 
 @router.post("/tasks/{task_id:uuid}/assignment", name="AssignTask", response_model=TaskDetail, responses=problems(*_OWN, *_CHOICE))
 async def assign_task(task_id: UUID, body: Assignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
-    """Out of the queue, into the feed of one navigator."""
+    """Assigns a task of the queue to one navigator."""
     return await _run(unit, caller, handlers.assign_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/acknowledgement", name="AcknowledgeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The navigator has seen it."""
+    """The navigator acknowledges the task."""
     return await _run(unit, caller, handlers.acknowledge_task, Target(task_id, version))
 
 
 @router.post("/tasks/{task_id:uuid}/start", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def begin_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """Work on it begins."""
+    """The navigator begins the task."""
     return await _run(unit, caller, handlers.begin_task, Target(task_id, version))
 
 
 @router.post("/tasks/{task_id:uuid}/fulfilment", name="FulfilTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def fulfil_task(task_id: UUID, body: Fulfilment, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """It is done; the outcome goes to the accountable lead professional."""
+    """The task is done; the accountable lead is notified of the outcome."""
     return await _run(unit, caller, handlers.fulfil_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/block", name="BlockTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def block_task(task_id: UUID, body: Block, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """It cannot go on; the reason goes to the accountable lead professional."""
+    """The task cannot proceed; the accountable lead is notified of the reason."""
     return await _run(unit, caller, handlers.block_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/escalation", name="EscalateTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def escalate_task(task_id: UUID, body: Escalation, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """Work goes on, but the accountable lead professional must know now."""
+    """Escalates to the accountable lead while the work continues."""
     return await _run(unit, caller, handlers.escalate_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/unblock", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """What was in its way is gone."""
+    """The obstacle is removed; work continues."""
     return await _run(unit, caller, handlers.resume_task, Target(task_id, version))
 
 
@@ -111,7 +111,7 @@ async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit
     responses=problems(*_OWN, *_CHOICE, AlreadyAssigned),
 )
 async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
-    """Another navigator does it from now on; due time and history stay."""
+    """Another navigator takes the task over; due time and history stay."""
     return await _run(unit, caller, handlers.reassign_task, Target(task_id, version), body.command())
 
 
@@ -122,13 +122,13 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
     responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded),
 )
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """It is due at another time; if it was overdue, it no longer is. Beyond a few times or days a coordinator decides."""
+    """Changes the due time and clears an overdue flag. A navigator may do so within limits, a coordinator without."""
     return await _run(unit, caller, handlers.reschedule_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/cancellation", name="CancelTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
-    """It is no longer needed."""
+    """The task is no longer needed."""
     return await _run(unit, caller, handlers.cancel_task, Target(task_id, version), body.command())
 
 

@@ -1,4 +1,4 @@
-"""Who may see and change what (IG8): organisations involved in a person's care, and in them whoever has the task or coordinates.
+"""Access (IG8): organisations involved in a person's care, and in them the task's navigator and coordinators.
 
 Scopes: `navigation:work` for one's own feed and tasks, `navigation:coordinate` for those of the organisation.
 """
@@ -16,7 +16,7 @@ WORK, COORDINATE = "navigation:work", "navigation:coordinate"
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The accountable lead professional, as the meeting last said."""
+    """The accountable lead professional, as last published by the meeting."""
 
     professional_id: str
     role: Role
@@ -25,7 +25,7 @@ class Lead:
 
 
 def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> None:
-    """Involved are the organisation that runs navigation (`own`), the employers of whoever has the tasks, and the lead's.
+    """Requires the organisation of navigation (`own`), an employer of the tasks' navigators, or the lead's organisation.
 
     Raises OrganisationNotInvolved.
     """
@@ -34,17 +34,17 @@ def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (
 
 
 def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
-    """One's own feed or task, or anybody's for a coordinator. Raises FeedAccessDenied."""
+    """Requires the navigator of the feed or task, or a coordinator. Raises FeedAccessDenied."""
     if COORDINATE not in actor.scopes and actor.id not in navigator_ids:
         raise FeedAccessDenied("The feed belongs to another professional.")
 
 
 def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None) -> None:
-    """Whoever has the task, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
+    """Requires the task's navigator, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
     if lead is None or actor.id != lead.professional_id:
         require_own(actor, navigator_ids)
 
 
 def is_shared(sharing: SharingPreference) -> bool:
-    """Whether those involved may read the story; how and when to meet the person they must know in any case (G12)."""
+    """Whether those involved may read the story (G12). Visit times and communication needs are always visible to them."""
     return sharing is not SharingPreference.WITHHELD

@@ -1,7 +1,6 @@
-"""Who gets a task: the right role, there, in the person's locality if possible, and with the least to do (G25).
+"""Assignment: an available navigator of the role, in the person's locality if possible, with the least load (G25).
 
-Nobody is given more than the cap allows; when nobody fits, or it is not known where the person lives, the task waits in
-the queue for a coordinator.
+No navigator exceeds the cap. Without a fitting navigator or a known locality the task stays in the queue.
 """
 
 from collections.abc import Sequence
@@ -15,15 +14,15 @@ from shared.kernel.errors import RuleBroken
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A navigator with the number of tasks in their hands, and their load: what each weighs that is not blocked (G25)."""
+    """A navigator with the number of open tasks, and the load: the weights of those that are not blocked (G25)."""
 
     navigator: Navigator
     open_tasks: int
     load: int
 
-    def after(self, before: Task | None, now: Task, policy: Policy) -> "Candidate":
-        """With what they have in hand when a task, theirs or somebody's, has come to be as it is `now`."""
-        (had, weighed), (has, weighs) = self._part(before, policy), self._part(now, policy)
+    def after(self, before: Task | None, after: Task, policy: Policy) -> "Candidate":
+        """The caseload after a task has changed from `before` to `after`."""
+        (had, weighed), (has, weighs) = self._part(before, policy), self._part(after, policy)
         return replace(self, open_tasks=self.open_tasks - had + has, load=self.load - weighed + weighs)
 
     def _part(self, task: Task | None, policy: Policy) -> tuple[int, int]:
@@ -54,9 +53,9 @@ class CaseloadFull(RuleBroken):
 
 
 def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candidate | None:
-    """The one in the person's locality with the least load; failing that, the one elsewhere; None when nobody fits.
+    """The candidate with the least load in the person's locality, else elsewhere; None when no candidate fits.
 
-    Whoever has the task now is not chosen again. Equals are told apart by their code, so that the choice can be explained.
+    The present navigator is not chosen again. Equal loads are ordered by code, so that the choice is deterministic.
     """
     if task.locality is None:
         return None
@@ -65,7 +64,7 @@ def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candi
 
 
 def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
-    """What holds for a coordinator's choice too. Raises RoleMismatch, NavigatorAway, CaseloadFull."""
+    """Checks a coordinator's choice. Raises RoleMismatch, NavigatorAway, CaseloadFull."""
     navigator = candidate.navigator
     if navigator.role is not task.role:
         raise RoleMismatch(f"The task requires the role {task.role}; the navigator has the role {navigator.role}.")

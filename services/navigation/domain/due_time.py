@@ -1,4 +1,4 @@
-"""When a task is due: moved by its navigator, a coordinator or the plan; overdue once for each due time; long overdue.
+"""Due times of tasks: rescheduled by navigator, coordinator or plan; overdue once for each due time; long overdue.
 
 Pure: values in, a Decision out. Source: navigation-8.
 """
@@ -37,7 +37,7 @@ class RescheduleLimitExceeded(RuleBroken):
 
 
 def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """A navigator moves the due time of what is theirs: a few times, and by a few days.
+    """A navigator reschedules their task, within limits of number and days.
 
     Raises as `reschedule` does, and RescheduleLimitExceeded.
     """
@@ -50,7 +50,7 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
 
 
 def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
-    """The due time is moved, and with it the one moment at which the task becomes overdue (navigation-8).
+    """Changes the due time, and with it the instant at which the task becomes overdue (navigation-8).
 
     Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
     """
@@ -67,9 +67,9 @@ def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[T
 
 
 def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]:
-    """The first instant after its due time came; a flag, once for each due time.
+    """Flags the task at the first instant after its due time, once for each due time.
 
-    If it stays so, it is put before the lead; later, if it is there already.
+    A task that stays overdue is escalated to the lead; later when it is escalated already.
     """
     require_transition(task.status, TaskDeadline.OVERDUE, TASK)
     is_new = task.escalation is None
@@ -79,7 +79,7 @@ def mark_overdue(task: Task, due_at: datetime, policy: Policy) -> Decision[Task]
 
 
 def escalate_long_overdue(task: Task, now: datetime, policy: Policy) -> Decision[Task]:
-    """It stayed overdue: before the lead, and again until it is done or due at another time."""
+    """Escalates a task that stays overdue, and repeats this until it is done or rescheduled."""
     require_transition(task.status, TaskDeadline.LONG_OVERDUE, TASK)
     again = Deadline(TaskDeadline.LONG_OVERDUE, policy.escalate_overdue_again_at(now))
     return replace(escalated(task, EscalationReason.LONG_OVERDUE, now), deadlines=[again])

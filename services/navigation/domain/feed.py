@@ -1,6 +1,6 @@
-"""What a navigator's feed says: assigned, changed, taken away.
+"""The entries of a navigator's feed: assigned, changed, taken away.
 
-Invariant: whoever reads a feed from its beginning knows exactly which tasks are in the navigator's hands. Source: navigation-2.
+Invariant: a reader of a whole feed knows exactly the navigator's tasks. Source: navigation-2.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _CHANGES = total(
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One entry before it has its sequence: in whose feed, and what happened to which task."""
+    """One entry before its sequence is assigned: the feed, the change and the task."""
 
     navigator_id: str
     change: Change
@@ -41,17 +41,17 @@ class FeedEntry:
 
 
 def entries_for(before: Task | None, after: Task) -> list[FeedEntry]:
-    """What the feeds are told when a task changes from `before` (None: it is new) to `after`."""
-    had = before.navigator_id if before else None
-    told = []
-    if had is not None and had != after.navigator_id:
-        told.append(FeedEntry(had, Change.TAKEN_AWAY, after))
+    """The entries for a change of a task from `before` (None for a new task) to `after`."""
+    former = before.navigator_id if before else None
+    entries = []
+    if former is not None and former != after.navigator_id:
+        entries.append(FeedEntry(former, Change.TAKEN_AWAY, after))
     if after.navigator_id is not None:
-        told.append(FeedEntry(after.navigator_id, _change(had, after), after))
-    return told
+        entries.append(FeedEntry(after.navigator_id, _change(former, after), after))
+    return entries
 
 
-def _change(had: str | None, after: Task) -> Change:
-    if had != after.navigator_id:
+def _change(former: str | None, after: Task) -> Change:
+    if former != after.navigator_id:
         return Change.ASSIGNED
     return _CHANGES[after.status]

@@ -1,6 +1,6 @@
-"""The look, 91 days after a person left hospital, whether they are still at home.
+"""The check, 91 days after a discharge from hospital, whether the person is still at home.
 
-It becomes a task on its day and not before, so that nobody's caseload carries it for three months.
+It becomes a task on its day, so that it does not count towards a caseload before.
 Sources: T11, navigation-5.
 """
 
@@ -20,7 +20,7 @@ DUE = "home-check"
 
 @dataclass(frozen=True, slots=True)
 class HomeCheck:
-    """One for each person and day of discharge, however often it is asked for."""
+    """One check for each person and day of discharge."""
 
     id: UUID
     person_id: PersonId

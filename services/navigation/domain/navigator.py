@@ -1,6 +1,6 @@
-"""Somebody who carries out tasks: where they work, in which role, and whether they are there.
+"""A navigator or case manager: locality, role and availability.
 
-Pure: values in, a Decision out. A navigator is known by a staff code. Sources: G24, G25.
+Pure: values in, a Decision out. A staff code identifies a navigator. Sources: G24, G25.
 """
 
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ def id_of(code: str) -> UUID:
 
 
 def register(code: str, command: RegisterNavigator, organisation: str) -> Decision[Navigator]:
-    """Somebody new, and there."""
+    """Registers a navigator, who is available."""
     identity = id_of(code)
     navigator = Navigator(
         id=identity,
@@ -86,14 +86,14 @@ def register(code: str, command: RegisterNavigator, organisation: str) -> Decisi
 
 
 def move(navigator: Navigator, command: RegisterNavigator) -> Decision[Navigator]:
-    """Another locality or role from now on; the tasks in their hands stay there."""
+    """Changes locality or role; the navigator keeps their tasks."""
     require_transition(navigator.presence, RegisterNavigator, NAVIGATOR)
     moved = replace(navigator, locality=command.locality, role=command.role)
     return Decision(moved, [_declared(moved)])
 
 
 def declare_availability(navigator: Navigator, command: DeclareAvailability, now: datetime) -> Decision[Navigator]:
-    """There, or away, perhaps until a stated time at which they count as there again. Raises ReturnTimePassed."""
+    """Available, or away, optionally until a time of return. Raises ReturnTimePassed."""
     require_transition(navigator.presence, DeclareAvailability, NAVIGATOR)
     if command.until is not None and command.until <= now:
         raise ReturnTimePassed("The time of return is not in the future.")
@@ -105,7 +105,7 @@ def declare_availability(navigator: Navigator, command: DeclareAvailability, now
 
 
 def return_to_work(navigator: Navigator) -> Decision[Navigator]:
-    """The stated time of return has come."""
+    """Makes the navigator available at the time of return."""
     require_transition(navigator.presence, NavigatorDeadline.RETURN, NAVIGATOR)
     back = replace(navigator, presence=Presence.AVAILABLE, away_until=None)
     return Decision(back, [_declared(back)])

@@ -44,7 +44,7 @@ class Policy(LocalTime):
         return working_days_later(now, self.acknowledge_within_working_days, self.zone)
 
     def due_from(self, now: datetime) -> datetime:
-        """When a task is due whose source names no day."""
+        """The due time of a task whose source names no day."""
         return working_days_later(now, self.due_within_working_days, self.zone)
 
     def escalate_overdue_at(self, due_at: datetime) -> datetime:
@@ -60,6 +60,6 @@ class Policy(LocalTime):
         return self.instant(day, self.working_day_ends)
 
     def home_check_at(self, discharged_on: Day) -> datetime:
-        """The beginning of the day on which somebody looks whether the person is still at home (T11)."""
+        """The beginning of the day of the home check (T11)."""
         day = discharged_on + timedelta(days=self.home_check_after_days)
         return self.instant(day, time.min)

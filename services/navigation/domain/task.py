@@ -1,4 +1,4 @@
-"""One thing to be done for a person: whose it is, by when, and how it ended.
+"""A task for a person: its navigator, due time and outcome.
 
 Pure: values in, a Decision out. Overdue and escalated are flags, not states. Sources: G25, AC12; states: docs/states/navigation.md.
 """
@@ -59,7 +59,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: In somebody's hands: what counts towards a caseload.
+#: States with a navigator, which count towards a caseload.
 HELD = (Status.ASSIGNED, Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED)
 OPEN = (Status.UNASSIGNED, *HELD)
 total(Status, dict.fromkeys((*OPEN, Status.FULFILLED, Status.CANCELLED)))  # every status is open or an end
@@ -75,10 +75,10 @@ class TaskDeadline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`navigator_id` is the code of whoever has it; nobody while it is unassigned. Without a `locality` only a coordinator hands it out.
+    """`navigator_id` is a staff code, None while the task is unassigned. Without a `locality` only a coordinator assigns it.
 
-    `escalation` says why it is before the lead now; None when what was in its way is gone. `navigator_reschedules` counts how often its
-    navigator moved the due time.
+    `escalation` is the reason of the present escalation to the lead. `navigator_reschedules` counts changes of the due time
+    by navigators.
     """
 
     id: UUID
@@ -120,7 +120,7 @@ class AlreadyAssigned(RuleBroken):
     advice = "Name another navigator."
 
 
-#: Who may follow what. Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
+#: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
 TASK: Transitions = {
     AssignTask: transition(Status.UNASSIGNED, Status.ASSIGNED, TaskAssigned),
     AcknowledgeTask: transition(Status.ASSIGNED, Status.ACKNOWLEDGED, TaskAcknowledged),
@@ -153,7 +153,7 @@ PERSON_CONCERNS = tuple(reason for reason, is_concern in _IS_CONCERN.items() if 
 
 
 def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
-    """It waits for a navigator, with a deadline that escalates and a due time."""
+    """Creates an unassigned task with deadlines for acknowledgement and due time."""
     task = Task(
         id=work.task_id,
         person_id=work.person_id,
@@ -184,7 +184,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
 
 
 def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """It enters a feed, to be acknowledged within one working day."""
+    """Assigns the task, to be acknowledged within one working day."""
     require_transition(task.status, AssignTask, TASK)
     assigned = _handed_to(task, command.navigator_id, now, policy)
     event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
@@ -208,7 +208,7 @@ def resume(task: Task) -> Decision[Task]:
 
 
 def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
-    """It ends with an outcome, which the lead is told (navigation-4)."""
+    """Ends the task with an outcome, of which the lead is notified (navigation-4)."""
     require_transition(task.status, FulfilTask, TASK)
     fulfilled = replace(task, status=Status.FULFILLED, outcome=command.outcome, ended_at=now)
     event = TaskFulfilled(kind=task.kind, source=task.source, source_id=task.source_id, outcome=command.outcome, action_id=task.action_id)
@@ -216,21 +216,21 @@ def fulfil(task: Task, command: FulfilTask, now: datetime) -> Decision[Task]:
 
 
 def block(task: Task, command: BlockTask, now: datetime) -> Decision[Task]:
-    """It cannot go on, and is put before the lead with the reason (navigation-4). Its due time stands."""
+    """Blocks the task and escalates it to the lead with the reason (navigation-4). The due time stays."""
     require_transition(task.status, BlockTask, TASK)
-    blocked = _before_lead(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
+    blocked = _with_escalation(replace(task, status=Status.BLOCKED, block_reason=command.reason), command.reason, now)
     events = [TaskBlocked(kind=task.kind, reason=command.reason), TaskEscalated(kind=task.kind, reason=command.reason.value)]
     return Decision(blocked, events, cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def escalate(task: Task, command: EscalateTask, now: datetime) -> Decision[Task]:
-    """Put before the lead, while the work goes on."""
+    """Escalates the task to the lead while the work continues."""
     require_transition(task.status, EscalateTask, TASK)
     return escalated(task, command.reason, now)
 
 
 def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -> Decision[Task]:
-    """Another navigator has it and acknowledges it anew; due time and history stay (navigation-3).
+    """Another navigator gets the task and must acknowledge it; due time and history stay (navigation-3).
 
     Raises IllegalTransition, AlreadyAssigned.
     """
@@ -243,7 +243,7 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
 
 
 def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
-    """Whoever had it is away and nobody else fits: back to the queue, with a deadline that escalates."""
+    """Returns the task of an absent navigator to the queue, with a deadline that escalates."""
     require_transition(task.status, ReassignTask, TASK)
     by = _acknowledge_by(task.due_at, now, policy)
     waiting = _without_escalation(replace(task, status=Status.UNASSIGNED, navigator_id=None, block_reason=None, acknowledge_by=by))
@@ -258,24 +258,24 @@ def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
 
 
 def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
-    """Nobody has taken it, or acknowledged it, in time: put before the lead, once for each time it was handed out."""
+    """Escalates a task that was not assigned or acknowledged in time, once for each assignment."""
     require_transition(task.status, TaskDeadline.ACKNOWLEDGEMENT, TASK)
     reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
     return escalated(task, reason, now)
 
 
 def escalated(task: Task, reason: EscalationReason, now: datetime) -> Decision[Task]:
-    """Put before the lead; its state stays."""
-    return Decision(_before_lead(task, reason, now), [TaskEscalated(kind=task.kind, reason=reason.value)])
+    """Escalates the task to the lead; its state stays."""
+    return Decision(_with_escalation(task, reason, now), [TaskEscalated(kind=task.kind, reason=reason.value)])
 
 
-def _before_lead(task: Task, reason: EscalationReason | BlockReason, now: datetime) -> Task:
-    """A worry is not hidden by what comes after it."""
+def _with_escalation(task: Task, reason: EscalationReason | BlockReason, now: datetime) -> Task:
+    """A concern for the person is not overwritten by a later reason."""
     return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=reason, escalated_at=now)
 
 
 def _without_escalation(task: Task) -> Task:
-    """The work goes on: what kept it from doing so need not be before the lead any more."""
+    """Ends the escalation when the work continues, except a concern for the person."""
     return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=None, escalated_at=None)
 
 
@@ -285,7 +285,7 @@ def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> 
 
 
 def _acknowledge_by(due_at: datetime, now: datetime, policy: Policy) -> datetime:
-    """Within a working day, and before it is due."""
+    """Within a working day, and no later than the due time."""
     by = policy.acknowledge_by(now)
     return due_at if now < due_at < by else by
 

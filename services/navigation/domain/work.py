@@ -1,6 +1,6 @@
-"""What becomes a task: events of the other contexts, read as work for a navigator or case manager.
+"""Work for navigators and case managers, from the events of other contexts.
 
-The id of a task is derived from what it came from, so that nothing is made twice. Sources: Table 16, AC2, E11.
+The id of a task is derived from its origin, so that no task is created twice. Sources: Table 16, AC2, E11.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from shared.kernel.ids import PersonId, derived_id
 
 @dataclass(frozen=True, slots=True)
 class WorkSource:
-    """The event that asks for work: about whom, in which chain, from what, and on which occasion (its sequence).
+    """The origin of work: person, correlation id, source and occasion (the event's sequence).
 
-    A referral may leave and come back, a risk may fall again: each occasion is work of its own.
+    Each occasion is separate work: a referral may return, and a risk may fall again.
     """
 
     person_id: PersonId
@@ -51,7 +51,7 @@ class Work:
 def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
     """The actions of a care plan that navigators and case managers own (001:10022-10023).
 
-    The same action for another role, of another kind or with another service is other work.
+    An action with another role, kind or service is other work.
     """
     return [
         Work(
@@ -73,9 +73,9 @@ def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Localit
 
 
 def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | None, now: datetime, policy: Policy) -> Work:
-    """A referral routed here: information where that is all that is asked for, otherwise coordination (rows 11 and 18 of the triage table).
+    """A referral routed here: information when it requests no more, else coordination (rows 11 and 18 of the triage table).
 
-    Level 0 is given information only (navigation-6), unless a clinician found it urgent (G34).
+    Level 0 gets information only (navigation-6), unless the referral is urgent (G34).
     """
     match routed.urgency:
         case Urgency.URGENT:
@@ -91,17 +91,17 @@ def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | N
 
 
 def of_step_down(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """The crisis is over; somebody checks that the person is well (AC8)."""
+    """A check that the person is well after a crisis (AC8)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
 def of_case(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """The meeting hands a person to navigation."""
+    """Coordination for a person whom the meeting hands to navigation."""
     return _due_as_usual(origin, TaskKind.CARE_COORDINATION, locality, now, policy)
 
 
 def of_destination(origin: WorkSource, destination: Destination, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """Nobody referred the person, so somebody arranges where they go: no wrong door (E11). `service_code` says where."""
+    """Arranges the destination of a person without a referral: no wrong door (E11). `service_code` is the destination."""
     work = of_case(origin, locality, now, policy)
     match destination:
         case Destination.NAVIGATION:
@@ -115,17 +115,17 @@ def of_destination(origin: WorkSource, destination: Destination, locality: Local
 
 
 def of_low_risk(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """Level 0: no care plan, but the person may benefit from information (Table 16)."""
+    """Information for a person at level 0, who has no care plan (Table 16)."""
     return _due_as_usual(origin, TaskKind.PROVIDE_INFORMATION, locality, now, policy)
 
 
 def of_change_of_lead(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """Another professional is accountable now: person and family are told who (AC2, AC12)."""
+    """Informs person and family of a new accountable lead (AC2, AC12)."""
     return _due_as_usual(origin, TaskKind.INFORM_PERSON_AND_FAMILY, locality, now, policy)
 
 
 def of_home_check(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """Somebody looks whether the person is still at home, 91 days after leaving hospital (T11)."""
+    """A check whether the person is still at home, 91 days after the discharge (T11)."""
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 

@@ -1,4 +1,4 @@
-"""Where tasks are made, kept and handed out. Whoever calls has taken the turn (`store.tables.take_turn`)."""
+"""Creates, saves and allocates tasks. The caller has taken the allocation lock (`store.tables.lock_allocation`)."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,12 +21,12 @@ from shared.kernel.ids import PersonId
 
 
 def origin_of(envelope: Envelope, source: TaskSource) -> WorkSource:
-    """Where the work comes from that an event brings."""
+    """The origin of the work of an event."""
     return WorkSource(PersonId(UUID(envelope.key)), envelope.correlation_id, source, UUID(envelope.subject), envelope.sequence)
 
 
 async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
-    """Saves a decision about a task and tells the feeds that it concerns."""
+    """Saves a decision about a task and appends to the feeds that it concerns."""
     after = await tasks.save(tx, decision)
     note_change(tx, before, after)
     await feed.append(tx, entries_for(before, after))
@@ -34,14 +34,14 @@ async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) ->
 
 
 async def create_if_absent(work: Work, *, tx: Tx) -> None:
-    """A task for this work, in somebody's feed if anybody fits. Work that has its task already is left alone."""
+    """Creates and allocates the task of this work, unless it exists."""
     if await tasks.find(tx, work.task_id) is None:
         task = await save_task(None, domain.create(work, tx.now, tx.policy), tx=tx)
         await allocate(task, tx=tx)
 
 
 async def allocate(task: Task, *, tx: Tx) -> Task:
-    """Out of the queue, if anybody fits."""
+    """Assigns the task to the best fitting navigator; without one it stays in the queue."""
     chosen = choose(task, await candidates(tx, task.role), tx.policy)
     if chosen is None:
         return task
@@ -49,7 +49,7 @@ async def allocate(task: Task, *, tx: Tx) -> Task:
 
 
 async def allocate_queue(*, tx: Tx) -> None:
-    """Somebody has room: the queue moves, the soonest due first, until nobody fits any more."""
+    """Allocates the queue, the soonest due task first, until no navigator fits."""
     for role in sorted(NAVIGATOR_ROLES):
         task = await first_waiting(tx, role)
         while task is not None and (await allocate(task, tx=tx)).navigator_id is not None:
@@ -57,7 +57,7 @@ async def allocate_queue(*, tx: Tx) -> None:
 
 
 async def reallocate(task: Task, reason: ReassignReason, *, tx: Tx) -> None:
-    """To whoever fits best among the others; back to the queue when nobody does."""
+    """Reassigns the task to the best fitting other navigator; without one returns it to the queue."""
     chosen = choose(task, await candidates(tx, task.role), tx.policy)
     if chosen is None:
         decision = domain.put_back(task, reason, tx.now, tx.policy)

@@ -1,4 +1,4 @@
-"""Work that reaches navigation from referrals, rapid care and the weekly meeting, apart from care plans."""
+"""Tasks from events of referrals, rapid care and the weekly meeting, apart from care plans."""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -49,18 +49,18 @@ _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Routed here it becomes a task; routed elsewhere after all, its task ends."""
+    """Creates a task for a referral routed here; cancels the task of one routed elsewhere."""
     origin = origin_of(envelope, TaskSource.REFERRAL)
     if event.route is Route.NAVIGATION:
         await lock_allocation(tx)
         level = await level_of(tx, origin.person_id)
         await create_if_absent(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
-    elif event.routing > 1:  # nobody was asked before the first
+    elif event.routing > 1:  # the first routing has no predecessor
         await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
 
 
 async def on_referral_ended(event: ReferralCancelled | ReferralClosed | ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
-    """Withdrawn, closed, or taken back by the Community Point of Access."""
+    """Cancels the task of a referral that was cancelled, closed or returned."""
     await _end(origin_of(envelope, TaskSource.REFERRAL), _ENDED[type(event)], tx)
 
 
@@ -70,7 +70,7 @@ async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelop
 
 
 async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: Tx) -> None:
-    """Only a case that no referral began: a referral comes back by way of the Community Point of Access."""
+    """Creates a task for a case without a referral; a referral returns to the Community Point of Access."""
     if event.referral_id is None:
         await _arrange(origin_of(envelope, TaskSource.MDT), event.destination, event.locality, tx)
 
@@ -88,7 +88,7 @@ async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx
 
 
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
-    """The meeting has made a case of whom it takes, and keeps its own watch; all others are led to where they go (E11)."""
+    """Creates a task that takes the person to their destination, unless the meeting has a case or watches (E11)."""
     origin = origin_of(envelope, TaskSource.RISK)
     await project_level(tx, origin.person_id, origin.occasion, event.level)
     destination = _ARRANGED[event.destination]
@@ -101,7 +101,7 @@ async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -
 
 
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
-    """Level 0 is offered information (navigation-6), if the person is known here: a bulk import names many who are not."""
+    """Offers information at level 0 to a person with a record here (navigation-6); an import has many without."""
     origin = origin_of(envelope, TaskSource.RISK)
     await project_level(tx, origin.person_id, origin.occasion, event.to_level)
     if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):
@@ -114,12 +114,12 @@ async def on_high_climber_found(event: RiskHighClimberFound, envelope: Envelope,
 
 
 async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:
-    """Person and family are told who leads from now on (AC2), unless the meeting itself settled it with them."""
+    """Creates a task to inform person and family of a new lead (AC2), unless the meeting informed them."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.LEAD)
-    before = await lead_of(tx, origin.person_id)
+    former = await lead_of(tx, origin.person_id)
     await project_lead(tx, origin.person_id, origin.source_id, event)
-    is_another = before is None or before.professional_id != event.professional_id
+    is_another = former is None or former.professional_id != event.professional_id
     if is_another and not event.is_from_meeting:
         locality = await locality_of(tx, origin.person_id)
         await create_if_absent(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
@@ -129,20 +129,20 @@ async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
     await drop_lead(tx, UUID(envelope.subject))
 
 
-async def _arrange(origin: WorkSource, destination: Destination, told: Locality | None, tx: Tx) -> None:
+async def _arrange(origin: WorkSource, destination: Destination, published: Locality | None, tx: Tx) -> None:
     await lock_allocation(tx)
-    locality = told or await locality_of(tx, origin.person_id)
+    locality = published or await locality_of(tx, origin.person_id)
     await create_if_absent(work.of_destination(origin, destination, locality, tx.now, tx.policy), tx=tx)
 
 
-async def _inform(origin: WorkSource, told: Locality | None, tx: Tx) -> None:
+async def _inform(origin: WorkSource, published: Locality | None, tx: Tx) -> None:
     await lock_allocation(tx)
-    locality = told or await locality_of(tx, origin.person_id)
+    locality = published or await locality_of(tx, origin.person_id)
     await create_if_absent(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
 
 
 async def _end(origin: WorkSource, reason: CancelReason, tx: Tx) -> None:
-    """Most referrals never have a task here: only those that do take the turn."""
+    """Cancels the tasks of this origin. Takes the allocation lock only when there are any; most referrals have none."""
     if await open_tasks_from(tx, origin.source, origin.source_id):
         await lock_allocation(tx)
         await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), reason, tx=tx)

@@ -1,4 +1,4 @@
-"""The roster: who works where, and who is there."""
+"""The roster: registration and availability of navigators."""
 
 from typing import assert_never
 
@@ -16,26 +16,26 @@ from shared.persistence.deadlines import DueDeadline
 
 
 async def register_navigator(code: str, command: RegisterNavigator, version: int, *, tx: Tx) -> Navigator:
-    """Registers somebody new (`version` 0), or moves somebody to another locality or role; nothing when nothing differs.
+    """Registers a navigator (`version` 0), or moves them to another locality or role. Idempotent.
 
-    Raises VersionConflict when somebody is registered differently and the caller has not seen it.
+    Raises VersionConflict when the registration differs and `version` is stale, and OrganisationNotInvolved.
     """
     await lock_allocation(tx)
-    known = await navigators.find(tx, id_of(code), lock=True)
-    if known is None:
+    registered = await navigators.find(tx, id_of(code), lock=True)
+    if registered is None:
         decision = domain.register(code, command, tx.actor.organisation)
-    elif (known.locality, known.role) == (command.locality, command.role):
-        return known
+    elif (registered.locality, registered.role) == (command.locality, command.role):
+        return registered
     else:
-        require_involved(tx.actor, known.organisation)
-        decision = domain.move(await navigators.load(tx, known.id, if_version=version), command)
+        require_involved(tx.actor, registered.organisation)
+        decision = domain.move(await navigators.load(tx, registered.id, if_version=version), command)
     navigator = await save(tx, decision)
     await allocate_queue(tx=tx)
     return navigator
 
 
 async def declare_availability(target: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
-    """Whoever goes away hands on what they have (navigation-3); whoever comes back takes what waits."""
+    """Reallocates the tasks of a navigator who goes away (navigation-3), or allocates the queue when one comes back."""
     await lock_allocation(tx)
     navigator = await navigators.load(tx, target.id, if_version=target.version)
     require_involved(tx.actor, navigator.organisation)

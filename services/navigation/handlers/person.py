@@ -1,4 +1,4 @@
-"""A person's record, the check after a stay in hospital, and the end of everything when a person dies or moves away."""
+"""A person's record, the home check after a discharge, and the end of all tasks when the person died or moved away."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -85,7 +85,7 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
 
 
 async def on_end_of_care(event: ReferralCancelled | CarePlanClosed | CaseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """A referral, plan or case that ends because the person is gone ends every task of theirs (navigation-5, mdt-10)."""
+    """Cancels all tasks of a person who died or moved away (navigation-5, mdt-10)."""
     await _end_care(_BY_CODE.get(event.reason), PersonId(UUID(envelope.key)), tx)
 
 

@@ -1,4 +1,4 @@
-"""Care plans: their actions become tasks, follow their revisions, and end with them."""
+"""Care plans: their actions become tasks, which follow revisions and end with the plan."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,16 +18,16 @@ from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSour
 from shared.kernel.ids import derived_id
 
 
-async def before_plans(coming: Sequence[tuple[CarePlanAgreed | CarePlanRevised, Envelope]], *, tx: Tx) -> None:
-    """The tasks that a batch of plans may have already."""
+async def prefetch_plans(batch: Sequence[tuple[CarePlanAgreed | CarePlanRevised, Envelope]], *, tx: Tx) -> None:
+    """Reads the existing tasks of a batch of plans."""
     await lock_allocation(tx)
-    told = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in coming]
-    works = [work for origin, event in told for work in of_plan(origin, event.actions, event.locality, tx.policy)]
+    plans = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in batch]
+    works = [work for origin, event in plans for work in of_plan(origin, event.actions, event.locality, tx.policy)]
     await tasks.prefetch(tx, [work.task_id for work in works])
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
-    """N actions for navigators are N tasks, however often the plan is told (navigation-1)."""
+    """Creates one task for each action of a navigator, however often the event arrives (navigation-1)."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     await project_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
@@ -36,7 +36,7 @@ async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope:
 
 
 async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
-    """Tasks whose action is gone or has become other work end, those due on another day move, what is new becomes a task."""
+    """Cancels tasks of removed actions, reschedules tasks with a new due day, creates tasks for new actions."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     wanted = {work.task_id: work for work in await _wanted(origin, event, tx)}
@@ -60,16 +60,16 @@ async def _wanted(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, t
 
 
 async def _with_new_id(work: Work, tx: Tx) -> Work:
-    """What an earlier revision ended and this one wants again is a task of its own."""
-    known = await tasks.find(tx, work.task_id)
-    while known is not None and known.cancel_reason is CancelReason.CARE_PLAN_REVISED:
+    """A new id for an action whose task an earlier revision cancelled."""
+    task = await tasks.find(tx, work.task_id)
+    while task is not None and task.cancel_reason is CancelReason.CARE_PLAN_REVISED:
         work = replace(work, task_id=derived_id(work.task_id, "again"))
-        known = await tasks.find(tx, work.task_id)
+        task = await tasks.find(tx, work.task_id)
     return work
 
 
 async def _follow(task: Task, work: Work, tx: Tx) -> None:
-    """The plan decides when its tasks are due; a day that has passed already changes nothing."""
+    """Reschedules the task to the plan's due day, unless that day has passed."""
     if task.due_at != work.due_at and work.due_at > tx.now:
         command = RescheduleTask(work.due_at, RescheduleReason.CARE_PLAN_REVISED)
         await save_task(task, due_time.reschedule(task, command, tx.now), tx=tx)

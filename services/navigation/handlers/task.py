@@ -1,4 +1,4 @@
-"""What is done with a task, by its navigator or by a coordinator."""
+"""Commands of a task by its navigator or a coordinator, and its deadlines."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Tas
 
 
 async def reschedule_task(target: Target, command: RescheduleTask, *, tx: Tx) -> Task:
-    """A coordinator as far as the work needs; a navigator within the limits of the policy."""
+    """A navigator reschedules within the limits of the policy; a coordinator without limits."""
     task = await _authorised_task(target, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
     decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
@@ -81,9 +81,9 @@ async def cancel_task(target: Target, command: CancelTask, *, tx: Tx) -> Task:
     return cancelled
 
 
-async def before_deadlines(coming: Sequence[DueDeadline], *, tx: Tx) -> None:
+async def prefetch_deadlines(batch: Sequence[DueDeadline], *, tx: Tx) -> None:
     await lock_allocation(tx)
-    await tasks.prefetch(tx, [deadline.subject for deadline in coming])
+    await tasks.prefetch(tx, [deadline.subject for deadline in batch])
 
 
 async def on_acknowledgement(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -105,10 +105,10 @@ async def on_long_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def _authorised_task(target: Target, tx: Tx) -> Task:
-    """The task, when the caller may change it: it is theirs, or they coordinate where it is done."""
+    """The task, locked. Raises FeedAccessDenied and OrganisationNotInvolved unless it is the caller's or they coordinate it."""
     await lock_allocation(tx)
     task = await tasks.load(tx, target.id, if_version=target.version)
-    holder = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
-    require_involved(tx.actor, tx.policy.organisation, [holder.organisation if holder else None])
+    navigator = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
+    require_involved(tx.actor, tx.policy.organisation, [navigator.organisation if navigator else None])
     require_own(tx.actor, [task.navigator_id])
     return task

@@ -1,4 +1,4 @@
-"""Feeds by sequence."""
+"""Entries of feeds, by sequence and by position."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.persistence.statements import ReadSession, Statement
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry as it was written."""
+    """One entry of a feed."""
 
     navigator_id: str
     sequence: int
@@ -62,7 +62,7 @@ async def entries(reader: ReadSession, navigator_id: str, *, after: int, most: i
 
 
 async def since(reader: ReadSession, position: int, *, most: int) -> list[Entry]:
-    """Of all feeds, what came after a position."""
+    """The entries of all feeds after a position."""
     return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, position=position, most=most)]
 
 

@@ -10,17 +10,17 @@ from shared.persistence.statements import ReadSession
 
 async def navigator(reader: ReadSession, code: str) -> Navigator:
     """Raises NavigatorNotFound."""
-    found = await navigators.find(reader, id_of(code))
-    if found is None:
+    registered = await navigators.find(reader, id_of(code))
+    if registered is None:
         raise NavigatorNotFound("No navigator has this code.")
-    return found
+    return registered
 
 
 async def caseload(tx: Tx, code: str) -> Candidate:
-    """A navigator with what they have in hand. Raises NavigatorNotFound."""
+    """A navigator with their caseload. Raises NavigatorNotFound."""
     return await store.candidate(tx, code)
 
 
 async def roster(tx: Tx, organisation: str) -> list[Candidate]:
-    """Everybody of an organisation, by locality."""
+    """The navigators of an organisation, by locality."""
     return await store.roster(tx, organisation)

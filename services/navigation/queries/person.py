@@ -1,4 +1,4 @@
-"""What the person told once, and who here has to do with them."""
+"""A person's record with the lead and the navigators of their tasks."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,7 +17,7 @@ from shared.persistence.statements import ReadSession, Statement
 
 @dataclass(frozen=True, slots=True)
 class PersonWithLead:
-    """A person's record as last recorded, who leads, and which navigators (with their employers) have or had a task."""
+    """A person's newest record, the lead, and the navigators of present and past tasks with their employers."""
 
     record: PersonRecordRecorded
     lead: Lead | None
@@ -39,5 +39,7 @@ async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
     if record is None:
         raise PersonRecordNotFound("Care navigation has no record of the person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
-    told = PersonRecordRecorded.model_validate(record, extra="ignore")
-    return PersonWithLead(told, await lead_of(reader, PersonId(person_id)), {row["code"]: row["organisation"] for row in rows})
+    navigators = {row["code"]: row["organisation"] for row in rows}
+    return PersonWithLead(
+        PersonRecordRecorded.model_validate(record, extra="ignore"), await lead_of(reader, PersonId(person_id)), navigators
+    )

@@ -1,4 +1,4 @@
-"""Tasks as their readers see them: with the person's own words, the lead, and who employs whoever has them."""
+"""Tasks with their person, lead and the navigator's employer; their histories; counts of outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class TaskDetails:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One event in the life of a task."""
+    """One event of a task."""
 
     sequence: int
     type: str
@@ -119,12 +119,12 @@ async def task_details(reader: ReadSession, task_id: UUID) -> TaskDetails:
 
 
 async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
-    """Every task there ever was for a person, oldest first."""
+    """All tasks of a person, the oldest first."""
     return [_details_of(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 
 async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
-    """What a navigator has in hand, the soonest due first."""
+    """The open tasks of a navigator, the soonest due first."""
     due_at, last = after or _BEGINNING
     return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
 
@@ -138,19 +138,19 @@ async def tasks_where(
 
 
 async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:
-    """Everything that happened to a task, whoever had it."""
+    """The events of a task, across all its navigators."""
     rows = await reader.connection.fetch(_HISTORY, task_id, TOPIC)
     return [_step(row) for row in rows]
 
 
 async def outcomes(reader: ReadSession, since: datetime, until: datetime) -> Sequence[asyncpg.Record]:
-    """How many tasks ended how, by kind (K19)."""
+    """Numbers of fulfilled tasks by kind and outcome (K19)."""
     return await reader.fetch(_OUTCOMES, since=since, until=until)
 
 
 def _step(row: asyncpg.Record) -> HistoryEntry:
-    who = (row["actor_org"], row["actor_role"])
-    return HistoryEntry(row["sequence"], row["type"], row["occurred_at"], *who, orjson.loads(row["data"]))
+    actor = (row["actor_org"], row["actor_role"])
+    return HistoryEntry(row["sequence"], row["type"], row["occurred_at"], *actor, orjson.loads(row["data"]))
 
 
 def _details_of(row: asyncpg.Record) -> TaskDetails:

@@ -1,8 +1,8 @@
 """Feeds: append-only, numbered from 1 without a gap.
 
-The number is drawn under the lock of the feed's own row and in the transaction of the change, so that entries become
-visible in the order of their numbers: a reader who has seen N has seen everything before N. The same holds for `position`
-among the entries of all feeds, because whoever writes them has taken the turn (`store.tables.take_turn`).
+The number is assigned under the lock of the feed's row, in the transaction of the change. Entries therefore become visible
+in the order of their numbers: a reader who has seen N has seen every entry before N. The same holds for `position` among
+the entries of all feeds, because their writers hold the allocation lock (`store.tables.lock_allocation`).
 """
 
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ SELECT $1, sequence, $2, $3, $4, $5, $6, $7, $8 FROM next""",
 )
 
 
-async def append(tx: Tx, lines: Sequence[FeedEntry]) -> None:
-    for line in lines:
-        task = line.task
+async def append(tx: Tx, entries: Sequence[FeedEntry]) -> None:
+    for entry in entries:
+        task = entry.task
         of_task = {"task_id": task.id, "person_id": task.person_id, "kind": task.kind, "status": task.status, "due_at": task.due_at}
-        await tx.execute(_APPEND, navigator_id=line.navigator_id, at=tx.now, change=line.change, **of_task)
+        await tx.execute(_APPEND, navigator_id=entry.navigator_id, at=tx.now, change=entry.change, **of_task)

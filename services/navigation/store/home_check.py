@@ -1,4 +1,4 @@
-"""Home checks that are still to come."""
+"""Home checks whose day has not come."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ HOME_CHECK = sa.Table(
 )
 
 _ROW = TypeAdapter(HomeCheck)
-_KEEP = Statement(
+_INSERT = Statement(
     insert(HOME_CHECK).values({column.name: sa.bindparam(column.name) for column in HOME_CHECK.columns}).on_conflict_do_nothing()
 )
 _TAKE = Statement(sa.delete(HOME_CHECK).where(HOME_CHECK.c.id == sa.bindparam("id")).returning(HOME_CHECK))
@@ -33,20 +33,20 @@ _FORGET = Statement(sa.delete(HOME_CHECK).where(HOME_CHECK.c.person_id == sa.bin
 
 
 async def expect(tx: Tx, check: HomeCheck) -> None:
-    """Keeps it, with its deadline; once."""
-    if await tx.execute(_KEEP, **_ROW.dump_python(check)) == "INSERT 0 1":
+    """Inserts the check and its deadline; idempotent."""
+    if await tx.execute(_INSERT, **_ROW.dump_python(check)) == "INSERT 0 1":
         tx.set_deadline(EventSubject(check.id, check.person_id, check.id), check.deadline)
         tx.audit(check.id)
 
 
 async def take(tx: Tx, check_id: UUID) -> HomeCheck | None:
-    """Its day has come: it leaves this table to become a task. None when the person has gone meanwhile."""
+    """Deletes and returns the check on its day; None when the person died or moved away before."""
     row = await tx.fetch_one(_TAKE, id=check_id)
     return None if row is None else _of(row)
 
 
 async def forget(tx: Tx, person_id: PersonId) -> None:
-    """Nobody needs to look any more."""
+    """Deletes the checks of a person with their deadlines."""
     for row in await tx.fetch(_FORGET, person_id=person_id):
         tx.cancel_deadlines(row["id"], DUE)
 

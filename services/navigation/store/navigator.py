@@ -1,4 +1,4 @@
-"""Navigators and case managers, with what each has in hand and how much it weighs (G25)."""
+"""Navigators and case managers, with their caseloads (G25)."""
 
 from collections.abc import Sequence
 
@@ -39,9 +39,9 @@ navigators = BatchRepository(
 )
 
 _WEIGHT = sa.func.coalesce(sa.cast(sa.bindparam("weights", type_=JSONB).op("->>")(TASK.c.kind), sa.Integer), 1)
-_HELD = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
-_LOAD = _HELD.with_only_columns(sa.func.coalesce(sa.func.sum(_WEIGHT), 0)).where(sa.text("task.status <> 'blocked'"))
-_CANDIDATES = sa.select(NAVIGATOR, _HELD.scalar_subquery().label("open_tasks"), _LOAD.scalar_subquery().label("load"))
+_OPEN_TASKS = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
+_LOAD = _OPEN_TASKS.with_only_columns(sa.func.coalesce(sa.func.sum(_WEIGHT), 0)).where(sa.text("task.status <> 'blocked'"))
+_CANDIDATES = sa.select(NAVIGATOR, _OPEN_TASKS.scalar_subquery().label("open_tasks"), _LOAD.scalar_subquery().label("load"))
 _OF_ROLE = Statement(_CANDIDATES.where(NAVIGATOR.c.role == sa.bindparam("role")))
 _OF_ORGANISATION = Statement(
     _CANDIDATES.where(NAVIGATOR.c.organisation == sa.bindparam("organisation")).order_by(NAVIGATOR.c.locality, NAVIGATOR.c.code)
@@ -52,12 +52,12 @@ _ONE = Statement(_CANDIDATES.where(NAVIGATOR.c.id == sa.bindparam("id")))
 async def _load_rosters(tx: Tx, roles: Sequence[Role]) -> dict[Role, dict[str, Candidate]]:
     rosters: dict[Role, dict[str, Candidate]] = {}
     for role in roles:
-        found = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
-        rosters[role] = {candidate.navigator.code: candidate for candidate in found}
+        roster = [_candidate(row) for row in await tx.fetch(_OF_ROLE, role=role, weights=_weights(tx.policy))]
+        rosters[role] = {candidate.navigator.code: candidate for candidate in roster}
     return rosters
 
 
-#: The candidates of a role by staff code. `note_change` and `save` keep what a batch knows up to date (docs/performance.md).
+#: The candidates of a role by staff code. `note_change` and `save` keep a batch's copy current (docs/performance.md).
 ROSTERS: Prefetched[Role, dict[str, Candidate]] = Prefetched(_load_rosters, absent=dict)
 
 
@@ -66,12 +66,12 @@ async def candidates(tx: Tx, role: Role) -> list[Candidate]:
     return list((await ROSTERS.get(tx, role)).values())
 
 
-def note_change(tx: Tx, before: Task | None, now: Task) -> None:
-    """Updates the known caseloads after a task has changed hands or status."""
-    concerned = {task.navigator_id for task in (before, now) if task and task.navigator_id}
+def note_change(tx: Tx, before: Task | None, after: Task) -> None:
+    """Updates the loaded caseloads after a task changed its navigator or status."""
+    concerned = {task.navigator_id for task in (before, after) if task and task.navigator_id}
     for roster in ROSTERS.known(tx).values():
         for code in concerned & roster.keys():
-            roster[code] = roster[code].after(before, now, tx.policy)
+            roster[code] = roster[code].after(before, after, tx.policy)
 
 
 async def save(tx: Tx, decision: Decision[Navigator]) -> Navigator:
@@ -81,7 +81,7 @@ async def save(tx: Tx, decision: Decision[Navigator]) -> Navigator:
 
 
 async def roster(tx: Tx, organisation: str) -> list[Candidate]:
-    """Everybody of an organisation, by locality."""
+    """The navigators of an organisation, by locality."""
     return [_candidate(row) for row in await tx.fetch(_OF_ORGANISATION, organisation=organisation, weights=_weights(tx.policy))]
 
 

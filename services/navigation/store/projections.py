@@ -1,4 +1,4 @@
-"""What navigation knows of the other contexts: what the person told once, who leads, their risk, where they want to be cared for."""
+"""Projections of other contexts: the person's record, the lead, the risk level, and the care plan in force."""
 
 from uuid import UUID
 
@@ -84,7 +84,6 @@ _LOCALITY = Statement(
 
 
 async def project_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
-    """Keeps the newest record of a person, whatever order the events come in."""
     await tx.defer_write(_UPSERT_PERSON, person_id=person_id, sequence=sequence, record=record.model_dump(mode="json"))
 
 
@@ -93,7 +92,7 @@ async def project_lead(tx: Tx, person_id: PersonId, lead_id: UUID, activated: Le
 
 
 async def drop_lead(tx: Tx, lead_id: UUID) -> None:
-    """Only if nobody has followed since."""
+    """Deletes this lead, unless another lead has replaced it."""
     await tx.defer_write(_DROP_LEAD, lead_id=lead_id)
 
 
@@ -111,7 +110,7 @@ async def lead_of(reader: ReadSession, person_id: PersonId) -> Lead | None:
 
 
 async def is_known(reader: ReadSession, person_id: PersonId) -> bool:
-    """Whether anything was told of the person here."""
+    """Whether navigation has a record of the person."""
     found: bool = await reader.fetch_value(_IS_KNOWN, person_id=person_id)
     return found
 
@@ -121,12 +120,12 @@ async def project_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskL
 
 
 async def level_of(reader: ReadSession, person_id: PersonId) -> RiskLevel | None:
-    """The level last told; nobody tells of those who never left the two lowest."""
+    """The last published level; None for a person who was always at the two lowest."""
     found: int | None = await reader.fetch_value(_LEVEL_OF, person_id=person_id)
     return None if found is None else RiskLevel(found)
 
 
 async def locality_of(reader: ReadSession, person_id: PersonId) -> Locality | None:
-    """Where the person lives, as told; failing that, where their last task was. None when nobody knows: nothing is guessed."""
+    """The recorded locality, else that of the newest task; None when neither exists."""
     found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
     return Locality(found) if found else None

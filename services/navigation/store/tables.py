@@ -1,7 +1,7 @@
-"""The one METADATA of the schema, and the turn that changes of tasks take.
+"""The METADATA of the schema, and the allocation lock.
 
-Choosing the least loaded navigator and numbering feeds touch rows that several tasks share. A transaction that changes
-tasks therefore takes the turn before its first row: choices are made on what is true, and no two wait for each other.
+Choosing the least loaded navigator and numbering feeds use rows that tasks share. A transaction that changes tasks takes
+the allocation lock before its first row: choices read committed caseloads, and transactions cannot deadlock.
 """
 
 from typing import TypeAlias
@@ -17,5 +17,5 @@ platform_tables(METADATA)
 
 
 async def lock_allocation(tx: Tx) -> None:
-    """Waits until no other transaction is changing tasks; holds until this one ends."""
+    """Serialises transactions that change tasks, until this one ends."""
     await tx.lock("tasks")

@@ -15,7 +15,7 @@ from shared.persistence.statements import Statement
 
 TOPIC = "navigation.task"
 
-#: What a coordinator must look at: blocked, before the lead, or overdue.
+#: Tasks that need a coordinator's attention: blocked, escalated or overdue.
 ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
 
 TASK = sa.Table(
@@ -64,7 +64,7 @@ _WAITING = Statement(
 
 
 async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[Task]:
-    """Tasks still open that came from this plan, referral, response or lead."""
+    """Open tasks of this origin: a plan, referral, response, lead, case or finding."""
     return [tasks.from_row(row) for row in await tx.fetch(_OF_SOURCE, source=source, source_id=source_id)]
 
 
@@ -73,11 +73,11 @@ async def open_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
 
 
 async def open_tasks_of(tx: Tx, navigator_id: str) -> list[Task]:
-    """Everything in one navigator's hands, the soonest due first."""
+    """Open tasks of one navigator, the soonest due first."""
     return [tasks.from_row(row) for row in await tx.fetch(_OF_NAVIGATOR, navigator_id=navigator_id)]
 
 
 async def first_waiting(tx: Tx, role: Role) -> Task | None:
-    """The soonest due task that waits for somebody of this role; without a locality it waits for a coordinator."""
+    """The soonest due task of the queue of a role; a task without a locality waits for a coordinator."""
     row = await tx.fetch_one(_WAITING, role=role)
     return None if row is None else tasks.from_row(row)

@@ -142,7 +142,7 @@ async def test_stalled_socket_ends_its_stream(taken: int) -> None:
         raise AssertionError
 
     async with asyncio.timeout(LONGEST_WAIT):
-        await EventStream(entries(), patience=0.05)({"type": "http", "method": "GET"}, receive, send)
+        await EventStream(entries(), send_timeout=0.05)({"type": "http", "method": "GET"}, receive, send)
 
     assert len(sent) == 1 + taken
     assert is_closed.is_set() == bool(taken)
