@@ -17,7 +17,7 @@ Result = Mapping[str, Any]
 #: The size, the date and the runs of a scenario.
 Measured = Mapping[str, Any]
 
-_HEAD = ("Scenario", "Figure", "Median", "Range", "Yardstick", "Ratio", "Target ratio", "Result", "Remark")
+_HEAD = ("Scenario", "Figure", "Median", "Range", "Yardstick", "Ratio", "Target ratio", "Result", "Absolute limit")
 _COMPARISON_HEAD = ("Scenario", "Figure", "Earlier", "This", "Ratio", "Target ratio", "Result")
 _NOT_MEASURED = "not measured"
 
