@@ -27,9 +27,8 @@ from tests.bench.stage import Bench, Size
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
-async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[str, dict[str, Any]]:
-    """Every run of every scenario, printed as it ends, with its size and date."""
-    found: dict[str, dict[str, Any]] = {}
+async def run(chosen: Sequence[Scenario], bench: Bench, out: Console, found: dict[str, dict[str, Any]]) -> None:
+    """Adds every run of every scenario to `found`, with its size and date, and prints it as it ends."""
     for scenario in chosen:
         runs: list[Run] = []
         found[scenario.name] = {"size": str(bench.size), "date": f"{wall_clock():%Y-%m-%d}", "runs": runs}
@@ -37,7 +36,6 @@ async def run(chosen: Sequence[Scenario], bench: Bench, out: Console) -> dict[st
             runs.append(figures)
             line = "  ".join(f"{name} {shown(value)}" for name, value in figures.items())
             out.print(f"[bold]{scenario.name}[/] {line}", highlight=False, soft_wrap=True)
-    return found
 
 
 def main() -> None:
@@ -66,7 +64,13 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     out, load = Console(stderr=True), load_before()
     with StatusLines(out) as progress:
         bench = Bench(runs, size, progress, has_yardsticks=not asked.no_yardsticks)
-        found = asyncio.run(run(chosen, bench, out))
+        found: dict[str, dict[str, Any]] = {}
+        try:
+            asyncio.run(run(chosen, bench, out, found))
+        except BaseException:
+            if asked.json:
+                asked.json.with_suffix(".partial.json").write_text(json.dumps({"scenarios": found}, indent=1) + "\n")
+            raise
     circumstances = {"command": f'make bench ARGS="--{size} --runs {runs}"', "load_before": load}
     return {**circumstances, "machine": machine(), "versions": bench.servers | versions(), "scenarios": found}
 
