@@ -1,4 +1,4 @@
-"""The four contexts by name: their packages, their schemas, and the first part of their addresses."""
+"""The four contexts by name: package, schema and URL prefix."""
 
 CONTEXTS = ("referrals", "rapid_care", "mdt", "navigation")
 

@@ -1,6 +1,6 @@
-"""What a person can run into at the command line, as a sentence: the one place that translates.
+"""Translates the errors of a command into sentences for the user.
 
-Invariant: no address, row or value of a variable appears in a sentence, because any of them may hold what is nobody's business.
+Invariant: a sentence contains no address, row or value of a variable, because each may be secret or personal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,27 +15,27 @@ from shared.deployment import ConfigurationError
 from shared.kernel.errors import DomainError
 from shared.telemetry.logs import frames
 
-#: The first that fits; {kind} is the class of the problem, {text} what the server said without its details.
+#: The first match applies. {kind} is the class of the error, {text} the message of the server without its details.
 _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
     (
         (asyncpg.InsufficientPrivilegeError,),
-        "The database lets its owner not do that ({text}). It needs CREATEROLE, the right to make schemas and, for a demo, databases.",
+        "The database refused this ({text}). Its owner needs CREATEROLE, the right to create schemas and, for a demo, CREATEDB.",
     ),
     (
         (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError),
-        "The database does not let us in ({kind}): is the address right, and did `care migrate` run?",
+        "The database refused the connection ({kind}): check the address, and whether `care migrate` has run.",
     ),
-    ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database could not do that ({kind})."),
-    ((KafkaError,), "Kafka could not be reached or could not do that ({kind})."),
+    ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database failed ({kind})."),
+    ((KafkaError,), "Kafka could not be reached or refused the request ({kind})."),
     ((OSError, TimeoutError), "A server does not answer ({kind})."),
 )
 
 
 def describe(problem: BaseException) -> str:
-    """For whoever gave the command."""
+    """Returns the sentence for an error, or for the first of its causes that has one."""
     links = list(_chain(problem))
     descriptions = (text for link in links if (text := _description_of(link)))
-    return next(descriptions, None) or f"Something unforeseen happened: {_names(links)}, at {', '.join(frames(links[-1])[-3:])}."
+    return next(descriptions, None) or f"Unexpected error: {_names(links)}, at {', '.join(frames(links[-1])[-3:])}."
 
 
 def _description_of(link: BaseException) -> str | None:
@@ -45,9 +45,9 @@ def _description_of(link: BaseException) -> str | None:
         case DomainError():
             return f"{link.detail} {link.advice}"
         case ValidationError():
-            return f"A value cannot be read ({link.title}): {'; '.join(error['type'].replace('_', ' ') for error in link.errors())}."
+            return f"A value is invalid ({link.title}): {'; '.join(error['type'].replace('_', ' ') for error in link.errors())}."
         case ArgumentError():
-            return "The database's address cannot be read: it looks like postgresql://owner:password@host:5432/database."
+            return "The address of the database is invalid. Its form is postgresql://owner:password@host:5432/database."
         case OSError() if link.filename:
             return f"{link.filename}: {link.strerror}."
         case _:
@@ -62,7 +62,7 @@ def _description_of(link: BaseException) -> str | None:
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:
-    """The problem and what it came from: libraries wrap what a server said."""
+    """The error and its causes: libraries wrap the errors of servers."""
     seen: set[int] = set()
     waiting = [problem]
     while waiting:

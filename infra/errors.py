@@ -1,20 +1,20 @@
-"""What can stop the embedded stack, said as a sentence.
+"""Errors of the commands and of the local stack.
 
-Invariant: whatever a person can run into here reaches them as the text of a `StackError`, never as a traceback.
+Invariant: the text of a `StackError` is a sentence for the user; the command line prints it without a traceback.
 """
 
 
 class StackError(Exception):
-    """The stack cannot do what was asked; the text is for the person who asked."""
+    """The command failed; the text is for the user."""
 
 
 class StackInUse(StackError):
-    """Another live process runs the stack of this name."""
+    """Another process runs the stack of this name."""
 
 
 class JarsUnavailable(StackError):
-    """Kafka's jars are neither in the cache nor to be had from the network."""
+    """Kafka's jars are not in the cache and could not be downloaded."""
 
 
 class JarRefused(StackError):
-    """A jar is not the one that was locked."""
+    """A jar does not have its locked hash."""

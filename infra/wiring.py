@@ -1,4 +1,4 @@
-"""Every context by its name: its wiring and its policy, for whoever looks at all of them."""
+"""The subscriptions and the policy class of every context, by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from services.referrals import subscriptions as referrals
 from shared.messaging.subscriptions import Subscriptions
 
 SUBSCRIPTIONS: Mapping[str, Subscriptions] = {
-    agents.SUBSCRIPTIONS.context: agents.SUBSCRIPTIONS for agents in (referrals, rapid_care, mdt, navigation)
+    module.SUBSCRIPTIONS.context: module.SUBSCRIPTIONS for module in (referrals, rapid_care, mdt, navigation)
 }
 
 POLICIES: Mapping[str, type[Any]] = {

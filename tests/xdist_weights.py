@@ -1,7 +1,7 @@
-"""How files of tests are shared out among processes that run side by side, each on servers of its own.
+"""The distribution of test files among xdist processes, each with separate servers.
 
-Invariant: the files that take longest are begun first, so that no process is left alone with one at the end; and what was made once
-for several files is used by one process.
+Invariant: the longest files start first, so that none is left for a single process at the end; files that share a session fixture
+run in one process.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-#: The six weeks of the story are lived once for these.
+#: These files share one run of the six weeks of the story.
 STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests/journeys/test_verify.py")
-#: Whatever takes a quarter of a minute or more; the longest first.
+#: Files of a quarter of a minute or more, longest first.
 LONGEST = (
     *STORY,
     "tests/integration/shared/test_broker_faults.py",
@@ -40,10 +40,10 @@ LONGEST = (
 
 
 class LongestFirst(LoadFileScheduling):  # type: ignore[misc]  # the package ships no types
-    """A file goes to one process as a whole, and so does all that shares the story."""
+    """Assigns whole files to a process, and all files of the story to one."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
-        config.option.loadscopereorder = False  # which would begin with the files of many tests, and end with the long ones
+        config.option.loadscopereorder = False  # would start with the files of most tests, not with the longest
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
@@ -52,6 +52,6 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc]  # the package shi
 
 
 def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Short files stay in the order in which they were found."""
+    """Keeps other files in their order."""
     rank = {file: number for number, file in enumerate(LONGEST)}
     return sorted(items, key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))

@@ -1,1 +1,1 @@
-"""What a deployment needs before its processes start: schemas, roles and topics."""
+"""Prepares a deployment before its processes start: schemas, roles and topics."""

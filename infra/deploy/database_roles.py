@@ -1,6 +1,6 @@
-"""The database roles of a deployment: one for each context, which sees its own schema and no other.
+"""The database roles of a deployment: one for each context, with rights in the context's schema only.
 
-Invariant: roles belong to the whole server, so a deployment's roles carry its own prefix, and no other deployment sets their password.
+Invariant: roles belong to the whole server, so each deployment has its own role prefix and sets no other deployment's passwords.
 """
 
 from dataclasses import dataclass
@@ -17,5 +17,5 @@ class Roles:
         return f"{self.prefix}_{context}"
 
     def url(self, owner_url: str, context: str) -> str:
-        """The address of the same database for a context's own role."""
+        """The address of the same database for the role of a context."""
         return make_url(owner_url).set(username=self.of(context), password=self.password).render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""Schemas, roles and tables. Run by the owner of the database; a context's own role can use its schema and no other."""
+"""Creates and upgrades schemas, roles and tables. Run by the owner of the database; the role of a context has rights in its schema only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,16 +15,16 @@ from infra.deploy.database_roles import Roles
 from shared.persistence.retention import PARTITIONS_AHEAD
 
 _HERE = Path(__file__).parent / "migrations"
-#: What nobody changes after the fact, not even the context that wrote it.
+#: Tables without UPDATE and DELETE, even for the context that writes them.
 _APPEND_ONLY = ("event", "audit")
-#: The log is written and read through `event`, whose rights hold for all of it.
+#: Roles access the event log through `event`; its rights apply to every partition.
 _PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:log AS regclass)")
-#: No context makes any; one could stand before a table of the same name.
+#: A temporary table would hide a table of the same name.
 _NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
 
 
 async def migrate(owner_url: str, roles: Roles) -> None:
-    """Brings every schema to its newest version; safe to repeat. Raises sqlalchemy.exc.SQLAlchemyError."""
+    """Upgrades every schema to the newest version; idempotent. Raises sqlalchemy.exc.SQLAlchemyError."""
     async with _opened(owner_url) as engine:
         for context in CONTEXTS:
             async with engine.begin() as connection:
@@ -34,7 +34,7 @@ async def migrate(owner_url: str, roles: Roles) -> None:
 
 
 async def drop_roles(owner_url: str, roles: Roles) -> None:
-    """For a deployment whose databases are gone."""
+    """Drops the roles of a deployment after its databases were dropped."""
     async with _opened(owner_url) as engine, engine.begin() as connection:
         for context in CONTEXTS:
             await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{roles.of(context)}"')
@@ -61,7 +61,7 @@ def configuration(connection: Connection, context: str, metadata: sa.MetaData | 
 
 def _prepare(connection: Connection, context: str, roles: Roles) -> None:
     user = roles.of(context)
-    # Roles belong to the whole server: another database's migration may be making the same one.
+    # Roles belong to the whole server: the migration of another database may create the same role concurrently.
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
     if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
         connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')

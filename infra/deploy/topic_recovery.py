@@ -1,7 +1,7 @@
-"""Declared topics that are absent are made. What a log holds for one of them was there once and is lost: its relay sends it again.
+"""Creates declared topics that are absent, and has lost topics refilled from the event logs.
 
-A broker that has lost its topics but not its name, after its disk was full for instance, would be no other cluster to the relays: they
-would go on with what is new, and what nobody had read yet would be lost.
+A broker can lose its topics and keep its cluster id, for example after its disk was full. The relays would not notice and would publish
+only new events; unread events would be lost. An absent topic with events in the log is therefore marked for republication.
 """
 
 import asyncpg
@@ -15,12 +15,12 @@ _HOLDS = "SELECT EXISTS (SELECT FROM {context}.event WHERE topic = $1)"
 
 
 async def ensure_topics(bootstrap: str, database_url: str, layout: Layout) -> list[str]:
-    """The names of the topics that were made. Raises KafkaError.
+    """Returns the names of the created topics. Raises KafkaError.
 
-    The relays are told first: whoever is interrupted in between, or finds the broker away, begins anew.
+    Marks before it creates: an interrupted run can be repeated.
     """
-    there = await _topics(bootstrap)
-    if absent := [each.name for each in declarations() if layout.prefix + each.name not in there]:
+    existing = await _topics(bootstrap)
+    if absent := [each.name for each in declarations() if layout.prefix + each.name not in existing]:
         await _mark_for_republication(absent, database_url)
     return await create(bootstrap, declarations(), layout)
 

@@ -1,6 +1,6 @@
-"""Kafka's topics made anew: they are empty, laid out as is wished now, and each relay sends its log again as to another cluster.
+"""Recreates the topics with the configured layout and marks every event log for republication.
 
-Invariant: nobody of the product reads or writes them meanwhile, so what it knows to be sent or read is forgotten with them.
+Invariant: no worker runs, so no process relies on the old topics or their committed offsets.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from infra.deploy.topics import declarations, forget_cluster, layout_of_environm
 from infra.errors import StackError
 from shared.messaging.topics import Layout, create
 
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 async def recreate_topics(bootstrap: str, database_url: str) -> list[str]:
-    """The names of the topics. Raises StackError while a worker is there."""
+    """Returns the names of the topics. Raises StackError while a worker runs."""
     layout = layout_of_environment()
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     owner = await asyncpg.connect(database_url)
@@ -26,10 +26,10 @@ async def recreate_topics(bootstrap: str, database_url: str) -> list[str]:
         await _require_no_worker(admin, owner, layout.prefix)
         for context in CONTEXTS:
             await forget_cluster(owner, context)
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while len(made := await _replace(admin, bootstrap, layout)) < len(declarations()):
-                await asyncio.sleep(0.5)  # a broker learns a moment later than its controller which topics there are
-        return made
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            while len(created := await _replace(admin, bootstrap, layout)) < len(declarations()):
+                await asyncio.sleep(0.5)  # a broker learns of new topics later than its controller
+        return created
     finally:
         await owner.close()
         await admin.close()
@@ -40,24 +40,24 @@ def _groups(prefix: str) -> set[str]:
 
 
 async def _require_no_worker(admin: AIOKafkaAdminClient, owner: "asyncpg.Connection[asyncpg.Record]", prefix: str) -> None:
-    """A relay holds a lock, a consumer is a member of its group."""
+    """Raises StackError when a relay holds its lock or a consumer group has members."""
     for context in CONTEXTS:
         lock = f"SELECT pg_try_advisory_lock(hashtext('relay {context}'))"
         if not await owner.fetchval(lock):
             raise StackError(f"A worker of {context} is running: stop all workers first.")
     known = {name for name, *_ in await admin.list_consumer_groups()}
-    for group in sorted(_groups(prefix) & known):  # one by one: of several at once the client asks what no broker understands
+    for group in sorted(_groups(prefix) & known):  # one by one: no broker accepts the client's request for several
         (answer,) = await admin.describe_consumer_groups([group])
         for _, _, state, *_ in answer.groups:
             if state not in {"Empty", "Dead"}:
-                raise StackError(f"The group {group} still has members: stop all workers, and wait until Kafka has missed them.")
+                raise StackError(f"The consumer group {group} still has members: stop all workers and wait for their session timeout.")
 
 
 async def _replace(admin: AIOKafkaAdminClient, bootstrap: str, layout: Layout) -> list[str]:
-    """What the groups had read of the old ones Kafka forgets with them."""
+    """Deletes the topics, and with them their committed offsets, and creates them."""
     topics = {layout.prefix + each.name for each in declarations()}
-    if there := topics & set(await admin.list_topics()):
-        await admin.delete_topics([*there])
+    if existing := topics & set(await admin.list_topics()):
+        await admin.delete_topics([*existing])
     while topics & set(await admin.list_topics()):
         await asyncio.sleep(0.2)
     return await create(bootstrap, declarations(), layout)

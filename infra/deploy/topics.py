@@ -1,4 +1,4 @@
-"""The declared topics, read from infra/kafka/topics.yaml, how they are laid out here, and on which cluster they were last."""
+"""The topics declared in infra/kafka/topics.yaml, their layout from the environment, and the Kafka cluster that a relay recorded."""
 
 import os
 from pathlib import Path
@@ -10,10 +10,10 @@ from infra.errors import StackError
 from shared.messaging.topics import Layout, TopicDeclaration
 
 _LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
-#: Where a relay never sent anything there is nothing to forget. Later than all before, though the clock of the server be set back.
+#: A relay that never published has no row. `seen_at` exceeds every earlier one even if the server's clock was set back.
 _FORGET_CLUSTER = """
 INSERT INTO {context}.relay_state (cluster_id, seen_at)
-SELECT 'topics made anew ' || clock_timestamp(), greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond')
+SELECT 'topics recreated ' || clock_timestamp(), greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond')
 FROM {context}.relay_state HAVING count(*) > 0"""
 FILE = Path(__file__).parents[1] / "kafka" / "topics.yaml"
 
@@ -36,18 +36,18 @@ def layout_of_environment() -> Layout:
 
 
 async def last_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> str | None:
-    """The Kafka cluster that the context's relay sent to last; None before it ever did."""
+    """The cluster id that the relay of the context published to last; None before its first event."""
     found: str | None = await owner.fetchval(_LAST_CLUSTER.format(context=context))
     return found
 
 
 async def forget_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> None:
-    """The context's relay takes the cluster that it sent to for another one from here on: it sends its log again, and begins anew."""
+    """Resets the recorded cluster id: the relay of the context then republishes its event log, as after a cluster change, and restarts."""
     await owner.execute(_FORGET_CLUSTER.format(context=context))
 
 
 def _number(variable: str, default: int) -> int:
-    given = os.environ.get(variable) or str(default)
-    if not given.isdecimal() or not int(given):
-        raise StackError(f"{variable} must be a whole number above zero, not “{given}”.")
-    return int(given)
+    value = os.environ.get(variable) or str(default)
+    if not value.isdecimal() or not int(value):
+        raise StackError(f"{variable} must be a whole number above zero, not “{value}”.")
+    return int(value)

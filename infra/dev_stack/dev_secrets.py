@@ -1,6 +1,6 @@
-"""The secrets of a local stack: made once, kept in a file that only its owner reads. A deployment brings its own.
+"""The secrets of a local stack, generated once and stored in a file that only its owner may read.
 
-Invariant: the file is whole or absent, and what it holds is never replaced: without it the data of the stack cannot be read.
+Invariant: the file is complete or absent and never overwritten: without it the data of the stack cannot be decrypted.
 """
 
 import json
@@ -41,33 +41,33 @@ class Keys:
         return Roles(self.database_roles, self.database_password)
 
     def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = timedelta(hours=12)) -> str:
-        """A development token. Its key is this stack's own, so it opens nothing elsewhere."""
+        """Returns a development token. Only this stack accepts its key."""
         now = int(wall_clock().timestamp())
         claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(valid_for.total_seconds())}
         claims |= {"sub": actor_id, "org": organisation, "role": role, "scope": " ".join(scopes)}
         return jwt.encode({"alg": "RS256", "kid": self.signing_key["kid"]}, claims, _read(json.dumps(self.signing_key)))
 
     def public(self) -> str:
-        """The JWKS that verifies the tokens."""
+        """Returns the JWKS that verifies the tokens."""
         return json.dumps({"keys": [_read(json.dumps(self.signing_key)).as_dict(private=False)]})
 
 
 @lru_cache(maxsize=4)
 def _read(key: str) -> RSAKey:
-    """Once: to read a private key is to check it, which takes fifty times as long as to sign with it."""
+    """Cached: parsing a private key validates it, which takes fifty times as long as signing."""
     return RSAKey.import_key(json.loads(key))
 
 
 def load(folder: Path) -> Keys | None:
-    """None when there are none. Raises StackError when the file is not what was written."""
+    """Returns None when there is no file. Raises StackError when the file is damaged."""
     path = folder / _FILE
     try:
         return Keys(**json.loads(path.read_text()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as damage:
-        advice = "Restore it from a copy; or delete the stack's folder, and with it its data, to begin anew."
-        raise StackError(f"{path} does not hold the secrets that were written there. {advice}") from damage
+        advice = "Restore the file from a copy, or delete the folder of the stack with its data."
+        raise StackError(f"{path} is damaged. {advice}") from damage
 
 
 def load_or_make(folder: Path) -> Keys:
@@ -75,7 +75,7 @@ def load_or_make(folder: Path) -> Keys:
     if keys := load(folder):
         return keys
     folder.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # somebody else made them meanwhile
+    with suppress(FileExistsError):  # another process created the file first
         _write(make(), folder / _FILE)
     return load_or_make(folder)
 
@@ -93,8 +93,8 @@ def make() -> Keys:
 
 
 def _write(keys: Keys, path: Path) -> None:
-    """The whole file under its name, or nothing. Raises FileExistsError."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # only its owner reads it
+    """Creates the file atomically. Raises FileExistsError."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # mode 0600
         json.dump(asdict(keys), file)
         file.flush()
         os.fsync(file.fileno())

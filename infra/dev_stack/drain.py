@@ -1,4 +1,4 @@
-"""Has everything that was committed arrived? Asked of the databases alone, from outside every service."""
+"""Waits until every committed event is published and applied and no deadline is overdue; reads the databases only."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,35 +18,35 @@ _OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHER
 
 
 async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
-    """What is still on its way, by name; empty when all is quiet."""
+    """Returns the counts of pending work by name; empty when there is none."""
     counts: dict[str, int] = {}
     for producer in SUBSCRIPTIONS:
         counts[f"{producer} unsent"] = await owner.fetchval(_UNSENT.format(producer=producer))
         counts[f"{producer} parked"] = await owner.fetchval(_PARKED.format(context=producer))
         counts[f"{producer} parked deadlines"] = await owner.fetchval(_PARKED_DEADLINES.format(context=producer))
         counts[f"{producer} overdue"] = await owner.fetchval(_OVERDUE.format(context=producer))
-        for consumer, types in _listeners(producer).items():
+        for consumer, types in _subscribers(producer).items():
             query = _NOT_APPLIED.format(producer=producer, consumer=consumer)
             counts[f"{producer} to {consumer}"] = await owner.fetchval(query, types)
     return {name: count for name, count in counts.items() if count}
 
 
 async def wait_until_drained(owner: "asyncpg.Connection[asyncpg.Record]", within: float = 120) -> None:
-    """Waits until nothing is on its way. Raises TimeoutError, naming what is."""
+    """Returns when no work is pending. Raises TimeoutError, naming the pending work, after `within` seconds."""
     work: dict[str, int] = {}
     try:
         async with asyncio.timeout(within):
             while work := await pending_work(owner):
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise TimeoutError(f"still on its way after {within} s: {work}") from None
+        raise TimeoutError(f"still pending after {within} s: {work}") from None
 
 
-def _listeners(producer: str) -> Mapping[str, Sequence[str]]:
-    wanted = {consumer: _types(wiring, producer) for consumer, wiring in SUBSCRIPTIONS.items()}
-    return {consumer: types for consumer, types in wanted.items() if types}
+def _subscribers(producer: str) -> Mapping[str, Sequence[str]]:
+    subscribed = {consumer: _types(subscriptions, producer) for consumer, subscriptions in SUBSCRIPTIONS.items()}
+    return {consumer: types for consumer, types in subscribed.items() if types}
 
 
-def _types(wiring: Subscriptions, producer: str) -> list[str]:
+def _types(subscriptions: Subscriptions, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in wiring.on_event if event.TOPIC.startswith(topics)]
+    return [event.TYPE for event in subscriptions.on_event if event.TOPIC.startswith(topics)]

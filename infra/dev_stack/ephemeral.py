@@ -1,6 +1,6 @@
-"""A place of our own on servers that somebody else runs: a database and topics, gone when we are done.
+"""A temporary database and temporary topics on external servers.
 
-Invariant: nothing is written outside that place, and nothing of it is left after an orderly end.
+Invariant: nothing is written outside them, and both are dropped at an orderly shutdown.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from infra.deploy.migrate import drop_roles
 
 
 def unique_name(name: str) -> str:
-    """What our database is called, and what our topics begin with: different each time."""
+    """Returns a unique name for the temporary database and the prefix of the topics."""
     return f"care_{name.replace('-', '_')}_{secrets.token_hex(4)}"
 
 
 @asynccontextmanager
 async def temporary_database(url: str, name: str, roles: Roles) -> AsyncIterator[str]:
-    """The address of a new and empty database on the server of `url`."""
+    """Yields the address of a new, empty database on the server of `url`; drops it and its roles at the end."""
     await administer(url, f'CREATE DATABASE "{name}"')
     try:
         yield make_url(url).set(database=name).render_as_string(hide_password=False)
@@ -34,7 +34,7 @@ async def temporary_database(url: str, name: str, roles: Roles) -> AsyncIterator
 
 @asynccontextmanager
 async def temporary_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
-    """Whatever topics of this prefix are made inside are deleted at the end."""
+    """Deletes all topics with this prefix at the end."""
     try:
         yield
     finally:
@@ -47,7 +47,7 @@ async def temporary_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
 
 
 async def administer(url: str, statement: str) -> None:
-    """One statement on a connection of its own, such as CREATE DATABASE."""
+    """Runs one statement on a new connection, such as CREATE DATABASE."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)

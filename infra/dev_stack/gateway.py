@@ -1,4 +1,4 @@
-"""The four applications behind one port, told apart by their prefix. Each is the same application that runs alone in production."""
+"""Serves the four applications on one port, by URL prefix. Each is the application that runs alone in production."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,7 +22,7 @@ _FACTORIES: Mapping[str, Callable[[], FastAPI]] = {"referrals": referrals, "rapi
 
 
 class Gateway:
-    """Hands a request to the application of its first path segment; what belongs to none is answered here."""
+    """Passes a request to the application of its first path segment; answers `/` and `/livez`."""
 
     def __init__(self, apps: Mapping[str, FastAPI]) -> None:
         self._apps = apps
@@ -47,15 +47,15 @@ class Gateway:
 
 
 def create_gateway() -> Gateway:
-    """Ends the process with a sentence that names the variable when the environment is wrong."""
+    """Exits with a sentence that names the variable when the environment is invalid."""
     return Gateway({prefix(context): _FACTORIES[context]() for context in CONTEXTS})
 
 
 def main(host: str, port: str) -> None:
-    """Serve until SIGTERM."""
+    """Serves until SIGTERM."""
     uvicorn.run(create_gateway, factory=True, host=host, port=int(port), access_log=False, log_level="warning", timeout_graceful_shutdown=5)
 
 
 async def _live(_: Request) -> JSONResponse:
-    """Says who answers, so that whoever started this process can tell it from another one on its port."""
+    """Returns the process id, which distinguishes this process from another one on the port."""
     return JSONResponse({"status": "alive", "process": os.getpid()})

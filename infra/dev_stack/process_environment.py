@@ -1,4 +1,4 @@
-"""The environment that the processes of a local stack are started with."""
+"""The environment variables of the processes of a local stack."""
 
 import json
 
@@ -9,7 +9,7 @@ from infra.dev_stack.dev_secrets import Keys
 def environment(
     database_url: str, bootstrap: str, keys: Keys, *, allow_time_travel: bool = False, topic_prefix: str = ""
 ) -> dict[str, str]:
-    """Variable to value; see shared/deployment.py and the settings of each context."""
+    """Returns the variables that shared/deployment/settings.py and the settings of each context read."""
     urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
     return urls | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -19,5 +19,5 @@ def environment(
         "CARE_JWKS": keys.public(),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,
-        "CARE_KAFKA_INSTANCE_ID": "0",  # one worker for each context: one that was killed is back in its group at once
+        "CARE_KAFKA_INSTANCE_ID": "0",  # one worker for each context: a restarted worker rejoins its group without a rebalance
     }

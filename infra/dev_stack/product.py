@@ -1,4 +1,4 @@
-"""The whole product on one machine: servers, schemas, topics, one API process and a worker per context, supervised."""
+"""Runs the whole product on one machine: servers, schemas, topics, one API process and a worker for each context, supervised."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +47,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedStack:
-    """Where the processes of a product will find everything: servers that run, schemas, topics, and the secrets."""
+    """Running servers with schemas, topics and secrets, ready for the processes of the product."""
 
     name: str
     keys: Keys
@@ -58,15 +58,15 @@ class ProvisionedStack:
     may_travel: bool
 
     def environment(self, addresses: StackAddresses) -> dict[str, str]:
-        """What a process is told that reaches the servers at `addresses`."""
-        told = environment(
+        """Returns the environment of a process that reaches the servers at `addresses`."""
+        variables = environment(
             addresses.database_url,
             addresses.kafka_bootstrap,
             self.keys,
             allow_time_travel=self.may_travel,
             topic_prefix=self.layout.prefix,
         )
-        return {**os.environ, **told, **self.secrets}
+        return {**os.environ, **variables, **self.secrets}
 
 
 @asynccontextmanager
@@ -78,19 +78,20 @@ async def run_product(
     port: int | None = None,
     progress: Progress | None = None,
 ) -> AsyncIterator[Product]:
-    """Starts everything, gives it when it is ready, stops everything. Raises StackError with a sentence.
+    """Starts the product, yields it when it is ready, and stops it. Raises StackError.
 
-    With `clock_at` time travel is allowed, and the clock of care stands there when the processes start. An ephemeral product leaves
-    nothing, on given servers as little as on its own, and is made with secrets of its own.
+    `clock_at` allows time travel and sets the clock of care before the processes start. An ephemeral product uses new secrets and
+    leaves nothing behind, on external servers too.
     """
     progress = progress or Silent()
     port = require_free(port) if port else free_ports(1)[0]
     fork_server.prepare(["infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
-    async with provision(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as place, AsyncExitStack() as exits:
+    async with provision(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as provisioned, AsyncExitStack() as exits:
         url = f"http://{HOST}:{port}"
-        supervisor = await _serve(exits, url, name, place.environment(place.addresses), progress)
-        exits.enter_context(publish_endpoints(name, Endpoints(url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
-        yield Product(url, place.keys, place.stack, place.addresses, place.layout, supervisor)
+        supervisor = await _serve(exits, url, name, provisioned.environment(provisioned.addresses), progress)
+        addresses = provisioned.addresses
+        exits.enter_context(publish_endpoints(name, Endpoints(url, addresses.database_url, addresses.kafka_bootstrap)))
+        yield Product(url, provisioned.keys, provisioned.stack, addresses, provisioned.layout, supervisor)
 
 
 @asynccontextmanager
@@ -102,7 +103,7 @@ async def provision(
     side: ExtraListener | None = None,
     progress: Progress | None = None,
 ) -> AsyncIterator[ProvisionedStack]:
-    """Everything but the processes of the product. Raises StackError with a sentence."""
+    """Starts everything except the processes of the product. Raises StackError."""
     progress = progress or Silent()
     layout, secrets = layout_of_environment(), {} if ephemeral else external_secrets()
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress, side=side)
@@ -110,30 +111,30 @@ async def provision(
         addresses = await exits.enter_async_context(stack)
         keys = load_or_make(stack_folders(name).root)
         if ephemeral:
-            addresses, layout = await _own_place(exits, unique_name(name), addresses, layout, keys)
+            addresses, layout = await _use_temporary(exits, unique_name(name), addresses, layout, keys)
         await _prepare(addresses, keys, layout, progress)
         if clock_at:
             await _set_clock(addresses, clock_at)
         yield ProvisionedStack(name, keys, stack, addresses, layout, secrets, clock_at is not None)
 
 
-async def _own_place(
-    exits: AsyncExitStack, mark: str, addresses: StackAddresses, layout: Layout, keys: Keys
+async def _use_temporary(
+    exits: AsyncExitStack, unique: str, addresses: StackAddresses, layout: Layout, keys: Keys
 ) -> tuple[StackAddresses, Layout]:
-    """On given servers what is ephemeral keeps to a place of its own; servers that were started here are thrown away whole."""
+    """Replaces external servers by a temporary database and topics on them; embedded servers are deleted as a whole."""
     if external_database_url():
-        database = await exits.enter_async_context(temporary_database(addresses.database_url, mark, keys.roles))
+        database = await exits.enter_async_context(temporary_database(addresses.database_url, unique, keys.roles))
         addresses = replace(addresses, database_url=database)
     if external_kafka_bootstrap():
-        layout = replace(layout, prefix=f"{layout.prefix}{mark}.")
+        layout = replace(layout, prefix=f"{layout.prefix}{unique}.")
         await exits.enter_async_context(temporary_topics(addresses.kafka_bootstrap, layout.prefix))
     return addresses, layout
 
 
 async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progress: Progress) -> None:
-    with timed(progress, "Bringing the schemas to their newest version"):
+    with timed(progress, "Upgrading the schemas"):
         await migrate(addresses.database_url, keys.roles)
-    with timed(progress, "Creating the topics that are absent"):
+    with timed(progress, "Creating the topics"):
         await ensure_topics(addresses.kafka_bootstrap, addresses.database_url, layout)
 
 
@@ -146,14 +147,14 @@ async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
 
 
 async def _serve(exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], progress: Progress) -> Supervisor:
-    """Gives the supervisor of the API and the workers when all of them are ready."""
+    """Returns the supervisor of the API and the workers when all of them are ready."""
     ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
-    whole = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
+    complete = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
     programs = [
-        Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], whole),
-        *(Program(context, [f"services.{context}.worker:main"], whole) for context in CONTEXTS),
+        Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], complete),
+        *(Program(context, [f"services.{context}.worker:main"], complete) for context in CONTEXTS),
     ]
-    supervisor = Supervisor(programs, stack_folders(name).root / "logs", fork_server.start, tell=progress.warned)
+    supervisor = Supervisor(programs, stack_folders(name).root / "logs", fork_server.start, notify=progress.warned)
     await exits.enter_async_context(supervisor)
     with timed(progress, "Starting the four services and their workers"):
         await until_ready(url, {context: f"http://{HOST}:{port}" for context, port in ports.items()}, supervisor)

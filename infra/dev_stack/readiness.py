@@ -1,6 +1,6 @@
-"""Waits until what was started serves: our own API process, each of its applications, and each worker.
+"""Waits until the started processes serve: the API process, each of its applications, and each worker.
 
-Invariant: an answer counts only when the process that gave it is the one that was started here.
+Invariant: a response of the API counts only when the started process gave it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _PAUSE = 0.05
 
 
 async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 120) -> None:
-    """`workers` is context to the address of its worker. Raises StackError, quoting the log of what is not ready `within` these seconds."""
+    """`workers` maps a context to the address of its worker. Raises StackError, with the end of the log, after `within` seconds."""
     async with httpx.AsyncClient(timeout=5) as http:
         await _until(partial(_is_ours, http, url, supervisor), "api", supervisor, within)
         for context in CONTEXTS:
@@ -33,8 +33,8 @@ async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor:
             while not await holds():
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
-        trouble = f"{program} did not become ready in {within:g} s."
-        raise StackError(f"{trouble} {log_tail(supervisor.log(program))}") from None
+        problem = f"{program} did not become ready in {within:g} s."
+        raise StackError(f"{problem} {log_tail(supervisor.log(program))}") from None
 
 
 async def _is_ours(http: httpx.AsyncClient, url: str, supervisor: Supervisor) -> bool:

@@ -1,4 +1,4 @@
-"""`care up`: the product served until it is interrupted."""
+"""Implements `care up`: serves the product until it is interrupted."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from infra.dev_stack.local.watchdog import restart_stack_servers
 from infra.dev_stack.product import Product, run_product
 from shared.messaging.shutdown import cancel_and_wait
 
-#: Ready-made callers for development: who, where, as what, with which scopes.
+#: Callers for development: actor id, organisation, role, scopes.
 CALLERS: dict[str, tuple[str, str, list[str]]] = {
     "gp": ("W07", "gp", ["referrals:refer"]),
     "point-of-access": ("CLCH", "clinical-triager", ["referrals:refer", "referrals:triage"]),
@@ -29,11 +29,11 @@ CALLERS: dict[str, tuple[str, str, list[str]]] = {
 
 
 async def serve(out: Console, *, name: str, port: int) -> None:
-    """Raises StackError with a sentence when it cannot start."""
+    """Serves until SIGTERM or SIGINT. Raises StackError when the product cannot start."""
     stop = asyncio.Event()
     progress = StatusLines(out)
     with progress:
-        async with run_product(name, port=port, progress=progress) as product, _watched(product):
+        async with run_product(name, port=port, progress=progress) as product, _restarting_servers(product):
             progress.finish()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -43,12 +43,12 @@ async def serve(out: Console, *, name: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def _watched(product: Product) -> AsyncIterator[None]:
-    upkeep = asyncio.create_task(restart_stack_servers(product.stack, product.create_topics))
+async def _restarting_servers(product: Product) -> AsyncIterator[None]:
+    watchdog = asyncio.create_task(restart_stack_servers(product.stack, product.create_topics))
     try:
         yield
     finally:
-        await cancel_and_wait(upkeep)
+        await cancel_and_wait(watchdog)
 
 
 def token(keys: Keys, caller: str) -> str:
@@ -61,7 +61,7 @@ def _print_endpoints(out: Console, product: Product) -> None:
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
     if os.environ.get("CARE_JWKS"):
-        out.print("Whoever holds the keys of CARE_JWKS issues the tokens.")
+        out.print("The issuer of the keys in CARE_JWKS issues the tokens.")
     else:
         _print_tokens(out, product.keys)
     out.print("\nCtrl-C stops.")

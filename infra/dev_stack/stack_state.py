@@ -1,6 +1,6 @@
-"""Where a local stack is running: written when it is up, read by the commands that operate it.
+"""The addresses of a running local stack: written when it is ready, read by the commands that operate it.
 
-Invariant: a file that a killed run left is not believed: a stack is running while somebody holds its lock.
+Invariant: the file of a killed run is ignored: a stack runs while a process holds its lock.
 """
 
 import json
@@ -23,10 +23,10 @@ class Endpoints:
 
 
 @contextmanager
-def publish_endpoints(name: str, whereabouts: Endpoints) -> Iterator[None]:
+def publish_endpoints(name: str, published: Endpoints) -> Iterator[None]:
     path = _file(name)
-    path.write_text(json.dumps(asdict(whereabouts)))
-    path.chmod(0o600)  # a given address may hold a password
+    path.write_text(json.dumps(asdict(published)))
+    path.chmod(0o600)  # an external address may contain a password
     try:
         yield
     finally:
@@ -34,11 +34,11 @@ def publish_endpoints(name: str, whereabouts: Endpoints) -> Iterator[None]:
 
 
 def endpoints(name: str) -> Endpoints:
-    """DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS go before. Raises StackError when neither they nor a running stack say where."""
+    """DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS take precedence. Raises StackError without them and without a running stack."""
     found = _published_endpoints(name)
     database = external_database_url() or found.database_url
     if not database:
-        raise StackError(f"The stack “{name}” is not running: start it with `care up`, or name a server in DATABASE_URL.")
+        raise StackError(f"The stack “{name}” is not running: start it with `care up`, or set DATABASE_URL.")
     return Endpoints(found.url, database, external_kafka_bootstrap() or found.kafka_bootstrap)
 
 
@@ -49,7 +49,7 @@ def _published_endpoints(name: str) -> Endpoints:
     try:
         return Endpoints(**json.loads(path.read_text()))
     except (ValueError, TypeError) as damage:
-        raise StackError(f"{path} cannot be read: stop the stack “{name}” and start it again.") from damage
+        raise StackError(f"{path} is damaged: stop the stack “{name}” and start it again.") from damage
 
 
 def _file(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Lives through time: from deadline to deadline, so that each is acted on at its own time, by all processes at once."""
+"""Moves the clock of care from deadline to deadline, so that each fires at its due time."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ _NEXT = "SELECT min(due_at) FROM {context}.deadline WHERE state = 'pending'"
 
 
 async def travel(owner: "asyncpg.Connection[asyncpg.Record]", instant: datetime) -> None:
-    """Lives through everything that falls due before `instant`, then stands there. Raises TimeoutError when something hangs."""
+    """Fires every deadline due before `instant` in order, then sets the clock to `instant`. Raises TimeoutError when work stays pending."""
     await wait_until_drained(owner)
     while True:
         due = [each for context in CONTEXTS if (each := await owner.fetchval(_NEXT.format(context=context))) and each <= instant]

@@ -1,6 +1,6 @@
-"""What only the owner does to the event logs: remove months that are older than they are kept for, and send a part of them again.
+"""Prunes the event logs and republishes parts of them; both need the owner of the database.
 
-Invariant: no month goes that holds an unsent event, or a day that Kafka may still be asked for.
+Invariant: pruning drops no partition that contains an unpublished event or a day that a new Kafka cluster would be refilled from.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -21,15 +21,16 @@ _MONTHS = """
 SELECT inhrelid::regclass::text AS name, to_date(right(relname, 7), 'YYYY_MM') AS first
 FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
 WHERE inhparent = CAST($1 AS regclass) AND relname ~ '^event_[0-9]{4}_[0-9]{2}$' ORDER BY relname"""
-#: Whoever puts a row into the outbox holds the log too, and is waited for here. The outbox must not be locked as well: a writer whose
-#: statement is prepared locks it before the log, so both would wait in a circle.
+#: A writer of the outbox holds a lock on the event log too, so this lock waits for it. Locking the outbox as well could deadlock: a writer
+#: with a prepared statement locks the outbox before the log.
 _LOCK = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event"
-#: Rows are not removed while others are sent again: each would see the other's rows as they were.
-_TURN = "SELECT pg_advisory_xact_lock(hashtext('rows of the log of ' || $1))"
+#: Serialises pruning of rows and republication: each would see the rows of the other in their old state.
+_LOG_LOCK = "SELECT pg_advisory_xact_lock(hashtext('rows of the log of ' || $1))"
 _HAS_UNSENT = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
 _NOTE = "INSERT INTO {context}.log_pruning (before) VALUES ($1) ON CONFLICT DO NOTHING"
 _STRAY = """
-DELETE FROM {context}.event_default WHERE partition_day < $1 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = event_default.seq)"""
+DELETE FROM {context}.event_default AS old WHERE partition_day < $1
+AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = old.seq)"""
 _SUPERSEDED = """
 DELETE FROM {context}.event_permanent AS old WHERE recorded_at < $1
 AND EXISTS (SELECT FROM {context}.event_permanent AS newer
@@ -45,20 +46,20 @@ SELECT count(*) AS events, max(seq) AS last FROM portion"""
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A partition, and the first day that lies in it."""
+    """A monthly partition and its first day."""
 
     name: str
     first: date
 
     @property
     def end(self) -> date:
-        """The first day that no longer lies in it."""
+        """The first day after it."""
         return (self.first + timedelta(days=31)).replace(day=1)
 
 
 @dataclass(slots=True)
 class PruneResult:
-    """Months that are gone, those that hold something unsent, and how many single rows went with them."""
+    """Dropped partitions, partitions kept for their unpublished events, and the number of rows deleted from other partitions."""
 
     removed: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
@@ -66,42 +67,44 @@ class PruneResult:
 
 
 def expired(months: Sequence[Month], today: date, keep: timedelta) -> list[Month]:
-    """Those of which no day is younger than `keep`."""
+    """Returns the months whose last day is older than `keep`."""
     return [month for month in months if month.end <= today - keep]
 
 
 async def prune(name: str, days: int | None) -> PruneResult:
-    """Of all contexts; without a number, what is older than a record of care is kept."""
+    """Prunes the event logs of all contexts after `days`, or after the retention of a care record."""
     async with _owner(name) as owner:
         return await prune_logs(owner, LOG_RETENTION if days is None else timedelta(days=days))
 
 
 async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta) -> PruneResult:
-    """Raises StackError for a time that Kafka's horizon needs."""
+    """Raises StackError when `keep` is shorter than the republication window of a new Kafka cluster."""
     if keep < MIN_LOG_RETENTION:
-        raise StackError(f"The log is sent to a new Kafka cluster again: it is kept for {MIN_LOG_RETENTION.days} days at least.")
+        raise StackError(
+            f"The retention of the event log is at least {MIN_LOG_RETENTION.days} days: a new Kafka cluster is refilled from it."
+        )
     now: datetime = await owner.fetchval("SELECT now()")
     result = PruneResult()
     for context in CONTEXTS:
         months = [Month(row["name"], row["first"]) for row in await owner.fetch(_MONTHS, f"{context}.event")]
         for month in expired(months, now.date(), keep):
-            gone = await _remove(owner, context, month)
-            (result.removed if gone else result.unsent).append(month.name)
-        result.rows += await _remove_rows(owner, context, now - keep)
+            is_dropped = await _drop(owner, context, month)
+            (result.removed if is_dropped else result.unsent).append(month.name)
+        result.rows += await _delete_rows(owner, context, now - keep)
     return result
 
 
 async def republish(context: str, name: str, since: datetime, topic: str | None = None) -> int:
-    """Puts a part of a context's log back into its outbox.
+    """Puts a part of a context's event log back into its outbox, and returns the number of events.
 
-    Raises StackError when the product's own consumers would take it as new, Misconfigured.
+    Raises StackError when consumers would apply the events twice, ConfigurationError.
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    applied = configured_retention().inbox
+    remembered = configured_retention().inbox
     async with _owner(name) as owner:
-        if since < await owner.fetchval("SELECT now()") - applied:
-            raise StackError(f"Consumers remember for {applied.days} days what they applied: what is older they would apply again.")
+        if since < await owner.fetchval("SELECT now()") - remembered:
+            raise StackError(f"Consumers remember applied events for {remembered.days} days: they would apply older events twice.")
         return await republish_log(owner, context, since, topic)
 
 
@@ -109,14 +112,14 @@ async def republish_log(owner: "asyncpg.Connection[asyncpg.Record]", context: st
     total, last = 0, 0
     while last is not None:
         async with owner.transaction():
-            await owner.execute(_TURN, context)
+            await owner.execute(_LOG_LOCK, context)
             (row,) = await owner.fetch(_AGAIN.format(context=context), last, since, since.date(), topic, _PORTION)
         total, last = total + row["events"], row["last"]
     return total
 
 
-async def _remove(owner: "asyncpg.Connection[asyncpg.Record]", context: str, month: Month) -> bool:
-    """Whether it could go. Raises asyncpg.LockNotAvailableError when somebody is at work for long: nothing is changed then."""
+async def _drop(owner: "asyncpg.Connection[asyncpg.Record]", context: str, month: Month) -> bool:
+    """Returns False for a partition with unpublished events. Raises asyncpg.LockNotAvailableError after three seconds of waiting."""
     async with owner.transaction():
         await owner.execute(_LOCK.format(context=context))
         if await owner.fetchval(_HAS_UNSENT.format(context=context, month=month.name)):
@@ -126,13 +129,13 @@ async def _remove(owner: "asyncpg.Connection[asyncpg.Record]", context: str, mon
     return True
 
 
-async def _remove_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str, before: datetime) -> int:
-    """What no month was made for, and what was superseded where the log is kept whole."""
+async def _delete_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str, before: datetime) -> int:
+    """Deletes rows of the default partition, and superseded rows of the partition without retention; returns their number."""
     async with owner.transaction():
-        await owner.execute(_TURN, context)
+        await owner.execute(_LOG_LOCK, context)
         stray = await owner.execute(_STRAY.format(context=context), before.date())
         superseded = await owner.execute(_SUPERSEDED.format(context=context), before)
-        rows = sum(int(done.removeprefix("DELETE ")) for done in (stray, superseded))
+        rows = sum(int(status.removeprefix("DELETE ")) for status in (stray, superseded))
         if rows:
             await owner.execute(_NOTE.format(context=context), before.date())
     return rows

@@ -1,4 +1,4 @@
-"""What an operator does to a context from outside: look at what is parked, replay it, say that it was seen."""
+"""Lists, replays and acknowledges the parked records and deadlines of a context, for an operator."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -23,14 +23,14 @@ from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedDeadline
 from shared.persistence.parked import Parked
 
-#: Asked for by every process of a deployment, and used by no command of an operator.
+#: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
 _OBJECT = TypeAdapter(dict[str, Any])
 
 
 @asynccontextmanager
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
-    """A context's database under its own role. Raises StackError for a context that does not exist, and without its secrets."""
+    """Opens the database of a context under its role. Raises StackError for an unknown context and for missing secrets."""
     if context not in SUBSCRIPTIONS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(SUBSCRIPTIONS)}.")
     os.environ.update(_variables(context, name))
@@ -45,51 +45,51 @@ async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
 
 @dataclass(slots=True)
 class Replayed:
-    """How many records were applied, and a sentence for each that failed again; those behind one of these still wait."""
+    """The number of applied records, and a sentence for each that failed again; later records of its key remain parked."""
 
     applied: int = 0
     failed: list[str] = field(default_factory=list)
 
 
 async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedDeadline]]:
-    """Records and deadlines."""
+    """Returns the parked records and deadlines."""
     async with database_of(context, name) as database, database.read_only() as reader:
         return await parked.waiting(reader), await deadlines.parked(reader)
 
 
 async def acknowledge_parked(context: str, name: str) -> None:
-    """What is parked stays parked, but no longer holds up the consumer."""
+    """Acknowledges parked records: they remain parked and no longer stop the consumer."""
     async with database_of(context, name) as database, database.transaction() as tx:
         await parked.acknowledge(tx)
 
 
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
-    """One, or all of them: how many are pending again."""
+    """Makes one parked deadline, or all, pending again; returns their number."""
     async with database_of(context, name) as database, database.transaction() as tx:
         return await deadlines.replay(tx, deadline_id)
 
 
 async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> Replayed:
-    """The record of this id, those of this topic, or all."""
+    """Replays the record of this id, those of this topic, or all."""
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
-            chosen = [each for each in await parked.waiting(reader) if _is_meant(each, record, topic)]
+            chosen = [each for each in await parked.waiting(reader) if _is_chosen(each, record, topic)]
         return await replay(database, SUBSCRIPTIONS[context], chosen)
 
 
 async def replay(database: Database[Any], wiring: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
-    """Each with everything of its key, oldest first, until none of the key waits."""
-    intake, result = EventProcessor(database, wiring), Replayed()
+    """Replays each record with all parked records of its key, oldest first, until none of the key is parked."""
+    processor, result = EventProcessor(database, wiring), Replayed()
     for key in dict.fromkeys(each.record.key for each in chosen if each.record.key is not None):
-        while (queue := await _queue(database, key)) and await _replay(intake, queue, result):
-            pass  # the consumer may have parked another one behind these meanwhile
+        while (queue := await _queue(database, key)) and await _replay(processor, queue, result):
+            pass  # the consumer may park another record of the key during the replay
     for each in chosen:
         if each.record.key is None:
-            await _replay(intake, [each], result)
+            await _replay(processor, [each], result)
     return result
 
 
-def _is_meant(each: Parked, record: int | None, topic: str | None) -> bool:
+def _is_chosen(each: Parked, record: int | None, topic: str | None) -> bool:
     return record in {None, each.id} and topic in {None, each.record.topic}
 
 
@@ -98,11 +98,11 @@ async def _queue(database: Database[Any], key: bytes) -> list[Parked]:
         return await parked.of_key(reader, key)
 
 
-async def _replay(intake: EventProcessor, queue: list[Parked], result: Replayed) -> bool:
-    """False at the first that fails again."""
+async def _replay(processor: EventProcessor, queue: list[Parked], result: Replayed) -> bool:
+    """Stops at the first record that fails again and returns False."""
     for each in queue:
         try:
-            await intake.replay(each)
+            await processor.replay(each)
         except Exception as problem:
             result.failed.append(f"Record {each.id} failed again ({type(problem).__name__}).")
             return False
@@ -111,13 +111,13 @@ async def _replay(intake: EventProcessor, queue: list[Parked], result: Replayed)
 
 
 def _variables(context: str, name: str) -> dict[str, str]:
-    """What is given goes before what the stack `name` was made with; nothing is invented. Raises StackError."""
-    where, url = endpoints(name), f"{context.upper()}_DATABASE_URL"
+    """Returns the variables of the environment, then those of the stack `name`; generates none. Raises StackError when one is missing."""
+    found, url = endpoints(name), f"{context.upper()}_DATABASE_URL"
     keys = load(stack_folders(name).root)
-    known = environment(where.database_url, where.kafka_bootstrap, keys) if keys else {}
+    known = environment(found.database_url, found.kafka_bootstrap, keys) if keys else {}
     known |= {variable: value for variable in known if (value := os.environ.get(variable))}
     known |= external_secrets()
-    if given := os.environ.get(url):
-        known[url] = given
+    if address := os.environ.get(url):
+        known[url] = address
     require((url, "CARE_PERSON_ID_SECRET", "CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID"), known, f"the context “{context}”")
     return _UNUSED | {variable: value for variable, value in known.items() if value}

@@ -1,4 +1,4 @@
-"""For how long a deployment keeps things, for commands that must reckon with it: its workers' own variables."""
+"""The retention settings of the workers, for commands that depend on them."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 
 class _RetentionSettings(BaseSettings):
-    """Of the workers' environment only this: whoever runs a command holds none of their secrets."""
+    """A subset of the workers' settings: commands run without their secrets."""
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore")
 
@@ -19,6 +19,6 @@ class _RetentionSettings(BaseSettings):
 
 
 def configured_retention() -> RetentionPolicy:
-    """Raises Misconfigured."""
+    """Returns the retention of the workers. Raises ConfigurationError."""
     found = read(_RetentionSettings)
     return RetentionPolicy(found.idempotency_retention, found.inbox_retention, found.deadline_retention)

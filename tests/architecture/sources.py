@@ -1,4 +1,4 @@
-"""The product's own source files, read as text and as syntax trees."""
+"""The Python files of the repository as text and as syntax trees."""
 
 import ast
 from collections.abc import Iterator

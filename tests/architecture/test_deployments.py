@@ -21,7 +21,7 @@ from tests.architecture.sources import ROOT
 COMPOSE = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"]
 MANIFESTS = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml"))}
 PRODUCT = {name: service for name, service in COMPOSE.items() if service["image"] == "care-coordination"}
-#: What the command line reads for itself.
+#: Variables read by the command line alone.
 _COMMANDS = {"DATABASE_URL", "CARE_DATABASE_PASSWORD", "CARE_DATABASE_ROLE_PREFIX", "CARE_TOPIC_PARTITIONS"}
 _COMMANDS |= {"CARE_TOPIC_REPLICATION_FACTOR", "CARE_TOPIC_MIN_INSYNC_REPLICAS", "CARE_EVENT_LOG_RETENTION_DAYS"}
 
@@ -63,15 +63,15 @@ def test_container_command_exists(command: list[str]) -> None:
             known = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
             assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= known
         case _:
-            pytest.fail(f"nobody knows {command}")
+            pytest.fail(f"unknown command {command}")
 
 
 @pytest.mark.parametrize("name", PRODUCT)
 def test_compose_sets_required_and_known_variables(name: str) -> None:
-    told = set(PRODUCT[name]["environment"])
+    variables = set(PRODUCT[name]["environment"])
 
-    assert told <= _all() | _COMMANDS
-    assert name == "prepare" or told >= _all(required=True)
+    assert variables <= _all() | _COMMANDS
+    assert name == "prepare" or variables >= _all(required=True)
 
 
 def test_manifest_names_only_known_variables() -> None:

@@ -1,10 +1,10 @@
-"""The gates close: in a copy of the checkout the rules of the house are broken, and what guards each of them says no."""
+"""Each gate of `make check` fails in a copy of the checkout that contains planted violations."""
 
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,21 +21,23 @@ class CapacityUpdated(Event):
     TOPIC = "rapid-care.capacity"
     note: str
 '''
+_REFUSED_WORD, _REFUSED_NAME = "mean" + "while", "a" + "new"  # composed, because no file may contain them
 _LONG_FUNCTION = "async def long() -> None:\n" + "    await other()\n" * 51
 
 
 def _refusal(*words: str) -> str:
-    """One whose name and code stand nowhere in the tests."""
+    """A refusal without a test: its name and its code are composed here, so that no test contains them."""
     return f'class {"".join(map(str.capitalize, words))}(RuleBroken):\n    code = "{"-".join(words)}"\n'
 
 
 @dataclass(frozen=True)
 class Gate:
-    """After `added` was written to the ends of files and words were `replaced`, the command fails and says all of `says`."""
+    """The command prints all of `expected` and fails after `appended` was added to existing files and `created` to new ones."""
 
     command: tuple[str, ...]
-    says: tuple[str, ...]
-    added: dict[str, str]
+    expected: tuple[str, ...]
+    appended: dict[str, str]
+    created: dict[str, str] = field(default_factory=dict)
     replaced: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -55,7 +57,7 @@ IMPORTS = Gate(
         "services.referrals.api -> services.referrals.store",
         "services.referrals.handlers.receive -> services.referrals.settings",
         "No cycles are allowed in services.mdt.domain.",
-        " 0 kept,",  # so whoever adds a contract breaks it here
+        " 0 kept,",  # every contract has a planted violation
     ),
     {
         "shared/kernel/target.py": "import services.mdt.commands\n",
@@ -101,11 +103,11 @@ GENERATED = Gate(
     ),
     {
         "docs/events.md": "\n",
-        "docs/states/gone.md": "# A context that is no more\n",
         "docs/adr/README.md": "\n",
         "shared/contracts/schemas/mdt.lead.ended.v1.json": "\n",
     },
-    (("docs/states/mdt.md", "scheduled", "planned"),),
+    created={"docs/states/gone.md": "# A removed context\n"},
+    replaced=(("docs/states/mdt.md", "scheduled", "planned"),),
 )
 CONTRACTS = Gate(
     (*_PYTEST, "tests/contracts/test_events.py", "-k", "verb or nhs or free_text or personal or consumer or declared"),
@@ -118,10 +120,17 @@ CONTRACTS = Gate(
         "test_declared_topics_are_the_used_topics",
     ),
     {"shared/contracts/rapid_care.py": _EVENT, "infra/kafka/topics.yaml": "  mdt.unused: {cleanup: delete, retention_days: 1}\n"},
-    (("shared/contracts/examples/rapid-care.response.assigned.v1.json", "clch-enp-1", "999 054 8609"),),
+    replaced=(("shared/contracts/examples/rapid-care.response.assigned.v1.json", "clch-enp-1", "999 054 8609"),),
 )
-HOUSE = Gate(
-    (*_PYTEST, "tests/architecture/test_house.py"),
+ARCHITECTURE = Gate(
+    (
+        *_PYTEST,
+        "-vv",  # prints whole lists
+        "tests/architecture/test_house.py",
+        "tests/architecture/test_names.py",
+        "tests/architecture/test_words.py",
+        "tests/architecture/test_documents.py::test_record_has_the_form_of_a_decision",
+    ),
     (
         "test_database_access_uses_the_transaction",
         "test_no_file_exceeds_its_line_limit",
@@ -131,6 +140,12 @@ HOUSE = Gate(
         "test_every_refusal_is_asserted_by_a_test",
         "test_production_code_has_no_open_marks",
         "test_no_test_uses_mocks",
+        "test_helpers_are_imported_from_plain_modules",
+        "services/mdt/domain/calendar: standard library",
+        f"shared/kernel/{_REFUSED_NAME}: adverb or preposition",
+        "infra/deploy/stopping: participle",
+        f"services/mdt/domain/agenda.py:1: {_REFUSED_WORD}",
+        "0003-commit-in-one-transaction.md: line 3 must be 'Status: Accepted' or 'Status: Superseded'",
     ),
     {
         "services/rapid_care/api/response.py": "async def end(it: Any) -> None:\n    await it.connection.execute(it)\n",
@@ -141,19 +156,19 @@ HOUSE = Gate(
         "services/rapid_care/domain/response.py": _refusal("unheard", "of"),
         "services/referrals/domain/policy.py": "# TO" + "DO\n",
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",
+        "tests/unit/rapid_care/test_states.py": "from tests.unit.rapid_care.test_clock import test_x\n",
     },
-)
-RECORDS = Gate(
-    (*_PYTEST, "tests/architecture/test_documents.py", "-k", "form_of_a_decision"),
-    ("0003-commit-in-one-transaction.md: line 3 must be 'Status: Accepted' or 'Status: Superseded'",),
-    {},
-    (("docs/adr/0003-commit-in-one-transaction.md", "Status: Accepted\n", ""),),
+    created={"services/mdt/domain/calendar.py": "", f"shared/kernel/{_REFUSED_NAME}.py": "", "infra/deploy/stopping.py": ""},
+    replaced=(
+        ("services/mdt/domain/agenda.py", '"""', f'"""Text with {_REFUSED_WORD} in it. '),
+        ("docs/adr/0003-commit-in-one-transaction.md", "Status: Accepted\n", ""),
+    ),
 )
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Path]:
-    """A copy that a test may break."""
+    """A copy of the checkout for planted violations."""
     for name in _COPIED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -170,21 +185,20 @@ GATES = {
     "types": TYPES,
     "generated": GENERATED,
     "contracts": CONTRACTS,
-    "house": HOUSE,
-    "records": RECORDS,
+    "architecture": ARCHITECTURE,
 }
 
 
 @pytest.mark.parametrize("gate", GATES.values(), ids=GATES)
 def test_gate_fails_for_planted_violations(checkout: Path, gate: Gate) -> None:
-    _break(checkout, gate)
+    _plant(checkout, gate)
 
     program = Path(sys.executable).parent / gate.command[0]
     done = subprocess.run([program, *gate.command[1:]], cwd=checkout, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1, done.stderr
-    said = " ".join(done.stdout.split())
-    assert [each for each in gate.says if each not in said] == []
+    output = " ".join(done.stdout.split())
+    assert [each for each in gate.expected if each not in output] == []
 
 
 TOOLS = ("ruff format", "ruff check", "mypy", "lint-imports", "python -m infra.codegen.generate --check", "pytest")
@@ -192,28 +206,30 @@ TOOLS = ("ruff format", "ruff check", "mypy", "lint-imports", "python -m infra.c
 
 @pytest.mark.parametrize("failing", TOOLS)
 def test_make_check_fails_when_a_tool_fails(tmp_path: Path, failing: str) -> None:
-    """Their places are taken by programs that write down how they were called; the one named `failing` says no."""
+    """A script replaces each tool and records its calls; the one of `failing` returns 1."""
     for name in {tool.split()[0] for tool in TOOLS}:
-        stand_in = tmp_path / name
-        stand_in.write_text(
-            f'#!/bin/sh\nasked="{name} $*"\necho "$asked" >> {tmp_path}/asked\ncase "$asked" in "{failing}"*) exit 1;; esac\n'
-        )
-        stand_in.chmod(0o755)
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\ncall="{name} $*"\necho "$call" >> {tmp_path}/calls\ncase "$call" in "{failing}"*) exit 1;; esac\n')
+        script.chmod(0o755)
 
     done = subprocess.run(["make", "--old-file=.venv/.ready", "check", f"BIN={tmp_path}"], cwd=ROOT, capture_output=True, check=False)
 
-    asked = (tmp_path / "asked").read_text().splitlines()
+    calls = (tmp_path / "calls").read_text().splitlines()
     assert done.returncode != 0
-    assert [tool for tool in TOOLS[: TOOLS.index(failing) + 1] if not any(each.startswith(tool) for each in asked)] == []
+    assert [tool for tool in TOOLS[: TOOLS.index(failing) + 1] if not any(each.startswith(tool) for each in calls)] == []
 
 
 def test_continuous_integration_runs_make_check() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make check"
 
 
-def _break(checkout: Path, gate: Gate) -> None:
-    for name, text in gate.added.items():
+def _plant(checkout: Path, gate: Gate) -> None:
+    for name, text in gate.appended.items():
+        assert (checkout / name).exists()
         with (checkout / name).open("a") as file:
+            file.write(text)
+    for name, text in gate.created.items():
+        with (checkout / name).open("x") as file:
             file.write(text)
     for name, old, new in gate.replaced:
         text = (checkout / name).read_text()

@@ -1,4 +1,4 @@
-"""The house rules that no linter knows."""
+"""Rules of the code that no linter checks."""
 
 import ast
 import importlib
@@ -19,39 +19,41 @@ from shared.kernel.state_table import name_of
 from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
 
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
-#: What leads past the one transaction, and the only places where code may touch it.
+#: Attributes that reach past the transaction, with a pattern of the files that may use them.
 _STORE, _PERSISTENCE = r"services/\w+/store/", r"shared/persistence/"
-_RELAY = r"shared/messaging/outbound/relay\.py"  # one session for its lock, and its own outbox
-_SIDE_DOORS = {
+_RELAY = r"shared/messaging/outbound/relay\.py"  # its advisory lock and the outbox
+_GUARDED = {
     "commit": rf"{_PERSISTENCE}|shared/messaging/inbound/",  # of Kafka offsets
     "rollback": _PERSISTENCE,
     "asyncpg.connect": _PERSISTENCE,
     "asyncpg.create_pool": _PERSISTENCE,
     "pool": f"{_PERSISTENCE}|{_RELAY}",
     "acquire": f"{_PERSISTENCE}|{_RELAY}",
-    "driver": rf"{_PERSISTENCE}|shared/\w+/health\.py",  # health asks whether it answers
-    "connection": rf"{_PERSISTENCE}|{_STORE}|services/\w+/queries/|shared/\w+/health\.py",  # health asks whether it answers
+    "driver": rf"{_PERSISTENCE}|shared/\w+/health\.py",  # health probes the connection
+    "connection": rf"{_PERSISTENCE}|{_STORE}|services/\w+/queries/|shared/\w+/health\.py",  # health probes the connection
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }
 
-#: Whoever saves these must tell what a batch remembers of caseloads (docs/performance.md).
-_REMEMBERED = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
+#: A save of these must update the caseloads that a batch caches (docs/performance.md).
+_CASELOAD_SAVES = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
 
 
 def test_only_caseload_modules_save_tasks_and_navigators() -> None:
-    found = {(call, source.name) for source in production() for call in _REMEMBERED if re.search(rf"\b{re.escape(call)}\(", source.text)}
-    assert found == set(_REMEMBERED.items())
+    found = {
+        (call, source.name) for source in production() for call in _CASELOAD_SAVES if re.search(rf"\b{re.escape(call)}\(", source.text)
+    }
+    assert found == set(_CASELOAD_SAVES.items())
 
 
 def test_database_access_uses_the_transaction() -> None:
     inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]
-    found = [f"{source.name}: .{name}" for source in inside for name in _reached(source) if not re.match(_SIDE_DOORS[name], source.name)]
+    found = [f"{source.name}: .{name}" for source in inside for name in _guarded_uses(source) if not re.match(_GUARDED[name], source.name)]
 
     assert found == []
 
 
 def test_only_the_database_module_begins_transactions() -> None:
-    """A context asks its unit of work or its database for one; nobody begins one on a connection."""
+    """A context begins a transaction at its unit of work or its database, never on a connection."""
     inside = [source for source in production() if source.name.startswith(("services/", "shared/"))]
     found = {source.name for source in inside if re.search(r"connection\.transaction\(", source.text)}
 
@@ -66,7 +68,7 @@ def test_no_file_exceeds_its_line_limit() -> None:
 
 
 def test_no_function_exceeds_fifty_lines() -> None:
-    code = [source for source in production() if "migrations" not in source.name]  # a migration is a list, read once
+    code = [source for source in production() if "migrations" not in source.name]  # a migration is a list of statements
     long = [f"{source.name}:{each.name}" for source in code for each in source.functions() if _lines(each) > MOST_FUNCTION_LINES]
 
     assert long == []
@@ -115,7 +117,7 @@ def test_every_context_has_the_same_modules(context: str) -> None:
 
 
 def test_each_code_belongs_to_one_refusal() -> None:
-    """Several classes may share a code when a client sees the same: the family, which gives the status, and the advice."""
+    """Several classes may share a code when their base class, which decides the status, and their advice are equal."""
     seen = {(error.code, error.__bases__, error.advice) for error in _refusals()}
     codes = [code for code, *_ in seen] + sorted(_codes_of_http())
 
@@ -123,7 +125,7 @@ def test_each_code_belongs_to_one_refusal() -> None:
 
 
 def test_every_refusal_is_asserted_by_a_test() -> None:
-    """By its code or its class, in code and not in prose."""
+    """By its code or its class, outside docstrings and comments."""
     named = {word for source in written_tests() for word in _words(source)}
     unnamed = [error.code for error in _refusals() if not {error.code, error.__name__} & named]
 
@@ -169,7 +171,7 @@ def test_production_code_has_no_open_marks() -> None:
 
 
 def _words(source: Source) -> Iterator[str]:
-    """Every name and every string of a test that is no docstring and no comment."""
+    """Every name and string of a test file; a docstring counts as one whole string."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
@@ -184,10 +186,10 @@ def _codes_of_http() -> set[str]:
     return {str(each.value) for call in named for each in call.args[1:2] if isinstance(each, ast.Constant)}
 
 
-def _reached(source: Source) -> list[str]:
-    """The side doors that a file touches: as attributes of anything, or of the driver."""
+def _guarded_uses(source: Source) -> list[str]:
+    """The guarded attributes that a file uses, on any object or by their dotted name."""
     touched = [node for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)]
-    return [name for node in touched for name in (node.attr, ast.unparse(node)) if name in _SIDE_DOORS]
+    return [name for node in touched for name in (node.attr, ast.unparse(node)) if name in _GUARDED]
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -212,7 +214,7 @@ def _modules(name: str) -> list[ModuleType]:
 
 
 def _refusals() -> list[type[DomainError]]:
-    """Every refusal that the product can raise; the families themselves are never raised."""
+    """Every refusal of the product; base classes are never raised."""
     for context in CONTEXTS:
         _modules(f"services.{context}.domain")
     return sorted(_below(DomainError), key=lambda error: (error.__module__, error.__name__))

@@ -1,4 +1,4 @@
-"""Files of tests are shared out among processes by what is written about them."""
+"""The list of long test files is current."""
 
 import re
 

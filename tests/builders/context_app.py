@@ -1,4 +1,4 @@
-"""One context running inside a test: its HTTP application and its event and deadline handlers on a database of its own."""
+"""A context inside a test: its HTTP application, event processor and deadline scheduler on one database."""
 
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -35,10 +35,10 @@ from shared.web.health import Gauges
 
 E = TypeVar("E", bound=Event)
 
-#: The tables of the context's schema; what a partition holds is in its table.
+#: The tables of the context's schema; rows of partitions belong to their table.
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
 
-#: Applications that no test uses at the moment: to make the routes of one takes longer than most tests.
+#: Applications without a current user, kept because building the routes takes longer than most tests.
 _IDLE: dict[tuple[object, ...], list[FastAPI]] = {}
 
 
@@ -51,7 +51,7 @@ def tokens_of(keys: Keys) -> Tokens:
 
 
 def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correlation: UUID | None = None, sequence: int = 1) -> Record:
-    """The Kafka record of an event, as another context would have sent it."""
+    """The Kafka record of an event published by another context."""
     now = datetime.fromisoformat("2015-03-01T09:00:00+00:00")
     envelope = Envelope(
         id=new_id(),
@@ -74,7 +74,7 @@ def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correla
 
 @dataclass(frozen=True)
 class RunningContext:
-    """What a test does with a context: calls it, hands it events, lets time pass, and reads what it published."""
+    """The operations of a test on a context: HTTP calls, events, time and the event log."""
 
     http: httpx.AsyncClient
     database: Database[Any]
@@ -84,13 +84,13 @@ class RunningContext:
     keys: Keys
 
     async def deliver(self, event: Event, *, key: UUID, subject: UUID, correlation: UUID | None = None, sequence: int = 1) -> Record:
-        """Applies an event as if it had come from Kafka; gives the record, to deliver it again."""
+        """Applies an event and returns its record, so that a test can deliver it again."""
         record = arrived(event, key=key, subject=subject, secrets=self.database.secrets, correlation=correlation, sequence=sequence)
         await self.processor.apply([record])
         return record
 
     async def let_pass(self, time: timedelta) -> None:
-        """Moves the clock from deadline to deadline, so that each is acted on at its own time."""
+        """Moves the clock from deadline to deadline, so that each fires at its own time."""
         end = self.clock.at + time
         while True:
             due = await self.database.pool.fetchval("SELECT min(due_at) FROM deadline WHERE state = 'pending'")
@@ -101,16 +101,16 @@ class RunningContext:
         self.clock.at = end
 
     async def log(self) -> list[Event]:
-        """Every event the context has published, in order."""
+        """All events of the context, in order."""
         rows = await self.database.pool.fetch("SELECT * FROM event ORDER BY seq")
         return [self._event(row) for row in rows]
 
     async def published(self, kind: type[E]) -> list[E]:
-        """Those of one kind."""
+        """The events of one type."""
         return [event for event in await self.log() if isinstance(event, kind)]
 
     def token(self, *scopes: str, organisation: str = "CLCH", role: str = "clinician", actor: str = "clinician-1") -> dict[str, str]:
-        """The header of a caller with these scopes."""
+        """The Authorization header of a caller with these scopes."""
         return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes))}"}
 
     def _event(self, row: asyncpg.Record) -> Event:
@@ -130,7 +130,7 @@ async def run_context(
     gauges: Sequence[Gauges] = (),
     groups: Sequence[Group] = (),
 ) -> AsyncIterator[RunningContext]:
-    """Opens the context on the database at `owner_url` under its own role, with the clock standing at `now`."""
+    """Opens the context on the database at `owner_url` under the role of the context, with a frozen clock at `now`."""
     clock = FrozenClock(now)
     url = keys.roles.url(owner_url, subscriptions.context)
     database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8, new_batch=WriteBatch, groups=groups)
@@ -153,7 +153,7 @@ async def run_context(
 
 @contextmanager
 def _application(subscriptions: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> Iterator[FastAPI]:
-    """Of one user at a time, who sets its state anew."""
+    """An application for one user at a time; the user sets its state."""
     idle = _IDLE.setdefault((router.prefix, *unlimited, *gauges), [])
     app = idle.pop() if idle else _assembled(subscriptions, router, unlimited, gauges)
     try:
@@ -163,14 +163,14 @@ def _application(subscriptions: Subscriptions, router: APIRouter, unlimited: Seq
 
 
 def _assembled(subscriptions: Subscriptions, router: APIRouter, unlimited: Sequence[str], gauges: Sequence[Gauges]) -> FastAPI:
-    async def nowhere() -> Database[Any]:
-        raise AssertionError("No server runs the application: whoever uses it opens the database and closes it.")
+    async def open_database() -> Database[Any]:
+        raise AssertionError("No server runs the application; its user opens and closes the database.")
 
     return assemble(
         context=subscriptions.context,
         title=subscriptions.context,
         router=router,
-        open_database=nowhere,
+        open_database=open_database,
         tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE),
         unlimited=unlimited,
         gauges=gauges,
@@ -178,5 +178,5 @@ def _assembled(subscriptions: Subscriptions, router: APIRouter, unlimited: Seque
 
 
 def repeated(record: Record, times: int) -> list[Record]:
-    """The same event at other offsets, as at-least-once delivery does."""
+    """The same event at other offsets, as in at-least-once delivery."""
     return [replace(record, offset=record.offset + number) for number in range(times)]

@@ -1,4 +1,4 @@
-"""Contracts as a product: names, topics, schemas, examples, consumers, and nothing that names a person."""
+"""Contracts have correct names, topics, schemas, examples and consumers, and public ones name no person."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from infra.deploy.topics import FILE, declarations
 from shared.contracts.event import Event, producer
 from shared.contracts.registry import MODULES, registry, topics
 
-#: Words that say nothing of the field (standards.md B6).
+#: Verbs without clinical meaning (standards.md B6).
 BANNED = {"completed", "finished", "updated", "changed", "processed", "handled", "status", "started", "failed"}
 GRAMMAR = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.v[1-9][0-9]*")
 PERSONAL = re.compile(r"name|narrative|story|nhs|address|telephone|email|birth|born|note|comment|text|words|description")
@@ -82,9 +82,9 @@ def test_public_event_has_no_free_text_field(event: type[Event]) -> None:
 
 @every_event
 def test_public_event_has_no_personal_field_name(event: type[Event]) -> None:
-    telling = [name for name, field in _fields(event) if PERSONAL.search(name) and field.get("type") != "boolean"]
+    personal = [name for name, field in _fields(event) if PERSONAL.search(name) and field.get("type") != "boolean"]
 
-    assert event.RESTRICTED or telling == []
+    assert event.RESTRICTED or personal == []
 
 
 def test_topic_declares_its_owner_access_and_cleanup() -> None:
@@ -119,7 +119,7 @@ def test_generated_files_are_current() -> None:
 
 
 def _nhs_numbers(text: str) -> list[str]:
-    """Ten digits with a right check digit, whatever stands between them and around them; also those that overlap."""
+    """Ten digits with a correct check digit, with any separators; also overlapping ones."""
     runs = re.findall(r"\d(?:[^\w\n\"]?\d)+", _NO_NUMBER.sub("", text))
     bare = [re.sub(r"\D", "", run) for run in runs]
     tens = [run[start : start + 10] for run in bare for start in range(len(run) - 9)]
@@ -131,14 +131,14 @@ def _free_text(model: type[BaseModel]) -> list[str]:
 
 
 def _fields(model: type[BaseModel]) -> list[tuple[str, dict[str, Any]]]:
-    """Name and schema of every field, also of the values inside."""
+    """Name and schema of every field, also of nested models."""
     schema = model.model_json_schema()
     parts = [schema, *schema.get("$defs", {}).values()]
     return [field for part in parts for field in part.get("properties", {}).items()]
 
 
 def _takes_prose(kind: dict[str, Any]) -> bool:
-    """Also inside alternatives, lists and mappings; what says nothing of its type may be anything."""
+    """Also looks into alternatives, lists and mappings; a field without a type may contain anything."""
     inner = [
         *kind.get("anyOf", ()),
         *kind.get("prefixItems", ()),

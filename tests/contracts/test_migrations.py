@@ -1,4 +1,4 @@
-"""The tables that the code knows are the tables that the migrations make."""
+"""The migrations create the tables of the metadata."""
 
 import importlib
 
@@ -27,7 +27,7 @@ async def test_migrations_match_the_metadata(context: str, owner_url: str) -> No
 
 
 def _differences(connection: Connection, metadata: MetaData) -> list[object]:
-    """What alembic would change, except for comments, which are for readers of the code."""
+    """The changes that alembic would make, without comments."""
     opts = {"version_table": "schema_version", "compare_type": True, "include_name": _is_whole}
     context = MigrationContext.configure(connection, opts=opts)
     found = [step for each in compare_metadata(context, metadata) for step in (each if isinstance(each, list) else [each])]
@@ -35,7 +35,7 @@ def _differences(connection: Connection, metadata: MetaData) -> list[object]:
 
 
 def _is_whole(name: str | None, kind: str, _: object) -> bool:
-    """Not one of the event log's partitions, which come and go."""
+    """Excludes the partitions of the event log."""
     return kind != "table" or not (name or "").startswith("event_")
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry point for every context: `care migrate` hands it an open connection whose search path is the schema."""
+"""Alembic's entry point for every context. `care migrate` passes an open connection whose search path is the context's schema."""
 
 from alembic import context
 

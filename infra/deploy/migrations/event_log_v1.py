@@ -1,7 +1,7 @@
-"""The event log as of its first version: one table in partitions by month, and one partition that is kept whole.
+"""The event log in its first version: a table with monthly partitions, and one partition without retention.
 
-`partition_day` is the day on which an event was recorded, or infinity for one of a restricted topic, which is sent again however old. A month is
-made by whoever asks for it through `create_partitions`, also a role that may not make tables; to remove one is the owner's alone.
+`partition_day` is the day of recording, or infinity for an event of a restricted topic, which is republished at any age. Every role of the
+context may create partitions through `create_partitions`; only the owner may drop them.
 """
 
 import sqlalchemy as sa
@@ -11,17 +11,18 @@ from sqlalchemy.dialects.postgresql import BYTEA
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
 
-#: What no month was made for lies in `event_default`, and is put into its month when that is made. It runs with the owner's rights, so
-#: it names every table with its schema: a temporary one of the caller's would be found first, and its triggers would run as the owner.
+#: Events without a monthly partition are stored in `event_default` and move when their partition is created. The function runs with the
+#: owner's rights and qualifies every table: a caller's temporary table would be found first, and its triggers would run as the owner.
 _CREATE_PARTITIONS = """
-CREATE FUNCTION create_partitions(ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = {context}, pg_temp AS $$
+CREATE FUNCTION create_partitions(ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {context}, pg_temp AS $$
 DECLARE
     first date;
     month text;
     made integer := 0;
 BEGIN
     IF ahead > 12 THEN
-        RAISE EXCEPTION 'at most twelve months are made ahead' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'at most twelve months may be created ahead' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('months ' || current_schema()));
     FOR later IN 0..ahead LOOP

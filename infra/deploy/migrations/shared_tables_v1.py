@@ -1,4 +1,4 @@
-"""The platform's tables as of their first version, for the first migration of every context."""
+"""The tables that every context has, in their first version, for the first migration of each context."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,5 @@
-"""The embedded stack: PostgreSQL, Apache Kafka and the processes of the product on one machine, with nothing installed but Python packages.
+"""The embedded stack: PostgreSQL, Apache Kafka and the processes of the product on one machine, from Python packages only.
 
-Read `stack.py` first (what starts and ends together), then `postgres.py`, `kafka.py` and `child.py` (how one server does). `brokers.py`
-says when the broker is not Kafka, `supervisor.py` keeps the product's own processes running, `upkeep.py` the servers.
+Read `stack.py` first (start and stop of all servers), then `postgres.py`, `kafka.py` and `child.py` (a single server). `brokers.py` chooses
+the broker, `supervisor.py` restarts the processes of the product, `watchdog.py` the servers.
 """

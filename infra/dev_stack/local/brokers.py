@@ -1,6 +1,6 @@
-"""Chooses the broker: Apache Kafka, or one in memory when its jars cannot be had.
+"""Chooses the broker: Apache Kafka, or a broker in memory when Kafka's jars are unavailable.
 
-Invariant: the second choice is never made silently.
+Invariant: the choice of the fallback broker prints a warning.
 """
 
 import asyncio
@@ -15,22 +15,20 @@ from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.progress import Progress
 from infra.errors import JarsUnavailable
 
-_CONSEQUENCE = (
-    "Using an in-memory broker instead of Apache Kafka: whatever it holds is gone when it stops (the event log in PostgreSQL is not)."
-)
+_CONSEQUENCE = "Using an in-memory broker instead of Apache Kafka: its records are lost when it stops; the event log in PostgreSQL is not."
 
 Broker = LocalKafka | FallbackBroker
 
 
-async def choose_broker(folder: Path, *, progress: Progress, tell: Callable[[str], None]) -> Broker:
-    """The broker to start in `folder`. `CARE_KAFKA_BROKER=fallback` asks for the one in memory."""
+async def choose_broker(folder: Path, *, progress: Progress, report: Callable[[str], None]) -> Broker:
+    """Returns the broker to start in `folder`. `CARE_KAFKA_BROKER=fallback` selects the one in memory."""
     if os.environ.get("CARE_KAFKA_BROKER") == "fallback":
         progress.warned(f"CARE_KAFKA_BROKER=fallback. {_CONSEQUENCE}")
         return FallbackBroker(folder)
     try:
-        return LocalKafka(folder, await _jars(Listener(tell)))
-    except JarsUnavailable as trouble:
-        progress.warned(f"{trouble} {_CONSEQUENCE}")
+        return LocalKafka(folder, await _jars(Listener(report)))
+    except JarsUnavailable as problem:
+        progress.warned(f"{problem} {_CONSEQUENCE}")
         return FallbackBroker(folder)
 
 
@@ -38,4 +36,4 @@ async def _jars(listener: Listener) -> Sequence[Path]:
     try:
         return await asyncio.to_thread(verified_jars, listener)
     finally:
-        listener.given_up.set()  # a cancelled start must not wait for the rest of a download
+        listener.cancelled.set()  # a cancelled start must not wait for the download

@@ -1,6 +1,6 @@
-"""One child process, from its start to its end.
+"""Starts and stops a child process.
 
-Invariant: a child dies with the process that started it, by `stop` or (on Linux) by the kernel when the owner is killed.
+Invariant: a child ends with its owner, by `stop` or, on Linux, by the kernel when the owner is killed.
 """
 
 import asyncio
@@ -18,23 +18,23 @@ from infra.dev_stack.local import parent_death_signal
 from infra.dev_stack.local.logs import log_tail
 from infra.errors import StackError
 
-_PAUSE = 0.03
-_LONGEST_START = 300  # a large log to recover from takes its time
+_POLL_SECONDS = 0.03
+_START_TIMEOUT_SECONDS = 300  # recovery from a large log takes long
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An OS user to work as."""
+    """The OS user of a process."""
 
     uid: int
     gid: int
 
 
-_OURSELVES = Identity(-1, -1)
+_UNCHANGED = Identity(-1, -1)
 
 
 class Process(Protocol):
-    """What is asked of a process, however it was started."""
+    """The interface of a process, independent of how it was started."""
 
     @property
     def pid(self) -> int: ...
@@ -45,10 +45,10 @@ class Process(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A started process. `stop` and `kill` may be called again and again."""
+    """A started process. `stop` and `kill` may be repeated."""
 
     process: Process
-    output: asyncio.StreamReader | None = None  # when it was started with a pipe
+    output: asyncio.StreamReader | None = None  # of a process with a pipe
 
     @property
     def pid(self) -> int:
@@ -59,7 +59,7 @@ class Child:
         return self.process.returncode is None
 
     async def stop(self, how: signal.Signals = signal.SIGTERM, *, patience: float = 10) -> None:
-        """Ask, wait for `patience` seconds, then insist."""
+        """Sends `how`, waits for `patience` seconds, then sends SIGKILL."""
         self._send(how)
         try:
             with suppress(TimeoutError):
@@ -73,7 +73,7 @@ class Child:
         await self.process.wait()
 
     def _send(self, how: signal.Signals) -> None:
-        """By pid: asyncio's own `send_signal` may reap the process behind the back of asyncio's watcher (Python 3.11)."""
+        """Signals by pid: `send_signal` may reap the process before asyncio's watcher does (Python 3.11)."""
         if self.is_running:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, how)
@@ -88,15 +88,15 @@ async def start_child(
     death_signal: signal.Signals = signal.SIGTERM,
     folder: Path | None = None,
 ) -> Child:
-    """Start `command` on the leash of this process; `death_signal` is what the kernel sends it when this process dies."""
+    """Starts `command`; the kernel sends it `death_signal` when this process dies."""
     process = await asyncio.create_subprocess_exec(
-        *_leashed(command, identity or _OURSELVES, death_signal),
+        *_with_death_signal(command, identity or _UNCHANGED, death_signal),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
         env=environment,
         cwd=folder,
-        start_new_session=True,  # Ctrl-C in a terminal is for the owner, who then stops its children in order
+        start_new_session=True,  # Ctrl-C in a terminal reaches only the owner, which stops its children in order
     )
     return Child(process, process.stdout)
 
@@ -104,7 +104,7 @@ async def start_child(
 async def run_child(
     command: Sequence[str], *, output: IO[bytes] | int, identity: Identity | None = None, folder: Path | None = None
 ) -> bool:
-    """Run `command` to its end; whether it succeeded."""
+    """Runs `command` to its end and returns whether it succeeded."""
     child = await start_child(command, output=output, identity=identity, folder=folder)
     try:
         return await child.process.wait() == 0
@@ -113,16 +113,16 @@ async def run_child(
 
 
 async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], *, name: str, log: Path) -> None:
-    """Return when `is_ready`; a sentence that names the server and its log when it ends first, or takes too long."""
-    deadline = monotonic() + _LONGEST_START
+    """Returns when `is_ready`. Raises StackError, with the end of the log, when the process ends or takes too long."""
+    deadline = monotonic() + _START_TIMEOUT_SECONDS
     while not await is_ready():
         if not child.is_running:
             raise StackError(f"{name} did not start. {log_tail(log)}")
         if monotonic() > deadline:
-            raise StackError(f"{name} has not become ready in {_LONGEST_START} s. {log_tail(log)}")
-        await asyncio.sleep(_PAUSE)
+            raise StackError(f"{name} has not become ready in {_START_TIMEOUT_SECONDS} s. {log_tail(log)}")
+        await asyncio.sleep(_POLL_SECONDS)
 
 
-def _leashed(command: Sequence[str], identity: Identity, death_signal: signal.Signals) -> list[str]:
-    terms = [str(number) for number in (int(death_signal), os.getpid(), identity.uid, identity.gid)]
-    return [sys.executable, "-I", "-S", str(Path(parent_death_signal.__file__)), *terms, *command]
+def _with_death_signal(command: Sequence[str], identity: Identity, death_signal: signal.Signals) -> list[str]:
+    options = [str(number) for number in (int(death_signal), os.getpid(), identity.uid, identity.gid)]
+    return [sys.executable, "-I", "-S", str(Path(parent_death_signal.__file__)), *options, *command]

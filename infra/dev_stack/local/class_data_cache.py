@@ -1,8 +1,8 @@
-"""Teaches Java to start Kafka in half the time: a class cache, made once per machine in the background.
+"""Builds Java's class cache for Kafka, once per machine in the background; it halves the start time.
 
-A broker of its own is started and stopped while Java records what it loads (about 12 s of one idle core, at the lowest priority).
+A separate broker is started and stopped while Java records the classes it loads (about 12 s of one core, at the lowest priority).
 
-Invariant: the cache file is whole or absent, and without it everything works, only slower to start.
+Invariant: the cache file is complete or absent, and Kafka starts without it, only more slowly.
 """
 
 import asyncio
@@ -27,34 +27,34 @@ from infra.errors import StackError
 _LOWEST_PRIORITY = 19
 
 
-async def start_learning(jars: Sequence[Path]) -> Child | None:
-    """Begin in the background, unless it is done."""
+async def start_building(jars: Sequence[Path]) -> Child | None:
+    """Starts the build in the background; returns None when the cache exists."""
     if cache_file(jars).exists():
         return None
     with open_log(care_home() / "java-cache.log") as log:
         return await start_child([sys.executable, "-m", "infra.dev_stack.local.class_data_cache"], output=log.fileno())
 
 
-async def _learn(jars: Sequence[Path]) -> None:
+async def _build(jars: Sequence[Path]) -> None:
     folder = care_home() / "java-cache.new"
     shutil.rmtree(folder, ignore_errors=True)
     recording = folder / "recording"
     await _record(LocalKafka(folder, jars, java_flags=["-XX:AOTMode=record", f"-XX:AOTConfiguration={recording}"]))
     if await _assemble(jars, recording, folder / "cache"):
-        _put_in_place(folder / "cache", cache_file(jars))
+        _replace(folder / "cache", cache_file(jars))
     shutil.rmtree(folder)
 
 
-def _put_in_place(cache: Path, place: Path) -> None:
-    for outdated in place.parent.glob("kafka-*.aot"):
+def _replace(cache: Path, target: Path) -> None:
+    for outdated in target.parent.glob("kafka-*.aot"):
         outdated.unlink()
-    cache.rename(place)
+    cache.rename(target)
 
 
 async def _record(broker: LocalKafka) -> None:
     try:
         await broker.start()
-        await broker.stop(patience=60)  # it writes the recording as it ends
+        await broker.stop(patience=60)  # it writes the recording during shutdown
     finally:
         await broker.kill()
 
@@ -70,11 +70,11 @@ def main() -> None:
     with suppress(KeyboardInterrupt), take(care_home() / "java-cache.lock", "java cache"), sigterm_as_interrupt():
         jars = verified_jars(Listener())
         if not cache_file(jars).exists():
-            asyncio.run(_learn(jars))
+            asyncio.run(_build(jars))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except StackError as trouble:
-        sys.exit(str(trouble))
+    except StackError as problem:
+        sys.exit(str(problem))

@@ -1,6 +1,6 @@
-"""Servers that somebody else runs, named by the environment.
+"""External servers, named by the environment.
 
-Invariant: a given server is only asked whether it answers; no address appears in a sentence, because it may hold a password.
+Invariant: an external server is only checked for an answer; no address appears in a message, because it may contain a password.
 """
 
 import os
@@ -11,19 +11,19 @@ import asyncpg
 from infra.dev_stack.local.ports import accepts
 from infra.errors import StackError
 
-_PATIENCE = 10
+_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server is and what it is."""
+    """The address and the version of a server."""
 
     address: str
     version: str
 
 
 def external_database_url() -> str | None:
-    """`DATABASE_URL`, in the form that asyncpg takes."""
+    """Returns `DATABASE_URL` in the form that asyncpg accepts, or None."""
     url = os.environ.get("DATABASE_URL")
     return url.replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
 
@@ -34,9 +34,9 @@ def external_kafka_bootstrap() -> str | None:
 
 async def check_database(url: str) -> Server:
     try:
-        connection = await asyncpg.connect(url, timeout=_PATIENCE)
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
-        raise StackError(f"DATABASE_URL is set, but no PostgreSQL lets us in there ({type(trouble).__name__}).") from None
+        connection = await asyncpg.connect(url, timeout=_TIMEOUT_SECONDS)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        raise StackError(f"DATABASE_URL is set, but PostgreSQL accepts no connection there ({type(problem).__name__}).") from None
     try:
         return Server(url, str(await connection.fetchval("SHOW server_version")))
     finally:
@@ -44,9 +44,9 @@ async def check_database(url: str) -> Server:
 
 
 async def check_kafka(bootstrap: str) -> Server:
-    """Whether one of the named brokers accepts a connection; anything more would need its credentials."""
+    """Checks that one of the brokers accepts a connection; more would need credentials. Raises StackError."""
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
         if port.isdigit() and await accepts(host, int(port)):
-            return Server(bootstrap, "given")
+            return Server(bootstrap, "external")
     raise StackError("KAFKA_BOOTSTRAP_SERVERS is set, but no broker accepts a connection there.")

@@ -1,8 +1,9 @@
-"""The broker of last resort: librdkafka's own, in memory, when Kafka's jars cannot be had.
+"""The fallback broker: librdkafka's mock cluster in memory, for machines without Kafka's jars.
 
-`python -m infra.dev_stack.local.fallback_broker FOLDER` prints the broker's address and serves until a signal ends it. FOLDER names its owner.
+`python -m infra.dev_stack.local.fallback_broker FOLDER` prints the address of the broker and serves until SIGTERM or SIGINT. FOLDER
+identifies the owner.
 
-Invariant: the fallback never passes for Kafka. Its version names it, and the stack prints one loud line.
+Invariant: the fallback is recognisable. Its version names it, and the stack prints a warning.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ _CONFIGURATION = {"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_
 
 @dataclass(slots=True)
 class FallbackBroker:
-    """A broker that forgets everything when it ends. No CreateTopics: topics appear with four partitions when they are first used."""
+    """A broker without storage. It does not support CreateTopics: a topic gets four partitions at its first use."""
 
     version: ClassVar = "in-memory fallback"
 
@@ -48,7 +49,7 @@ class FallbackBroker:
             await self._child.kill()
 
     async def wipe(self) -> None:
-        raise StackError("The in-memory fallback broker cannot be wiped: it has no address that would outlive its data.")
+        raise StackError("The in-memory fallback broker cannot be wiped: its address does not survive a restart.")
 
 
 async def _first_line(child: Child) -> str:
@@ -59,7 +60,7 @@ async def _first_line(child: Child) -> str:
 
 
 def serve() -> None:
-    """Print the address, and keep the client alive whose memory is the broker."""
+    """Prints the address and keeps the client alive that runs the mock cluster."""
     from confluent_kafka import Producer
 
     client = Producer(_CONFIGURATION)

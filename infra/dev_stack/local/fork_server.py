@@ -1,10 +1,10 @@
 """Starts programs by forking a process that has imported their code already.
 
-Importing the product takes a process seconds; those started here share one import, and its memory until they write to it. The server
-is multiprocessing's own: one per process that asks, started with `prepare` or at the first `start`.
+An import of the product takes seconds; forked programs share one import and its memory pages. The fork server is multiprocessing's:
+one for each owner, started by `prepare` or by the first `start`.
 
-Invariant: a program started here ends when the process that asked for it does, and a program that counts as ended has ended: when the
-server is killed, nobody can say any more how its programs do, so they are ended too.
+Invariant: a program ends with its owner, and a program reported as ended has ended: when the fork server is killed, the state of its
+programs is unknown, so they are killed too.
 """
 
 import asyncio
@@ -29,29 +29,29 @@ from infra.errors import StackError
 
 
 def prepare(modules: Sequence[str]) -> None:
-    """Begin to import `modules` in the background. They must not start threads."""
+    """Starts importing `modules` in the background. They must not start threads."""
     multiprocessing.set_forkserver_preload([*modules, "infra.dev_stack.local.gc_freeze"])
     forkserver.ensure_running()
 
 
 async def start(program: Program, log: Path) -> Child:
-    """`program.command` is a function as `module:name`, and its arguments. Raises StackError when the code cannot be imported."""
+    """`program.command` is a function as `module:name` with its arguments. Raises StackError when the code cannot be imported."""
     open_log(log).close()
     environment = dict(os.environ if program.environment is None else program.environment)
-    process = ForkServerProcess(target=_live, args=(program.command, environment, log), name=program.name, daemon=True)
+    process = ForkServerProcess(target=_run, args=(program.command, environment, log), name=program.name, daemon=True)
     try:
         await asyncio.to_thread(process.start)
-    except (OSError, EOFError) as trouble:
-        raise StackError(f"{program.name} cannot be started: its code cannot be imported.") from trouble
+    except (OSError, EOFError) as problem:
+        raise StackError(f"{program.name} cannot be started: its code cannot be imported.") from problem
     return Child(Forked(process))
 
 
 class Forked:
-    """A started process, seen as asyncio's own are."""
+    """A forked process with the interface of asyncio's processes."""
 
     def __init__(self, process: ForkServerProcess) -> None:
-        self._process, self._ended, self._itself = process, asyncio.Event(), _seen(process)
-        asyncio.get_running_loop().add_reader(process.sentinel, self._note)
+        self._process, self._ended, self._handle = process, asyncio.Event(), _handle(process)
+        asyncio.get_running_loop().add_reader(process.sentinel, self._on_end)
 
     @property
     def pid(self) -> int:
@@ -65,25 +65,25 @@ class Forked:
         await self._ended.wait()
         return self._process.exitcode or 0
 
-    def _note(self) -> None:
+    def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._process.join()
         with suppress(psutil.Error):
-            if self._itself:
-                self._itself.kill()
+            if self._handle:
+                self._handle.kill()
         self._ended.set()
 
 
-def _seen(process: ForkServerProcess) -> psutil.Process | None:
-    """The process and no other that may have its pid later; None when it has ended already."""
+def _handle(process: ForkServerProcess) -> psutil.Process | None:
+    """Returns a handle that is safe against reuse of the pid; None when the process has ended."""
     with suppress(psutil.Error):
         return psutil.Process(process.ident)
     return None
 
 
-def _live(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-    """In the new process: become `command`."""
-    os.setsid()  # Ctrl-C in a terminal is for the owner, who then stops its children in order
+def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    """Runs `command` in the new process."""
+    os.setsid()  # Ctrl-C in a terminal reaches only the owner, which stops its children in order
     sys.stdout = log.open("a", buffering=1)
     for descriptor in (1, 2):
         os.dup2(sys.stdout.fileno(), descriptor)

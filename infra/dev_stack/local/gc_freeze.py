@@ -1,4 +1,4 @@
-"""Imported last in the nursery: what was imported is there to stay, so the collector must not write to its pages."""
+"""Imported last by the fork server: freezes all imported objects, so that garbage collection does not copy their memory pages."""
 
 import gc
 

@@ -1,8 +1,8 @@
-"""Downloads jars with `jgo`, which needs neither Maven nor Java and here reads nothing but the public repository.
+"""Downloads jars with `jgo`, which needs neither Maven nor Java, from the public repository.
 
-`CARE_MAVEN_REPOSITORY` names another repository, for machines that reach only their organisation's own.
+`CARE_MAVEN_REPOSITORY` names another repository, for machines that reach only the one of their organisation.
 
-Invariant: says nothing about the jars' content; whoever asked compares them with the lock.
+Invariant: the content of the jars is not checked here; the caller compares their hashes with the lock.
 """
 
 import os
@@ -19,48 +19,48 @@ from jgo.maven import MavenContext, PythonResolver
 
 from infra.errors import JarsUnavailable
 
-_AT_ONCE = 8
+_PARALLEL = 8
 
 
 @dataclass(slots=True)
 class Listener:
-    """Hears how far a download is, and can end it from another thread by setting `given_up`."""
+    """Reports the progress of a download; another thread cancels it by setting `cancelled`."""
 
-    tell: Callable[[str], None] = print
-    given_up: Event = field(default_factory=Event)
+    report: Callable[[str], None] = print
+    cancelled: Event = field(default_factory=Event)
     _bytes: int = field(default=0, init=False)
 
     @contextmanager
-    def hear(self, _file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        """What jgo calls for each file: it reports every piece to what this yields."""
-        yield self._piece
+    def on_file(self, _file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
+        """Called by jgo for each file; jgo calls the yielded function for each chunk."""
+        yield self._on_chunk
 
-    def _piece(self, size: int) -> None:
-        if self.given_up.is_set():
-            raise JarsUnavailable("The download was given up.")
+    def _on_chunk(self, size: int) -> None:
+        if self.cancelled.is_set():
+            raise JarsUnavailable("The download was cancelled.")
         self._bytes += size
-        self.tell(f"{self._bytes / 1e6:.0f} MB downloaded")
+        self.report(f"{self._bytes / 1e6:.0f} MB downloaded")
 
 
 def repository(cache: Path, listener: Listener | None = None) -> Any:
-    """A repository whose files are kept in `cache` only."""
+    """Returns a repository that stores files in `cache` only."""
     truststore.inject_into_ssl()
-    resolver = PythonResolver(progress_callback=listener.hear if listener else None)
+    resolver = PythonResolver(progress_callback=listener.on_file if listener else None)
     mirror = os.environ.get("CARE_MAVEN_REPOSITORY")
     return MavenContext(resolver, repo_cache=cache, remote_repos={"mirror": mirror.rstrip("/")} if mirror else None)
 
 
 def download(coordinates: Sequence[str], cache: Path, listener: Listener) -> list[Path]:
-    """The paths of the jars, in the order of `coordinates`. Raises JarsUnavailable."""
+    """Returns the paths of the jars in the order of `coordinates`. Raises JarsUnavailable."""
     source = repository(cache, listener)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
         running = [pool.submit(_download_one, source, coordinate) for coordinate in coordinates]
         try:
             for finished in as_completed(running):
                 finished.result()
-        except (OSError, RuntimeError) as trouble:
+        except (OSError, RuntimeError) as problem:
             pool.shutdown(cancel_futures=True)
-            raise JarsUnavailable(f"Apache Kafka's jars could not be downloaded ({type(trouble).__name__}).") from trouble
+            raise JarsUnavailable(f"Apache Kafka's jars could not be downloaded ({type(problem).__name__}).") from problem
         return [each.result() for each in running]
 
 

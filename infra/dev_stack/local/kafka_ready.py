@@ -1,6 +1,6 @@
-"""Whether a broker does its work, which is later than when it first accepts a connection.
+"""Checks whether a broker is ready, which is later than its first accepted connection.
 
-Invariant: true only after the broker named itself in an answer to a metadata request.
+Invariant: True only after the broker listed itself in a metadata response.
 """
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -10,11 +10,11 @@ from infra.dev_stack.local.ports import HOST, accepts
 
 
 async def answers(port: int) -> bool:
-    """Asks the socket first: the client library logs an error for every refused connection."""
-    return await accepts(HOST, port) and await _names_itself(f"{HOST}:{port}")
+    """Checks the socket first: the client library logs an error for every refused connection."""
+    return await accepts(HOST, port) and await _lists_itself(f"{HOST}:{port}")
 
 
-async def _names_itself(bootstrap: str) -> bool:
+async def _lists_itself(bootstrap: str) -> bool:
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000)
     try:
         await client.start()

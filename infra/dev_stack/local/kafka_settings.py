@@ -1,6 +1,6 @@
 """The settings of the embedded broker.
 
-Invariant: topics exist only because somebody declared them, and one node is enough for every internal topic.
+Invariant: no topic is created implicitly, and every internal topic has one replica.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _FIXED = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
-    "broker.session.timeout.ms": "2000",  # a killed broker may come back only when its old session has ended
+    "broker.session.timeout.ms": "2000",  # a killed broker can rejoin only after its old session ended
     "broker.heartbeat.interval.ms": "400",
     "group.initial.rebalance.delay.ms": "0",
     "log.retention.hours": "168",
@@ -40,18 +40,18 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True)
 class ExtraListener:
-    """A second listener whose clients are told another port: that of whatever stands between."""
+    """A second listener that advertises another port, such as that of a proxy."""
 
     port: int
-    told: int
+    advertised_port: int
 
 
 def settings_text(data: Path, *, broker_port: int, controller_port: int, side: ExtraListener | None = None) -> str:
     broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
-    placed = {
+    specific = {
         "log.dirs": str(data),
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",SIDE://{HOST}:{side.port}" if side else ""),
-        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",SIDE://{HOST}:{side.told}" if side else ""),
+        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",SIDE://{HOST}:{side.advertised_port}" if side else ""),
         "controller.quorum.voters": f"1@{controller}",
     }
-    return "".join(f"{name}={value}\n" for name, value in (_FIXED | placed).items())
+    return "".join(f"{name}={value}\n" for name, value in (_FIXED | specific).items())

@@ -1,6 +1,6 @@
-"""Lock files that the kernel lets go of when their holder dies.
+"""Lock files that the kernel releases when their holder ends.
 
-Invariant: at most one holder, and a crashed one holds nothing; who it is stands in the file, for the sentence that refuses the next one.
+Invariant: at most one process holds a lock, and a crashed process holds none. The file contains the holder's pid, for the error message.
 """
 
 import fcntl
@@ -18,14 +18,14 @@ from infra.errors import StackInUse
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock, waiting for it if need be."""
+    """Acquires the lock, waiting for another holder."""
     with path.open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def is_taken(path: Path) -> bool:
-    """Whether somebody holds the lock now."""
+    """Returns whether a process holds the lock."""
     if not path.exists():
         return False
     with path.open("a+") as file:
@@ -37,22 +37,22 @@ def is_taken(path: Path) -> bool:
 
 
 def take(path: Path, name: str) -> IO[str]:
-    """Hold the lock of the stack `name` until the returned file is closed, or refuse at once."""
+    """Acquires the lock of the stack `name` until the returned file is closed. Raises StackInUse when another process holds it."""
     make_folder(path.parent)
     file = path.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with file:
-            raise StackInUse(f"The stack “{name}” is in use by {_holder(file)}. Stop it first, or start one of another name.") from None
-    if not _is_still(path, file):  # its folder was deleted between our opening and our locking it
+            raise StackInUse(f"The stack “{name}” is in use by {_holder(file)}. Stop it first, or start one with another name.") from None
+    if not _is_current(path, file):  # the folder was deleted between open and lock
         file.close()
         return take(path, name)
     _sign(file)
     return file
 
 
-def _is_still(path: Path, file: IO[str]) -> bool:
+def _is_current(path: Path, file: IO[str]) -> bool:
     return path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
 
 

@@ -1,23 +1,23 @@
 """Log files of started programs.
 
-Invariant: a log only grows while its program runs; a large one is set aside before the next start, and one is kept.
+Invariant: a log is only appended to while its program runs. A large log is renamed before the next start; one old log is retained.
 """
 
 from pathlib import Path
 from typing import IO
 
-_LARGEST = 10_000_000
-_LAST_LINES = 8
+_MAX_BYTES = 10_000_000
+_TAIL_LINES = 8
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """The file to hand to a program that is about to start."""
-    if path.exists() and path.stat().st_size > _LARGEST:
+    """Opens the log for a program that is about to start."""
+    if path.exists() and path.stat().st_size > _MAX_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     return path.open("ab")
 
 
 def log_tail(path: Path) -> str:
-    """How the log ends, for the sentence about a program that failed: the log itself may be gone when that is read."""
+    """Returns the last lines of the log, for the error about a failed program: the log may be deleted later."""
     lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-    return "\n".join([f"{path} ends:", *[line for line in lines if line][-_LAST_LINES:]])
+    return "\n".join([f"{path} ends:", *[line for line in lines if line][-_TAIL_LINES:]])

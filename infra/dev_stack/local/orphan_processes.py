@@ -1,7 +1,7 @@
-"""Ends what a crashed run of the same stack left behind.
+"""Ends the server processes that a crashed run of the same stack left running.
 
-Invariant: only called while the stack's lock is held, and only ends servers whose command line or working folder is this stack's data,
-so a process of anybody else is never touched, whatever pid a stale file names.
+Invariant: the caller holds the stack's lock, and only servers whose command line or working folder is in this stack's data are ended. A
+stale pid file cannot end a foreign process.
 """
 
 import signal
@@ -12,26 +12,26 @@ from pathlib import Path
 import psutil
 
 FALLBACK_MODULE = "infra.dev_stack.local.fallback_broker"
-_PATIENCE = 10
+_TIMEOUT_SECONDS = 10
 
 
-def end_leftovers(folders: Iterable[Path]) -> int:
-    """End the servers that still work on `folders`; how many there were."""
-    found = [process for process in psutil.process_iter() if any(_works_on(process, folder) for folder in folders)]
+def end_orphans(folders: Iterable[Path]) -> int:
+    """Ends the servers that use `folders` and returns their number."""
+    found = [process for process in psutil.process_iter() if any(_uses(process, folder) for folder in folders)]
     for process in found:
-        _ask(process)
-    _, stubborn = psutil.wait_procs(found, timeout=_PATIENCE)
-    for process in stubborn:
+        _request_stop(process)
+    _, alive = psutil.wait_procs(found, timeout=_TIMEOUT_SECONDS)
+    for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=_PATIENCE)
+    psutil.wait_procs(alive, timeout=_TIMEOUT_SECONDS)
     return len(found)
 
 
-def _works_on(process: psutil.Process, folder: Path) -> bool:
+def _uses(process: psutil.Process, folder: Path) -> bool:
     try:
         match process.name():
-            case "postgres":  # its helpers show another command line, but work in the data folder
+            case "postgres":  # its helper processes have other command lines, but work in the data folder
                 return Path(process.cwd()).is_relative_to(folder)
             case "java":
                 return _mentions(process, folder)
@@ -44,7 +44,7 @@ def _mentions(process: psutil.Process, folder: Path) -> bool:
     return any(Path(argument).is_relative_to(folder) for argument in process.cmdline())
 
 
-def _ask(process: psutil.Process) -> None:
-    """PostgreSQL takes SIGINT for "end the sessions and stop"; to SIGTERM it would wait for them."""
+def _request_stop(process: psutil.Process) -> None:
+    """PostgreSQL ends its sessions on SIGINT; on SIGTERM it would wait for them."""
     with suppress(psutil.NoSuchProcess):
         process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)

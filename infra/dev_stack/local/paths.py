@@ -1,7 +1,7 @@
-"""Where the embedded stack keeps its files.
+"""The folders of the embedded stack.
 
-Invariant: run by root, nothing of PostgreSQL lies in or below a home directory, because PostgreSQL then works as another OS user, who
-would need the way there opened; no permission of a folder that is not ours is ever changed.
+Invariant: as root, PostgreSQL runs as another OS user, so none of its files lie below a home directory, which that user cannot enter. The
+permissions of foreign folders are never changed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ SYSTEM_FOLDER = Path("/var/lib/care-coordination")
 
 
 def care_home() -> Path:
-    """The folder of the product: `CARE_HOME`, or its place in the user's cache."""
+    """Returns `CARE_HOME`, or the product's folder in the user's cache."""
     if chosen := os.environ.get("CARE_HOME"):
         return Path(chosen).expanduser().absolute()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -26,7 +26,7 @@ def is_root() -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it. What root makes here lets others pass, whatever the umask: PostgreSQL is one of them."""
+    """Creates `folder` and its parents. As root, other users may enter them regardless of the umask, because PostgreSQL runs as one."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
@@ -36,7 +36,7 @@ def make_folder(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StackFolders:
-    """The folders of one named stack."""
+    """The folders of a named stack."""
 
     root: Path
     postgres: Path
@@ -64,15 +64,15 @@ def stack_folders(name: str) -> StackFolders:
 
 
 def _postgres_root(root: Path) -> Path:
-    """The stack's own folder or, for root where another OS user cannot reach that, one in the system's place for such data."""
+    """Returns the stack's folder; as root, a system folder when another OS user cannot reach the stack's."""
     if not is_root() or _can_be_shared(root):
         return root
-    mark = hashlib.sha256(str(root).encode()).hexdigest()[:8]
-    return SYSTEM_FOLDER / "stacks" / f"{root.name}-{mark}"
+    digest = hashlib.sha256(str(root).encode()).hexdigest()[:8]
+    return SYSTEM_FOLDER / "stacks" / f"{root.name}-{digest}"
 
 
 def _can_be_shared(folder: Path) -> bool:
-    """Whether another OS user can reach `folder` as things are, and it is outside the home directory."""
+    """Returns whether another OS user can enter `folder` and it is outside the home directory."""
     if folder.is_relative_to(Path.home()):
         return False
     return all(above.stat().st_mode & stat.S_IXOTH for above in (folder, *folder.parents) if above.exists())

@@ -1,7 +1,6 @@
-"""Ports on 127.0.0.1: which are free, which are served.
+"""Finds and checks ports on 127.0.0.1.
 
-Invariant: free ones lie below the ranges that Linux and macOS hand to outgoing connections, so that a port stays ours while its broker
-is down.
+Invariant: chosen ports lie below the ephemeral ranges of Linux and macOS, so no outgoing connection takes a port while its broker is down.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from infra.errors import StackError
 
 HOST = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
-_PATIENCE = 10
+_TIMEOUT_SECONDS = 10
 
 
 def free_ports(count: int) -> list[int]:
@@ -26,15 +25,15 @@ def free_ports(count: int) -> list[int]:
 
 
 def require_free(port: int) -> int:
-    """Raises StackError."""
+    """Returns `port`. Raises StackError when it is in use."""
     if not _is_free(port):
-        raise StackError(f"Port {port} cannot be served: somebody else does, or it is not ours to take. Name another with --port.")
+        raise StackError(f"Port {port} is in use or reserved. Choose another with --port.")
     return port
 
 
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier server may still be fading
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier server may be in TIME_WAIT
         try:
             probe.bind((HOST, port))
         except OSError:
@@ -43,9 +42,9 @@ def _is_free(port: int) -> bool:
 
 
 async def accepts(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Returns whether a server accepts connections."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _PATIENCE)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _TIMEOUT_SECONDS)
     except (OSError, TimeoutError):
         return False
     writer.close()

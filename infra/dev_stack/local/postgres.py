@@ -1,9 +1,8 @@
 """PostgreSQL 18 from its wheel, on a unix socket.
 
-The shipped programs are driven directly, because the wheel's own Python interface fixes the settings and attaches to whatever already
-runs.
+The programs of the wheel are called directly, because its Python interface fixes the settings and attaches to a running server.
 
-Invariant: what a commit acknowledged is on disk (fsync, synchronous_commit), and the data folder is either complete or absent.
+Invariant: an acknowledged commit is on disk (fsync, synchronous_commit), and the data folder is complete or absent.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ from typing import ClassVar
 
 from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
 from infra.dev_stack.local.logs import log_tail, open_log
-from infra.dev_stack.local.orphan_processes import end_leftovers
+from infra.dev_stack.local.orphan_processes import end_orphans
 from infra.dev_stack.local.paths import make_folder
 from infra.dev_stack.local.postgres_programs import Programs, installed_programs
 from infra.errors import StackError
@@ -31,8 +30,8 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "wal_level": "replica",
     "max_wal_size": "2GB",
-    "autovacuum_naptime": "5s",  # a new stack's tables grow from nothing: plans made for empty ones must not live for a minute
-    "autovacuum_analyze_scale_factor": "0.5",  # and while they grow that must not be done for each tenth that comes (docs/performance.md)
+    "autovacuum_naptime": "5s",  # tables grow from empty: plans for empty tables must not live for a minute
+    "autovacuum_analyze_scale_factor": "0.5",  # growing tables need no analysis after each tenth (docs/performance.md)
     "autovacuum_vacuum_insert_scale_factor": "0.5",
     "track_commit_timestamp": "on",
     "jit": "off",
@@ -40,13 +39,13 @@ _SETTINGS = {
     "log_timezone": "UTC",
 }
 _INITDB = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-_LONGEST_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107
+_MAX_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107
 _SOCKET_NAME = ".s.PGSQL.5432"
 
 
 @dataclass(slots=True)
 class LocalPostgres:
-    """One PostgreSQL server on the data in `folder`."""
+    """A PostgreSQL server with its data in `folder`."""
 
     title: ClassVar = "PostgreSQL"
 
@@ -67,9 +66,9 @@ class LocalPostgres:
         return self._child.pid if self._child and self._child.is_running else None
 
     async def start(self) -> None:
-        """Start on the data that is there, or on none, unless it runs; return when it takes sessions."""
+        """Starts the server unless it runs, on existing data or on none; returns when it accepts sessions."""
         child = self._child if self._child and self._child.is_running else await self._start_server(installed_programs())
-        await until_ready(child, self._says_ready, name=self.title, log=self.log)
+        await until_ready(child, self._is_ready, name=self.title, log=self.log)
 
     async def stop(self) -> None:
         if self._child:
@@ -78,12 +77,12 @@ class LocalPostgres:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     async def kill(self) -> None:
-        """End the server as a power cut would; `start` waits for sessions that outlive it."""
+        """Ends the server with SIGKILL; the next `start` ends its remaining sessions."""
         if self._child:
             await self._child.kill()
 
     async def ended(self) -> None:
-        """Return when the server's process has ended, for whatever reason."""
+        """Returns when the process of the server has ended."""
         if self._child:
             await self._child.process.wait()
 
@@ -96,7 +95,7 @@ class LocalPostgres:
         return self._data / "postmaster.pid"
 
     async def _start_server(self, programs: Programs) -> Child:
-        await asyncio.to_thread(self._clear_away)
+        await asyncio.to_thread(self._clean_up)
         await self._make_data_folder(programs)
         self._socket_folder = _socket_folder(self._data, programs)
         self._child = await self._run(programs)
@@ -110,7 +109,7 @@ class LocalPostgres:
         command = [programs.path("initdb"), "-D", str(fresh), "-U", "postgres", *_INITDB]
         with open_log(self.log) as log:
             if not await run_child(command, output=log.fileno(), identity=programs.identity, folder=fresh):
-                raise StackError(f"PostgreSQL could not make its data folder. {log_tail(self.log)}")
+                raise StackError(f"PostgreSQL could not create its data folder. {log_tail(self.log)}")
         fresh.rename(self._data)
 
     async def _run(self, programs: Programs) -> Child:
@@ -121,17 +120,17 @@ class LocalPostgres:
                 command, output=log.fileno(), identity=programs.identity, death_signal=signal.SIGINT, folder=self._data
             )
 
-    async def _says_ready(self) -> bool:
-        """Whether this server, not an earlier one, has written `ready` into its pid file."""
+    async def _is_ready(self) -> bool:
+        """Returns whether this server, not an earlier one, has written `ready` into the pid file."""
         try:
             pid, *rest = self._pid_file.read_text().split()
         except (OSError, ValueError):  # absent, or being written
             return False
         return pid == str(self.pid) and rest[-1:] == ["ready"]
 
-    def _clear_away(self) -> None:
-        """What a killed server left: sessions that are still at work, and a pid that may be anybody's by now."""
-        end_leftovers([self.folder])
+    def _clean_up(self) -> None:
+        """Ends the sessions of a killed server and removes its pid file, whose pid another process may have."""
+        end_orphans([self.folder])
         self._pid_file.unlink(missing_ok=True)
 
 
@@ -148,8 +147,8 @@ def _set_owner(folder: Path, programs: Programs) -> None:
 
 
 def _socket_folder(data: Path, programs: Programs) -> Path:
-    """The data folder itself, or a short one where its path is too long for a socket."""
-    if len(os.fsencode(data / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+    """Returns the data folder, or a short one when its path is too long for a socket."""
+    if len(os.fsencode(data / _SOCKET_NAME)) <= _MAX_SOCKET_PATH:
         return data
     short = Path(tempfile.mkdtemp(prefix="care-", dir="/tmp"))
     _set_owner(short, programs)

@@ -1,7 +1,6 @@
-"""The programs of PostgreSQL, and the OS user they run as.
+"""The programs of PostgreSQL and their OS user.
 
-Invariant: PostgreSQL never runs as root, and nothing outside our own system folder is opened to the user it runs as: root runs a copy
-of the programs.
+Invariant: PostgreSQL never runs as root. As root, a copy of the programs runs as a system user; no other folder is opened to that user.
 """
 
 import functools
@@ -25,7 +24,7 @@ _USER = "care-postgres"
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where they are, and whom to run them as (None: as ourselves)."""
+    """The folder of the programs and their OS user (None: the current one)."""
 
     folder: Path
     identity: Identity | None
@@ -49,7 +48,7 @@ def _package() -> Path:
 
 
 def _copied(home: Path) -> Path:
-    """A copy of the programs and their libraries that another OS user can reach, made once per version of the wheel."""
+    """Returns the folder of a copy that another OS user can read, created once per version of the wheel."""
     copy = home / f"postgresql-{version(_PACKAGE)}"
     make_folder(home)
     with file_lock(home / "programs.lock"):
@@ -59,7 +58,7 @@ def _copied(home: Path) -> Path:
 
 
 def _copy(target: Path) -> None:
-    """The libraries are found relative to the programs, so both keep their places."""
+    """Retains the relative paths, by which the programs find their libraries."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     package = _package()
@@ -79,7 +78,7 @@ def _open_to_all(folder: Path) -> None:
 
 
 def os_user(name: str) -> Identity:
-    """The OS user, created if it is absent. Processes take turns: two `useradd` at once lose an entry. Raises StackError."""
+    """Returns the OS user, created when absent, under a lock: concurrent `useradd` calls lose an entry. Raises StackError."""
     make_folder(SYSTEM_FOLDER)
     with file_lock(SYSTEM_FOLDER / "user.lock"):
         try:
@@ -100,5 +99,5 @@ def _create_user(name: str) -> None:
         subprocess.run(["useradd", "--system", "--user-group", *homeless, name], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         raise StackError(
-            f"PostgreSQL refuses to run as root, and no OS user “{name}” could be made for it. Run as another user, or make that one."
+            f"PostgreSQL refuses to run as root, and the OS user “{name}” could not be created. Run as another user, or create it."
         ) from problem

@@ -1,6 +1,6 @@
-"""How a start tells what it does.
+"""Reports the steps of a start.
 
-Invariant: a warning is seen by a person whatever they asked for; everything else is as quiet as the listener.
+Invariant: every implementation prints warnings.
 """
 
 import sys
@@ -17,7 +17,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn
 
 
 class Progress(Protocol):
-    """Hears about steps: begun, so far, done."""
+    """Receives the begin, the progress and the end of steps."""
 
     def began(self, step: str) -> None: ...
     def reached(self, step: str, detail: str) -> None: ...
@@ -26,23 +26,23 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Hears everything, says nothing but warnings."""
+    """Prints warnings only."""
 
     def began(self, step: str) -> None:
-        """Say nothing."""
+        """Prints nothing."""
 
     def reached(self, step: str, detail: str) -> None:
-        """Say nothing."""
+        """Prints nothing."""
 
     def done(self, step: str, seconds: float) -> None:
-        """Say nothing."""
+        """Prints nothing."""
 
     def warned(self, sentence: str) -> None:
         print(f"WARNING: {sentence}", file=sys.stderr, flush=True)
 
 
 class StatusLines:
-    """One line per step, with a spinner while it runs and its seconds afterwards. Use as a context manager."""
+    """Prints one line for each step, with a spinner, then its duration. Use as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars = Bars(
@@ -61,7 +61,7 @@ class StatusLines:
         self.finish()
 
     def finish(self) -> None:
-        """No more steps; warnings are still told."""
+        """Ends the display of steps; later warnings are still printed."""
         self._bars.stop()
 
     def began(self, step: str) -> None:
@@ -79,8 +79,8 @@ class StatusLines:
 
 @contextmanager
 def timed(progress: Progress, step: str) -> Iterator[None]:
-    """Tell `progress` that `step` began and, unless it raises, how long it took."""
+    """Reports the begin of `step` and, unless it raises, its duration."""
     progress.began(step)
-    begun = monotonic()
+    started = monotonic()
     yield
-    progress.done(step, monotonic() - begun)
+    progress.done(step, monotonic() - started)

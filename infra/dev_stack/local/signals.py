@@ -1,6 +1,6 @@
-"""Makes SIGTERM stop the owner of a stack as Ctrl-C does: through its `finally` clauses.
+"""Makes SIGTERM stop the owner of a stack as Ctrl-C does, through its `finally` clauses.
 
-Invariant: a handler that somebody else set stays in force.
+Invariant: a handler of another module stays in force.
 """
 
 import signal
@@ -12,7 +12,7 @@ from types import FrameType
 
 @contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """Only the main thread may set handlers; elsewhere this does nothing."""
+    """Does nothing outside the main thread, which alone may set handlers."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
@@ -25,6 +25,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell script starts in the background
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background process of a shell script
         raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)

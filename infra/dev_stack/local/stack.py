@@ -1,7 +1,7 @@
-"""PostgreSQL and Kafka for one machine: started together, stopped together.
+"""Starts and stops PostgreSQL and Kafka together on one machine.
 
-Invariant: what was started here is ended here, a stack of one name runs at most once, and a server named by `DATABASE_URL` or
-`KAFKA_BOOTSTRAP_SERVERS` is used as it is and never touched.
+Invariant: every server started here is stopped here, a stack of one name runs at most once, and an external server (`DATABASE_URL`,
+`KAFKA_BOOTSTRAP_SERVERS`) is used unchanged.
 """
 
 import asyncio
@@ -12,23 +12,23 @@ from functools import partial
 from types import TracebackType
 
 from infra.dev_stack.local.brokers import Broker, choose_broker
-from infra.dev_stack.local.class_data_cache import start_learning
+from infra.dev_stack.local.class_data_cache import start_building
 from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, external_database_url, external_kafka_bootstrap
 from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.lock import take
-from infra.dev_stack.local.orphan_processes import end_leftovers
+from infra.dev_stack.local.orphan_processes import end_orphans
 from infra.dev_stack.local.paths import StackFolders, stack_folders
 from infra.dev_stack.local.postgres import LocalPostgres
 from infra.dev_stack.local.progress import Progress, Silent, timed
 from infra.dev_stack.local.signals import sigterm_as_interrupt
-from infra.dev_stack.local.stale_stacks import delete_stack, throw_away_abandoned
+from infra.dev_stack.local.stale_stacks import delete_abandoned_stacks, delete_stack
 from infra.errors import StackError
 
 
 @dataclass(frozen=True, slots=True)
 class StackAddresses:
-    """Where the servers are."""
+    """The addresses and versions of the servers."""
 
     database_url: str
     kafka_bootstrap: str
@@ -36,33 +36,33 @@ class StackAddresses:
     kafka_version: str
 
     def __str__(self) -> str:
-        is_ours = self.kafka_version[:1].isdigit()
-        broker = f"Apache Kafka {self.kafka_version}" if is_ours else f"the {self.kafka_version} broker"
+        is_apache = self.kafka_version[:1].isdigit()
+        broker = f"Apache Kafka {self.kafka_version}" if is_apache else f"the {self.kafka_version} broker"
         return f"PostgreSQL {self.postgres_version} and {broker}"
 
 
 @dataclass(slots=True)
 class Stack:
-    """A named stack: `async with Stack() as addresses`, or start() and stop(). An ephemeral one leaves no data.
+    """A named stack: `async with Stack() as addresses`, or start() and stop(). An ephemeral stack leaves no data.
 
-    Start it from the main thread: the kernel ends the servers when the thread that started them ends.
+    Start it in the main thread: the kernel ends the servers when the thread that started them ends.
     """
 
     name: str = "default"
     ephemeral: bool = False
     progress: Progress = field(default_factory=Silent)
-    side: ExtraListener | None = None  # for clients of Kafka that something stands before
+    side: ExtraListener | None = None  # for clients behind a proxy
     postgres: LocalPostgres | None = field(default=None, init=False)
     kafka: Broker | None = field(default=None, init=False)
     _undo: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
     async def start(self) -> StackAddresses:
-        """Raises StackError with a sentence when it cannot."""
+        """Raises StackError when a server cannot start."""
         try:
             return await self._start()
-        except BaseExceptionGroup as troubles:  # of the servers that start together; one sentence is enough
+        except BaseExceptionGroup as problems:  # both servers start together; one error is enough
             await self.stop()
-            raise troubles.exceptions[0] from None
+            raise problems.exceptions[0] from None
         except BaseException:
             await self.stop()
             raise
@@ -71,7 +71,7 @@ class Stack:
         await self._undo.aclose()
 
     async def _start(self) -> StackAddresses:
-        folders = stack_folders(_checked(self.name))
+        folders = stack_folders(_validated(self.name))
         await self._claim(folders)
         async with asyncio.TaskGroup() as both:
             database = both.create_task(self._database(folders))
@@ -84,19 +84,19 @@ class Stack:
         )
 
     async def _claim(self, folders: StackFolders) -> None:
-        """From here until `stop` the folders are ours alone."""
+        """Locks the folders until `stop` and ends orphans of a crashed run."""
         self._undo.enter_context(sigterm_as_interrupt())
-        with timed(self.progress, f"Claiming the stack “{self.name}” and ending what a crashed run left"):
+        with timed(self.progress, f"Locking the stack “{self.name}” and ending orphaned servers"):
             self._undo.enter_context(take(folders.lock, self.name))
             if self.ephemeral:
                 folders.ephemeral_mark.touch()
                 self._undo.callback(delete_stack, folders)
-            await asyncio.to_thread(end_leftovers, [folders.root, folders.postgres])
-            await asyncio.to_thread(throw_away_abandoned)
+            await asyncio.to_thread(end_orphans, [folders.root, folders.postgres])
+            await asyncio.to_thread(delete_abandoned_stacks)
 
     async def _database(self, folders: StackFolders) -> Server:
         if url := external_database_url():
-            with timed(self.progress, "Asking the PostgreSQL of DATABASE_URL"):
+            with timed(self.progress, "Connecting to the PostgreSQL of DATABASE_URL"):
                 return await check_database(url)
         self.postgres = LocalPostgres(folders.postgres)
         self._undo.push_async_callback(self.postgres.stop)
@@ -106,22 +106,22 @@ class Stack:
 
     async def _broker(self, folders: StackFolders) -> Server:
         if bootstrap := external_kafka_bootstrap():
-            with timed(self.progress, "Asking the Kafka of KAFKA_BOOTSTRAP_SERVERS"):
+            with timed(self.progress, "Connecting to the Kafka of KAFKA_BOOTSTRAP_SERVERS"):
                 return await check_kafka(bootstrap)
         step = f"Starting {LocalKafka.title}"
         with timed(self.progress, step):
-            self.kafka = await choose_broker(folders.kafka, progress=self.progress, tell=partial(self.progress.reached, step))
+            self.kafka = await choose_broker(folders.kafka, progress=self.progress, report=partial(self.progress.reached, step))
             if isinstance(self.kafka, LocalKafka):
                 self.kafka.side = self.side
             self._undo.push_async_callback(self.kafka.stop)
             await self.kafka.start()
-        await self._learn(self.kafka)
+        await self._build_class_cache(self.kafka)
         return Server(self.kafka.bootstrap, self.kafka.version)
 
-    async def _learn(self, broker: Broker) -> None:
-        """Let the next start be quicker."""
-        if isinstance(broker, LocalKafka) and (learning := await start_learning(broker.jars)):
-            self._undo.push_async_callback(learning.stop)
+    async def _build_class_cache(self, broker: Broker) -> None:
+        """Makes the next start quicker."""
+        if isinstance(broker, LocalKafka) and (building := await start_building(broker.jars)):
+            self._undo.push_async_callback(building.stop)
 
     async def __aenter__(self) -> StackAddresses:
         return await self.start()
@@ -130,7 +130,7 @@ class Stack:
         await self.stop()
 
 
-def _checked(name: str) -> str:
+def _validated(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
-        raise StackError(f"“{name}” cannot name a stack: use lower-case letters, digits and hyphens.")
+        raise StackError(f"“{name}” is not a valid stack name: use lower-case letters, digits and hyphens.")
     return name

@@ -1,13 +1,13 @@
-"""Throws away what crashed runs left of stacks that were meant to leave nothing.
+"""Deletes ephemeral stacks whose owner crashed.
 
-Invariant: nothing of a stack is touched without holding its lock.
+Invariant: a stack is deleted only under its lock.
 """
 
 import shutil
 from contextlib import suppress
 
 from infra.dev_stack.local.lock import take
-from infra.dev_stack.local.orphan_processes import end_leftovers
+from infra.dev_stack.local.orphan_processes import end_orphans
 from infra.dev_stack.local.paths import StackFolders, stack_folders, stacks_folder
 from infra.errors import StackInUse
 
@@ -17,10 +17,10 @@ def delete_stack(folders: StackFolders) -> None:
     shutil.rmtree(folders.root, ignore_errors=True)
 
 
-def throw_away_abandoned() -> None:
-    """Ephemeral stacks whose owner is gone."""
+def delete_abandoned_stacks() -> None:
+    """Deletes every ephemeral stack without an owner."""
     for mark in stacks_folder().glob("*/ephemeral"):
         folders = stack_folders(mark.parent.name)
         with suppress(StackInUse), take(folders.lock, folders.root.name):
-            end_leftovers((folders.root, folders.postgres))
+            end_orphans((folders.root, folders.postgres))
             delete_stack(folders)

@@ -1,6 +1,6 @@
-"""Keeps the processes of the product running: what dies is started again.
+"""Restarts the processes of the product when they end.
 
-Invariant: between `start` and `stop` every program runs or is about to; after `stop` none does.
+Invariant: between `start` and `stop` every program runs or waits for its restart; after `stop` none runs.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from infra.dev_stack.local.logs import open_log
 from shared.messaging.shutdown import cancel_and_wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
-_ALIVE_FOR_GOOD = 30.0
+_STABLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, in an environment (None: ours)."""
+    """A command and its environment (None: the current one)."""
 
     name: str
     command: Sequence[str]
@@ -38,19 +38,19 @@ async def start_command(program: Program, log: Path) -> Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs `programs`, each with its log in `logs`; `tell` hears a sentence about every death."""
+    """Runs `programs`, each with its log in `logs`; `notify` receives a sentence about every end."""
 
     programs: Sequence[Program]
     logs: Path
     begin: Callable[[Program, Path], Awaitable[Child]] = start_command
-    tell: Callable[[str], None] = field(default=lambda _: None)
+    notify: Callable[[str], None] = field(default=lambda _: None)
     patience: float = 10
     longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
-    _keepers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+    _watchers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     def pid(self, name: str) -> int | None:
-        """The pid of a program, or None while it is down."""
+        """Returns the pid of a program, or None while it is down."""
         child = self._children.get(name)
         return child.pid if child and child.is_running else None
 
@@ -58,32 +58,32 @@ class Supervisor:
         return self.logs / f"{name}.log"
 
     async def start(self) -> None:
-        """Start all programs. What starts can still die at once: that is for their own readiness checks."""
+        """Starts all programs. A program may end immediately; its readiness check detects that."""
         self.logs.mkdir(parents=True, exist_ok=True)
         for program in self.programs:
             await self._run(program)
-            self._keepers.append(asyncio.create_task(self._restart_when_ended(program)))
+            self._watchers.append(asyncio.create_task(self._restart_when_ended(program)))
 
     async def stop(self) -> None:
-        """End all programs at the same time: politely, after `patience` seconds not."""
-        await cancel_and_wait(*self._keepers)
-        self._keepers.clear()
+        """Stops all programs concurrently; kills those that run after `patience` seconds."""
+        await cancel_and_wait(*self._watchers)
+        self._watchers.clear()
         await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
 
     async def _restart_when_ended(self, program: Program) -> None:
         pause = _FIRST_PAUSE
         while True:
-            begun = monotonic()
+            started = monotonic()
             code = await self._children[program.name].process.wait()
-            if monotonic() - begun > _ALIVE_FOR_GOOD:
+            if monotonic() - started > _STABLE_SECONDS:
                 pause = _FIRST_PAUSE
-            self._note(program.name, f"{program.name} ended ({_reason(code)}) and starts again in {pause:g} s")
+            self._note(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
             pause = min(pause * 2, self.longest_pause)
 
     async def _try(self, program: Program) -> None:
-        """A keeper outlives every fault: after one, the dead program is found dead again, and it waits longer."""
+        """Survives every error: the program is then found ended again, and the next pause is longer."""
         try:
             await self._run(program)
         except Exception as fault:
@@ -93,8 +93,8 @@ class Supervisor:
         self._children[program.name] = await self.begin(program, self.log(program.name))
 
     def _note(self, name: str, sentence: str) -> None:
-        self.tell(sentence)
-        with suppress(OSError), self.log(name).open("a") as log:  # a full disk stops notes, not restarts
+        self.notify(sentence)
+        with suppress(OSError), self.log(name).open("a") as log:  # a full disk must not prevent restarts
             log.write(f"{sentence}\n")
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,6 @@
-"""Starts the servers of a stack again when they die under it.
+"""Restarts the servers of a stack when they end.
 
-Invariant: a server that was stopped on purpose before this was cancelled is started again too, so cancel this before stopping the stack.
+Invariant: the watchdog also restarts a server that was stopped on purpose, so cancel it before stopping the stack.
 """
 
 import asyncio
@@ -13,55 +13,55 @@ from infra.dev_stack.local.progress import Progress
 from infra.dev_stack.local.stack import Stack
 from shared.messaging.shutdown import cancel_and_wait
 
-_PAUSE = 1
+_RETRY_SECONDS = 1
 
 
-#: What is seen to when a server is back.
-WhenBack = Callable[[], Awaitable[object]]
+#: Called after a restart of a server.
+AfterRestart = Callable[[], Awaitable[object]]
 
 
 async def nothing() -> None:
-    """There is nothing to see to."""
+    """Does nothing after a restart."""
 
 
-async def restart_stack_servers(stack: Stack, broker_is_back: WhenBack = nothing) -> None:
-    """Runs until cancelled. The fallback broker is left as it is: another one would have another address."""
+async def restart_stack_servers(stack: Stack, after_broker_restart: AfterRestart = nothing) -> None:
+    """Runs until cancelled. Ignores the fallback broker, whose address would change."""
     async with asyncio.TaskGroup() as both:
-        for server, is_back in ((stack.postgres, nothing), (stack.kafka, broker_is_back)):
+        for server, after_restart in ((stack.postgres, nothing), (stack.kafka, after_broker_restart)):
             if server and not isinstance(server, FallbackBroker):
-                both.create_task(restart_when_ended(server, stack.progress, is_back))
+                both.create_task(restart_when_ended(server, stack.progress, after_restart))
 
 
-async def restart_when_ended(server: LocalPostgres | LocalKafka, progress: Progress, is_back: WhenBack = nothing) -> None:
-    after = asyncio.create_task(_see_to(nothing, progress))
+async def restart_when_ended(server: LocalPostgres | LocalKafka, progress: Progress, after_restart: AfterRestart = nothing) -> None:
+    following = asyncio.create_task(_retry(nothing, progress))
     try:
         while True:
             await server.ended()
-            await cancel_and_wait(after)
-            progress.warned(f"{server.title} ended and is started again; {server.log} may say why.")
+            await cancel_and_wait(following)
+            progress.warned(f"{server.title} ended and is restarted; {server.log} may contain the reason.")
             if await _has_started(server, progress):
-                after = asyncio.create_task(_see_to(is_back, progress))
+                following = asyncio.create_task(_retry(after_restart, progress))
     finally:
-        await cancel_and_wait(after)
+        await cancel_and_wait(following)
 
 
 async def _has_started(server: LocalPostgres | LocalKafka, progress: Progress) -> bool:
     try:
         await server.start()
-    except Exception as trouble:  # whatever it is, nobody else would start the server again
-        progress.warned(f"{server.title} could not be started ({type(trouble).__name__}: {trouble}). Next try in {_PAUSE} s.")
-        await asyncio.sleep(_PAUSE)
+    except Exception as problem:  # of any kind: nothing else restarts the server
+        progress.warned(f"{server.title} could not be started ({type(problem).__name__}: {problem}). Next try in {_RETRY_SECONDS} s.")
+        await asyncio.sleep(_RETRY_SECONDS)
         return False
     return True
 
 
-async def _see_to(is_back: WhenBack, progress: Progress) -> None:
-    """Until it is done, or the server has ended again."""
+async def _retry(after_restart: AfterRestart, progress: Progress) -> None:
+    """Repeats `after_restart` until it succeeds; cancelled when the server ends again."""
     while True:
         try:
-            await is_back()
-        except Exception as trouble:  # it may need another server that is away
-            progress.warned(f"After a server came back ({type(trouble).__name__}: {trouble}). Next try in {_PAUSE} s.")
-            await asyncio.sleep(_PAUSE)
+            await after_restart()
+        except Exception as problem:  # it may need another server that is down
+            progress.warned(f"The action after a restart failed ({type(problem).__name__}: {problem}). Next try in {_RETRY_SECONDS} s.")
+            await asyncio.sleep(_RETRY_SECONDS)
         else:
             return

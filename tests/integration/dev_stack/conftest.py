@@ -1,4 +1,4 @@
-"""The stack that the tests of this folder share."""
+"""Fixtures for tests of the local stack."""
 
 import os
 import secrets
@@ -12,29 +12,30 @@ from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.stack import Stack
 from infra.dev_stack.local.stale_stacks import delete_stack
 
-_FROM_OUTSIDE = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "CARE_KAFKA_BROKER", "CARE_MAVEN_REPOSITORY")
+_EXTERNAL = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "CARE_KAFKA_BROKER", "CARE_MAVEN_REPOSITORY")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_from_outside() -> Iterator[None]:
-    """These tests are about the embedded servers, whatever the rest of the suite runs on."""
+def embedded_servers() -> Iterator[None]:
+    """Removes external servers from the environment: these tests start the embedded ones."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in _FROM_OUTSIDE:
+        for name in _EXTERNAL:
             environment.delenv(name, raising=False)
-        verified_jars(Listener(tell=lambda _: None))  # before any test, because a test reaches nothing but this machine
+        verified_jars(Listener(report=lambda _: None))  # before any test: a test may connect only to this machine
         yield
 
 
 @pytest.fixture
 def name() -> Iterator[str]:
-    """The name of a stack whose files are gone after the test."""
+    """A stack name; the files of the stack are deleted after the test."""
     name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
     yield name
     delete_stack(stack_folders(name))
 
 
 @pytest.fixture(scope="module")
-async def stack(nothing_from_outside: None) -> AsyncIterator[Stack]:  # noqa: ARG001 - must come first
+async def stack(embedded_servers: None) -> AsyncIterator[Stack]:  # noqa: ARG001  must run first
+    """A stack that the tests of a file share."""
     stack = Stack(f"test-{os.getpid()}-shared", ephemeral=True)
     await stack.start()
     yield stack

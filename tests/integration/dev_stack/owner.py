@@ -1,6 +1,6 @@
-"""A program that owns a stack, for the tests that end it: `python -m tests.integration.dev_stack.owner NAME PLACE`.
+"""A program that owns a stack, for tests that end it: `python -m tests.integration.dev_stack.owner NAME MODE`.
 
-It puts one word into each server, and then says the pids of both. A shell lets what it starts in the background ignore Ctrl-C.
+It writes one word to each server and prints the pids of both. In the mode `background` it ignores Ctrl-C, like a shell's background job.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import sys
 
 from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.stack import Stack
-from tests.integration.dev_stack.traffic import create_topic, keep, send
+from tests.integration.dev_stack.traffic import create_topic, insert, send
 
 
 async def main(name: str) -> None:
     stack = Stack(name)
     async with stack as addresses:
-        await keep(addresses.database_url, "before the crash")
+        await insert(addresses.database_url, "before the crash")
         if isinstance(stack.kafka, LocalKafka):
             await create_topic(addresses.kafka_bootstrap, "crash")
         await send(addresses.kafka_bootstrap, "crash", "before the crash")

@@ -1,4 +1,4 @@
-"""Programs for the tests of the nursery, and one that owns such a program: `python -m tests.integration.dev_stack.programs LOG`."""
+"""Programs for tests of the fork server, and one that owns such a program: `python -m tests.integration.dev_stack.programs LOG`."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from infra.dev_stack.local.supervisor import Program
 
 
 def speak(word: str) -> None:
-    sys.stdout.write(f"{word} {os.environ.get('PLACE')} {len(os.environ)}\n")
+    sys.stdout.write(f"{word} {os.environ.get('GREETING')} {len(os.environ)}\n")
     signal.pause()
 
 

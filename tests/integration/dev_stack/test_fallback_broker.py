@@ -1,4 +1,4 @@
-"""Without Kafka's jars the stack still carries events, and says aloud that it is not Kafka."""
+"""Without Kafka's jars the stack uses a broker in memory and prints a warning."""
 
 import psutil
 import pytest
@@ -8,7 +8,7 @@ from infra.errors import StackError
 from tests.integration.dev_stack.traffic import receive, send
 
 
-async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
+async def test_fallback_broker_carries_events_and_ends_with_the_stack(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
@@ -27,7 +27,7 @@ async def test_the_fallback_broker_carries_events_and_ends_with_the_stack(
     assert capsys.readouterr().err.count("WARNING: CARE_KAFKA_BROKER=fallback") == 1
 
 
-async def test_jars_that_cannot_be_had_are_announced_and_replaced(
+async def test_unavailable_jars_select_fallback_broker_with_a_warning(
     name: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CARE_HOME", str(tmp_path_factory.mktemp("home")))

@@ -1,4 +1,4 @@
-"""Programs forked from a process that has imported their code live and end as any others."""
+"""Programs started by the fork server run and end like other processes."""
 
 import asyncio
 import os
@@ -23,9 +23,9 @@ async def _until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_program_runs_in_its_own_environment_and_session_and_speaks_to_its_log(tmp_path: Path) -> None:
+async def test_program_has_its_own_environment_session_and_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    child = await fork_server.start(Program("speaker", [f"{_HERE}:speak", "hello"], {"PLACE": "here"}), log)
+    child = await fork_server.start(Program("speaker", [f"{_HERE}:speak", "hello"], {"GREETING": "here"}), log)
     await _until(log.read_text)
     assert log.read_text() == "hello here 1\n"
     assert os.getsid(child.pid) == child.pid
@@ -34,29 +34,29 @@ async def test_a_program_runs_in_its_own_environment_and_session_and_speaks_to_i
     assert not psutil.pid_exists(child.pid)
 
 
-async def test_a_program_tells_how_it_ended(tmp_path: Path) -> None:
+async def test_program_reports_its_exit_code(tmp_path: Path) -> None:
     child = await fork_server.start(Program("ender", [f"{_HERE}:end", "3"]), tmp_path / "log")
     assert await child.process.wait() == 3
     assert not child.is_running
 
 
-async def test_a_program_that_is_not_there_says_so_in_its_log(tmp_path: Path) -> None:
+async def test_absent_program_writes_the_error_to_its_log(tmp_path: Path) -> None:
     child = await fork_server.start(Program("absent", [f"{_HERE}:absent"]), tmp_path / "log")
     assert await child.process.wait() == 1
     assert "AttributeError" in (tmp_path / "log").read_text()
 
 
-async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
+async def test_killed_program_is_restarted(tmp_path: Path) -> None:
     async with Supervisor([Program("speaker", [f"{_HERE}:speak", "hello"])], tmp_path, fork_server.start) as supervisor:
         first = supervisor.pid("speaker")
         assert first
         os.kill(first, signal.SIGKILL)
         await _until(lambda: supervisor.pid("speaker") not in {None, first})
         await _until(lambda: supervisor.log("speaker").read_text().count("hello"))
-    assert "speaker ended (SIGKILL) and starts again in 0.25 s" in supervisor.log("speaker").read_text()
+    assert "speaker ended (SIGKILL) and restarts in 0.25 s" in supervisor.log("speaker").read_text()
 
 
-async def test_when_the_forking_process_is_killed_everything_comes_back_once(tmp_path: Path) -> None:
+async def test_killed_fork_server_restarts_each_program_once(tmp_path: Path) -> None:
     names = ("one", "two")
     programs = [Program(name, [f"{_HERE}:speak", name]) for name in names]
     async with Supervisor(programs, tmp_path, fork_server.start) as supervisor:
@@ -70,7 +70,7 @@ async def test_when_the_forking_process_is_killed_everything_comes_back_once(tmp
         assert all(supervisor.pid(name) for name in names)
 
 
-async def test_a_program_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
+async def test_program_ends_with_its_killed_owner(tmp_path: Path) -> None:
     command = [sys.executable, "-m", _HERE, str(tmp_path / "log")]
     owner = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=asyncio.subprocess.PIPE)
     assert owner.stdout

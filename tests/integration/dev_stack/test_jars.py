@@ -1,4 +1,4 @@
-"""Jars are fetched once, whole, and only the locked ones are ever run."""
+"""Jars are downloaded once and completely, and only locked jars are used."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from infra.errors import JarRefused, JarsUnavailable
 _JARS = {"org.example:first:1.0": b"first", "org.example:second:2.0:linux": b"second"}
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the library gives it
-        """Say nothing."""
+class _SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name in the library
+        """Prints nothing."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def lock(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def repository(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A repository on this machine that publishes two jars, and an empty cache."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=published)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_SilentHandler, directory=published)) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         monkeypatch.setenv("CARE_MAVEN_REPOSITORY", f"http://127.0.0.1:{server.server_port}")
@@ -53,7 +53,7 @@ def repository(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def listener() -> Listener:
-    return Listener(tell=lambda _: None)
+    return Listener(report=lambda _: None)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "home" / f"kafka-{KAFKA_VERSION}"
 
 
-def test_jars_are_fetched_into_the_cache_in_the_order_of_the_lock(lock: Path, listener: Listener, cache: Path) -> None:
+def test_jars_are_cached_in_the_order_of_the_lock(lock: Path, listener: Listener, cache: Path) -> None:
     assert verified_jars(listener, lock=lock) == [cache / "first-1.0.jar", cache / "second-2.0-linux.jar"]
 
 
@@ -71,42 +71,42 @@ def test_cached_jars_need_no_repository(lock: Path, listener: Listener, monkeypa
     assert verified_jars(listener, lock=lock) == fetched
 
 
-def test_a_cached_jar_with_another_hash_is_refused_by_name(lock: Path, listener: Listener, cache: Path) -> None:
+def test_cached_jar_with_another_hash_is_refused(lock: Path, listener: Listener, cache: Path) -> None:
     verified_jars(listener, lock=lock)
     (cache / "second-2.0-linux.jar").write_bytes(b"other")
     with pytest.raises(JarRefused, match=r"second-2\.0-linux\.jar in .* is not the jar that infra/kafka/jars\.lock names"):
         verified_jars(listener, lock=lock)
 
 
-def test_a_fetched_jar_with_another_hash_is_refused_and_not_cached(lock: Path, listener: Listener, cache: Path, published: Path) -> None:
+def test_downloaded_jar_with_another_hash_is_not_cached(lock: Path, listener: Listener, cache: Path, published: Path) -> None:
     (published / "org/example/first/1.0/first-1.0.jar").write_bytes(b"other")
     with pytest.raises(JarRefused, match=r"first-1\.0\.jar"):
         verified_jars(listener, lock=lock)
     assert not cache.exists()
 
 
-def test_a_half_done_download_is_begun_anew(lock: Path, listener: Listener, cache: Path) -> None:
-    half = cache.with_name(f"{cache.name}.partial")
-    (half / "downloads/org/example/first/1.0").mkdir(parents=True)
-    (half / "downloads/org/example/first/1.0/first-1.0.jar").write_bytes(b"fi")
+def test_partial_download_is_replaced(lock: Path, listener: Listener, cache: Path) -> None:
+    partial_folder = cache.with_name(f"{cache.name}.partial")
+    (partial_folder / "downloads/org/example/first/1.0").mkdir(parents=True)
+    (partial_folder / "downloads/org/example/first/1.0/first-1.0.jar").write_bytes(b"fi")
     assert len(verified_jars(listener, lock=lock)) == 2
-    assert not half.exists()
+    assert not partial_folder.exists()
 
 
-def test_a_missing_repository_makes_the_jars_unavailable(lock: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_repository_makes_jars_unavailable(lock: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_MAVEN_REPOSITORY", "http://127.0.0.1:9")
     with pytest.raises(JarsUnavailable, match="could not be downloaded"):
         verified_jars(listener, lock=lock)
 
 
-def test_a_download_that_was_given_up_ends(lock: Path, listener: Listener, cache: Path) -> None:
-    listener.given_up.set()
+def test_cancelled_download_ends(lock: Path, listener: Listener, cache: Path) -> None:
+    listener.cancelled.set()
     with pytest.raises(JarsUnavailable):
         verified_jars(listener, lock=lock)
     assert not cache.exists()
 
 
-def test_the_committed_lock_is_sorted_and_names_no_place() -> None:
+def test_committed_lock_is_sorted_and_contains_no_path() -> None:
     jars = read_lock()
     assert jars == sorted(jars)
     assert "org.apache.kafka:kafka_2.13:4.3.0" in {jar.coordinate for jar in jars}

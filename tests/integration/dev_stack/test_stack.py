@@ -1,4 +1,4 @@
-"""A stack starts, serves, survives what is done to its servers, and leaves nothing."""
+"""A stack starts, serves, survives crashes of its servers, and an ephemeral stack leaves nothing."""
 
 import asyncio
 import re
@@ -10,35 +10,35 @@ import pytest
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.stack import Stack
 from infra.errors import StackError, StackInUse
-from tests.integration.dev_stack.traffic import cluster_id, create_topic, keep, kept, receive, send, setting
+from tests.integration.dev_stack.traffic import cluster_id, create_topic, insert, inserted, receive, send, setting
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("fsync", "on"), ("synchronous_commit", "on"), ("track_commit_timestamp", "on"), ("wal_level", "replica"), ("jit", "off")],
 )
-async def test_postgres_is_set_up_to_keep_its_promises(stack: Stack, name: str, value: str) -> None:
+async def test_postgres_has_durable_settings(stack: Stack, name: str, value: str) -> None:
     assert stack.postgres
     assert await setting(stack.postgres.dsn, name) == value
 
 
-async def test_what_was_committed_survives_a_killed_postgres(stack: Stack) -> None:
+async def test_commit_survives_a_killed_postgres(stack: Stack) -> None:
     assert stack.postgres
-    await keep(stack.postgres.dsn, "committed")
+    await insert(stack.postgres.dsn, "committed")
     session = await asyncpg.connect(stack.postgres.dsn)
-    at_work = asyncio.create_task(session.execute("SELECT count(*) FROM generate_series(1, 1000000000)"))
+    query = asyncio.create_task(session.execute("SELECT count(*) FROM generate_series(1, 1000000000)"))
     await asyncio.sleep(0.1)
 
     await stack.postgres.kill()
     await stack.postgres.start()
 
-    assert await kept(stack.postgres.dsn) == ["committed"]
+    assert await inserted(stack.postgres.dsn) == ["committed"]
     with pytest.raises((asyncpg.PostgresError, OSError)):
-        await at_work
+        await query
     session.terminate()
 
 
-async def test_what_was_acknowledged_survives_a_killed_broker_at_the_same_address(stack: Stack) -> None:
+async def test_acknowledged_record_survives_a_killed_broker(stack: Stack) -> None:
     assert stack.kafka
     address = stack.kafka.bootstrap
     await create_topic(address, "kill")
@@ -51,7 +51,7 @@ async def test_what_was_acknowledged_survives_a_killed_broker_at_the_same_addres
     assert await receive(address, "kill", 2) == ["one", "two"]
 
 
-async def test_a_wiped_broker_is_another_cluster_at_the_same_address(stack: Stack) -> None:
+async def test_wiped_broker_is_another_cluster_at_the_same_address(stack: Stack) -> None:
     assert stack.kafka
     address = stack.kafka.bootstrap
     before = await cluster_id(address)
@@ -62,19 +62,17 @@ async def test_a_wiped_broker_is_another_cluster_at_the_same_address(stack: Stac
     assert await cluster_id(address) != before
 
 
-async def test_a_second_stack_of_the_same_name_is_refused_with_a_sentence(stack: Stack) -> None:
+async def test_second_stack_of_the_same_name_is_refused(stack: Stack) -> None:
     with pytest.raises(StackInUse, match=rf"The stack “{stack.name}” is in use by process \d+ \(.+\)\. Stop it first"):
         await Stack(stack.name).start()
 
 
-async def test_a_name_that_is_no_folder_name_is_refused() -> None:
-    with pytest.raises(StackError, match=re.escape("“../home” cannot name a stack")):
+async def test_invalid_stack_name_is_refused() -> None:
+    with pytest.raises(StackError, match=re.escape("“../home” is not a valid stack name")):
         await Stack("../home").start()
 
 
-async def test_an_ephemeral_stack_beside_the_first_leaves_neither_processes_nor_files(
-    stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ephemeral_stack_leaves_no_processes_and_files(stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")  # starts sooner
     second = Stack(name, ephemeral=True)
     async with second as addresses:
@@ -90,7 +88,7 @@ async def test_an_ephemeral_stack_beside_the_first_leaves_neither_processes_nor_
     assert not stack_folders(name).postgres.exists()
 
 
-async def test_given_servers_are_used_and_nothing_is_started(stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_external_servers_are_used_and_none_is_started(stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack.kafka
     assert stack.postgres
     monkeypatch.setenv("DATABASE_URL", stack.postgres.dsn)
@@ -105,7 +103,7 @@ async def test_given_servers_are_used_and_nothing_is_started(stack: Stack, name:
     assert stack.postgres.pid
 
 
-async def test_a_stack_on_given_servers_is_one_of_its_name_too(stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stack_on_external_servers_locks_its_name(stack: Stack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack.kafka
     assert stack.postgres
     monkeypatch.setenv("DATABASE_URL", stack.postgres.dsn)
@@ -116,7 +114,7 @@ async def test_a_stack_on_given_servers_is_one_of_its_name_too(stack: Stack, nam
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"])
-async def test_a_given_server_that_does_not_answer_is_a_sentence_without_its_address(
+async def test_unavailable_external_server_is_reported_without_address(
     stack: Stack, name: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stack.kafka

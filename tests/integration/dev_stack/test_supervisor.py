@@ -1,4 +1,4 @@
-"""The supervisor keeps programs running until it is told to stop."""
+"""The supervisor restarts programs until it stops."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.timeouts import LONGEST_WAIT
 
 _PYTHON = [sys.executable, "-I", "-u", "-c"]
 _SPEAKS = [*_PYTHON, "import time; print('hello'); time.sleep(600)"]
-_DIES = [*_PYTHON, "raise SystemExit(3)"]
+_FAILS = [*_PYTHON, "raise SystemExit(3)"]
 _IGNORES_SIGTERM = [*_PYTHON, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(600)"]
 
 
@@ -32,7 +32,7 @@ def _pid(supervisor: Supervisor, name: str) -> int:
     return pid
 
 
-async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
+async def test_killed_program_is_restarted(tmp_path: Path) -> None:
     async with Supervisor([Program("speaker", _SPEAKS)], tmp_path) as supervisor:
         first = _pid(supervisor, "speaker")
         os.kill(first, signal.SIGKILL)
@@ -40,18 +40,18 @@ async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
         await _until(lambda: supervisor.log("speaker").read_text().count("hello"))
         second = _pid(supervisor, "speaker")
     assert not psutil.pid_exists(second)
-    assert "speaker ended (SIGKILL) and starts again in 0.25 s" in supervisor.log("speaker").read_text()
+    assert "speaker ended (SIGKILL) and restarts in 0.25 s" in supervisor.log("speaker").read_text()
 
 
-async def test_a_program_that_keeps_dying_is_started_ever_more_rarely_until_stop(tmp_path: Path) -> None:
-    async with Supervisor([Program("dier", _DIES)], tmp_path) as supervisor:
-        await _until(lambda: "starts again in 1 s" in supervisor.log("dier").read_text())
-    sentences = supervisor.log("dier").read_text().splitlines()
-    assert sentences == [f"dier ended (exit code 3) and starts again in {pause} s" for pause in ("0.25", "0.5", "1")]
-    assert supervisor.pid("dier") is None
+async def test_restarts_slow_down_when_a_program_keeps_ending(tmp_path: Path) -> None:
+    async with Supervisor([Program("failing", _FAILS)], tmp_path) as supervisor:
+        await _until(lambda: "restarts in 1 s" in supervisor.log("failing").read_text())
+    sentences = supervisor.log("failing").read_text().splitlines()
+    assert sentences == [f"failing ended (exit code 3) and restarts in {pause} s" for pause in ("0.25", "0.5", "1")]
+    assert supervisor.pid("failing") is None
 
 
-async def test_a_program_deaf_to_sigterm_is_killed_when_patience_ends(tmp_path: Path) -> None:
+async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
     supervisor = Supervisor([Program("deaf", _IGNORES_SIGTERM)], tmp_path, patience=0.2)
     await supervisor.start()
     await _until(lambda: "deaf" in supervisor.log("deaf").read_text())
@@ -60,25 +60,25 @@ async def test_a_program_deaf_to_sigterm_is_killed_when_patience_ends(tmp_path: 
     assert not psutil.pid_exists(pid)
 
 
-async def test_a_keeper_outlives_whatever_keeps_a_program_from_starting(tmp_path: Path) -> None:
-    heard: list[str] = []
+async def test_supervisor_retries_after_errors_at_start(tmp_path: Path) -> None:
+    notes: list[str] = []
     faults = [StackError("no code"), RuntimeError("no thread")]
 
     async def begin(program: Program, log: Path) -> Child:
-        if heard and faults:
+        if notes and faults:
             raise faults.pop(0)
         return await start_command(program, log)
 
-    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, tell=heard.append) as supervisor:
+    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, notify=notes.append) as supervisor:
         first = _pid(supervisor, "speaker")
         os.kill(first, signal.SIGKILL)
         await _until(lambda: supervisor.pid("speaker") not in {None, first})
 
-    assert "speaker could not be started (StackError: no code)" in heard
-    assert "speaker could not be started (RuntimeError: no thread)" in heard
+    assert "speaker could not be started (StackError: no code)" in notes
+    assert "speaker could not be started (RuntimeError: no thread)" in notes
 
 
-async def test_a_program_that_does_not_exist_says_so_in_its_log(tmp_path: Path) -> None:
+async def test_absent_program_writes_the_error_to_its_log(tmp_path: Path) -> None:
     async with Supervisor([Program("absent", ["/nonexistent/program"])], tmp_path) as supervisor:
         await _until(lambda: "cannot be started" in supervisor.log("absent").read_text())
     assert "/nonexistent/program cannot be started: No such file or directory." in supervisor.log("absent").read_text()

@@ -1,4 +1,4 @@
-"""A server that dies under a running stack is started again."""
+"""The watchdog restarts a server of a running stack."""
 
 import asyncio
 import os
@@ -9,19 +9,19 @@ import pytest
 
 from infra.dev_stack.local.stack import Stack
 from infra.dev_stack.local.watchdog import restart_stack_servers
-from tests.integration.dev_stack.traffic import keep, kept
+from tests.integration.dev_stack.traffic import insert, inserted
 from tests.timeouts import LONGEST_WAIT
 
 
-async def test_a_postgres_that_dies_is_started_again_with_its_data(
+async def test_killed_postgres_is_restarted_with_its_data(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CARE_KAFKA_BROKER", "fallback")
     stack = Stack(name, ephemeral=True)
     async with stack as addresses:
         assert stack.postgres
-        await keep(addresses.database_url, "committed")
-        upkeep = asyncio.create_task(restart_stack_servers(stack))
+        await insert(addresses.database_url, "committed")
+        watchdog = asyncio.create_task(restart_stack_servers(stack))
 
         first = stack.postgres.pid
         assert first
@@ -29,10 +29,10 @@ async def test_a_postgres_that_dies_is_started_again_with_its_data(
         async with asyncio.timeout(LONGEST_WAIT):
             while stack.postgres.pid in {None, first}:
                 await asyncio.sleep(0.05)
-        upkeep.cancel()
+        watchdog.cancel()
         with suppress(asyncio.CancelledError):
-            await upkeep
+            await watchdog
         await stack.postgres.start()
 
-        assert await kept(addresses.database_url) == ["committed"]
-    assert "PostgreSQL ended and is started again" in capsys.readouterr().err
+        assert await inserted(addresses.database_url) == ["committed"]
+    assert "PostgreSQL ended and is restarted" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the tests of the stack send through it, to see whether it is kept."""
+"""Writes to and reads from the servers of a stack."""
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -34,19 +34,19 @@ async def receive(bootstrap: str, topic: str, count: int) -> list[str]:
         return [(await consumer.getone()).value.decode() for _ in range(count)]
 
 
-async def keep(database_url: str, word: str) -> None:
+async def insert(database_url: str, word: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute("CREATE TABLE IF NOT EXISTS kept (word text)")
-        await connection.execute("INSERT INTO kept VALUES ($1)", word)
+        await connection.execute("CREATE TABLE IF NOT EXISTS inserted (word text)")
+        await connection.execute("INSERT INTO inserted VALUES ($1)", word)
     finally:
         await connection.close()
 
 
-async def kept(database_url: str) -> list[str]:
+async def inserted(database_url: str) -> list[str]:
     connection = await asyncpg.connect(database_url)
     try:
-        return [row["word"] for row in await connection.fetch("SELECT word FROM kept")]
+        return [row["word"] for row in await connection.fetch("SELECT word FROM inserted")]
     finally:
         await connection.close()
 

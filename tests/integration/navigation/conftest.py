@@ -1,4 +1,4 @@
-"""Care navigation, opened once per module and emptied before each test."""
+"""Care navigation, opened once per run and emptied before each test."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -23,9 +23,9 @@ def policy() -> Policy:
     return Policy()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def opened(common: Any, keys: Keys) -> AsyncIterator[NavigationClient]:
-    """The application and its connections, which the tests of a module use one after another."""
+    """The application and its connections, which all tests of this folder use one after another."""
     async with navigation(common.url, keys) as client:
         yield client
 

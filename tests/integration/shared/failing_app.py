@@ -1,4 +1,4 @@
-"""A context whose routes fail in the ways that a program can fail, for a server of its own: `uvicorn --factory ...faulty:create_app`."""
+"""A context whose routes fail, for uvicorn: `tests.integration.shared.failing_app:create_app`."""
 
 import asyncio
 import logging
@@ -13,50 +13,50 @@ from shared.telemetry import logs
 from shared.web.app import create_app as assemble
 from tests.builders.context_app import tokens_of
 
-TOLD = "Colin Dale, 9990548609, fell in his kitchen"
+PERSONAL_DATA = "Colin Dale, 9990548609, fell in his kitchen"
 router = APIRouter(prefix="/faulty")
 
 
-@router.get("/before")
-async def before() -> None:
-    raise ValueError(TOLD)
+@router.get("/error")
+async def error() -> None:
+    raise ValueError(PERSONAL_DATA)
 
 
-@router.get("/meanwhile")
-async def meanwhile() -> StreamingResponse:
+@router.get("/stream")
+async def stream() -> StreamingResponse:
     async def half() -> AsyncIterator[bytes]:
         yield b"half"
-        raise ValueError(TOLD)
+        raise ValueError(PERSONAL_DATA)
 
     return StreamingResponse(half())
 
 
-@router.get("/beside")
-async def beside() -> str:
+@router.get("/background")
+async def background() -> str:
     async def fail() -> None:
-        raise ValueError(TOLD)
+        raise ValueError(PERSONAL_DATA)
 
-    asyncio.get_running_loop().create_task(fail())  # nobody keeps it: that is the fault
+    asyncio.get_running_loop().create_task(fail())  # without a reference or an await: the fault under test
     await asyncio.sleep(0)
     return "done"
 
 
 @router.get("/library")
 async def library() -> str:
-    logging.getLogger("a.library").error("could not take %s", TOLD, exc_info=ValueError(TOLD))
+    logging.getLogger("a.library").error("could not take %s", PERSONAL_DATA, exc_info=ValueError(PERSONAL_DATA))
     return "done"
 
 
 def create_app() -> FastAPI:
-    async def nowhere() -> Database[None]:
-        return _Nowhere()  # type: ignore[return-value]
+    async def open_database() -> Database[None]:
+        return _UnusedDatabase()  # type: ignore[return-value]
 
     logs.configure()
-    return assemble(context="faulty", title="Faulty", router=router, open_database=nowhere, tokens=tokens_of(make()))
+    return assemble(context="faulty", title="Faulty", router=router, open_database=open_database, tokens=tokens_of(make()))
 
 
-class _Nowhere:
-    """No database: none of these routes comes so far."""
+class _UnusedDatabase:
+    """These routes use no database."""
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """No connection was opened."""

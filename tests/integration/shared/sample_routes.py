@@ -1,4 +1,4 @@
-"""Real routes of the four services, each as it is called rightly: a POST that creates and a command of every context."""
+"""Valid calls of real routes: a creating POST and a command of every context."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,13 +14,13 @@ from tests.builders.navigation import NAVIGATOR, mr_dales_record, navigation
 from tests.builders.rapid_care import at, rapid_care
 from tests.builders.referrals import MONDAY, a_body, referrals
 
-#: Of no organisation that takes part in anybody's care here.
+#: An organisation without a part in the care of these people.
 STRANGER = "W12"
 
 
 @dataclass(frozen=True)
 class SampleRoute:
-    """`version` is what a command is based on; `ended` is an address where it is not possible any more, at the version there."""
+    """`version` is the If-Match of the command; `ended` has the path and version of an aggregate in a final state."""
 
     context: RunningContext
     path: str
@@ -34,7 +34,7 @@ class SampleRoute:
     unknown: str | None = None
 
 
-Opening = Callable[[str, Keys], AbstractAsyncContextManager[SampleRoute]]
+OpenRoute = Callable[[str, Keys], AbstractAsyncContextManager[SampleRoute]]
 
 
 @asynccontextmanager
@@ -139,19 +139,19 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
         )
 
 
-CREATING: dict[str, Opening] = {
+CREATING: dict[str, OpenRoute] = {
     "POST /referrals": refer,
     "POST /mdt/cases": refer_case,
     "POST /navigation/people/{id}/home-checks": expect_home_check,
 }
-COMMANDS: dict[str, Opening] = {
+COMMANDS: dict[str, OpenRoute] = {
     "POST /referrals/{id}/cancellation": withdraw_referral,
     "POST /rapid-care/responses/{id}/decline": decline_response,
     "POST /mdt/cases/{id}/screening": screen_case,
     "POST /navigation/tasks/{id}/block": block_task,
 }
-#: What somebody of another organisation is told, and what is said of an id that nothing has.
-NOT_THEIRS = {
+#: The problem code for a caller of another organisation, and for an unknown id.
+FOREIGN_CALLER = {
     "POST /referrals/{id}/cancellation": "organisation-not-involved",
     "POST /rapid-care/responses/{id}/decline": "organisation-not-involved",
     "POST /mdt/cases": "not-mdt-member",
@@ -159,7 +159,7 @@ NOT_THEIRS = {
     "POST /navigation/people/{id}/home-checks": "organisation-not-involved",
     "POST /navigation/tasks/{id}/block": "organisation-not-involved",
 }
-NOBODY = {
+UNKNOWN_ID = {
     "POST /referrals/{id}/cancellation": "referral-not-found",
     "POST /rapid-care/responses/{id}/decline": "response-not-found",
     "POST /mdt/cases/{id}/screening": "case-not-found",

@@ -1,4 +1,4 @@
-"""Bad input, as a table: each is refused with its status and its code, names no value that was sent, and changes nothing."""
+"""Each bad request of a table is refused with its status and code; the response quotes no sent value, and nothing changes."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,8 +19,8 @@ SECRET = "Mr Dale fell in his kitchen"
 
 
 @dataclass(frozen=True)
-class Bad:
-    """One request that differs from a good one by `headers` (None takes one away), `body`, `path` or `method`."""
+class BadRequest:
+    """A request that differs from a valid one in `headers` (None removes a header), `body`, `path` or `method`."""
 
     status: int
     code: str
@@ -33,33 +33,35 @@ class Bad:
 
 ACCEPTANCE = "/parcels/{parcel}/acceptance"
 CASES = {
-    "malformed JSON": Bad(400, "malformed-request", body=b'{"person_id": "' + SECRET.encode()),
-    "no body": Bad(422, "validation-failed", body=None),
-    "unknown field": Bad(422, "validation-failed", body={**SENT, "story": SECRET}),
-    "missing field": Bad(422, "validation-failed", body={"condition": "copd"}),
-    "value outside its list": Bad(422, "validation-failed", body={**SENT, "condition": SECRET}),
-    "body of another kind": Bad(422, "validation-failed", body=b"copd", headers={"Content-Type": "text/plain"}),
-    "missing token": Bad(401, "token-missing", headers={"Authorization": None}),
-    "another scheme": Bad(401, "token-missing", headers={"Authorization": "Basic YTpi"}),
-    "no token at all": Bad(401, "token-invalid", headers={"Authorization": f"Bearer {SECRET}"}),
-    "token without a signature": Bad(401, "token-invalid", headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}),
-    "wrong scope": Bad(403, "scope-missing", scope="parcels:look"),
-    "missing Idempotency-Key": Bad(400, "idempotency-key-missing", headers={"Idempotency-Key": None}),
-    "overlong Idempotency-Key": Bad(422, "validation-failed", headers={"Idempotency-Key": "k" * 129}),
-    "reused Idempotency-Key": Bad(422, "idempotency-key-reused", body={**SENT, "condition": "fall"}, headers={"Idempotency-Key": "used"}),
-    "oversized body": Bad(413, "body-too-large", body=b'"' + b"x" * (1024 * 1024) + b'"'),
-    "missing If-Match": Bad(428, "if-match-missing", ACCEPTANCE, headers={"If-Match": None}),
-    "malformed If-Match": Bad(400, "if-match-malformed", ACCEPTANCE, headers={"If-Match": SECRET}),
-    "stale If-Match": Bad(412, "version-conflict", ACCEPTANCE, headers={"If-Match": 'W/"7"'}),
-    "illegal transition": Bad(409, "illegal-transition", "/parcels/{accepted}/acceptance", headers={"If-Match": 'W/"2"'}),
-    "unknown id": Bad(404, "parcel-not-found", "/parcels/0193a1f0-0000-7000-8000-000000000000/acceptance"),
-    "malformed id": Bad(404, "not-found", "/parcels/9990548609/acceptance"),
-    "unknown path": Bad(404, "not-found", "/parcel"),
-    "another method": Bad(405, "method-not-allowed", method="DELETE"),
+    "malformed JSON": BadRequest(400, "malformed-request", body=b'{"person_id": "' + SECRET.encode()),
+    "no body": BadRequest(422, "validation-failed", body=None),
+    "unknown field": BadRequest(422, "validation-failed", body={**SENT, "story": SECRET}),
+    "missing field": BadRequest(422, "validation-failed", body={"condition": "copd"}),
+    "value outside its list": BadRequest(422, "validation-failed", body={**SENT, "condition": SECRET}),
+    "body of another kind": BadRequest(422, "validation-failed", body=b"copd", headers={"Content-Type": "text/plain"}),
+    "missing token": BadRequest(401, "token-missing", headers={"Authorization": None}),
+    "another scheme": BadRequest(401, "token-missing", headers={"Authorization": "Basic YTpi"}),
+    "no token at all": BadRequest(401, "token-invalid", headers={"Authorization": f"Bearer {SECRET}"}),
+    "token without a signature": BadRequest(401, "token-invalid", headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}),
+    "wrong scope": BadRequest(403, "scope-missing", scope="parcels:look"),
+    "missing Idempotency-Key": BadRequest(400, "idempotency-key-missing", headers={"Idempotency-Key": None}),
+    "overlong Idempotency-Key": BadRequest(422, "validation-failed", headers={"Idempotency-Key": "k" * 129}),
+    "reused Idempotency-Key": BadRequest(
+        422, "idempotency-key-reused", body={**SENT, "condition": "fall"}, headers={"Idempotency-Key": "used"}
+    ),
+    "oversized body": BadRequest(413, "body-too-large", body=b'"' + b"x" * (1024 * 1024) + b'"'),
+    "missing If-Match": BadRequest(428, "if-match-missing", ACCEPTANCE, headers={"If-Match": None}),
+    "malformed If-Match": BadRequest(400, "if-match-malformed", ACCEPTANCE, headers={"If-Match": SECRET}),
+    "stale If-Match": BadRequest(412, "version-conflict", ACCEPTANCE, headers={"If-Match": 'W/"7"'}),
+    "illegal transition": BadRequest(409, "illegal-transition", "/parcels/{accepted}/acceptance", headers={"If-Match": 'W/"2"'}),
+    "unknown id": BadRequest(404, "parcel-not-found", "/parcels/0193a1f0-0000-7000-8000-000000000000/acceptance"),
+    "malformed id": BadRequest(404, "not-found", "/parcels/9990548609/acceptance"),
+    "unknown path": BadRequest(404, "not-found", "/parcel"),
+    "another method": BadRequest(405, "method-not-allowed", method="DELETE"),
 }
 
 
-async def refused(harness: DeliveryHarness, bad: Bad) -> Any:
+async def refused(harness: DeliveryHarness, bad: BadRequest) -> Any:
     sent, accepted = await harness.send(), await harness.send()
     await harness.accept(accepted.id, 1)
     await harness.post(SENT, **{"Idempotency-Key": "used"})
@@ -75,7 +77,7 @@ async def refused(harness: DeliveryHarness, bad: Bad) -> Any:
 
 
 async def contents(harness: DeliveryHarness) -> list[Any]:
-    """Everything that the context holds."""
+    """All rows of the context."""
     tables = ("parcel", "event", "outbox", "deadline", "audit", "idempotency", "inbox", "parked")
     return [await harness.owner.fetch(f"SELECT * FROM rapid_care.{table} ORDER BY 1") for table in tables]  # noqa: S608  names of the test
 
@@ -100,7 +102,7 @@ async def test_expired_token_is_refused(harness: DeliveryHarness) -> None:
     old = harness.sender.token("parcels:send")["Authorization"]
 
     with time_machine.travel(wall_clock() + timedelta(days=1), tick=True):
-        response = await refused(harness, Bad(401, "token-expired", headers={"Authorization": old}))
+        response = await refused(harness, BadRequest(401, "token-expired", headers={"Authorization": old}))
 
     assert (response.status_code, response.json()["code"]) == (401, "token-expired")
     assert response.headers["www-authenticate"].startswith("Bearer")
@@ -109,16 +111,16 @@ async def test_expired_token_is_refused(harness: DeliveryHarness) -> None:
 async def test_value_invalid_in_the_database_is_refused(harness: DeliveryHarness) -> None:
     token = harness.sender.token("parcels:send", role="clinician\0")
 
-    response = await refused(harness, Bad(422, "validation-failed", headers=dict(token)))
+    response = await refused(harness, BadRequest(422, "validation-failed", headers=dict(token)))
 
     assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
 
 
-@pytest.mark.parametrize("claim", [{"iss": "somebody"}, {"aud": "somebody"}, {"sub": None}, {"org": None}, {"exp": None}])
+@pytest.mark.parametrize("claim", [{"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}])
 async def test_token_with_wrong_claim_is_refused(harness: DeliveryHarness, keys: Keys, claim: dict[str, Any]) -> None:
     token = a_token(keys, claim)
 
-    response = await refused(harness, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+    response = await refused(harness, BadRequest(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
 
     assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
 
@@ -126,7 +128,7 @@ async def test_token_with_wrong_claim_is_refused(harness: DeliveryHarness, keys:
 async def test_token_with_foreign_signature_is_refused(harness: DeliveryHarness) -> None:
     token = make().token("clinician-1", "CLCH", "clinician", ["parcels:send"])
 
-    response = await refused(harness, Bad(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
+    response = await refused(harness, BadRequest(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
 
     assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
 

@@ -1,4 +1,4 @@
-"""A batch reads ahead and writes behind; what it leaves is what its records would leave one by one."""
+"""A batch, with its prefetch and deferred writes, leaves the same rows as its records one by one."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -45,7 +45,7 @@ from tests.builders.population import nhs_numbers
 
 NOON = response.at("12:00")
 _LONGEST = 6
-TAKEN_BACK = ReferralReturned(service_code="rapid-care", reason=ReturnReason.OTHER)
+RETURNED = ReferralReturned(service_code="rapid-care", reason=ReturnReason.OTHER)
 WITHDRAWN = ReferralCancelled(reason=CancelReason.WITHDRAWN)
 
 
@@ -53,11 +53,11 @@ def _routed(**changes: Any) -> Event:
     return response.a_routed_referral(NOON, **changes)
 
 
-#: What one referral may bring, in its order; its person's record comes between.
-LIVES: list[list[Event]] = [
+#: Sequences of events of one referral; records of its person are added.
+SEQUENCES: list[list[Event]] = [
     [_routed()],
-    [_routed(), TAKEN_BACK],
-    [_routed(), TAKEN_BACK, _routed(routing=2)],
+    [_routed(), RETURNED],
+    [_routed(), RETURNED, _routed(routing=2)],
     [_routed(), WITHDRAWN],
     [_routed(route=Route.MDT, service_code="mdt"), _routed(routing=2)],
     [_routed(), _routed(route=Route.MDT, service_code="mdt", routing=2)],
@@ -65,19 +65,19 @@ LIVES: list[list[Event]] = [
 ]
 
 
-#: What one plan, and a referral to navigation itself, may bring.
-OF_NAVIGATION: list[list[Event]] = [
+#: Sequences of events of a care plan, and of a referral to navigation.
+NAVIGATION_SEQUENCES: list[list[Event]] = [
     [task.an_agreed_plan(task.mr_dales_actions())],
     [task.an_agreed_plan(task.mr_dales_actions()), task.a_revised_plan(task.mr_dales_actions()[:1])],
     [task.an_agreed_plan(task.mr_dales_actions()), CarePlanClosed(reason="case-closed")],
     [task.a_routed_referral(NOON)],
     [task.a_routed_referral(NOON), WITHDRAWN],
-    [task.a_routed_referral(NOON), TAKEN_BACK, task.a_routed_referral(NOON, routing=2)],
+    [task.a_routed_referral(NOON), RETURNED, task.a_routed_referral(NOON, routing=2)],
     [task.a_step_down(), task.an_activated_lead(NOON)],
 ]
 
 
-#: What Rapid Care may answer to a referral.
+#: Sequences of events of Rapid Care about a referral.
 ANSWERS: list[Callable[[UUID], list[Event]]] = [
     lambda referral: [_accepted(referral)],
     lambda referral: [ResponseDeclined(referral_id=referral, reason=DeclineReason.CAPACITY)],
@@ -86,8 +86,8 @@ ANSWERS: list[Callable[[UUID], list[Event]]] = [
     lambda referral: [ResponseDeclined(referral_id=referral, reason=DeclineReason.CAPACITY), _accepted(referral)],
 ]
 
-#: Of each life the person and the records.
-Lives = list[tuple[UUID, list[Record]]]
+#: The person and the records of each sequence.
+Sequences = list[tuple[UUID, list[Record]]]
 
 
 def _of(context: RunningContext, person: UUID, subject: UUID, events: Sequence[Event], correlation: UUID | None = None) -> list[Record]:
@@ -98,15 +98,15 @@ def _of(context: RunningContext, person: UUID, subject: UUID, events: Sequence[E
     ]
 
 
-async def _lives(context: RunningContext, lives: Sequence[Sequence[Event]]) -> Lives:
-    """No two share a person or a subject; between two records of a person's comes the rest."""
-    people = [new_id() for _ in lives]
-    told = [[response.mr_dale(), *events, response.mr_dale(given_name="Another")] for events in lives]
-    return [(person, _of(context, person, new_id(), events)) for person, events in zip(people, told, strict=True)]
+async def _sequences(context: RunningContext, sequences: Sequence[Sequence[Event]]) -> Sequences:
+    """Each sequence has its own person and subject, and lies between two records of the person."""
+    people = [new_id() for _ in sequences]
+    sequences = [[response.mr_dale(), *events, response.mr_dale(given_name="Another")] for events in sequences]
+    return [(person, _of(context, person, new_id(), events)) for person, events in zip(people, sequences, strict=True)]
 
 
 async def _left(context: RunningContext, person: UUID, table: str) -> list[tuple[Any, ...]]:
-    """What the life has left, without ids: events, the aggregates, deadlines to come, audit, the copy."""
+    """The rows that a sequence has left, without ids: events, aggregates, pending deadlines, audit, projection."""
     pool = context.database.pool
     events = await pool.fetch("SELECT type, sequence FROM event WHERE key = $1 ORDER BY seq", person)
     states = await pool.fetch(f'SELECT status, version FROM "{table}" WHERE person_id = $1 ORDER BY 1, 2', person)  # noqa: S608  names of the test
@@ -114,25 +114,25 @@ async def _left(context: RunningContext, person: UUID, table: str) -> list[tuple
     pending = f"SELECT kind, due_at FROM deadline WHERE state = 'pending' AND subject IN ({of_state}) ORDER BY 1, 2"  # noqa: S608  names of the test
     deadlines = await pool.fetch(pending, person)
     audit = await pool.fetch(f"SELECT action, version FROM audit WHERE subject IN ({of_state}) ORDER BY id", person)  # noqa: S608  names of the test
-    copies = await pool.fetch(_COPIES[table], person)
-    return [tuple(row) for rows in (events, states, deadlines, audit, copies) for row in rows]
+    projections = await pool.fetch(_PROJECTIONS[table], person)
+    return [tuple(row) for rows in (events, states, deadlines, audit, projections) for row in rows]
 
 
-#: What a context keeps of what it was told of the person.
-_COPY = "SELECT sequence, record ->> 'given_name' FROM person WHERE person_id = $1"
-_COPIES = {
-    "response": _COPY,
-    "case": _COPY,
-    "task": _COPY,
+#: The projection of the person in each context.
+_PERSON = "SELECT sequence, record ->> 'given_name' FROM person WHERE person_id = $1"
+_PROJECTIONS = {
+    "response": _PERSON,
+    "case": _PERSON,
+    "task": _PERSON,
     "referral": "SELECT type FROM timeline_event WHERE person_id = $1 ORDER BY occurred_at, type",
 }
 
 
 async def _compare(
-    context: RunningContext, subscriptions: Subscriptions, table: str, first: int, make: Callable[[], Awaitable[Lives]]
+    context: RunningContext, subscriptions: Subscriptions, table: str, first: int, make: Callable[[], Awaitable[Sequences]]
 ) -> None:
-    """Each life one by one, and the same lives mixed: the `first` records of each as a batch, and what follows as another."""
-    processor = Whole(context.database, subscriptions)
+    """Applies each sequence record by record, and the same sequences as two mixed batches: the `first` records of each, and the rest."""
+    processor = UnsplitProcessor(context.database, subscriptions)
     alone, together = await make(), await make()
     for _, records in alone:
         for record in records:
@@ -151,34 +151,34 @@ def _padded(records: list[Record]) -> list[Record | None]:
     return [*records, *[None] * (_LONGEST - len(records))]
 
 
-class Whole(EventProcessor):
-    """A batch that has to be done in parts after all would prove nothing."""
+class UnsplitProcessor(EventProcessor):
+    """Refuses to split a batch, because a split batch would prove nothing."""
 
     async def _bisect(self, records: Sequence[Record]) -> None:
         raise AssertionError(records)
 
 
-#: Whole lives in one batch; or what began in one goes on in the next, which finds it stored.
+#: Whole sequences in one batch; or two records first, so that the second batch finds stored rows.
 CUTS = pytest.mark.parametrize("first", [0, 2])
 
 
 @CUTS
 async def test_rapid_care_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
-        await _compare(desk.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_lives, desk.context, LIVES))
+        await _compare(desk.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_sequences, desk.context, SEQUENCES))
 
 
 @CUTS
 async def test_mdt_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with meeting.mdt(owner_url, keys) as context:
-        await _compare(context, mdt.SUBSCRIPTIONS, "case", first, partial(_lives, context, LIVES))
+        await _compare(context, mdt.SUBSCRIPTIONS, "case", first, partial(_sequences, context, SEQUENCES))
 
 
 @CUTS
 async def test_navigation_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as desk:
         await desk.register(task.NAVIGATOR)
-        await _compare(desk.context, navigation.SUBSCRIPTIONS, "task", first, partial(_lives, desk.context, OF_NAVIGATION))
+        await _compare(desk.context, navigation.SUBSCRIPTIONS, "task", first, partial(_sequences, desk.context, NAVIGATION_SEQUENCES))
 
 
 @CUTS
@@ -186,8 +186,8 @@ async def test_referrals_batch_equals_single_records(first: int, owner_url: str,
     numbers = iter(nhs_numbers(Random(0), 2 * len(ANSWERS)))  # noqa: S311  a fixed seed
     async with referral.referrals(owner_url, keys, referral.MONDAY) as desk:
 
-        async def answered() -> Lives:
-            """Each of a referral of its own, which stands with Rapid Care."""
+        async def answered() -> Sequences:
+            """Each sequence belongs to a referral that Rapid Care has received."""
             routed = [
                 await desk.routed("rapid-care", "rapid-care", nhs_number=next(numbers), urgency="urgent", reason="urgent-deterioration")
                 for _ in ANSWERS
@@ -201,8 +201,8 @@ async def test_referrals_batch_equals_single_records(first: int, owner_url: str,
 async def test_lead_projection_holds_newest_lead_of_a_batch(owner_url: str, keys: Keys) -> None:
     async with response.rapid_care(owner_url, keys, NOON) as desk:
         person, lead, secrets = new_id(), new_id(), desk.context.database.secrets
-        told: list[Event] = [_lead(), LeadEnded(reason="case-closed")]
-        records = [arrived(event, key=person, subject=lead, secrets=secrets, sequence=number) for number, event in enumerate(told, start=1)]
+        sent: list[Event] = [_lead(), LeadEnded(reason="case-closed")]
+        records = [arrived(event, key=person, subject=lead, secrets=secrets, sequence=number) for number, event in enumerate(sent, start=1)]
         await desk.context.processor.apply(records[::-1])
 
         assert await desk.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None

@@ -1,6 +1,6 @@
-"""Kafka goes away, and comes back with or without its data: nothing that was acknowledged is lost, nothing is done twice.
+"""After Kafka was unavailable or lost its data, no acknowledged event is lost and none is applied twice.
 
-These proofs have a broker of their own, so that no other test feels what they do to it.
+These tests use a separate broker, because they kill and wipe it.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ _LESS_THAN_A_MINUTE = 30
 pytestmark = pytest.mark.timeout(600)
 
 
-#: The broker outlives a test and its database: a receiver may hear of an earlier test once more.
+#: The broker keeps the records of earlier tests, which a receiver may read again.
 _OF_THIS_LOG = "navigation.effect JOIN rapid_care.event ON event.id = event_id"
 
 
 @pytest.fixture(scope="module")
 async def broker(addresses: StackAddresses) -> AsyncIterator[LocalKafka]:
     with pytest.MonkeyPatch.context() as changed:
-        changed.setenv("DATABASE_URL", addresses.database_url)  # of PostgreSQL there is one
+        changed.setenv("DATABASE_URL", addresses.database_url)  # the PostgreSQL of the test process
         changed.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
         stack = Stack(name=f"test-{os.getpid()}-faults", ephemeral=True)
         await stack.start()
@@ -63,7 +63,7 @@ async def make_topics(broker: LocalKafka) -> None:
 
 @asynccontextmanager
 async def working(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
-    """A worker for each end, started anew whenever it ends."""
+    """A supervised worker for each context."""
     harness.sender.clock.at = wall_clock()
     await make_topics(broker)
     variables = {**os.environ, **environment(harness.owner_url, broker.bootstrap, keys)}
@@ -98,7 +98,7 @@ async def test_wiped_broker_is_refilled_from_the_log(harness: DeliveryHarness, b
         for _ in range(30):
             await harness.post()
         await until(harness.is_delivered)
-        await harness.post()  # may be lost in Kafka before it was consumed
+        await harness.post()  # Kafka may lose it before it is consumed
 
         await broker.wipe()
         await make_topics(broker)
@@ -129,7 +129,7 @@ async def test_unread_records_arrive_after_the_broker_is_wiped(
 
 @pytest.mark.parametrize("ends_in", ["absence", "the new topic"])
 async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str, harness: DeliveryHarness, broker: LocalKafka) -> None:
-    """A broker may come back under its own name without a topic: the consumer's last batch ends before or after the topic is made anew."""
+    """A broker may return under its old cluster id without the topic; the last batch ends before or after the topic is created."""
     harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
@@ -163,7 +163,7 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
 
 
 async def test_wipe_during_publishing_preserves_event_order(harness: DeliveryHarness, broker: LocalKafka) -> None:
-    """A client that tries until it succeeds would put it first into the new topic: a later event before earlier ones."""
+    """A producer with retries would put a later event into the new topic before the earlier ones."""
     harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
@@ -196,7 +196,7 @@ async def test_idle_relay_checks_cluster_id_before_next_event(harness: DeliveryH
 
 
 async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHarness, broker: LocalKafka) -> None:
-    """Told once: its client raises while it closes, and whoever waits for the thread of it would wait for a minute."""
+    """One cancellation is enough, although the Kafka client raises while it closes."""
     kafka = KafkaSettings(broker.bootstrap, f"{new_id().hex}.")
     await _make(kafka)
     async with consuming(harness, kafka) as running:
@@ -214,14 +214,14 @@ async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHar
 
 
 async def _heard_after(harness: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
-    """What the topic says for the first time of each parcel, in its order, once a relay that began anew has sent everything."""
+    """The first sequence numbers of each parcel in the topic, after a restarted relay has published everything."""
     async with relaying(harness, kafka):
         await until_sent(harness)
     return [*dict.fromkeys(UUID(read_envelope(record).subject) for record in await read_topic(kafka))]
 
 
 async def forget_topics(broker: LocalKafka) -> None:
-    """What is left of a broker whose metadata log is gone: its name."""
+    """Removes the metadata log of the broker; its cluster id remains."""
     await broker.kill()
     for each in (broker.folder / "data").iterdir():
         if each.is_dir():
@@ -234,15 +234,15 @@ async def _make(kafka: KafkaSettings) -> None:
 
 
 async def _place(kafka: KafkaSettings) -> int:
-    """What the group of the consumer has told Kafka of its only partition."""
+    """The committed offset of the consumer group in its only partition."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
         known = await admin.list_consumer_group_offsets(f"{kafka.prefix}{GROUP}")
-    except KafkaError:  # it knows no groups yet
+    except KafkaError:  # the broker has no groups yet
         return 0
     else:
-        return max((place.offset for place in known.values()), default=0)
+        return max((each.offset for each in known.values()), default=0)
     finally:
         await admin.close()
 

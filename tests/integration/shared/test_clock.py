@@ -1,4 +1,4 @@
-"""Care time is shifted for all contexts together, by the owner of the database, and only where that is allowed."""
+"""The owner of the database shifts care time for all contexts at once, where a deployment allows it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

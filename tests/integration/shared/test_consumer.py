@@ -1,4 +1,4 @@
-"""The way through real Kafka and faust: over HTTP in, relayed, consumed in batches, applied once, acknowledged after the commit."""
+"""The path through real Kafka and faust: HTTP request, relay, batches of the consumer, one effect, offset commit after the transaction."""
 
 import asyncio
 import threading
@@ -102,8 +102,8 @@ async def test_records_after_unapplied_batch_are_not_committed(harness: Delivery
     assert await harness.events_not_applied_once() == []
 
 
-class _Deliberate(RecordingProcessor):
-    """Takes a tenth of a second for a batch; remembers when each began and ended."""
+class SlowProcessor(RecordingProcessor):
+    """Needs a tenth of a second for a batch, and records when each began and ended."""
 
     def __init__(self, harness: DeliveryHarness) -> None:
         super().__init__(harness)
@@ -117,36 +117,36 @@ class _Deliberate(RecordingProcessor):
 
 
 async def test_consumer_waits_between_batches_under_load(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    deliberate = _Deliberate(harness)
-    consumer = Consumer(deliberate, GROUP, [TOPIC], kafka)
+    processor = SlowProcessor(harness)
+    consumer = Consumer(processor, GROUP, [TOPIC], kafka)
     task = asyncio.create_task(consumer.run())
     try:
         async with relaying(harness, kafka), asyncio.timeout(LONGEST_WAIT):
-            while len(deliberate.times) < 4:
+            while len(processor.times) < 4:
                 await harness.send()
                 await asyncio.sleep(0.02)
     finally:
         await cancel_and_wait(task)
 
-    rests = [following - ended for (_, ended), (following, _) in pairwise(deliberate.times)]
+    rests = [following - ended for (_, ended), (following, _) in pairwise(processor.times)]
     assert min(rests) > 0.04
 
 
 async def test_records_deleted_by_retention_are_no_gap(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Retention takes the beginning of a partition; a consumer that never read it goes on with what is there."""
+    """Retention deletes the beginning of a partition; a new consumer continues with the rest."""
     person = new_id()
     for _ in range(5):
         await harness.send(person)
     async with relaying(harness, kafka):
         await until_sent(harness)
-        await _take_away(kafka, 3)
+        await _delete_records(kafka, 3)
         async with consuming(harness, kafka) as running:
             await until_applied(harness, 2)
             assert not running.task.done()
 
 
-async def _take_away(kafka: KafkaSettings, before: int) -> None:
-    """The records of every partition that has any, up to an offset."""
+async def _delete_records(kafka: KafkaSettings, before: int) -> None:
+    """Deletes the records of every partition before an offset, where a partition has so many."""
     client = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await client.start()

@@ -1,4 +1,4 @@
-"""A deadline is acted on once: late or not, however many look, whatever its neighbours do."""
+"""A deadline fires once: early or late, with many schedulers, and whatever happens to others of its batch."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ FAILING = Condition.FALL
 
 
 async def act_for(scheduler: DeadlineScheduler, times: int) -> None:
-    """So often, with time for a pause between."""
+    """Processes due deadlines `times` times, with time for the pause between attempts."""
     for _ in range(times):
         await scheduler.process_due()
         await asyncio.sleep(0.005)
@@ -69,9 +69,7 @@ async def test_deadline_is_due_at_its_time_unless_backing_off(harness: DeliveryH
 
     harness.sender.clock.at = NOW + PATIENCE
     assert await scheduler.has_due()
-    assert (
-        scheduler._poll_delay == SchedulerSettings().idle
-    )  # another may have its turn; then nothing is settled, and it must not go round at once
+    assert scheduler._poll_delay == SchedulerSettings().idle  # another scheduler may have the lock; a loop without a delay would be busy
     await scheduler.process_due()
 
     assert not await scheduler.has_due()
@@ -110,7 +108,7 @@ async def test_concurrent_schedulers_fire_each_deadline_once(harness: DeliveryHa
 
 
 async def test_concurrent_schedulers_resolve_each_deadline_separately(harness: DeliveryHarness) -> None:
-    """Also when each falls back to one by one, because a neighbour fails or is refused."""
+    """Also when a batch is split, because one of its deadlines fails or is refused."""
     for number in range(30):
         parcel = await harness.send(condition=FAILING if number % 10 == 0 else Condition.COPD)
         if number % 10 == 1:
@@ -199,7 +197,7 @@ async def test_deadline_is_retried_after_a_version_conflict(harness: DeliveryHar
 
     async def loses_once(deadline: DueDeadline, *, tx: Tx) -> None:
         lost.append(deadline)
-        if len(lost) <= 2:  # in the batch, and alone
+        if len(lost) <= 2:  # in its batch, and then alone
             raise VersionConflict(deadline.subject, 1, 2)
         await on_ring(deadline, tx=tx)
 
@@ -296,7 +294,7 @@ async def test_deadline_and_cancelling_command_do_not_deadlock(harness: Delivery
     async with harness.sender.database.transaction() as tx:
         await accept(Target(parcel.id, 1), tx=tx)
         acting = asyncio.create_task(create_scheduler(harness).process_due())
-        await asyncio.sleep(0.2)  # by now it waits for the parcel that this transaction holds
+        await asyncio.sleep(0.2)  # it waits for the row lock of this transaction
     await acting
 
     assert [state for state, _, _ in await settled(harness)] == ["cancelled"]
@@ -304,7 +302,7 @@ async def test_deadline_and_cancelling_command_do_not_deadlock(harness: Delivery
 
 
 async def test_handler_is_rolled_back_after_concurrent_cancellation(harness: DeliveryHarness) -> None:
-    """Also when the handler looks at no state that would tell it."""
+    """Also when the handler does not check the state of its aggregate."""
     parcel = await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
 

@@ -1,4 +1,4 @@
-"""What a person told travels as ciphertext: in the event log, and on Kafka."""
+"""A restricted event is ciphertext in the event log and on Kafka."""
 
 from datetime import date
 

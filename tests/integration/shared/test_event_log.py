@@ -1,4 +1,4 @@
-"""The event log lies in months: they are there before they begin, no insert waits for one, and only the owner removes one."""
+"""The event log has monthly partitions, created in advance; only the owner of the database removes one."""
 
 import asyncpg
 import pytest
@@ -14,19 +14,19 @@ from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import a_parcel, parcels, requested, send
 from tests.integration.shared.relay_harness import relaying, until_sent
 
-#: Tables of the caller's own in place of the log's, which keep whoever touches one.
-PLANT = """
+#: Temporary tables with the names of the log's partitions; a trigger reports the role that writes to one.
+TEMPORARY_TABLES = """
 CREATE TEMPORARY TABLE event_default (LIKE event);
 INSERT INTO event_default SELECT * FROM event;
 CREATE TEMPORARY TABLE {month} (LIKE event);
 CREATE FUNCTION pg_temp.trip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'touched as %', current_user; END $$;
 CREATE TRIGGER trip BEFORE INSERT OR UPDATE OR DELETE ON event_default EXECUTE FUNCTION pg_temp.trip();
 CREATE TRIGGER trip BEFORE INSERT OR UPDATE OR DELETE ON {month} EXECUTE FUNCTION pg_temp.trip();"""
-LIES_IN = "SELECT tableoid::regclass::text FROM rapid_care.event WHERE subject = $1 ORDER BY seq"
+PARTITIONS_OF = "SELECT tableoid::regclass::text FROM rapid_care.event WHERE subject = $1 ORDER BY seq"
 
 
 async def month(harness: DeliveryHarness, ahead: int = 0) -> str:
-    """The partition of this month, or of one that is to come."""
+    """The name of the partition of this month, or of a month `ahead`."""
     name: str = await harness.owner.fetchval("""SELECT to_char(now() + make_interval(months => $1), '"rapid_care.event_"YYYY_MM')""", ahead)
     return name
 
@@ -39,11 +39,11 @@ async def test_coming_months_have_partitions_created_once(harness: DeliveryHarne
 async def test_event_without_partition_moves_when_it_is_created(harness: DeliveryHarness) -> None:
     await harness.owner.execute(f"DROP TABLE {await month(harness)}")
     parcel = await harness.send()
-    assert await harness.owner.fetchval(LIES_IN, parcel.id) == "rapid_care.event_default"
+    assert await harness.owner.fetchval(PARTITIONS_OF, parcel.id) == "rapid_care.event_default"
 
     assert await create_partitions(harness.sender.database) == 1
 
-    assert await harness.owner.fetchval(LIES_IN, parcel.id) == await month(harness)
+    assert await harness.owner.fetchval(PARTITIONS_OF, parcel.id) == await month(harness)
     assert await harness.count("rapid_care.outbox JOIN rapid_care.event USING (seq)") == 1
 
 
@@ -54,13 +54,13 @@ async def test_create_partitions_ignores_temporary_tables_of_caller(harness: Del
     async with harness.sender.database.pool.acquire() as role:
         may = "SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), current_user)"
         await harness.owner.execute(await role.fetchval(may))
-        await role.execute(PLANT.format(month=name.removeprefix("rapid_care.")))
+        await role.execute(TEMPORARY_TABLES.format(month=name.removeprefix("rapid_care.")))
 
         assert await role.fetchval("SELECT create_partitions(0)") == 1
 
         assert await role.fetchval("SELECT count(*) FROM pg_temp.event_default") == 1
         await role.execute("DISCARD TEMP")
-    assert await harness.owner.fetchval(LIES_IN, parcel.id) == name
+    assert await harness.owner.fetchval(PARTITIONS_OF, parcel.id) == name
     assert await harness.count("rapid_care.event") == 1
 
 
@@ -74,7 +74,7 @@ async def test_at_most_a_year_of_partitions_is_created(harness: DeliveryHarness)
         await harness.sender.database.pool.execute("SELECT create_partitions(13)")
 
 
-@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour it is another day in one of them
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])  # at any hour one of them has another day
 async def test_partition_day_is_the_day_in_utc(zone: str, harness: DeliveryHarness) -> None:
     async with harness.sender.database.transaction() as tx:
         await tx.connection.execute(f"SET LOCAL timezone = '{zone}'")
@@ -91,16 +91,16 @@ async def test_restricted_event_is_in_the_permanent_partition(harness: DeliveryH
     async with harness.sender.database.transaction() as tx:
         await parcels.save(tx, Decision(await parcels.load(tx, parcel.id), [requested(parcel, NOW), words]))
 
-    lies_in = [row[0] for row in await harness.owner.fetch(LIES_IN, parcel.id)]
-    assert lies_in == [await month(harness), await month(harness), "rapid_care.event_permanent"]
+    partitions = [row[0] for row in await harness.owner.fetch(PARTITIONS_OF, parcel.id)]
+    assert partitions == [await month(harness), await month(harness), "rapid_care.event_permanent"]
 
 
 @pytest.mark.parametrize(
-    "deed", ["DROP TABLE {}", "DELETE FROM {}", "UPDATE {} SET topic = ''", "TRUNCATE {}", "ALTER TABLE event DETACH PARTITION {}"]
+    "statement", ["DROP TABLE {}", "DELETE FROM {}", "UPDATE {} SET topic = ''", "TRUNCATE {}", "ALTER TABLE event DETACH PARTITION {}"]
 )
-async def test_context_role_cannot_change_a_partition(deed: str, harness: DeliveryHarness) -> None:
+async def test_context_role_cannot_change_a_partition(statement: str, harness: DeliveryHarness) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await harness.sender.database.pool.execute(deed.format(await month(harness)))
+        await harness.sender.database.pool.execute(statement.format(await month(harness)))
 
 
 async def test_unsent_event_of_an_old_month_is_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
@@ -111,5 +111,5 @@ async def test_unsent_event_of_an_old_month_is_published(harness: DeliveryHarnes
     async with relaying(harness, kafka):
         await until_sent(harness)
 
-    assert await harness.owner.fetchval(LIES_IN, old.id) == "rapid_care.event_default"
-    assert await harness.owner.fetchval(LIES_IN, young.id) == await month(harness)
+    assert await harness.owner.fetchval(PARTITIONS_OF, old.id) == "rapid_care.event_default"
+    assert await harness.owner.fetchval(PARTITIONS_OF, young.id) == await month(harness)

@@ -1,4 +1,4 @@
-"""What arrives takes effect once, in order, and what cannot be applied waits without holding up others."""
+"""An event takes effect once and in order; a record that cannot be applied is parked and blocks its own key alone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from tests.integration.shared.processor_harness import IMPATIENT, POISON, create
 CONTENTION = {"context": "navigation", "part": "consumer"}
 
 
-async def bad(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
-    """Records that cannot be applied, of people of their own: because a handler fails, or because they are no events."""
+async def bad_records(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
+    """Records of different keys that cannot be applied: poison events, or invalid records."""
     if kind == "junk":
         return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
     harness.behaviour.failing.add(POISON)
@@ -34,8 +34,8 @@ async def bad(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
     return (await harness.records())[-count:]
 
 
-def again(records: Sequence[Record]) -> list[Record]:
-    """The same events at other offsets, as after a wiped broker."""
+def redelivered(records: Sequence[Record]) -> list[Record]:
+    """The same events at other offsets, as after a broker was wiped."""
     return [replace(record, offset=record.offset + 1000) for record in records]
 
 
@@ -53,7 +53,7 @@ async def test_duplicate_within_a_batch_has_one_effect(harness: DeliveryHarness)
     await harness.send()
     records = await harness.records()
 
-    await create_processor(harness).apply([*records, *again(records)])
+    await create_processor(harness).apply([*records, *redelivered(records)])
 
     assert len(await harness.effects()) == 1
 
@@ -176,7 +176,7 @@ async def test_redelivered_parked_event_is_parked_once(harness: DeliveryHarness)
     records = await harness.records()
 
     await create_processor(harness).apply(records)
-    await create_processor(harness).apply(again(records))
+    await create_processor(harness).apply(redelivered(records))
 
     assert len(await parked_records(harness)) == 1
 
@@ -224,7 +224,7 @@ async def test_unsubscribed_event_is_ignored_even_when_invalid(harness: Delivery
 
     await EventProcessor(unopened, RECEIVING).apply([replace(record, headers=others), replace(record, headers=others, value=None)])
 
-    with pytest.raises(asyncpg.InterfaceError):  # which asking the database would have raised
+    with pytest.raises(asyncpg.InterfaceError):  # a query would have raised it
         await EventProcessor(unopened, RECEIVING).apply([record])
 
 
@@ -270,7 +270,7 @@ async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarne
 @pytest.mark.parametrize("kind", ["poison", "junk"])
 async def test_many_consecutive_parked_records_stop_the_processor(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, kind))
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, kind))
 
     assert len(await parked_records(harness)) == 3
 
@@ -278,20 +278,20 @@ async def test_many_consecutive_parked_records_stop_the_processor(harness: Deliv
 @pytest.mark.parametrize("kind", ["poison", "junk"])
 async def test_restarted_processor_stays_stopped_until_replay(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
-        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, kind))
-    anew = create_processor(harness, max_consecutive_parked=3)
-    assert not await anew.may_consume()
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, kind))
+    restarted = create_processor(harness, max_consecutive_parked=3)
+    assert not await restarted.may_consume()
 
     async with harness.receiver.database.transaction() as tx:
         await parked.acknowledge(tx)
 
-    assert await anew.may_consume()
+    assert await restarted.may_consume()
     assert len(await parked_records(harness)) == 3
 
 
 async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHarness) -> None:
     with pytest.raises(TooManyParked):
-        await create_processor(harness, max_consecutive_parked=3).apply(await bad(harness, 3, "poison"))
+        await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, "poison"))
     harness.behaviour.failing.clear()
     async with harness.receiver.database.read_only() as reader:
         first, *_ = await parked.waiting(reader)
@@ -305,7 +305,7 @@ async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHa
 async def test_applied_record_resets_the_consecutive_count(harness: DeliveryHarness, kind: str) -> None:
     processor = create_processor(harness, max_consecutive_parked=3)
     for _ in range(3):
-        await processor.apply(await bad(harness, 2, kind))
+        await processor.apply(await bad_records(harness, 2, kind))
         await harness.send()
         await processor.apply([(await harness.records())[-1]])
 
@@ -333,7 +333,7 @@ async def test_applied_event_is_not_parked_behind_its_key(harness: DeliveryHarne
     await harness.send(person, POISON)
     await create_processor(harness).apply((await harness.records())[1:])
 
-    await create_processor(harness).apply(again([applied]))
+    await create_processor(harness).apply(redelivered([applied]))
 
     assert len(await parked_records(harness)) == 1
 

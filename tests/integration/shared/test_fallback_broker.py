@@ -1,4 +1,4 @@
-"""Where Kafka's jars cannot be had the path is the same, through the broker in memory."""
+"""The in-memory broker for machines without Kafka's jars delivers events in the same way."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

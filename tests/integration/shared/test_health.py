@@ -1,4 +1,4 @@
-"""A worker says how it is doing, over HTTP, on a port of its own."""
+"""A worker reports its health and metrics over HTTP."""
 
 import asyncio
 import re
@@ -14,24 +14,24 @@ from tests.integration.shared.delivery_harness import DeliveryHarness
 
 
 @dataclass
-class Part:
-    """Says of itself what a test tells it."""
+class StubComponent:
+    """Reports the health that a test sets."""
 
     is_working: bool = True
 
     async def run(self) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
 
 @pytest.fixture
-def parts() -> dict[str, Part]:
-    return {"relay": Part(), "consumer": Part()}
+def components() -> dict[str, StubComponent]:
+    return {"relay": StubComponent(), "consumer": StubComponent()}
 
 
 @pytest.fixture
-async def http(harness: DeliveryHarness, parts: dict[str, Part]) -> AsyncIterator[httpx.AsyncClient]:
+async def http(harness: DeliveryHarness, components: dict[str, StubComponent]) -> AsyncIterator[httpx.AsyncClient]:
     port = free_ports(1)[0]
-    server = await Health(harness.sender.database, "rapid_care", parts).serve(HOST, port)
+    server = await Health(harness.sender.database, "rapid_care", components).serve(HOST, port)
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}") as http:
         yield http
     server.close()
@@ -44,13 +44,15 @@ async def test_worker_with_working_components_is_ready(http: httpx.AsyncClient) 
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 
 
-@pytest.mark.parametrize("part", ["relay", "consumer"])
-async def test_worker_is_not_ready_while_a_component_fails(http: httpx.AsyncClient, parts: dict[str, Part], part: str) -> None:
-    parts[part].is_working = False
+@pytest.mark.parametrize("name", ["relay", "consumer"])
+async def test_worker_is_not_ready_while_a_component_fails(
+    http: httpx.AsyncClient, components: dict[str, StubComponent], name: str
+) -> None:
+    components[name].is_working = False
 
     ready = await http.get("/readyz")
 
-    assert (ready.status_code, ready.json()) == (503, {"status": "not-ready", "waits_for": [part]})
+    assert (ready.status_code, ready.json()) == (503, {"status": "not-ready", "waits_for": [name]})
     assert (await http.get("/livez")).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""A request that is sent twice is done once, and answered as the first time."""
+"""A repeated request takes effect once and receives the stored response."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Months of the event log go when they are older than they are kept for, and never with what is unsent or may be asked for again."""
+"""Months of the event log are pruned after their retention, but never with unsent events or events that may be republished."""
 
 import asyncio
 from datetime import timedelta
@@ -24,7 +24,7 @@ YEARS = timedelta(days=8 * 365)
 
 
 async def recorded_in_2014(harness: DeliveryHarness, *subjects: UUID) -> None:
-    """As if the log had begun then."""
+    """Moves the events of the subjects into a partition of March 2014."""
     await harness.owner.execute(f"""
         DROP TABLE IF EXISTS {OLD};
         CREATE TABLE {OLD} PARTITION OF rapid_care.event FOR VALUES FROM ('2014-03-01') TO ('2014-04-01')""")
@@ -35,8 +35,8 @@ async def recorded_in_2014(harness: DeliveryHarness, *subjects: UUID) -> None:
     await harness.owner.execute(age, subjects)
 
 
-async def write_words(harness: DeliveryHarness, parcel: Parcel) -> None:
-    """An event of the parcel's own topic and one on a restricted side topic."""
+async def record_on_side_topic(harness: DeliveryHarness, parcel: Parcel) -> None:
+    """Records an event on the topic of the parcel and one on a restricted side topic."""
     words = CarePlanRecorded(
         care_plan_id=parcel.id, plan_version=1, preferred_place_of_care=PlaceOfCare.HOME, what_matters="the garden", crisis=None
     )
@@ -45,11 +45,11 @@ async def write_words(harness: DeliveryHarness, parcel: Parcel) -> None:
         await parcels.save(tx, Decision(found, [requested(found, NOW), words]))
 
 
-async def until_waiting(watching: "asyncpg.Connection[asyncpg.Record]", many: int) -> None:
-    """So many wait for the log."""
+async def until_waiting(session: "asyncpg.Connection[asyncpg.Record]", many: int) -> None:
+    """Waits until `many` sessions wait for a lock on the log."""
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rapid_care.event'::regclass"
     async with asyncio.timeout(LONGEST_WAIT):
-        while await watching.fetchval(waiting) < many:
+        while await session.fetchval(waiting) < many:
             await asyncio.sleep(0.01)
 
 
@@ -77,20 +77,20 @@ async def test_month_is_pruned_only_after_it_is_published(harness: DeliveryHarne
 
 
 async def test_prune_waits_for_writers_with_prepared_statements(harness: DeliveryHarness) -> None:
-    """Such a writer locks the outbox before the log; here it does so while the month's removal waits for the log."""
+    """Such a writer locks the outbox before the log; here it does so while the prune waits for the log."""
     await recorded_in_2014(harness, (await harness.send()).id)
-    await harness.send()  # prepares it anew, since the log has got a month
+    await harness.send()  # prepares the statement for the new partition
     await harness.owner.execute("DELETE FROM rapid_care.outbox")
     reader = await asyncpg.connect(harness.owner_url)
     async with reader.transaction():
         await reader.execute("LOCK TABLE rapid_care.event IN ACCESS SHARE MODE")
-        trimming = asyncio.create_task(prune_logs(harness.owner, YEARS))
+        pruning = asyncio.create_task(prune_logs(harness.owner, YEARS))
         await until_waiting(reader, 1)
         writing = asyncio.create_task(harness.send())
         await until_waiting(reader, 2)
     await reader.close()
 
-    assert (await trimming).removed == [OLD]
+    assert (await pruning).removed == [OLD]
     assert (await writing).version == 1
     assert await harness.count("rapid_care.outbox JOIN rapid_care.event USING (seq)") == 1
 
@@ -109,17 +109,17 @@ async def test_current_month_is_never_pruned(harness: DeliveryHarness) -> None:
 
 
 async def test_sequences_continue_after_their_month_is_pruned(harness: DeliveryHarness) -> None:
-    """An aggregate's own are in its row; those of a side topic are in the newest event, which is kept."""
+    """The sequence of an aggregate is in its row; that of a side topic is in its newest event, which is kept."""
     parcel = await harness.send()
-    await write_words(harness, parcel)
-    await write_words(harness, parcel)
+    await record_on_side_topic(harness, parcel)
+    await record_on_side_topic(harness, parcel)
     await recorded_in_2014(harness, parcel.id)
     await harness.owner.execute("DELETE FROM rapid_care.outbox")
 
     done = await prune_logs(harness.owner, YEARS)
     assert (done.removed, done.rows) == ([OLD], 1)
     assert await numbers(harness, parcel) == [("mdt.care-plan-record", 2)]
-    await write_words(harness, parcel)
+    await record_on_side_topic(harness, parcel)
 
     assert await numbers(harness, parcel) == [("mdt.care-plan-record", 2), ("rapid-care.response", 4), ("mdt.care-plan-record", 3)]
 
@@ -130,7 +130,7 @@ async def test_new_cluster_receives_the_unpruned_log(harness: DeliveryHarness, k
         await until_sent(harness)
     await recorded_in_2014(harness, old.id)
     await prune_logs(harness.owner, YEARS)
-    await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
+    await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'an earlier cluster'")
 
     async with relaying(harness, kafka) as relay:
         await asyncio.wait([relay], timeout=20)

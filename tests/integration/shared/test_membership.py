@@ -1,4 +1,4 @@
-"""A member of the group: partitions come and go, and whatever becomes of the member, no record is passed over and none waits unseen."""
+"""Rebalances and failures of a group member skip no record and leave none unread."""
 
 import asyncio
 import threading
@@ -28,18 +28,18 @@ from tests.integration.shared.parcel_context import TOPIC
 from tests.integration.shared.relay_harness import relaying, until_sent
 from tests.timeouts import LONGEST_WAIT, until
 
-_SESSION = 6.0  # the shortest that a broker allows
+_SESSION = 6.0  # the minimum of a broker
 
 
 class StaleMember(ModifiedConsumer):
-    """Kafka never tells it where to begin."""
+    """Never receives its committed offsets from Kafka."""
 
     def _modify(self, consumer: Any) -> None:
         consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
 
 
 async def test_consumer_without_committed_offsets_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Faust would wait, and then read nothing any more without a word."""
+    """Faust alone would wait and then read no more, without an error."""
     uninformed = StaleMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka, session=6.0)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
@@ -47,8 +47,8 @@ async def test_consumer_without_committed_offsets_ends(harness: DeliveryHarness,
     assert isinstance(stopped.value.__cause__, TimeoutError)
 
 
-class ExpelledMember(ModifiedConsumer):
-    """The second record of a partition is dropped once on its way, as faust may when partitions are given out anew."""
+class ForgetfulMember(ModifiedConsumer):
+    """Drops the second record of a partition once, as faust may in a rebalance."""
 
     def _modify(self, consumer: Any) -> None:
         look, dropped = consumer._getmany, list[int]()
@@ -70,7 +70,7 @@ async def test_record_skipped_by_faust_is_not_lost(harness: DeliveryHarness, kaf
         await harness.send(person)
     async with relaying(harness, kafka):
         await until_sent(harness)
-        forgetful = ExpelledMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
+        forgetful = ForgetfulMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
         with pytest.raises(ConsumerStopped) as stopped:
             await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
         assert isinstance(stopped.value.__cause__, OffsetGap)
@@ -100,7 +100,7 @@ async def test_two_instances_share_partitions_until_one_ends(harness: DeliveryHa
 
 
 async def test_records_read_before_a_rebalance_are_dropped(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """It is sent again from the last acknowledged place, to whoever has the partition then."""
+    """The next owner of the partition reads them again from the committed offset."""
     person = new_id()
     for _ in range(3 * BATCH):
         await harness.send(person)
@@ -114,14 +114,14 @@ async def test_records_read_before_a_rebalance_are_dropped(harness: DeliveryHarn
                 first.processor.gate.set()
                 await until_applied(harness, 3 * BATCH)
 
-    read_anew = [record.offset for batch in first.processor.batches[1:] for record in batch]
-    assert read_anew[:1] in ([], [0])
-    assert read_anew == list(range(len(read_anew)))
+    read_again = [record.offset for batch in first.processor.batches[1:] for record in batch]
+    assert read_again[:1] in ([], [0])
+    assert read_again == list(range(len(read_again)))
     assert await harness.events_not_applied_once() == []
 
 
 async def test_consumer_refused_by_its_group_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Kafka's client would tell it to whoever waits for records, and to nobody else; here nobody waits yet."""
+    """Kafka's client raises the error only in a waiting fetch; here no fetch waits yet."""
     stranger = AIOKafkaConsumer(kafka.prefix + TOPIC, bootstrap_servers=kafka.bootstrap, group_id=kafka.prefix + GROUP)
     async with stranger, consuming(harness, kafka) as running:
         with pytest.raises(ConsumerStopped) as stopped:
@@ -130,8 +130,8 @@ async def test_consumer_refused_by_its_group_ends(harness: DeliveryHarness, kafk
     assert isinstance(stopped.value.__cause__, InconsistentGroupProtocolError)
 
 
-class Cancelled(ModifiedConsumer):
-    """Its first look is cancelled by nobody who stops it."""
+class CancelledFetch(ModifiedConsumer):
+    """Its first fetch is cancelled, although the consumer is not stopped."""
 
     def _modify(self, consumer: Any) -> None:
         look: Callable[..., Any] = consumer._getmany
@@ -144,15 +144,15 @@ class Cancelled(ModifiedConsumer):
 
 
 async def test_cancelled_fetch_ends_the_consumer(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    cancelled = Cancelled(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
+    cancelled = CancelledFetch(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(cancelled.run(), LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, asyncio.CancelledError)
 
 
-class Interrupted(ModifiedConsumer):
-    """Told to end while partitions are given out to it; notes the threads that close the client of faust's thread."""
+class StoppedInAssignment(ModifiedConsumer):
+    """Is stopped during the assignment of partitions, and records the threads that close the client of faust's thread."""
 
     closing: list[threading.Thread]
     ending: asyncio.Task[None]
@@ -177,8 +177,8 @@ class Interrupted(ModifiedConsumer):
 
 
 async def test_stop_during_assignment_closes_client_in_its_thread(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Faust would close it from outside its thread, which then at times waits for a connection's end that nobody tells it."""
-    interrupted = Interrupted(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
+    """Faust alone would close it from another thread, and could then wait for ever for the end of a connection."""
+    interrupted = StoppedInAssignment(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped):
         await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
     await asyncio.wait_for(interrupted.ending, LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""How it is doing can be asked, and one trace leads from the request to the last effect."""
+"""Health and metrics of the API, and one trace from a request to its last effect."""
 
 import asyncio
 from datetime import timedelta

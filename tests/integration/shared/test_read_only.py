@@ -1,4 +1,4 @@
-"""What reads cannot write: PostgreSQL itself refuses, whatever way a caller finds to the connection."""
+"""PostgreSQL refuses writes in a read-only session, however the caller reaches the connection."""
 
 import asyncpg
 import pytest

@@ -1,6 +1,6 @@
-"""What the four services refuse, as a table: route, mistake, status, code. Nothing is changed, and nothing that was sent is repeated.
+"""Refusals of the four services by route and mistake; nothing changes, and no response quotes a sent value.
 
-`pytest -s` prints the table. A route without a row in `NOT_THEIRS` is for every organisation: everybody may refer.
+`pytest -s` prints the table. A route without a row in `FOREIGN_CALLER` is for every organisation: everybody may refer.
 """
 
 import json
@@ -16,14 +16,14 @@ import pytest
 from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
 from tests.builders.context_app import TABLES, RunningContext
-from tests.integration.shared.sample_routes import COMMANDS, CREATING, NOBODY, NOT_THEIRS, STRANGER, Opening, SampleRoute
+from tests.integration.shared.sample_routes import COMMANDS, CREATING, FOREIGN_CALLER, STRANGER, UNKNOWN_ID, OpenRoute, SampleRoute
 
 SECRET = "Mr Dale fell in his kitchen"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, right as it stands."""
+    """A valid request."""
 
     path: str
     content: bytes
@@ -98,7 +98,7 @@ ANOTHER_ORGANISATION = (403, None, lambda call, door: call.with_(Authorization=s
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """A row of the table."""
 
     route: str
     mistake: str
@@ -112,17 +112,17 @@ class Row:
 
 def rows(route: str) -> list[Row]:
     mistakes = EVERYWHERE | (WHEN_CREATING if route in CREATING else WHEN_CHANGING)
-    if route in NOT_THEIRS:
+    if route in FOREIGN_CALLER:
         mistakes["another organisation"] = ANOTHER_ORGANISATION
     if route == "POST /referrals":
         mistakes["mistyped NHS number"] = (422, "invalid-nhs-number", mistyped_nhs_number)
-    own = {403: NOT_THEIRS.get(route, ""), 404: NOBODY.get(route, "")}
+    own = {403: FOREIGN_CALLER.get(route, ""), 404: UNKNOWN_ID.get(route, "")}
     return [Row(route, name, status, code or own[status], make) for name, (status, code, make) in mistakes.items()]
 
 
 @pytest.mark.parametrize("route", CREATING | COMMANDS)
 async def test_mistaken_request_is_refused_and_changes_nothing(owner_url: str, keys: Keys, route: str, subtests: pytest.Subtests) -> None:
-    """One door for all mistakes, since none of them may move it."""
+    """One open route for all mistakes: a refused request must not change its context."""
     async with (CREATING | COMMANDS)[route](owner_url, keys) as door:
         for row in rows(route):
             sys.stdout.write(f"{row}\n")
@@ -144,8 +144,8 @@ async def refuses(door: SampleRoute, row: Row) -> None:
 
 
 @pytest.mark.parametrize("opening", (CREATING | COMMANDS).values(), ids=CREATING | COMMANDS)
-async def test_request_without_mistake_succeeds(owner_url: str, keys: Keys, opening: Opening) -> None:
-    """So that each row above is refused for its one mistake, and the look at the tables sees a change."""
+async def test_request_without_mistake_succeeds(owner_url: str, keys: Keys, opening: OpenRoute) -> None:
+    """Proves that each row is refused for its mistake alone, and that a change of the tables is seen."""
     async with opening(owner_url, keys) as door:
         before = await contents(door.context)
 

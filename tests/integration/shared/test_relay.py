@@ -1,4 +1,4 @@
-"""What was committed reaches Kafka: all of it, in the order of each aggregate, by one relay at a time."""
+"""Every committed event reaches Kafka, in the order of its aggregate, through one relay at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -61,11 +61,11 @@ async def test_events_of_an_aggregate_arrive_in_order(harness: DeliveryHarness, 
 
 
 async def test_event_committed_late_is_still_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """The visibility trap: a cursor over the numbers would have passed it (reliability.md §2.1)."""
+    """A cursor over the event numbers would skip it (reliability.md §2.1)."""
     async with relaying(harness, kafka):
         async with harness.slow_commits("rapid_care.parcel", "NEW.condition = 'fall'"):
             slow = asyncio.create_task(harness.send(condition=Condition.FALL))
-            await asyncio.sleep(0.3)  # by now it has its number and waits in its commit
+            await asyncio.sleep(0.3)  # its event has a number and its commit waits
             quick = await harness.send()
             await asyncio.sleep(0.3)
             assert not slow.done()
@@ -198,7 +198,7 @@ async def test_first_cluster_id_is_stored_without_republishing(harness: Delivery
     await harness.send()
     async with relaying(harness, kafka):
         await until_sent(harness)
-        await asyncio.sleep(0.3)  # it looked at the cluster again meanwhile
+        await asyncio.sleep(0.3)  # three more checks of the cluster id
 
     assert len(await read_topic(kafka)) == 1
     assert await harness.count("rapid_care.relay_state") == 1
@@ -208,7 +208,7 @@ async def test_new_cluster_id_republishes_and_ends_the_relay(harness: DeliveryHa
     sent = [await harness.send() for _ in range(3)]
     async with relaying(harness, kafka) as relay:
         await until_sent(harness)
-        await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
+        await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'an earlier cluster'")
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
         assert isinstance(relay.exception(), ClusterChanged)
     assert await harness.count("rapid_care.outbox") == 3
@@ -220,13 +220,13 @@ async def test_new_cluster_id_republishes_and_ends_the_relay(harness: DeliveryHa
 
 
 class Interrupted(Relay):
-    """Something happens between the acknowledgement of Kafka and what the relay does about it."""
+    """Runs `after_acknowledgement` between the acknowledgement of Kafka and the delete from the outbox."""
 
-    meanwhile: Callable[[], Awaitable[object]]
+    after_acknowledgement: Callable[[], Awaitable[object]]
 
     async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if sent:
-            await self.meanwhile()
+            await self.after_acknowledgement()
         await super()._delete_published(connection, sent)
 
 
@@ -234,7 +234,7 @@ async def test_stale_cluster_acknowledgement_leaves_event_in_outbox(harness: Del
     relay = Interrupted(
         harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, cluster_check_interval=60)
     )
-    relay.meanwhile = partial(forget_cluster, harness.owner, "rapid_care")
+    relay.after_acknowledgement = partial(forget_cluster, harness.owner, "rapid_care")
     await harness.send()
 
     with pytest.raises(ClusterChanged):
@@ -256,7 +256,7 @@ async def test_late_clock_does_not_hide_the_last_cluster(harness: DeliveryHarnes
             await asyncio.wait_for(relay, LONGEST_WAIT)
     async with relaying(harness, kafka) as relay:
         await until_sent(harness)
-        await asyncio.sleep(0.3)  # it looked at the cluster again meanwhile
+        await asyncio.sleep(0.3)  # three more checks of the cluster id
         assert not relay.done()
 
     assert len(await read_topic(kafka)) == 2
@@ -266,7 +266,7 @@ async def test_return_to_known_cluster_republishes_the_log(harness: DeliveryHarn
     await harness.send()
     async with relaying(harness, kafka):
         await until_sent(harness)
-    await harness.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one in between')")
+    await harness.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('another cluster')")
 
     async with relaying(harness, kafka) as relay:
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
@@ -278,7 +278,7 @@ async def test_return_to_known_cluster_republishes_the_log(harness: DeliveryHarn
 
 
 async def test_republish_proceeds_in_portions(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    await harness.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('the one before')")
+    await harness.owner.execute("INSERT INTO rapid_care.relay_state (cluster_id) VALUES ('an earlier cluster')")
     await harness.owner.execute("""
         INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data)
         SELECT gen_random_uuid(), 'x', 'x', gen_random_uuid(), 1, gen_random_uuid(), now(), gen_random_uuid(), 'x', 'x', ''
@@ -296,8 +296,8 @@ async def test_republish_window_excludes_public_events_only(harness: DeliveryHar
         await until_sent(harness)
     age = "UPDATE rapid_care.event SET recorded_at = recorded_at - interval '2 days', partition_day = {} WHERE subject = $1"
     await harness.owner.execute(age.format("partition_day - 2"), old.id)
-    await harness.owner.execute(age.format("'infinity'"), record.id)  # where restricted ones lie
-    await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'the one before'")
+    await harness.owner.execute(age.format("'infinity'"), record.id)  # the partition of restricted events
+    await harness.owner.execute("UPDATE rapid_care.relay_state SET cluster_id = 'an earlier cluster'")
 
     async with relaying(harness, kafka, replace(QUICK, republish_window=timedelta(days=1))) as relay:
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
@@ -321,7 +321,7 @@ async def test_backlog_is_published_completely(harness: DeliveryHarness, kafka: 
 
 
 class _Slow(Relay):
-    """Its sending takes a third of a second more."""
+    """Publishes with a delay of a third of a second."""
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
         sent = await super()._send_some(connection, producer)

@@ -1,4 +1,4 @@
-"""Replay and the consumer meet at one key: what arrives is applied after what waited, and nothing is left behind."""
+"""A replay and a consumer work on one key at once: order is kept and no record stays parked."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.integration.shared.processor_harness import POISON, create_processor,
 
 
 async def _of_one_key(harness: DeliveryHarness) -> list[Record]:
-    """Two records; the first is parked, and what was wrong with it is mended."""
+    """Two records, the first one parked; its handler works again."""
     harness.behaviour.failing.add(POISON)
     person = new_id()
     await harness.send(person, POISON)

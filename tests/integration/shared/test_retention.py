@@ -1,4 +1,4 @@
-"""What the platform needs only for a while is removed after its time, and nothing else is."""
+"""Expired rows of the platform's tables are removed, and no others."""
 
 import asyncio
 from datetime import timedelta
@@ -37,7 +37,7 @@ async def test_inbox_row_is_removed_when_redelivery_is_impossible(harness: Deliv
 
 
 async def test_resolved_deadline_is_removed_and_pending_kept(harness: DeliveryHarness) -> None:
-    """By the clock of care."""
+    """Care time counts, not the time of the server."""
     await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
     await create_scheduler(harness).process_due()
@@ -62,23 +62,23 @@ async def test_expired_rows_are_removed_in_portions(harness: DeliveryHarness) ->
 async def test_housekeeper_survives_a_database_failure(harness: DeliveryHarness) -> None:
     await harness.sender.database.pool.close()
 
-    keeping = asyncio.create_task(Housekeeper(harness.sender.database, "rapid_care", DEFAULT_RETENTION).run())
+    housekeeper = asyncio.create_task(Housekeeper(harness.sender.database, "rapid_care", DEFAULT_RETENTION).run())
     await asyncio.sleep(0.1)
 
-    assert not keeping.done()
-    keeping.cancel()
-    await asyncio.wait([keeping])
+    assert not housekeeper.done()
+    housekeeper.cancel()
+    await asyncio.wait([housekeeper])
 
 
 async def test_expired_rows_are_removed_without_new_partition(harness: DeliveryHarness) -> None:
     await harness.owner.execute("INSERT INTO navigation.inbox (event_id, type, applied_at) VALUES ($1, $2, '2000-01-01')", new_id(), PUBLIC)
     await harness.owner.execute("ALTER FUNCTION navigation.create_partitions RENAME TO months_closed")
-    keeping = asyncio.create_task(Housekeeper(harness.receiver.database, "navigation", DEFAULT_RETENTION).run())
+    housekeeper = asyncio.create_task(Housekeeper(harness.receiver.database, "navigation", DEFAULT_RETENTION).run())
     try:
         async with asyncio.timeout(LONGEST_WAIT):
             while await harness.count("navigation.inbox"):
                 await asyncio.sleep(0.05)
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        housekeeper.cancel()
+        await asyncio.wait([housekeeper])
         await harness.owner.execute("ALTER FUNCTION navigation.months_closed RENAME TO create_partitions")

@@ -1,4 +1,4 @@
-"""A fault of ours is answered as a problem, and what a person told stands in no log: over HTTP that is really served."""
+"""An error of a served application is answered as a problem, and no personal data is logged."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[3]
 
 
 class FailingServer:
-    """A server process of its own, started as the documents say, and all that it wrote."""
+    """A uvicorn process and its output."""
 
     def __init__(self, http: httpx.AsyncClient, child: Child, output: Path) -> None:
         self.http, self._child, self._output = http, child, output
 
-    async def written(self) -> str:
-        """Ends the server first, so that it has written everything."""
+    async def output(self) -> str:
+        """The whole output; ends the server first."""
         await self._child.stop()
         return self._output.read_text()
 
@@ -45,34 +45,34 @@ async def served(tmp_path: Path) -> AsyncIterator[FailingServer]:
 
 
 async def test_server_error_is_a_problem_with_its_trace(served: FailingServer) -> None:
-    response = await served.http.get("/before")
+    response = await served.http.get("/error")
 
     problem = response.json()
     assert (response.status_code, problem["code"]) == (500, "internal-error")
     assert problem["instance"] == response.headers["traceparent"].split("-")[1]
     assert "Dale" not in response.text
-    assert problem["instance"] in await served.written()
+    assert problem["instance"] in await served.output()
 
 
 async def test_interrupted_stream_raises_in_the_client(served: FailingServer) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        await served.http.get("/meanwhile")
+        await served.http.get("/stream")
 
 
 async def test_personal_data_stays_out_of_the_log(served: FailingServer) -> None:
-    await served.http.get("/before")
+    await served.http.get("/error")
     with pytest.raises(httpx.RemoteProtocolError):
-        await served.http.get("/meanwhile")
-    await served.http.get("/beside?told=Colin%20Dale")
+        await served.http.get("/stream")
+    await served.http.get("/background?name=Colin%20Dale")
     await served.http.get("/library")
 
-    written = await served.written()
+    output = await served.output()
 
-    assert [word for word in ("Colin", "Dale", "9990548609", "kitchen") if word in written.replace("faulty.py", "")] == []
-    lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    assert [word for word in ("Colin", "Dale", "9990548609", "kitchen") if word in output.replace("faulty.py", "")] == []
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert {line.get("problem") for line in lines if line["event"] == "request.failed"} == {"ValueError"}
     assert any(line["event"] == "library.log" and line["logger_name"] == "asyncio" for line in lines)
-    assert "Traceback" not in written
+    assert "Traceback" not in output
 
 
 async def _is_live(http: httpx.AsyncClient) -> bool:

@@ -1,4 +1,4 @@
-"""One transaction per command: state, events, deadlines and audit together, or nothing; two writers, one winner."""
+"""A command commits its state, events, deadlines and audit rows together; of two writers one wins."""
 
 import asyncio
 from datetime import timedelta
@@ -16,17 +16,17 @@ from shared.persistence.transaction import EventSubject
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import RING, Parcel, a_parcel, parcels, requested, send
 
-WHAT_A_PARCEL_LEAVES = ("parcel", "event", "outbox", "deadline", "audit")
+PARCEL_TABLES = ("parcel", "event", "outbox", "deadline", "audit")
 
 
 async def left(harness: DeliveryHarness) -> dict[str, int]:
-    return {table: await harness.count(f"rapid_care.{table}") for table in WHAT_A_PARCEL_LEAVES}
+    return {table: await harness.count(f"rapid_care.{table}") for table in PARCEL_TABLES}
 
 
 async def test_command_commits_all_its_rows_together(harness: DeliveryHarness) -> None:
     assert (await harness.post()).status_code == 201
 
-    assert await left(harness) == dict.fromkeys(WHAT_A_PARCEL_LEAVES, 1)
+    assert await left(harness) == dict.fromkeys(PARCEL_TABLES, 1)
 
 
 async def test_failed_commit_is_answered_with_an_error(harness: DeliveryHarness) -> None:
@@ -34,7 +34,7 @@ async def test_failed_commit_is_answered_with_an_error(harness: DeliveryHarness)
         response = await harness.post()
 
     assert (response.status_code, response.json()["code"]) == (500, "internal-error")
-    assert await left(harness) == dict.fromkeys(WHAT_A_PARCEL_LEAVES, 0)
+    assert await left(harness) == dict.fromkeys(PARCEL_TABLES, 0)
 
 
 async def test_contention_at_commit_is_temporarily_unavailable(harness: DeliveryHarness) -> None:
@@ -42,7 +42,7 @@ async def test_contention_at_commit_is_temporarily_unavailable(harness: Delivery
         response = await harness.post()
 
     assert (response.status_code, response.json()["code"], response.headers["retry-after"]) == (503, "temporarily-unavailable", "1")
-    assert await left(harness) == dict.fromkeys(WHAT_A_PARCEL_LEAVES, 0)
+    assert await left(harness) == dict.fromkeys(PARCEL_TABLES, 0)
 
 
 async def test_one_of_concurrent_commands_on_aggregate_wins(harness: DeliveryHarness) -> None:
@@ -97,7 +97,7 @@ async def test_side_topic_has_its_own_sequence(harness: DeliveryHarness) -> None
 
 
 async def test_prunable_side_topic_with_sequence_is_refused(harness: DeliveryHarness) -> None:
-    """A month that is gone would take the number with it."""
+    """A pruned month would remove the last sequence number."""
     warned = CapacityWarned(month=NOW.date(), referrals=180, level=CapacityLevel.WARNING)
     decision = Decision(a_parcel(NOW), [requested(a_parcel(NOW), NOW), warned])
 

@@ -1,4 +1,4 @@
-"""Worker processes of the proofs: started, watched, stopped."""
+"""Worker processes of the tests."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[3]
 
 @dataclass
 class WorkerProcesses:
-    """`fault` and its count as in `tests.integration.shared.worker_main`."""
+    """`fault` is the kill point and its count of `tests.integration.shared.worker_main`."""
 
     environment: Mapping[str, str]
     log: Path
@@ -34,7 +34,7 @@ class WorkerProcesses:
 
 @asynccontextmanager
 async def working(environment: Mapping[str, str], log: Path) -> AsyncIterator[WorkerProcesses]:
-    """Whatever still runs is stopped at the end."""
+    """Stops all running workers at the end."""
     workers = WorkerProcesses(environment, log)
     try:
         yield workers

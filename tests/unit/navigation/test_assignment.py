@@ -12,7 +12,7 @@ from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.kernel.errors import RuleBroken
-from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_candidate, a_task
+from tests.builders.navigation import NAVIGATOR, OTHER, POLICY, a_candidate, a_navigator, a_task
 
 WAITING = a_task(status=Status.UNASSIGNED)
 
@@ -70,9 +70,10 @@ codes = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_si
 @given(codes, st.integers(1, 200), st.integers(1, 50))
 def test_caseloads_stay_level_and_under_cap(codes: list[str], arrivals: int, cap: int) -> None:
     policy, caseload = Policy(caseload_cap=cap), Counter(dict.fromkeys(codes, 0))
+    navigators = [a_navigator(code) for code in codes]
 
     for _ in range(arrivals):
-        code = chosen(*(a_candidate(code, caseload[code]) for code in codes), policy=policy)
+        code = chosen(*(Candidate(each, caseload[each.code], load=caseload[each.code]) for each in navigators), policy=policy)
         if code is not None:
             caseload[code] += 1
 

@@ -1,4 +1,4 @@
-"""Time is an input."""
+"""The clock of a context reads the database, with or without a shift."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ NOW = datetime(2015, 3, 29, 0, 59, 59, tzinfo=UTC)
 
 
 class Answering:
-    """A database that gives one answer."""
+    """A database with one fixed result."""
 
     def __init__(self, answer: datetime) -> None:
         self.answer, self.asked = answer, list[str]()

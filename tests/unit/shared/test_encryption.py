@@ -1,4 +1,4 @@
-"""Only holders of the ring read a sealed value; keys are replaced without losing what older ones sealed."""
+"""Only the key ring decrypts a value, and keys are rotated without loss of older values."""
 
 import pytest
 from hypothesis import given
@@ -34,9 +34,9 @@ def test_ciphertexts_differ_and_show_no_plaintext(plain: bytes) -> None:
 
 
 def test_key_is_rotated_by_adding_then_removing() -> None:
-    earlier, later = BEFORE.seal(b"told once"), BOTH.seal(b"told once")
+    earlier, later = BEFORE.seal(b"a story"), BOTH.seal(b"a story")
 
-    assert (BOTH.open(earlier), BOTH.open(later), AFTER.open(later)) == (b"told once",) * 3
+    assert (BOTH.open(earlier), BOTH.open(later), AFTER.open(later)) == (b"a story",) * 3
     with pytest.raises(DecryptionFailed):
         AFTER.open(earlier)
     with pytest.raises(DecryptionFailed):
@@ -45,12 +45,12 @@ def test_key_is_rotated_by_adding_then_removing() -> None:
 
 def test_other_key_of_same_name_fails() -> None:
     with pytest.raises(DecryptionFailed):
-        KeyRing({"old": NEW}, "old").open(BEFORE.seal(b"told once"))
+        KeyRing({"old": NEW}, "old").open(BEFORE.seal(b"a story"))
 
 
 @given(st.integers(0), st.integers(1, 255))
 def test_altered_ciphertext_is_refused(place: int, by: int) -> None:
-    sealed = bytearray(BOTH.seal(b"told once"))
+    sealed = bytearray(BOTH.seal(b"a story"))
     at = 1 + place % (len(sealed) - 2)
     sealed[at] ^= by
 
@@ -58,7 +58,7 @@ def test_altered_ciphertext_is_refused(place: int, by: int) -> None:
         opened = BOTH.open(bytes(sealed))
     except DecryptionFailed:
         return
-    assert opened == b"told once"  # base64 has bits that mean nothing
+    assert opened == b"a story"  # some bits of base64 have no meaning
 
 
 @given(st.binary(max_size=300))

@@ -1,4 +1,4 @@
-"""An event arrives as it was sent, whatever its envelope says; what is no event is told apart."""
+"""An event and its envelope survive encoding, and invalid records are recognised."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -133,7 +133,7 @@ def test_reason_quotes_no_header_or_key(name: str) -> None:
     headers = tuple((each, b"Mr Dale fell" if each == f"ce_{name}" else value) for each, value in whole.headers)
     record = replace(whole, headers=headers, key=b"\xff Dale" if name == "key" else whole.key)
 
-    with pytest.raises(Undecodable) as found:  # it has no value either, so that there is always a reason
+    with pytest.raises(Undecodable) as found:  # without a value there is always a reason
         decode(read_envelope(record), None if name != "type" else b"{}", RING)
 
     assert "Dale" not in str(found.value)

@@ -1,4 +1,4 @@
-"""No log line holds a name, an NHS number or what somebody said."""
+"""No log line contains a name, an NHS number or free text of a person."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ Lines = Callable[[], list[dict[str, object]]]
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
-    """What was logged since, as JSON."""
+    """The lines logged since the last call, as JSON."""
     before = structlog.get_config()
     configure()
     yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,4 +1,4 @@
-"""Which months of the event log may go."""
+"""The months of the event log that may be pruned."""
 
 from datetime import date, timedelta
 

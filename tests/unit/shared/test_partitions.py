@@ -1,4 +1,4 @@
-"""An event goes to the partition where every other client of Kafka would look for its key."""
+"""An event is published to the partition that Kafka's own clients choose for its key."""
 
 from aiokafka.partitioner import murmur2 as of_the_client
 from hypothesis import given

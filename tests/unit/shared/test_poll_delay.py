@@ -1,4 +1,4 @@
-"""Who sends and who applies rests as long as the work took: on busy cores more goes together, on quiet ones little is waited for."""
+"""The poll delay equals the time of the last work: larger batches on busy cores, short waits on idle ones."""
 
 from hypothesis import given
 from hypothesis import strategies as st

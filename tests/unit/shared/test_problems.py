@@ -1,4 +1,4 @@
-"""A refusal keeps its status and its code wherever it is raised."""
+"""Status and code of a refusal follow from its class."""
 
 import pytest
 

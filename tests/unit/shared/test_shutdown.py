@@ -1,4 +1,4 @@
-"""What has begun is done before its process ends, and what is told to end does."""
+"""Started work finishes before its process ends, and a cancelled task ends."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""There is always a trace to quote, also where a deployment switches spans off."""
+"""Every span has a traceparent, also when a deployment disables spans."""
 
 import os
 import subprocess
@@ -45,6 +45,6 @@ def test_exported_span_has_the_returned_traceparent() -> None:
 
 @pytest.mark.parametrize("parent", INVALID)
 def test_invalid_traceparent_is_not_continued(parent: str) -> None:
-    with span("a", parent) as told:
-        assert told.split("-")[1] not in parent
-        assert told.startswith("00-")
+    with span("a", parent) as traceparent:
+        assert traceparent.split("-")[1] not in parent
+        assert traceparent.startswith("00-")

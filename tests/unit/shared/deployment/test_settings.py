@@ -1,4 +1,4 @@
-"""A process with a wrong environment does not start, and says in a sentence which variable is wrong."""
+"""A process with an invalid environment does not start, and its error names the variable."""
 
 import gc
 import json
@@ -41,7 +41,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 
 
 def jwks(keys: Keys, **more: Any) -> str:
-    """As an identity provider publishes it: with lists beside texts."""
+    """A key set as identity providers publish it, with lists among its values."""
     key = RSAKey.import_key(keys.signing_key).as_dict(private=False)  # type: ignore[arg-type]
     return json.dumps({"keys": [{**key, "use": "sig", "alg": "RS256", **more}]})
 

@@ -1,4 +1,4 @@
-"""Pseudonyms: one by one and by the population, always the same."""
+"""A pseudonym is the same for one person and for a population."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The NHS number: read one by one, and judged by the population; always the same rule."""
+"""One rule validates single NHS numbers and whole populations."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.kernel.nhs_number import InvalidNhsNumber, are_plainly_valid, parse_nhs_number
 
-#: Ten characters, most of them digits, many of them valid numbers.
+#: Strings of ten characters, mostly digits; many are valid numbers.
 _BODIES = st.integers(min_value=0, max_value=999_999_999).map("{:09}".format)
 _HIGH_BODIES = st.integers(min_value=400_000_000, max_value=999_999_999).map(str)
 _TEXTS = st.one_of(st.text(alphabet="0123456789 -٣x", min_size=8, max_size=12), _BODIES.map(lambda body: body + _check_digit(body)))

@@ -1,4 +1,4 @@
-"""When somebody is there next."""
+"""Opening hours in London time."""
 
 from datetime import UTC, datetime, time
 

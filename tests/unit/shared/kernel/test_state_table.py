@@ -1,4 +1,4 @@
-"""One table guards the commands and answers what is permitted."""
+"""One table guards the commands and lists the allowed ones."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Working days of England: what offices count in."""
+"""Working days of England."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

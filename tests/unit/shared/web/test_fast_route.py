@@ -1,4 +1,4 @@
-"""Routes that are called directly answer like the framework's own, and whatever takes more than a body is left to it."""
+"""A fast route answers like a route of FastAPI, and leaves everything but a body to it."""
 
 import json
 from typing import Annotated, Any
@@ -32,7 +32,7 @@ async def _look(caller: Caller, most: int = 1) -> Response:
 
 
 async def _refused(_: Request, invalid: Exception) -> Response:
-    """Where, and whether it was no JSON: what our own problems are made of."""
+    """The location of each error, and whether the body was invalid JSON."""
     assert isinstance(invalid, RequestValidationError)
     return Response(json.dumps([[*each["loc"], each["type"] == "json_invalid"] for each in invalid.errors()]), 422)
 
@@ -63,20 +63,20 @@ SENT = {
 @pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
 async def test_fast_route_answers_like_the_framework(sent: tuple[bytes, dict[str, str]]) -> None:
     content, headers = sent
-    async with _client(FastRoute) as direct, _client(None) as framework:
-        ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (direct, framework)]
+    async with _client(FastRoute) as fast, _client(None) as framework:
+        ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (fast, framework)]
 
     assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
 
 
 async def test_invalid_json_is_refused_at_its_position() -> None:
-    async with _client(FastRoute) as direct:
-        answer = await direct.post("/parcels", content=b'{"weight": ', headers=JSON)
+    async with _client(FastRoute) as fast:
+        answer = await fast.post("/parcels", content=b'{"weight": ', headers=JSON)
 
     assert answer.json() == [["body", True]]
 
 
 async def test_route_with_query_parameter_uses_the_framework() -> None:
-    async with _client(FastRoute) as direct:
-        assert (await direct.get("/parcels?most=7")).json() == [7, "W07"]
-        assert (await direct.get("/parcels?most=many")).status_code == 422
+    async with _client(FastRoute) as fast:
+        assert (await fast.get("/parcels?most=7")).json() == [7, "W07"]
+        assert (await fast.get("/parcels?most=many")).status_code == 422

@@ -1,4 +1,4 @@
-"""The description of each application hides no refusal, whatever its routes list themselves."""
+"""The OpenAPI of each application lists every refusal, also those that its routes do not list."""
 
 import importlib
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
 
 
 def codes(operation: Operation, status: int) -> list[str]:
-    told: str = operation["responses"].get(str(status), {"description": ""})["description"]
-    return told.split(", ")
+    listed: str = operation["responses"].get(str(status), {"description": ""})["description"]
+    return listed.split(", ")
 
 
 def lacking(described: dict[str, Any], header: str | None, *wanted: tuple[int, str]) -> list[str]:
-    """The operations with this header (or all) that do not list each of the wanted refusals."""
+    """The operations with this header, or all, that lack one of the wanted refusals."""
     return [
         name
         for name, each in operations(described)
@@ -53,8 +53,8 @@ def test_every_operation_lists_the_common_refusals(described: dict[str, Any]) ->
 
 def test_operation_with_if_match_lists_its_refusals(described: dict[str, Any]) -> None:
     assert lacking(described, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
-    unsaid = lacking(described, "if-match", (428, "if-match-missing"))
-    assert [name for name in unsaid if not name.startswith("put ")] == []  # what is put somewhere may be new
+    unlisted = lacking(described, "if-match", (428, "if-match-missing"))
+    assert [name for name in unlisted if not name.startswith("put ")] == []  # a PUT may create its target
 
 
 def test_creating_operation_lists_idempotency_refusals(described: dict[str, Any]) -> None:

@@ -101,9 +101,9 @@ def _care_plan() -> None:
         sa.Column("case_id", sa.Uuid, nullable=False),
         sa.Column("content", JSONB, nullable=False),
         sa.Column("offered_at", INSTANT, nullable=False),
-        sa.Column("is_agreed_by_person", sa.Boolean, comment="null while the person has not answered"),
+        sa.Column("is_agreed_by_person", sa.Boolean, comment="null until the person answers"),
         sa.PrimaryKeyConstraint("care_plan_id", "number", name="pk_care_plan_version"),
-        comment="what meetings agreed and offered, and the answer; never removed",
+        comment="Every version of a care plan that a meeting offered, with the person's answer; never deleted.",
     )
     op.create_index("ix_care_plan_version_meeting_id", "care_plan_version", ["meeting_id"])
 
@@ -153,14 +153,14 @@ def _copies() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
-        comment="the copy of what the person told once",
+        comment="Projection of the person's record, from referrals.",
     )
     op.create_table(
         "crisis",
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("last_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_crisis"),
-        comment="the copy of each person's last rapid response or admission",
+        comment="Projection of each person's last two-hour response and admission, from rapid_care.",
     )
 
 
@@ -169,7 +169,7 @@ def _risk() -> None:
         "risk",
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),
-        sa.Column("correlation_id", sa.Uuid, nullable=False, comment="the case-finding id: each rise begins a new chain"),
+        sa.Column("correlation_id", sa.Uuid, nullable=False, comment="the case-finding id: each rise starts a new chain of events"),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("practice_code", sa.Text, nullable=False),
         sa.Column("level", sa.SmallInteger, nullable=False),
@@ -182,13 +182,13 @@ def _risk() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_risk"),
         sa.UniqueConstraint("person_id", name="uq_risk_person_id"),
-        comment="who was ever at level 2 or 3 or climbed steeply; nobody else",
+        comment="Case finding: people who ever were at level 2 or 3 or were high climbers.",
     )
     op.create_index("ix_risk_practice_code", "risk", ["practice_code"])
 
 
 def _risk_score() -> None:
-    """No primary key: the index would cost more than all the rest of an import, and nothing reads by it."""
+    """No primary key: no query uses one, and its index would cost more than the rest of an import."""
     op.create_table(
         "risk_score",
         sa.Column("person_id", sa.Uuid, nullable=False),
@@ -197,7 +197,7 @@ def _risk_score() -> None:
         sa.Column("level", sa.SmallInteger, nullable=False),
         sa.Column("ratio", sa.Numeric, nullable=False),
         sa.Column("practice_code", sa.Text, nullable=False),
-        comment="every registered person's score in every import that the window needs; written by COPY",
+        comment="Scores of every registered person in the imports that the high-climber window needs; written by COPY.",
     )
     op.create_index("ix_risk_score_person_id", "risk_score", ["person_id"], postgresql_using="hash")
     op.create_index("ix_risk_score_import_number", "risk_score", ["import_number"], postgresql_using="brin")
@@ -212,15 +212,15 @@ def _risk_import() -> None:
         sa.Column("imported_at", INSTANT, nullable=False),
         sa.Column("rule_version", sa.Text, nullable=False),
         sa.Column("rows", sa.Integer, nullable=False),
-        sa.Column("levels", JSONB, nullable=False, comment="people at the levels 0 to 3"),
+        sa.Column("levels", JSONB, nullable=False, comment="number of people at the levels 0 to 3"),
         sa.Column("mismatched", sa.Integer, nullable=False),
         sa.Column("first_valid_from", sa.Date),
         sa.Column("last_valid_from", sa.Date),
         sa.Column("crossings", sa.Integer, nullable=False),
         sa.Column("climbers", sa.Integer, nullable=False),
-        sa.Column("refused", JSONB, nullable=False, comment="how many lines for each reason"),
-        sa.Column("bad_rows", JSONB, nullable=False, comment="line and reason of the first thousand; never what stood in them"),
-        sa.Column("repeats", sa.Uuid, comment="the import that read the same content before"),
+        sa.Column("refused", JSONB, nullable=False, comment="number of lines for each reason"),
+        sa.Column("bad_rows", JSONB, nullable=False, comment="line number and reason of the first thousand; never their content"),
+        sa.Column("repeats", sa.Uuid, comment="the earlier import of the same content"),
         sa.PrimaryKeyConstraint("id", name="pk_risk_import"),
         sa.UniqueConstraint("number", name="uq_risk_import_number"),
     )

@@ -1,4 +1,4 @@
-"""Tasks, navigators and their feeds, and the copies of what other contexts tell."""
+"""Tasks, navigators and their feeds, and projections of the other contexts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,7 +80,7 @@ def _feeds() -> None:
     op.create_table(
         "feed",
         sa.Column("navigator_id", sa.Text, nullable=False),
-        sa.Column("sequence", sa.Integer, nullable=False, comment="of the newest entry"),
+        sa.Column("sequence", sa.Integer, nullable=False, comment="the number of the newest entry"),
         sa.PrimaryKeyConstraint("navigator_id", name="pk_feed"),
     )
     op.create_table(
@@ -94,7 +94,9 @@ def _feeds() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
-        sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="among the entries of all feeds"),
+        sa.Column(
+            "position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="order of commit among the entries of all feeds"
+        ),
         sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
     )
     op.create_index("ix_feed_entry_position", "feed_entry", ["position"], unique=True)
@@ -119,7 +121,7 @@ def _copies() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
-        comment="the copy of what the person told once",
+        comment="Projection of the person's record, from referrals.",
     )
     op.create_table(
         "lead",
@@ -131,7 +133,7 @@ def _copies() -> None:
         sa.Column("is_fallback", sa.Boolean, nullable=False),
         sa.Column("activated_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_lead"),
-        comment="the copy of who leads",
+        comment="Projection of the accountable lead professional, from mdt.",
     )
     op.create_table(
         "risk",
@@ -139,7 +141,7 @@ def _copies() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("level", sa.SmallInteger, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_risk"),
-        comment="the copy of the risk level last told",
+        comment="Projection of the person's last published risk level, from mdt.",
     )
     op.create_table(
         "care_plan",
@@ -148,6 +150,6 @@ def _copies() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("preferred_place_of_care", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
-        comment="the copy of the plans in force",
+        comment="Projection of the care plans in force, from mdt.",
     )
     op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])

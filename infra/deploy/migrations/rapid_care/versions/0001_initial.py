@@ -1,4 +1,4 @@
-"""Responses, the roster, the month's capacity, and the copies of what other contexts told."""
+"""Responses, the roster, the month's capacity, and projections of the other contexts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -82,7 +82,7 @@ def _roster_and_capacity() -> None:
         sa.Column("month", sa.Date, nullable=False),
         sa.Column("referrals", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("month", name="pk_monthly_referral_count"),
-        comment="how many referrals came in a month; counted here so that two at once are never one",
+        comment="Number of referrals in each month; the row serialises concurrent counts.",
     )
 
 
@@ -93,7 +93,7 @@ def _copies() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
-        comment="the copy of what the person told once",
+        comment="Projection of the person's record, from referrals.",
     )
     op.create_table(
         "care_plan",
@@ -104,7 +104,7 @@ def _copies() -> None:
         sa.Column("recorded_at", INSTANT),
         sa.Column("is_closed", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
-        comment="the copy of the words of a care plan; its end travels on another topic and may come first",
+        comment="Projection of the care plan's words, from mdt; its closure travels on another topic and may arrive first.",
     )
     op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])
     op.create_table(
@@ -112,9 +112,9 @@ def _copies() -> None:
         sa.Column("lead_id", sa.Uuid, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("sequence", sa.Integer, nullable=False),
-        sa.Column("record", JSONB, comment="null when the lead has ended"),
+        sa.Column("record", JSONB, comment="null after the lead ended"),
         sa.Column("activated_at", INSTANT),
         sa.PrimaryKeyConstraint("lead_id", name="pk_lead"),
-        comment="the copy of who a person's accountable lead professional is",
+        comment="Projection of the accountable lead professional, from mdt.",
     )
     op.create_index("ix_lead_person_id", "lead", ["person_id"])

@@ -56,7 +56,7 @@ def _people() -> None:
         sa.Column("residence", sa.Text, nullable=False),
         sa.Column("locality", sa.Text, nullable=False),
         sa.Column("story", JSONB, nullable=False),
-        sa.Column("number_as_typed", sa.Text, comment="what came instead of a verified number"),
+        sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
         sa.Column("sharing", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
@@ -129,7 +129,7 @@ def _directory() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("organisation", sa.Text, nullable=False),
         sa.Column("route", sa.Text, nullable=False),
-        sa.Column("tier", sa.Integer, nullable=False, comment="of the five tiers of integrated care"),
+        sa.Column("tier", sa.Integer, nullable=False, comment="tier of integrated care, 1 to 5"),
         sa.Column("needs", JSONB, nullable=False),
         sa.Column("telephone", sa.Text, nullable=False),
         sa.Column("serves", sa.Text, nullable=False),
@@ -138,7 +138,7 @@ def _directory() -> None:
         sa.Column("opens", sa.Time),
         sa.Column("closes", sa.Time),
         sa.Column("valid_from", sa.Date, nullable=False),
-        sa.Column("valid_until", sa.Date, comment="the first day on which it is no longer valid"),
+        sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
         sa.PrimaryKeyConstraint("code", "valid_from", name="pk_service"),
     )
     op.create_table(
@@ -174,7 +174,7 @@ def _copies() -> None:
         sa.Column("is_ended", sa.Boolean, nullable=False),
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("lead_id", name="pk_lead"),
-        comment="a copy of mdt's leads; the current one is the last activated that has not ended",
+        comment="Projection of accountable lead professionals, from mdt; the current one is the last activated that has not ended.",
     )
     op.create_index("ix_lead_person_id", "lead", ["person_id"])
     op.create_table(
@@ -186,7 +186,7 @@ def _copies() -> None:
         sa.Column("climbed_on", sa.Date),
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_risk"),
-        comment="a copy of mdt's risk",
+        comment="Projection of the person's risk level, from mdt.",
     )
     op.create_table(
         "timeline_event",
@@ -200,7 +200,7 @@ def _copies() -> None:
         sa.Column("role", sa.Text, nullable=False),
         sa.Column("data", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_timeline_event"),
-        comment="events of the other contexts, for timelines",
+        comment="Events of the other contexts that concern a person, for timelines.",
     )
     op.create_index("ix_timeline_event_correlation_id", "timeline_event", ["correlation_id"])
     op.create_index("ix_timeline_event_person_id", "timeline_event", ["person_id"])

@@ -1,4 +1,4 @@
-"""A request that the server can wait for no longer is told to come again, in our own words."""
+"""A request that is cancelled by the server receives a problem with a Retry-After."""
 
 import asyncio
 import json
@@ -18,17 +18,17 @@ async def _nothing() -> Message:
 
 
 async def _until_cancelled(app: ObservabilityMiddleware, began: asyncio.Event) -> list[Message]:
-    told: list[Message] = []
+    sent: list[Message] = []
 
     async def send(message: Message) -> None:
-        told.append(message)
+        sent.append(message)
 
     request = asyncio.create_task(app(_request(), _nothing, send))
     await began.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    return told
+    return sent
 
 
 async def test_cancelled_request_is_temporarily_unavailable() -> None:
