@@ -87,7 +87,7 @@ def _run(folder: Path, scenario: Compared, size: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         result = Path(place) / "result.json"
         request = json.dumps({"names": scenario.names, "size": size, "json": str(result)})
-        command = [str(folder / ".venv/bin/python"), "-P", str(_SIDE), request]
+        command = [str(folder / ".venv/bin/python"), str(_SIDE), request]
         subprocess.run(command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, check=True)
         (measured,) = json.loads(result.read_text())["scenarios"].values()
     run: dict[str, float] = measured["runs"][0]

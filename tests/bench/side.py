@@ -1,6 +1,6 @@
 """One run of one scenario by the bench of the checkout in the current folder, for a comparison of two checkouts.
 
-Run as `python -P side.py REQUEST` with the interpreter of that checkout. REQUEST is JSON: `names` lists pairs of a scenario name and the
+Run as `python side.py REQUEST` with the interpreter of that checkout. REQUEST is JSON: `names` lists pairs of a scenario name and the
 constants to set in its module, in order of preference; `size` is the form; `json` is the file for the result. The bench of an earlier
 commit may know a scenario under another name, or at another rate.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 def main() -> None:
     request = json.loads(sys.argv[1])
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    sys.path[0] = os.getcwd()  # noqa: PTH109  instead of the folder of this file
     known = {scenario.name: scenario for scenario in import_module("tests.bench.scenarios").ALL}
     name, constants = next(((name, constants) for name, constants in request["names"] if name in known), (None, {}))
     if name is None:
