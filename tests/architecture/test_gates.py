@@ -125,7 +125,7 @@ CONTRACTS = Gate(
 ARCHITECTURE = Gate(
     (
         *_PYTEST,
-        "-vv",  # prints whole lists
+        "-vvv",  # prints whole lists in spite of -q
         "tests/architecture/test_house.py",
         "tests/architecture/test_names.py",
         "tests/architecture/test_words.py",

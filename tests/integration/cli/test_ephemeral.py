@@ -1,4 +1,4 @@
-"""What is ephemeral keeps to a place of its own on given servers and leaves nothing there; given secrets are used as they are."""
+"""What is ephemeral keeps to a workspace of its own on given servers and leaves nothing there; given secrets are used as they are."""
 
 import json
 import os
@@ -12,18 +12,18 @@ from infra.dev_stack.dev_secrets import load_or_make, make
 from infra.dev_stack.external_secrets import NAMES
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.product import run_product
-from tests.integration.cli.conftest import Place
+from tests.integration.cli.care_process import Workspace
 
 _SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('referrals', 'rapid_care', 'mdt', 'navigation')"
 
 
-async def _found(place: Place, name: str) -> tuple[list[str], list[str], int]:
+async def _found(workspace: Workspace, name: str) -> tuple[list[str], list[str], int]:
     """Databases and topics that carry the name, and schemas of ours in the given database."""
-    connection = await asyncpg.connect(place.database_url)
+    connection = await asyncpg.connect(workspace.database_url)
     databases = [row[0] for row in await connection.fetch("SELECT datname FROM pg_database") if name.replace("-", "_") in row[0]]
     schemas = await connection.fetchval(_SCHEMAS)
     await connection.close()
-    admin = AIOKafkaAdminClient(bootstrap_servers=place.variables["KAFKA_BOOTSTRAP_SERVERS"])
+    admin = AIOKafkaAdminClient(bootstrap_servers=workspace.variables["KAFKA_BOOTSTRAP_SERVERS"])
     await admin.start()
     topics = [topic for topic in await admin.list_topics() if name.replace("-", "_") in topic]
     await admin.close()
@@ -31,27 +31,27 @@ async def _found(place: Place, name: str) -> tuple[list[str], list[str], int]:
 
 
 async def test_a_demo_on_given_servers_writes_nothing_of_its_own_elsewhere_and_leaves_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable, value in {**place.variables, "CARE_HOME": str(place.home)}.items():
+    for variable, value in {**workspace.variables, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
     name = f"guest-{os.getpid()}"
 
     async with run_product(name, ephemeral=True, clock_at=day(-31, "09:00")) as product:
-        databases, topics, schemas = await _found(place, name)
+        databases, topics, schemas = await _found(workspace, name)
         assert len(databases) == 1
         assert databases[0] in product.addresses.database_url
         assert topics
         assert schemas == 0
 
-    assert await _found(place, name) == ([], [], 0)
+    assert await _found(workspace, name) == ([], [], 0)
     assert not stack_folders(name).root.exists()
 
 
-async def test_given_secrets_reach_the_services_and_tokens_of_the_stack_open_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_given_secrets_reach_the_services_and_tokens_of_the_stack_open_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = make()
     given = dict(zip(NAMES, (theirs.person_id_secret, json.dumps({"k": theirs.record_secret}), "k", theirs.public()), strict=True))
-    for variable, value in {**place.variables, **given, "CARE_HOME": str(place.home)}.items():
+    for variable, value in {**workspace.variables, **given, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
 
     async with run_product("given") as product:

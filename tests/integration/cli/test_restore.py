@@ -11,44 +11,44 @@ from sqlalchemy.engine import make_url
 from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import wait_until_drained
 from infra.dev_stack.ephemeral import administer
-from tests.integration.cli.conftest import Answer, Place, Served, serving
-from tests.integration.cli.test_operations import REFERRAL
+from tests.integration.cli.care_process import Result, Workspace, RunningProduct, care_up
+from tests.integration.cli.referral_request import REFERRAL
 
 _BEFORE, _LOST, _AFTER = "9434765919", "9990548609", "9000000009"
 
 
-async def refer(served: Served, nhs_number: str) -> str:
+async def refer(product: RunningProduct, nhs_number: str) -> str:
     """The referral's id."""
-    headers = {"Authorization": f"Bearer {served.token('GP')}", "Idempotency-Key": nhs_number}
-    async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
+    headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": nhs_number}
+    async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
         answer = await http.post("/referrals", json=REFERRAL | {"nhs_number": nhs_number}, headers=headers)
     assert answer.status_code == httpx.codes.CREATED
     return str(answer.json()["id"])
 
 
-async def until_quiet(place: Place) -> None:
-    owner = await asyncpg.connect(place.database_url)
+async def until_quiet(workspace: Workspace) -> None:
+    owner = await asyncpg.connect(workspace.database_url)
     try:
         await wait_until_drained(owner)
     finally:
         await owner.close()
 
 
-async def partitions(place: Place) -> set[int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=place.variables["KAFKA_BOOTSTRAP_SERVERS"])
+async def partitions(workspace: Workspace) -> set[int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=workspace.variables["KAFKA_BOOTSTRAP_SERVERS"])
     await admin.start()
     try:
-        prefix = place.variables["CARE_TOPIC_PREFIX"]
+        prefix = workspace.variables["CARE_TOPIC_PREFIX"]
         described = await admin.describe_topics([name for name in await admin.list_topics() if name.startswith(prefix)])
     finally:
         await admin.close()
     return {len(topic["partitions"]) for topic in described}
 
 
-async def _made_anew(place: Place, *, partitions: str) -> Answer:
+async def _made_anew(workspace: Workspace, *, partitions: str) -> Result:
     """Kafka misses a consumer that has ended only after a while."""
     for _ in range(20):
-        answer = await place.care("topics", "--recreate", CARE_TOPIC_PARTITIONS=partitions)
+        answer = await workspace.run("topics", "--recreate", CARE_TOPIC_PARTITIONS=partitions)
         if "still has members" not in answer.err:
             break
         await asyncio.sleep(1)
@@ -57,37 +57,37 @@ async def _made_anew(place: Place, *, partitions: str) -> Answer:
 
 
 @pytest.mark.timeout(400)  # the product starts three times
-async def test_after_a_restore_kafka_knows_nothing_that_the_logs_do_not(place: Place) -> None:
-    database = str(make_url(place.database_url).database)
-    server = make_url(place.database_url).set(database="postgres").render_as_string(hide_password=False)
-    async with serving(place, "restored") as served:
-        await refer(served, _BEFORE)
-        await until_quiet(place)
-        refused = await place.care("topics", "--recreate")
-        assert "stop all workers first" in refused.sentence
+async def test_after_a_restore_kafka_knows_nothing_that_the_logs_do_not(workspace: Workspace) -> None:
+    database = str(make_url(workspace.database_url).database)
+    server = make_url(workspace.database_url).set(database="postgres").render_as_string(hide_password=False)
+    async with care_up(workspace, "restored") as product:
+        await refer(product, _BEFORE)
+        await until_quiet(workspace)
+        refused = await workspace.run("topics", "--recreate")
+        assert "stop all workers first" in refused.refusal
     await administer(server, f'CREATE DATABASE "{database}_backup" TEMPLATE "{database}"')
-    async with serving(place, "restored") as served:
-        lost = await refer(served, _LOST)
-        await until_quiet(place)
+    async with care_up(workspace, "restored") as product:
+        lost = await refer(product, _LOST)
+        await until_quiet(workspace)
 
     await administer(server, f'DROP DATABASE "{database}" WITH (FORCE)')
     await administer(server, f'ALTER DATABASE "{database}_backup" RENAME TO "{database}"')
-    made = await _made_anew(place, partitions="3")
+    made = await _made_anew(workspace, partitions="3")
 
     assert "referrals.referral" in made.out
-    assert await partitions(place) == {3}
-    async with serving(place, "restored") as served:
-        await refer(served, _AFTER)
-        await until_quiet(place)
-        verdict = await place.care("verify", "--name", "restored")
+    assert await partitions(workspace) == {3}
+    async with care_up(workspace, "restored") as product:
+        await refer(product, _AFTER)
+        await until_quiet(workspace)
+        verdict = await workspace.run("verify", "--name", "restored")
         assert verdict.code == 0, verdict.out
-        assert await _people(place) == {2}
+        assert await _people(workspace) == {2}
         assert lost not in verdict.out
 
 
-async def _people(place: Place) -> set[int]:
+async def _people(workspace: Workspace) -> set[int]:
     """How many people each context with copies knows."""
-    owner = await asyncpg.connect(place.database_url)
+    owner = await asyncpg.connect(workspace.database_url)
     try:
         return {await owner.fetchval(f"SELECT count(*) FROM {context}.person") for context in CONTEXTS}  # noqa: S608  names of the contexts
     finally:

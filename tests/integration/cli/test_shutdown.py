@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.kernel.ids import new_id
 from tests.builders.population import nhs_numbers
-from tests.integration.cli.conftest import Place, Served, serving
-from tests.integration.cli.test_operations import REFERRAL
+from tests.integration.cli.care_process import Workspace, RunningProduct, care_up
+from tests.integration.cli.referral_request import REFERRAL
 
 _CLIENTS, _ENOUGH, _LONGEST = 8, 50, 10.0
 _NAVIGATOR = "clch-navigator-1"
@@ -31,10 +31,10 @@ class Clients:
     acknowledged: set[UUID] = field(default_factory=set)
     refused: list[int] = field(default_factory=list)
 
-    async def refer(self, served: Served, people: Iterator[str]) -> None:
+    async def refer(self, product: RunningProduct, people: Iterator[str]) -> None:
         """One after the other, until the service is gone."""
-        headers = {"Authorization": f"Bearer {served.token('GP')}"}
-        async with httpx.AsyncClient(base_url=served.url, timeout=20) as http:
+        headers = {"Authorization": f"Bearer {product.token('GP')}"}
+        async with httpx.AsyncClient(base_url=product.url, timeout=20) as http:
             for number in people:
                 try:
                     sent = headers | {"Idempotency-Key": str(new_id())}
@@ -47,44 +47,44 @@ class Clients:
                     self.refused.append(answer.status_code)
 
 
-async def test_what_was_done_is_answered_and_sent_and_nothing_is_half_done_when_it_ends(place: Place) -> None:
+async def test_what_was_done_is_answered_and_sent_and_nothing_is_half_done_when_it_ends(workspace: Workspace) -> None:
     clients, people = Clients(), iter(nhs_numbers(Random(7), 5_000))  # noqa: S311  people, not secrets
-    async with serving(place, "ending") as served:
+    async with care_up(workspace, "ending") as product:
         opened = asyncio.Event()
-        stream = asyncio.create_task(_follow(served, opened))
+        stream = asyncio.create_task(_follow(product, opened))
         await opened.wait()
-        load = [asyncio.create_task(clients.refer(served, people)) for _ in range(_CLIENTS)]
+        load = [asyncio.create_task(clients.refer(product, people)) for _ in range(_CLIENTS)]
         while len(clients.acknowledged) < _ENOUGH:
             await asyncio.sleep(0.1)
 
         began = monotonic()
-        served.process.send_signal(signal.SIGINT)
-        await served.process.wait()
+        product.process.send_signal(signal.SIGINT)
+        await product.process.wait()
         took = monotonic() - began
         await asyncio.gather(*load)
 
     assert took < _LONGEST
-    assert served.process.returncode == 0
+    assert product.process.returncode == 0
     assert await stream == "ended"
     assert clients.refused == []
-    await _is_whole(place, clients.acknowledged)
+    await _is_whole(workspace, clients.acknowledged)
 
 
-async def _follow(served: Served, opened: asyncio.Event) -> str:
+async def _follow(product: RunningProduct, opened: asyncio.Event) -> str:
     """An open feed; how it ended."""
-    async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
-        coordinator = {"Authorization": f"Bearer {served.token('NAVIGATION_COORDINATOR')}"}
+    async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
+        coordinator = {"Authorization": f"Bearer {product.token('NAVIGATION_COORDINATOR')}"}
         body = {"locality": "west", "role": "care-navigator"}
         (await http.put(f"/navigation/navigators/{_NAVIGATOR}", json=body, headers=coordinator)).raise_for_status()
-        headers = {"Authorization": f"Bearer {served.token('CLCH_NAVIGATOR_1')}"}
+        headers = {"Authorization": f"Bearer {product.token('CLCH_NAVIGATOR_1')}"}
         async with http.stream("GET", f"/navigation/navigators/{_NAVIGATOR}/feed/stream", headers=headers) as answer:
             async for _ in answer.aiter_lines():
                 opened.set()
     return "ended"
 
 
-async def _is_whole(place: Place, acknowledged: set[UUID]) -> None:
-    owner = await asyncpg.connect(place.database_url)
+async def _is_whole(workspace: Workspace, acknowledged: set[UUID]) -> None:
+    owner = await asyncpg.connect(workspace.database_url)
     try:
         assert {row["id"] for row in await owner.fetch("SELECT id FROM referrals.referral")} == acknowledged
         assert await owner.fetchval(_HALF_DONE) == 0
@@ -95,17 +95,17 @@ async def _is_whole(place: Place, acknowledged: set[UUID]) -> None:
         )
     finally:
         await owner.close()
-    sent = await _on_kafka(place)
+    sent = await _on_kafka(workspace)
     assert len(sent) == len(set(sent))
     assert not unsent & set(sent)
 
 
-async def _on_kafka(place: Place) -> list[UUID]:
+async def _on_kafka(workspace: Workspace) -> list[UUID]:
     """The ids of the records of one topic."""
-    topic = f"{place.variables['CARE_TOPIC_PREFIX']}referrals.referral"
+    topic = f"{workspace.variables['CARE_TOPIC_PREFIX']}referrals.referral"
     found: list[UUID] = []
     async with AIOKafkaConsumer(
-        topic, bootstrap_servers=place.variables["KAFKA_BOOTSTRAP_SERVERS"], auto_offset_reset="earliest"
+        topic, bootstrap_servers=workspace.variables["KAFKA_BOOTSTRAP_SERVERS"], auto_offset_reset="earliest"
     ) as consumer:
         for partition, end in (await consumer.end_offsets(consumer.assignment())).items():
             while await consumer.position(partition) < end:

@@ -1,4 +1,4 @@
-"""`care up` serves, beside others and not in their place, tells what it does, and ends what it started."""
+"""`care up` serves, beside others and not in their workspace, tells what it does, and ends what it started."""
 
 import asyncio
 import signal
@@ -8,26 +8,26 @@ import httpx
 import psutil
 
 from infra.contexts import CONTEXTS
-from tests.integration.cli.conftest import Place, Served, serving
+from tests.integration.cli.care_process import Workspace, RunningProduct, care_up
 from tests.timeouts import LONGEST_WAIT
 
 _NOBODY = {"nhs_number": "9990548609"}
 
 
-async def _search(served: Served, token: str) -> int:
-    async with httpx.AsyncClient(base_url=served.url) as http:
+async def _search(product: RunningProduct, token: str) -> int:
+    async with httpx.AsyncClient(base_url=product.url) as http:
         answer = await http.post("/referrals/people/search", json=_NOBODY, headers={"Authorization": f"Bearer {token}"})
     return answer.status_code
 
 
-def _programs(served: Served) -> list[psutil.Process]:
-    return psutil.Process(served.process.pid).children(recursive=True)
+def _programs(product: RunningProduct) -> list[psutil.Process]:
+    return psutil.Process(product.process.pid).children(recursive=True)
 
 
-def _worker(served: Served, context: str) -> psutil.Process | None:
+def _worker(product: RunningProduct, context: str) -> psutil.Process | None:
     """The process that has the context's log open, if there is one now."""
-    log = str(served.place.home / "stacks" / served.name / "logs" / f"{context}.log")
-    return next((each for each in _programs(served) if log in _open_files(each)), None)
+    log = str(product.workspace.home / "stacks" / product.name / "logs" / f"{context}.log")
+    return next((each for each in _programs(product) if log in _open_files(each)), None)
 
 
 def _open_files(process: psutil.Process) -> set[str]:
@@ -36,24 +36,24 @@ def _open_files(process: psutil.Process) -> set[str]:
     return set()
 
 
-async def test_it_tells_each_step_where_it_serves_and_tokens_that_open_it(served: Served) -> None:
+async def test_it_tells_each_step_where_it_serves_and_tokens_that_open_it(product: RunningProduct) -> None:
     for step in ("Claiming the stack", "Bringing the schemas", "Creating the topics", "Starting the four services"):
-        assert step in served.said
-    assert f"Serving at {served.url} on PostgreSQL 18." in served.said
-    assert await _search(served, served.token("POINT_OF_ACCESS")) in {200, 404}
-    assert await _search(served, served.token("CLCH_NAVIGATOR_1")) == 403
+        assert step in product.output
+    assert f"Serving at {product.url} on PostgreSQL 18." in product.output
+    assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
+    assert await _search(product, product.token("CLCH_NAVIGATOR_1")) == 403
 
 
-async def test_care_token_issues_another_that_opens_it(served: Served) -> None:
-    answer = await served.place.care("token", "referrals:triage", "--name", served.name)
+async def test_care_token_issues_another_that_opens_it(product: RunningProduct) -> None:
+    answer = await product.workspace.run("token", "referrals:triage", "--name", product.name)
 
     assert answer.code == 0
-    assert await _search(served, answer.out.strip()) in {200, 404}
+    assert await _search(product, answer.out.strip()) in {200, 404}
 
 
-async def test_it_counts_as_ready_when_every_worker_is(served: Served) -> None:
+async def test_it_counts_as_ready_when_every_worker_is(product: RunningProduct) -> None:
     for context in CONTEXTS:
-        worker = _worker(served, context)
+        worker = _worker(product, context)
         assert worker
         listening = [each for each in worker.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
         assert listening
@@ -61,33 +61,33 @@ async def test_it_counts_as_ready_when_every_worker_is(served: Served) -> None:
             assert (await http.get(f"http://127.0.0.1:{listening[0].laddr.port}/readyz")).is_success
 
 
-async def test_a_worker_that_dies_is_told_and_comes_back(served: Served) -> None:
-    first = _worker(served, "navigation")
+async def test_a_worker_that_dies_is_told_and_comes_back(product: RunningProduct) -> None:
+    first = _worker(product, "navigation")
     assert first
     first.kill()
 
-    assert "navigation ended (SIGKILL) and starts again" in await served.hears("navigation ended")
+    assert "navigation ended (SIGKILL) and starts again" in await product.read_line("navigation ended")
 
     async with asyncio.timeout(LONGEST_WAIT):
-        while _worker(served, "navigation") in {None, first}:
+        while _worker(product, "navigation") in {None, first}:
             await asyncio.sleep(0.1)
 
 
-async def test_another_on_the_same_port_is_refused_and_the_first_goes_on(served: Served, place: Place) -> None:
-    answer = await place.care("up", "--name", "other", "--port", str(served.port))
+async def test_another_on_the_same_port_is_refused_and_the_first_goes_on(product: RunningProduct, workspace: Workspace) -> None:
+    answer = await workspace.run("up", "--name", "other", "--port", str(product.port))
 
-    assert answer.sentence.startswith(f"Port {served.port} cannot be served")
-    assert await _search(served, served.token("POINT_OF_ACCESS")) in {200, 404}
-
-
-async def test_another_of_the_same_name_is_refused(served: Served) -> None:
-    assert "The stack “shared” is in use by process" in (await served.place.care("up", "--name", "shared", "--port", "0")).sentence
+    assert answer.refusal.startswith(f"Port {product.port} cannot be product")
+    assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
 
 
-async def test_two_beside_each_other_on_one_server_both_work_until_one_is_ended_with_all_it_started(served: Served, place: Place) -> None:
-    async with serving(place, "second") as second:
+async def test_another_of_the_same_name_is_refused(product: RunningProduct) -> None:
+    assert "The stack “shared” is in use by process" in (await product.workspace.run("up", "--name", "shared", "--port", "0")).refusal
+
+
+async def test_two_beside_each_other_on_one_server_both_work_until_one_is_ended_with_all_it_started(product: RunningProduct, workspace: Workspace) -> None:
+    async with care_up(workspace, "second") as second:
         assert await _search(second, second.token("POINT_OF_ACCESS")) in {200, 404}
-        assert await _search(second, served.token("POINT_OF_ACCESS")) == 401
+        assert await _search(second, product.token("POINT_OF_ACCESS")) == 401
         started = _programs(second)
         assert len(started) >= len(CONTEXTS) + 1
 
@@ -95,5 +95,5 @@ async def test_two_beside_each_other_on_one_server_both_work_until_one_is_ended_
         assert await second.process.wait() == 0
 
         assert psutil.wait_procs(started, timeout=LONGEST_WAIT)[1] == []
-    assert await _search(served, served.token("POINT_OF_ACCESS")) in {200, 404}
-    assert (await served.place.care("parked", "mdt", "--name", served.name)).code == 0
+    assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
+    assert (await product.workspace.run("parked", "mdt", "--name", product.name)).code == 0

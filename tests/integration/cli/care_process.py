@@ -1,0 +1,127 @@
+"""Runs `care` as a process, with its own home, database and topics on the servers of the test run."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from infra.dev_stack.ephemeral import administer
+from infra.dev_stack.local.ports import free_ports
+from infra.dev_stack.local.stack import StackAddresses
+from shared.kernel.ids import new_id
+from tests.timeouts import LONGEST_WAIT
+
+_PROGRAM = str(Path(sys.executable).with_name("care"))
+_PRODUCT_VARIABLES = ("CARE_", "DATABASE_URL", "KAFKA_", "REFERRALS_", "RAPID_CARE_", "MDT_", "NAVIGATION_")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Exit code and output of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def refusal(self) -> str:
+        """The message on standard error of a command that failed properly: exit code 1 and no traceback."""
+        assert self.code == 1, (self.code, self.out, self.err)
+        assert "Traceback" not in self.err
+        assert 'File "' not in self.err
+        return self.err.strip()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A home and an environment for `care`."""
+
+    home: Path
+    variables: Mapping[str, str]
+
+    @property
+    def database_url(self) -> str:
+        return self.variables["DATABASE_URL"]
+
+    async def run(self, *arguments: str, **changes: str) -> Result:
+        """Runs a command to its end. A variable changed to an empty text is unset."""
+        process = await self.start(*arguments, **changes)
+        out, err = await process.communicate()
+        return Result(process.returncode or 0, out.decode(), err.decode())
+
+    async def start(self, *arguments: str, **changes: str) -> Process:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRODUCT_VARIABLES)}
+        own = {"CARE_HOME": str(self.home), "COLUMNS": "200", **self.variables, **changes}
+        environment = inherited | {name: value for name, value in own.items() if value}
+        return await asyncio.create_subprocess_exec(_PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=PIPE)
+
+
+@dataclass(frozen=True)
+class RunningProduct:
+    """A ready `care up`; `output` is its output up to readiness."""
+
+    workspace: Workspace
+    name: str
+    port: int
+    process: Process
+    output: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, caller: str) -> str:
+        """Returns the printed token of a caller."""
+        marker = f"export TOKEN_{caller}="
+        return next(line.removeprefix(marker) for line in self.output.splitlines() if line.startswith(marker))
+
+    async def read_line(self, words: str) -> str:
+        """Returns the next line that contains `words`."""
+        assert self.process.stdout
+        async with asyncio.timeout(LONGEST_WAIT):
+            while words not in (line := (await self.process.stdout.readline()).decode()):
+                assert line, f"the process ended before it printed “{words}”"
+        return line
+
+
+@asynccontextmanager
+async def care_up(workspace: Workspace, name: str) -> AsyncIterator[RunningProduct]:
+    """Runs `care up` for the stack `name`; stops it with SIGTERM at the end."""
+    (port,) = free_ports(1)
+    process = await workspace.start("up", "--name", name, "--port", str(port))
+    try:
+        yield RunningProduct(workspace, name, port, process, await _read_until_ready(process))
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.communicate()
+
+
+@asynccontextmanager
+async def temporary_workspace(addresses: StackAddresses, home: Path) -> AsyncIterator[Workspace]:
+    """Creates an empty database and a topic prefix on the servers; drops the database at the end."""
+    name = f"care_cli_{new_id().hex}"
+    await administer(addresses.database_url, f"CREATE DATABASE {name}")
+    url = make_url(addresses.database_url).set(database=name).render_as_string(hide_password=False)
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": addresses.kafka_bootstrap, "CARE_TOPIC_PREFIX": f"{name}.", "CARE_TOPIC_PARTITIONS": "2"}
+    yield Workspace(home, {"DATABASE_URL": url, **kafka})
+    await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _read_until_ready(process: Process) -> str:
+    assert process.stdout
+    output = ""
+    async with asyncio.timeout(LONGEST_WAIT):
+        while "Ctrl-C stops." not in output:
+            line = (await process.stdout.readline()).decode()
+            if not line:
+                raise AssertionError(output + (await process.stderr.read()).decode() if process.stderr else output)
+            output += line
+    return output
