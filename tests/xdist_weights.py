@@ -23,7 +23,7 @@ LONGEST = (
     "tests/integration/cli/test_operations.py",
     "tests/chaos/test_defects.py",
     "tests/integration/shared/test_membership.py",
-    "tests/integration/cli/test_up.py",
+    "tests/integration/cli/test_care_up.py",
     "tests/architecture/test_gates.py",
     "tests/integration/shared/test_worker.py",
     "tests/integration/shared/test_consumer.py",

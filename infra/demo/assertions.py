@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.demo.expected import ANSWERS, CONFIRMED_AFTER, EXPECTED, TIMES
+from infra.demo.expectations import ANSWERS, CONFIRMED_AFTER, EXPECTED, TIMES
 from infra.demo.observe import ObservedEvent
 from shared.clock import LONDON
 

@@ -18,10 +18,10 @@ from infra.wiring import POLICIES, SUBSCRIPTIONS
 from shared.deployment import Deployment, policy, read
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
-from shared.persistence import deadlines, parked
+from shared.persistence import deadlines, parked_records
 from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedDeadline
-from shared.persistence.parked import Parked
+from shared.persistence.parked_records import Parked
 
 #: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
@@ -54,13 +54,13 @@ class Replayed:
 async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedDeadline]]:
     """Returns the parked records and deadlines."""
     async with database_of(context, name) as database, database.read_only() as reader:
-        return await parked.waiting(reader), await deadlines.parked(reader)
+        return await parked_records.waiting(reader), await deadlines.parked(reader)
 
 
 async def acknowledge_parked(context: str, name: str) -> None:
     """Acknowledges parked records: they remain parked and no longer stop the consumer."""
     async with database_of(context, name) as database, database.transaction() as tx:
-        await parked.acknowledge(tx)
+        await parked_records.acknowledge(tx)
 
 
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
@@ -73,7 +73,7 @@ async def replay_records(context: str, name: str, *, record: int | None = None, 
     """Replays the record of this id, those of this topic, or all."""
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
-            chosen = [each for each in await parked.waiting(reader) if _is_chosen(each, record, topic)]
+            chosen = [each for each in await parked_records.waiting(reader) if _is_chosen(each, record, topic)]
         return await replay(database, SUBSCRIPTIONS[context], chosen)
 
 
@@ -95,7 +95,7 @@ def _is_chosen(each: Parked, record: int | None, topic: str | None) -> bool:
 
 async def _queue(database: Database[Any], key: bytes) -> list[Parked]:
     async with database.read_only() as reader:
-        return await parked.of_key(reader, key)
+        return await parked_records.of_key(reader, key)
 
 
 async def _replay(processor: EventProcessor, queue: list[Parked], result: Replayed) -> bool:

@@ -3,7 +3,7 @@
 from services.navigation.domain import home_check
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
-from services.navigation.handlers import incoming, navigator, person, plan, task
+from services.navigation.handlers import events, navigator, person, plan, task
 from shared.contracts.mdt import (
     CarePlanAgreed,
     CarePlanClosed,
@@ -27,20 +27,20 @@ SUBSCRIPTIONS = Subscriptions(
         CarePlanAgreed: (plan.on_care_plan_agreed,),
         CarePlanRevised: (plan.on_care_plan_revised,),
         CarePlanClosed: (person.on_end_of_care, plan.on_care_plan_closed),
-        ReferralRouted: (incoming.on_referral_routed,),
-        ReferralCancelled: (person.on_end_of_care, incoming.on_referral_ended),
-        ReferralClosed: (person.on_referral_closed, incoming.on_referral_ended),
-        ReferralReturned: (incoming.on_referral_ended,),
-        ResponseSteppedDown: (incoming.on_response_stepped_down,),
+        ReferralRouted: (events.on_referral_routed,),
+        ReferralCancelled: (person.on_end_of_care, events.on_referral_ended),
+        ReferralClosed: (person.on_referral_closed, events.on_referral_ended),
+        ReferralReturned: (events.on_referral_ended,),
+        ResponseSteppedDown: (events.on_response_stepped_down,),
         ResponseClosed: (person.on_response_closed,),
         CaseClosed: (person.on_end_of_care,),
-        CaseRedirected: (incoming.on_case_redirected,),
-        CaseSteppedDown: (incoming.on_case_stepped_down,),
-        RiskLevelCrossed: (incoming.on_risk_level_crossed,),
-        RiskHighClimberFound: (incoming.on_high_climber_found,),
-        RiskScreened: (incoming.on_risk_screened,),
-        LeadActivated: (incoming.on_lead_activated,),
-        LeadEnded: (incoming.on_lead_ended,),
+        CaseRedirected: (events.on_case_redirected,),
+        CaseSteppedDown: (events.on_case_stepped_down,),
+        RiskLevelCrossed: (events.on_risk_level_crossed,),
+        RiskHighClimberFound: (events.on_high_climber_found,),
+        RiskScreened: (events.on_risk_screened,),
+        LeadActivated: (events.on_lead_activated,),
+        LeadEnded: (events.on_lead_ended,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
     },
     on_deadline={

@@ -21,7 +21,7 @@ from shared.contracts.registry import event_type
 from shared.kernel.backoff import delay
 from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.subscriptions import Subscriptions
-from shared.persistence import inbox, parked
+from shared.persistence import inbox, parked_records
 from shared.persistence.database import Database
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.transaction import RequestContext, Transaction
@@ -71,9 +71,9 @@ class EventProcessor:
     async def may_consume(self) -> bool:
         """Whether the context has parked fewer consecutive records than allowed, in any of its processes."""
         async with self._database.read_only() as reader:
-            return await parked.consecutive_count(reader) < self._retries.max_consecutive_parked
+            return await parked_records.consecutive_count(reader) < self._retries.max_consecutive_parked
 
-    async def replay(self, waiting: parked.Parked) -> None:
+    async def replay(self, waiting: parked_records.Parked) -> None:
         """Applies a parked record, or records its refusal, and removes it; in one transaction.
 
         A record of a type without a subscription is only removed. Raises Undecodable, Conflict and the errors of its
@@ -82,7 +82,7 @@ class EventProcessor:
         arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
         try:
             async with self._database.transaction() as tx:
-                await parked.remove(tx, waiting)
+                await parked_records.remove(tx, waiting)
                 if arrived is not None and await inbox.claim(tx, [arrived.envelope]):
                     await self._handle(arrived, tx)
         except Conflict:
@@ -121,7 +121,7 @@ class EventProcessor:
 
     async def _park_poison(self, records: Sequence[Record], tx: Transaction[Any]) -> list[DecodedRecord]:
         """Parks records that cannot be decoded and those of a blocked key; returns the rest, decoded."""
-        blocked = await parked.blocked_keys(tx, [record.key for record in records if record.key])
+        blocked = await parked_records.blocked_keys(tx, [record.key for record in records if record.key])
         processed = await self._already_processed(records, tx) if blocked else set()
         decoded = []
         for record in records:
@@ -134,7 +134,7 @@ class EventProcessor:
             if arrived.envelope.id in processed:
                 continue
             if record.key in blocked:
-                await self._park(record, parked.BEHIND, tx)
+                await self._park(record, parked_records.BEHIND, tx)
             else:
                 decoded.append(arrived)
         return decoded
@@ -211,17 +211,17 @@ class EventProcessor:
             log.warning("event.conflict", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
         await asyncio.sleep(self._retries.pause(attempt))
 
-    async def _refuse(self, record: Record, refusal: DomainError, waiting: parked.Parked | None = None) -> None:
+    async def _refuse(self, record: Record, refusal: DomainError, waiting: parked_records.Parked | None = None) -> None:
         envelope = read_envelope(record)
         async with self._database.transaction() as tx:
             await inbox.refuse(tx, envelope, refusal.code)
             if waiting is not None:
-                await parked.remove(tx, waiting)
+                await parked_records.remove(tx, waiting)
         metrics.EVENTS_REJECTED.labels(self._subscriptions.context, refusal.code).inc()
         log.info("event.rejected", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
-        await parked.park(tx, record, reason)
+        await parked_records.park(tx, record, reason)
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
         log.error("event.parked", context_name=self._subscriptions.context, topic=record.topic, offset=record.offset, reason=reason)

@@ -267,9 +267,6 @@ class NavigationClient:
         statement = f"SELECT version FROM {table} WHERE {column} = $1"  # noqa: S608  the callers above name tables and columns
         return await self.context.database.pool.fetchval(statement, value)
 
-    # Names that tests/integration/shared uses.
-    tell, ask, bring = publish, try_command, advance
-
 
 @asynccontextmanager
 async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, policy: Policy = POLICY) -> AsyncIterator[NavigationClient]:

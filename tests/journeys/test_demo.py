@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.demo.assertions import deviations
-from infra.demo.expected import ANSWERS, EXPECTED
+from infra.demo.expectations import ANSWERS, EXPECTED
 from infra.demo.observe import ObservedEvent
 from tests.architecture.sources import ROOT
 from tests.journeys.story_run import StoryRun

@@ -32,7 +32,7 @@ _UNSTEADY_PERSON = {
 
 
 async def test_six_weeks_match_expected_story(story: StoryRun) -> None:
-    """The numbers, times and responses of infra/demo/expected.py."""
+    """The numbers, times and responses of infra/demo/expectations.py."""
     assert story.deviations == []
 
 

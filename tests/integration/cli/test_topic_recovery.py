@@ -1,4 +1,4 @@
-"""A broker that has lost its topics but not its name is given again what the logs hold; nobody has to notice first."""
+"""Topics that a broker lost without a new cluster id are refilled from the event logs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def owner(own_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
     await connection.close()
 
 
-async def _send_everything(relay: Relay, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _publish_all(relay: Relay, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
     task = asyncio.create_task(relay.run())
     async with asyncio.timeout(LONGEST_WAIT):
         while await owner.fetchval("SELECT count(*) FROM referrals.outbox"):
@@ -39,7 +39,7 @@ async def _send_everything(relay: Relay, owner: "asyncpg.Connection[asyncpg.Reco
     await asyncio.wait([task])
 
 
-async def _lose(topic: str, bootstrap: str) -> None:
+async def _delete_topic(topic: str, bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -51,7 +51,7 @@ async def _lose(topic: str, bootstrap: str) -> None:
         await admin.close()
 
 
-async def test_a_topic_that_was_lost_is_given_its_log_again(
+async def test_lost_topic_is_refilled_from_the_event_log(
     own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
@@ -60,34 +60,34 @@ async def test_a_topic_that_was_lost_is_given_its_log_again(
     async with referrals(own_url, keys, MONDAY) as desk:
         relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05))
         await desk.sent()
-        await _send_everything(relay, owner)
-        await _lose(lost, bootstrap)
+        await _publish_all(relay, owner)
+        await _delete_topic(lost, bootstrap)
 
         assert await ensure_topics(bootstrap, own_url, layout) == [lost]
 
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay.run(), LONGEST_WAIT)
-        await _send_everything(relay, owner)
+        await _publish_all(relay, owner)
         assert {read_envelope(record).id for record in await read_topic(KafkaSettings(bootstrap, layout.prefix), _LOST)} == {
             row["id"] for row in await owner.fetch(_OF_TOPIC, _LOST)
         }
 
 
-async def test_where_nothing_was_lost_no_relay_begins_anew(
+async def test_new_topic_causes_no_republication(
     own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    """Neither where all topics are there, nor where the only absent ones never held anything."""
+    """Neither with all topics present, nor with an absent topic that never had an event."""
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     new = layout.prefix + "mdt.risk"
     await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
         await desk.sent()
-        await _send_everything(
+        await _publish_all(
             Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05)), owner
         )
 
     assert await ensure_topics(bootstrap, own_url, layout) == []
-    await _lose(new, bootstrap)
+    await _delete_topic(new, bootstrap)
     assert await ensure_topics(bootstrap, own_url, layout) == [new]
 
     assert await owner.fetchval("SELECT count(*) FROM referrals.relay_state") == 1

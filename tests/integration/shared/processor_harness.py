@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Condition
 from shared.messaging.event_processor import EventProcessor, RetryPolicy
-from shared.persistence import parked
+from shared.persistence import parked_records
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
 
@@ -17,10 +17,10 @@ def create_processor(harness: DeliveryHarness, **changes: int) -> EventProcessor
     return EventProcessor(harness.receiver.database, RECEIVING, replace(IMPATIENT, **changes))
 
 
-async def parked_records(harness: DeliveryHarness) -> list[tuple[int, str]]:
+async def parked_reasons(harness: DeliveryHarness) -> list[tuple[int, str]]:
     """Offset and reason of what is parked."""
     async with harness.receiver.database.read_only() as reader:
-        return [(each.record.offset, each.reason) for each in await parked.waiting(reader)]
+        return [(each.record.offset, each.reason) for each in await parked_records.waiting(reader)]
 
 
 async def subjects(harness: DeliveryHarness) -> list[UUID]:

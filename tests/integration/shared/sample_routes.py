@@ -110,7 +110,7 @@ async def expect_home_check(owner_url: str, keys: Keys) -> AsyncIterator[SampleR
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
         person_id, _ = await desk.plan()
-        await desk.tell(mr_dales_record(), person=person_id, subject=person_id)
+        await desk.publish(mr_dales_record(), person=person_id, subject=person_id)
         discharged, other = {"discharged_on": "2015-03-02"}, {"discharged_on": "2015-03-03"}
         path = f"/navigation/people/{person_id}/home-checks"
         yield SampleRoute(desk.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
@@ -122,9 +122,9 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
         await desk.register(NAVIGATOR)
         await desk.plan()
         mine, gone, *_ = await desk.tasks()
-        await desk.bring(mine["id"], "acknowledgement", "start")
-        await desk.bring(gone["id"], "acknowledgement", "start")
-        await desk.ask(gone["id"], "fulfilment", outcome="arranged")
+        await desk.advance(mine["id"], "acknowledgement", "start")
+        await desk.advance(gone["id"], "acknowledgement", "start")
+        await desk.try_command(gone["id"], "fulfilment", outcome="arranged")
         mine, gone = await desk.read(f"tasks/{mine['id']}"), await desk.read(f"tasks/{gone['id']}")
         yield SampleRoute(
             desk.context,

@@ -19,7 +19,7 @@ from shared.messaging.inbound.consumer import BATCH, Consumer, ConsumerStopped
 from shared.messaging.inbound.lag import LagReporter
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.shutdown import cancel_and_wait
-from shared.persistence import parked
+from shared.persistence import parked_records
 from shared.telemetry import metrics
 from tests.integration.shared.consumer_harness import GROUP, RecordingProcessor, consuming, send_many, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
@@ -172,7 +172,7 @@ async def test_invalid_record_is_parked_and_later_ones_applied(harness: Delivery
                 await asyncio.sleep(0.02)
 
     async with harness.receiver.database.read_only() as reader:
-        assert {each.record.key for each in await parked.waiting(reader)} == {b"\xff", b"somebody", None}
+        assert {each.record.key for each in await parked_records.waiting(reader)} == {b"\xff", b"somebody", None}
 
 
 async def test_poison_event_does_not_stop_the_consumer(harness: DeliveryHarness, kafka: KafkaSettings) -> None:

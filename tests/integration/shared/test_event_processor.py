@@ -14,12 +14,12 @@ from shared.contracts.rapid_care import ResponseRequested
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor, RetryPolicy, TooManyParked
-from shared.persistence import parked
+from shared.persistence import parked_records
 from shared.persistence.database import Database
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING, on_requested
 from tests.integration.shared.parcel_context import Tx
-from tests.integration.shared.processor_harness import IMPATIENT, POISON, create_processor, parked_records, subjects
+from tests.integration.shared.processor_harness import IMPATIENT, POISON, create_processor, parked_reasons, subjects
 
 CONTENTION = {"context": "navigation", "part": "consumer"}
 
@@ -90,7 +90,7 @@ async def test_poison_event_is_parked_and_rolled_back(harness: DeliveryHarness) 
 
     assert await harness.effects() == []
     assert await harness.count("navigation.inbox") == 0
-    assert [reason for _, reason in await parked_records(harness)] == ["ArithmeticError in its handler"]
+    assert [reason for _, reason in await parked_reasons(harness)] == ["ArithmeticError in its handler"]
 
 
 async def test_parked_record_blocks_its_key_alone(harness: DeliveryHarness) -> None:
@@ -107,7 +107,11 @@ async def test_parked_record_blocks_its_key_alone(harness: DeliveryHarness) -> N
     await create_processor(harness).apply(records[3:])
 
     assert [row["person_id"] for row in await harness.effects()] == others
-    assert [reason for _, reason in await parked_records(harness)] == ["ArithmeticError in its handler", parked.BEHIND, parked.BEHIND]
+    assert [reason for _, reason in await parked_reasons(harness)] == [
+        "ArithmeticError in its handler",
+        parked_records.BEHIND,
+        parked_records.BEHIND,
+    ]
 
 
 async def test_replay_applies_parked_records_in_order(harness: DeliveryHarness) -> None:
@@ -118,14 +122,14 @@ async def test_replay_applies_parked_records_in_order(harness: DeliveryHarness) 
     harness.behaviour.failing.clear()
 
     async with harness.receiver.database.read_only() as reader:
-        waits = await parked.waiting(reader)
+        waits = await parked_records.waiting(reader)
     for each in waits:
         await create_processor(harness).replay(each)
     last = await harness.send(person)
     await create_processor(harness).apply((await harness.records())[3:])
 
     assert await subjects(harness) == [parcel.id for parcel in [*sent, last]]
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
 
 
 async def test_failed_replay_leaves_the_event_parked(harness: DeliveryHarness) -> None:
@@ -133,12 +137,12 @@ async def test_failed_replay_leaves_the_event_parked(harness: DeliveryHarness) -
     await harness.send(condition=POISON)
     await create_processor(harness).apply(await harness.records())
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked.waiting(reader)
+        (only,) = await parked_records.waiting(reader)
 
     with pytest.raises(ArithmeticError):
         await create_processor(harness).replay(only)
 
-    assert len(await parked_records(harness)) == 1
+    assert len(await parked_reasons(harness)) == 1
     assert await harness.effects() == []
 
 
@@ -148,11 +152,11 @@ async def test_replay_refused_by_a_rule_removes_the_record(harness: DeliveryHarn
     await create_processor(harness).apply(await harness.records())
     harness.behaviour.refused.add(POISON)
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked.waiting(reader)
+        (only,) = await parked_records.waiting(reader)
 
     await create_processor(harness).replay(only)
 
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
     assert await harness.owner.fetchval("SELECT refused_code FROM navigation.inbox") == "parcel-unwanted"
 
 
@@ -161,7 +165,7 @@ async def test_replay_of_an_applied_event_has_no_effect(harness: DeliveryHarness
     await harness.send(condition=POISON)
     await create_processor(harness).apply(await harness.records())
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked.waiting(reader)
+        (only,) = await parked_records.waiting(reader)
     harness.behaviour.failing.clear()
 
     await create_processor(harness).replay(only)
@@ -178,7 +182,7 @@ async def test_redelivered_parked_event_is_parked_once(harness: DeliveryHarness)
     await create_processor(harness).apply(records)
     await create_processor(harness).apply(redelivered(records))
 
-    assert len(await parked_records(harness)) == 1
+    assert len(await parked_reasons(harness)) == 1
 
 
 async def test_different_event_at_parked_offset_is_parked_too(harness: DeliveryHarness) -> None:
@@ -192,7 +196,7 @@ async def test_different_event_at_parked_offset_is_parked_too(harness: DeliveryH
     await create_processor(harness).apply([first])
     await create_processor(harness).apply([replace(second, offset=first.offset)])
 
-    assert len(await parked_records(harness)) == 2
+    assert len(await parked_reasons(harness)) == 2
 
 
 @pytest.mark.parametrize(
@@ -210,7 +214,7 @@ async def test_invalid_record_is_parked_unchanged(harness: DeliveryHarness, stra
 
     assert len(await harness.effects()) == 1
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked.waiting(reader)
+        (only,) = await parked_records.waiting(reader)
     assert only.record == stranger
 
 
@@ -244,7 +248,7 @@ async def test_unreadable_envelope_is_parked_with_its_reason(harness: DeliveryHa
 
     await create_processor(harness).apply([replace(record, headers=changed)])
 
-    assert await parked_records(harness) == [(record.offset, reason)]
+    assert await parked_reasons(harness) == [(record.offset, reason)]
 
 
 async def test_event_without_a_value_is_parked(harness: DeliveryHarness) -> None:
@@ -253,7 +257,7 @@ async def test_event_without_a_value_is_parked(harness: DeliveryHarness) -> None
 
     await create_processor(harness).apply([replace(record, value=None)])
 
-    assert await parked_records(harness) == [(record.offset, "the record has no value")]
+    assert await parked_reasons(harness) == [(record.offset, "the record has no value")]
 
 
 async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarness) -> None:
@@ -262,7 +266,7 @@ async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarne
 
     await create_processor(harness).apply([replace(record, value=b'{"condition": "Mr Dale fell"}')])
 
-    ((_, reason),) = await parked_records(harness)
+    ((_, reason),) = await parked_reasons(harness)
     assert "condition" in reason
     assert "Dale" not in reason
 
@@ -272,7 +276,7 @@ async def test_many_consecutive_parked_records_stop_the_processor(harness: Deliv
     with pytest.raises(TooManyParked):
         await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, kind))
 
-    assert len(await parked_records(harness)) == 3
+    assert len(await parked_reasons(harness)) == 3
 
 
 @pytest.mark.parametrize("kind", ["poison", "junk"])
@@ -283,10 +287,10 @@ async def test_restarted_processor_stays_stopped_until_replay(harness: DeliveryH
     assert not await restarted.may_consume()
 
     async with harness.receiver.database.transaction() as tx:
-        await parked.acknowledge(tx)
+        await parked_records.acknowledge(tx)
 
     assert await restarted.may_consume()
-    assert len(await parked_records(harness)) == 3
+    assert len(await parked_reasons(harness)) == 3
 
 
 async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHarness) -> None:
@@ -294,7 +298,7 @@ async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHa
         await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, "poison"))
     harness.behaviour.failing.clear()
     async with harness.receiver.database.read_only() as reader:
-        first, *_ = await parked.waiting(reader)
+        first, *_ = await parked_records.waiting(reader)
 
     await create_processor(harness).replay(first)
 
@@ -309,7 +313,7 @@ async def test_applied_record_resets_the_consecutive_count(harness: DeliveryHarn
         await harness.send()
         await processor.apply([(await harness.records())[-1]])
 
-    assert len(await parked_records(harness)) == 6
+    assert len(await parked_reasons(harness)) == 6
 
 
 async def test_records_of_a_blocked_key_are_not_counted(harness: DeliveryHarness) -> None:
@@ -321,7 +325,7 @@ async def test_records_of_a_blocked_key_are_not_counted(harness: DeliveryHarness
 
     await create_processor(harness, max_consecutive_parked=2).apply(await harness.records())
 
-    assert len(await parked_records(harness)) == 6
+    assert len(await parked_reasons(harness)) == 6
 
 
 async def test_applied_event_is_not_parked_behind_its_key(harness: DeliveryHarness) -> None:
@@ -335,7 +339,7 @@ async def test_applied_event_is_not_parked_behind_its_key(harness: DeliveryHarne
 
     await create_processor(harness).apply(redelivered([applied]))
 
-    assert len(await parked_records(harness)) == 1
+    assert len(await parked_reasons(harness)) == 1
 
 
 @pytest.mark.parametrize(("losses", "remains"), [(2, []), (99, ["VersionConflict in its handler"])])
@@ -352,7 +356,7 @@ async def test_version_conflict_is_retried_before_parking(harness: DeliveryHarne
     subscriptions = replace(RECEIVING, on_event={ResponseRequested: (loses,)})
     await EventProcessor(harness.receiver.database, subscriptions, replace(IMPATIENT, attempts=3)).apply(await harness.records())
 
-    assert [reason for _, reason in await parked_records(harness)] == remains
+    assert [reason for _, reason in await parked_reasons(harness)] == remains
     assert len(await harness.effects()) == (0 if remains else 1)
 
 
@@ -364,12 +368,12 @@ async def test_replay_with_version_conflict_leaves_event_parked(harness: Deliver
     await harness.send()
     await losing.apply(await harness.records())
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked.waiting(reader)
+        (only,) = await parked_records.waiting(reader)
 
     with pytest.raises(VersionConflict):
         await losing.replay(only)
 
-    assert len(await parked_records(harness)) == 1
+    assert len(await parked_reasons(harness)) == 1
     await create_processor(harness).replay(only)
     assert len(await harness.effects()) == 1
 
@@ -384,7 +388,7 @@ async def test_contention_is_retried_longer_than_a_failing_handler(harness: Deli
 
     assert (REGISTRY.get_sample_value("care_transaction_conflicts_total", CONTENTION) or 0) >= before + 9
     assert await harness.events_not_applied_once() == []
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
 
 
 def test_pauses_grow_to_a_limit() -> None:

@@ -7,11 +7,11 @@ from infra.operations.replay import replay
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
-from shared.persistence import parked
-from shared.persistence.parked import Parked
+from shared.persistence import parked_records
+from shared.persistence.parked_records import Parked
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
-from tests.integration.shared.processor_harness import POISON, create_processor, parked_records, subjects
+from tests.integration.shared.processor_harness import POISON, create_processor, parked_reasons, subjects
 
 
 async def _of_one_key(harness: DeliveryHarness) -> list[Record]:
@@ -28,7 +28,7 @@ async def _of_one_key(harness: DeliveryHarness) -> list[Record]:
 
 async def _parked(harness: DeliveryHarness) -> list[Parked]:
     async with harness.receiver.database.read_only() as reader:
-        return await parked.waiting(reader)
+        return await parked_records.waiting(reader)
 
 
 async def test_event_arriving_during_replay_is_applied_after_it(harness: DeliveryHarness) -> None:
@@ -36,14 +36,14 @@ async def test_event_arriving_during_replay_is_applied_after_it(harness: Deliver
     (first,) = await _parked(harness)
 
     async with harness.receiver.database.transaction() as tx:
-        await parked.remove(tx, first)
+        await parked_records.remove(tx, first)
         arriving = asyncio.create_task(EventProcessor(harness.receiver.database, RECEIVING).apply([second]))
         await asyncio.sleep(0.2)
         assert not arriving.done()
     await arriving
 
     assert len(await subjects(harness)) == 1
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
 
 
 async def test_replay_applies_records_parked_during_it(harness: DeliveryHarness) -> None:
@@ -51,16 +51,16 @@ async def test_replay_applies_records_parked_during_it(harness: DeliveryHarness)
     chosen = await _parked(harness)
 
     async with harness.receiver.database.transaction() as tx:
-        assert await parked.blocked_keys(tx, [second.key or b""]) == {second.key}
+        assert await parked_records.blocked_keys(tx, [second.key or b""]) == {second.key}
         replaying = asyncio.create_task(replay(harness.receiver.database, RECEIVING, chosen))
         await asyncio.sleep(0.2)
         assert not replaying.done()
-        await parked.park(tx, second, parked.BEHIND)
+        await parked_records.park(tx, second, parked_records.BEHIND)
     done = await replaying
 
     assert (done.applied, done.failed) == (2, [])
     assert len(await subjects(harness)) == 2
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
 
 
 async def test_replay_continues_with_other_keys_after_failure(harness: DeliveryHarness) -> None:
@@ -73,17 +73,19 @@ async def test_replay_continues_with_other_keys_after_failure(harness: DeliveryH
 
     assert done.applied == 0
     assert len(done.failed) == 2
-    assert len(await parked_records(harness)) == 2
+    assert len(await parked_reasons(harness)) == 2
 
 
 async def test_replay_removes_parked_records_without_subscription(harness: DeliveryHarness) -> None:
     await harness.send()
     (record,) = await harness.records()
     async with harness.receiver.database.transaction() as tx:
-        await parked.park(tx, replace(record, headers=(("ce_type", b"referrals.referral.received.v1"),)), "envelope: ce_id is absent")
+        await parked_records.park(
+            tx, replace(record, headers=(("ce_type", b"referrals.referral.received.v1"),)), "envelope: ce_id is absent"
+        )
     (only,) = await _parked(harness)
 
     await create_processor(harness).replay(only)
 
-    assert await parked_records(harness) == []
+    assert await parked_reasons(harness) == []
     assert await harness.count("navigation.inbox") == 0
