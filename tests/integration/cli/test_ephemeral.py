@@ -1,4 +1,4 @@
-"""What is ephemeral keeps to a workspace of its own on given servers and leaves nothing there; given secrets are used as they are."""
+"""An ephemeral product uses a temporary database and topics on external servers; secrets of the environment are used unchanged."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('referrals', 'ra
 
 
 async def _found(workspace: Workspace, name: str) -> tuple[list[str], list[str], int]:
-    """Databases and topics that carry the name, and schemas of ours in the given database."""
+    """Returns the databases and topics that contain `name`, and the number of product schemas in the external database."""
     connection = await asyncpg.connect(workspace.database_url)
     databases = [row[0] for row in await connection.fetch("SELECT datname FROM pg_database") if name.replace("-", "_") in row[0]]
     schemas = await connection.fetchval(_SCHEMAS)
@@ -30,12 +30,10 @@ async def _found(workspace: Workspace, name: str) -> tuple[list[str], list[str],
     return databases, topics, schemas
 
 
-async def test_a_demo_on_given_servers_writes_nothing_of_its_own_elsewhere_and_leaves_nothing(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ephemeral_product_leaves_external_servers_unchanged(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in {**workspace.variables, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
-    name = f"guest-{os.getpid()}"
+    name = f"ephemeral-{os.getpid()}"
 
     async with run_product(name, ephemeral=True, clock_at=day(-31, "09:00")) as product:
         databases, topics, schemas = await _found(workspace, name)
@@ -48,14 +46,14 @@ async def test_a_demo_on_given_servers_writes_nothing_of_its_own_elsewhere_and_l
     assert not stack_folders(name).root.exists()
 
 
-async def test_given_secrets_reach_the_services_and_tokens_of_the_stack_open_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = make()
-    given = dict(zip(NAMES, (theirs.person_id_secret, json.dumps({"k": theirs.record_secret}), "k", theirs.public()), strict=True))
-    for variable, value in {**workspace.variables, **given, "CARE_HOME": str(workspace.home)}.items():
+async def test_secrets_of_the_environment_reach_the_services(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = make()
+    secrets = dict(zip(NAMES, (keys.person_id_secret, json.dumps({"k": keys.record_secret}), "k", keys.public()), strict=True))
+    for variable, value in {**workspace.variables, **secrets, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
 
-    async with run_product("given") as product:
+    async with run_product("configured") as product:
         environment = product.supervisor.programs[0].environment
         assert environment is not None
-        assert {name: environment[name] for name in NAMES} == given
-        assert load_or_make(stack_folders("given").root).person_id_secret != theirs.person_id_secret
+        assert {name: environment[name] for name in NAMES} == secrets
+        assert load_or_make(stack_folders("configured").root).person_id_secret != keys.person_id_secret

@@ -1,4 +1,4 @@
-"""What a person can run into is a refusal and exit code 1, never a traceback, and says no address and no password."""
+"""A failed command prints a message without traceback, address and password, and exits with code 1."""
 
 import json
 from collections.abc import Callable
@@ -16,20 +16,22 @@ _ABSENT = "postgresql://owner:hush@127.0.0.1:9/care"
 _NO_BROKER = "127.0.0.1:9"
 
 
-async def test_a_home_that_cannot_be_written(offline: Workspace) -> None:
+async def test_unwritable_home_is_reported(offline: Workspace) -> None:
     (offline.home / "file").write_text("")
-    answer = await offline.run("up", CARE_HOME=str(offline.home / "file" / "home"))
+    result = await offline.run("up", CARE_HOME=str(offline.home / "file" / "home"))
 
-    assert answer.refusal.endswith("file/home: Not a directory.") or "Not a directory" in answer.refusal
+    assert result.refusal.endswith("file/home: Not a directory.") or "Not a directory" in result.refusal
 
 
 @pytest.mark.parametrize(
     "command",
-    [("up", "--port", "0"), ("demo",), ("migrate", "--password", "hush"), ("parked", "mdt", "--name", "made")],
+    [("up", "--port", "0"), ("demo",), ("migrate", "--password", "hush"), ("parked", "mdt", "--name", "existing")],
 )
-async def test_a_database_that_is_absent(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+async def test_absent_database_is_reported_without_its_address(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("CARE_HOME", str(workspace.home))
-    load_or_make(stack_folders("made").root)
+    load_or_make(stack_folders("existing").root)
 
     refusal = (await workspace.run(*command, DATABASE_URL=_ABSENT)).refusal
 
@@ -39,43 +41,43 @@ async def test_a_database_that_is_absent(workspace: Workspace, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("command", [("topics",), ("up", "--port", "0")])
-async def test_a_broker_that_is_absent(workspace: Workspace, command: tuple[str, ...]) -> None:
+async def test_absent_broker_is_reported(workspace: Workspace, command: tuple[str, ...]) -> None:
     refusal = (await workspace.run(*command, KAFKA_BOOTSTRAP_SERVERS=_NO_BROKER)).refusal
 
     assert "Kafka could not be reached" in refusal or "no broker accepts a connection" in refusal
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"person_id_secret": "half"}'])
-async def test_secrets_that_are_damaged(offline: Workspace, secrets_file: Callable[[str], Path], content: str) -> None:
+async def test_damaged_secrets_are_reported_and_not_replaced(offline: Workspace, secrets_file: Callable[[str], Path], content: str) -> None:
     path = secrets_file(content)
 
     refusal = (await offline.run("token", "referrals:refer")).refusal
 
-    assert refusal.startswith(f"{path} does not hold the secrets")
+    assert refusal.startswith(f"{path} is damaged.")
     assert path.read_text() == content
 
 
-async def test_a_run_that_was_killed_counts_as_ended(offline: Workspace, secrets_file: Callable[[str], Path]) -> None:
-    whereabouts = {"url": "http://127.0.0.1:9", "database_url": _ABSENT, "kafka_bootstrap": _NO_BROKER}
-    secrets_file("{}").with_name("running.json").write_text(json.dumps(whereabouts))
+async def test_killed_run_counts_as_ended(offline: Workspace, secrets_file: Callable[[str], Path]) -> None:
+    addresses = {"url": "http://127.0.0.1:9", "database_url": _ABSENT, "kafka_bootstrap": _NO_BROKER}
+    secrets_file("{}").with_name("running.json").write_text(json.dumps(addresses))
 
     assert (await offline.run("parked", "mdt")).refusal.startswith("The stack “default” is not running")
 
 
-@pytest.mark.parametrize("given", ["many", "0", "-1", "1.5"])
-async def test_a_number_that_is_none(workspace: Workspace, given: str) -> None:
-    refusal = (await workspace.run("topics", CARE_TOPIC_PARTITIONS=given)).refusal
+@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5"])
+async def test_invalid_number_of_partitions_is_reported(workspace: Workspace, value: str) -> None:
+    refusal = (await workspace.run("topics", CARE_TOPIC_PARTITIONS=value)).refusal
 
-    assert refusal == f"CARE_TOPIC_PARTITIONS must be a whole number above zero, not “{given}”."
+    assert refusal == f"CARE_TOPIC_PARTITIONS must be a whole number above zero, not “{value}”."
 
 
-async def test_an_address_that_is_none(offline: Workspace) -> None:
+async def test_invalid_database_address_is_reported(offline: Workspace) -> None:
     refusal = (await offline.run("migrate", "--password", "hush", DATABASE_URL="my database")).refusal
 
-    assert refusal.startswith("The database's address cannot be read")
+    assert refusal.startswith("The address of the database is invalid.")
 
 
-async def test_an_owner_who_may_not_make_roles(workspace: Workspace) -> None:
+async def test_owner_without_createrole_is_reported(workspace: Workspace) -> None:
     name = workspace.database_url.partition("care_cli_")[2].partition("?")[0]
     await administer(workspace.database_url, f"CREATE ROLE weak_{name} LOGIN; GRANT ALL ON DATABASE care_cli_{name} TO weak_{name}")
     weak = workspace.database_url.replace("postgres@", f"weak_{name}@", 1)
@@ -83,10 +85,10 @@ async def test_an_owner_who_may_not_make_roles(workspace: Workspace) -> None:
     refusal = (await workspace.run("migrate", "--password", "hush", DATABASE_URL=weak)).refusal
 
     await administer(workspace.database_url, f"DROP OWNED BY weak_{name}; DROP ROLE weak_{name}")
-    assert refusal.startswith("The database lets its owner not do that (permission denied to create role)")
+    assert refusal.startswith("The database refused this (permission denied to create role).")
 
 
-async def test_a_driver_in_the_address_is_understood(workspace: Workspace) -> None:
+async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     url = workspace.database_url.replace("postgresql://", "postgresql+asyncpg://")
 
     assert (await workspace.run("migrate", "--password", "hush", "--roles", "care_driver", DATABASE_URL=url)).code == 0
@@ -98,34 +100,34 @@ async def test_a_driver_in_the_address_is_understood(workspace: Workspace) -> No
     await connection.close()
 
 
-async def test_an_operator_without_the_secrets_of_the_deployment(workspace: Workspace) -> None:
+async def test_missing_secrets_of_a_deployment_are_named(workspace: Workspace) -> None:
     refusal = (await workspace.run("parked", "mdt")).refusal
 
     needed = "MDT_DATABASE_URL, CARE_PERSON_ID_SECRET, CARE_ENCRYPTION_KEYS, CARE_ENCRYPTION_KEY_ID"
-    assert refusal.startswith(f"Without {needed} the data of the context “mdt” cannot be read")
+    assert refusal.startswith(f"The data of the context “mdt” cannot be read without {needed}")
     assert not (workspace.home / "stacks" / "default" / "secrets.json").exists()
 
 
-async def test_half_a_key_ring(workspace: Workspace) -> None:
+async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
     refusal = (await workspace.run("up", "--port", "0", CARE_ENCRYPTION_KEY_ID="record-1")).refusal
 
-    assert refusal == "CARE_ENCRYPTION_KEYS and CARE_ENCRYPTION_KEY_ID belong together: give both or neither."
+    assert refusal == "CARE_ENCRYPTION_KEYS and CARE_ENCRYPTION_KEY_ID belong together: set both or neither."
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
-        (("token", "referrals:refer", "--name", "absent"), "The stack “absent” has no keys yet"),
+        (("token", "referrals:refer", "--name", "absent"), "The stack “absent” has no keys"),
         (("parked", "dentistry"), "There is no context “dentistry”"),
-        (("replay", "mdt"), "Say what to replay"),
-        (("replay", "mdt", "1", "--all"), "Say what to replay"),
+        (("replay", "mdt"), "Name what to replay"),
+        (("replay", "mdt", "1", "--all"), "Name what to replay"),
         (("import-risk", __file__), "The stack “default” is not running"),
-        (("up", "--name", "../home"), "“../home” cannot name a stack"),
+        (("up", "--name", "../home"), "“../home” is not a valid stack name"),
     ],
 )
-async def test_what_cannot_be_done(offline: Workspace, command: tuple[str, ...], told: str) -> None:
-    assert (await offline.run(*command)).refusal.startswith(told)
+async def test_impossible_command_is_refused(offline: Workspace, command: tuple[str, ...], message: str) -> None:
+    assert (await offline.run(*command)).refusal.startswith(message)
 
 
-async def test_tokens_of_a_deployment_whose_keys_are_given(offline: Workspace) -> None:
-    assert "CARE_JWKS is given" in (await offline.run("token", "referrals:refer", CARE_JWKS='{"keys": []}')).refusal
+async def test_token_is_refused_when_jwks_is_set(offline: Workspace) -> None:
+    assert "CARE_JWKS is set" in (await offline.run("token", "referrals:refer", CARE_JWKS='{"keys": []}')).refusal

@@ -1,4 +1,4 @@
-"""An answer counts only when our own process gave it."""
+"""Only a response of the started process counts as readiness."""
 
 import asyncio
 import json
@@ -19,11 +19,11 @@ _SLEEPS = [sys.executable, "-I", "-c", "import time; print('not serving', flush=
 
 
 @asynccontextmanager
-async def _answering(process: int | None) -> AsyncIterator[str]:
-    """A server that answers every question with its process id, as `/livez` does."""
+async def _http_server(process: int | None) -> AsyncIterator[str]:
+    """Serves every path with the process id `process`, as `/livez` does."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):  # whoever asked may have stopped waiting
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client may have timed out
             await reader.readuntil(b"\r\n\r\n")
             body = json.dumps({"process": process}).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
@@ -34,15 +34,15 @@ async def _answering(process: int | None) -> AsyncIterator[str]:
         yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_another_process_on_the_port_is_not_taken_for_ours(tmp_path: Path) -> None:
-    async with Supervisor([Program("api", _SLEEPS)], tmp_path) as supervisor, _answering(1) as url:
+async def test_foreign_process_on_the_port_is_not_ready(tmp_path: Path) -> None:
+    async with Supervisor([Program("api", _SLEEPS)], tmp_path) as supervisor, _http_server(1) as url:
         with pytest.raises(StackError, match=r"api did not become ready in 2 s\..*api\.log ends:\nnot serving"):
             await until_ready(url, {}, supervisor, within=2)
 
 
-async def test_a_worker_that_does_not_answer_is_named(tmp_path: Path) -> None:
+async def test_worker_without_response_is_named(tmp_path: Path) -> None:
     programs = [Program(name, _SLEEPS) for name in ("api", "mdt")]
-    async with Supervisor(programs, tmp_path) as supervisor, _answering(supervisor.pid("api")) as url:
+    async with Supervisor(programs, tmp_path) as supervisor, _http_server(supervisor.pid("api")) as url:
         await until_ready(url, {"mdt": url}, supervisor, within=LONGEST_WAIT)
         with pytest.raises(StackError, match="mdt did not become ready"):
-            await until_ready(url, {"mdt": f"http://{HOST}:9"}, supervisor, within=4)  # the four answers before it have as long
+            await until_ready(url, {"mdt": f"http://{HOST}:9"}, supervisor, within=4)  # the four earlier checks have the same timeout

@@ -1,4 +1,4 @@
-"""`care up` is asked to end under load, as by Ctrl-C: what was done was answered, nothing is half done, gone within ten seconds."""
+"""`care up` stops under load on SIGINT: acknowledged requests are complete, and it exits within ten seconds."""
 
 import asyncio
 import signal
@@ -14,25 +14,25 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.kernel.ids import new_id
 from tests.builders.population import nhs_numbers
-from tests.integration.cli.care_process import Workspace, RunningProduct, care_up
+from tests.integration.cli.care_process import RunningProduct, Workspace, care_up
 from tests.integration.cli.referral_request import REFERRAL
 
-_CLIENTS, _ENOUGH, _LONGEST = 8, 50, 10.0
+_CLIENTS, _MIN_ACKNOWLEDGED, _MAX_SECONDS = 8, 50, 10.0
 _NAVIGATOR = "clch-navigator-1"
-_HALF_DONE = """
+_WITHOUT_EVENT = """
 SELECT count(*) FROM referrals.referral LEFT JOIN referrals.event ON event.subject = referral.id AND event.sequence = 1
 WHERE event.id IS NULL"""
 
 
 @dataclass
 class Clients:
-    """What they were answered."""
+    """Clients that send referrals, and their responses."""
 
     acknowledged: set[UUID] = field(default_factory=set)
     refused: list[int] = field(default_factory=list)
 
     async def refer(self, product: RunningProduct, people: Iterator[str]) -> None:
-        """One after the other, until the service is gone."""
+        """Sends one referral after another until the service is down."""
         headers = {"Authorization": f"Bearer {product.token('GP')}"}
         async with httpx.AsyncClient(base_url=product.url, timeout=20) as http:
             for number in people:
@@ -47,14 +47,14 @@ class Clients:
                     self.refused.append(answer.status_code)
 
 
-async def test_what_was_done_is_answered_and_sent_and_nothing_is_half_done_when_it_ends(workspace: Workspace) -> None:
+async def test_sigint_under_load_loses_no_acknowledged_referral(workspace: Workspace) -> None:
     clients, people = Clients(), iter(nhs_numbers(Random(7), 5_000))  # noqa: S311  people, not secrets
-    async with care_up(workspace, "ending") as product:
+    async with care_up(workspace, "stopping") as product:
         opened = asyncio.Event()
         stream = asyncio.create_task(_follow(product, opened))
         await opened.wait()
         load = [asyncio.create_task(clients.refer(product, people)) for _ in range(_CLIENTS)]
-        while len(clients.acknowledged) < _ENOUGH:
+        while len(clients.acknowledged) < _MIN_ACKNOWLEDGED:
             await asyncio.sleep(0.1)
 
         began = monotonic()
@@ -63,15 +63,15 @@ async def test_what_was_done_is_answered_and_sent_and_nothing_is_half_done_when_
         took = monotonic() - began
         await asyncio.gather(*load)
 
-    assert took < _LONGEST
+    assert took < _MAX_SECONDS
     assert product.process.returncode == 0
     assert await stream == "ended"
     assert clients.refused == []
-    await _is_whole(workspace, clients.acknowledged)
+    await _assert_complete(workspace, clients.acknowledged)
 
 
 async def _follow(product: RunningProduct, opened: asyncio.Event) -> str:
-    """An open feed; how it ended."""
+    """Follows a feed until the service closes it."""
     async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
         coordinator = {"Authorization": f"Bearer {product.token('NAVIGATION_COORDINATOR')}"}
         body = {"locality": "west", "role": "care-navigator"}
@@ -83,11 +83,11 @@ async def _follow(product: RunningProduct, opened: asyncio.Event) -> str:
     return "ended"
 
 
-async def _is_whole(workspace: Workspace, acknowledged: set[UUID]) -> None:
+async def _assert_complete(workspace: Workspace, acknowledged: set[UUID]) -> None:
     owner = await asyncpg.connect(workspace.database_url)
     try:
         assert {row["id"] for row in await owner.fetch("SELECT id FROM referrals.referral")} == acknowledged
-        assert await owner.fetchval(_HALF_DONE) == 0
+        assert await owner.fetchval(_WITHOUT_EVENT) == 0
         unsent = {row["id"] for row in await owner.fetch("SELECT id FROM referrals.outbox JOIN referrals.event USING (seq)")}
         assert (
             await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE '%referrals' AND datname = current_database()")
@@ -95,13 +95,13 @@ async def _is_whole(workspace: Workspace, acknowledged: set[UUID]) -> None:
         )
     finally:
         await owner.close()
-    sent = await _on_kafka(workspace)
+    sent = await _published_ids(workspace)
     assert len(sent) == len(set(sent))
     assert not unsent & set(sent)
 
 
-async def _on_kafka(workspace: Workspace) -> list[UUID]:
-    """The ids of the records of one topic."""
+async def _published_ids(workspace: Workspace) -> list[UUID]:
+    """Returns the event ids of one topic."""
     topic = f"{workspace.variables['CARE_TOPIC_PREFIX']}referrals.referral"
     found: list[UUID] = []
     async with AIOKafkaConsumer(
