@@ -76,7 +76,7 @@ async def test_killed_worker_is_reported_and_restarted(product: RunningProduct) 
 async def test_second_product_on_the_same_port_is_refused(product: RunningProduct, workspace: Workspace) -> None:
     result = await workspace.run("up", "--name", "other", "--port", str(product.port))
 
-    assert result.refusal.startswith(f"Port {product.port} cannot be product")
+    assert result.refusal.startswith(f"Port {product.port} is in use")
     assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
 
 
