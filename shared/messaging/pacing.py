@@ -3,9 +3,10 @@
 The waits stay within a budget of lateness from commit to effect. Without this module only throughput and lateness change.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 import psutil
 
@@ -16,41 +17,55 @@ _SAMPLE_SECONDS = 0.25
 _RELAY_SHARE, _CONSUMER_SHARE = 0.2, 0.5
 
 
+class BusyCores:
+    """Measures how busy the machine's cores are, between its own samples."""
+
+    def __init__(self) -> None:
+        self._times, self._sampled_at, self._stretch = psutil.cpu_times(), monotonic(), 0.0
+
+    def stretch(self) -> float:
+        """0 on calm cores, 1 on full ones; sampled at most four times a second."""
+        now = monotonic()
+        if now - self._sampled_at >= _SAMPLE_SECONDS:
+            times = psutil.cpu_times()
+            total = sum(times) - sum(self._times)
+            idle = _idle(times) - _idle(self._times)
+            self._times, self._sampled_at = times, now
+            self._stretch = stretch_of(1 - idle / total) if total > 0 else self._stretch
+        return self._stretch
+
+
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """`budget` is the lateness from commit to applied that a busy machine may add, at the 99th percentile."""
+    """`budget` is the lateness from commit to applied that a busy machine may add, at the 99th percentile.
+
+    The components of one worker share it, and with it one measurement of the cores.
+    """
 
     budget: timedelta = timedelta(milliseconds=500)
+    cores: BusyCores = field(default_factory=BusyCores, compare=False)
 
-    @property
-    def relay_limit(self) -> float:
-        """Seconds."""
-        return self.budget.total_seconds() * _RELAY_SHARE
+    def relay_limit(self, calm: float, stretch: float) -> float:
+        """The longest wait of the relay in seconds: `calm` on calm cores, its share of the budget on full ones."""
+        return self._limit(calm, _RELAY_SHARE, stretch)
 
-    @property
-    def consumer_limit(self) -> float:
-        """Seconds."""
-        return self.budget.total_seconds() * _CONSUMER_SHARE
+    def consumer_limit(self, calm: float, stretch: float) -> float:
+        """The longest wait of the consumer in seconds: `calm` on calm cores, its share of the budget on full ones."""
+        return self._limit(calm, _CONSUMER_SHARE, stretch)
+
+    def _limit(self, calm: float, share: float, stretch: float) -> float:
+        return calm + stretch * max(self.budget.total_seconds() * share - calm, 0.0)
 
 
 #: Half a second.
 DEFAULT_PACING = Pacing()
 
 
-class BusyCores:
-    """Samples how busy the machine's cores are."""
-
-    def __init__(self) -> None:
-        self._sampled_at, self._stretch = 0.0, 0.0
-
-    def stretch(self) -> float:
-        """0 on calm cores, 1 on full ones; sampled at most four times a second."""
-        now = monotonic()
-        if now - self._sampled_at >= _SAMPLE_SECONDS:
-            self._sampled_at, self._stretch = now, stretch_of(psutil.cpu_percent(interval=None) / 100)
-        return self._stretch
-
-
 def stretch_of(busy: float) -> float:
     """How far waits are stretched at a share of busy processor time."""
     return min(max((busy - _CALM) / (_FULL - _CALM), 0.0), 1.0)
+
+
+def _idle(times: Any) -> float:
+    """Seconds without work; `iowait` exists on Linux alone."""
+    return float(times.idle + getattr(times, "iowait", 0.0))

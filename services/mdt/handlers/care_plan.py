@@ -14,7 +14,7 @@ from services.mdt.handlers.agenda import list_for_review
 from services.mdt.handlers.closure import end_care
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
-from services.mdt.store.case import open_case
+from services.mdt.store.case import OPEN_CASES
 from services.mdt.store.crisis import project_crisis
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
@@ -57,7 +57,7 @@ async def decline_plan(target: Target, *, tx: Tx) -> CarePlan:
 async def request_review(target: Target, *, tx: Tx) -> CarePlan:
     person_id = await _person_of(tx, target.id)
     await lock_diary(tx)
-    case = await open_case(tx, person_id)
+    case = await OPEN_CASES.find(tx, person_id)
     plan = await care_plans.load(tx, target.id, if_version=target.version)
     due = await _make_due(tx, plan, RequestReview)
     await list_for_review(tx, case)
@@ -142,7 +142,7 @@ async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
     if await open_plan_id(tx, person_id) is None:
         return
     await lock_diary(tx)
-    case = await open_case(tx, person_id)
+    case = await OPEN_CASES.find(tx, person_id)
     plan = await open_plan(tx, person_id)
     if plan and plan.status in CARE_PLAN[trigger].sources:
         await _make_due(tx, plan, trigger)

@@ -12,7 +12,7 @@ from services.mdt.domain.notification import Kind
 from services.mdt.handlers.closure import end_care, end_case
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
-from services.mdt.store.case import OPEN_CASES, cases, open_case
+from services.mdt.store.case import OPEN_CASES, cases
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
 from services.mdt.store.risk_standing import STANDINGS, standing_of
@@ -67,7 +67,7 @@ _IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgen
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     """Opens a case without a referral. Its correlation id is the case-finding id, else its own. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
-    if await open_case(tx, command.person_id):
+    if await OPEN_CASES.find(tx, command.person_id):
         raise CaseAlreadyOpen("The person has an open case.")
     case_id = new_id()
     case = Case(
@@ -97,10 +97,10 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     if event.route is not Route.MDT:
         if event.routing > 1:  # the first routing has no predecessor
-            await _withdraw(await open_case(tx, person_id), referral_id, tx)
+            await _withdraw(await OPEN_CASES.find(tx, person_id), referral_id, tx)
         return
     await lock_diary(tx)
-    case = await open_case(tx, person_id)
+    case = await OPEN_CASES.find(tx, person_id)
     if case:
         await _refer_again(case, referral_id, is_urgent=_IS_URGENT[event.urgency], tx=tx)
         return
@@ -125,7 +125,7 @@ async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *,
     if reason:
         await end_care(tx, person_id, reason)
         return
-    await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
+    await _withdraw(await OPEN_CASES.find(tx, person_id), UUID(envelope.subject), tx)
 
 
 async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
@@ -135,12 +135,12 @@ async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: T
     if reason:
         await end_care(tx, person_id, reason)
         return
-    await _withdraw(await open_case(tx, person_id), UUID(envelope.subject), tx)
+    await _withdraw(await OPEN_CASES.find(tx, person_id), UUID(envelope.subject), tx)
 
 
 async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
     """The Community Point of Access has the referral again: withdraws it from its case."""
-    await _withdraw(await open_case(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
+    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 
 
 async def screen_case(target: Target, command: ScreenCase, *, tx: Tx) -> Case:

@@ -6,7 +6,7 @@ from services.mdt.domain import case as domain
 from services.mdt.domain.case import Case
 from services.mdt.handlers.lead import end_leads
 from services.mdt.store.care_plan import care_plans, open_plan
-from services.mdt.store.case import cases, open_case
+from services.mdt.store.case import OPEN_CASES, cases
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.ids import PersonId
@@ -14,7 +14,7 @@ from shared.kernel.ids import PersonId
 
 async def end_care(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
     """Ends the person's open case with plan and lead. Idempotent: several services may report the same death."""
-    case = await open_case(tx, person_id)
+    case = await OPEN_CASES.find(tx, person_id)
     if case:
         await end_case(tx, case, CloseCase(reason))
 

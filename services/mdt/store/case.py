@@ -1,6 +1,5 @@
 """Cases, and their slots at meetings. A person has at most one open case."""
 
-from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,7 +8,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
 from services.mdt.store.tables import METADATA, Tx
-from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
@@ -68,19 +66,8 @@ _TAKEN = Statement(
 )
 
 
-async def _open_ids(tx: Tx, person_ids: Sequence[PersonId]) -> Mapping[PersonId, UUID]:
-    """Locks the open case of each."""
-    rows = await tx.fetch(_OPEN_OF_PEOPLE, person_ids=list(person_ids))
-    return {row["person_id"]: cases.attach(tx, row).id for row in rows}
-
-
-OPEN_CASES = cases.index(_open_ids, key=lambda case: case.person_id)
-
-
-async def open_case(tx: Tx, person_id: PersonId) -> Case | None:
-    """The person's open case, locked; None when there is none."""
-    case_id = await OPEN_CASES.get(tx, person_id)
-    return None if case_id is None else await cases.load(tx, case_id)
+#: The open case of a person, by their id.
+OPEN_CASES = cases.index(_OPEN_OF_PEOPLE, keys="person_ids", column="person_id")
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:

@@ -8,7 +8,7 @@ from services.rapid_care.domain import capacity, clock
 from services.rapid_care.domain.opening import month_of
 from services.rapid_care.domain.response import Occurrence, Response
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
-from services.rapid_care.store.responses import LATEST, latest_of, responses, unfinished_of
+from services.rapid_care.store.responses import LATEST, responses, unfinished_of
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReferralRouted, Route
@@ -39,7 +39,7 @@ async def prefetch_latest_responses(routed: Sequence[tuple[ReferralRouted, Envel
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
     """Raises IllegalTransition when it was routed elsewhere after Rapid Care had accepted it."""
-    latest = await latest_of(tx, UUID(envelope.subject))
+    latest = await LATEST.find(tx, UUID(envelope.subject))
     is_unfinished = latest is not None and latest.ended_at is None
     if event.route is not Route.RAPID_CARE:
         await _cancel(latest if is_unfinished else None, event.TYPE, ROUTED_ELSEWHERE, tx=tx)

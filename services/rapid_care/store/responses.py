@@ -1,6 +1,5 @@
 """Responses: one row each, and the lookups by referral and by person that the rules need."""
 
-from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -42,19 +41,8 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     return None if row is None else responses.attach(tx, row)
 
 
-async def _latest_ids(tx: Tx, referral_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
-    """Locks the responses of each referral; the id of the last one by referral."""
-    rows = await tx.fetch(_OF_ALL, referral_ids=list(referral_ids))
-    return {row["referral_id"]: responses.attach(tx, row).id for row in rows}
-
-
-LATEST = responses.index(_latest_ids, key=lambda response: response.referral_id)
-
-
-async def latest_of(tx: Tx, referral_id: UUID) -> Response | None:
-    """The last response to a referral, ended or not, locked."""
-    response_id = await LATEST.get(tx, referral_id)
-    return None if response_id is None else await responses.find(tx, response_id, lock=True)
+#: The last response to a referral, ended or not, by the referral's id.
+LATEST = responses.index(_OF_ALL, keys="referral_ids", column="referral_id")
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:

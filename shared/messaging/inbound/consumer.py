@@ -20,7 +20,7 @@ from shared.messaging.inbound.lag import LagReporter
 from shared.messaging.inbound.offsets import OffsetTracker
 from shared.messaging.kafka_client import GroupClient, GroupListener
 from shared.messaging.kafka_settings import KafkaSettings
-from shared.messaging.pacing import DEFAULT_PACING, BusyCores, Pacing
+from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import cancel_and_wait
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class Consumer:
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
         self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
         self._lag = LagReporter(context, self._group, self._topics, bootstrap=kafka.bootstrap, prefix=kafka.prefix)
-        self._pacing, self._cores = pacing, BusyCores()
+        self._pacing = pacing
         self.is_working = False  # whether this member has its share of the partitions, which may be none
 
     async def run(self) -> None:
@@ -119,17 +119,14 @@ class Consumer:
 
     async def _poll(self) -> None:
         """Fetches once and processes what came, in batches."""
-        if self._offsets.assignment is None:
-            await asyncio.sleep(_IDLE_DELAY_SECONDS)
-            return
-        assignment, records = await self._client.fetch()
+        assignment, records = (None, []) if self._offsets.assignment is None else await self._client.fetch()
         if assignment is None:
             await asyncio.sleep(_IDLE_DELAY_SECONDS)
             return
         began = monotonic()
         for start in range(0, len(records), BATCH):
             await self._process(assignment, records[start : start + BATCH])
-        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._cores.stretch(), self._pacing))
+        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._pacing.cores.stretch(), self._pacing))
 
     async def _process(self, assignment: Any, records: Sequence[ConsumerRecord]) -> None:
         """Leaves records that were read under an earlier assignment: Kafka sends them again."""
@@ -193,5 +190,6 @@ def poll_delay(records: int, worked: float, stretch: float = 0.0, pacing: Pacing
 
     As long as the work took, or four times that on full cores, so that more records form a batch; none after a full batch.
     """
-    limit = _MAX_POLL_DELAY_SECONDS + stretch * max(pacing.consumer_limit - _MAX_POLL_DELAY_SECONDS, 0.0)
-    return 0.0 if records >= BATCH else min(worked * (1 + 3 * stretch), limit)
+    if records >= BATCH:
+        return 0.0
+    return min(worked * (1 + 3 * stretch), pacing.consumer_limit(_MAX_POLL_DELAY_SECONDS, stretch))

@@ -8,7 +8,7 @@ Kafka rejects blocks the later events of its key on that topic, and is retried a
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from time import monotonic
 from typing import Any
@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from shared.messaging.kafka_client import disable_retries
 from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, OutboxPublisher, ordering_key
-from shared.messaging.pacing import BusyCores, Pacing
+from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import finish_before_cancel
 from shared.persistence.database import Database
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
@@ -84,7 +84,7 @@ class RelaySettings:
     batch: int = 2_000
     cluster_check_interval: float = 10.0
     recheck_after_idle: float = 1.0  # no broker restarts in less
-    pacing: Pacing = field(default_factory=Pacing)
+    pacing: Pacing = DEFAULT_PACING
     republish_window: timedelta = timedelta(days=14)  # Kafka's retention of an ordinary topic
 
     def poll_delay(self, sent: int, took: float, before: float, stretch: float = 0.0) -> float:
@@ -95,8 +95,9 @@ class RelaySettings:
         """
         if sent == self.batch:
             return 0.0
-        limit = self.idle + stretch * max(self.pacing.relay_limit - self.idle, 0.0)
-        return min(max(self.busy, took * (1 + stretch) if sent else 2 * before), limit if sent else self.idle)
+        if not sent:
+            return min(max(self.busy, 2 * before), self.idle)
+        return min(max(self.busy, took * (1 + stretch)), self.pacing.relay_limit(self.idle, stretch))
 
 
 class Relay:
@@ -110,7 +111,6 @@ class Relay:
         self._pending = _PENDING.format(first=date.max)
         self._blocked: set[str] = set()
         self._poll_delay = pace.idle
-        self._cores = BusyCores()
         self._cluster: str | None = None
         self._broker_seen_at = 0.0  # monotonic time of the broker's last answer
         self._is_leading: bool | None = None  # None while unknown
@@ -173,7 +173,7 @@ class Relay:
             sent = await finish_before_cancel(self._send_some(connection, producer))
             if sent is None:
                 return
-            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay, self._cores.stretch())
+            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay, self._settings.pacing.cores.stretch())
             await self._pause()
 
     async def _check_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:

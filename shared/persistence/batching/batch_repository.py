@@ -1,21 +1,20 @@
 """A repository that uses the identity map and the deferred writes of a batch. Outside a batch it is a `Repository`."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
 
 from shared.kernel.errors import NotFound
-from shared.persistence.batching.prefetch import Load, Prefetched
+from shared.persistence.batching.prefetch import Prefetched
 from shared.persistence.batching.write_batch import VersionStep
 from shared.persistence.repository import Aggregate, Repository
-from shared.persistence.statements import ReadSession
+from shared.persistence.statements import ReadSession, Statement
 from shared.persistence.transaction import Transaction
 
 A = TypeVar("A", bound=Aggregate)
-K = TypeVar("K")
 
 
 class BatchRepository(Repository[A]):
@@ -23,13 +22,12 @@ class BatchRepository(Repository[A]):
 
     def __init__(self, state: type[A], table: sa.Table, *, topic: str, key: Callable[[A], UUID], not_found: type[NotFound]) -> None:
         super().__init__(state, table, topic=topic, key=key, not_found=not_found)
-        self._indexes: list[tuple[Prefetched[Any, UUID | None], Callable[[A], Any]]] = []
+        self._indexes: list[Index[A]] = []
 
-    def index(self, load: Load[K, UUID | None], *, key: Callable[[A], K]) -> Prefetched[K, UUID | None]:
-        """A lookup of one aggregate's id by `key`. A save drops the entry of the saved aggregate's key."""
-        lookup: Prefetched[K, UUID | None] = Prefetched(load, absent=lambda: None)
-        self._indexes.append((lookup, key))
-        return lookup
+    def index(self, statement: Statement, *, keys: str, column: str) -> "Index[A]":
+        """A lookup by `column`. `statement` locks and selects the rows whose key is among the parameter `keys`, the wanted one last."""
+        self._indexes.append(Index(self, statement, keys, column))
+        return self._indexes[-1]
 
     def attach(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
         """The aggregate in a row that another statement has locked."""
@@ -63,9 +61,38 @@ class BatchRepository(Repository[A]):
             step = VersionStep(state.id, before, state.version)
             tx.batch.defer_versioned(self._update if before else self._insert, self._values(state, before), step)
             loaded[state.id] = state
-        for lookup, key in self._indexes:
-            lookup.forget(tx, key(state))
+        for index in self._indexes:
+            index.forget(tx, state)
 
     def _identity_map(self, reader: ReadSession) -> dict[UUID, A | None] | None:
         batch = reader.batch if isinstance(reader, Transaction) else None
         return batch.identity_map(self.table) if batch else None
+
+
+class Index(Generic[A]):
+    """Finds one aggregate by another column, locked. A batch remembers which one until a save of that key."""
+
+    def __init__(self, repository: BatchRepository[A], statement: Statement, keys: str, column: str) -> None:
+        self._repository, self._statement, self._keys, self._column = repository, statement, keys, column
+        self._ids: Prefetched[Any, UUID | None] = Prefetched(self._load_ids, absent=lambda: None)
+
+    async def prefetch(self, tx: Transaction[Any], keys: Iterable[Any]) -> None:
+        """Locks and loads the aggregates of a batch by one statement. Does nothing outside a batch."""
+        await self._ids.prefetch(tx, keys)
+
+    async def find(self, tx: Transaction[Any], key: Any) -> A | None:
+        if not tx.batch:
+            return (await self._load(tx, [key])).get(key)
+        subject = await self._ids.get(tx, key)
+        return None if subject is None else await self._repository.find(tx, subject, lock=True)
+
+    def forget(self, tx: Transaction[Any], state: A) -> None:
+        """Another aggregate may now be the one of this key."""
+        self._ids.forget(tx, getattr(state, self._column))
+
+    async def _load(self, tx: Transaction[Any], keys: Sequence[Any]) -> dict[Any, A]:
+        rows = await tx.fetch(self._statement, **{self._keys: list(keys)})
+        return {row[self._column]: self._repository.attach(tx, row) for row in rows}
+
+    async def _load_ids(self, tx: Transaction[Any], keys: Sequence[Any]) -> dict[Any, UUID | None]:
+        return {key: state.id for key, state in (await self._load(tx, keys)).items()}

@@ -31,7 +31,7 @@ class Groupable(Generic[C, R]):
     conflict_keys: Callable[[C], Sequence[Hashable]]
     prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]]
     settings: QueueSettings = field(default_factory=QueueSettings)
-    smallest_batch: int = 2  # requests of a smaller group run each in a transaction of its own
+    batches_single: bool = False  # whether a request that finds no company runs as a batch of one
 
     def open(self, database: Database[Any]) -> "GroupCommit[C, R]":
         return GroupCommit(database, self)
@@ -61,9 +61,9 @@ class GroupCommit(Generic[C, R]):
         return await self._queue.submit(_Request(context, command), keys)
 
     async def _commit(self, group: Sequence[_Request[C]]) -> Sequence[R | Exception]:
-        if len(group) >= self._groupable.smallest_batch:
+        if len(group) > 1 or self._groupable.batches_single:
             return await self._in_one_transaction(group)
-        return [await self._single(request) for request in group]
+        return [await self._single(group[0])]
 
     async def _single(self, request: _Request[C]) -> R:
         async with self._database.transaction(request.context) as tx:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 
@@ -67,7 +67,7 @@ class GroupQueue(Generic[Q, R]):
                 finally:
                     self._busy.difference_update(*(each.keys for each in group))
         finally:
-            self._workers -= {task for task in self._workers if task is asyncio.current_task()}
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _next_group(self) -> list[_Waiting[Q, R]]:
         """The oldest requests that have no key in common with each other or with a running group."""

@@ -25,20 +25,21 @@ class Prefetched(Generic[K, V]):
     async def prefetch(self, tx: Transaction[Any], keys: Iterable[K]) -> None:
         """Reads the values of `keys` by one statement. Does nothing outside a batch."""
         if tx.batch and (new := [key for key in dict.fromkeys(keys) if key not in self.known(tx)]):
-            found = await self._load(tx, new)
-            self.known(tx).update({key: found[key] if key in found else self._absent() for key in new})
+            self.known(tx).update(await self._read(tx, new))
 
     async def get(self, tx: Transaction[Any], key: K) -> V:
+        if not tx.batch:
+            return (await self._read(tx, [key]))[key]
         await self.prefetch(tx, [key])
-        known = self.known(tx)
-        if key in known:
-            return known[key]
-        found = await self._load(tx, [key])
-        return found[key] if key in found else self._absent()
+        return self.known(tx)[key]
 
     def known(self, tx: Transaction[Any]) -> dict[K, V]:
         """The values that are known in this batch, to be changed in place by the lookup's owner; empty outside a batch."""
         return tx.batch.prefetched(self) if tx.batch else {}
+
+    async def _read(self, tx: Transaction[Any], keys: Sequence[K]) -> dict[K, V]:
+        found = await self._load(tx, keys)
+        return {key: found[key] if key in found else self._absent() for key in keys}
 
     def forget(self, tx: Transaction[Any], key: K) -> None:
         self.known(tx).pop(key, None)

@@ -32,7 +32,7 @@ from tests.builders.referrals import DALE, SATURDAY, SOMEBODY_ELSE, ReferralsCli
 BAD_CHECK_DIGIT = "9990548608"
 NIGHT = datetime(2015, 3, 14, 23, 0, tzinfo=LONDON)
 
-_EVERY_REQUEST_IS_A_BATCH = replace(RECEIVE_GROUP, smallest_batch=1)
+_EVERY_REQUEST_IS_A_BATCH = replace(RECEIVE_GROUP, batches_single=True)
 
 on_saturday = pytest.mark.parametrize("now", [SATURDAY], ids=["saturday"])
 
