@@ -219,9 +219,6 @@ class RapidCareClient:
             await self.command(response_id, verb, **body, **more)
         return await self.read(response_id)
 
-    # Names that tests/chaos and tests/integration/shared use.
-    routed, do = receive_referral, command
-
     async def _stored(self, column: str, response_id: UUID) -> Any:
         """Reads the table: a read over HTTP is audited and so costs a commit."""
         return await self.context.database.pool.fetchval(f"SELECT {column} FROM response WHERE id = $1", response_id)  # noqa: S608  the callers above name the columns
@@ -240,6 +237,3 @@ async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy =
         gauges=[observe_clocks],
     ) as context:
         yield RapidCareClient(context)
-
-
-RapidCare = RapidCareClient

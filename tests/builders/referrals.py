@@ -139,9 +139,6 @@ class ReferralsClient:
         """Delivers an event of another context in the correlation of the referral."""
         return await self.context.deliver(event, key=UUID(referral["person_id"]), subject=new_id(), correlation=UUID(referral["id"]))
 
-    # Names that tests/chaos and tests/integration/shared use.
-    routed, sent, send, done = refer_and_route, refer, try_refer, command
-
 
 def a_body(**changes: Any) -> dict[str, Any]:
     """The JSON of a first referral by a GP. A change to None leaves the field out."""

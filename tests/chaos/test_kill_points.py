@@ -21,7 +21,7 @@ from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.topics import Layout
-from tests.builders.rapid_care import RapidCare, at, rapid_care
+from tests.builders.rapid_care import RapidCareClient, at, rapid_care
 from tests.chaos.control import API_POINTS, Control
 from tests.chaos.kill_points import wrap_api, wrap_worker
 from tests.timeouts import until
@@ -60,7 +60,7 @@ async def test_worker_passes_every_point_in_order(passed: list[str], owner_url: 
     prefix = f"{new_id().hex}."
     await topics.create(addresses.kafka_bootstrap, declarations(), Layout(prefix=prefix, partitions=1))
     async with rapid_care(owner_url, keys, at("14:00")) as team:
-        await team.routed()
+        await team.receive_referral()
         assert passed == [
             "consumer after marking the offset",
             "consumer before commit",
@@ -84,7 +84,7 @@ async def test_worker_passes_every_point_in_order(passed: list[str], owner_url: 
 async def test_api_passes_points_around_commit(owner_url: str, keys: Keys) -> None:
     passed: list[str] = []
     async with rapid_care(owner_url, keys, at("14:00")) as team, AsyncClient(transport=_gateway(team), base_url="http://care.test") as http:
-        response = await team.routed()
+        response = await team.receive_referral()
         with wrap_api(passed.append):
             await http.get("/rapid-care/responses", headers=team.staff)
             assert passed == []
@@ -95,11 +95,11 @@ async def test_api_passes_points_around_commit(owner_url: str, keys: Keys) -> No
     assert passed == list(API_POINTS)
 
 
-async def _is_published(team: RapidCare) -> bool:
+async def _is_published(team: RapidCareClient) -> bool:
     return not await team.context.database.pool.fetchval("SELECT count(*) FROM outbox")
 
 
-def _gateway(team: RapidCare) -> ASGITransport:
+def _gateway(team: RapidCareClient) -> ASGITransport:
     transport = team.context.http._transport
     assert isinstance(transport, ASGITransport)
     return ASGITransport(Gateway({"/rapid-care": cast("FastAPI", transport.app)}))

@@ -96,8 +96,8 @@ async def acknowledged_before_applied(stack: DefectStack, *, is_seeded: bool) ->
             run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database, kind),
         ),
     ):
-        await desk.routed(**URGENT)
-        await desk.routed(nhs_number=SOMEBODY_ELSE, **URGENT)
+        await desk.refer_and_route(**URGENT)
+        await desk.refer_and_route(nhs_number=SOMEBODY_ELSE, **URGENT)
         await stack.until_rows("rapid_care.inbox", count=3 if is_seeded else 4)
         await stack.until_read(subscriptions.SUBSCRIPTIONS.context)
         return await stack.verify(desk.context.clock)
@@ -115,10 +115,10 @@ async def no_inbox(stack: DefectStack, *, is_seeded: bool) -> Verdict:
             ),
         ),
     ):
-        await desk.routed(**URGENT)
+        await desk.refer_and_route(**URGENT)
         await stack.until_rows("rapid_care.response")
         (response,) = await stack.owner.fetch("SELECT id FROM rapid_care.response")
-        await care.do(response["id"], "decline", reason="capacity")
+        await care.command(response["id"], "decline", reason="capacity")
         await stack.owner.execute("INSERT INTO referrals.outbox SELECT seq FROM referrals.event")
         await stack.until_published("referrals")
         await stack.until_read(subscriptions.SUBSCRIPTIONS.context)

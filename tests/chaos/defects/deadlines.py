@@ -11,7 +11,7 @@ from services.rapid_care import subscriptions
 from shared.messaging.deadline_scheduler import DeadlineScheduler
 from shared.persistence import deadlines
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
-from tests.builders.rapid_care import RapidCare, rapid_care
+from tests.builders.rapid_care import RapidCareClient, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
 from tests.chaos.defects.stack import DefectStack, run_consumer, run_relay, running
@@ -67,7 +67,7 @@ async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 
 
 @asynccontextmanager
-async def _requested(stack: DefectStack) -> AsyncIterator[RapidCare]:
+async def _requested(stack: DefectStack) -> AsyncIterator[RapidCareClient]:
     """Yields a context with one response, whose two-hour clock has just started."""
     async with (
         referrals(stack.owner_url, stack.keys, MONDAY) as desk,
@@ -76,12 +76,12 @@ async def _requested(stack: DefectStack) -> AsyncIterator[RapidCare]:
             run_relay(stack, "referrals", desk.context.database), run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database)
         ),
     ):
-        await desk.routed(**URGENT)
+        await desk.refer_and_route(**URGENT)
         await stack.until_rows("rapid_care.response")
         yield care
 
 
-async def _process_twice(care: RapidCare, scheduler: DeadlineScheduler) -> None:
+async def _process_twice(care: RapidCareClient, scheduler: DeadlineScheduler) -> None:
     """Runs the scheduler again a second after its failure, as its loop does."""
     with pytest.raises(INFRASTRUCTURE_ERRORS):
         await scheduler.process_due()

@@ -21,9 +21,9 @@ async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
         async with running(relay(stack, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
             async with stack.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
-                late = asyncio.create_task(desk.send(caller=desk.gp("W08")))
+                late = asyncio.create_task(desk.try_refer(caller=desk.gp("W08")))
                 await stack.until_rows("pg_locks", "locktype = 'advisory' AND NOT granted")
-                await desk.sent(nhs_number=SOMEBODY_ELSE)
+                await desk.refer(nhs_number=SOMEBODY_ELSE)
                 await stack.until_published("referrals")
             assert (await late).status_code == 201
             await stack.until_published("referrals")
@@ -36,7 +36,7 @@ async def two_relays(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     async with referrals(stack.owner_url, stack.keys, MONDAY) as desk, referrals(stack.owner_url, stack.keys, MONDAY) as other:
         slow = relay(stack, "referrals", desk.context.database, first)
         async with running(slow.run()):
-            await desk.sent()
+            await desk.refer()
             await slow.has_first_event.wait()
             async with running(relay(stack, "referrals", other.context.database, second).run()):
                 await stack.until_published("referrals")
@@ -47,7 +47,7 @@ async def delete_before_send(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """Kills the relay between its two steps; another relay continues."""
     kind, point = ("deletes-first", "after-delete") if is_seeded else ("correct", "after-send")
     async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
-        await desk.sent()
+        await desk.refer()
         assert await end_of(await _start(stack, kind, point)) == KILLED
         successor = await _start(stack, kind)
         try:

@@ -45,7 +45,7 @@ async def feed_gap(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     ):
         await navigators.register(NAVIGATOR)
         async with stack.raising("navigation.task", _SERIALIZATION_FAILURE, times=1, at_commit=True):
-            await desk.routed(**_TO_NAVIGATION)
+            await desk.refer_and_route(**_TO_NAVIGATION)
             await stack.until_rows("navigation.feed_entry")
         return await stack.verify(desk.context.clock)
 
@@ -59,8 +59,8 @@ async def stale_projection(stack: DefectStack, *, is_seeded: bool) -> Verdict:
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
         running(run_relay(stack, "referrals", desk.context.database), run_consumer(stack, wiring, care.context.database)),
     ):
-        await desk.sent()
-        joined = await desk.sent(story={"narrative": "He has fallen since, and his daughter stays with him."})
+        await desk.refer()
+        joined = await desk.refer(story={"narrative": "He has fallen since, and his daughter stays with him."})
         assert joined["status"] == "merged"
         await stack.until_rows("rapid_care.inbox", count=2)
         return await stack.verify(desk.context.clock)

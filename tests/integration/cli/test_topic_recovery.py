@@ -59,7 +59,7 @@ async def test_lost_topic_is_refilled_from_the_event_log(
     assert lost in await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
         relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05))
-        await desk.sent()
+        await desk.refer()
         await _publish_all(relay, owner)
         await _delete_topic(lost, bootstrap)
 
@@ -81,7 +81,7 @@ async def test_new_topic_causes_no_republication(
     new = layout.prefix + "mdt.risk"
     await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as desk:
-        await desk.sent()
+        await desk.refer()
         await _publish_all(
             Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, pace=RelaySettings(standby=0.05)), owner
         )

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from services.mdt.domain.policy import Policy
 from tests.builders.context_app import RunningContext
+from tests.builders.database import CommonDatabase
 from tests.builders.mdt import MONDAY, mdt, start
 
 
@@ -25,14 +25,14 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-async def opened(common: Any, keys: Keys) -> AsyncIterator[RunningContext]:
+async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[RunningContext]:
     """The application and its connections, which all tests of this folder use one after another."""
     async with mdt(common.url, keys) as context:
         yield context
 
 
 @pytest.fixture
-def mdt_url(common: Any, keys: Keys) -> str:
+def mdt_url(common: CommonDatabase, keys: Keys) -> str:
     """The address of the same database for another process, under the role of mdt."""
     return keys.roles.url(common.url, "mdt")
 

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from services.navigation.domain.policy import Policy
+from tests.builders.database import CommonDatabase
 from tests.builders.navigation import NavigationClient, at, navigation
 
 
@@ -24,7 +24,7 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-async def opened(common: Any, keys: Keys) -> AsyncIterator[NavigationClient]:
+async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[NavigationClient]:
     """The application and its connections, which all tests of this folder use one after another."""
     async with navigation(common.url, keys) as client:
         yield client

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient, at, rapid_care
 
 
@@ -17,7 +17,7 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-async def opened(common: Any, keys: Keys) -> AsyncIterator[RapidCareClient]:
+async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[RapidCareClient]:
     """The application and its connections, which the tests of a module use one after another."""
     async with rapid_care(common.url, keys, at("14:00")) as team:
         yield team

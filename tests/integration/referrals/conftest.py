@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient, rapid_care
 from tests.builders.referrals import MONDAY, ReferralsClient, referrals
 
@@ -18,7 +18,7 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-async def opened(common: Any, keys: Keys) -> AsyncIterator[ReferralsClient]:
+async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[ReferralsClient]:
     """The application and its connections, which the tests of a module use one after another."""
     async with referrals(common.url, keys, MONDAY) as client:
         yield client

@@ -26,6 +26,7 @@ from shared.contracts.referrals import (
     ReferralRouted,
     Route,
 )
+from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient
 from tests.builders.referrals import DALE, SATURDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body, referrals
 
@@ -38,7 +39,7 @@ on_saturday = pytest.mark.parametrize("now", [SATURDAY], ids=["saturday"])
 
 
 @pytest.fixture(scope="module", params=[(), (_EVERY_REQUEST_IS_A_BATCH,)], ids=["without-batching", "with-batching"])
-async def opened(common: Any, keys: Keys, request: pytest.FixtureRequest) -> AsyncIterator[ReferralsClient]:
+async def opened(common: CommonDatabase, keys: Keys, request: pytest.FixtureRequest) -> AsyncIterator[ReferralsClient]:
     """The application with and without the adapters of shared/persistence/batching."""
     async with referrals(common.url, keys, SATURDAY, groups=request.param) as client:
         yield client

@@ -47,8 +47,8 @@ async def refer(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 @asynccontextmanager
 async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with referrals(owner_url, keys, MONDAY) as desk:
-        open_, gone = await desk.sent(), await desk.sent(reason="falls")
-        ended = await desk.done(gone["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
+        open_, gone = await desk.refer(), await desk.refer(reason="falls")
+        ended = await desk.command(gone["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
         yield SampleRoute(
             desk.context,
             f"/referrals/{open_['id']}/cancellation",
@@ -65,8 +65,8 @@ async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleR
 @asynccontextmanager
 async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
-        waiting, gone = await team.routed(), await team.routed()
-        ended = await team.do(gone, "decline", reason="ineligible")
+        waiting, gone = await team.receive_referral(), await team.receive_referral()
+        ended = await team.command(gone, "decline", reason="ineligible")
         yield SampleRoute(
             team.context,
             f"/rapid-care/responses/{waiting}/decline",

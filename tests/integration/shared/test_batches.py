@@ -189,7 +189,9 @@ async def test_referrals_batch_equals_single_records(first: int, owner_url: str,
         async def answered() -> Sequences:
             """Each sequence belongs to a referral that Rapid Care has received."""
             routed = [
-                await desk.routed("rapid-care", "rapid-care", nhs_number=next(numbers), urgency="urgent", reason="urgent-deterioration")
+                await desk.refer_and_route(
+                    "rapid-care", "rapid-care", nhs_number=next(numbers), urgency="urgent", reason="urgent-deterioration"
+                )
                 for _ in ANSWERS
             ]
             ids = [(UUID(each["person_id"]), UUID(each["id"])) for each in routed]
