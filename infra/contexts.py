@@ -1,7 +1,23 @@
-"""The four contexts by name: package, schema and URL prefix."""
+"""The four contexts by name: URL prefix, subscriptions, policy class. A context is imported on request, so that `care` starts quickly."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shared.messaging.subscriptions import Subscriptions
 
 CONTEXTS = ("referrals", "rapid_care", "mdt", "navigation")
 
 
 def prefix(context: str) -> str:
     return f"/{context.replace('_', '-')}"
+
+
+def subscriptions_of(context: str) -> "Subscriptions":
+    found: Subscriptions = import_module(f"services.{context}.subscriptions").SUBSCRIPTIONS
+    return found
+
+
+def policy_of(context: str) -> type[Any]:
+    found: type[Any] = import_module(f"services.{context}.domain.policy").Policy
+    return found

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from infra.codegen.contracts import FOLDER
+from infra.contexts import CONTEXTS, subscriptions_of
 from infra.deploy.topics import FILE
-from infra.wiring import SUBSCRIPTIONS
 from shared.contracts.event import Event, producer
 from shared.contracts.registry import topics
 
@@ -37,7 +37,7 @@ def catalogue() -> Mapping[Path, str]:
 
 
 def consumers(event: type[Event]) -> list[str]:
-    return [context for context, wiring in SUBSCRIPTIONS.items() if event in wiring.on_event]
+    return [context for context in CONTEXTS if event in subscriptions_of(context).on_event]
 
 
 def meaning(event: type[Event]) -> str:

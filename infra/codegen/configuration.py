@@ -16,8 +16,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from infra.cli import app
-from infra.contexts import CONTEXTS
-from infra.wiring import POLICIES
+from infra.contexts import CONTEXTS, policy_of
 from shared.deployment import ContextSettings, Deployment
 
 FILE_NAME = Path("docs/configuration.md")
@@ -160,7 +159,7 @@ def _json(value: object) -> str:
 
 
 def _policy_section(context: str) -> str:
-    policy = POLICIES[context]
+    policy = policy_of(context)
     values = TypeAdapter(policy).dump_python(policy(), mode="json")
     meanings = _meanings(policy)
     example = importlib.import_module(f"services.{context}.settings").Settings.__doc__.split("`")[1]

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from infra.wiring import SUBSCRIPTIONS
-from shared.messaging.subscriptions import Subscriptions
+from infra.contexts import CONTEXTS, subscriptions_of
 
 _UNSENT = "SELECT count(*) FROM {producer}.outbox"
 _NOT_APPLIED = """
@@ -20,7 +19,7 @@ _OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHER
 async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
     """Returns the counts of pending work by name; empty when there is none."""
     counts: dict[str, int] = {}
-    for producer in SUBSCRIPTIONS:
+    for producer in CONTEXTS:
         counts[f"{producer} unsent"] = await owner.fetchval(_UNSENT.format(producer=producer))
         counts[f"{producer} parked"] = await owner.fetchval(_PARKED.format(context=producer))
         counts[f"{producer} parked deadlines"] = await owner.fetchval(_PARKED_DEADLINES.format(context=producer))
@@ -43,10 +42,10 @@ async def wait_until_drained(owner: "asyncpg.Connection[asyncpg.Record]", within
 
 
 def _subscribers(producer: str) -> Mapping[str, Sequence[str]]:
-    subscribed = {consumer: _types(subscriptions, producer) for consumer, subscriptions in SUBSCRIPTIONS.items()}
+    subscribed = {consumer: _types(consumer, producer) for consumer in CONTEXTS}
     return {consumer: types for consumer, types in subscribed.items() if types}
 
 
-def _types(subscriptions: Subscriptions, producer: str) -> list[str]:
+def _types(consumer: str, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in subscriptions.on_event if event.TOPIC.startswith(topics)]
+    return [event.TYPE for event in subscriptions_of(consumer).on_event if event.TOPIC.startswith(topics)]

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from infra.contexts import CONTEXTS, policy_of, subscriptions_of
 from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.external_secrets import external_secrets, require
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from infra.wiring import POLICIES, SUBSCRIPTIONS
 from shared.deployment import Deployment, policy, read
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
@@ -31,11 +31,11 @@ _OBJECT = TypeAdapter(dict[str, Any])
 @asynccontextmanager
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
     """Opens the database of a context under its role. Raises StackError for an unknown context and for missing secrets."""
-    if context not in SUBSCRIPTIONS:
-        raise StackError(f"There is no context “{context}”; there are {', '.join(SUBSCRIPTIONS)}.")
+    if context not in CONTEXTS:
+        raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
     os.environ.update(_variables(context, name))
     variable = f"{context.upper()}_POLICY"
-    numbers = policy(POLICIES[context], _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
+    numbers = policy(policy_of(context), _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
     database = await read(Deployment).database(os.environ[f"{context.upper()}_DATABASE_URL"], numbers, size=2)
     try:
         yield database
@@ -74,7 +74,7 @@ async def replay_records(context: str, name: str, *, record: int | None = None, 
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
             chosen = [each for each in await parked_records.waiting(reader) if _is_chosen(each, record, topic)]
-        return await replay(database, SUBSCRIPTIONS[context], chosen)
+        return await replay(database, subscriptions_of(context), chosen)
 
 
 async def replay(database: Database[Any], wiring: Subscriptions, chosen: Sequence[Parked]) -> Replayed:

@@ -9,8 +9,7 @@ import pytest
 
 from infra.cli import app
 from infra.codegen.configuration import FILE_NAME
-from infra.contexts import CONTEXTS
-from infra.wiring import POLICIES
+from infra.contexts import CONTEXTS, policy_of
 from shared.deployment import ContextSettings, Deployment
 from tests.architecture.sources import ROOT, production
 
@@ -82,7 +81,7 @@ def test_settings_have_descriptions() -> None:
 def test_page_lists_every_field_of_a_policy(context: str) -> None:
     section = PAGE.partition(f"## Policy of {context}\n")[2].partition("\n## ")[0]
 
-    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [field.name for field in fields(POLICIES[context])]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [field.name for field in fields(policy_of(context))]
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

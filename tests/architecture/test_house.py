@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from infra.codegen.states import scopes, tables
-from infra.wiring import SUBSCRIPTIONS
+from infra.contexts import subscriptions_of
 from shared.kernel.errors import DomainError
 from shared.kernel.state_table import name_of
 from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
@@ -82,8 +82,8 @@ def test_every_function_is_annotated() -> None:
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_handler_is_subscribed_or_called(context: str) -> None:
-    wired = {handler.__name__ for handlers in SUBSCRIPTIONS[context].on_event.values() for handler in handlers}
-    wired |= {handler.__name__ for handler in SUBSCRIPTIONS[context].on_deadline.values()}
+    wired = {handler.__name__ for handlers in subscriptions_of(context).on_event.values() for handler in handlers}
+    wired |= {handler.__name__ for handler in subscriptions_of(context).on_deadline.values()}
     elsewhere = "\n".join(source.text for source in production() if source.name.startswith((f"services/{context}/", "infra/")))
 
     idle = [name for name in _handlers(context) if name not in wired and len(re.findall(rf"\b{name}\b", elsewhere)) < 2]
@@ -96,7 +96,7 @@ def test_every_deadline_of_a_state_table_has_a_handler(context: str) -> None:
     deadlines = {str(trigger) for table in tables(context).values() for trigger in table if type(trigger).__name__.endswith("Deadline")}
 
     assert deadlines
-    assert deadlines <= {str(kind) for kind in SUBSCRIPTIONS[context].on_deadline}
+    assert deadlines <= {str(kind) for kind in subscriptions_of(context).on_deadline}
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

@@ -18,7 +18,7 @@ _PARTICIPLES = re.compile(r"\w+(?:ing|ed)")
 #: Nouns of the field that end like participles.
 _NOUNS = {
     *("batching", "briefing", "case_finding", "feed", "finding", "housekeeping", "log_pruning", "meeting", "messaging"),
-    *("opening", "pacing", "receiving", "risk_standing", "routing", "tracing", "wiring"),
+    *("opening", "pacing", "receiving", "risk_standing", "routing", "tracing"),
 }
 #: The package of the code that all contexts share.
 _ROOTS = {"shared"}

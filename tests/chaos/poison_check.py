@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from infra.contexts import CONTEXTS, subscriptions_of
 from infra.dev_stack.product import ProvisionedStack
 from infra.operations.replay import list_parked
 from infra.operations.verify.broker import Broker, Offsets, connected
-from infra.wiring import SUBSCRIPTIONS
 from tests.chaos.poison_records import AcknowledgedRecord, must_park
 
 _WIPED, _LOST = "poison record lost with its cluster", "poison record lost by the same cluster"
@@ -38,7 +38,7 @@ class TopicContents:
 async def check_poison(place: ProvisionedStack, acknowledged: Collection[AcknowledgedRecord], *, was_disk_full: bool) -> PoisonOutcome:
     """`was_disk_full`: whether the broker's disk was full during the run."""
     parked = {}
-    for context in SUBSCRIPTIONS:
+    for context in CONTEXTS:
         records, _ = await list_parked(context, place.name)
         parked[context] = {each.record.key or b"" for each in records}
     unparked = not_parked(acknowledged, parked)
@@ -57,13 +57,13 @@ def not_parked(
         (context, each)
         for context, keys in parked.items()
         for each in acknowledged
-        if must_park(SUBSCRIPTIONS[context], each.record) and each.record.key not in keys
+        if must_park(subscriptions_of(context), each.record) and each.record.key not in keys
     ]
 
 
 async def read_contents(broker: Broker, keys: Collection[bytes]) -> TopicContents:
     """Reads all topics for records with these keys. The committed offsets come first: a record below them was in Kafka before."""
-    committed = {context: await broker.committed(context) for context in SUBSCRIPTIONS}
+    committed = {context: await broker.committed(context) for context in CONTEXTS}
     positions: dict[bytes, tuple[str, int, int]] = {}
     async for record in broker.read(await broker.ends()):
         if record.key is not None and record.key in keys:

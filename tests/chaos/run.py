@@ -15,6 +15,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import pending_work
 from infra.dev_stack.product import ProvisionedStack
 from infra.dev_stack.serve import CALLERS, token
@@ -23,7 +24,6 @@ from infra.operations.replay import list_parked, replay_records
 from infra.operations.verify.broker import connected
 from infra.operations.verify.deliveries import snapshot_kafka
 from infra.operations.verify.verdict import Verdict
-from infra.wiring import SUBSCRIPTIONS
 from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos import results
 from tests.chaos.client_log import client_log
@@ -225,7 +225,7 @@ async def _pending(owner: "asyncpg.Connection[asyncpg.Record]", place: Provision
 
 async def _replay(place: ProvisionedStack, state: RunState) -> None:
     poison_keys = set(state.injector.poison_keys)
-    for context in SUBSCRIPTIONS:
+    for context in CONTEXTS:
         parked, _ = await list_parked(context, place.name)
         for each in [each for each in parked if (each.record.key or b"") not in poison_keys]:
             done = await replay_records(context, place.name, record=each.id)

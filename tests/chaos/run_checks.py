@@ -10,11 +10,11 @@ from pathlib import Path
 import asyncpg
 from rich.console import Console
 
+from infra.contexts import CONTEXTS
 from infra.dev_stack.product import ProvisionedStack
 from infra.operations.replay import list_parked
 from infra.operations.verify.report import Options, verify
 from infra.operations.verify.verdict import Verdict, print_verdict
-from infra.wiring import SUBSCRIPTIONS
 
 _NOT_HELD = """
 SELECT count(*) FROM unnest($1::uuid[]) AS acknowledged (id) LEFT JOIN mdt.meeting USING (id) WHERE status IS DISTINCT FROM 'held'"""
@@ -62,7 +62,7 @@ async def missing_meetings(owner_url: str, meetings: Collection[str], discussed:
 
 async def run_verify(place: ProvisionedStack, log: Path, poison_keys: Collection[bytes], out: Console) -> Verdict:
     parked = 0
-    for context in SUBSCRIPTIONS:
+    for context in CONTEXTS:
         records, _ = await list_parked(context, place.name)
         poison = sum(each.record.key in poison_keys for each in records)
         out.print(f"Parked in {context}: {len(records)} records, of which {poison} are poison records of the harness.", highlight=False)

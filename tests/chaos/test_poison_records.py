@@ -1,7 +1,7 @@
 """Poison records must be parked by every context that reads their topic and cannot skip their type."""
 
+from infra.contexts import CONTEXTS, subscriptions_of
 from infra.dev_stack.dev_secrets import Keys
-from infra.wiring import SUBSCRIPTIONS
 from shared.contracts.envelope import Record
 from shared.contracts.referrals import ReferralRouted
 from tests.builders.context_app import secrets_of
@@ -12,9 +12,10 @@ def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
     no_text, invalid_json, unknown_type, no_id, rejected = poison(secrets_of(keys))
 
     def parking(record: Record) -> set[str]:
-        return {context for context, wiring in SUBSCRIPTIONS.items() if must_park(wiring, record)}
+        return {context for context in CONTEXTS if must_park(subscriptions_of(context), record)}
 
-    readers = {context for context, wiring in SUBSCRIPTIONS.items() if invalid_json.topic in wiring.topics}
+    readers = {context for context in CONTEXTS if invalid_json.topic in subscriptions_of(context).topics}
+    subscribers = {context for context in readers if ReferralRouted in subscriptions_of(context).on_event}
     assert parking(no_text) == parking(unknown_type) == readers
-    assert parking(invalid_json) == parking(no_id) == {context for context in readers if ReferralRouted in SUBSCRIPTIONS[context].on_event}
+    assert parking(invalid_json) == parking(no_id) == subscribers
     assert parking(rejected) == {"rapid_care", "mdt", "navigation"}

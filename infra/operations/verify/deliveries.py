@@ -19,13 +19,12 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from infra.contexts import CONTEXTS
+from infra.contexts import CONTEXTS, subscriptions_of
 from infra.deploy.topics import declarations, last_cluster
 from infra.operations.verify.broker import Broker, Offsets
 from infra.operations.verify.check import since
 from infra.operations.verify.finding import Tally
 from infra.operations.verify.spill import Spill
-from infra.wiring import SUBSCRIPTIONS
 from shared.clock import wall_clock
 from shared.contracts.envelope import Record, Undecodable, read_envelope
 from shared.contracts.event import producer_of
@@ -75,7 +74,7 @@ class KafkaSnapshot:
         return {context: count for context in self.committed if (count := self._unread(context))}
 
     def _unread(self, context: str) -> int:
-        topics, committed = set(SUBSCRIPTIONS[context].topics), self.committed[context]
+        topics, committed = set(subscriptions_of(context).topics), self.committed[context]
         return sum(max(end - committed[partition], 0) for partition, end in self.ends.items() if partition[0] in topics)
 
 
@@ -181,7 +180,7 @@ def deliveries(snapshot: KafkaSnapshot, on_progress: OnProgress, foreign_keys: f
 
 def _subscribed_types(consumer: str, producer: str) -> list[str]:
     topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in SUBSCRIPTIONS[consumer].on_event if event.TOPIC.startswith(topics)]
+    return [event.TYPE for event in subscriptions_of(consumer).on_event if event.TOPIC.startswith(topics)]
 
 
 async def _parked(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> AsyncIterator[bytes]:
