@@ -63,7 +63,7 @@ def _domain(context: str) -> Iterator[ModuleType]:
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and all(isinstance(row, Transition) for row in value.values())
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(row, Transition) for row in value.values())
 
 
 def _scopes(route: object) -> tuple[str, ...]:

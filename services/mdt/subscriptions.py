@@ -17,6 +17,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
 
 SUBSCRIPTIONS = Subscriptions(
@@ -40,15 +41,18 @@ SUBSCRIPTIONS = Subscriptions(
         RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
     on_deadline={
-        MeetingDue.CUT_OFF: meeting.on_cut_off,
-        MeetingDue.ROLL_OVER: meeting.on_roll_over,
-        CaseDue.SCREENING: case.on_screening_due,
-        PlanDue.REVIEW: care_plan.on_review_due,
-        PlanDue.ANSWER: care_plan.on_answer_due,
-        PlanDue.ACTION: care_plan.on_action_due,
-        LeadDue.ANSWER: lead.on_answer_due,
-        RiskDue.WATCH: case_finding.on_watch_over,
-        RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
+        **total(MeetingDue, {MeetingDue.CUT_OFF: meeting.on_cut_off, MeetingDue.ROLL_OVER: meeting.on_roll_over}),
+        **total(CaseDue, {CaseDue.SCREENING: case.on_screening_due}),
+        **total(
+            PlanDue,
+            {
+                PlanDue.REVIEW: care_plan.on_review_due,
+                PlanDue.ANSWER: care_plan.on_answer_due,
+                PlanDue.ACTION: care_plan.on_action_due,
+            },
+        ),
+        **total(LeadDue, {LeadDue.ANSWER: lead.on_answer_due}),
+        **total(RiskDue, {RiskDue.WATCH: case_finding.on_watch_over, RiskDue.SCORES_EXPIRED: risk.on_scores_expired}),
     },
     prefetchers={ReferralRouted: case.prefetch_referrals_routed},
 )

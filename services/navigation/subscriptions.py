@@ -19,6 +19,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
 from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
 
 SUBSCRIPTIONS = Subscriptions(
@@ -44,10 +45,15 @@ SUBSCRIPTIONS = Subscriptions(
         PersonRecordRecorded: (person.on_person_record_recorded,),
     },
     on_deadline={
-        tasks.TaskDeadline.ACKNOWLEDGEMENT: task.on_acknowledgement,
-        tasks.TaskDeadline.OVERDUE: task.on_overdue,
-        tasks.TaskDeadline.LONG_OVERDUE: task.on_long_overdue,
-        navigators.NavigatorDeadline.RETURN: navigator.on_return,
+        **total(
+            tasks.TaskDeadline,
+            {
+                tasks.TaskDeadline.ACKNOWLEDGEMENT: task.on_acknowledgement,
+                tasks.TaskDeadline.OVERDUE: task.on_overdue,
+                tasks.TaskDeadline.LONG_OVERDUE: task.on_long_overdue,
+            },
+        ),
+        **total(navigators.NavigatorDeadline, {navigators.NavigatorDeadline.RETURN: navigator.on_return}),
         home_check.DUE: person.on_home_check,
     },
     prefetchers={

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from shared.kernel.decision import Fact
 from shared.kernel.errors import IllegalTransition
+from shared.kernel.totality import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ Transitions = Mapping[Trigger, Transition]
 def transition(sources: StrEnum | tuple[StrEnum, ...], targets: StrEnum | tuple[StrEnum, ...], *emits: type[Fact]) -> Transition:
     """One row of a state table, as short as it reads in the documents."""
     return Transition(_set(sources), _set(targets), frozenset(emits))
+
+
+def state_table(rows: Transitions, *triggers: type[StrEnum]) -> Transitions:
+    """The table, read-only. Raises Incomplete when a member of `triggers` has no row."""
+    return total(chain(rows, *triggers), rows)
 
 
 def require_transition(status: StrEnum, trigger: Trigger, table: Transitions) -> None:

@@ -1,11 +1,10 @@
 """Mappings that give every member of an enumeration a meaning."""
 
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-E = TypeVar("E", bound=Enum)
+K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -13,8 +12,11 @@ class Incomplete(TypeError):
     """A member of an enumeration has no meaning in a mapping over it."""
 
 
-def total(members: type[E], mapping: Mapping[E, V]) -> Mapping[E, V]:
-    """The mapping, read-only, once it names every member. Raises Incomplete when its module loads otherwise."""
-    if missing := [member.name for member in members if member not in mapping]:
-        raise Incomplete(f"{members.__name__} has members without a meaning here: {', '.join(missing)}")
+def total(members: Iterable[K], mapping: Mapping[K, V]) -> Mapping[K, V]:
+    """The mapping, read-only. `members` is an enumeration, or the keys of another mapping.
+
+    Raises Incomplete, as a rule while the module loads, when the mapping lacks a member.
+    """
+    if missing := [repr(member) for member in members if member not in mapping]:
+        raise Incomplete(f"A mapping lacks {', '.join(missing)}.")
     return MappingProxyType(dict(mapping))

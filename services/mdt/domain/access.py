@@ -4,6 +4,12 @@ from services.mdt.domain.policy import Policy
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, StoryWithheld
+from shared.kernel.totality import total
+
+#: Whether the meeting may read the story (G12).
+_IS_SHARED = total(
+    SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}
+)
 
 
 class NotMdtMember(NotAllowed):
@@ -21,5 +27,5 @@ def require_member(actor: Actor, policy: Policy, practice_code: str | None = Non
 
 def require_shared(sharing: SharingPreference) -> None:
     """Raises StoryWithheld (G12)."""
-    if sharing is SharingPreference.WITHHELD:
+    if not _IS_SHARED[sharing]:
         raise StoryWithheld("The person has withheld their story.")

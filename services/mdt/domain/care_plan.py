@@ -3,7 +3,7 @@
 Pure: values in, a Decision out. Sources: G16, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -30,7 +30,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
+from shared.kernel.state_table import Transitions, Trigger, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
 
@@ -121,33 +121,40 @@ _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
 _FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
-CARE_PLAN: Transitions = {
-    AgreePlan: transition(Status.OFFERED, Status.AGREED, CarePlanAgreed, CarePlanRevised, CarePlanRecorded),
-    DeclinePlan: transition(Status.OFFERED, (Status.DECLINED, Status.AGREED), CarePlanDeclined),
-    RequestReview: _REVIEW,
-    FulfilAction: _FULFILLED,
-    CarePlanDeadline.REVIEW: _REVIEW,
-    CarePlanDeadline.ANSWER: transition(Status.OFFERED, ()),
-    CarePlanDeadline.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
-    Occurrence.RAPID_CARE_CLOSED: _REVIEW,
-    Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
-    Occurrence.DISCUSSED: transition(
-        _OPEN,
-        (Status.OFFERED, Status.AGREED, Status.DECLINED),
-        *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
-    ),
-    Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
-    Occurrence.TASK_FULFILLED: _FULFILLED,
-    Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
-}
+CARE_PLAN: Transitions = state_table(
+    {
+        AgreePlan: transition(Status.OFFERED, Status.AGREED, CarePlanAgreed, CarePlanRevised, CarePlanRecorded),
+        DeclinePlan: transition(Status.OFFERED, (Status.DECLINED, Status.AGREED), CarePlanDeclined),
+        RequestReview: _REVIEW,
+        FulfilAction: _FULFILLED,
+        CarePlanDeadline.REVIEW: _REVIEW,
+        CarePlanDeadline.ANSWER: transition(Status.OFFERED, ()),
+        CarePlanDeadline.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
+        Occurrence.RAPID_CARE_CLOSED: _REVIEW,
+        Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
+        Occurrence.DISCUSSED: transition(
+            _OPEN,
+            (Status.OFFERED, Status.AGREED, Status.DECLINED),
+            *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
+        ),
+        Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
+        Occurrence.TASK_FULFILLED: _FULFILLED,
+        Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
+    },
+    CarePlanDeadline,
+    Occurrence,
+)
 
 #: The published reason of a review by its trigger: one for each row of the state table that leads to REVIEW_DUE.
-TRIGGERS: dict[Trigger, ReviewTrigger] = {
-    RequestReview: ReviewTrigger.PERSON_ASKED,
-    CarePlanDeadline.REVIEW: ReviewTrigger.DUE_DATE,
-    Occurrence.RAPID_CARE_CLOSED: ReviewTrigger.RAPID_CARE_CLOSED,
-    Occurrence.RISK_LEVEL_CROSSED: ReviewTrigger.RISK_LEVEL_CROSSED,
-}
+TRIGGERS: Mapping[Trigger, ReviewTrigger] = total(
+    [trigger for trigger, row in CARE_PLAN.items() if Status.REVIEW_DUE in row.targets],
+    {
+        RequestReview: ReviewTrigger.PERSON_ASKED,
+        CarePlanDeadline.REVIEW: ReviewTrigger.DUE_DATE,
+        Occurrence.RAPID_CARE_CLOSED: ReviewTrigger.RAPID_CARE_CLOSED,
+        Occurrence.RISK_LEVEL_CROSSED: ReviewTrigger.RISK_LEVEL_CROSSED,
+    },
+)
 
 
 def first_plan(*, plan_id: UUID, person_id: PersonId, correlation_id: UUID, locality: Locality) -> CarePlan:

@@ -39,7 +39,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
 
@@ -179,19 +179,23 @@ _WAITING = (Status.REFERRED, Status.LISTED)
 _MANAGED = (Status.ACTIVE, Status.STEPPED_DOWN)
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
-CASE: Transitions = {
-    ScreenCase: transition(Status.REFERRED, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
-    DeferCase: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
-    DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
-    StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
-    CloseCase: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
-    CaseDeadline.SCREENING: transition(Status.REFERRED, ()),
-    Occurrence.REFERRED_AGAIN: transition((*_WAITING, *_MANAGED), (*_WAITING,), CaseReferred, CaseListed),
-    Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
-    Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
-    Occurrence.ROLLED_OVER: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
-    Occurrence.KEPT_AS_URGENT: transition(Status.LISTED, Status.LISTED, CaseListed),
-}
+CASE: Transitions = state_table(
+    {
+        ScreenCase: transition(Status.REFERRED, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
+        DeferCase: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
+        DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
+        StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
+        CloseCase: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
+        CaseDeadline.SCREENING: transition(Status.REFERRED, ()),
+        Occurrence.REFERRED_AGAIN: transition((*_WAITING, *_MANAGED), (*_WAITING,), CaseReferred, CaseListed),
+        Occurrence.REFERRAL_WITHDRAWN: transition(_WAITING, Status.CLOSED, CaseClosed),
+        Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
+        Occurrence.ROLLED_OVER: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
+        Occurrence.KEPT_AS_URGENT: transition(Status.LISTED, Status.LISTED, CaseListed),
+    },
+    CaseDeadline,
+    Occurrence,
+)
 OPEN = (*_WAITING, *_MANAGED)
 total(Status, dict.fromkeys((*OPEN, Status.REDIRECTED, Status.CLOSED)))  # every status is open or an end
 
@@ -257,7 +261,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
 def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:
     """Moves the case to the next meeting, up to a number of times. Raises IllegalTransition, DeferredTooOften."""
     require_transition(case.status, DeferCase, CASE)
-    if case.deferrals >= policy.most_deferrals:
+    if case.deferrals >= policy.max_deferrals:
         raise DeferredTooOften(f"The case has been deferred {case.deferrals} times.")
     return _move(replace(case, deferrals=case.deferrals + 1), command.reason, slot)
 

@@ -17,7 +17,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
 
@@ -97,14 +97,18 @@ class AlreadyLead(RuleBroken):
 
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
-LEAD: Transitions = {
-    AcceptLead: transition(Status.PROPOSED, Status.ACTIVE, LeadAccepted, LeadActivated),
-    DeclineLead: transition(Status.PROPOSED, Status.DECLINED, LeadDeclined),
-    HandOverLead: transition(Status.ACTIVE, (Status.ACTIVE, Status.HANDED_OVER), LeadHandedOver),
-    LeadDeadline.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
-    Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
-    Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
-}
+LEAD: Transitions = state_table(
+    {
+        AcceptLead: transition(Status.PROPOSED, Status.ACTIVE, LeadAccepted, LeadActivated),
+        DeclineLead: transition(Status.PROPOSED, Status.DECLINED, LeadDeclined),
+        HandOverLead: transition(Status.ACTIVE, (Status.ACTIVE, Status.HANDED_OVER), LeadHandedOver),
+        LeadDeadline.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
+        Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
+        Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
+    },
+    LeadDeadline,
+    Occurrence,
+)
 OPEN = (Status.PROPOSED, Status.ACTIVE)
 REFUSED = (Status.DECLINED, Status.EXPIRED)
 total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED)))  # every status is open, a refusal or an end

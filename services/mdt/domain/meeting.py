@@ -16,7 +16,7 @@ from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, M
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import is_working_day, working_days_later
 
@@ -98,12 +98,15 @@ _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
 total(Status, dict.fromkeys((*_OPEN, Status.HELD, Status.CANCELLED)))  # every status is open or an end
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
-MEETING: Transitions = {
-    HoldMeeting: transition((*_OPEN, Status.HELD), Status.HELD, MeetingHeld),
-    CancelMeeting: transition(_OPEN, Status.CANCELLED, MeetingCancelled),
-    MeetingDeadline.CUT_OFF: transition(Status.SCHEDULED, Status.CUT_OFF, MeetingCutOff),
-    MeetingDeadline.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
-}
+MEETING: Transitions = state_table(
+    {
+        HoldMeeting: transition((*_OPEN, Status.HELD), Status.HELD, MeetingHeld),
+        CancelMeeting: transition(_OPEN, Status.CANCELLED, MeetingCancelled),
+        MeetingDeadline.CUT_OFF: transition(Status.SCHEDULED, Status.CUT_OFF, MeetingCutOff),
+        MeetingDeadline.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
+    },
+    MeetingDeadline,
+)
 
 
 def week_of(day: date) -> date:

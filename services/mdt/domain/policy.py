@@ -7,10 +7,14 @@ from decimal import Decimal
 
 from shared.contracts.codes import Locality, Role
 from shared.kernel.local_time import LocalTime
+from shared.kernel.totality import total
+
+#: The letters with which the codes of a locality's practices begin (G26).
+_LETTERS = total(Locality, {Locality.WEST: "W", Locality.LOCALITY_B: "B", Locality.LOCALITY_C: "C"})
 
 
 def _localities() -> Mapping[str, Locality]:
-    return {"W": Locality.WEST, "B": Locality.LOCALITY_B, "C": Locality.LOCALITY_C}
+    return {letters: locality for locality, letters in _LETTERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Policy(LocalTime):
 
     # The case: working days until its screening, highest number of deferrals, age up to which a crisis counts as recent
     screened_within_working_days: int = 2
-    most_deferrals: int = 2
+    max_deferrals: int = 2
     crisis_is_recent_for: timedelta = timedelta(days=30)
 
     # The care plan (G16): weeks until its review by risk and setting, time of the review, working days until an answer

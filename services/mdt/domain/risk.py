@@ -19,7 +19,8 @@ from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskL
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
+from shared.kernel.totality import total
 
 
 class Status(StrEnum):
@@ -109,14 +110,18 @@ class LocalityMissing(RuleBroken):
 
 
 _LISTED = (Status.FOUND, Status.SCREENED)
+total(Status, dict.fromkeys((*_LISTED, Status.BELOW)))  # every status is on the case-finding list or below its level
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
-RISK: Transitions = {
-    ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
-    RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
-    Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
-    Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
-}
+RISK: Transitions = state_table(
+    {
+        ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
+        RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
+        Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
+        Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
+    },
+    Occurrence,
+)
 
 
 def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:

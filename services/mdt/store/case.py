@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
 from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.totality import total
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
@@ -58,11 +59,12 @@ _LISTED = Statement(
     .where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
     .order_by(CASE.c.referred_at, CASE.c.id)
 )
+#: The field of AgendaUsage that counts the slots of a kind.
+_USAGE = total(Slot, {Slot.ORDINARY: "ordinary", Slot.URGENT: "urgent"})
 _TAKEN = Statement(
-    sa.select(
-        sa.func.count().filter(CASE.c.slot == Slot.ORDINARY.value).label("ordinary"),
-        sa.func.count().filter(CASE.c.slot == Slot.URGENT.value).label("urgent"),
-    ).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
+    sa.select(*(sa.func.count().filter(CASE.c.slot == slot.value).label(field) for slot, field in _USAGE.items())).where(
+        CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value
+    )
 )
 
 

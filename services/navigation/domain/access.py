@@ -10,8 +10,13 @@ from shared.contracts.codes import Role
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.kernel.totality import total
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
+
+_IS_SHARED = total(
+    SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +52,4 @@ def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Le
 
 def is_shared(sharing: SharingPreference) -> bool:
     """Whether those involved may read the story (G12). Visit times and communication needs are always visible to them."""
-    return sharing is not SharingPreference.WITHHELD
+    return _IS_SHARED[sharing]

@@ -14,7 +14,7 @@ from shared.contracts.navigation import NavigatorAvailabilityDeclared
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 
 
 class Presence(StrEnum):
@@ -58,11 +58,14 @@ class ReturnTimePassed(RuleBroken):
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
-NAVIGATOR: Transitions = {
-    RegisterNavigator: transition(tuple(Presence), (), NavigatorAvailabilityDeclared),
-    DeclareAvailability: transition(tuple(Presence), tuple(Presence), NavigatorAvailabilityDeclared),
-    NavigatorDeadline.RETURN: transition(Presence.AWAY, Presence.AVAILABLE, NavigatorAvailabilityDeclared),
-}
+NAVIGATOR: Transitions = state_table(
+    {
+        RegisterNavigator: transition(tuple(Presence), (), NavigatorAvailabilityDeclared),
+        DeclareAvailability: transition(tuple(Presence), tuple(Presence), NavigatorAvailabilityDeclared),
+        NavigatorDeadline.RETURN: transition(Presence.AWAY, Presence.AVAILABLE, NavigatorAvailabilityDeclared),
+    },
+    NavigatorDeadline,
+)
 
 
 def id_of(code: str) -> UUID:

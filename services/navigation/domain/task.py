@@ -45,7 +45,7 @@ from shared.contracts.navigation import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, require_transition, transition
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
 
@@ -121,21 +121,24 @@ class AlreadyAssigned(RuleBroken):
 
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.
-TASK: Transitions = {
-    AssignTask: transition(Status.UNASSIGNED, Status.ASSIGNED, TaskAssigned),
-    AcknowledgeTask: transition(Status.ASSIGNED, Status.ACKNOWLEDGED, TaskAcknowledged),
-    BeginTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
-    FulfilTask: transition(Status.BEGUN, Status.FULFILLED, TaskFulfilled),
-    BlockTask: transition((Status.ACKNOWLEDGED, Status.BEGUN), Status.BLOCKED, TaskBlocked, TaskEscalated),
-    EscalateTask: transition(OPEN, (), TaskEscalated),
-    ResumeTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
-    ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
-    RescheduleTask: transition(OPEN, (), TaskRescheduled),
-    CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
-    TaskDeadline.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
-    TaskDeadline.OVERDUE: transition(OPEN, (), TaskOverdue),
-    TaskDeadline.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
-}
+TASK: Transitions = state_table(
+    {
+        AssignTask: transition(Status.UNASSIGNED, Status.ASSIGNED, TaskAssigned),
+        AcknowledgeTask: transition(Status.ASSIGNED, Status.ACKNOWLEDGED, TaskAcknowledged),
+        BeginTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
+        FulfilTask: transition(Status.BEGUN, Status.FULFILLED, TaskFulfilled),
+        BlockTask: transition((Status.ACKNOWLEDGED, Status.BEGUN), Status.BLOCKED, TaskBlocked, TaskEscalated),
+        EscalateTask: transition(OPEN, (), TaskEscalated),
+        ResumeTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
+        ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
+        RescheduleTask: transition(OPEN, (), TaskRescheduled),
+        CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
+        TaskDeadline.ACKNOWLEDGEMENT: transition((Status.UNASSIGNED, Status.ASSIGNED), (), TaskEscalated),
+        TaskDeadline.OVERDUE: transition(OPEN, (), TaskOverdue),
+        TaskDeadline.LONG_OVERDUE: transition(OPEN, (), TaskEscalated),
+    },
+    TaskDeadline,
+)
 
 #: Whether the reason is a navigator's concern for the person. That escalation outlasts the obstacle; any other ends when work continues.
 _IS_CONCERN = total(

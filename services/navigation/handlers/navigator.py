@@ -40,7 +40,7 @@ async def declare_availability(target: Target, command: DeclareAvailability, *, 
     navigator = await navigators.load(tx, target.id, if_version=target.version)
     require_involved(tx.actor, navigator.organisation)
     require_own(tx.actor, [navigator.code])
-    declared = await save(tx, domain.declare_availability(navigator, command, tx.now))
+    declared: Navigator = await save(tx, domain.declare_availability(navigator, command, tx.now))
     match declared.presence:
         case Presence.AWAY:
             for task in await open_tasks_of(tx, declared.code):

@@ -47,7 +47,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, transition
+from shared.kernel.state_table import Transitions, state_table, transition
 from shared.kernel.totality import total
 
 
@@ -203,6 +203,9 @@ PHASE: Mapping[Status, Phase] = total(
 )
 
 
+_IS_ENDED = total(Phase, {Phase.HELD: False, Phase.WAITING: False, Phase.IN_CARE: False, Phase.ENDED: True})
+
+
 def _in_phase(*phases: Phase) -> tuple[Status, ...]:
     return tuple(status for status, phase in PHASE.items() if phase in phases)
 
@@ -211,33 +214,37 @@ def _in_phase(*phases: Phase) -> tuple[Status, ...]:
 WAITING = _in_phase(Phase.WAITING)
 #: A clinician has reached the person, who is in the care of Rapid Care.
 IN_CARE = _in_phase(Phase.IN_CARE)
-UNFINISHED = _in_phase(Phase.HELD, Phase.WAITING, Phase.IN_CARE)
+UNFINISHED = tuple(status for status, phase in PHASE.items() if not _IS_ENDED[phase])
 ENDED = _in_phase(Phase.ENDED)
 _ACCEPTED = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
 
 #: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
 #: A trigger that is text is a deadline, an occurrence, or the type of an event of another context.
-RESPONSE: Transitions = {
-    AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
-    DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
-    AssignClinician: transition(_ACCEPTED, Status.ASSIGNED, ResponseAssigned),
-    Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
-    RecordFirstContact: transition(
-        (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
-    ),
-    RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
-    AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
-    StepDownResponse: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.STEPPED_DOWN, ResponseSteppedDown),
-    CloseResponse: transition(
-        (*_ACCEPTED, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached
-    ),
-    ResponseDeadline.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
-    ResponseDeadline.AT_RISK: transition(WAITING, (), ResponseAtRisk),
-    ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
-    ResponseDeadline.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
-    Occurrence.PERSON_GONE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
-    ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
-    ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
-    ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
-    Occurrence.ROUTED_AGAIN: transition((*_ACCEPTED, *IN_CARE), (), ResponseAccepted),
-}
+RESPONSE: Transitions = state_table(
+    {
+        AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
+        DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
+        AssignClinician: transition(_ACCEPTED, Status.ASSIGNED, ResponseAssigned),
+        Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
+        RecordFirstContact: transition(
+            (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
+        ),
+        RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
+        AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
+        StepDownResponse: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.STEPPED_DOWN, ResponseSteppedDown),
+        CloseResponse: transition(
+            (*_ACCEPTED, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached
+        ),
+        ResponseDeadline.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
+        ResponseDeadline.AT_RISK: transition(WAITING, (), ResponseAtRisk),
+        ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
+        ResponseDeadline.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
+        Occurrence.PERSON_GONE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        Occurrence.ROUTED_AGAIN: transition((*_ACCEPTED, *IN_CARE), (), ResponseAccepted),
+    },
+    ResponseDeadline,
+    Occurrence,
+)

@@ -52,7 +52,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, Trigger, require_transition, transition
+from shared.kernel.state_table import Transitions, Trigger, require_transition, state_table, transition
 from shared.kernel.totality import total
 
 #: The owner of everything that no receiver has accepted.
@@ -169,31 +169,35 @@ _NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_UR
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 
 #: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
-REFERRAL: Transitions = {
-    ReceiveReferral: transition(
-        (),
-        (Status.IDENTIFIED, Status.UNVERIFIED, Status.MERGED),
-        ReferralReceived,
-        ReferralIdentified,
-        ReferralIdentityUnverified,
-        ReferralMerged,
-    ),
-    TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
-    RouteReferral: transition((*_ANY_TRIAGED, _ASKED), Status.ROUTED, ReferralRouted),
-    SignpostReferral: transition((Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
-    RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _ASKED, ReferralInformationRequested),
-    AnswerInformation: transition(_ASKED, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
-    AcceptReferral: transition((Status.ROUTED, _ASKED), Status.ACCEPTED, ReferralAccepted),
-    ReturnReferral: transition(_AT_RECEIVER, Status.RETURNED, ReferralReturned),
-    RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
-    CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
-    CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
-    Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _ASKED), Status.ACCEPTED, ReferralAccepted),
-    Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
-    ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
-    ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
-    ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
-}
+REFERRAL: Transitions = state_table(
+    {
+        ReceiveReferral: transition(
+            (),
+            (Status.IDENTIFIED, Status.UNVERIFIED, Status.MERGED),
+            ReferralReceived,
+            ReferralIdentified,
+            ReferralIdentityUnverified,
+            ReferralMerged,
+        ),
+        TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
+        RouteReferral: transition((*_ANY_TRIAGED, _ASKED), Status.ROUTED, ReferralRouted),
+        SignpostReferral: transition((Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
+        RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _ASKED, ReferralInformationRequested),
+        AnswerInformation: transition(_ASKED, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
+        AcceptReferral: transition((Status.ROUTED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+        ReturnReferral: transition(_AT_RECEIVER, Status.RETURNED, ReferralReturned),
+        RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
+        CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
+        CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
+        Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+        Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
+        ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
+    },
+    Occurrence,
+    ReferralDeadline,
+)
 
 #: None for an ended referral. A referral with an open question has the deadline of the state in which it was asked.
 _CURRENT_DEADLINE: Mapping[Status, ReferralDeadline | None] = total(

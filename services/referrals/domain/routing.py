@@ -64,6 +64,19 @@ class EmergencyCall999(RuleBroken):
     advice = "The caller must ring 999 now. Route to the ambulance service and close the referral after its confirmation."
 
 
+#: Whether a receiver who returns the referral for this reason has seen a red flag.
+_IS_RED_FLAG = total(
+    ReturnReason,
+    {
+        ReturnReason.CAPACITY: False,
+        ReturnReason.INELIGIBLE: False,
+        ReturnReason.CLOSED_HOURS: False,
+        ReturnReason.LIFE_THREATENING: True,
+        ReturnReason.STANDARD_MEASURES_SUFFICE: False,
+        ReturnReason.INSUFFICIENT_INFORMATION: False,
+        ReturnReason.OTHER: False,
+    },
+)
 #: The routes that each urgency permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow.
 _PERMITTED_ROUTES: Mapping[Urgency, frozenset[Route]] = total(
     Urgency,
@@ -178,7 +191,7 @@ def return_referral(referral: Referral, command: ReturnReferral, now: datetime, 
         receiver_organisation=None,
         return_reason=command.reason,
         suggestion=command.suggestion,
-        has_red_flag=referral.has_red_flag or command.reason is ReturnReason.LIFE_THREATENING,
+        has_red_flag=referral.has_red_flag or _IS_RED_FLAG[command.reason],
     )
     event = ReferralReturned(service_code=referral.service_code or "", reason=command.reason)
     return deadlines.begin(returned, [event], deadlines.triage_by(returned, now, policy))
