@@ -186,7 +186,7 @@ def republish(
 
 @app.command()
 def verify(
-    answers: Annotated[
+    client_log: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Log of a client as JSON lines, to compare with the data.")
     ] = None,
     expect_parked: Annotated[int, typer.Option(help="Expected number of parked records and deadlines.")] = 0,
@@ -199,7 +199,7 @@ def verify(
     """Check all invariants from outside; exit code 1 when one does not hold."""
     from infra.operations.verify.command import judge_stack
 
-    if not _run(judge_stack(out, name, answers=answers, parked=expect_parked, since=since, metrics=metrics, is_live=live)):
+    if not _run(judge_stack(out, name, client_log=client_log, parked=expect_parked, since=since, metrics=metrics, is_live=live)):
         raise typer.Exit(1)
 
 

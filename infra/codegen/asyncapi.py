@@ -18,7 +18,11 @@ def asyncapi() -> Mapping[Path, str]:
     declared = yaml.safe_load(FILE.read_text())["topics"]
     document = {
         "asyncapi": "3.0.0",
-        "info": {"title": "Care coordination", "version": "1", "description": "Events of the four services. Public unless said otherwise."},
+        "info": {
+            "title": "Care coordination",
+            "version": "1",
+            "description": "Events of the four services. Public unless stated otherwise.",
+        },
         "defaultContentType": "application/json",
         "channels": {_name(topic): _channel(topic, declared[topic], events) for topic, events in topics().items()},
         "operations": {f"send-{_name(topic)}": _operation(topic) for topic in topics()},

@@ -47,6 +47,6 @@ def meaning(event: type[Event]) -> str:
 def _entry(event: type[Event]) -> str:
     listening = ", ".join(f"`{name}`" for name in consumers(event)) or "subscribers outside"
     fields = ", ".join(f"`{name}`" for name in event.model_fields) or "none"
-    shown = json.dumps(json.loads((FOLDER / "examples" / f"{event.TYPE}.json").read_text()), ensure_ascii=False)
+    example_json = json.dumps(json.loads((FOLDER / "examples" / f"{event.TYPE}.json").read_text()), ensure_ascii=False)
     lines = [f"\n### `{event.TYPE}`", meaning(event), "", f"- from `{producer(event)}` to {listening}", f"- fields: {fields}"]
-    return "\n".join([*lines, f"- example: `{shown}`", ""])
+    return "\n".join([*lines, f"- example: `{example_json}`", ""])

@@ -97,8 +97,8 @@ def _environments(
     fixed |= _assigned(function, module)
     calls = [(caller, call.args) for caller in functions for call in _calls(caller, {function.name})]
     for caller, arguments in calls or [(function, [])]:
-        given = [_text(argument, _assigned(caller, module), module) for argument in arguments]
-        yield fixed | {name: value for name, value in zip(names, given, strict=False) if value}
+        texts = [_text(argument, _assigned(caller, module), module) for argument in arguments]
+        yield fixed | {name: value for name, value in zip(names, texts, strict=False) if value}
 
 
 def _assigned(function: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType) -> dict[str, str]:

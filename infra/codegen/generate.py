@@ -32,9 +32,9 @@ FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), 
 
 def stale() -> list[Path]:
     """Files that are not what the code says, or that nothing in the code asks for."""
-    wanted = {path: text for make in MAKERS for path, text in make().items()}
-    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    return changed + [path for folder in FOLDERS for path in folder.glob("*") if path not in wanted]
+    generated = {path: text for make in MAKERS for path, text in make().items()}
+    changed = [path for path, text in generated.items() if not path.exists() or path.read_text() != text]
+    return changed + [path for folder in FOLDERS for path in folder.glob("*") if path not in generated]
 
 
 def write() -> None:

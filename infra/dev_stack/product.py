@@ -100,13 +100,13 @@ async def provision(
     *,
     ephemeral: bool = False,
     clock_at: datetime | None = None,
-    side: ExtraListener | None = None,
+    extra_listener: ExtraListener | None = None,
     progress: Progress | None = None,
 ) -> AsyncIterator[ProvisionedStack]:
     """Starts everything except the processes of the product. Raises StackError."""
     progress = progress or Silent()
     layout, secrets = layout_of_environment(), {} if ephemeral else external_secrets()
-    stack = Stack(name=name, ephemeral=ephemeral, progress=progress, side=side)
+    stack = Stack(name=name, ephemeral=ephemeral, progress=progress, extra_listener=extra_listener)
     async with AsyncExitStack() as exits:
         addresses = await exits.enter_async_context(stack)
         keys = load_or_make(stack_folders(name).root)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
-from infra.dev_stack.local.lock import is_taken
+from infra.dev_stack.local.lock import is_locked
 from infra.dev_stack.local.paths import stack_folders
 from infra.errors import StackError
 
@@ -44,7 +44,7 @@ def endpoints(name: str) -> Endpoints:
 
 def _published_endpoints(name: str) -> Endpoints:
     path = _file(name)
-    if not (path.exists() and is_taken(stack_folders(name).lock)):
+    if not (path.exists() and is_locked(stack_folders(name).lock)):
         return Endpoints("", "", "")
     try:
         return Endpoints(**json.loads(path.read_text()))

@@ -66,9 +66,9 @@ class PruneResult:
     rows: int = 0
 
 
-def expired(months: Sequence[Month], today: date, keep: timedelta) -> list[Month]:
-    """Returns the months whose last day is older than `keep`."""
-    return [month for month in months if month.end <= today - keep]
+def expired(months: Sequence[Month], today: date, retention: timedelta) -> list[Month]:
+    """Returns the months whose last day is older than `retention`."""
+    return [month for month in months if month.end <= today - retention]
 
 
 async def prune(name: str, days: int | None) -> PruneResult:
@@ -77,9 +77,9 @@ async def prune(name: str, days: int | None) -> PruneResult:
         return await prune_logs(owner, LOG_RETENTION if days is None else timedelta(days=days))
 
 
-async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelta) -> PruneResult:
-    """Raises StackError when `keep` is shorter than the republication window of a new Kafka cluster."""
-    if keep < MIN_LOG_RETENTION:
+async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", retention: timedelta) -> PruneResult:
+    """Raises StackError when `retention` is shorter than the republication window of a new Kafka cluster."""
+    if retention < MIN_LOG_RETENTION:
         raise StackError(
             f"The retention of the event log is at least {MIN_LOG_RETENTION.days} days: a new Kafka cluster is refilled from it."
         )
@@ -87,10 +87,10 @@ async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", keep: timedelt
     result = PruneResult()
     for context in CONTEXTS:
         months = [Month(row["name"], row["first"]) for row in await owner.fetch(_MONTHS, f"{context}.event")]
-        for month in expired(months, now.date(), keep):
+        for month in expired(months, now.date(), retention):
             is_dropped = await _drop(owner, context, month)
             (result.removed if is_dropped else result.unsent).append(month.name)
-        result.rows += await _delete_rows(owner, context, now - keep)
+        result.rows += await _delete_rows(owner, context, now - retention)
     return result
 
 

@@ -35,8 +35,8 @@ async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
     os.environ.update(_variables(context, name))
     variable = f"{context.upper()}_POLICY"
-    numbers = policy(policy_of(context), _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
-    database = await read(Deployment).database(os.environ[f"{context.upper()}_DATABASE_URL"], numbers, size=2)
+    policy_values = policy(policy_of(context), _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
+    database = await read(Deployment).database(os.environ[f"{context.upper()}_DATABASE_URL"], policy_values, size=2)
     try:
         yield database
     finally:
@@ -77,9 +77,9 @@ async def replay_records(context: str, name: str, *, record: int | None = None, 
         return await replay(database, subscriptions_of(context), chosen)
 
 
-async def replay(database: Database[Any], wiring: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
+async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
     """Replays each record with all parked records of its key, oldest first, until none of the key is parked."""
-    processor, result = EventProcessor(database, wiring), Replayed()
+    processor, result = EventProcessor(database, subscriptions), Replayed()
     for key in dict.fromkeys(each.record.key for each in chosen if each.record.key is not None):
         while (queue := await _queue(database, key)) and await _replay(processor, queue, result):
             pass  # the consumer may park another record of the key during the replay

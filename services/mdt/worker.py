@@ -8,7 +8,7 @@ from shared.deployment.worker_main import run_worker
 
 
 def main() -> None:
-    run_worker(Settings, Policy, subscriptions.SUBSCRIPTIONS, first=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
+    run_worker(Settings, Policy, subscriptions.SUBSCRIPTIONS, startup=("ensure-meetings", lambda tx: ensure_meetings(tx=tx)))
 
 
 if __name__ == "__main__":

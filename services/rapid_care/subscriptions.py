@@ -1,4 +1,4 @@
-"""The events that Rapid Care handles and the deadlines that it keeps: the whole wiring."""
+"""Subscriptions of Rapid Care: the handler of each event and of each deadline."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The events that the Community Point of Access handles and the deadlines that it keeps: the whole wiring."""
+"""Subscriptions of the Community Point of Access: the handlers of each event and the handler of each deadline."""
 
 from collections.abc import Mapping
 

@@ -47,11 +47,11 @@ class KeyRing:
 
 @lru_cache(maxsize=64)
 def _kid(header: bytes) -> str:
-    """Of a header that says what we say; everything that is not exactly so is refused."""
-    said = orjson.loads(_decoded(header))
-    if not isinstance(said, dict) or said.keys() != {"alg", "enc", "kid"} or (said["alg"], said["enc"]) != ("dir", "A256GCM"):
-        raise DecryptionFailed("sealed in another way")
-    return str(said["kid"])
+    """The key id of a header. Raises DecryptionFailed for any other header than that of `seal`."""
+    fields = orjson.loads(_decoded(header))
+    if not isinstance(fields, dict) or fields.keys() != {"alg", "enc", "kid"} or (fields["alg"], fields["enc"]) != ("dir", "A256GCM"):
+        raise DecryptionFailed("encrypted by another algorithm")
+    return str(fields["kid"])
 
 
 def _encoded(part: bytes) -> bytes:

@@ -14,7 +14,7 @@ from shared.web.health import Gauges
 
 def create_context_app(
     settings: type[ContextSettings],
-    policy: type[Any],
+    policy_class: type[Any],
     *,
     context: str,
     title: str,
@@ -25,8 +25,8 @@ def create_context_app(
 ) -> FastAPI:
     """Ends the process with a sentence when the environment is wrong."""
     try:
-        own, deployment = read(settings), read(Deployment)
-        numbers, tokens = own.policy_values(policy), deployment.tokens()
+        context_settings, deployment = read(settings), read(Deployment)
+        policy, tokens = context_settings.policy_values(policy_class), deployment.tokens()
     except ConfigurationError as problem:
         sys.exit(f"{context} cannot start. {problem}")
     deployment.prepare_process()
@@ -34,7 +34,7 @@ def create_context_app(
         context=context,
         title=title,
         router=router,
-        open_database=lambda: deployment.database(own.database_url.get_secret_value(), numbers, groups=groups),
+        open_database=lambda: deployment.database(context_settings.database_url.get_secret_value(), policy, groups=groups),
         tokens=tokens,
         gauges=gauges,
         unlimited=unlimited,

@@ -1,4 +1,4 @@
-"""Composes the worker of a context, and lives as it."""
+"""Composes and runs the worker of a context."""
 
 import os
 import sys
@@ -13,29 +13,33 @@ from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, create_worker
 from shared.persistence.transaction import RequestContext, Transaction
 
-#: What is done once, in a transaction of its own, before the worker begins.
-First = tuple[str, Callable[[Transaction[Any]], Awaitable[object]]]
+#: The name of an action and the action, which runs in one transaction before the worker starts.
+StartupAction = tuple[str, Callable[[Transaction[Any]], Awaitable[object]]]
 
 
-def run_worker(settings: type[ContextSettings], policy: type[Any], wiring: Subscriptions, first: First | None = None) -> None:
+def run_worker(
+    settings: type[ContextSettings], policy_class: type[Any], subscriptions: Subscriptions, startup: StartupAction | None = None
+) -> None:
     """Ends the process with 0 after a signal, otherwise with 1; prints a sentence when the environment is wrong."""
     try:
-        own, deployment = read(settings), read(Deployment)
-        numbers = own.policy_values(policy)
+        context_settings, deployment = read(settings), read(Deployment)
+        policy = context_settings.policy_values(policy_class)
     except ConfigurationError as problem:
-        sys.exit(f"The worker of {wiring.context} cannot start. {problem}")
+        sys.exit(f"The worker of {subscriptions.context} cannot start. {problem}")
     deployment.prepare_process()
     os.nice(deployment.worker_niceness)  # the API comes first
-    sys.exit(uvloop.run(_run(own, deployment, numbers, wiring, first)))
+    sys.exit(uvloop.run(_run(context_settings, deployment, policy, subscriptions, startup)))
 
 
-async def _run(own: ContextSettings, deployment: Deployment, numbers: object, wiring: Subscriptions, first: First | None) -> int:
-    database = await deployment.database(own.database_url.get_secret_value(), numbers)
-    if first:
-        name, act = first
+async def _run(
+    settings: ContextSettings, deployment: Deployment, policy: object, subscriptions: Subscriptions, startup: StartupAction | None
+) -> int:
+    database = await deployment.database(settings.database_url.get_secret_value(), policy)
+    if startup:
+        name, act = startup
         async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
-    endpoint = HealthEndpoint(own.metrics_port, deployment.metrics_host)
+    endpoint = HealthEndpoint(settings.metrics_port, deployment.metrics_host)
     return await create_worker(
-        database, wiring, deployment.kafka(), endpoint, deployment.retention(), Pacing(deployment.lateness_budget)
+        database, subscriptions, deployment.kafka(), endpoint, deployment.retention(), Pacing(deployment.lateness_budget)
     ).run()

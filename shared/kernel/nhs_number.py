@@ -35,8 +35,8 @@ def are_plainly_valid(numbers: Sequence[str]) -> bool:
     """
     if set(map(len, numbers)) != {_DIGITS} or min(numbers) < "4" or not _SAME_DIGITS.isdisjoint(numbers):
         return False
-    together = "".join(numbers)
-    return together.isascii() and together.isdigit() and _CORRECT_SUMS.issuperset(_weighted_sums(together.encode()))
+    joined = "".join(numbers)
+    return joined.isascii() and joined.isdigit() and _CORRECT_SUMS.issuperset(_weighted_sums(joined.encode()))
 
 
 def _weighted_sums(digits: bytes) -> Sequence[int]:

@@ -57,10 +57,10 @@ class RetryState:
 class DeadlineScheduler:
     is_working = True  # it needs the database alone
 
-    def __init__(self, database: Database[Any], wiring: Subscriptions, beat: SchedulerSettings = SchedulerSettings()) -> None:
-        self._database, self._subscriptions, self._settings = database, wiring, beat
+    def __init__(self, database: Database[Any], subscriptions: Subscriptions, settings: SchedulerSettings = SchedulerSettings()) -> None:
+        self._database, self._subscriptions, self._settings = database, subscriptions, settings
         self._retries: dict[int, RetryState] = {}
-        self._poll_delay = beat.idle
+        self._poll_delay = settings.idle
 
     async def run(self) -> None:
         """Runs until cancelled, and waits for a database that is away."""

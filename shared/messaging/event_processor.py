@@ -58,8 +58,8 @@ class DecodedRecord:
 class EventProcessor:
     """`apply` returns when every record is applied, refused or parked."""
 
-    def __init__(self, database: Database[Any], wiring: Subscriptions, retries: RetryPolicy = RetryPolicy()) -> None:
-        self._database, self._subscriptions, self._retries = database, wiring, retries
+    def __init__(self, database: Database[Any], subscriptions: Subscriptions, retries: RetryPolicy = RetryPolicy()) -> None:
+        self._database, self._subscriptions, self._retries = database, subscriptions, retries
         self._has_parked = False
 
     async def apply(self, records: Sequence[Record]) -> None:

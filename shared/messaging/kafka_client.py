@@ -33,10 +33,10 @@ class GroupListener:
 
 
 class GroupClient(faust.App):
-    """A member of a consumer group. `patience` limits in seconds how long it waits for the committed offsets."""
+    """A member of a consumer group. `offsets_timeout` limits in seconds how long it waits for the committed offsets."""
 
-    def __init__(self, group: str, listener: GroupListener, *, bootstrap: str, patience: float, **settings: Any) -> None:
-        self._listener, self._patience = listener, patience
+    def __init__(self, group: str, listener: GroupListener, *, bootstrap: str, offsets_timeout: float, **settings: Any) -> None:
+        self._listener, self._offsets_timeout = listener, offsets_timeout
         self._fetching = asyncio.Lock()
         super().__init__(
             group,
@@ -101,7 +101,7 @@ class GroupClient(faust.App):
         async def seek_to_committed() -> Any:
             """Never seeks during a fetch: its records would precede the new position."""
             try:
-                async with asyncio.timeout(self._patience), self._fetching:
+                async with asyncio.timeout(self._offsets_timeout), self._fetching:
                     positions = await seek()
                     if new := [partition for partition, offset in positions.items() if not offset]:
                         await consumer._thread.seek_to_beginning(*new)  # noqa: SLF001

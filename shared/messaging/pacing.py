@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-#: Below the first share of busy processor time nothing is stretched; above the second everything is.
+#: Shares of busy processor time: pressure is 0 below the first and 1 above the second.
 _CALM, _FULL = 0.80, 0.95
 _SAMPLE_SECONDS = 0.25
 #: The shares of the budget that the relay and the consumer may spend waiting; the rest is for the work itself.
@@ -21,18 +21,18 @@ class BusyCores:
     """Measures how busy the machine's cores are, between its own samples."""
 
     def __init__(self) -> None:
-        self._times, self._sampled_at, self._stretch = psutil.cpu_times(), monotonic(), 0.0
+        self._times, self._sampled_at, self._pressure = psutil.cpu_times(), monotonic(), 0.0
 
-    def stretch(self) -> float:
-        """0 on calm cores, 1 on full ones; sampled at most four times a second."""
+    def pressure(self) -> float:
+        """Pressure: 0 on calm cores, 1 on full ones; sampled at most four times a second."""
         now = monotonic()
         if now - self._sampled_at >= _SAMPLE_SECONDS:
             times = psutil.cpu_times()
             total = sum(times) - sum(self._times)
             idle = _idle(times) - _idle(self._times)
             self._times, self._sampled_at = times, now
-            self._stretch = stretch_of(1 - idle / total) if total > 0 else self._stretch
-        return self._stretch
+            self._pressure = pressure_of(1 - idle / total) if total > 0 else self._pressure
+        return self._pressure
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,24 @@ class Pacing:
     budget: timedelta = timedelta(milliseconds=500)
     cores: BusyCores = field(default_factory=BusyCores, compare=False)
 
-    def relay_limit(self, calm: float, stretch: float) -> float:
+    def relay_limit(self, calm: float, pressure: float) -> float:
         """The longest wait of the relay in seconds: `calm` on calm cores, its share of the budget on full ones."""
-        return self._limit(calm, _RELAY_SHARE, stretch)
+        return self._limit(calm, _RELAY_SHARE, pressure)
 
-    def consumer_limit(self, calm: float, stretch: float) -> float:
+    def consumer_limit(self, calm: float, pressure: float) -> float:
         """The longest wait of the consumer in seconds: `calm` on calm cores, its share of the budget on full ones."""
-        return self._limit(calm, _CONSUMER_SHARE, stretch)
+        return self._limit(calm, _CONSUMER_SHARE, pressure)
 
-    def _limit(self, calm: float, share: float, stretch: float) -> float:
-        return calm + stretch * max(self.budget.total_seconds() * share - calm, 0.0)
+    def _limit(self, calm: float, share: float, pressure: float) -> float:
+        return calm + pressure * max(self.budget.total_seconds() * share - calm, 0.0)
 
 
 #: Half a second.
 DEFAULT_PACING = Pacing()
 
 
-def stretch_of(busy: float) -> float:
-    """How far waits are stretched at a share of busy processor time."""
+def pressure_of(busy: float) -> float:
+    """Pressure, from 0 to 1, at a share of busy processor time."""
     return min(max((busy - _CALM) / (_FULL - _CALM), 0.0), 1.0)
 
 

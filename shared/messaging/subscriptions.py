@@ -1,4 +1,4 @@
-"""What a context does with events and deadlines."""
+"""The handlers of a context, by event class and by deadline."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from shared.contracts.event import Event
 EventHandler = Callable[..., Awaitable[None]]
 #: `async def on_<deadline>(deadline, *, tx)`
 DeadlineHandler = Callable[..., Awaitable[None]]
-#: `async def before_<what>(coming, *, tx)`: reads and locks by one statement what a batch is about; of events it gets (event, envelope).
+#: `async def prefetch_<rows>(items, *, tx)`: reads and locks the rows of these items; an item is a deadline or (event, envelope).
 Prefetcher = Callable[..., Awaitable[None]]
 OnEvent = Mapping[type[Event], tuple[EventHandler, ...]]
 OnDeadline = Mapping[str, DeadlineHandler]
@@ -19,7 +19,7 @@ Prefetchers = Mapping[type[Event] | str, Prefetcher]
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The whole wiring of a context: its name and its tables. `ahead` is for speed alone: without it each is read by its handler."""
+    """The subscriptions of the context. Prefetchers only save statements: a handler reads the rows that no prefetcher has read."""
 
     context: str
     on_event: OnEvent
@@ -30,11 +30,11 @@ class Subscriptions:
     def topics(self) -> list[str]:
         return sorted({event.TOPIC for event in self.on_event})
 
-    async def prefetch(self, coming: Iterable[tuple[type[Event] | str, Any]], *, tx: Any) -> None:
-        """Before a batch, of each thing its kind and the thing."""
-        together: dict[Prefetcher, list[Any]] = {}
-        for kind, one in coming:
+    async def prefetch(self, batch: Iterable[tuple[type[Event] | str, Any]], *, tx: Any) -> None:
+        """Prefetches the rows of a batch: pairs of an event class or deadline kind and its item."""
+        items: dict[Prefetcher, list[Any]] = {}
+        for kind, item in batch:
             if kind in self.prefetchers:
-                together.setdefault(self.prefetchers[kind], []).append(one)
-        for read, several in together.items():
-            await read(several, tx=tx)
+                items.setdefault(self.prefetchers[kind], []).append(item)
+        for prefetcher, own in items.items():
+            await prefetcher(own, tx=tx)

@@ -31,11 +31,11 @@ class Layout:
 
 
 async def create(
-    bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout, *, patience: float = _WAIT_FOR_BROKERS_SECONDS
+    bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout, *, wait_seconds: float = _WAIT_FOR_BROKERS_SECONDS
 ) -> list[str]:
     """Creates what is absent and says which those were; what exists is left alone.
 
-    Waits up to `patience` seconds for as many brokers as the layout asks for. Raises KafkaError.
+    Waits up to `wait_seconds` for as many brokers as the layout asks for. Raises KafkaError.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
@@ -43,17 +43,17 @@ async def create(
         cluster = await admin.describe_cluster()
         if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
             return await _create_on_request(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
-        return await _create(admin, [_topic(declaration, layout) for declaration in declarations], patience)
+        return await _create(admin, [_topic(declaration, layout) for declaration in declarations], wait_seconds)
     finally:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, wanted: Sequence[NewTopic], patience: float) -> list[str]:
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], wait_seconds: float) -> list[str]:
     """A broker that the controller has not heard of for a moment cannot be given a topic: then it is asked again."""
     created: list[str] = []
-    until = monotonic() + patience
+    until = monotonic() + wait_seconds
     while True:
-        codes = {name: code for name, code, *_ in (await admin.create_topics(wanted)).topic_errors}
+        codes = {name: code for name, code, *_ in (await admin.create_topics(topics)).topic_errors}
         created += [name for name, code in codes.items() if code == 0]
         refused = {name: code for name, code in codes.items() if code not in {0, _ALREADY_THERE}}
         if not refused:

@@ -60,11 +60,11 @@ class DeadlineCancelled(Exception):
     """The deadline was cancelled while its handler ran; the handler's changes must not be committed."""
 
 
-async def due(tx: Transaction[Any], most: int, without: Collection[int] = ()) -> list[DueDeadline]:
+async def due(tx: Transaction[Any], limit: int, without: Collection[int] = ()) -> list[DueDeadline]:
     """The due deadlines, oldest first, except the ids in `without`; none while another scheduler fires."""
     if not await tx.driver.fetchval(_TRY_LOCK):
         return []
-    rows = await tx.driver.fetch(_DUE, tx.now, most, list(without))
+    rows = await tx.driver.fetch(_DUE, tx.now, limit, list(without))
     return [DueDeadline(**row, late_by=tx.now - row["due_at"]) for row in rows]
 
 

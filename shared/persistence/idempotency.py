@@ -62,11 +62,11 @@ async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) ->
     rows = await tx.driver.fetch(_CLAIM, actors, keys, [key.fingerprint for _, key in claims]) if claims else []
     if len(rows) == len(claims):
         return [None] * len(requests)
-    taken = {(row["actor_id"], row["key"]) for row in rows}
+    claimed = {(row["actor_id"], row["key"]) for row in rows}
     earlier = {(row["actor_id"], row["key"]): row for row in await tx.driver.fetch(_EARLIER, actors, keys)}
     return [
         _refusal(tx, key, earlier.get((request.actor.id, key.key)))
-        if (key := request.idempotency_key) and (request.actor.id, key.key) not in taken
+        if (key := request.idempotency_key) and (request.actor.id, key.key) not in claimed
         else None
         for request in requests
     ]

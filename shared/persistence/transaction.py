@@ -20,7 +20,7 @@ from shared.persistence.statements import Connection, Query, ReadSession, Statem
 P = TypeVar("P")
 
 #: Kafka takes a megabyte; this leaves room for the key and the headers.
-_MOST_BYTES = 1_000_000
+_MAX_EVENT_BYTES = 1_000_000
 
 _RECORD_EVENTS = """
 WITH recorded AS (
@@ -179,7 +179,7 @@ class Transaction(ReadSession, Generic[P]):
     def record(self, about: EventSubject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
         data = encode(event, self.secrets.key_ring)
-        if len(data) > _MOST_BYTES:
+        if len(data) > _MAX_EVENT_BYTES:
             raise EventTooLarge("The event is larger than Kafka accepts.")
         actor, cause = self.actor, self.cause
         self._events.append(

@@ -22,7 +22,7 @@ _ID_OR_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = (bool, float, UUID, date, type(None))
-_MOST_SENTENCES = 1000
+_MAX_SENTENCES = 1000
 #: What uvicorn sets up for itself, also when it was started by its own command line: texts of exceptions, and addresses with queries.
 _SERVER_LOGS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 #: What no caller has a say in: the trace is taken over only in its exact form.
@@ -64,7 +64,7 @@ class StdlibLogHandler(logging.Handler):
 
     def __init__(self, every: float = 10.0) -> None:
         super().__init__()
-        self._every, self._said = every, dict[tuple[str, str], float]()
+        self._every, self._logged_at = every, dict[tuple[str, str], float]()
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._is_news(record):
@@ -75,11 +75,11 @@ class StdlibLogHandler(logging.Handler):
     def _is_news(self, record: logging.LogRecord) -> bool:
         """A client that has lost its broker repeats itself sixty times a second."""
         sentence, now = (record.name, str(record.msg)), time.monotonic()
-        if now - self._said.get(sentence, -self._every) < self._every:
+        if now - self._logged_at.get(sentence, -self._every) < self._every:
             return False
-        if len(self._said) >= _MOST_SENTENCES:
-            self._said.clear()
-        self._said[sentence] = now
+        if len(self._logged_at) >= _MAX_SENTENCES:
+            self._logged_at.clear()
+        self._logged_at[sentence] = now
         return True
 
 

@@ -13,7 +13,7 @@ from shared.web.middleware import BodySizeMiddleware, ObservabilityMiddleware, T
 from shared.web.overload import OverloadMiddleware
 
 #: The largest body; a route that takes more (an upload) says so itself.
-MOST_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 def create_app(
@@ -39,7 +39,7 @@ def create_app(
         title=title,
         version="1",
         lifespan=lifespan,
-        max_body_size=MOST_BYTES,
+        max_body_size=MAX_BODY_BYTES,
         docs_url=f"{prefix}/docs",
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",

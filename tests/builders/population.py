@@ -112,10 +112,10 @@ def _line(resident: Resident, valid_from: date, *, has_level: bool) -> str:
 
 def nhs_numbers(random: Random, count: int) -> list[str]:
     """Different valid numbers from 999 000 000 on. One in eleven sets of nine digits has no check digit, so more are drawn than needed."""
-    endings = random.sample(range(999_999), count * 9 // 8 + 20)
+    suffixes = random.sample(range(999_999), count * 9 // 8 + 20)
     sums = {tens: _weighted(tens, 7, 6, 5) for tens in range(1000)}, {tens: _weighted(tens, 4, 3, 2) for tens in range(1000)}
-    checked = ((ending, -(_SUM_OF_999 + sums[0][ending // 1000] + sums[1][ending % 1000]) % 11) for ending in endings)
-    return [f"999{ending:06}{check}" for ending, check in checked if check < 10][:count]
+    checked = ((suffix, -(_SUM_OF_999 + sums[0][suffix // 1000] + sums[1][suffix % 1000]) % 11) for suffix in suffixes)
+    return [f"999{suffix:06}{check}" for suffix, check in checked if check < 10][:count]
 
 
 def _weighted(digits: int, *weights: int) -> int:

@@ -39,10 +39,10 @@ class FaultInjector:
         self.acknowledged: list[AcknowledgedRecord] = []
 
     async def send_poison(self, number: int) -> int:
-        place = self.stack.place
-        records = poison(secrets_of(place.keys))
+        provisioned = self.stack.provisioned
+        records = poison(secrets_of(provisioned.keys))
         self.poison_keys += [record.key or b"" for record in records]
-        self.acknowledged += await send_poison(place.addresses.kafka_bootstrap, place.layout.prefix, records, Random(number))
+        self.acknowledged += await send_poison(provisioned.addresses.kafka_bootstrap, provisioned.layout.prefix, records, Random(number))
         return len(records)
 
     @property
@@ -53,7 +53,7 @@ class FaultInjector:
         return _send_signal(self.stack.pid(program), signal.SIGKILL)
 
     async def move_clock(self, seconds: float) -> None:
-        owner = await asyncpg.connect(self.stack.place.addresses.database_url, timeout=10)
+        owner = await asyncpg.connect(self.stack.provisioned.addresses.database_url, timeout=10)
         try:
             async with owner.transaction():
                 for context in CONTEXTS:
@@ -195,7 +195,7 @@ async def _move_clock_by_hour(injector: FaultInjector, fault: Fault) -> int:
 
 async def _move_clock_to_next_meeting(injector: FaultInjector, fault: Fault) -> int:
     """Moves to the cut-off of the next agenda, then to the meeting; every deadline in between becomes due at once."""
-    owner = await asyncpg.connect(injector.stack.place.addresses.database_url, timeout=10)
+    owner = await asyncpg.connect(injector.stack.provisioned.addresses.database_url, timeout=10)
     try:
         meeting = await owner.fetchrow(_NEXT_MEETING)
         if meeting is None:

@@ -35,16 +35,18 @@ class TopicContents:
     committed: Mapping[str, Offsets]
 
 
-async def check_poison(place: ProvisionedStack, acknowledged: Collection[AcknowledgedRecord], *, was_disk_full: bool) -> PoisonOutcome:
+async def check_poison(
+    provisioned: ProvisionedStack, acknowledged: Collection[AcknowledgedRecord], *, was_disk_full: bool
+) -> PoisonOutcome:
     """`was_disk_full`: whether the broker's disk was full during the run."""
     parked = {}
     for context in CONTEXTS:
-        records, _ = await list_parked(context, place.name)
+        records, _ = await list_parked(context, provisioned.name)
         parked[context] = {each.record.key or b"" for each in records}
     unparked = not_parked(acknowledged, parked)
     if not unparked:
         return PoisonOutcome(Counter(), Counter())
-    async with connected(place.addresses.kafka_bootstrap, place.layout.prefix) as broker:
+    async with connected(provisioned.addresses.kafka_bootstrap, provisioned.layout.prefix) as broker:
         contents = await read_contents(broker, {record.record.key or b"" for _, record in unparked})
     return classify(unparked, contents, was_disk_full=was_disk_full)
 

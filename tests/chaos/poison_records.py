@@ -42,10 +42,10 @@ def poison(secrets: Secrets) -> list[Record]:
     ]
 
 
-def must_park(wiring: Subscriptions, record: Record) -> bool:
+def must_park(subscriptions: Subscriptions, record: Record) -> bool:
     """Whether the context reads the record's topic and cannot skip the record by its type."""
     contract = event_type(type_of(record))
-    return record.topic in wiring.topics and (contract is None or contract in wiring.on_event)
+    return record.topic in subscriptions.topics and (contract is None or contract in subscriptions.on_event)
 
 
 async def send_poison(bootstrap: str, prefix: str, records: Sequence[Record], random: Random) -> list[AcknowledgedRecord]:

@@ -107,20 +107,20 @@ class RunState:
 
 async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
     """Returns the line for the file of totals. Its `broken` and `surprises` are empty when the run passed."""
-    name, log_path = f"chaos-{plan.seed}", folder / "answers.jsonl"
+    name, log_path = f"chaos-{plan.seed}", folder / "client-log.jsonl"
     async with stack_under_test(name) as stack:
         if None in stack.disks.values():
             out.print("This machine allows no mounts: no disk is filled.")
-        tokens = {caller: token(stack.place.keys, caller) for caller in CALLERS}
+        tokens = {caller: token(stack.provisioned.keys, caller) for caller in CALLERS}
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         async with aiohttp.ClientSession(connector=connector) as http, client_log(log_path) as log:
             client = ChaosClient(stack.url, tokens, http)
             clients = Clients(client, ReferralSender(client, log, Random(plan.seed)), Random(plan.seed))
-            monitor = RecoveryMonitor(stack.place.addresses.database_url, client.results.answered)
+            monitor = RecoveryMonitor(stack.provisioned.addresses.database_url, client.results.answered)
             state = RunState(FaultInjector(stack), monitor, out)
             loaded = await _run_under_load(plan, clients, state)
-        drained = await _drain(stack.place, state)
-        verdict = await run_verify(stack.place, log_path, set(state.injector.poison_keys), out)
+        drained = await _drain(stack.provisioned, state)
+        verdict = await run_verify(stack.provisioned, log_path, set(state.injector.poison_keys), out)
         await _run_own_checks(stack, client.results, state)
     return _summary(plan, client.results, state, loaded, drained, verdict)
 
@@ -195,17 +195,17 @@ async def _send_poison_regularly(state: RunState) -> None:
             await asyncio.wait_for(FAULTS[POISON](state.injector, Fault(None, "", "kafka", 0, number)), _POISON_TIMEOUT_SECONDS)
 
 
-async def _drain(place: ProvisionedStack, state: RunState) -> float:
+async def _drain(provisioned: ProvisionedStack, state: RunState) -> float:
     """Waits until no work is pending; replays parked records that are no poison, as an operator would. Returns the seconds taken."""
     begun = monotonic()
-    owner = await asyncpg.connect(place.addresses.database_url)
+    owner = await asyncpg.connect(provisioned.addresses.database_url)
     try:
         work: dict[str, int] = {}
         async with asyncio.timeout(_DRAIN_TIMEOUT_SECONDS):
-            while work := await _pending(owner, place):
+            while work := await _pending(owner, provisioned):
                 await asyncio.sleep(_DRAIN_POLL_SECONDS)
-                await _replay(place, state)
-            await _replay(place, state)
+                await _replay(provisioned, state)
+            await _replay(provisioned, state)
     except TimeoutError:
         state.out.print(f"Pending after {_DRAIN_TIMEOUT_SECONDS} s: {work}")
     finally:
@@ -213,32 +213,32 @@ async def _drain(place: ProvisionedStack, state: RunState) -> float:
     return monotonic() - begun
 
 
-async def _pending(owner: "asyncpg.Connection[asyncpg.Record]", place: ProvisionedStack) -> dict[str, int]:
+async def _pending(owner: "asyncpg.Connection[asyncpg.Record]", provisioned: ProvisionedStack) -> dict[str, int]:
     """Adds the unread records in Kafka to the pending work of the databases: poison records are in no event log."""
     work = {name: count for name, count in (await pending_work(owner)).items() if not name.endswith("parked")}
     try:
-        async with connected(place.addresses.kafka_bootstrap, place.layout.prefix) as broker:
+        async with connected(provisioned.addresses.kafka_bootstrap, provisioned.layout.prefix) as broker:
             return work | {f"{context} not read": count for context, count in (await snapshot_kafka(broker)).unread.items()}
     except (KafkaError, StackError):  # the broker may still recover from its last fault
         return work | {"brokers that do not answer": 1}
 
 
-async def _replay(place: ProvisionedStack, state: RunState) -> None:
+async def _replay(provisioned: ProvisionedStack, state: RunState) -> None:
     poison_keys = set(state.injector.poison_keys)
     for context in CONTEXTS:
-        parked, _ = await list_parked(context, place.name)
+        parked, _ = await list_parked(context, provisioned.name)
         for each in [each for each in parked if (each.record.key or b"") not in poison_keys]:
-            done = await replay_records(context, place.name, record=each.id)
+            done = await replay_records(context, provisioned.name, record=each.id)
             state.replayed[each.reason] += 1
             state.out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
 async def _run_own_checks(stack: StackUnderTest, load: LoadResults, state: RunState) -> None:
     """Adds to the surprises every failure that `care verify` does not check."""
-    place, url = stack.place, stack.place.addresses.database_url
+    provisioned, url = stack.provisioned, stack.provisioned.addresses.database_url
     missing = await missing_meetings(url, load.meetings, load.discussed) | await missing_commands(url, load.commands)
     was_disk_full = state.was_injected(DISK_FULL, "kafka")
-    outcome = await check_poison(place, state.injector.acknowledged, was_disk_full=was_disk_full)
+    outcome = await check_poison(provisioned, state.injector.acknowledged, was_disk_full=was_disk_full)
     _note_poison(outcome, load, state)
     load.surprises.update({name: count for name, count in missing.items() if count})
     load.surprises.update({f"parked: {reason}": count for reason, count in state.replayed.items() if reason.endswith("in its handler")})

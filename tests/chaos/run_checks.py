@@ -60,14 +60,16 @@ async def missing_meetings(owner_url: str, meetings: Collection[str], discussed:
         await owner.close()
 
 
-async def run_verify(place: ProvisionedStack, log: Path, poison_keys: Collection[bytes], out: Console) -> Verdict:
+async def run_verify(provisioned: ProvisionedStack, log: Path, poison_keys: Collection[bytes], out: Console) -> Verdict:
     parked = 0
     for context in CONTEXTS:
-        records, _ = await list_parked(context, place.name)
+        records, _ = await list_parked(context, provisioned.name)
         poison = sum(each.record.key in poison_keys for each in records)
         out.print(f"Parked in {context}: {len(records)} records, of which {poison} are poison records of the harness.", highlight=False)
         parked += poison
     options = Options(parked=parked, log=log, foreign_keys=frozenset(poison_keys))
-    verdict = await verify(place.addresses.database_url, place.addresses.kafka_bootstrap, prefix=place.layout.prefix, options=options)
+    verdict = await verify(
+        provisioned.addresses.database_url, provisioned.addresses.kafka_bootstrap, prefix=provisioned.layout.prefix, options=options
+    )
     print_verdict(out, verdict)
     return verdict

@@ -45,7 +45,7 @@ _MDT_POLICY = '{"capacity": 200}'
 class StackUnderTest:
     """`disks` is None for a server where the machine allows no mount. `ports` are those of the API and of each worker's health endpoint."""
 
-    place: ProvisionedStack
+    provisioned: ProvisionedStack
     url: str
     kafka: LocalKafka
     postgres: LocalPostgres
@@ -85,7 +85,7 @@ class StackUnderTest:
 
     async def _ensure_topics(self) -> None:
         """Creates absent topics, as `care up` does when its broker has restarted."""
-        await ensure_topics(self.kafka.bootstrap, self.place.addresses.database_url, self.place.layout)
+        await ensure_topics(self.kafka.bootstrap, self.provisioned.addresses.database_url, self.provisioned.layout)
 
     async def wait_until_ready(self, program: str, within: float = 60) -> None:
         """Raises TimeoutError when the worker's readiness endpoint does not answer 200 in time."""
@@ -102,22 +102,26 @@ async def stack_under_test(name: str) -> AsyncIterator[StackUnderTest]:
         folder = exits.enter_context(_temporary_folder())
         disks = _mounted_disks(exits, folder, name)
         listening, advertised = free_ports(2)  # the proxy stands at the port that Kafka advertises
-        side = ExtraListener(listening, advertised)
-        place = await exits.enter_async_context(provision(name, ephemeral=True, clock_at=day(1, "08:30"), side=side))
-        kafka, postgres = place.stack.kafka, place.stack.postgres
+        extra_listener = ExtraListener(listening, advertised)
+        provisioned = await exits.enter_async_context(
+            provision(name, ephemeral=True, clock_at=day(1, "08:30"), extra_listener=extra_listener)
+        )
+        kafka, postgres = provisioned.stack.kafka, provisioned.stack.postgres
         if not (isinstance(kafka, LocalKafka) and postgres):
             raise TypeError("chaos needs a local PostgreSQL and a local Apache Kafka")
-        links, proxied = await _open_links(exits, place, listening, advertised, folder)
+        links, proxied = await _open_links(exits, provisioned, listening, advertised, folder)
         port, *rest = free_ports(1 + len(WORKERS))
         ports = {"api": port, **dict(zip(WORKERS, rest, strict=True))}
-        stack = StackUnderTest(place, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
+        stack = StackUnderTest(provisioned, f"http://{HOST}:{port}", kafka, postgres, links, Control(folder / "control"), disks, ports)
         logs = stack_folders(name).root / "logs"
         stack.supervisor = Supervisor(_programs(stack, proxied), logs, fork_server.start, longest_pause=0.25)
         exits.callback(_copy_logs, logs, name)
         await exits.enter_async_context(stack.supervisor)
         workers = {context: f"http://{HOST}:{ports[context]}" for context in CONTEXTS}
         await until_ready(stack.url, workers, stack.supervisor, within=_READY_TIMEOUT_SECONDS)
-        exits.enter_context(publish_endpoints(name, Endpoints(stack.url, place.addresses.database_url, place.addresses.kafka_bootstrap)))
+        exits.enter_context(
+            publish_endpoints(name, Endpoints(stack.url, provisioned.addresses.database_url, provisioned.addresses.kafka_bootstrap))
+        )
         stack.start_watchdogs()
         exits.push_async_callback(stack.stop_watchdogs)
         yield stack
@@ -144,10 +148,10 @@ def _mounted_disks(exits: AsyncExitStack, folder: Path, name: str) -> dict[str, 
 
 
 async def _open_links(
-    exits: AsyncExitStack, place: ProvisionedStack, listening: int, advertised: int, folder: Path
+    exits: AsyncExitStack, provisioned: ProvisionedStack, listening: int, advertised: int, folder: Path
 ) -> tuple[dict[str, Link], StackAddresses]:
     """Returns the proxies, and the addresses of the servers behind them."""
-    database = make_url(place.addresses.database_url)
+    database = make_url(provisioned.addresses.database_url)
     sockets = folder / "sockets"
     sockets.mkdir(mode=0o755)
     links = {"kafka": Link((HOST, listening)), "postgres": Link(Path(str(database.query["host"])) / _SOCKET)}
@@ -156,11 +160,11 @@ async def _open_links(
     for link in links.values():
         exits.push_async_callback(link.close)
     proxied = database.update_query_dict({"host": str(sockets)}).render_as_string(hide_password=False)
-    return links, replace(place.addresses, database_url=proxied, kafka_bootstrap=f"{HOST}:{advertised}")
+    return links, replace(provisioned.addresses, database_url=proxied, kafka_bootstrap=f"{HOST}:{advertised}")
 
 
 def _programs(stack: StackUnderTest, proxied: StackAddresses) -> list[Program]:
-    variables = {**stack.place.environment(proxied), "MDT_POLICY": _MDT_POLICY, VARIABLE: str(stack.control.path)}
+    variables = {**stack.provisioned.environment(proxied), "MDT_POLICY": _MDT_POLICY, VARIABLE: str(stack.control.path)}
     api = Program("api", ["tests.chaos.programs:api", HOST, str(stack.ports["api"])], variables)
     return [
         api,

@@ -8,7 +8,7 @@ from tests.chaos.client_log import client_log
 
 
 async def test_line_is_in_file_when_write_returns(tmp_path: Path) -> None:
-    path = tmp_path / "answers.jsonl"
+    path = tmp_path / "client-log.jsonl"
     async with client_log(path) as log:
         for number in range(3):
             await log.write({"number": number})
@@ -16,7 +16,7 @@ async def test_line_is_in_file_when_write_returns(tmp_path: Path) -> None:
 
 
 async def test_concurrent_lines_are_written_separately(tmp_path: Path) -> None:
-    path = tmp_path / "answers.jsonl"
+    path = tmp_path / "client-log.jsonl"
     async with client_log(path) as log:
         await asyncio.gather(*(log.write({"number": number}) for number in range(200)))
 

@@ -167,7 +167,7 @@ async def test_client_log_is_compared_with_the_database(story: StoryRun, tmp_pat
             return [(each.sentence, list(each.examples)) for each in await client_log.compare(world.owner, log) if not each.holds]
 
     await asyncio.to_thread(_write, log, [line, {**line, "status": None, "id": None}])
-    assert await _verified(world.product.stack.name, "--answers", str(log)) == []
+    assert await _verified(world.product.stack.name, "--client-log", str(log)) == []
     assert await contradicted({**line, "status": None, "id": None}) == []
     assert await contradicted({**line, "id": str(new_id())}) == [(lost, ["logged"]), (repeated, ["logged"])]
     assert await contradicted({**line, "sent": "00"}) == [(altered, ["logged"])]

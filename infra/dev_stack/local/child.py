@@ -58,12 +58,12 @@ class Child:
     def is_running(self) -> bool:
         return self.process.returncode is None
 
-    async def stop(self, how: signal.Signals = signal.SIGTERM, *, patience: float = 10) -> None:
-        """Sends `how`, waits for `patience` seconds, then sends SIGKILL."""
+    async def stop(self, how: signal.Signals = signal.SIGTERM, *, grace_seconds: float = 10) -> None:
+        """Sends `how`, waits for `grace_seconds`, then sends SIGKILL."""
         self._send(how)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), patience)
+                await asyncio.wait_for(self.process.wait(), grace_seconds)
         finally:
             self._send(signal.SIGKILL)
         await self.process.wait()

@@ -54,7 +54,7 @@ def _replace(cache: Path, target: Path) -> None:
 async def _record(broker: LocalKafka) -> None:
     try:
         await broker.start()
-        await broker.stop(patience=60)  # it writes the recording during shutdown
+        await broker.stop(grace_seconds=60)  # it writes the recording during shutdown
     finally:
         await broker.kill()
 

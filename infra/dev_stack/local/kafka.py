@@ -33,7 +33,7 @@ class LocalKafka:
     folder: Path
     jars: Sequence[Path]
     java_flags: Sequence[str] | None = None
-    side: ExtraListener | None = None
+    extra_listener: ExtraListener | None = None
     _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
     _child: Child | None = field(default=None, init=False)
 
@@ -54,9 +54,9 @@ class LocalKafka:
         child = self._child if self._child and self._child.is_running else await self._start_server()
         await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
 
-    async def stop(self, *, patience: float = 10) -> None:
+    async def stop(self, *, grace_seconds: float = 10) -> None:
         if self._child:
-            await self._child.stop(signal.SIGTERM, patience=patience)
+            await self._child.stop(signal.SIGTERM, grace_seconds=grace_seconds)
 
     async def kill(self) -> None:
         """Ends the broker with SIGKILL."""
@@ -100,7 +100,7 @@ class LocalKafka:
 
     def _write_settings(self, data: Path) -> Path:
         path = self.folder / "server.properties"
-        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1], side=self.side))
+        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1], extra=self.extra_listener))
         return path
 
 

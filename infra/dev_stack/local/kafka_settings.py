@@ -13,7 +13,7 @@ _FIXED = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SIDE:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
@@ -46,12 +46,12 @@ class ExtraListener:
     advertised_port: int
 
 
-def settings_text(data: Path, *, broker_port: int, controller_port: int, side: ExtraListener | None = None) -> str:
+def settings_text(data: Path, *, broker_port: int, controller_port: int, extra: ExtraListener | None = None) -> str:
     broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
     specific = {
         "log.dirs": str(data),
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",SIDE://{HOST}:{side.port}" if side else ""),
-        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",SIDE://{HOST}:{side.advertised_port}" if side else ""),
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",EXTRA://{HOST}:{extra.port}" if extra else ""),
+        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",EXTRA://{HOST}:{extra.advertised_port}" if extra else ""),
         "controller.quorum.voters": f"1@{controller}",
     }
     return "".join(f"{name}={value}\n" for name, value in (_FIXED | specific).items())

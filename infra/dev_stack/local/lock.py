@@ -24,7 +24,7 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def is_taken(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Returns whether a process holds the lock."""
     if not path.exists():
         return False

@@ -51,7 +51,7 @@ class Stack:
     name: str = "default"
     ephemeral: bool = False
     progress: Progress = field(default_factory=Silent)
-    side: ExtraListener | None = None  # for clients behind a proxy
+    extra_listener: ExtraListener | None = None  # for clients behind a proxy
     postgres: LocalPostgres | None = field(default=None, init=False)
     kafka: Broker | None = field(default=None, init=False)
     _undo: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
@@ -112,7 +112,7 @@ class Stack:
         with timed(self.progress, step):
             self.kafka = await choose_broker(folders.kafka, progress=self.progress, report=partial(self.progress.reached, step))
             if isinstance(self.kafka, LocalKafka):
-                self.kafka.side = self.side
+                self.kafka.extra_listener = self.extra_listener
             self._undo.push_async_callback(self.kafka.stop)
             await self.kafka.start()
         await self._build_class_cache(self.kafka)

@@ -44,7 +44,7 @@ class Supervisor:
     logs: Path
     begin: Callable[[Program, Path], Awaitable[Child]] = start_command
     notify: Callable[[str], None] = field(default=lambda _: None)
-    patience: float = 10
+    grace_seconds: float = 10
     longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
@@ -65,10 +65,10 @@ class Supervisor:
             self._watchers.append(asyncio.create_task(self._restart_when_ended(program)))
 
     async def stop(self) -> None:
-        """Stops all programs concurrently; kills those that run after `patience` seconds."""
+        """Stops all programs concurrently; kills those that run after `grace_seconds`."""
         await cancel_and_wait(*self._watchers)
         self._watchers.clear()
-        await asyncio.gather(*(child.stop(patience=self.patience) for child in self._children.values()))
+        await asyncio.gather(*(child.stop(grace_seconds=self.grace_seconds) for child in self._children.values()))
 
     async def _restart_when_ended(self, program: Program) -> None:
         pause = _FIRST_PAUSE

@@ -1,7 +1,7 @@
 """Checks that need PostgreSQL alone: one statement selects the contradictions, another counts the checked items.
 
 Placeholders: `{context}` is each schema in turn, `{data}` an event as JSON, `{now}` the product's clock. `{live}` is true for a deadline
-that is pending or parked. `{applied}` and `{settled}` are the instants since which the inbox and the fired deadlines are complete.
+that is pending or parked. `{applied}` and `{fired}` are the instants since which the inbox and the fired deadlines are complete.
 `{pruned}` and `{pruned_anywhere}` are the days since which this event log, and every event log, is complete.
 Contradictions are text in the column `item`: ids and codes, never personal data.
 """
@@ -13,11 +13,11 @@ from datetime import timedelta
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from infra.operations.verify.finding import SHOWN, Finding, merge_findings
+from infra.operations.verify.finding import MAX_EXAMPLES, Finding, merge_findings
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 _COUNT_CONTRADICTIONS = """
-SELECT count(*) AS contradictions, coalesce((array_agg(item))[1:{shown}], ARRAY[]::text[]) AS examples
+SELECT count(*) AS contradictions, coalesce((array_agg(item))[1:{max_examples}], ARRAY[]::text[]) AS examples
 FROM ({contradictions}) AS contradicting"""
 #: The event of a row as JSON, for topics that are not encrypted.
 _DATA = "convert_from(data, 'UTF8')::jsonb"
@@ -52,10 +52,12 @@ async def _run_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, con
     now = _CARE_NOW.format(context=context)
     values = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
         "applied": since(retention.inbox),
-        "settled": since(retention.fired_deadlines, now),
+        "fired": since(retention.fired_deadlines, now),
         "pruned": _PRUNED.format(context=context),
         "pruned_anywhere": f"greatest({', '.join(_PRUNED.format(context=each) for each in CONTEXTS)})",
     }
     checked = await owner.fetchval(check.total.format(**values))
-    (row,) = await owner.fetch(_COUNT_CONTRADICTIONS.format(shown=SHOWN, contradictions=check.contradictions.format(**values)))
+    (row,) = await owner.fetch(
+        _COUNT_CONTRADICTIONS.format(max_examples=MAX_EXAMPLES, contradictions=check.contradictions.format(**values))
+    )
     return Finding(check.invariant, check.sentence, checked, row["contradictions"], row["examples"])

@@ -30,9 +30,9 @@ from infra.operations.verify.spill import BUCKETS, Spill
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 _STORED = """
-SELECT wanted.actor, wanted.key, fingerprint, status, headers ->> 'Location' AS location
-FROM unnest($1::text[], $2::text[]) AS wanted (actor, key)
-JOIN referrals.idempotency ON actor_id = wanted.actor AND idempotency.key = wanted.key"""
+SELECT requested.actor, requested.key, fingerprint, status, headers ->> 'Location' AS location
+FROM unnest($1::text[], $2::text[]) AS requested (actor, key)
+JOIN referrals.idempotency ON actor_id = requested.actor AND idempotency.key = requested.key"""
 _RECEIPTS = """
 SELECT referral.id, referral.reference, convert_from(data, 'UTF8') AS receipt FROM referrals.referral
 LEFT JOIN referrals.event ON subject = referral.id AND type = 'referrals.referral.received.v1' WHERE referral.id = ANY($1::uuid[])"""
@@ -177,7 +177,7 @@ async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, retent
 
 def _divide(log: Path, folder: Path) -> tuple[list[Path], set[str]]:
     """Splits the log so that all lines of a key are in one part, in their order. Returns the parts and the actors."""
-    actors, parts = set(), [folder / f"answers-{number}" for number in range(BUCKETS)]
+    actors, parts = set(), [folder / f"client-log-{number}" for number in range(BUCKETS)]
     with ExitStack() as files, log.open() as lines:
         written = [files.enter_context(part.open("w")) for part in parts]
         for text in lines:

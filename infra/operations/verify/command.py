@@ -13,11 +13,11 @@ from infra.operations.verify.verdict import print_verdict
 
 
 async def judge_stack(
-    out: Console, name: str, *, answers: Path | None, parked: int, since: datetime | None, metrics: Path | None, is_live: bool
+    out: Console, name: str, *, client_log: Path | None, parked: int, since: datetime | None, metrics: Path | None, is_live: bool
 ) -> bool:
     """Returns whether every invariant holds. Raises StackError, ConfigurationError."""
     recorded_since = since and since.replace(tzinfo=UTC)
-    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=answers, retention=configured_retention())
+    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=client_log, retention=configured_retention())
     with bars(Console(stderr=True)) as on_progress:
         verdict = await verify_stack(name, options, on_progress)
     print_verdict(out, verdict)

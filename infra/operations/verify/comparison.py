@@ -98,7 +98,7 @@ class _Comparison:
 
     def _check_order(self, number: int) -> None:
         order = Order()
-        for subject, topic, partition, sequence, flags in self.deliveries.numbers.bucket(number):
+        for subject, topic, partition, sequence, flags in self.deliveries.sequence_numbers.bucket(number):
             aggregate = (subject, TOPICS[topic].name)
             if flags & UNPUBLISHED:
                 order.mark_unpublished(aggregate)

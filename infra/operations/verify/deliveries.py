@@ -93,7 +93,7 @@ class Deliveries:
     """`read_logs` reads the snapshot of the databases, `read_records` reads Kafka.
 
     By event: `in_kafka` has the records of Kafka, `in_log` the event logs, `not_applied` the events that a context has not applied. By
-    aggregate: `numbers` has the sequence numbers of the records in Kafka and of unpublished events.
+    aggregate: `sequence_numbers` has the sequence numbers of the records in Kafka and of unpublished events.
     """
 
     snapshot: KafkaSnapshot
@@ -101,7 +101,7 @@ class Deliveries:
     in_kafka: Spill
     in_log: Spill
     not_applied: Spill
-    numbers: Spill
+    sequence_numbers: Spill
     foreign_keys: frozenset[bytes] = frozenset()
     parked: dict[str, set[bytes]] = field(default_factory=dict)
     subscribed: int = 0
@@ -147,7 +147,7 @@ class Deliveries:
             flags = UNPUBLISHED * row["is_unpublished"] | REQUIRED * row["is_required"]
             self.in_log.add(row["id"].bytes, row["digest"], number, flags)
             if row["is_unpublished"]:
-                self.numbers.add(row["subject"].bytes, number, 0, row["sequence"], UNPUBLISHED)
+                self.sequence_numbers.add(row["subject"].bytes, number, 0, row["sequence"], UNPUBLISHED)
             if not self.in_log.rows % _PROGRESS_STEP:
                 self.on_progress("Reading the event logs", self.in_log.rows, 0)
 
@@ -165,17 +165,19 @@ class Deliveries:
         self.in_kafka.add(envelope.id.bytes, digest, number, record.partition, record.offset)
         retained = timedelta(days=TOPICS[number].retention_days) - _MARGIN
         flags = EXPIRED * (envelope.recorded_time < self.began - retained)
-        self.numbers.add(subject.bytes, number, record.partition, envelope.sequence, flags)
+        self.sequence_numbers.add(subject.bytes, number, record.partition, envelope.sequence, flags)
 
 
 @contextmanager
 def deliveries(snapshot: KafkaSnapshot, on_progress: OnProgress, foreign_keys: frozenset[bytes] = frozenset()) -> Iterator[Deliveries]:
     """Uses about a hundred bytes of disk per event, and deletes them at the end."""
-    layouts = {"in_kafka": f"{_DIGEST_BYTES}sHHq", "in_log": f"{_DIGEST_BYTES}sHB", "not_applied": "Bd", "numbers": "HHiB"}
+    layouts = {"in_kafka": f"{_DIGEST_BYTES}sHHq", "in_log": f"{_DIGEST_BYTES}sHB", "not_applied": "Bd", "sequence_numbers": "HHiB"}
     with TemporaryDirectory(prefix="care-verify-") as folder, ExitStack() as files:
         spills = {name: files.enter_context(closing(Spill(Path(folder), name, layout))) for name, layout in layouts.items()}
-        in_kafka, in_log, not_applied, numbers = (spills[name] for name in ("in_kafka", "in_log", "not_applied", "numbers"))
-        yield Deliveries(snapshot, on_progress, in_kafka, in_log, not_applied, numbers, foreign_keys)
+        in_kafka, in_log, not_applied, sequence_numbers = (
+            spills[name] for name in ("in_kafka", "in_log", "not_applied", "sequence_numbers")
+        )
+        yield Deliveries(snapshot, on_progress, in_kafka, in_log, not_applied, sequence_numbers, foreign_keys)
 
 
 def _subscribed_types(consumer: str, producer: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 #: How many contradictions are shown.
-SHOWN = 5
+MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Tally:
 
     def note(self, contradiction: str) -> None:
         self.contradictions += 1
-        if len(self.examples) < SHOWN:
+        if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(contradiction)
 
     @property
@@ -43,7 +43,7 @@ class Tally:
 
 
 def finding_of(invariant: str, sentence: str, checked: int, contradictions: Sequence[str]) -> Finding:
-    return Finding(invariant, sentence, checked, len(contradictions), tuple(contradictions[:SHOWN]))
+    return Finding(invariant, sentence, checked, len(contradictions), tuple(contradictions[:MAX_EXAMPLES]))
 
 
 def merge_findings(findings: Sequence[Finding]) -> Finding:
@@ -51,4 +51,4 @@ def merge_findings(findings: Sequence[Finding]) -> Finding:
     first = findings[0]
     examples = [example for each in findings for example in each.examples]
     sums = sum(each.checked for each in findings), sum(each.contradictions for each in findings)
-    return Finding(first.invariant, first.sentence, *sums, tuple(examples[:SHOWN]))
+    return Finding(first.invariant, first.sentence, *sums, tuple(examples[:MAX_EXAMPLES]))

@@ -75,10 +75,10 @@ async def list_cases(
     """Cases of one status, of one person, or all; the oldest referral first."""
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, most=limit + 1)
-        shown = await queries.with_standing(tx, cases[:limit])
-    following = encode_cursor(shown[-1][0].referred_at, shown[-1][0].id) if len(cases) > limit else None
-    return Page(items=[CaseView.of(case, standing) for case, standing in shown], next=following)
+        cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, limit=limit + 1)
+        page = await queries.with_standing(tx, cases[:limit])
+    following = encode_cursor(page[-1][0].referred_at, page[-1][0].id) if len(cases) > limit else None
+    return Page(items=[CaseView.of(case, standing) for case, standing in page], next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))

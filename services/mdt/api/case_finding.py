@@ -81,7 +81,7 @@ async def list_findings(
     async with unit.transaction(caller) as tx:
         require_member(caller, tx.policy, practice)
         today = tx.policy.day_of(tx.now)
-        risks = await queries.findings(tx, practice, today=today, after=last, most=limit + 1)
+        risks = await queries.findings(tx, practice, today=today, after=last, limit=limit + 1)
         newest = await queries.newest_scores(tx, [risk.person_id for risk in risks[:limit]])
         for risk in risks[:limit]:
             tx.audit(risk.person_id)

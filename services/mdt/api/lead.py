@@ -102,7 +102,7 @@ async def read_notifications(
     require_own_feed(caller, professional_id)
     after = decode_sequence(cursor) if cursor else 0
     async with unit.read_only() as reader:
-        feed = await notifications.feed(reader, professional_id, after=after, most=limit)
+        feed = await notifications.feed(reader, professional_id, after=after, limit=limit)
     following = encode_sequence(feed[-1].id if feed else after)
     return Page(items=[NotificationView.model_validate(notification) for notification in feed], next=following)
 

@@ -23,7 +23,7 @@ router = APIRouter(tags=["risk"])
 Importer = Annotated[Actor, require_scopes("mdt:import-risk")]
 
 #: About two million people; a file is held in memory while it is imported.
-_MOST_BYTES = 64 * 1024 * 1024
+_MAX_BODY_BYTES = 64 * 1024 * 1024
 _MEDIA_TYPE = "text/csv"
 _CSV = {"content": {_MEDIA_TYPE: {"schema": {"type": "string", "description": ",".join(COLUMNS)}}}, "required": True}
 
@@ -77,7 +77,7 @@ async def csv_only(request: Request) -> None:
     response_model=RiskImportView,
     responses=problems(NotARiskFile, ImportRunning),
     openapi_extra={"requestBody": _CSV},
-    max_body_size=_MOST_BYTES,
+    max_body_size=_MAX_BODY_BYTES,
 )
 async def import_risk(
     caller: Importer, _: Annotated[None, Depends(csv_only)], key: IdempotencyHeader, unit: Unit, request: Request

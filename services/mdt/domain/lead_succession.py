@@ -68,7 +68,7 @@ def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: 
         return _fallback(person, current.active, now)
     others = [lead for lead in current.proposed if lead.professional_id != proposal.candidate.professional_id]
     left = Leads(current.active, tuple(lead for lead in current.proposed if lead not in others))
-    return [*(leads.end(lead, SUPERSEDED) for lead in others), *_ask(person, left, proposal, now)]
+    return [*(leads.end(lead, SUPERSEDED) for lead in others), *_propose(person, left, proposal, now)]
 
 
 def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
@@ -97,7 +97,7 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
     _require_another(person, lead, to)
     if to is None:
         return [leads.hand_over(lead, now.fallback_id), *_fallback(person, None, now)]
-    return _ask(person, current, to, now)
+    return _propose(person, current, to, now)
 
 
 def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
@@ -106,9 +106,9 @@ def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal 
     Raises IllegalTransition, AlreadyLead.
     """
     _require_another(person, lead, to)
-    asked = _ask(person, Leads(None, current.proposed), to, now) if to else []
-    active = next((decision.state for decision in asked if decision.state.status is Status.ACTIVE), None)
-    coming = [*asked, *_fallback(person, active, now)]
+    proposed = _propose(person, Leads(None, current.proposed), to, now) if to else []
+    active = next((decision.state for decision in proposed if decision.state.status is Status.ACTIVE), None)
+    coming = [*proposed, *_fallback(person, active, now)]
     successor = next(decision.state for decision in coming if decision.state.status is Status.ACTIVE)
     return [leads.hand_over(lead, successor.id, reason), *coming]
 
@@ -121,20 +121,20 @@ def end_all(current: Leads, reason: str) -> Decisions:
 
 def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> None:
     leads.require_hand_over(lead)
-    wanted = to.candidate if to else leads.gp(person.practice_code)
-    if wanted.professional_id == lead.professional_id:
+    candidate = to.candidate if to else leads.gp(person.practice_code)
+    if candidate.professional_id == lead.professional_id:
         raise AlreadyLead("This professional is the lead already.")
 
 
-def _ask(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
-    wanted = proposal.candidate
-    if current.active and current.active.professional_id == wanted.professional_id:
+def _propose(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
+    candidate = proposal.candidate
+    if current.active and current.active.professional_id == candidate.professional_id:
         return []
-    asked = next((lead for lead in current.proposed if lead.professional_id == wanted.professional_id), None)
-    if asked:
-        return _succeed(current, leads.accept(asked, now.at, is_from_meeting=now.is_meeting)) if proposal.has_accepted else []
-    lead = _new(person, now.lead_id, wanted, proposal.alternatives, now)
-    if proposal.has_accepted or wanted == leads.gp(person.practice_code):
+    proposed = next((lead for lead in current.proposed if lead.professional_id == candidate.professional_id), None)
+    if proposed:
+        return _succeed(current, leads.accept(proposed, now.at, is_from_meeting=now.is_meeting)) if proposal.has_accepted else []
+    lead = _new(person, now.lead_id, candidate, proposal.alternatives, now)
+    if proposal.has_accepted or candidate == leads.gp(person.practice_code):
         return _succeed(current, leads.propose_accepted(lead, now.at, is_from_meeting=now.is_meeting))
     return [leads.propose(lead), *_fallback(person, current.active, now)]
 
@@ -143,8 +143,8 @@ def _propose_next(person: Person, lead: Lead, current: Leads, now: LeadContext) 
     if not lead.alternatives:
         return _fallback(person, current.active, now)
     following, *others = lead.alternatives
-    left = Leads(current.active, tuple(asked for asked in current.proposed if asked.id != lead.id))
-    return _ask(person, left, LeadProposal(following, alternatives=tuple(others)), now)
+    rest = Leads(current.active, tuple(each for each in current.proposed if each.id != lead.id))
+    return _propose(person, rest, LeadProposal(following, alternatives=tuple(others)), now)
 
 
 def _fallback(person: Person, active: Lead | None, now: LeadContext) -> Decisions:

@@ -70,9 +70,9 @@ class Columns(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of the lines read so far. Only the first `most_listed` refused lines are listed; all are counted by their reason."""
+    """Counts of the lines read so far. Only the first `max_listed` refused lines are listed; all are counted by their reason."""
 
-    most_listed: int
+    max_listed: int
     rows: int = 0
     levels: list[int] = field(default_factory=lambda: [0] * len(RiskLevel))
     mismatched: int = 0
@@ -89,7 +89,7 @@ class Tally:
     def refuse(self, line: int, reason: Reason) -> None:
         self.rows += 1
         self.refused[reason] = self.refused.get(reason, 0) + 1
-        if len(self.bad_rows) < self.most_listed:
+        if len(self.bad_rows) < self.max_listed:
             self.bad_rows.append(BadRow(line, reason))
 
 
@@ -167,7 +167,7 @@ class RiskFile:
         fields, width = _fields(lines, len(self._names)), len(self._names)
         if fields is None:
             return None
-        named = {name: fields[place::width] for place, name in enumerate(self._names)}
+        named = {name: fields[column::width] for column, name in enumerate(self._names)}
         return {"level": [""] * len(lines), **named}
 
     def _reason(self, named: Mapping[str, Sequence[str]]) -> Reason | None:
@@ -183,16 +183,16 @@ class RiskFile:
             return Reason.VALID_FROM
         if any(day > self._today for day in days if day):
             return Reason.VALID_FROM_IN_FUTURE
-        numbers = set(named["nhs_number"])
-        return None if len(numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(numbers) else Reason.DUPLICATE
+        nhs_numbers = set(named["nhs_number"])
+        return None if len(nhs_numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(nhs_numbers) else Reason.DUPLICATE
 
     def _accept(self, named: Mapping[str, Sequence[str]]) -> Columns:
         """A level in the file overrides the band of its ratio; differences are counted (G07)."""
-        numbers, given = named["nhs_number"], named["level"]
-        self._seen.update(numbers)
+        nhs_numbers, stated = named["nhs_number"], named["level"]
+        self._seen.update(nhs_numbers)
         bands = [self._bands[ratio] or "" for ratio in named["ratio"]]
-        levels = [level or band for level, band in zip(given, bands, strict=True)]
-        columns = Columns(self._pseudonyms(numbers), named["practice"], named["ratio"], levels, named["valid_from"])
+        levels = [level or band for level, band in zip(stated, bands, strict=True)]
+        columns = Columns(self._pseudonyms(nhs_numbers), named["practice"], named["ratio"], levels, named["valid_from"])
         self.tally.accept(columns, bands)
         return columns
 

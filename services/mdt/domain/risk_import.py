@@ -20,7 +20,7 @@ from shared.kernel.errors import Conflict, NotFound
 class RiskImport:
     """`number` orders the imports. `repeats` is the import that read the same content before; this one then changed nothing.
 
-    `levels` counts the people at each level from 0 to 3, `mismatched` those whose given level is not the band of their ratio.
+    `levels` counts the people at each level from 0 to 3, `mismatched` those whose stated level is not the band of their ratio.
     """
 
     id: UUID

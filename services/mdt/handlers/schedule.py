@@ -14,8 +14,8 @@ _ONE_WEEK = timedelta(weeks=1)
 async def ensure_meetings(*, tx: Tx) -> None:
     """Schedules missing meetings up to `weeks_ahead`. Idempotent, also across processes."""
     await lock_diary(tx)
-    for ahead in range(tx.policy.weeks_ahead + 1):
-        await _meeting_of(tx, _this_week(tx) + ahead * _ONE_WEEK)
+    for weeks in range(tx.policy.weeks_ahead + 1):
+        await _meeting_of(tx, _this_week(tx) + weeks * _ONE_WEEK)
 
 
 async def find_slot(tx: Tx, *, is_urgent: bool) -> AgendaSlot:

@@ -21,7 +21,7 @@ _WHERE = Statement(
     .where(sa.or_(_STATUS.is_(None), CASE.c.status == _STATUS), sa.or_(_PERSON_ID.is_(None), CASE.c.person_id == _PERSON_ID))
     .where(sa.tuple_(CASE.c.referred_at, CASE.c.id) > _AFTER)
     .order_by(CASE.c.referred_at, CASE.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 
@@ -35,11 +35,11 @@ async def case(reader: ReadSession, case_id: UUID) -> Case:
 
 
 async def cases_where(
-    reader: ReadSession, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, most: int
+    reader: ReadSession, *, status: Status | None, person_id: UUID | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[Case]:
     """The oldest referral first; None leaves a filter out."""
     referred_at, last = after or _BEGINNING
-    values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "most": most}
+    values = {"status": status, "person_id": person_id, "referred_at": referred_at, "last": last, "limit": limit}
     return [cases.from_row(row) for row in await reader.fetch(_WHERE, **values)]
 
 

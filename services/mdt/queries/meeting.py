@@ -26,7 +26,7 @@ _DIARY = Statement(
         > sa.tuple_(sa.bindparam("starts_at", type_=INSTANT), sa.bindparam("last", type_=sa.Uuid))
     )
     .order_by(MEETING.c.starts_at, MEETING.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value))
 _DISCUSSED = Statement(
@@ -57,10 +57,10 @@ async def meeting(reader: ReadSession, meeting_id: UUID) -> Meeting:
     return found
 
 
-async def diary(reader: ReadSession, *, after: tuple[datetime, UUID], most: int) -> list[Meeting]:
+async def diary(reader: ReadSession, *, after: tuple[datetime, UUID], limit: int) -> list[Meeting]:
     """The meetings that follow a start and an id, the soonest first."""
     starts_at, last = after
-    return [meetings.from_row(row) for row in await reader.fetch(_DIARY, starts_at=starts_at, last=last, most=most)]
+    return [meetings.from_row(row) for row in await reader.fetch(_DIARY, starts_at=starts_at, last=last, limit=limit)]
 
 
 async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:

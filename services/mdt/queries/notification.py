@@ -13,10 +13,10 @@ _FEED = Statement(
         NOTIFICATION.c.id > sa.bindparam("after", type_=sa.BigInteger),
     )
     .order_by(NOTIFICATION.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 
 
-async def feed(reader: ReadSession, professional_id: str, *, after: int, most: int) -> list[Notification]:
+async def feed(reader: ReadSession, professional_id: str, *, after: int, limit: int) -> list[Notification]:
     """The notifications with an id above `after`, the oldest first."""
-    return [notification_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, most=most)]
+    return [notification_of(row) for row in await reader.fetch(_FEED, professional_id=professional_id, after=after, limit=limit)]

@@ -58,7 +58,7 @@ _FOUND = Statement(
         )
     )
     .order_by(*_PLACE)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _OF_PERSON = Statement(sa.select(RISK).where(RISK.c.person_id == sa.bindparam("person_id")))
 _NEWEST = """
@@ -71,11 +71,11 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
     return await risk_import.load(reader, import_id)
 
 
-async def findings(reader: ReadSession, practice: str, *, today: date, after: Rank | None, most: int) -> list[Risk]:
+async def findings(reader: ReadSession, practice: str, *, today: date, after: Rank | None, limit: int) -> list[Risk]:
     """The people of a practice at level 2 or 3, and its high climbers; those without a review come first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
-    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, most=most, **values)]
+    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, limit=limit, **values)]
 
 
 async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:

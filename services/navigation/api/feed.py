@@ -36,7 +36,7 @@ async def read_feed(
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, after)
-        entries = await queries.entries(tx, navigator_id, after=after, most=limit)
+        entries = await queries.entries(tx, navigator_id, after=after, limit=limit)
     following = encode_sequence(entries[-1].sequence if entries else after)
     return Page(items=[FeedEntryView.model_validate(entry) for entry in entries], next=following)
 
@@ -59,7 +59,7 @@ async def follow_feed(
         await readable(navigator_id, tx)
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
-    batches = _streams(request).follow(navigator_id, after=seen, lasts=policy.stream_lasts, beat=policy.stream_heartbeat)
+    batches = _streams(request).follow(navigator_id, after=seen, duration=policy.stream_duration, heartbeat=policy.stream_heartbeat)
     return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds())
 
 

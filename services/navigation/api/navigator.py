@@ -117,7 +117,7 @@ async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, curs
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         await readable(navigator_id, tx)
-        found = await tasks.work_list(tx, navigator_id, after=last, most=limit + 1)
+        found = await tasks.work_list(tx, navigator_id, after=last, limit=limit + 1)
         audit(found[:limit], tx)
     return page(found, limit)
 

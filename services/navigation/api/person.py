@@ -45,8 +45,8 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
     """All tasks of the person, the oldest first (AC6)."""
     async with unit.audited_read(caller, person_id) as tx:
         await _person_with_lead(person_id, tx)
-        shown = await tasks.about(tx, person_id)
-    return Page(items=[TaskView.of(details) for details in shown])
+        found = await tasks.about(tx, person_id)
+    return Page(items=[TaskView.of(details) for details in found])
 
 
 @router.post(

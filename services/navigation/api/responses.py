@@ -66,8 +66,8 @@ class TaskView(VersionedResponse):
     lead: LeadView | None
 
     @classmethod
-    def of(cls, shown: TaskDetails) -> "TaskView":
-        return cls(**_fields(shown))
+    def of(cls, details: TaskDetails) -> "TaskView":
+        return cls(**_fields(details))
 
 
 class TaskDetail(TaskView):
@@ -78,11 +78,11 @@ class TaskDetail(TaskView):
     contacts: tuple[FamilyContact, ...]
 
     @classmethod
-    def of(cls, shown: TaskDetails) -> "TaskDetail":
-        record = shown.record
+    def of(cls, details: TaskDetails) -> "TaskDetail":
+        record = details.record
         story = record.story if record and is_shared(record.sharing) else None
         return cls(
-            **_fields(shown),
+            **_fields(details),
             narrative=story.narrative if story else None,
             what_matters=story.what_matters if story else None,
             contacts=story.contacts if story else (),
@@ -173,21 +173,21 @@ class HomeCheckView(ResponseModel):
     id: UUID
     person_id: UUID
     discharged_on: date
-    looks_at: datetime
+    due_at: datetime
 
 
-def _fields(shown: TaskDetails) -> dict[str, Any]:
-    task = shown.task
+def _fields(details: TaskDetails) -> dict[str, Any]:
+    task = details.task
     own = {name: getattr(task, name) for name in TaskView.model_fields if hasattr(task, name)}
-    return own | {"person": _card(shown), "preferred_place_of_care": shown.preferred_place_of_care, "lead": _lead(shown.lead)}
+    return own | {"person": _card(details), "preferred_place_of_care": details.preferred_place_of_care, "lead": _lead(details.lead)}
 
 
 def _lead(lead: Lead | None) -> LeadView | None:
     return None if lead is None else LeadView.model_validate(lead)
 
 
-def _card(shown: TaskDetails) -> PersonCard | None:
-    record = shown.record
+def _card(details: TaskDetails) -> PersonCard | None:
+    record = details.record
     if record is None:
         return None
     return PersonCard(

@@ -35,11 +35,11 @@ _MAX_BUFFERED = 500
 class _Stream:
     """Entries from the poller that are not sent yet. A stream that is woken without entries reads the database."""
 
-    handed: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MAX_BUFFERED))
+    buffered: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MAX_BUFFERED))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hand(self, entry: Entry) -> None:
-        self.handed.append(entry)
+    def push(self, entry: Entry) -> None:
+        self.buffered.append(entry)
         self.woken.set()
 
 
@@ -47,19 +47,19 @@ class Streams:
     """The open streams of this process, by navigator. They end when the server shuts down."""
 
     def __init__(self, database: Database[Any]) -> None:
-        self._is_ending = False
+        self._is_shutting_down = False
         self._database = database
         self._open: dict[str, set[_Stream]] = {}
         self._poller: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
-    async def follow(self, navigator_id: str, *, after: int, lasts: timedelta, beat: timedelta) -> AsyncGenerator[Sequence[Entry]]:
-        """Yields batches of the entries after `after`, present and new; an empty batch after each `beat` without entries.
+    async def follow(self, navigator_id: str, *, after: int, duration: timedelta, heartbeat: timedelta) -> AsyncGenerator[Sequence[Entry]]:
+        """Yields batches of the entries after `after`, present and new; an empty batch after each `heartbeat` without entries.
 
-        Ends after `lasts`, at shutdown, or when the database is unavailable; the client reconnects and resumes.
+        Ends after `duration`, at shutdown, or when the database is unavailable; the client reconnects and resumes.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + lasts.total_seconds()
+        end = loop.time() + duration.total_seconds()
         with self._opened(navigator_id) as stream:
             await self._listening.wait()
             is_behind = True
@@ -72,11 +72,11 @@ class Streams:
                     yield entries
                     after = entries[-1].sequence
                 is_behind = len(entries) == _BATCH if is_behind else _is_behind(stream, after)
-                while not (is_behind or self._is_over(end) or await _is_woken(stream, min(end, loop.time() + beat.total_seconds()))):
+                while not (is_behind or self._is_over(end) or await _is_woken(stream, min(end, loop.time() + heartbeat.total_seconds()))):
                     yield []
                 if self._is_over(end):
                     return
-                is_behind = is_behind or not stream.handed
+                is_behind = is_behind or not stream.buffered
 
     @contextmanager
     def _opened(self, navigator_id: str) -> Iterator[_Stream]:
@@ -95,13 +95,13 @@ class Streams:
     async def _read(self, navigator_id: str, after: int) -> list[Entry] | None:
         try:
             async with self._database.read_only() as reader:
-                return await feed.entries(reader, navigator_id, after=after, most=_BATCH)
+                return await feed.entries(reader, navigator_id, after=after, limit=_BATCH)
         except INFRASTRUCTURE_ERRORS as problem:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
     def _is_over(self, end: float) -> bool:
-        return self._is_ending or asyncio.get_running_loop().time() >= end
+        return self._is_shutting_down or asyncio.get_running_loop().time() >= end
 
     async def _poll(self) -> None:
         position: int | None = None
@@ -113,8 +113,8 @@ class Streams:
                 self._wake_all()
                 waits = _RETRY_SECONDS
             self._listening.set()  # also after a failure, so that no stream waits for ever
-            if _is_server_ending():
-                self._is_ending = True
+            if _is_server_shutting_down():
+                self._is_shutting_down = True
                 self._wake_all()
             await asyncio.sleep(waits)
 
@@ -125,10 +125,10 @@ class Streams:
                 position = await feed.last_position(reader)
                 self._wake_all()
                 return position, 0
-            entries = await feed.since(reader, position, most=_POLL_BATCH)
+            entries = await feed.since(reader, position, limit=_POLL_BATCH)
         for entry in entries:
             for stream in self._open.get(entry.navigator_id, ()):
-                stream.hand(entry)
+                stream.push(entry)
         return (entries[-1].position if entries else position), (0 if len(entries) == _POLL_BATCH else _POLL_SECONDS)
 
     def _wake_all(self) -> None:
@@ -140,8 +140,8 @@ class Streams:
 def _next(stream: _Stream, after: int) -> list[Entry]:
     """The buffered entries that follow `after` without a gap."""
     entries: list[Entry] = []
-    while stream.handed and stream.handed[0].sequence <= after + 1:
-        entry = stream.handed.popleft()
+    while stream.buffered and stream.buffered[0].sequence <= after + 1:
+        entry = stream.buffered.popleft()
         if entry.sequence == after + 1:
             entries.append(entry)
             after += 1
@@ -149,7 +149,7 @@ def _next(stream: _Stream, after: int) -> list[Entry]:
 
 
 def _is_behind(stream: _Stream, after: int) -> bool:
-    return bool(stream.handed) and stream.handed[0].sequence > after + 1
+    return bool(stream.buffered) and stream.buffered[0].sequence > after + 1
 
 
 async def _is_woken(stream: _Stream, until: float) -> bool:
@@ -162,7 +162,7 @@ async def _is_woken(stream: _Stream, until: float) -> bool:
     return True
 
 
-def _is_server_ending() -> bool:
+def _is_server_shutting_down() -> bool:
     """Reads uvicorn's server object from the signal handler: lifespan shutdown comes only after all responses have ended."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))

@@ -31,16 +31,16 @@ _REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
     """A task with the person's story, for its navigator, coordinators and the accountable lead professional."""
     async with unit.audited_read(caller, task_id) as tx:
-        shown = await _readable(task_id, tx)
-    return json_response(TaskDetail.of(shown))
+        details = await _readable(task_id, tx)
+    return json_response(TaskDetail.of(details))
 
 
 @router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
 async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
     """The commands that the present state permits."""
     async with unit.audited_read(caller, task_id) as tx:
-        shown = await _readable(task_id, tx)
-    return actions(request, shown.task.status, [TASK], task_id=task_id)
+        details = await _readable(task_id, tx)
+    return actions(request, details.task.status, [TASK], task_id=task_id)
 
 
 @router.get("/tasks/{task_id:uuid}/history", responses=_REFUSALS)
@@ -60,7 +60,7 @@ async def list_tasks(
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
-        found = await queries.tasks_where(tx, status, locality=locality, after=last, most=limit + 1)
+        found = await queries.tasks_where(tx, status, locality=locality, after=last, limit=limit + 1)
         audit(found[:limit], tx)
     return page(found, limit)
 
@@ -76,9 +76,9 @@ async def task_outcomes(
     return [OutcomeCount.model_validate(dict(row)) for row in counts]
 
 
-def audit(shown: Sequence[TaskDetails], tx: Transaction[Policy]) -> None:
+def audit(tasks: Sequence[TaskDetails], tx: Transaction[Policy]) -> None:
     """Audits the read of each task, because it shows its person."""
-    for details in shown:
+    for details in tasks:
         tx.audit(details.task.id)
 
 
@@ -89,7 +89,7 @@ def page(found: Sequence[TaskDetails], limit: int) -> Page[TaskView]:
 
 
 async def _readable(task_id: UUID, tx: Transaction[Policy]) -> TaskDetails:
-    shown = await queries.task_details(tx, task_id)
-    require_involved(tx.actor, tx.policy.organisation, [shown.employer], shown.lead)
-    require_reader(tx.actor, [shown.task.navigator_id], shown.lead)
-    return shown
+    details = await queries.task_details(tx, task_id)
+    require_involved(tx.actor, tx.policy.organisation, [details.employer], details.lead)
+    require_reader(tx.actor, [details.task.navigator_id], details.lead)
+    return details

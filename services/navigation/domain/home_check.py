@@ -25,11 +25,11 @@ class HomeCheck:
     id: UUID
     person_id: PersonId
     discharged_on: Day
-    looks_at: datetime
+    due_at: datetime
 
     @property
     def deadline(self) -> Deadline:
-        return Deadline(DUE, self.looks_at)
+        return Deadline(DUE, self.due_at)
 
 
 class DischargeInFuture(RuleBroken):
@@ -50,7 +50,7 @@ def expect(person_id: PersonId, discharged_on: Day, now: datetime, policy: Polic
     """Raises DischargeInFuture, HomeCheckInPast."""
     if discharged_on > policy.day_of(now):
         raise DischargeInFuture("The day of discharge is in the future.")
-    looks_at = policy.home_check_at(discharged_on)
-    if looks_at <= now:
+    due_at = policy.home_check_at(discharged_on)
+    if due_at <= now:
         raise HomeCheckInPast("The day of the home check has passed.")
-    return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, discharged_on, looks_at)
+    return HomeCheck(derived_id("home-check", person_id, discharged_on), person_id, discharged_on, due_at)

@@ -38,7 +38,7 @@ class Policy(LocalTime):
     working_day_ends: time = time(17)
     # Interval of heartbeats on a feed's stream, and its longest duration, after which the client must authorise again
     stream_heartbeat: timedelta = timedelta(seconds=15)
-    stream_lasts: timedelta = timedelta(hours=1)
+    stream_duration: timedelta = timedelta(hours=1)
 
     def acknowledge_by(self, now: datetime) -> datetime:
         return working_days_later(now, self.acknowledge_within_working_days, self.zone)

@@ -31,7 +31,7 @@ async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope:
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
     await project_plan(tx, origin.person_id, origin.source_id, envelope.sequence, event.preferred_place_of_care)
-    for work in await _wanted(origin, event, tx):
+    for work in await _work_of_plan(origin, event, tx):
         await create_if_absent(work, tx=tx)
 
 
@@ -39,12 +39,12 @@ async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx
     """Cancels tasks of removed actions, reschedules tasks with a new due day, creates tasks for new actions."""
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.CARE_PLAN)
-    wanted = {work.task_id: work for work in await _wanted(origin, event, tx)}
+    planned = {work.task_id: work for work in await _work_of_plan(origin, event, tx)}
     open_tasks = await open_tasks_from(tx, TaskSource.CARE_PLAN, origin.source_id)
     for task in open_tasks:
-        if task.id in wanted:
-            await _follow(task, wanted[task.id], tx)
-    await cancel_all([task for task in open_tasks if task.id not in wanted], CancelReason.CARE_PLAN_REVISED, tx=tx)
+        if task.id in planned:
+            await _follow(task, planned[task.id], tx)
+    await cancel_all([task for task in open_tasks if task.id not in planned], CancelReason.CARE_PLAN_REVISED, tx=tx)
     await on_care_plan_agreed(event, envelope, tx=tx)
 
 
@@ -55,7 +55,7 @@ async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) 
     await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), CancelReason.CARE_PLAN_CLOSED, tx=tx)
 
 
-async def _wanted(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
+async def _work_of_plan(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
     return [await _with_new_id(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
 
 

@@ -44,26 +44,26 @@ _AFTER = Statement(
     sa.select(FEED_ENTRY)
     .where(FEED_ENTRY.c.navigator_id == sa.bindparam("navigator_id"), FEED_ENTRY.c.sequence > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(FEED_ENTRY.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _SINCE = Statement(
     sa.select(FEED_ENTRY)
     .where(FEED_ENTRY.c.position > sa.bindparam("position", type_=sa.BigInteger))
     .order_by(FEED_ENTRY.c.position)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.position), 0)))
 _NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
 
 
-async def entries(reader: ReadSession, navigator_id: str, *, after: int, most: int) -> list[Entry]:
-    rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, most=most)
+async def entries(reader: ReadSession, navigator_id: str, *, after: int, limit: int) -> list[Entry]:
+    rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, limit=limit)
     return [_ENTRY.validate_python(dict(row)) for row in rows]
 
 
-async def since(reader: ReadSession, position: int, *, most: int) -> list[Entry]:
+async def since(reader: ReadSession, position: int, *, limit: int) -> list[Entry]:
     """The entries of all feeds after a position."""
-    return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, position=position, most=most)]
+    return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, position=position, limit=limit)]
 
 
 async def last_position(reader: ReadSession) -> int:

@@ -62,7 +62,7 @@ _PLACE_OF_CARE = (
     .limit(1)
     .scalar_subquery()
 )
-_SHOWN = (
+_DETAILS = (
     sa.select(
         TASK,
         PERSON.c.record,
@@ -77,15 +77,15 @@ _SHOWN = (
     .outerjoin(LEAD, LEAD.c.person_id == TASK.c.person_id)
     .outerjoin(NAVIGATOR, NAVIGATOR.c.code == TASK.c.navigator_id)
 )
-_ONE = Statement(_SHOWN.where(TASK.c.id == sa.bindparam("id")))
-_ABOUT = Statement(_SHOWN.where(TASK.c.person_id == sa.bindparam("person_id")).order_by(TASK.c.created_at, TASK.c.id))
+_ONE = Statement(_DETAILS.where(TASK.c.id == sa.bindparam("id")))
+_ABOUT = Statement(_DETAILS.where(TASK.c.person_id == sa.bindparam("person_id")).order_by(TASK.c.created_at, TASK.c.id))
 _PAGE = (
-    _SHOWN.where(
+    _DETAILS.where(
         TASK.c.ended_at.is_(None),
         sa.tuple_(TASK.c.due_at, TASK.c.id) > sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid)),
     )
     .order_by(TASK.c.due_at, TASK.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _LOCALITY = sa.bindparam("locality", type_=sa.Text)
 _IN_LOCALITY = _PAGE.where(sa.or_(_LOCALITY.is_(None), TASK.c.locality == _LOCALITY))
@@ -123,18 +123,18 @@ async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
     return [_details_of(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 
-async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, most: int) -> list[TaskDetails]:
+async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, limit: int) -> list[TaskDetails]:
     """The open tasks of a navigator, the soonest due first."""
     due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, limit=limit)]
 
 
 async def tasks_where(
-    reader: ReadSession, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, most: int
+    reader: ReadSession, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[TaskDetails]:
     """The soonest due first; without a locality those of every one, and those without any."""
     due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, most=most)]
+    return [_details_of(row) for row in await reader.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, limit=limit)]
 
 
 async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:

@@ -20,7 +20,7 @@ HOME_CHECK = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("discharged_on", sa.Date, nullable=False),
-    sa.Column("looks_at", INSTANT, nullable=False),
+    sa.Column("due_at", INSTANT, nullable=False),
     comment="Checks 91 days after a discharge (T11).",
 )
 

@@ -50,8 +50,8 @@ class MonthlyStatisticsView(ResponseModel):
     @classmethod
     def of(cls, month: str, statistics: MonthlyStatistics, policy: Policy) -> "MonthlyStatisticsView":
         counts = {name: getattr(statistics, name) for name in cls.model_fields if hasattr(statistics, name)}
-        numbers = {name: getattr(policy, name) for name in cls.model_fields if hasattr(policy, name)}
-        return cls(month=month, **counts, **numbers)
+        policy_values = {name: getattr(policy, name) for name in cls.model_fields if hasattr(policy, name)}
+        return cls(month=month, **counts, **policy_values)
 
 
 @router.get("", responses=problems(OrganisationNotInvolved))

@@ -41,7 +41,7 @@ async def list_responses(
     """The queue, the earliest deadline first; of ended responses, the latest deadline first."""
     after = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        responses = await queries.list_responses(tx, status, after=after, most=limit + 1, referral_id=referral_id)
+        responses = await queries.list_responses(tx, status, after=after, limit=limit + 1, referral_id=referral_id)
         policy, now = tx.policy, tx.now
     items = [ResponseView.of(response, policy, now) for response in responses[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)

@@ -54,9 +54,9 @@ _STATUS_AFTER = total(
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
     """Health and social needs, assessed together; a side without a need is `none`. Raises IllegalTransition, NeedsInvalid."""
     require_transition(response.status, RecordAssessment, RESPONSE)
-    for side, needs in (("health", command.health_needs), ("social", command.social_needs)):
+    for name, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
-            raise NeedsInvalid(f"The {side} needs are missing or contradictory.")
+            raise NeedsInvalid(f"The {name} needs are missing or contradictory.")
     assessed = replace(response, status=Status.ASSESSED, health_needs=command.health_needs, social_needs=command.social_needs)
     return Decision(assessed, [ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)])
 

@@ -95,7 +95,7 @@ def request(
     )
     deadlines = _deadlines(response, previous, policy)
     if response.status is Status.HELD:
-        return Decision(response, [_held(response)], [Deadline(ResponseDeadline.OPENING, starts_at), *deadlines])
+        return Decision(response, [_held_until_opening(response)], [Deadline(ResponseDeadline.OPENING, starts_at), *deadlines])
     return Decision(response, [_requested(response)], deadlines)
 
 
@@ -216,7 +216,7 @@ def _accepted(response: Response, now: datetime) -> ResponseAccepted:
     return ResponseAccepted(referral_id=response.referral_id, accepted_at=now, due_at=response.due_at, routing=response.routing)
 
 
-def _held(response: Response) -> ResponseHeldUntilOpening:
+def _held_until_opening(response: Response) -> ResponseHeldUntilOpening:
     return ResponseHeldUntilOpening(
         referral_id=response.referral_id,
         condition=response.condition,

@@ -43,7 +43,7 @@ _LIST = (
     sa.select(RESPONSE)
     .where(RESPONSE.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
     .where(RESPONSE.c.referral_id == sa.func.coalesce(sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.referral_id))
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _MOST_URGENT_FIRST = Statement(_LIST.where(_PAGE_KEY > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
 _LATEST_FIRST = Statement(_LIST.where(_PAGE_KEY < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
@@ -70,14 +70,14 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
 
 
 async def list_responses(
-    reader: ReadSession, status_filter: ResponseFilter, *, after: tuple[datetime, UUID] | None, most: int, referral_id: UUID | None = None
+    reader: ReadSession, status_filter: ResponseFilter, *, after: tuple[datetime, UUID] | None, limit: int, referral_id: UUID | None = None
 ) -> list[Response]:
     """Ordered by `due_at`: open responses from the earliest, ended ones from the latest."""
     is_ended = status_filter is ResponseFilter.CLOSED
     statement = _LATEST_FIRST if is_ended else _MOST_URGENT_FIRST
     due_at, last = after or (_AFTER_ALL if is_ended else _BEFORE_ALL)
     statuses = list(_STATUSES[status_filter])
-    rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, most=most)
+    rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, limit=limit)
     return [responses.from_row(row) for row in rows]
 
 

@@ -63,7 +63,7 @@ async def own_referrals(
         return await _by_reference(reference, caller, unit)
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
-        page = await referrals.followed_by(tx, caller.organisation, whose, is_open=status == "open", before=before, most=limit)
+        page = await referrals.followed_by(tx, caller.organisation, whose, is_open=status == "open", before=before, limit=limit)
         policy, now = tx.policy, tx.now
     return pages.of_newest(page, limit, policy, now)
 
@@ -73,7 +73,7 @@ async def work_list(caller: Triager, unit: Unit, cursor: Cursor = None, limit: L
     """Referrals that need triage or a route, returned ones, and all that are overdue: urgent first, then by deadline."""
     after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
-        page = await referrals.work(tx, after=after, most=limit)
+        page = await referrals.work(tx, after=after, limit=limit)
         policy, now = tx.policy, tx.now
     return pages.of_most_urgent(page, limit, policy, now)
 

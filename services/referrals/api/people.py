@@ -128,7 +128,7 @@ async def person_timeline(
         if not access.is_triager(caller):
             lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
             access.require_lead(lead.professional_id, caller)
-        entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), most=limit)
+        entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), limit=limit)
     return page_of(entries, limit)
 
 

@@ -30,7 +30,7 @@ async def incoming_referrals(caller: Receiver, unit: Unit, cursor: Cursor = None
     """Referrals routed to the services of the caller's organisation: urgent first, then by deadline."""
     after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
-        page = await referrals.incoming(tx, caller.organisation, after=after, most=limit)
+        page = await referrals.incoming(tx, caller.organisation, after=after, limit=limit)
         policy, now = tx.policy, tx.now
     return pages.of_most_urgent(page, limit, policy, now)
 

@@ -97,7 +97,7 @@ async def referral_timeline(
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
         access.require_involved(referral, caller)
-        entries = await timeline.of_chain(tx, referral.correlation_id, after=pages.oldest_first(cursor), most=limit)
+        entries = await timeline.of_chain(tx, referral.correlation_id, after=pages.oldest_first(cursor), limit=limit)
     return page_of(entries, limit)
 
 

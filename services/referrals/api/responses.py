@@ -113,10 +113,10 @@ class FollowedReferralView(ReferralView):
         policy: Policy,
         now: datetime,
     ) -> "FollowedReferralView":
-        words = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question")
+        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question")
         return cls(
             **referral_fields(referral, policy, now, joins=target),
-            **{name: getattr(referral, name) for name in words},
+            **{name: getattr(referral, name) for name in names},
             feedback=[FeedbackLine.model_validate(line) for line in lines],
             continued_as=None if target is None else JoinedView.model_validate(target),
             joined_by=[JoinedView.model_validate(each) for each in joined],

@@ -259,8 +259,8 @@ def _merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[Family
     merged: dict[tuple[str, str], FamilyContact] = {}
     for contact in (*recorded, *received):
         key = (contact.name.strip().casefold(), contact.relationship.strip().casefold())
-        given = contact.model_dump(exclude_none=True)
-        merged[key] = merged[key].model_copy(update=given) if key in merged else contact
+        stated = contact.model_dump(exclude_none=True)
+        merged[key] = merged[key].model_copy(update=stated) if key in merged else contact
     return tuple(merged.values())
 
 

@@ -75,5 +75,5 @@ def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str
     if verb not in _SENTENCES:
         return None
     service = names.get(data.get("service_code", ""), data.get("service_code", ""))
-    words = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
-    return Line(at, verb, _SENTENCES[verb].format(service=service, reference=data.get("reference", ""), **words))
+    values = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
+    return Line(at, verb, _SENTENCES[verb].format(service=service, reference=data.get("reference", ""), **values))

@@ -38,7 +38,7 @@ def _newest_first(organisation: "sa.Column[str]") -> Statement:
         .where(organisation == sa.bindparam("organisation"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
         .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
         .order_by(REFERRAL.c.id.desc())
-        .limit(sa.bindparam("most", type_=sa.Integer))
+        .limit(sa.bindparam("limit", type_=sa.Integer))
     )
 
 
@@ -57,7 +57,7 @@ _AFTER = sa.tuple_(sa.bindparam("rank", type_=sa.Integer), sa.bindparam("due_at"
 def _by_urgency(*conditions: sa.ColumnElement[bool]) -> Statement:
     """Open referrals, the urgent ones first, then by deadline."""
     chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PAGE_KEY)
-    return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("most", type_=sa.Integer)))
+    return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("limit", type_=sa.Integer)))
 
 
 def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
@@ -102,20 +102,20 @@ async def merged_into(reader: ReadSession, referral_id: UUID) -> list[Referral]:
     return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
 
 
-async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, most: int) -> list[Referral]:
+async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, limit: int) -> list[Referral]:
     """An organisation's referrals, the newest first; a merged one is open as long as the one that it joined."""
-    return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, most=most))
+    return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, limit=limit))
 
 
-async def work(reader: ReadSession, *, after: PageKey, most: int) -> list[Referral]:
+async def work(reader: ReadSession, *, after: PageKey, limit: int) -> list[Referral]:
     """Referrals that need the Community Point of Access: at it, overdue, or accepted by two services."""
-    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_page_key_values(after), most=most))
+    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_page_key_values(after), limit=limit))
 
 
-async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, most: int) -> list[Referral]:
+async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:
     """Referrals routed to the services of an organisation that have not ended."""
     statuses = [Status.ROUTED, Status.ACCEPTED]
-    return _all(await reader.fetch(_INCOMING, organisation=organisation, statuses=statuses, **_page_key_values(after), most=most))
+    return _all(await reader.fetch(_INCOMING, organisation=organisation, statuses=statuses, **_page_key_values(after), limit=limit))
 
 
 async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:

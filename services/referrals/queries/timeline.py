@@ -54,7 +54,7 @@ def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> St
     both = sa.union_all(sa.select(*_OWN).where(own), sa.select(*_OTHERS).where(others)).subquery()
     after = sa.tuple_(sa.bindparam("occurred_at", type_=INSTANT), sa.bindparam("event_id", type_=sa.Uuid))
     page = sa.select(both).where(after < sa.tuple_(both.c.occurred_at, both.c.id)).order_by(both.c.occurred_at, both.c.id)
-    return Statement(page.limit(sa.bindparam("most", type_=sa.Integer)))
+    return Statement(page.limit(sa.bindparam("limit", type_=sa.Integer)))
 
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
@@ -68,17 +68,17 @@ _OF_PERSON = _timeline(
 )
 
 
-async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, most: int) -> list[Entry]:
+async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, limit: int) -> list[Entry]:
     """The chain that a referral began, oldest first."""
     occurred_at, event_id = after
-    rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, most=most)
+    rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 
-async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, most: int) -> list[Entry]:
+async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[Entry]:
     """All chains of a person, including those that began with case finding."""
     occurred_at, event_id = after
-    rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, most=most)
+    rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 

@@ -92,7 +92,7 @@ class Consumer:
             self._group,
             GroupListener(self._poll, self._on_assigned, self._on_revoked),
             bootstrap=self._bootstrap,
-            patience=2 * self._session,
+            offsets_timeout=2 * self._session,
             broker_session_timeout=self._session,
             broker_max_poll_records=_MAX_POLL_RECORDS,
             consumer_metadata_max_age_ms=_METADATA_MAX_AGE_MILLISECONDS,
@@ -126,7 +126,7 @@ class Consumer:
         began = monotonic()
         for start in range(0, len(records), BATCH):
             await self._process(assignment, records[start : start + BATCH])
-        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._pacing.cores.stretch(), self._pacing))
+        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._pacing.cores.pressure(), self._pacing))
 
     async def _process(self, assignment: Any, records: Sequence[ConsumerRecord]) -> None:
         """Leaves records that were read under an earlier assignment: Kafka sends them again."""
@@ -185,11 +185,11 @@ class Consumer:
             await probe.stop()
 
 
-def poll_delay(records: int, worked: float, stretch: float = 0.0, pacing: Pacing = DEFAULT_PACING) -> float:
+def poll_delay(records: int, worked: float, pressure: float = 0.0, pacing: Pacing = DEFAULT_PACING) -> float:
     """Seconds until the next fetch (docs/performance.md).
 
     As long as the work took, or four times that on full cores, so that more records form a batch; none after a full batch.
     """
     if records >= BATCH:
         return 0.0
-    return min(worked * (1 + 3 * stretch), pacing.consumer_limit(_MAX_POLL_DELAY_SECONDS, stretch))
+    return min(worked * (1 + 3 * pressure), pacing.consumer_limit(_MAX_POLL_DELAY_SECONDS, pressure))

@@ -87,7 +87,7 @@ class RelaySettings:
     pacing: Pacing = DEFAULT_PACING
     republish_window: timedelta = timedelta(days=14)  # Kafka's retention of an ordinary topic
 
-    def poll_delay(self, sent: int, took: float, before: float, stretch: float = 0.0) -> float:
+    def poll_delay(self, sent: int, took: float, before: float, pressure: float = 0.0) -> float:
         """Seconds until the next poll (docs/performance.md).
 
         None after a full batch; after some events as long as they took, or twice that on full cores, so that more events
@@ -97,20 +97,20 @@ class RelaySettings:
             return 0.0
         if not sent:
             return min(max(self.busy, 2 * before), self.idle)
-        return min(max(self.busy, took * (1 + stretch)), self.pacing.relay_limit(self.idle, stretch))
+        return min(max(self.busy, took * (1 + pressure)), self.pacing.relay_limit(self.idle, pressure))
 
 
 class Relay:
     """`source` is the CloudEvents source of the context; `prefix` goes before every topic name."""
 
     def __init__(
-        self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", pace: RelaySettings = RelaySettings()
+        self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", settings: RelaySettings = RelaySettings()
     ) -> None:
-        self._database, self._context, self._bootstrap, self._prefix, self._settings = database, context, bootstrap, prefix, pace
+        self._database, self._context, self._bootstrap, self._prefix, self._settings = database, context, bootstrap, prefix, settings
         self._topics: list[str] = []
         self._pending = _PENDING.format(first=date.max)
         self._blocked: set[str] = set()
-        self._poll_delay = pace.idle
+        self._poll_delay = settings.idle
         self._cluster: str | None = None
         self._broker_seen_at = 0.0  # monotonic time of the broker's last answer
         self._is_leading: bool | None = None  # None while unknown
@@ -173,7 +173,9 @@ class Relay:
             sent = await finish_before_cancel(self._send_some(connection, producer))
             if sent is None:
                 return
-            self._poll_delay = self._settings.poll_delay(sent, monotonic() - began, self._poll_delay, self._settings.pacing.cores.stretch())
+            self._poll_delay = self._settings.poll_delay(
+                sent, monotonic() - began, self._poll_delay, self._settings.pacing.cores.pressure()
+            )
             await self._pause()
 
     async def _check_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:

@@ -72,12 +72,12 @@ class GroupCommit(Generic[C, R]):
     async def _in_one_transaction(self, group: Sequence[_Request[C]]) -> Sequence[R | Exception]:
         async with self._database.transaction() as tx:
             tx.start_batch()
-            taken = await claim_all(tx, [request.context for request in group])
-            fresh = [number for number, earlier in enumerate(taken) if earlier is None]
+            refusals = await claim_all(tx, [request.context for request in group])
+            fresh = [number for number, earlier in enumerate(refusals) if earlier is None]
             await self._groupable.prefetch([group[number].command for number in fresh], tx)
             handled = {number: await self._handle(group[number], tx) for number in fresh}
             await release_all(tx, [group[number].context for number, outcome in handled.items() if isinstance(outcome, DomainError)])
-        return [handled[number] if earlier is None else earlier for number, earlier in enumerate(taken)]
+        return [handled[number] if earlier is None else earlier for number, earlier in enumerate(refusals)]
 
     async def _handle(self, request: _Request[C], tx: Transaction[Any]) -> R | DomainError:
         before = tx.changes

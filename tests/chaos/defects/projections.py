@@ -53,11 +53,13 @@ async def feed_gap(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 async def stale_projection(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """A second referral is merged into the first and adds to the person's story."""
     replaced: OnEvent = {PersonRecordRecorded: (keep_first,)} if is_seeded else {}
-    wiring = replace(rapid_care_subscriptions.SUBSCRIPTIONS, on_event={**rapid_care_subscriptions.SUBSCRIPTIONS.on_event, **replaced})
+    subscriptions = replace(
+        rapid_care_subscriptions.SUBSCRIPTIONS, on_event={**rapid_care_subscriptions.SUBSCRIPTIONS.on_event, **replaced}
+    )
     async with (
         referrals(stack.owner_url, stack.keys, MONDAY) as desk,
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
-        running(run_relay(stack, "referrals", desk.context.database), run_consumer(stack, wiring, care.context.database)),
+        running(run_relay(stack, "referrals", desk.context.database), run_consumer(stack, subscriptions, care.context.database)),
     ):
         await desk.refer()
         joined = await desk.refer(story={"narrative": "He has fallen since, and his daughter stays with him."})

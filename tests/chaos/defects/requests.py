@@ -42,7 +42,7 @@ async def key_in_another_transaction(stack: DefectStack, *, is_seeded: bool) -> 
             )
         async with stack.raising("referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{_KEY}'", times=1):
             lines = [await _send(desk), await _send(desk)]
-        log = stack.folder / "answers.jsonl"
+        log = stack.folder / "client-log.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return await stack.verify(desk.context.clock, log)
 

@@ -35,7 +35,7 @@ class Runnable(Protocol):
 #: Creates a consumer from its event processor, context, topics and settings.
 ConsumerFactory = Callable[[EventProcessor, str, list[str], KafkaSettings], Runnable]
 
-PACE = RelaySettings(standby=0.05, restart_delay=0.05)
+RELAY_SETTINGS = RelaySettings(standby=0.05, restart_delay=0.05)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ async def running(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Ta
 
 
 def relay(stack: DefectStack, context: str, database: Database[Any], kind: type[R]) -> R:
-    return kind(database, context, stack.kafka.bootstrap, prefix=stack.kafka.prefix, pace=PACE)
+    return kind(database, context, stack.kafka.bootstrap, prefix=stack.kafka.prefix, settings=RELAY_SETTINGS)
 
 
 def run_relay(stack: DefectStack, context: str, database: Database[Any]) -> Awaitable[object]:
@@ -98,7 +98,7 @@ def run_relay(stack: DefectStack, context: str, database: Database[Any]) -> Awai
 
 async def run_consumer(
     stack: DefectStack,
-    wiring: Subscriptions,
+    subscriptions: Subscriptions,
     database: Database[Any],
     kind: ConsumerFactory = Consumer,
     processor: type[EventProcessor] = EventProcessor,
@@ -106,4 +106,4 @@ async def run_consumer(
     """Restarts the consumer whenever it stops, as its supervisor does."""
     while True:
         with suppress(ConsumerStopped):
-            await kind(processor(database, wiring), wiring.context, wiring.topics, stack.kafka).run()
+            await kind(processor(database, subscriptions), subscriptions.context, subscriptions.topics, stack.kafka).run()

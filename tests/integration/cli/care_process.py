@@ -82,12 +82,12 @@ class RunningProduct:
         marker = f"export TOKEN_{caller}="
         return next(line.removeprefix(marker) for line in self.output.splitlines() if line.startswith(marker))
 
-    async def read_line(self, words: str) -> str:
-        """Returns the next line that contains `words`."""
+    async def read_line(self, text: str) -> str:
+        """Returns the next line that contains `text`."""
         assert self.process.stdout
         async with asyncio.timeout(LONGEST_WAIT):
-            while words not in (line := (await self.process.stdout.readline()).decode()):
-                assert line, f"the process ended before it printed “{words}”"
+            while text not in (line := (await self.process.stdout.readline()).decode()):
+                assert line, f"the process ended before it printed “{text}”"
         return line
 
 

@@ -52,7 +52,7 @@ async def test_restarts_slow_down_when_a_program_keeps_ending(tmp_path: Path) ->
 
 
 async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
-    supervisor = Supervisor([Program("deaf", _IGNORES_SIGTERM)], tmp_path, patience=0.2)
+    supervisor = Supervisor([Program("deaf", _IGNORES_SIGTERM)], tmp_path, grace_seconds=0.2)
     await supervisor.start()
     await _until(lambda: "deaf" in supervisor.log("deaf").read_text())
     pid = _pid(supervisor, "deaf")

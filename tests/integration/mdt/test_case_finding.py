@@ -28,8 +28,8 @@ async def _upload(context: RunningContext, content: bytes, **headers: str | None
     sent = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     removed = {name.replace("_", "-").lower() for name, value in headers.items() if value is None}
-    kept = {name: value for name, value in sent.items() if name.lower() not in removed}
-    return await context.http.post("/mdt/risk/imports", content=content, headers=kept)
+    remaining = {name: value for name, value in sent.items() if name.lower() not in removed}
+    return await context.http.post("/mdt/risk/imports", content=content, headers=remaining)
 
 
 async def _found(context: RunningContext, practice: str = "W07", **query: Any) -> dict[str, Any]:

@@ -48,8 +48,8 @@ async def test_change_needs_current_version(context: RunningContext) -> None:
 
     assert (without.status_code, without.json()["code"]) == (428, "if-match-missing")
     assert (stale.status_code, stale.json()["code"]) == (412, "version-conflict")
-    shown = await context.http.get(f"/mdt/cases/{found['id']}", headers=context.token(*STAFF))
-    assert shown.headers["etag"] == f'W/"{found["version"]}"'
+    answer = await context.http.get(f"/mdt/cases/{found['id']}", headers=context.token(*STAFF))
+    assert answer.headers["etag"] == f'W/"{found["version"]}"'
     assert (await patient.case())["status"] == "referred"
 
 

@@ -45,10 +45,10 @@ async def hand_over(context: RunningContext, lead: dict[str, Any], to: dict[str,
 async def test_gp_leads_until_proposed_lead_accepts(context: RunningContext) -> None:
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
     fallback = await active(patient)
-    asked = (await proposed(patient))[0]
+    candidate = (await proposed(patient))[0]
     assert (fallback["professional_id"], fallback["organisation"], fallback["is_fallback"]) == ("gp-W07", "W07", True)
 
-    answer = await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=NURSE)
+    answer = await send_command(context, f"/mdt/leads/{candidate['id']}/acceptance", candidate["version"], actor=NURSE)
 
     assert answer.status_code == 200, answer.text
     assert (await active(patient))["professional_id"] == NURSE
@@ -56,15 +56,15 @@ async def test_gp_leads_until_proposed_lead_accepts(context: RunningContext) -> 
         (True, True),
         (False, False),
     ]
-    assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [asked["id"]]
+    assert [str(event.to_lead_id) for event in await context.published(LeadHandedOver)] == [candidate["id"]]
 
 
 @pytest.mark.acceptance("mdt-6")
 async def test_next_candidate_is_asked_after_decline(context: RunningContext) -> None:
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
-    asked = (await proposed(patient))[0]
+    candidate = (await proposed(patient))[0]
 
-    answer = await send_command(context, f"/mdt/leads/{asked['id']}/decline", asked["version"], {"reason": "caseload"}, actor=NURSE)
+    answer = await send_command(context, f"/mdt/leads/{candidate['id']}/decline", candidate["version"], {"reason": "caseload"}, actor=NURSE)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "declined")
     assert [lead["professional_id"] for lead in await proposed(patient)] == [OTHER]
@@ -74,16 +74,16 @@ async def test_next_candidate_is_asked_after_decline(context: RunningContext) ->
 @pytest.mark.acceptance("mdt-6")
 async def test_unanswered_proposal_lapses_after_two_working_days(context: RunningContext) -> None:
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-    asked = (await proposed(patient))[0]
-    assert asked["answer_by"] == "2015-03-06T13:00:00Z"
+    candidate = (await proposed(patient))[0]
+    assert candidate["answer_by"] == "2015-03-06T13:00:00Z"
 
     await context.let_pass(timedelta(days=2))
 
     assert [event.reason for event in await context.published(LeadDeclined)] == ["no-answer"]
     assert (await active(patient))["professional_id"] == "gp-W07"
     found = await notifications(context, "mdt-chair")
-    assert [(notification["kind"], notification["subject"]) for notification in found] == [("no-lead-found", asked["id"])]
-    late = await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"] + 1, actor=NURSE)
+    assert [(notification["kind"], notification["subject"]) for notification in found] == [("no-lead-found", candidate["id"])]
+    late = await send_command(context, f"/mdt/leads/{candidate['id']}/acceptance", candidate["version"] + 1, actor=NURSE)
     assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
 
 
@@ -92,10 +92,10 @@ async def test_lead_hands_over_without_gap(context: RunningContext) -> None:
     lead = await active(patient)
 
     context.clock.advance(timedelta(minutes=5))
-    asked = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
-    assert (asked["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
+    candidate = await hand_over(context, lead, a_lead(OTHER, has_accepted=False))
+    assert (candidate["status"], (await active(patient))["id"]) == ("proposed", lead["id"])
     context.clock.advance(timedelta(minutes=5))
-    await send_command(context, f"/mdt/leads/{asked['id']}/acceptance", asked["version"], actor=OTHER)
+    await send_command(context, f"/mdt/leads/{candidate['id']}/acceptance", candidate["version"], actor=OTHER)
     assert (await active(patient))["professional_id"] == OTHER
     context.clock.advance(timedelta(minutes=5))
     gp = await hand_over(context, await active(patient), None)
@@ -132,7 +132,7 @@ async def test_coordinator_replaces_absent_lead_with_reason(context: RunningCont
     assert (without.status_code, without.json()["code"]) == (409, "replacement-reason-required")
     assert replaced.status_code == 200, replaced.text
     assert (await active(patient))["professional_id"] == "gp-W07"
-    assert [asked["professional_id"] for asked in await proposed(patient)] == [OTHER]
+    assert [candidate["professional_id"] for candidate in await proposed(patient)] == [OTHER]
     handed_over = (await context.published(LeadHandedOver))[0]
     assert (str(handed_over.to_lead_id), handed_over.reason) == ((await active(patient))["id"], "long-term-sick")
 
@@ -310,15 +310,15 @@ async def test_lead_acknowledges_own_notification_once(context: RunningContext) 
     patient = await Patient.discussed(context)
     await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
     notification = (await notifications(context, NURSE))[0]
-    path, mine = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
+    path, own_token = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
 
-    theirs = await context.http.post(path, headers=context.token("mdt:lead", actor=OTHER))
-    first = await context.http.post(path, headers=mine)
+    foreign = await context.http.post(path, headers=context.token("mdt:lead", actor=OTHER))
+    first = await context.http.post(path, headers=own_token)
     context.clock.advance(timedelta(minutes=5))
-    again = await context.http.post(path, headers=mine)
-    unknown = await context.http.post("/mdt/leads/notifications/999999/acknowledgement", headers=mine)
+    again = await context.http.post(path, headers=own_token)
+    unknown = await context.http.post("/mdt/leads/notifications/999999/acknowledgement", headers=own_token)
 
-    assert (theirs.status_code, theirs.json()["code"]) == (403, "feed-access-denied")
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "feed-access-denied")
     assert first.json()["acknowledged_at"] == again.json()["acknowledged_at"] != None  # noqa: E711  the JSON value
     assert (unknown.status_code, unknown.json()["code"]) == (404, "notification-not-found")
 
@@ -337,10 +337,10 @@ async def test_lead_sees_own_people_with_next_steps(context: RunningContext) -> 
 
 async def test_lead_actions_follow_from_state(context: RunningContext) -> None:
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
-    asked = (await proposed(patient))[0]
+    candidate = (await proposed(patient))[0]
 
-    actions = await read(context, f"/mdt/leads/{asked['id']}/actions", actor=NURSE)
+    actions = await read(context, f"/mdt/leads/{candidate['id']}/actions", actor=NURSE)
 
     assert [action["name"] for action in actions] == ["AcceptLead", "DeclineLead"]
-    assert actions[0]["href"] == f"/mdt/leads/{asked['id']}/acceptance"
+    assert actions[0]["href"] == f"/mdt/leads/{candidate['id']}/acceptance"
     assert {action["method"] for action in actions} == {"POST"}

@@ -226,11 +226,11 @@ async def notified(context: RunningContext) -> list[tuple[str, str]]:
 async def test_assigned_response_enacts_crisis_plan_once(context: RunningContext) -> None:
     patient, response_id = await Patient.discussed(context), new_id()
     plan = await patient.plan()
-    shown = ResponseAssigned(clinician_id="clch-enp-1", skill=Skill.COMMUNITY_NURSE, care_plan_id=UUID(plan["id"]), care_plan_version=1)
+    assigned = ResponseAssigned(clinician_id="clch-enp-1", skill=Skill.COMMUNITY_NURSE, care_plan_id=UUID(plan["id"]), care_plan_version=1)
 
-    await context.deliver(shown, key=patient.person_id, subject=response_id)
-    await context.deliver(shown.model_copy(update={"clinician_id": "clch-enp-2"}), key=patient.person_id, subject=response_id)
-    without = shown.model_copy(update={"care_plan_id": None, "care_plan_version": None})
+    await context.deliver(assigned, key=patient.person_id, subject=response_id)
+    await context.deliver(assigned.model_copy(update={"clinician_id": "clch-enp-2"}), key=patient.person_id, subject=response_id)
+    without = assigned.model_copy(update={"care_plan_id": None, "care_plan_version": None})
     await context.deliver(without, key=patient.person_id, subject=new_id())
 
     assert [(event.response_id, event.plan_version) for event in await context.published(CarePlanEnacted)] == [(response_id, 1)]

@@ -56,10 +56,12 @@ async def test_other_organisation_changes_nothing(client: NavigationClient) -> N
     _, task = await a_person_with_a_task(client)
     other = client.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
 
-    taken = await client.try_command(task["id"], "reassignment", other, version=2, navigator_id=OTHER, reason="workload")
+    reassigned = await client.try_command(task["id"], "reassignment", other, version=2, navigator_id=OTHER, reason="workload")
     acknowledged = await client.try_command(task["id"], "acknowledgement", other, version=2)
 
-    assert [(answer.status_code, answer.json()["code"]) for answer in (taken, acknowledged)] == [(403, "organisation-not-involved")] * 2
+    assert [(answer.status_code, answer.json()["code"]) for answer in (reassigned, acknowledged)] == [
+        (403, "organisation-not-involved")
+    ] * 2
     assert await client.tasks() == [task]
 
 

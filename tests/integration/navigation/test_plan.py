@@ -118,15 +118,15 @@ async def test_every_task_shows_visit_needs_and_lead(client: NavigationClient) -
 
 async def test_revised_plan_cancels_moves_and_adds_tasks(client: NavigationClient) -> None:
     await client.register(NAVIGATOR)
-    dropped, moved, kept, new = (an_action() for _ in range(4))
-    person_id, plan_id = await client.plan(dropped, moved, kept)
+    dropped, moved, unchanged, new = (an_action() for _ in range(4))
+    person_id, plan_id = await client.plan(dropped, moved, unchanged)
     moved = moved.model_copy(update={"due_on": WEDNESDAY + timedelta(days=21)})
 
-    await client.publish(a_revised_plan([moved, kept, new]), person=person_id, subject=plan_id)
+    await client.publish(a_revised_plan([moved, unchanged, new]), person=person_id, subject=plan_id)
 
     due = {task["action_id"]: task["due_at"] for task in await client.tasks()}
     assert due == {
-        str(kept.action_id): "2015-03-11T17:00:00Z",
+        str(unchanged.action_id): "2015-03-11T17:00:00Z",
         str(new.action_id): "2015-03-11T17:00:00Z",
         str(moved.action_id): "2015-03-25T17:00:00Z",
     }

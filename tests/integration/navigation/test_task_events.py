@@ -279,7 +279,7 @@ async def test_home_check_comes_91_days_after_discharge(client: NavigationClient
     await client.publish(mr_dales_record(), person=person_id, subject=person_id)
     answers = [await expect_home_check(client, person_id, WEDNESDAY) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json()["looks_at"] == "2015-06-02T23:00:00Z"
+    assert answers[0].json()["due_at"] == "2015-06-02T23:00:00Z"
 
     await client.context.let_pass(timedelta(days=90))
     assert await client.tasks() == []

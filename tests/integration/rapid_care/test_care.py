@@ -153,8 +153,8 @@ async def test_avoided_admission_is_unconfirmed_after_later_admission(team: Rapi
     await team.context.let_pass(timedelta(days=30))
 
     assert await team.context.published(ResponseAvoidanceConfirmed) == []
-    settled = await team.context.database.pool.fetch("SELECT state, reason FROM deadline WHERE kind = 'avoidance-confirmation'")
-    assert [tuple(row) for row in settled] == [("refused", "subsequently-admitted")]
+    deadlines = await team.context.database.pool.fetch("SELECT state, reason FROM deadline WHERE kind = 'avoidance-confirmation'")
+    assert [tuple(row) for row in deadlines] == [("refused", "subsequently-admitted")]
 
 
 @pytest.mark.parametrize("status", [Status.REQUESTED, Status.EN_ROUTE, Status.PACKAGE_AGREED])
@@ -215,12 +215,12 @@ async def test_return_after_own_decline_changes_nothing(team: RapidCareClient) -
 
 
 async def test_late_end_publishes_breach_before_deadline_fires(team: RapidCareClient) -> None:
-    late, given_back = await team.receive_referral(), await team.receive_referral()
+    late, declined_id = await team.receive_referral(), await team.receive_referral()
     await team.advance(late, Status.EN_ROUTE)
     team.context.clock.advance(timedelta(hours=3))
 
     contacted = await team.advance(late, Status.CONTACTED)
-    declined = await team.command(given_back, "decline", reason="capacity")
+    declined = await team.command(declined_id, "decline", reason="capacity")
     await team.context.scheduler.process_due()
 
     assert (contacted["clock"], declined["clock"]) == ("breached", "breached")

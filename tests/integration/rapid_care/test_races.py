@@ -104,11 +104,11 @@ async def test_concurrent_duplicate_events_create_one_response(team: RapidCareCl
 async def test_concurrent_assignments_choose_different_clinicians(team: RapidCareClient) -> None:
     await team.roster("nurse-1", "emergency-nurse-practitioner")
     await team.roster("nurse-2", "emergency-nurse-practitioner")
-    asked = [await team.receive_referral() for _ in range(2)]
-    for response_id in asked:
+    response_ids = [await team.receive_referral() for _ in range(2)]
+    for response_id in response_ids:
         await team.advance(response_id, Status.ACCEPTED)
 
-    answers = await asyncio.gather(*(team.command(response_id, "assignment") for response_id in asked))
+    answers = await asyncio.gather(*(team.command(response_id, "assignment") for response_id in response_ids))
 
     assert sorted(answer["clinician_id"] for answer in answers) == ["nurse-1", "nurse-2"]
 

@@ -249,8 +249,8 @@ async def test_person_shows_latest_risk_out_of_order(client: ReferralsClient) ->
     for event, sequence in ((crossed, 2), (climbed, 3), (older, 1)):
         await client.context.deliver(event, key=person_id, subject=risk_id, sequence=sequence)
 
-    shown = (await client.get(f"/people/{person_id}")).json()["risk"]
-    assert shown == {"level": 3, "valid_from": day.isoformat(), "climbed_on": day.isoformat()}
+    risk = (await client.get(f"/people/{person_id}")).json()["risk"]
+    assert risk == {"level": 3, "valid_from": day.isoformat(), "climbed_on": day.isoformat()}
 
 
 async def test_timeline_lists_whole_chain_in_order(client: ReferralsClient) -> None:

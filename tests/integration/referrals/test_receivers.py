@@ -195,8 +195,8 @@ async def test_acceptance_crossing_return_is_honoured(client: ReferralsClient) -
 
     await client.deliver(routed, _accepted(routed, 1))
 
-    taken = await client.read(routed["id"])
-    assert (taken["status"], taken["owner"]["service_code"], taken["deadline"]["kind"]) == ("accepted", "rapid-care", "outcome")
+    accepted = await client.read(routed["id"])
+    assert (accepted["status"], accepted["owner"]["service_code"], accepted["deadline"]["kind"]) == ("accepted", "rapid-care", "outcome")
     assert (await client.get("/work")).json()["items"] == []
 
 

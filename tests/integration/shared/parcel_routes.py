@@ -31,8 +31,8 @@ class ParcelView(VersionedResponse):
 
 
 @router.post("", status_code=201, response_model=ParcelView, responses=problems())
-async def send_parcel(body: NewParcel, caller: Sender, once: IdempotencyHeader, unit: Unit) -> HttpResponse:
-    async with unit.transaction(caller, once) as tx:
+async def send_parcel(body: NewParcel, caller: Sender, idempotency_key: IdempotencyHeader, unit: Unit) -> HttpResponse:
+    async with unit.transaction(caller, idempotency_key) as tx:
         parcel = await send(tx, a_parcel(tx.now, person_id=body.person_id, condition=body.condition))
         return created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")
 

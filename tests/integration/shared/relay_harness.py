@@ -19,8 +19,8 @@ QUICK = RelaySettings(standby=0.05, restart_delay=0.05, cluster_check_interval=0
 
 
 @asynccontextmanager
-async def relaying(harness: DeliveryHarness, kafka: KafkaSettings, pace: RelaySettings = QUICK) -> AsyncIterator[asyncio.Task[None]]:
-    relay = Relay(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=pace)
+async def relaying(harness: DeliveryHarness, kafka: KafkaSettings, settings: RelaySettings = QUICK) -> AsyncIterator[asyncio.Task[None]]:
+    relay = Relay(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=settings)
     task = asyncio.create_task(relay.run())
     try:
         yield task

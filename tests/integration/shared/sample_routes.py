@@ -121,19 +121,19 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
         await desk.plan()
-        mine, gone, *_ = await desk.tasks()
-        await desk.advance(mine["id"], "acknowledgement", "start")
+        task, gone, *_ = await desk.tasks()
+        await desk.advance(task["id"], "acknowledgement", "start")
         await desk.advance(gone["id"], "acknowledgement", "start")
         await desk.try_command(gone["id"], "fulfilment", outcome="arranged")
-        mine, gone = await desk.read(f"tasks/{mine['id']}"), await desk.read(f"tasks/{gone['id']}")
+        task, gone = await desk.read(f"tasks/{task['id']}"), await desk.read(f"tasks/{gone['id']}")
         yield SampleRoute(
             desk.context,
-            f"/navigation/tasks/{mine['id']}/block",
+            f"/navigation/tasks/{task['id']}/block",
             {"reason": "waiting-list"},
             "navigation:work",
             NAVIGATOR,
             "CLCH",
-            version=mine["version"],
+            version=task["version"],
             ended=(f"/navigation/tasks/{gone['id']}/block", gone["version"]),
             unknown=f"/navigation/tasks/{new_id()}/block",
         )

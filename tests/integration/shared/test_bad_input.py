@@ -144,5 +144,5 @@ def a_token(keys: Keys, changes: dict[str, Any]) -> str:
         "role": "c",
         "scope": "parcels:send",
     }
-    kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    return jwt.encode({"alg": "RS256", "kid": keys.signing_key["kid"]}, kept, RSAKey.import_key(keys.signing_key))  # type: ignore[arg-type]
+    payload = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+    return jwt.encode({"alg": "RS256", "kid": keys.signing_key["kid"]}, payload, RSAKey.import_key(keys.signing_key))  # type: ignore[arg-type]

@@ -133,15 +133,15 @@ async def _compare(
 ) -> None:
     """Applies each sequence record by record, and the same sequences as two mixed batches: the `first` records of each, and the rest."""
     processor = UnsplitProcessor(context.database, subscriptions)
-    alone, together = await make(), await make()
-    for _, records in alone:
+    single, batched = await make(), await make()
+    for _, records in single:
         for record in records:
             await processor.apply([record])
-    rounds = list(zip(*(_padded(records) for _, records in together), strict=True))
+    rounds = list(zip(*(_padded(records) for _, records in batched), strict=True))
     for batch in filter(None, (rounds[:first], rounds[first:])):
         await processor.apply([record for several in batch for record in several if record])
 
-    for (one, _), (other, _) in zip(alone, together, strict=True):
+    for (one, _), (other, _) in zip(single, batched, strict=True):
         left = await _left(context, other, table)
         assert left == await _left(context, one, table)
         assert left

@@ -151,7 +151,7 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
         living.processor.gate.set()
         for _ in range(8):
             await asyncio.sleep(0.5)
-            assert await _place(kafka) == 0
+            assert await _committed_offset(kafka) == 0
         async with relaying(harness, kafka) as relay:
             for _ in range(10):
                 await harness.send(person)
@@ -233,7 +233,7 @@ async def _make(kafka: KafkaSettings) -> None:
     await topics.create(kafka.bootstrap, TOPICS, Layout(prefix=kafka.prefix, partitions=1))
 
 
-async def _place(kafka: KafkaSettings) -> int:
+async def _committed_offset(kafka: KafkaSettings) -> int:
     """The committed offset of the consumer group in its only partition."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()

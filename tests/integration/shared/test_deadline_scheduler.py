@@ -32,7 +32,7 @@ async def act_for(scheduler: DeadlineScheduler, times: int) -> None:
         await asyncio.sleep(0.005)
 
 
-async def settled(harness: DeliveryHarness) -> list[tuple[str, int | None, str | None]]:
+async def deadline_states(harness: DeliveryHarness) -> list[tuple[str, int | None, str | None]]:
     rows = await harness.owner.fetch("SELECT state, late_by_ms, reason FROM rapid_care.deadline ORDER BY id")
     return [tuple(row) for row in rows]
 
@@ -58,7 +58,7 @@ async def test_poll_delay_ends_at_next_deadline_within_its_limit(harness: Delive
     assert near._poll_delay == pytest.approx(0.02)
     assert far._poll_delay == 0.01
     assert [await scheduler.process_due() for scheduler in (near, far)] == [0, 0]
-    assert await settled(harness) == [("pending", None, None)]
+    assert await deadline_states(harness) == [("pending", None, None)]
 
 
 async def test_deadline_is_due_at_its_time_unless_backing_off(harness: DeliveryHarness) -> None:
@@ -90,7 +90,7 @@ async def test_deadline_missed_during_outage_fires_once_with_lateness(harness: D
     assert await create_scheduler(harness).process_due() == 1
     assert await create_scheduler(harness).process_due() == 0
 
-    assert await settled(harness) == [("fired", 7 * 3_600_000 + 250, None)]
+    assert await deadline_states(harness) == [("fired", 7 * 3_600_000 + 250, None)]
     assert await rings(harness) == 1
 
 
@@ -120,7 +120,7 @@ async def test_concurrent_schedulers_resolve_each_deadline_separately(harness: D
     while await harness.count("rapid_care.deadline", "state = 'pending'"):
         await asyncio.gather(*(scheduler.process_due() for scheduler in schedulers))
 
-    states = [state for state, _, _ in await settled(harness)]
+    states = [state for state, _, _ in await deadline_states(harness)]
     assert states == [{0: "parked", 1: "refused"}.get(number % 10, "fired") for number in range(30)]
     assert await rings(harness) == 24
 
@@ -137,7 +137,7 @@ async def test_failing_deadline_is_parked_and_blocks_no_other(harness: DeliveryH
     assert await rings(harness) == 3
     await act_for(scheduler, 3)
 
-    assert await settled(harness) == [("parked", 0, "ArithmeticError"), *[("fired", 0, None)] * 3]
+    assert await deadline_states(harness) == [("parked", 0, "ArithmeticError"), *[("fired", 0, None)] * 3]
 
 
 async def test_failing_deadline_stays_pending_and_overdue_between_attempts(harness: DeliveryHarness) -> None:
@@ -148,7 +148,7 @@ async def test_failing_deadline_stays_pending_and_overdue_between_attempts(harne
 
     assert [await scheduler.process_due() for _ in range(5)] == [1, 0, 0, 0, 0]
 
-    assert await settled(harness) == [("pending", None, None)]
+    assert await deadline_states(harness) == [("pending", None, None)]
     assert (await harness.gauges())["care_deadline_overdue_seconds"] == 60
 
 
@@ -175,7 +175,7 @@ async def test_parked_deadline_is_overdue_until_replayed(harness: DeliveryHarnes
     async with harness.sender.database.transaction() as tx:
         assert await deadlines.replay(tx, waiting.id) == 1
     await create_scheduler(harness).process_due()
-    assert await settled(harness) == [("fired", 60_000, None)]
+    assert await deadline_states(harness) == [("fired", 60_000, None)]
     assert (await harness.gauges())["care_parked_records"] == 0
 
 
@@ -187,7 +187,7 @@ async def test_parked_deadline_without_purpose_is_cancelled(harness: DeliveryHar
 
     await harness.accept(parcel.id, 1)
 
-    assert [state for state, _, _ in await settled(harness)] == ["cancelled"]
+    assert [state for state, _, _ in await deadline_states(harness)] == ["cancelled"]
 
 
 async def test_deadline_is_retried_after_a_version_conflict(harness: DeliveryHarness) -> None:
@@ -206,7 +206,7 @@ async def test_deadline_is_retried_after_a_version_conflict(harness: DeliveryHar
         3,
     )
 
-    assert await settled(harness) == [("fired", 0, None)]
+    assert await deadline_states(harness) == [("fired", 0, None)]
     assert await rings(harness) == 1
 
 
@@ -224,16 +224,16 @@ async def test_deadline_is_parked_after_repeated_version_conflicts(harness: Deli
         4,
     )
 
-    assert await settled(harness) == [("parked", 0, "VersionConflict")]
+    assert await deadline_states(harness) == [("parked", 0, "VersionConflict")]
 
 
 async def test_contended_deadline_blocks_no_other_and_is_counted(harness: DeliveryHarness) -> None:
-    held, _ = await harness.send(), await harness.send()
+    locked, _ = await harness.send(), await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
     before = REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "scheduler"}) or 0
 
     async def waits_for(deadline: DueDeadline, *, tx: Tx) -> None:
-        if deadline.subject == held.id:
+        if deadline.subject == locked.id:
             raise asyncpg.LockNotAvailableError
         await on_ring(deadline, tx=tx)
 
@@ -244,7 +244,7 @@ async def test_contended_deadline_blocks_no_other_and_is_counted(harness: Delive
         6,
     )
 
-    assert sorted(await settled(harness)) == [("fired", 0, None), ("pending", None, None)]
+    assert sorted(await deadline_states(harness)) == [("fired", 0, None), ("pending", None, None)]
     assert (
         REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "scheduler"}) or 0
     ) >= before + 3
@@ -257,7 +257,7 @@ async def test_deadline_refused_by_a_rule_is_not_retried(harness: DeliveryHarnes
 
     await create_scheduler(harness).process_due()
 
-    assert await settled(harness) == [("refused", 0, "illegal-transition")]
+    assert await deadline_states(harness) == [("refused", 0, "illegal-transition")]
     assert await rings(harness) == 0
 
 
@@ -269,7 +269,7 @@ async def test_deadline_without_handler_is_parked(harness: DeliveryHarness) -> N
 
     await scheduler.process_due()
 
-    assert await settled(harness) == [("parked", 0, "KeyError")]
+    assert await deadline_states(harness) == [("parked", 0, "KeyError")]
 
 
 async def test_deadline_and_cancelling_command_never_both_win(harness: DeliveryHarness) -> None:
@@ -297,7 +297,7 @@ async def test_deadline_and_cancelling_command_do_not_deadlock(harness: Delivery
         await asyncio.sleep(0.2)  # it waits for the row lock of this transaction
     await acting
 
-    assert [state for state, _, _ in await settled(harness)] == ["cancelled"]
+    assert [state for state, _, _ in await deadline_states(harness)] == ["cancelled"]
     assert await rings(harness) == 0
 
 
@@ -315,7 +315,7 @@ async def test_handler_is_rolled_back_after_concurrent_cancellation(harness: Del
 
     await DeadlineScheduler(harness.sender.database, replace(SENDING, on_deadline={RING: careless})).process_due()
 
-    assert [state for state, _, _ in await settled(harness)] == ["cancelled"]
+    assert [state for state, _, _ in await deadline_states(harness)] == ["cancelled"]
     assert await rings(harness) == 0
 
 
@@ -332,7 +332,7 @@ async def test_deadline_cancelled_within_its_batch_does_not_fire(harness: Delive
     subscriptions = replace(SENDING, on_deadline={**SENDING.on_deadline, "withdraw": withdraw})
     await DeadlineScheduler(harness.sender.database, subscriptions).process_due()
 
-    assert sorted(state for state, _, _ in await settled(harness)) == ["cancelled", "fired"]
+    assert sorted(state for state, _, _ in await deadline_states(harness)) == ["cancelled", "fired"]
     assert await rings(harness) == 0
 
 
@@ -347,7 +347,7 @@ async def test_deadlock_leaves_the_deadline_pending(harness: DeliveryHarness) ->
     running.cancel()
     await asyncio.wait([running])
 
-    assert [state for state, _, _ in await settled(harness)] == ["fired"]
+    assert [state for state, _, _ in await deadline_states(harness)] == ["fired"]
 
 
 async def _until_quiet(scheduler: DeadlineScheduler) -> None:

@@ -25,9 +25,9 @@ CREATE TRIGGER trip BEFORE INSERT OR UPDATE OR DELETE ON {month} EXECUTE FUNCTIO
 PARTITIONS_OF = "SELECT tableoid::regclass::text FROM rapid_care.event WHERE subject = $1 ORDER BY seq"
 
 
-async def month(harness: DeliveryHarness, ahead: int = 0) -> str:
-    """The name of the partition of this month, or of a month `ahead`."""
-    name: str = await harness.owner.fetchval("""SELECT to_char(now() + make_interval(months => $1), '"rapid_care.event_"YYYY_MM')""", ahead)
+async def month(harness: DeliveryHarness, later: int = 0) -> str:
+    """The name of the partition of this month, or of a month `later`."""
+    name: str = await harness.owner.fetchval("""SELECT to_char(now() + make_interval(months => $1), '"rapid_care.event_"YYYY_MM')""", later)
     return name
 
 

@@ -51,10 +51,10 @@ class ForgetfulMember(ModifiedConsumer):
     """Drops the second record of a partition once, as faust may in a rebalance."""
 
     def _modify(self, consumer: Any) -> None:
-        look, dropped = consumer._getmany, list[int]()
+        getmany, dropped = consumer._getmany, list[int]()
 
-        async def forgetting(*given: Any) -> Any:
-            found = await look(*given)
+        async def forgetting(*args: Any) -> Any:
+            found = await getmany(*args)
             for records in found.values():
                 if not dropped and (second := [record for record in records if record.offset == 1]):
                     records.remove(second[0])
@@ -134,10 +134,10 @@ class CancelledFetch(ModifiedConsumer):
     """Its first fetch is cancelled, although the consumer is not stopped."""
 
     def _modify(self, consumer: Any) -> None:
-        look: Callable[..., Any] = consumer._getmany
+        getmany: Callable[..., Any] = consumer._getmany
 
         async def cancelled(*_: Any) -> Any:
-            consumer._getmany = look
+            consumer._getmany = getmany
             raise asyncio.CancelledError
 
         consumer._getmany = cancelled
@@ -155,12 +155,12 @@ class StoppedInAssignment(ModifiedConsumer):
     """Is stopped during the assignment of partitions, and records the threads that close the client of faust's thread."""
 
     closing: list[threading.Thread]
-    ending: asyncio.Task[None]
+    stopping: asyncio.Task[None]
 
     def _modify(self, consumer: Any) -> None:
         give, self.closing = consumer.on_partitions_assigned, []
 
-        async def late(*given: Any) -> None:
+        async def late(*args: Any) -> None:
             client = consumer._thread._consumer._client
             close = client.close
 
@@ -169,9 +169,9 @@ class StoppedInAssignment(ModifiedConsumer):
                 await close()
 
             client.close = noting
-            self.ending = asyncio.create_task(self.app.stop())
+            self.stopping = asyncio.create_task(self.app.stop())
             await asyncio.sleep(0)
-            await give(*given)
+            await give(*args)
 
         consumer.on_partitions_assigned = late
 
@@ -181,7 +181,7 @@ async def test_stop_during_assignment_closes_client_in_its_thread(harness: Deliv
     interrupted = StoppedInAssignment(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped):
         await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
-    await asyncio.wait_for(interrupted.ending, LONGEST_WAIT)
+    await asyncio.wait_for(interrupted.stopping, LONGEST_WAIT)
 
     assert interrupted.closing
     assert threading.main_thread() not in interrupted.closing

@@ -232,7 +232,7 @@ class Interrupted(Relay):
 
 async def test_stale_cluster_acknowledgement_leaves_event_in_outbox(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     relay = Interrupted(
-        harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, cluster_check_interval=60)
+        harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=replace(QUICK, cluster_check_interval=60)
     )
     relay.after_acknowledgement = partial(forget_cluster, harness.owner, "rapid_care")
     await harness.send()
@@ -332,7 +332,7 @@ class _Slow(Relay):
 
 async def test_relay_waits_as_long_as_it_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
-    relay = _Slow(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, pace=replace(QUICK, idle=60.0))
+    relay = _Slow(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=replace(QUICK, idle=60.0))
     task = asyncio.create_task(relay.run())
     try:
         await until(lambda: relay._poll_delay < 60)

@@ -13,6 +13,6 @@ async def test_topic_with_more_replicas_than_brokers_is_refused(kafka_bootstrap:
     prefix = f"{new_id().hex}."
 
     with pytest.raises(InvalidReplicationFactorError, match=prefix):
-        await topics.create(kafka_bootstrap, TOPICS, Layout(prefix=prefix, replication=2), patience=0.7)
+        await topics.create(kafka_bootstrap, TOPICS, Layout(prefix=prefix, replication=2), wait_seconds=0.7)
 
     assert await topics.create(kafka_bootstrap, TOPICS, Layout(prefix=prefix)) == [f"{prefix}{each.name}" for each in TOPICS]

@@ -135,7 +135,7 @@ async def test_worker_exits_with_zero_after_sigterm(harness: DeliveryHarness, wo
     await harness.send()
     await until(lambda: harness.is_empty("rapid_care.outbox"))
 
-    await worker.stop(signal.SIGTERM, patience=20)
+    await worker.stop(signal.SIGTERM, grace_seconds=20)
 
     assert worker.process.returncode == 0
 

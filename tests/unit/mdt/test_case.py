@@ -146,7 +146,7 @@ def test_referral_under_plan_starts_new_correlation_unscreened() -> None:
 
 def test_case_is_deferred_at_most_the_limit() -> None:
     case = a_case()
-    for _ in range(POLICY.most_deferrals):
+    for _ in range(POLICY.max_deferrals):
         case = domain.defer(case, DeferCase("missing-information"), a_slot(), POLICY).state
 
     with pytest.raises(DeferredTooOften):

@@ -65,8 +65,8 @@ def _discuss(state: case.Case) -> Decision[Any]:
 
 
 def _referred_again(state: case.Case) -> Decision[Any]:
-    place = a_slot() if case.should_move(state, a_slot(), is_urgent=False) else None
-    return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), slot=place)
+    slot = a_slot() if case.should_move(state, a_slot(), is_urgent=False) else None
+    return case.refer_again(state, new_id(), is_urgent=False, standing=Standing(), slot=slot)
 
 
 def _screened(state: case.Case) -> Decision[Any]:

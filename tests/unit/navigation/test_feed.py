@@ -71,8 +71,8 @@ def test_feed_reader_knows_current_tasks(steps: list[Act]) -> None:
         for entry in (entry for entry in entries if entry.navigator_id == code):
             assert (entry.change is Change.ASSIGNED) == (current is None)
             current = None if entry.change is Change.TAKEN_AWAY else entry.task
-        is_theirs = task.navigator_id == code and task.status is not Status.CANCELLED
-        assert current == (task if is_theirs else None)
+        is_own = task.navigator_id == code and task.status is not Status.CANCELLED
+        assert current == (task if is_own else None)
 
 
 @given(st.lists(acts(), max_size=25))

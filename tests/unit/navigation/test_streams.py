@@ -39,8 +39,8 @@ class EmptyFeedReader:
 class EndlessFeedReader(EmptyFeedReader):
     """A reader of a feed that always has more entries."""
 
-    async def fetch(self, *_: Any, after: int | None = None, most: int = 0, **__: Any) -> list[Any]:
-        return [] if after is None else [asdict(entry(after + number)) for number in range(1, most + 1)]
+    async def fetch(self, *_: Any, after: int | None = None, limit: int = 0, **__: Any) -> list[Any]:
+        return [] if after is None else [asdict(entry(after + number)) for number in range(1, limit + 1)]
 
 
 class StubDatabase:
@@ -78,7 +78,7 @@ async def test_idle_stream_ends_when_database_goes_away() -> None:
     database = StubDatabase()
 
     async def follow() -> list[Entry]:
-        return [entry async for portion in streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR) for entry in portion]
+        return [entry async for portion in streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR) for entry in portion]
 
     following = asyncio.create_task(follow())
     await until_idle(database)
@@ -91,17 +91,19 @@ async def test_idle_stream_ends_when_database_goes_away() -> None:
 async def test_slow_reader_has_bounded_buffer_and_misses_nothing() -> None:
     stream = _Stream()
     for sequence in range(1, 10_001):
-        stream.hand(entry(sequence))
+        stream.push(entry(sequence))
 
-    assert len(stream.handed) <= 500
-    assert stream.handed[-1].sequence == 10_000
+    assert len(stream.buffered) <= 500
+    assert stream.buffered[-1].sequence == 10_000
     assert _is_behind(stream, after=0)
 
 
 async def test_busy_stream_ends_after_its_lifetime() -> None:
     found = [
         portion
-        async for portion in streams(StubDatabase(EndlessFeedReader())).follow(NAVIGATOR, after=0, lasts=timedelta(seconds=0.1), beat=HOUR)
+        async for portion in streams(StubDatabase(EndlessFeedReader())).follow(
+            NAVIGATOR, after=0, duration=timedelta(seconds=0.1), heartbeat=HOUR
+        )
     ]
 
     assert found
@@ -111,7 +113,7 @@ async def test_busy_stream_ends_after_its_lifetime() -> None:
 async def test_poller_runs_outside_request_context() -> None:
     database = StubDatabase()
     TRACE.set("first reader")
-    async with aclosing(streams(database).follow(NAVIGATOR, after=0, lasts=HOUR, beat=HOUR)) as entries:
+    async with aclosing(streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR)) as entries:
         following = asyncio.ensure_future(anext(entries))
         await until_idle(database)
         following.cancel()
@@ -120,8 +122,8 @@ async def test_poller_runs_outside_request_context() -> None:
     assert set(database.traces[2:]) == {"none"}
 
 
-@pytest.mark.parametrize("taken", [0, 1])
-async def test_stalled_socket_ends_its_stream(taken: int) -> None:
+@pytest.mark.parametrize("parts_sent", [0, 1])
+async def test_stalled_socket_ends_its_stream(parts_sent: int) -> None:
     sent: list[Message] = []
     is_closed = asyncio.Event()
 
@@ -133,7 +135,7 @@ async def test_stalled_socket_ends_its_stream(taken: int) -> None:
             is_closed.set()
 
     async def send(message: Message) -> None:
-        if len(sent) > taken:  # the start of the response, and `taken` parts of its body
+        if len(sent) > parts_sent:  # the start of the response, and `parts_sent` parts of its body
             await asyncio.Event().wait()
         sent.append(message)
 
@@ -144,5 +146,5 @@ async def test_stalled_socket_ends_its_stream(taken: int) -> None:
     async with asyncio.timeout(LONGEST_WAIT):
         await EventStream(entries(), send_timeout=0.05)({"type": "http", "method": "GET"}, receive, send)
 
-    assert len(sent) == 1 + taken
-    assert is_closed.is_set() == bool(taken)
+    assert len(sent) == 1 + parts_sent
+    assert is_closed.is_set() == bool(parts_sent)

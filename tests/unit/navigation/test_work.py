@@ -90,16 +90,16 @@ def test_returned_referral_becomes_new_task() -> None:
 
 @pytest.mark.acceptance("navigation-5")
 @pytest.mark.parametrize(
-    ("discharged_on", "looks_at"),
+    ("discharged_on", "due_at"),
     [
         (date(2015, 3, 4), at("00:00", date(2015, 6, 3))),
         (date(2014, 12, 4), at("00:00", date(2015, 3, 5))),
     ],
 )
-def test_home_check_is_91_days_after_discharge(discharged_on: date, looks_at: object) -> None:
+def test_home_check_is_91_days_after_discharge(discharged_on: date, due_at: object) -> None:
     check = expect(PERSON, discharged_on, at("14:00"), POLICY)
 
-    assert check.looks_at == looks_at
+    assert check.due_at == due_at
     assert check.id == expect(PERSON, discharged_on, at("15:00"), POLICY).id
 
 

@@ -73,7 +73,7 @@ def test_month_begins_at_midnight_in_london() -> None:
 
 
 def test_guidance_names_opening_time_and_alternatives() -> None:
-    shown = guidance(at("07:00", date(2015, 3, 16)), POLICY)
+    found = guidance(at("07:00", date(2015, 3, 16)), POLICY)
 
-    assert "07:00 on Monday" in shown.text
-    assert shown.service_codes == ("out-of-hours-gp", "ambulance")
+    assert "07:00 on Monday" in found.text
+    assert found.service_codes == ("out-of-hours-gp", "ambulance")

@@ -163,8 +163,8 @@ def test_merging_stories_is_idempotent_and_loses_nothing(before: Story, now: Sto
     assert story.what_matters == (now.what_matters or before.what_matters)
     assert story.preferred_visit_times == (now.preferred_visit_times or before.preferred_visit_times)
     newer = {fact[:3] for fact in _facts(now.contacts)}
-    kept = {fact for fact in _facts(before.contacts) if len(fact) < 4 or fact[:3] not in newer}
-    assert _facts(story.contacts) == kept | _facts(now.contacts)
+    unchanged = {fact for fact in _facts(before.contacts) if len(fact) < 4 or fact[:3] not in newer}
+    assert _facts(story.contacts) == unchanged | _facts(now.contacts)
     assert set(Story.model_fields) == {
         "narrative",
         "history",

@@ -33,10 +33,10 @@ def test_consecutive_references_look_different() -> None:
 
 
 @given(NUMBERS, st.integers(min_value=0, max_value=7), st.sampled_from(ALPHABET))
-def test_one_wrong_character_is_detected(number: int, place: int, wrong: str) -> None:
+def test_one_wrong_character_is_detected(number: int, position: int, wrong: str) -> None:
     characters = list(_characters(reference_of(number)))
-    is_same = characters[place] == wrong
-    characters[place] = wrong
+    is_same = characters[position] == wrong
+    characters[position] = wrong
 
     assert _is_known("".join(characters)) is is_same
 

@@ -14,10 +14,10 @@ class Answering:
     """A database with one fixed result."""
 
     def __init__(self, answer: datetime) -> None:
-        self.answer, self.asked = answer, list[str]()
+        self.answer, self.queries = answer, list[str]()
 
     async def fetchval(self, query: str) -> Any:
-        self.asked.append(query)
+        self.queries.append(query)
         return self.answer
 
 
@@ -31,7 +31,7 @@ async def test_shift_is_read_only_with_permission(*, allowed: bool) -> None:
     database = Answering(NOW)
     await DatabaseClock(allow_time_travel=allowed).now(database)
 
-    assert ["clock_offset" in query for query in database.asked] == [allowed]
+    assert ["clock_offset" in query for query in database.queries] == [allowed]
 
 
 async def test_frozen_clock_changes_only_when_set() -> None:

@@ -21,10 +21,10 @@ def test_encrypted_value_is_decrypted(plain: bytes) -> None:
 @given(st.binary(min_size=1, max_size=2000))
 def test_encryption_is_interoperable_with_jose_library(plain: bytes) -> None:
     keys, algorithms = KeySet([OctKey.import_key(OLD, {"kid": "old"}), OctKey.import_key(NEW, {"kid": "new"})]), ["dir", "A256GCM"]
-    theirs = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "kid": "old"}, plain, keys, algorithms=algorithms)
+    foreign = jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM", "kid": "old"}, plain, keys, algorithms=algorithms)
 
     assert jwe.decrypt_compact(BOTH.seal(plain).strip(b'"'), keys, algorithms=algorithms).plaintext == plain
-    assert BOTH.open(f'"{theirs}"'.encode()) == plain
+    assert BOTH.open(f'"{foreign}"'.encode()) == plain
 
 
 @given(st.binary(min_size=12, max_size=200))
@@ -49,9 +49,9 @@ def test_other_key_of_same_name_fails() -> None:
 
 
 @given(st.integers(0), st.integers(1, 255))
-def test_altered_ciphertext_is_refused(place: int, by: int) -> None:
+def test_altered_ciphertext_is_refused(position: int, by: int) -> None:
     sealed = bytearray(BOTH.seal(b"a story"))
-    at = 1 + place % (len(sealed) - 2)
+    at = 1 + position % (len(sealed) - 2)
     sealed[at] ^= by
 
     try:

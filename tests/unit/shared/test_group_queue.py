@@ -140,7 +140,7 @@ async def test_request_of_gone_client_is_skipped() -> None:
 async def test_client_gone_during_group_changes_nothing_for_others() -> None:
     handler = Handler()
     queue = GroupQueue(handler.handle, QueueSettings(concurrency=1))
-    asked = [asyncio.create_task(_submit(queue, Request(number))) for number in range(3)]
+    submissions = [asyncio.create_task(_submit(queue, Request(number))) for number in range(3)]
     await asyncio.sleep(0.0005)
-    asked[0].cancel()
-    assert await asyncio.gather(*asked[1:]) == [10, 20]
+    submissions[0].cancel()
+    assert await asyncio.gather(*submissions[1:]) == [10, 20]

@@ -76,12 +76,12 @@ def test_exception_is_logged_as_its_type() -> None:
 
 
 @dataclass
-class Held:
+class Note:
     number: str = "9990548609"
 
 
 def test_value_without_json_form_is_redacted() -> None:
-    assert cleaned(note=Held()) == {"note": f"Held(number='{REDACTED}')"}
+    assert cleaned(note=Note()) == {"note": f"Note(number='{REDACTED}')"}
 
 
 @given(st.uuids(), st.from_regex(r"\A00-[0-9a-f]{32}-[0-9a-f]{16}-01\Z"), st.from_regex(r"\A[0-9a-f]{32}\Z"))
@@ -124,13 +124,13 @@ def test_line_is_one_json_object(lines: Lines) -> None:
 
 
 def test_library_exception_is_logged_without_its_text(lines: Lines) -> None:
-    said = logging.getLogger("a.library")
-    said.propagate = False
-    said.addHandler(StdlibLogHandler())
+    library = logging.getLogger("a.library")
+    library.propagate = False
+    library.addHandler(StdlibLogHandler())
     try:
         fail()
     except ValueError as problem:
-        said.exception("Crashed reason=%r after %d", problem, 3)
+        library.exception("Crashed reason=%r after %d", problem, 3)
 
     (line,) = lines()
     assert (line["event"], line["logger_name"], line["problem"]) == ("library.log", "a.library", "ValueError")

@@ -15,14 +15,14 @@ def test_relay_continues_at_once_after_full_batch(took: float, before: float) ->
 
 
 def test_relay_waits_as_long_as_it_published_at_most() -> None:
-    pace = RelaySettings(busy=0.002, idle=0.025)
-    assert [pace.poll_delay(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
+    settings = RelaySettings(busy=0.002, idle=0.025)
+    assert [settings.poll_delay(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
 
 
 def test_idle_relay_doubles_its_poll_delay() -> None:
-    pace, rests = RelaySettings(busy=0.002, idle=0.025), [0.0]
+    settings, rests = RelaySettings(busy=0.002, idle=0.025), [0.0]
     while len(rests) < 7:
-        rests.append(pace.poll_delay(0, 0.001, rests[-1]))
+        rests.append(settings.poll_delay(0, 0.001, rests[-1]))
     assert rests == [0.0, 0.002, 0.004, 0.008, 0.016, 0.025, 0.025]
 
 

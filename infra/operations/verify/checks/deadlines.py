@@ -14,12 +14,12 @@ DEADLINES = (
     Check(
         "I7",
         "no deadline fired twice, or without being marked as fired",
-        "SELECT count(*) FROM {context}.audit WHERE action LIKE 'deadline %' AND at > {settled}",
+        "SELECT count(*) FROM {context}.audit WHERE action LIKE 'deadline %' AND at > {fired}",
         """SELECT DISTINCT format('%s of %s', deadline.kind, audit.subject) AS item FROM {context}.audit JOIN {context}.deadline
            ON deadline.subject = audit.subject AND 'deadline ' || deadline.kind = audit.action AND deadline.due_at <= audit.at
-           WHERE audit.at > {settled} AND NOT EXISTS (
-             SELECT FROM {context}.deadline AS settled WHERE settled.subject = deadline.subject AND settled.kind = deadline.kind
-             AND settled.state = 'fired' AND settled.resolved_at = audit.at)""",
+           WHERE audit.at > {fired} AND NOT EXISTS (
+             SELECT FROM {context}.deadline AS fired WHERE fired.subject = deadline.subject AND fired.kind = deadline.kind
+             AND fired.state = 'fired' AND fired.resolved_at = audit.at)""",
     ),
     Check(
         "I7",

@@ -54,9 +54,9 @@ PEOPLE = (
     Check(
         "I8",
         "every case without screening has a screening deadline or was escalated",
-        "SELECT count(*) FROM {context}.case WHERE status = 'referred' AND referred_at > {settled}",
+        "SELECT count(*) FROM {context}.case WHERE status = 'referred' AND referred_at > {fired}",
         """SELECT format('case %s', referred.id) AS item FROM {context}.case AS referred
-           WHERE status = 'referred' AND referred_at > {settled} AND NOT EXISTS (SELECT FROM {context}.deadline
+           WHERE status = 'referred' AND referred_at > {fired} AND NOT EXISTS (SELECT FROM {context}.deadline
              WHERE subject = referred.id AND kind = 'screening' AND state IN ('pending', 'fired', 'parked'))""",
         _MDT,
     ),

@@ -24,9 +24,9 @@ TOO_SHORT = b64encode(b"x" * 31).decode()
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class SamplePolicy:
     capacity: int = 10
-    patience: timedelta = timedelta(hours=2)
+    chase_after: timedelta = timedelta(hours=2)
 
 
 class Settings(ContextSettings):
@@ -34,7 +34,7 @@ class Settings(ContextSettings):
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+def variables(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     return VARIABLES
@@ -66,7 +66,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value", "sentence"), WRONG, ids=[f"{name} {sentence}" for name, _, sentence in WRONG])
 def test_error_names_variables_and_quotes_no_secret(
-    given: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, sentence: str
+    variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, sentence: str
 ) -> None:
     if value is None:
         monkeypatch.delenv(name)
@@ -77,10 +77,10 @@ def test_error_names_variables_and_quotes_no_secret(
         read(Deployment)
 
     assert sentence in str(found.value)
-    assert not [secret for secret in (given["CARE_PERSON_ID_SECRET"], TOO_SHORT, "no base64 !") if secret in str(found.value)]
+    assert not [secret for secret in (variables["CARE_PERSON_ID_SECRET"], TOO_SHORT, "no base64 !") if secret in str(found.value)]
 
 
-@pytest.mark.usefixtures("given")
+@pytest.mark.usefixtures("variables")
 @pytest.mark.parametrize("start", [create_app, work])
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
@@ -111,7 +111,7 @@ def test_process_exits_with_the_configuration_error(
     assert "cannot start" in str(ended.value.code)
 
 
-@pytest.mark.usefixtures("given")
+@pytest.mark.usefixtures("variables")
 def test_api_without_public_keys_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_JWKS", '{"keys": []}')
 
@@ -121,7 +121,7 @@ def test_api_without_public_keys_does_not_start(monkeypatch: pytest.MonkeyPatch)
     assert "CARE_JWKS holds no key." in str(ended.value.code)
 
 
-@pytest.mark.usefixtures("given")
+@pytest.mark.usefixtures("variables")
 def test_published_key_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_JWKS", jwks(KEYS, x5c=["MIIC"], key_ops=["verify"], x5t="a"))
 
@@ -131,7 +131,7 @@ def test_published_key_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (actor.id, set(actor.scopes)) == ("clinician-1", {"a", "b"})
 
 
-@pytest.mark.usefixtures("given")
+@pytest.mark.usefixtures("variables")
 def test_member_without_instance_is_named_by_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CARE_KAFKA_INSTANCE_ID", raising=False)
     assert read(Deployment).kafka().instance is None
@@ -140,7 +140,7 @@ def test_member_without_instance_is_named_by_kafka(monkeypatch: pytest.MonkeyPat
     assert read(Deployment).kafka().instance == "west-1"
 
 
-@pytest.mark.usefixtures("given")
+@pytest.mark.usefixtures("variables")
 def test_process_raises_its_garbage_collection_thresholds() -> None:
     before = gc.get_threshold()
     try:
@@ -153,19 +153,19 @@ def test_process_raises_its_garbage_collection_thresholds() -> None:
 
 
 def test_policy_values_replace_the_defaults() -> None:
-    assert policy(Numbers, {"capacity": 12}, "X_POLICY") == Numbers(capacity=12)
-    assert policy(Numbers, {}, "X_POLICY") == Numbers()
+    assert policy(SamplePolicy, {"capacity": 12}, "X_POLICY") == SamplePolicy(capacity=12)
+    assert policy(SamplePolicy, {}, "X_POLICY") == SamplePolicy()
 
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"capacitty": 12}, "X_POLICY: there is no “capacitty”; there are capacity, patience."),
+        ({"capacitty": 12}, "X_POLICY: there is no “capacitty”; there are capacity, chase_after."),
         ({"capacity": "many"}, "X_POLICY: capacity: Input should be a valid integer"),
     ],
 )
 def test_unknown_or_invalid_policy_value_is_refused(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError) as found:
-        policy(Numbers, values, "X_POLICY")
+        policy(SamplePolicy, values, "X_POLICY")
 
     assert str(found.value).startswith(sentence)

@@ -27,8 +27,8 @@ async def _send(body: Parcel, caller: Caller) -> Response:
     return Response(json.dumps([body.weight, caller]))
 
 
-async def _look(caller: Caller, most: int = 1) -> Response:
-    return Response(json.dumps([most, caller]))
+async def _read(caller: Caller, limit: int = 1) -> Response:
+    return Response(json.dumps([limit, caller]))
 
 
 async def _refused(_: Request, invalid: Exception) -> Response:
@@ -40,7 +40,7 @@ async def _refused(_: Request, invalid: Exception) -> Response:
 def _client(kind: Any) -> AsyncClient:
     router = APIRouter(route_class=kind) if kind else APIRouter()
     router.post("/parcels")(_send)
-    router.get("/parcels")(_look)
+    router.get("/parcels")(_read)
     app = FastAPI()
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, _refused)
@@ -64,9 +64,9 @@ SENT = {
 async def test_fast_route_answers_like_the_framework(sent: tuple[bytes, dict[str, str]]) -> None:
     content, headers = sent
     async with _client(FastRoute) as fast, _client(None) as framework:
-        ours, theirs = [await each.post("/parcels", content=content, headers=headers) for each in (fast, framework)]
+        ours, expected = [await each.post("/parcels", content=content, headers=headers) for each in (fast, framework)]
 
-    assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
+    assert (ours.status_code, ours.json()) == (expected.status_code, expected.json())
 
 
 async def test_invalid_json_is_refused_at_its_position() -> None:
@@ -78,5 +78,5 @@ async def test_invalid_json_is_refused_at_its_position() -> None:
 
 async def test_route_with_query_parameter_uses_the_framework() -> None:
     async with _client(FastRoute) as fast:
-        assert (await fast.get("/parcels?most=7")).json() == [7, "W07"]
-        assert (await fast.get("/parcels?most=many")).status_code == 422
+        assert (await fast.get("/parcels?limit=7")).json() == [7, "W07"]
+        assert (await fast.get("/parcels?limit=many")).status_code == 422

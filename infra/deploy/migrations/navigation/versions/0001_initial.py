@@ -108,7 +108,7 @@ def _home_checks() -> None:
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("discharged_on", sa.Date, nullable=False),
-        sa.Column("looks_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_home_check"),
     )
     op.create_index("ix_home_check_person_id", "home_check", ["person_id"])
