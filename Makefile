@@ -36,7 +36,7 @@ format: $(READY) ## format the code and fix what a linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-generate: $(READY) ## write the generated files: schemas, examples, and the generated pages of docs
+generate: $(READY) ## write event schemas and examples; in docs: events, AsyncAPI, states, data, scopes, configuration, API conventions, index of decisions
 	@$(BIN)/python -m infra.codegen.generate
 
 lock: $(READY) ## resolve the dependencies of pyproject.toml again
