@@ -1,4 +1,4 @@
-"""Compares the events and responses of a run with the story of domain.md §3.4. Each deviation is a sentence."""
+"""Compares the events and responses of a run with the expected story. Each deviation is a sentence."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The story of domain.md §3.4: the number and times of its events, and responses of the API.
+"""The expected outcome of `infra/demo/story.py`: the number and times of its events, and responses of the API.
 
 Events of other types may happen any number of times.
 """

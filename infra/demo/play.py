@@ -33,7 +33,7 @@ class PrintedStory:
 
 
 async def play(out: Console, *, keep: bool) -> None:
-    """Plays the story; `keep` serves the product afterwards. Raises StackError when the story deviates from domain.md §3.4."""
+    """Plays the story; `keep` serves the product afterwards. Raises StackError when the outcome deviates from the expected one."""
     began = monotonic()
     progress = StatusLines(out)
     with progress:

@@ -1,4 +1,4 @@
-"""Mr Dale's six weeks (domain.md §3.4), chapter by chapter, as calls of the HTTP API. Mr Dale and Louise are from the documents."""
+"""Mr Dale's six weeks, chapter by chapter, as calls of the HTTP API. Mr Dale and Louise are from the documents (000:1063-1104)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The days of the story (domain.md §3.4), on a real calendar: day 1 is a Monday, day 14 a Sunday."""
+"""The days of the story, on a real calendar: day 1 is a Monday, day 14 a Sunday."""
 
 from datetime import date, datetime, time, timedelta
 

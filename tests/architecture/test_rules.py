@@ -4,25 +4,22 @@ import ast
 import importlib
 import re
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
 from infra.contexts import CONTEXTS
-from tests.architecture.sources import ROOT, production, written_tests
+from tests.architecture.sources import ROOT, checkout_texts, production, written_tests
 
 PAGE = ROOT / "docs" / "rules.md"
-_ENTRIES = frozenset(re.findall(r"^\| (\S+(?: (?:§\S+|[A-Z]?\d+))?) \|", PAGE.read_text(), re.MULTILINE))
+_OWN_NAME = "tests/architecture/test_rules.py"
+_ENTRIES = frozenset(re.findall(r"^\| (\S+(?: \d+)?) \|", PAGE.read_text(), re.MULTILINE))
 #: Gaps, times, eligibility, promises, information governance, figures and services, as the code cites them.
 _CODE = re.compile(r"\b(?:G\d\d|T\d{1,2}|E\d{1,2}|AC\d{1,2}|IG\d{1,2}|K\d\d|S\d\d)\b(?![:\w-])")
 _ACCEPTANCE = re.compile(r"\b(?:referrals|rapid_care|mdt|navigation)-\d+\b(?![-\w])")
 _TABLE = re.compile(r"\bTable \d+\b")
 _DOCUMENT = re.compile(r"\b(\d{3}):\d+")
-_PAPERS = r"domain|design|standards|style|reliability|pattern"
-_SECTION = re.compile(rf"(?:\b((?:{_PAPERS})\.md) )?(§\d+(?:\.\d+)*)")
-_PART = re.compile(r"\b(standards\.md [A-Z]\d+)")
-#: Code that names rules only by their codes.
-_WITHOUT_PAPERS = ("services/", "shared/contracts/", "shared/kernel/", "shared/web/", "tests/unit/")
+#: Papers that are not part of the repository, and their sections.
+_PAPER = re.compile(r"\b(?:domain|design|standards|style|reliability|pattern)\.md\b|\N{SECTION SIGN}")
 
 
 @pytest.mark.parametrize("pattern", [_CODE, _ACCEPTANCE, _TABLE, _DOCUMENT], ids=["codes", "acceptance", "tables", "documents"])
@@ -33,18 +30,8 @@ def test_each_citation_has_an_entry(pattern: re.Pattern[str]) -> None:
     assert sorted((each, name) for each, name in cited if each not in _ENTRIES) == []
 
 
-def test_each_cited_section_has_an_entry() -> None:
-    """A bare § is one of domain.md."""
-    sections = {(paper, section, name) for name, text in _texts().items() for paper, section in _SECTION.findall(text)}
-    parts = {("", part, name) for name, text in _texts().items() for part in _PART.findall(text)}
-
-    assert sorted(each for each in sections | parts if _entry(each[0], each[1]) not in _ENTRIES) == []
-
-
-def test_code_cites_no_section() -> None:
-    paper = re.compile(rf"\b(?:{_PAPERS})\.md|§")
-
-    assert [name for name, text in _texts().items() if name.startswith(_WITHOUT_PAPERS) and paper.search(text)] == []
+def test_no_file_cites_a_paper_outside_the_repository() -> None:
+    assert sorted(name for name, text in checkout_texts().items() if name != _OWN_NAME and _PAPER.search(text)) == []
 
 
 def test_each_acceptance_test_is_carried_out_and_no_other_is_claimed() -> None:
@@ -69,12 +56,8 @@ def _texts() -> dict[str, str]:
     """Code and pages by name, without this page."""
     pages = [*((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     schemas = (ROOT / "shared" / "contracts" / "schemas").glob("*.json")
-    code = {source.name: source.text for source in (*production(), *written_tests()) if source.path != Path(__file__)}
+    code = {source.name: source.text for source in (*production(), *written_tests()) if source.name != _OWN_NAME}
     return code | {str(page.relative_to(ROOT)): page.read_text() for page in (*pages, *schemas) if page != PAGE}
-
-
-def _entry(paper: str, section: str) -> str:
-    return section if paper in {"", "domain.md"} else f"{paper} {section}"
 
 
 def _carried_out() -> set[str]:

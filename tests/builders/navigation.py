@@ -26,7 +26,7 @@ from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext, run_context
 
-#: The Wednesday of Mr Dale's meeting (domain.md §3.4).
+#: The Wednesday of Mr Dale's meeting (`infra/demo/story.py`).
 WEDNESDAY = date(2015, 3, 4)
 
 NAVIGATOR, OTHER = "clch-navigator-1", "clch-navigator-2"
@@ -97,7 +97,7 @@ def an_action(**changes: Any) -> PlanAction:
 
 
 def mr_dales_actions() -> tuple[PlanAction, ...]:
-    """Three actions for the navigator, due on consecutive days (domain.md §3.4), and one for a community nurse."""
+    """Three actions for the navigator, due on consecutive days, and one for a community nurse."""
     kinds = (TaskKind.ARRANGE_SOCIAL_CARE_ASSESSMENT, TaskKind.PERSONAL_BUDGET_ADVICE, TaskKind.SIGNPOST)
     ours = [an_action(kind=kind, due_on=WEDNESDAY + timedelta(days=7 + days)) for days, kind in enumerate(kinds)]
     return (*ours, an_action(kind=TaskKind.IMPLEMENT_CARE_PLAN_ACTION, owner_role=Role.COMMUNITY_NURSE))
@@ -149,7 +149,7 @@ def an_activated_lead(activated_at: datetime, **changes: Any) -> LeadActivated:
 
 
 def mr_dales_record(**changes: Any) -> PersonRecordRecorded:
-    """The record of Mr Dale with his story (domain.md §3.2)."""
+    """The record of Mr Dale with his story (000:1063-1104)."""
     fields: dict[str, Any] = {
         "nhs_number": "9990548609",
         "given_name": "Colin",

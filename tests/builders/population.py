@@ -1,4 +1,4 @@
-"""A synthetic registered population with exactly the counts of Table 14 (domain.md §2.3), and its risk files.
+"""A synthetic registered population with exactly the counts of Table 14, and its risk files.
 
 Every NHS number lies in the range 999, which is never issued. The same seed makes the same people and the same changes.
 """

@@ -24,7 +24,7 @@ from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reas
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext, run_context
 
-#: Mr Dale's Sunday (domain.md §3.4).
+#: Mr Dale's Sunday (`infra/demo/story.py`).
 SUNDAY = date(2015, 3, 15)
 
 NURSE = "nurse-1"

@@ -16,7 +16,7 @@ from infra.deploy.topics import FILE, declarations
 from shared.contracts.event import Event, producer
 from shared.contracts.registry import MODULES, registry, topics
 
-#: Verbs without clinical meaning (standards.md B6).
+#: Verbs without clinical meaning (docs/adr/0008-name-and-version-events.md).
 BANNED = {"completed", "finished", "updated", "changed", "processed", "handled", "status", "started", "failed"}
 GRAMMAR = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*\.v[1-9][0-9]*")
 PERSONAL = re.compile(r"name|narrative|story|nhs|address|telephone|email|birth|born|note|comment|text|words|description")

@@ -1,4 +1,4 @@
-"""Plays the story of domain.md §3.4 in the running product, with or without failures."""
+"""Plays the story of `infra/demo/story.py` in the running product, with or without failures."""
 
 import asyncio
 import os

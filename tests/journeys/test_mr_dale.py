@@ -1,4 +1,4 @@
-"""Mr Dale's six weeks, and the acceptance criteria AC1 to AC12 of domain.md §3.2 at their end.
+"""Mr Dale's six weeks, and the acceptance criteria AC1 to AC12 of docs/rules.md at their end.
 
 AC13 (a discharge-ready notification creates tasks the same day) needs the hospital feed, which is not part of the main path.
 """

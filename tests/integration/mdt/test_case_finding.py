@@ -1,4 +1,4 @@
-"""Risk files over HTTP, and the screening of the people found (domain.md §5.8, G54)."""
+"""Risk files over HTTP, and the screening of the people found (001:6611-6613, 10068-10072; G54)."""
 
 from datetime import date, timedelta
 from typing import Any

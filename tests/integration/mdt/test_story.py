@@ -1,4 +1,4 @@
-"""The part of the weekly meeting in Mr Dale's six weeks (domain.md §3.4)."""
+"""The part of the weekly meeting in Mr Dale's six weeks (`infra/demo/story.py`)."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A month of work as planned (domain.md §2.5): 120, 180 or 200 step-downs, and the actions of the weekly meeting."""
+"""A month of work as planned (001:12756-12757): 120, 180 or 200 step-downs, and the actions of the weekly meeting."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

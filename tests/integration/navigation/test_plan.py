@@ -1,4 +1,4 @@
-"""Tasks from the actions of a care plan, and those of Mr Dale (domain.md §3.4)."""
+"""Tasks from the actions of a care plan, and those of Mr Dale (`infra/demo/story.py`)."""
 
 from datetime import timedelta
 from typing import Any

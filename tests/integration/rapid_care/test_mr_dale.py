@@ -1,4 +1,4 @@
-"""Mr Dale's crisis (domain.md §3.4) as Rapid Care sees it: Sunday evening to two weeks after."""
+"""Mr Dale's crisis (`infra/demo/story.py`) as Rapid Care sees it: Sunday evening to two weeks after."""
 
 from datetime import datetime, timedelta
 

@@ -61,7 +61,7 @@ async def test_events_of_an_aggregate_arrive_in_order(harness: DeliveryHarness, 
 
 
 async def test_event_committed_late_is_still_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """A cursor over the event numbers would skip it (reliability.md §2.1)."""
+    """A cursor over the event numbers would skip it (docs/adr/0006-publish-through-one-relay.md)."""
     async with relaying(harness, kafka):
         async with harness.slow_commits("rapid_care.parcel", "NEW.condition = 'fall'"):
             slow = asyncio.create_task(harness.send(condition=Condition.FALL))
