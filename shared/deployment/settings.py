@@ -21,7 +21,7 @@ from shared.persistence.batch import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
-from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
+from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ S = TypeVar("S", bound=BaseSettings)
 _KEY_BYTES = 32
 #: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/performance.md).
 _COLLECTOR = 10_000, 10, 50
-#: Longer than anything is sent again of itself, or it would be applied a second time.
-_MIN_INBOX_RETENTION = timedelta(days=15)
 
 
 class ConfigurationError(Exception):
@@ -115,7 +113,8 @@ class Deployment(BaseSettings):
         DEFAULT_RETENTION.idempotency_keys
     )
     inbox_retention: Annotated[
-        timedelta, Field(ge=_MIN_INBOX_RETENTION, description="Retention of the ids of applied events, at least 15 days.")
+        timedelta,
+        Field(ge=MIN_INBOX_RETENTION, description=f"Retention of the ids of applied events, at least {MIN_INBOX_RETENTION.days} days."),
     ] = DEFAULT_RETENTION.inbox
     deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
         DEFAULT_RETENTION.fired_deadlines

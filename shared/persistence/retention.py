@@ -15,8 +15,12 @@ _PORTION = 5_000
 
 #: Monthly partitions of the event log that are created in advance.
 PARTITIONS_AHEAD = 2
-#: Longer than Kafka's retention of an ordinary topic, which a new cluster receives again.
-MIN_LOG_RETENTION = timedelta(days=15)
+#: Kafka's retention of a record, which infra/kafka/topics.yaml declares for each topic. The relay republishes this much to a new cluster.
+KAFKA_RETENTION = timedelta(days=14)
+#: The event log must outlast Kafka's retention, because a new cluster is refilled from it.
+MIN_LOG_RETENTION = KAFKA_RETENTION + timedelta(days=1)
+#: The inbox must outlast Kafka's retention, or a republished event would be applied twice.
+MIN_INBOX_RETENTION = MIN_LOG_RETENTION
 #: As long as the record of an adult's care: eight years (NHS Records Management Code of Practice).
 LOG_RETENTION = timedelta(days=2922)
 

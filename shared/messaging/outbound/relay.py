@@ -25,6 +25,7 @@ from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import finish_before_cancel
 from shared.persistence.database import Database
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
+from shared.persistence.retention import KAFKA_RETENTION
 from shared.persistence.statements import Connection
 from shared.telemetry import metrics
 
@@ -85,7 +86,7 @@ class RelaySettings:
     cluster_check_interval: float = 10.0
     recheck_after_idle: float = 1.0  # no broker restarts in less
     pacing: Pacing = DEFAULT_PACING
-    republish_window: timedelta = timedelta(days=14)  # Kafka's retention of an ordinary topic
+    republish_window: timedelta = KAFKA_RETENTION
 
     def poll_delay(self, sent: int, took: float, before: float, pressure: float = 0.0) -> float:
         """Seconds until the next poll (docs/performance.md).

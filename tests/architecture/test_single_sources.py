@@ -1,0 +1,74 @@
+"""Numbers that stand in a file of the deployment as well as in the code are the same there."""
+
+import csv
+import re
+from datetime import time
+
+import pytest
+
+from infra.deploy.topics import declarations
+from services.rapid_care.domain.policy import Policy as RapidCarePolicy
+from services.referrals.domain.policy import Policy as ReferralsPolicy
+from shared.contracts.referrals import Route
+from shared.deployment.settings import Deployment
+from shared.kernel.opening_hours import EXTENDED_DAY, OpeningHours
+from shared.messaging.outbound.relay import RelaySettings
+from shared.persistence.retention import DEFAULT_RETENTION, KAFKA_RETENTION, LOG_RETENTION, MIN_INBOX_RETENTION, MIN_LOG_RETENTION
+from tests.architecture.sources import ROOT
+
+DIRECTORY = ROOT / "infra" / "deploy" / "migrations" / "referrals" / "services.csv"
+
+
+def test_directory_has_the_opening_hours_of_rapid_care() -> None:
+    with DIRECTORY.open() as file:
+        hours = {
+            OpeningHours(time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"]))
+            for row in csv.DictReader(file)
+            if row["route"] == Route.RAPID_CARE
+        }
+
+    assert hours == {EXTENDED_DAY}
+
+
+@pytest.mark.parametrize("policy", [RapidCarePolicy(), ReferralsPolicy()], ids=["rapid_care", "referrals"])
+def test_policies_have_the_hours_of_the_extended_day(policy: RapidCarePolicy | ReferralsPolicy) -> None:
+    assert OpeningHours(policy.opens, policy.closes) == EXTENDED_DAY
+
+
+def test_each_topic_has_the_retention_that_the_code_relies_on() -> None:
+    assert {declaration.name: declaration.retention_days for declaration in declarations()} == dict.fromkeys(
+        [declaration.name for declaration in declarations()], KAFKA_RETENTION.days
+    )
+
+
+def test_deployment_files_set_no_retention_of_kafka() -> None:
+    """They would contradict the topics: `log.retention.hours` of a broker, or `retention.ms` of a topic."""
+    files = [ROOT / "infra" / "compose.yaml", *sorted((ROOT / "infra" / "k8s").glob("*.yaml"))]
+
+    assert len(files) > 1
+    assert [file.name for file in files if re.search(r"retention[._](ms|minutes|hours|bytes)", file.read_text(), re.IGNORECASE)] == []
+
+
+def test_relay_republishes_the_retention_of_kafka() -> None:
+    assert RelaySettings().republish_window == KAFKA_RETENTION
+
+
+def test_event_log_and_inbox_outlast_the_retention_of_kafka() -> None:
+    assert KAFKA_RETENTION < MIN_LOG_RETENTION <= LOG_RETENTION
+    assert KAFKA_RETENTION < MIN_INBOX_RETENTION <= DEFAULT_RETENTION.inbox
+    assert any(getattr(rule, "ge", None) == MIN_INBOX_RETENTION for rule in Deployment.model_fields["inbox_retention"].metadata)
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        ("infra/cli.py", f"unless set, at least {MIN_LOG_RETENTION.days}."),
+        ("docs/configuration.md", f"`CARE_INBOX_RETENTION` {{}} at least {MIN_INBOX_RETENTION.days} days."),
+        ("docs/configuration.md", f"`CARE_EVENT_LOG_RETENTION_DAYS` {{}} at least {MIN_LOG_RETENTION.days}."),
+        ("docs/adr/0006-publish-through-one-relay.md", f"the relay puts {KAFKA_RETENTION.days} days of the"),
+    ],
+)
+def test_text_names_the_same_days(page: str, sentence: str) -> None:
+    pattern = re.escape(sentence).replace(re.escape("{}"), ".*")
+
+    assert re.search(pattern, (ROOT / page).read_text())
