@@ -89,10 +89,11 @@ def _is_refused(place: Place) -> bool:
     source = next(each for each in production() if module_of(each) == place.module)
     names = {name for name, each in _names(source).items() if each.path == place.enumeration}
     statement = next(each for each in source.tree.body if each.lineno == place.line)
-    changed = ast.fix_missing_locations(_Replaced(names).visit(ast.Module([deepcopy(statement)], [])))
+    changed = ast.Module([deepcopy(statement)], [])
+    _Replaced(names).visit(changed)
     variables = {**vars(importlib.import_module(place.module)), "_WIDENED": _widened_class(enumerations()[place.enumeration])}
     try:
-        exec(compile(changed, place.module, "exec"), variables)  # noqa: S102  the statement of the module
+        exec(compile(ast.fix_missing_locations(changed), place.module, "exec"), variables)  # noqa: S102  the statement of the module
     except Incomplete as error:
         return "ADDED" in str(error)
     return False
