@@ -43,8 +43,8 @@ def _weighted_sums(digits: bytes) -> Sequence[int]:
     """Of every ten digits the sum, weighted 10 to 1. Each sum has 16 bits of one long integer, so all are made in ten steps."""
     count = len(digits) // _DIGITS
     total = 0
-    for place in range(_DIGITS):
+    for position in range(_DIGITS):
         lanes = bytearray(2 * count)
-        lanes[::2] = digits[place::_DIGITS]
-        total += int.from_bytes(lanes, "little") * (_DIGITS - place)
+        lanes[::2] = digits[position::_DIGITS]
+        total += int.from_bytes(lanes, "little") * (_DIGITS - position)
     return struct.unpack(f"<{count}H", total.to_bytes(2 * count, "little"))

@@ -32,7 +32,7 @@ def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> Agenda
     ranked = [item.case for item in in_order(items, now=now, recent=policy.crisis_is_recent_for)]
     ranked.sort(key=lambda case: not case.is_deferred)
     ordinary, others = ranked[: policy.capacity], ranked[policy.capacity :]
-    urgent = [case for case in others if case.is_urgent][: policy.urgent_places]
+    urgent = [case for case in others if case.is_urgent][: policy.urgent_slots]
     return AgendaAllocation(ordinary, urgent, [case for case in others if case not in urgent])
 
 

@@ -108,9 +108,9 @@ def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal 
     _require_another(person, lead, to)
     proposed = _propose(person, Leads(None, current.proposed), to, now) if to else []
     active = next((decision.state for decision in proposed if decision.state.status is Status.ACTIVE), None)
-    coming = [*proposed, *_fallback(person, active, now)]
-    successor = next(decision.state for decision in coming if decision.state.status is Status.ACTIVE)
-    return [leads.hand_over(lead, successor.id, reason), *coming]
+    successions = [*proposed, *_fallback(person, active, now)]
+    successor = next(decision.state for decision in successions if decision.state.status is Status.ACTIVE)
+    return [leads.hand_over(lead, successor.id, reason), *successions]
 
 
 def end_all(current: Leads, reason: str) -> Decisions:
@@ -153,11 +153,11 @@ def _fallback(person: Person, active: Lead | None, now: LeadContext) -> Decision
     return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at, is_from_meeting=now.is_meeting)]
 
 
-def _succeed(current: Leads, coming: Decision[Lead]) -> Decisions:
+def _succeed(current: Leads, succeeding: Decision[Lead]) -> Decisions:
     """Ends the other proposals and hands over from the active lead to the new one."""
-    others = [leads.end(lead, SUPERSEDED) for lead in current.proposed if lead.id != coming.state.id]
-    going = [leads.hand_over(current.active, coming.state.id)] if current.active else []
-    return [*others, *going, coming]
+    others = [leads.end(lead, SUPERSEDED) for lead in current.proposed if lead.id != succeeding.state.id]
+    ending = [leads.hand_over(current.active, succeeding.state.id)] if current.active else []
+    return [*others, *ending, succeeding]
 
 
 def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: LeadContext) -> Lead:

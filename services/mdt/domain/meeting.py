@@ -195,7 +195,7 @@ def end(meeting: Meeting) -> str:
     return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
 
-def is_coming(meeting: Meeting, after: datetime) -> bool:
+def is_upcoming(meeting: Meeting, after: datetime) -> bool:
     return meeting.status in _OPEN and meeting.starts_at > after
 
 
@@ -204,11 +204,11 @@ def free_slot(meeting: Meeting, usage: AgendaUsage, *, is_urgent: bool, now: dat
 
     Until the cut-off every case is listed, and rank decides at the cut-off (G54). Afterwards urgent cases may take an urgent slot.
     """
-    if not is_coming(meeting, now):
+    if not is_upcoming(meeting, now):
         return None
     if now <= meeting.cut_off_at:
         return Slot.ORDINARY
-    return Slot.URGENT if is_urgent and usage.urgent < policy.urgent_places else None
+    return Slot.URGENT if is_urgent and usage.urgent < policy.urgent_slots else None
 
 
 def _require_roles(needed: Sequence[Role], attended: Sequence[Role]) -> None:

@@ -29,7 +29,7 @@ class Policy(LocalTime):
     meets_at: time = time(13)
     cut_off_working_days: int = 2
     capacity: int = 10
-    urgent_places: int = 2
+    urgent_slots: int = 2
     quorum: tuple[Role, ...] = (Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE)
     weeks_ahead: int = 4
     roll_over_working_days: int = 2
@@ -70,7 +70,7 @@ class Policy(LocalTime):
     def __post_init__(self) -> None:
         """Raises ValueError for capacities with which no case would be discussed."""
         LocalTime.__post_init__(self)
-        if self.capacity < 1 or self.urgent_places < 0:
+        if self.capacity < 1 or self.urgent_slots < 0:
             raise ValueError("a meeting takes at least one case")
 
     def locality_of(self, practice_code: str) -> Locality | None:

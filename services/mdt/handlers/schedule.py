@@ -39,7 +39,7 @@ async def next_slot(tx: Tx, *, after: datetime) -> AgendaSlot:
     week = _this_week(tx)
     while True:
         meeting = await _meeting_of(tx, week)
-        if meeting and domain.is_coming(meeting, max(after, tx.now)):
+        if meeting and domain.is_upcoming(meeting, max(after, tx.now)):
             return AgendaSlot(meeting.id, meeting.starts_at, Slot.ORDINARY)
         week += _ONE_WEEK
 

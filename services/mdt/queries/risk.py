@@ -40,7 +40,7 @@ class Newest:
 
 
 _FIRST = Rank(is_screened=False, level=RiskLevel.VERY_HIGH + 1, ratio=Decimal(0), id=UUID(int=0))
-_PLACE = sa.tuple_(RISK.c.status != Status.FOUND.value, -RISK.c.level, -RISK.c.ratio, RISK.c.id)
+_RANK = sa.tuple_(RISK.c.status != Status.FOUND.value, -RISK.c.level, -RISK.c.ratio, RISK.c.id)
 _AFTER = sa.tuple_(
     sa.bindparam("is_screened", type_=sa.Boolean),
     -sa.bindparam("level", type_=sa.Integer),
@@ -49,7 +49,7 @@ _AFTER = sa.tuple_(
 )
 _FOUND = Statement(
     sa.select(RISK)
-    .where(RISK.c.practice_code == sa.bindparam("practice"), RISK.c.status != Status.BELOW.value, _PLACE > _AFTER)
+    .where(RISK.c.practice_code == sa.bindparam("practice"), RISK.c.status != Status.BELOW.value, _RANK > _AFTER)
     .where(
         sa.or_(
             RISK.c.status == Status.FOUND.value,
@@ -57,7 +57,7 @@ _FOUND = Statement(
             RISK.c.climber_until >= sa.bindparam("today", type_=sa.Date),
         )
     )
-    .order_by(*_PLACE)
+    .order_by(*_RANK)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _OF_PERSON = Statement(sa.select(RISK).where(RISK.c.person_id == sa.bindparam("person_id")))

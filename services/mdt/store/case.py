@@ -61,7 +61,7 @@ _LISTED = Statement(
 )
 #: The field of AgendaUsage that counts the slots of a kind.
 _USAGE = total(Slot, {Slot.ORDINARY: "ordinary", Slot.URGENT: "urgent"})
-_TAKEN = Statement(
+_COUNT_USED_SLOTS = Statement(
     sa.select(*(sa.func.count().filter(CASE.c.slot == slot.value).label(field) for slot, field in _USAGE.items())).where(
         CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value
     )
@@ -80,5 +80,5 @@ async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:
 
 
 async def agenda_usage(tx: Tx, meeting_id: UUID) -> AgendaUsage:
-    row = await tx.fetch_one(_TAKEN, meeting_id=meeting_id)
+    row = await tx.fetch_one(_COUNT_USED_SLOTS, meeting_id=meeting_id)
     return AgendaUsage() if row is None else AgendaUsage(**row)

@@ -105,7 +105,7 @@ DELETE FROM risk_score AS old WHERE old.valid_from < $1 AND EXISTS (
 
 def _save_many() -> str:
     names, dialect = RISK.columns.keys(), postgresql.dialect()  # type: ignore[no-untyped-call]
-    arrays = ", ".join(f"${place}::{column.type.compile(dialect)}[]" for place, column in enumerate(RISK.columns, 1))
+    arrays = ", ".join(f"${position}::{column.type.compile(dialect)}[]" for position, column in enumerate(RISK.columns, 1))
     changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
     return f"INSERT INTO risk ({', '.join(names)}) SELECT * FROM unnest({arrays}) ON CONFLICT (id) DO UPDATE SET {changes}"  # noqa: S608  names of columns
 

@@ -189,7 +189,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
 def assign(task: Task, command: AssignTask, now: datetime, policy: Policy) -> Decision[Task]:
     """Assigns the task, to be acknowledged within one working day."""
     require_transition(task.status, AssignTask, TASK)
-    assigned = _handed_to(task, command.navigator_id, now, policy)
+    assigned = _assigned_to(task, command.navigator_id, now, policy)
     event = TaskAssigned(navigator_id=command.navigator_id, due_at=task.due_at)
     return Decision(assigned, [event], [_acknowledgement(assigned)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
@@ -240,9 +240,9 @@ def reassign(task: Task, command: ReassignTask, now: datetime, policy: Policy) -
     require_transition(task.status, ReassignTask, TASK)
     if command.navigator_id == task.navigator_id:
         raise AlreadyAssigned("The task is assigned to this navigator already.")
-    handed = _handed_to(task, command.navigator_id, now, policy)
+    reassigned = _assigned_to(task, command.navigator_id, now, policy)
     event = TaskReassigned(from_navigator_id=_holder(task), to_navigator_id=command.navigator_id, reason=command.reason.value)
-    return Decision(handed, [event], [_acknowledgement(handed)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
+    return Decision(reassigned, [event], [_acknowledgement(reassigned)], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
 def put_back(task: Task, reason: ReassignReason, now: datetime, policy: Policy) -> Decision[Task]:
@@ -282,7 +282,7 @@ def _without_escalation(task: Task) -> Task:
     return task if task.escalation in PERSON_CONCERNS else replace(task, escalation=None, escalated_at=None)
 
 
-def _handed_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:
+def _assigned_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:
     by = _acknowledge_by(task.due_at, now, policy)
     return _without_escalation(replace(task, status=Status.ASSIGNED, navigator_id=navigator_id, block_reason=None, acknowledge_by=by))
 

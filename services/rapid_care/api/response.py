@@ -25,7 +25,7 @@ from shared.web.responses import Action, Page, actions, json_response
 
 router = APIRouter()
 
-_MOST = 100
+_MAX_LIMIT = 100
 
 
 @router.get("/responses", responses=problems(OrganisationNotInvolved))
@@ -36,7 +36,7 @@ async def list_responses(
     status: ResponseFilter = ResponseFilter.WAITING,
     referral_id: UUID | None = None,
     cursor: Annotated[str | None, Query(description="`next` of the previous page")] = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Page[ResponseView]:
     """The queue, the earliest deadline first; of ended responses, the latest deadline first."""
     after = decode_cursor(cursor) if cursor else None

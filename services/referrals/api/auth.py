@@ -46,7 +46,7 @@ def _printable(text: str) -> str:
 
 #: A short text such as a name, an address or a reason; and a long text.
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
 
 
 def _validated(story: Story) -> Story:

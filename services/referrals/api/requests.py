@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.referrals import commands
-from services.referrals.api.auth import Line, ValidatedStory, Words
+from services.referrals.api.auth import Line, LongText, ValidatedStory
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source
@@ -79,7 +79,7 @@ class Triage(CommandModel[commands.TriageReferral]):
 
     urgency: Urgency
     is_complex: bool = False
-    reason: Words
+    reason: LongText
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
 
@@ -87,7 +87,7 @@ class Triage(CommandModel[commands.TriageReferral]):
 class Routing(CommandModel[commands.RouteReferral]):
     route: Route
     service_code: Code
-    override_reason: Words | None = None
+    override_reason: LongText | None = None
 
 
 class Signpost(CommandModel[commands.SignpostReferral]):
@@ -95,15 +95,15 @@ class Signpost(CommandModel[commands.SignpostReferral]):
 
 
 class Question(CommandModel[commands.RequestInformation]):
-    question: Words
+    question: LongText
 
 
 class InformationAnswer(CommandModel[commands.AnswerInformation]):
-    answer: Words
+    answer: LongText
 
 
 class Raise(CommandModel[commands.RaiseUrgency]):
-    reason: Words
+    reason: LongText
 
 
 class Return(CommandModel[commands.ReturnReferral]):

@@ -158,10 +158,10 @@ TRIAGED: Mapping[Urgency, Status] = total(
     },
 )
 _ANY_TRIAGED = tuple(TRIAGED.values())
-_ASKED = Status.INFORMATION_REQUESTED
+_WITH_QUESTION = Status.INFORMATION_REQUESTED
 _UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
-AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _ASKED)
-_AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _ASKED)
+AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _WITH_QUESTION)
+_AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _WITH_QUESTION)
 OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
 #: A service acts on the referral, or triage must choose one, so that another referral may merge into it.
 MERGEABLE = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
@@ -180,19 +180,21 @@ REFERRAL: Transitions = state_table(
             ReferralMerged,
         ),
         TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
-        RouteReferral: transition((*_ANY_TRIAGED, _ASKED), Status.ROUTED, ReferralRouted),
-        SignpostReferral: transition((Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _ASKED), Status.SIGNPOSTED, ReferralSignposted),
-        RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _ASKED, ReferralInformationRequested),
-        AnswerInformation: transition(_ASKED, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
-        AcceptReferral: transition((Status.ROUTED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+        RouteReferral: transition((*_ANY_TRIAGED, _WITH_QUESTION), Status.ROUTED, ReferralRouted),
+        SignpostReferral: transition(
+            (Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _WITH_QUESTION), Status.SIGNPOSTED, ReferralSignposted
+        ),
+        RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
+        AnswerInformation: transition(_WITH_QUESTION, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
+        AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         ReturnReferral: transition(_AT_RECEIVER, Status.RETURNED, ReferralReturned),
         RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
         CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
         CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
-        Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _ASKED), Status.ACCEPTED, ReferralAccepted),
+        Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
-        ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _ASKED), (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
         ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
     },
     Occurrence,

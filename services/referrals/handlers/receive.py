@@ -12,7 +12,7 @@ from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral
 from services.referrals.store.directory import PRACTICES
 from services.referrals.store.people import lock_people, persons
-from services.referrals.store.referrals import MERGEABLE_IDS, NUMBERS_TAKEN, mergeable_for, referrals
+from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
 from shared.kernel.ids import PersonId, new_id
 
@@ -44,7 +44,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
     person, change = people.record(known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy)
     arrival = Arrival(
         referral_id=referral_id,
-        reference=reference_of(await NUMBERS_TAKEN.take(tx)),
+        reference=reference_of(await REFERENCE_NUMBERS.take(tx)),
         referrer_organisation=tx.actor.organisation,
         is_story_known=known is not None,
         is_practice_covered=practice is not None,
@@ -58,14 +58,14 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:
     """Reads the rows that `receive_referral` needs by one statement for each table. Persons are locked before their referrals."""
-    numbers = [people.valid_nhs_number(command) for command in commands]
-    ids = [tx.secrets.pseudonym(number) for number in numbers if number]
+    nhs_numbers = [people.valid_nhs_number(command) for command in commands]
+    ids = [tx.secrets.pseudonym(number) for number in nhs_numbers if number]
     await lock_people(tx, ids)
     await persons.prefetch(tx, ids)
-    known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in numbers]
+    known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in nhs_numbers]
     await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
     await MERGEABLE_IDS.prefetch(tx, ids)
-    await NUMBERS_TAKEN.prefetch(tx, len(commands))
+    await REFERENCE_NUMBERS.prefetch(tx, len(commands))
 
 
 async def _match(command: ReceiveReferral, tx: Tx) -> tuple[str | None, Person | None]:

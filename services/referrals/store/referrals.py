@@ -98,7 +98,7 @@ async def _mergeable_ids(tx: Tx, people: Sequence[UUID]) -> Mapping[UUID, Sequen
 
 
 #: The numbers of references, each used once; a refused referral leaves a gap.
-NUMBERS_TAKEN: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
+REFERENCE_NUMBERS: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
 MERGEABLE_IDS: Prefetched[UUID, Sequence[UUID]] = Prefetched(_mergeable_ids, absent=tuple)
 
 

@@ -71,11 +71,11 @@ def test_cap_gives_places_by_rank_after_last_weeks_cases() -> None:
 
 
 @given(st.lists(ITEMS, max_size=30))
-def test_cap_loses_no_case_and_leaves_no_place_empty(items: list[AgendaItem]) -> None:
+def test_cap_loses_no_case_and_leaves_no_slot_empty(items: list[AgendaItem]) -> None:
     capped = cap(items, now=STARTS_AT, policy=POLICY)
 
     assert sorted(case.id for group in (capped.ordinary, capped.urgent, capped.outranked) for case in group) == sorted(
         item.case.id for item in items
     )
     assert len(capped.ordinary) == min(len(items), POLICY.capacity)
-    assert len(capped.urgent) <= POLICY.urgent_places
+    assert len(capped.urgent) <= POLICY.urgent_slots
