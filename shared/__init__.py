@@ -1,1 +1,1 @@
-"""What the four contexts have in common: the language they speak and the one path of a command or an event."""
+"""Code that the four contexts share: the event contracts, and the path of a command or an event through a transaction."""

@@ -1,7 +1,7 @@
-"""Time is an input. Every process asks a Clock, and every rule is handed the instant.
+"""Time is an input: every process reads a Clock, and every rule receives the instant.
 
-There is one source of time: the database, whatever the hosts of the processes believe. Where CARE_ALLOW_TIME_TRAVEL is
-true, a row in it moves all processes together, for a demonstration or a simulation; elsewhere no process reads that row.
+The database is the only source of time; the hosts' clocks are not used. Where CARE_ALLOW_TIME_TRAVEL is true, a row in it moves all
+processes together, for a demonstration or a simulation; elsewhere no process reads that row.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,5 +46,5 @@ class DatabaseClock:
 
 
 def wall_clock() -> datetime:
-    """The machine's own time, for what is not care: tokens, back-off, start-up messages."""
+    """The host's time, for technical purposes: tokens, back-off, start-up messages."""
     return datetime.now(UTC)

@@ -1,1 +1,4 @@
-"""The published language: every event, its envelope and its registry. Codes, ids and instants; nothing that names a person."""
+"""The published language: every event, its envelope and its registry.
+
+Public events contain codes, ids and instants, and never identify a person by name.
+"""

@@ -1,7 +1,7 @@
 """Encryption of the restricted topics: JWE, direct A256GCM, under a key ring by `kid`.
 
-Written out, because it is done for every referral and by every reader: a compact JWE under a direct key is three parts around one
-call of the cipher (RFC 7516), at a twentieth of a general library's cost. A test opens with such a library what is sealed here.
+The module composes the compact JWE (RFC 7516) around one call of the cipher, at a twentieth of a general library's cost. Every referral and
+every reader pays that cost. A test decrypts the result with such a library.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The envelope of an event: CloudEvents 1.0 in Kafka's binary mode, `ce_*` headers beside a JSON value."""
+"""The envelope of an event: CloudEvents 1.0 in Kafka's binary mode, `ce_*` headers and a JSON value."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ class Undecodable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What surrounds every event. `sequence` counts the aggregate's events from 1 without a gap."""
+    """The metadata of an event. `sequence` counts the aggregate's events from 1 without a gap."""
 
     id: UUID
     type: str
@@ -42,7 +42,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A Kafka record as it came."""
+    """A Kafka record as the consumer received it."""
 
     topic: str
     partition: int
@@ -75,7 +75,7 @@ def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
 
 
 def type_of(record: Record) -> str:
-    """What a record says that it is, without reading the rest of it; empty when it says nothing."""
+    """The type in a record's header, read without decoding the rest; empty when the header is absent."""
     types = (value for name, value in reversed(record.headers) if name == "ce_type" and value is not None)
     return next(types, b"").decode(errors="replace")
 

@@ -37,7 +37,7 @@ class Value(BaseModel):
 
 
 class Event(Value):
-    """One fact. Writers may add no field of their own; readers ignore fields that they do not know.
+    """One fact. A writer may not add fields; a reader ignores unknown fields.
 
     TYPE is `<context>.<aggregate>.<verb>.v<N>`, TOPIC `<context>.<aggregate>`. A RESTRICTED event travels encrypted.
     A PUBLIC event needs no consumer here: it is made for subscribers outside.
@@ -55,7 +55,7 @@ def producer(event: type[Event]) -> str:
 
 
 def producer_of(topic: str) -> str:
-    """The same, of what a topic is called without its prefix."""
+    """The context that owns a topic, from the topic's name without prefix."""
     return topic.partition(".")[0].replace("-", "_")
 
 

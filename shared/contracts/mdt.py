@@ -29,7 +29,7 @@ class MeetingCutOff(Event):
 
 
 class MeetingHeld(Event):
-    """The meeting takes place with a quorum and may decide. Its decisions name it in the case's discussed event."""
+    """The meeting takes place with a quorum and may decide. The discussed event of each case names this meeting."""
 
     TYPE = "mdt.meeting.held.v1"
     TOPIC = "mdt.meeting"

@@ -1,4 +1,4 @@
-"""What a deployment sets, and how a context's processes are composed from it. Read by the composition roots and nowhere else."""
+"""The settings of a deployment, and the composition of a context's processes from them. Only the composition roots import this package."""
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, policy, read
 

@@ -1,4 +1,7 @@
-"""The environment of the processes. What is wrong in it is refused before anything starts, in a sentence that names the variable."""
+"""The environment variables of the processes.
+
+An invalid variable stops the process before it starts, with an error that names the variable.
+"""
 
 import gc
 import re
@@ -31,7 +34,7 @@ P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
 
 _KEY_BYTES = 32
-#: How seldom the garbage collector passes over the young, the middle-aged, and everything, for which all else stops (docs/performance.md).
+#: Thresholds of the garbage collector's three generations: a full collection pauses the process (docs/performance.md).
 _COLLECTOR = 10_000, 10, 50
 
 
@@ -40,7 +43,7 @@ class ConfigurationError(Exception):
 
 
 def read(settings: type[S]) -> S:
-    """Raises Misconfigured."""
+    """Raises ConfigurationError."""
     prefix = settings.model_config.get("env_prefix", "")
     try:
         return settings()
@@ -52,7 +55,10 @@ def read(settings: type[S]) -> S:
 
 
 def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
-    """A context's numbers with those of `variable` in place of the defaults. Raises Misconfigured, also for a name that does not exist."""
+    """A context's policy, with the fields in `variable` in place of the defaults.
+
+    Raises ConfigurationError, also for an unknown name.
+    """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
@@ -155,7 +161,7 @@ class Deployment(BaseSettings):
         return logs.level(level)
 
     def prepare_process(self) -> None:
-        """Its logs, and how seldom it collects garbage."""
+        """Configures the logs and the garbage collection of the process."""
         logs.configure(self.log_level)
         gc.set_threshold(*_COLLECTOR)
 
@@ -164,7 +170,7 @@ class Deployment(BaseSettings):
         return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id))
 
     def tokens(self) -> "Tokens":
-        """Raises Misconfigured when no caller could ever be known."""
+        """Raises ConfigurationError when CARE_JWKS has no key."""
         from shared.web.auth import Tokens
 
         if not self.jwks.get("keys"):
@@ -196,7 +202,7 @@ class ContextSettings(BaseSettings):
     ] = None
 
     def policy_values(self, kind: type[P]) -> P:
-        """Raises Misconfigured."""
+        """Raises ConfigurationError."""
         return policy(kind, self.policy, _variable(self.model_config.get("env_prefix", ""), "policy"))
 
 
@@ -205,7 +211,7 @@ def _bytes(key: SecretStr) -> bytes:
 
 
 def _variable(prefix: str, field: str) -> str:
-    """An alias is a variable's whole name already."""
+    """The name of the field's variable: the alias as it is, or the prefix and the field's name."""
     return field if field.isupper() else f"{prefix}{field}".upper()
 
 

@@ -1,1 +1,1 @@
-"""The words every context thinks in: decisions, transitions, refusals, ids. Pure values."""
+"""Domain types of every context: decisions, transitions, refusals, ids. Pure values without I/O."""

@@ -1,4 +1,4 @@
-"""Who acts: a professional with a role in an organisation, or the product itself."""
+"""The actor of a change: a professional with a role in an organisation, or the product itself."""
 
 from dataclasses import dataclass, field
 
@@ -13,5 +13,5 @@ class Actor:
     scopes: frozenset[str] = field(default=frozenset())
 
 
-#: Timers and reactions to events are acts of the product itself.
+#: The product itself is the actor of deadlines and of reactions to events.
 SYSTEM = Actor(id="system", organisation="CARE", role="system")

@@ -1,4 +1,4 @@
-"""What a rule of care answers: the new state, what happened, and which deadlines begin or end with it."""
+"""The result of a rule of care: the new state, the events, and the deadlines that it sets or cancels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Fact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """At `due_at` the deadline loop calls the handler of `kind`, once, late or not."""
+    """The deadline scheduler calls the handler of `kind` once, at `due_at` or later."""
 
     kind: str
     due_at: datetime
@@ -25,10 +25,10 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[S]):
-    """The only thing a change of an aggregate returns.
+    """The result of every change of an aggregate.
 
-    Saving it writes the state, appends the events, cancels every pending deadline whose kind is in `cancels`, then
-    sets `deadlines`; all in the transaction of the caller, or nothing.
+    Saving it writes the state, appends the events, cancels every pending deadline whose kind is in `cancels`, then sets `deadlines`. All of
+    it happens in the caller's transaction.
     """
 
     state: S

@@ -24,7 +24,7 @@ def new_id() -> UUID:
 
 
 def derived_id(*parts: object) -> UUID:
-    """The same parts give the same id, for things that must exist only once (a weekly meeting, a task of a plan)."""
+    """The same parts give the same id, for aggregates that must exist only once (a weekly meeting, a task of a plan)."""
     return uuid5(_NAMESPACE, "/".join(str(part) for part in parts))
 
 
@@ -38,7 +38,7 @@ def person_id(secret: bytes, nhs_number: str) -> PersonId:
 def pseudonymiser(secret: bytes) -> Callable[[Sequence[str]], list[str]]:
     """`person_id` for whole populations: the same pseudonyms, each as 32 hexadecimal digits, at a quarter of the cost.
 
-    HMAC as RFC 2104 writes it, with the two keyed states made once and copied for each number.
+    HMAC by RFC 2104, with the two keyed states computed once and copied for each number.
     """
     key = (secret if len(secret) <= _BLOCK_BYTES else sha256(secret).digest()).ljust(_BLOCK_BYTES, b"\0")
     inner, outer = (sha256(bytes(byte ^ pad for byte in key)).copy for pad in (_INNER_PAD, _OUTER_PAD))

@@ -1,4 +1,4 @@
-"""The one place that turns instants into local days and hours: base of every context's Policy."""
+"""The only conversion of instants into local days and hours; base of every context's Policy."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time

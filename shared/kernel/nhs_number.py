@@ -29,9 +29,9 @@ def parse_nhs_number(text: str) -> str:
 
 
 def are_plainly_valid(numbers: Sequence[str]) -> bool:
-    """For whole populations: True only if `parse_nhs_number` gives back each of them as it is. False says nothing.
+    """For whole populations: True only if `parse_nhs_number` returns each number unchanged.
 
-    What begins with 0 to 3 is left to that: it may be a Scottish number, in which a date of birth must make sense.
+    False is inconclusive. Numbers that begin with 0 to 3 need that function: they may be Scottish, and then contain a date of birth.
     """
     if set(map(len, numbers)) != {_DIGITS} or min(numbers) < "4" or not _SAME_DIGITS.isdisjoint(numbers):
         return False
@@ -40,7 +40,7 @@ def are_plainly_valid(numbers: Sequence[str]) -> bool:
 
 
 def _weighted_sums(digits: bytes) -> Sequence[int]:
-    """Of every ten digits the sum, weighted 10 to 1. Each sum has 16 bits of one long integer, so all are made in ten steps."""
+    """The sum of every ten digits, weighted 10 to 1. Each sum occupies 16 bits of one long integer, so ten additions compute all sums."""
     count = len(digits) // _DIGITS
     total = 0
     for position in range(_DIGITS):

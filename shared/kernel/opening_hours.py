@@ -20,7 +20,7 @@ EXTENDED_DAY = OpeningHours(time(7), time(22))
 def next_opening(instant: datetime, opens: time, closes: time, zone: ZoneInfo) -> datetime:
     """`instant` itself within the hours, else when they begin next; in UTC.
 
-    Hours that close before they open lie over midnight: 20:00 to 06:00.
+    Hours that close before they open span midnight: 20:00 to 06:00.
     """
     hour = instant.astimezone(zone).time()
     is_open = opens <= hour < closes if opens < closes else hour >= opens or hour < closes

@@ -12,20 +12,20 @@ from shared.kernel.totality import total
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """From which states a command is possible, where it can lead, and which events it can emit."""
+    """The states in which a command is permitted, the states it can lead to, and the events it can emit."""
 
     sources: frozenset[StrEnum]
     targets: frozenset[StrEnum]
     emits: frozenset[type[Fact]]
 
 
-#: A command class, or the kind of a deadline that acts by itself.
+#: A command class, or the kind of a deadline.
 Trigger = type | str
 Transitions = Mapping[Trigger, Transition]
 
 
 def transition(sources: StrEnum | tuple[StrEnum, ...], targets: StrEnum | tuple[StrEnum, ...], *emits: type[Fact]) -> Transition:
-    """One row of a state table, as short as it reads in the documents."""
+    """Builds one row of a state table."""
     return Transition(_set(sources), _set(targets), frozenset(emits))
 
 

@@ -1,4 +1,4 @@
-"""Which thing a command is about, as its sender saw it."""
+"""The aggregate that a command changes, in the version that its sender saw."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`version` is what If-Match said; a newer stored version refuses the command."""
+    """`version` is the version in If-Match; a newer stored version refuses the command."""
 
     id: UUID
     version: int

@@ -1,4 +1,4 @@
-"""Mappings that give every member of an enumeration a meaning."""
+"""Mappings that contain every member of an enumeration."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class Incomplete(TypeError):
-    """A member of an enumeration has no meaning in a mapping over it."""
+    """A mapping over an enumeration lacks a member."""
 
 
 def total(members: Iterable[K], mapping: Mapping[K, V]) -> Mapping[K, V]:

@@ -1,4 +1,7 @@
-"""Working days: Monday to Friday without the bank holidays of England. Deadlines of offices count in them, those of a crisis do not."""
+"""Working days: Monday to Friday without the bank holidays of England.
+
+Office deadlines are counted in working days; those of a crisis are not.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -14,7 +17,7 @@ def is_working_day(day: date) -> bool:
 
 
 def working_days_later(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
-    """So many working days after `instant` (before it, when negative), at the same time of day in `zone`; in UTC.
+    """The instant `days` working days after `instant` (before it, when negative), at the same time of day in `zone`; in UTC.
 
     From a Saturday, one working day later is Monday at the same time.
     """

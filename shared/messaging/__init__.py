@@ -1,1 +1,1 @@
-"""Kafka: the relay sends what was committed, the consumer applies what arrives, the timekeeper acts on deadlines."""
+"""Kafka: the relay publishes committed events, the consumer applies received events, the deadline scheduler fires deadlines."""

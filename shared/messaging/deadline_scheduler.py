@@ -1,8 +1,8 @@
 """Fires due deadlines: the handler's change and the deadline's resolution are one transaction.
 
-A failing batch runs again one deadline at a time. A domain rule that rejects a deadline ends it as refused. A deadline
-that fails stays pending, and so overdue; it is retried after growing pauses that delay no other, and parked for an
-operator after a minute of them. No deadline is skipped, and none fires twice.
+A failing batch runs again one deadline at a time. A domain rule that rejects a deadline ends it as refused. A deadline that fails stays
+pending and overdue. It is retried after growing pauses that delay no other, and parked for an operator after a minute. No deadline is
+skipped, and none fires twice.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class RetryState:
 
 
 class DeadlineScheduler:
-    is_working = True  # it needs the database alone
+    is_working = True  # the scheduler needs only the database
 
     def __init__(self, database: Database[Any], subscriptions: Subscriptions, settings: SchedulerSettings = SchedulerSettings()) -> None:
         self._database, self._subscriptions, self._settings = database, subscriptions, settings
@@ -63,7 +63,7 @@ class DeadlineScheduler:
         self._poll_delay = settings.idle
 
     async def run(self) -> None:
-        """Runs until cancelled, and waits for a database that is away."""
+        """Runs until cancelled; waits while the database is unavailable."""
         while True:
             try:
                 resolved = await self.process_due() if await self.has_due() else 0
@@ -86,7 +86,7 @@ class DeadlineScheduler:
         return seconds <= 0
 
     async def process_due(self) -> int:
-        """Fires the deadlines that are due; returns how many there were."""
+        """Fires the due deadlines; returns their number."""
         try:
             return await self._process_in_one_transaction()
         except INFRASTRUCTURE_ERRORS:
@@ -103,7 +103,7 @@ class DeadlineScheduler:
                 tx.start_batch()
                 await self._subscriptions.prefetch([(deadline.kind, deadline) for deadline in due], tx=tx)
             for deadline in due:
-                if not tx.has_cancelled(deadline.subject, deadline.kind):  # by one that came before it in this batch
+                if not tx.has_cancelled(deadline.subject, deadline.kind):  # by an earlier deadline of this batch
                     await self._fire(deadline, tx)
                     fired.append(deadline)
             if fired:
@@ -112,7 +112,7 @@ class DeadlineScheduler:
         return len(due)
 
     async def _process_singly(self) -> int:
-        """Each once, so that a failing deadline delays no other."""
+        """Fires each deadline once in a transaction for it alone, so that a failing deadline delays no other."""
         async with self._database.transaction() as tx:
             due = await deadlines.due(tx, self._settings.batch, self._deferred())
         for deadline in due:
@@ -158,7 +158,7 @@ class DeadlineScheduler:
         log.warning("deadline.conflict", context_name=self._subscriptions.context, kind=deadline.kind, problem=type(problem).__name__)
 
     def _deferred(self) -> list[int]:
-        """The ids of deadlines whose next attempt is not due yet. Drops those that were cancelled in between."""
+        """The ids of deadlines whose next attempt is not due yet. Forgets deadlines that were cancelled since their failure."""
         now = monotonic()
         self._retries = {deadline: retry for deadline, retry in self._retries.items() if retry.next_attempt_at > now - _RETRY_STATE_SECONDS}
         return [deadline for deadline, retry in self._retries.items() if retry.next_attempt_at > now]

@@ -1,9 +1,9 @@
 """Applies records, each event once, in the order of their partition.
 
 A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. A domain rule that
-rejects an event ends it as refused. A record that cannot be decoded, or fails again and again, is parked, and later
-records of its key behind it. An infrastructure error is raised, so that no offset is committed. When one record after
-another is parked, the release is at fault: the consumer stops until an operator replays or acknowledges.
+rejects an event ends it as refused. A record that cannot be decoded, or fails at every attempt, is parked, and so are later records of its
+key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at fault:
+the consumer stops until an operator replays or acknowledges.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class TooManyParked(Exception):
-    """One record after another could not be applied: the release is at fault, not the records."""
+    """Too many consecutive records could not be applied: the release is at fault, not the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class EventProcessor:
             await self._bisect(records)
 
     async def _bisect(self, records: Sequence[Record]) -> None:
-        """A failing record costs its batch a few more transactions, not one for each sound record."""
+        """Bisects the batch: a failing record costs a few more transactions, not one for each sound record."""
         middle = len(records) // 2
         await self._apply_or_bisect(records[:middle])
         await self._apply_or_bisect(records[middle:])
@@ -181,7 +181,10 @@ class EventProcessor:
         self._has_parked = False
 
     async def _attempts(self, record: Record) -> Exception | None:
-        """None when the record is done, otherwise the error that remains. A transaction conflict is retried without limit."""
+        """Returns None when the record is applied or refused, otherwise the remaining error.
+
+        A transaction conflict is retried without limit.
+        """
         failures = conflicts = 0
         while (problem := await self._attempt(record)) is not None:
             if isinstance(problem, CONTENTION_ERRORS):

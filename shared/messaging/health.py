@@ -1,4 +1,7 @@
-"""How a worker is doing, over HTTP: `/livez`, `/readyz`, `/metrics`. Answered by its own event loop, so a stuck one does not answer."""
+"""Health of a worker over HTTP: `/livez`, `/readyz`, `/metrics`.
+
+The worker's event loop serves them, so a blocked loop does not respond.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,18 +23,18 @@ HttpReply = tuple[HTTPStatus, str, bytes]
 
 
 class Component(Protocol):
-    """What runs in a worker until it is cancelled, or cannot go on."""
+    """A part of a worker that runs until it is cancelled or fails."""
 
     @property
     def is_working(self) -> bool:
-        """Whether it does its work, or stands by to."""
+        """Whether the component is working, or on standby."""
         ...
 
     async def run(self) -> None: ...
 
 
 class Health:
-    """Looks at the parts of a worker, and at its database."""
+    """Checks the components of a worker, and its database."""
 
     def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Component]) -> None:
         self._database, self._context, self._parts = database, context, parts

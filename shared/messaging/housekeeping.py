@@ -18,13 +18,13 @@ _EVERY_SECONDS = 3600.0
 
 
 class Housekeeper:
-    is_working = True  # it needs the database alone
+    is_working = True  # the housekeeper needs only the database
 
     def __init__(self, database: Database[Any], context: str, retention: RetentionPolicy) -> None:
         self._database, self._context, self._retention = database, context, retention
 
     async def run(self) -> None:
-        """Runs until cancelled. An error is retried an hour later and stops neither the other duty nor the worker."""
+        """Runs until cancelled. A failed task is retried an hour later and stops neither the other task nor the worker."""
         while True:
             made = await self._tried("partitions", create_partitions(self._database))
             removed = await self._tried("expired", remove_expired(self._database, self._retention))
@@ -32,7 +32,7 @@ class Housekeeper:
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
-        """The number of rows or partitions; None after an error."""
+        """Returns the number of rows or partitions, or None after an error."""
         try:
             return await work
         except _RECOVERABLE_ERRORS as problem:

@@ -1,4 +1,4 @@
-"""How to reach Kafka."""
+"""Addresses and names for Kafka's clients."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Adaptive pacing: on idle cores background work runs at once; on busy cores it waits longer, so that batches grow.
 
-The waits stay within a budget of lateness from commit to effect. Without this module only throughput and lateness change.
+The waits stay within a budget of lateness from commit to effect. Pacing affects only throughput and lateness.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class BusyCores:
 class Pacing:
     """`budget` is the lateness from commit to applied that a busy machine may add, at the 99th percentile.
 
-    The components of one worker share it, and with it one measurement of the cores.
+    The components of one worker share this object and its measurement of the cores.
     """
 
     budget: timedelta = timedelta(milliseconds=500)

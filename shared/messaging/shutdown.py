@@ -1,4 +1,4 @@
-"""Orderly shutdown: started work is finished within a time limit, and a cancelled task really ends."""
+"""Orderly shutdown: started work finishes within a time limit, and every cancelled task ends."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,14 +10,14 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: A part of the ten seconds that a supervisor grants for a shutdown.
+#: Seconds; below the ten that a supervisor grants for a shutdown.
 _FINISH_SECONDS = 4.0
-#: Longer than that limit.
+#: Seconds; longer than that limit.
 _CANCEL_AGAIN_SECONDS = 5.0
 
 
 async def finish_before_cancel(work: Coroutine[Any, Any, T], *, limit: float = _FINISH_SECONDS) -> T:
-    """Runs `work`. A cancellation takes effect when the work is done, or after `limit` seconds."""
+    """Runs `work` to its end. A cancellation takes effect when the work ends, or after `limit` seconds."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
@@ -30,8 +30,8 @@ async def finish_before_cancel(work: Coroutine[Any, Any, T], *, limit: float = _
 async def cancel_and_wait(*tasks: asyncio.Task[Any], again: float = _CANCEL_AGAIN_SECONDS) -> None:
     """Cancels the tasks and returns when all have ended. A task that still runs is cancelled again after `again` seconds.
 
-    Libraries lose a cancellation: aiokafka takes it for one of its own while it closes, and so does `asyncio.wait_for`
-    before Python 3.12 when its result has just arrived.
+    Libraries may swallow a cancellation: aiokafka while it closes, and `asyncio.wait_for` before Python 3.12 when its result has just
+    arrived.
     """
     while running := [task for task in tasks if not task.done()]:
         for task in running:

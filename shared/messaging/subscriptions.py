@@ -19,7 +19,7 @@ Prefetchers = Mapping[type[Event] | str, Prefetcher]
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The subscriptions of the context. Prefetchers only save statements: a handler reads the rows that no prefetcher has read."""
+    """The subscriptions of the context. Prefetchers only save statements: a handler reads any row that was not prefetched."""
 
     context: str
     on_event: OnEvent

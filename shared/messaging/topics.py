@@ -1,4 +1,4 @@
-"""Topics as declared in infra/kafka/topics.yaml, created by `care topics`. Nothing is created by accident."""
+"""Topics as declared in infra/kafka/topics.yaml, created by `care topics`. Brokers create no topic automatically."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class TopicDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What differs between environments."""
+    """The topic settings that differ between environments."""
 
     prefix: str = ""
     partitions: int = 12
@@ -33,9 +33,9 @@ class Layout:
 async def create(
     bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout, *, wait_seconds: float = _WAIT_FOR_BROKERS_SECONDS
 ) -> list[str]:
-    """Creates what is absent and says which those were; what exists is left alone.
+    """Creates the absent topics and returns their names; leaves existing topics unchanged.
 
-    Waits up to `wait_seconds` for as many brokers as the layout asks for. Raises KafkaError.
+    Waits up to `wait_seconds` for as many brokers as the layout needs. Raises KafkaError.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
@@ -49,7 +49,7 @@ async def create(
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], wait_seconds: float) -> list[str]:
-    """A broker that the controller has not heard of for a moment cannot be given a topic: then it is asked again."""
+    """Retries while the controller considers a broker absent and so cannot assign a topic to it."""
     created: list[str] = []
     until = monotonic() + wait_seconds
     while True:

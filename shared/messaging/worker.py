@@ -1,6 +1,6 @@
 """The process next to a context's API: relay, deadline scheduler, consumer and housekeeper in one event loop.
 
-Deadlines keep firing while Kafka is away. An error that no component can heal ends the process; its supervisor restarts it.
+Deadlines keep firing while Kafka is unavailable. An error that no component can handle ends the process; its supervisor restarts it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 log = structlog.get_logger()
 
-_SHUTDOWN_SECONDS = 8.0  # a supervisor kills the process after ten
+_SHUTDOWN_SECONDS = 8.0  # a supervisor kills the process after ten seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class HealthEndpoint:
 
 
 class Worker:
-    """Runs `components`, by name, until one of them ends or the process is asked to stop."""
+    """Runs `components`, by name, until one of them ends or the process receives a stop signal."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Worker:
         return 1 if failed else 0
 
     def _exit_after_timeout(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Exits when a task, a thread or the event loop hangs: a process that cannot end is not restarted."""
+        """Exits when a task, a thread or the event loop hangs: a supervisor restarts only a process that has ended."""
 
         def exit_now() -> None:
             log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in tasks if not task.done()])
@@ -121,7 +121,7 @@ def create_worker(
 
 
 def _why(task: asyncio.Task[Any]) -> str:
-    """Names the error and its cause; a task may be cancelled by a library alone."""
+    """Names the error and its cause. A library may also have cancelled the task."""
     if task.cancelled():
         return asyncio.CancelledError.__name__
     problem = task.exception()

@@ -1,4 +1,4 @@
-"""What a transaction and a database need of batching. shared/persistence/batching implements it; nothing here depends on it."""
+"""The interfaces of batching that transactions and databases use; shared/persistence/batching implements them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar

@@ -1,4 +1,4 @@
-"""The door to a context's schema: a pool of connections that hands out transactions and readers."""
+"""Access to a context's schema: a pool of connections that opens transactions and readers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,8 +28,8 @@ _SESSION = {
     "lock_timeout": "5s",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
-    # A host that vanishes holds no lock for longer than half a minute: the system's own patience is two hours, and a relay that takes
-    # over would wait for it.
+    # PostgreSQL releases the locks of a vanished host within half a minute. The system's default is two hours, during which no other relay
+    # could take over.
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -38,7 +38,7 @@ _SESSION = {
 
 
 class Database(Generic[P]):
-    """`policy` is the context's configured numbers; every transaction carries it to the handlers."""
+    """`policy` has the context's configured values; every transaction passes it to the handlers."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def transaction(self, request: RequestContext = _SYSTEM) -> AsyncIterator[Transaction[P]]:
-        """Commits everything inside when the block ends, or nothing.
+        """Commits every change of the block at its end, or none after an error.
 
         A repetition of a request with an idempotency key raises DuplicateRequest before the block begins.
         """
@@ -85,13 +85,13 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[ReadSession]:
-        """For queries: PostgreSQL itself refuses to change anything here. Each statement sees what was committed when it began."""
+        """A read-only transaction for queries. Each statement sees the changes that were committed when the statement began."""
         async with self.pool.acquire() as connection, connection.transaction(readonly=True):
             yield ReadSession(connection)
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[ReadSession]:
-        """For who looks often and mostly finds nothing: no transaction, each statement by itself. Nothing refuses a change here."""
+        """A connection in autocommit mode, for frequent polls that mostly find no work. PostgreSQL does not refuse writes here."""
         async with self.pool.acquire() as connection:
             yield ReadSession(connection)
 
@@ -109,7 +109,7 @@ async def connect(
     new_batch: NewBatch | None = None,
     groups: Sequence[Group] = (),
 ) -> Database[P]:
-    """Without `new_batch` and `groups` everything is written statement by statement, with the same outcome."""
+    """Without `new_batch` and `groups` each write is a separate statement, with the same outcome."""
     pool = await asyncpg.create_pool(
         dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=_SESSION, command_timeout=60
     )
@@ -122,7 +122,7 @@ async def prepare(connection: Connection) -> None:
 
 
 async def _skip_reset(connection: Connection) -> None:
-    """Nothing here changes session state, so a returned connection needs no reset and no round trip."""
+    """No code changes session state, so a returned connection needs no reset and no round trip."""
 
 
 def _dump(value: Any) -> str:

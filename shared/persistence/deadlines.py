@@ -1,7 +1,7 @@
 """Due deadlines. Firing one and resolving it are one transaction: each fires exactly once, on time or late.
 
-A transaction locks the aggregate first and the deadline at the end, as commands that cancel deadlines do, so that the two
-never deadlock. The schedulers of one context take turns under an advisory lock.
+A transaction locks the aggregate first and the deadline at the end, as commands that cancel deadlines do. So the two never deadlock. The
+schedulers of one context take turns under an advisory lock.
 """
 
 from collections.abc import Collection, Sequence
@@ -69,7 +69,7 @@ async def due(tx: Transaction[Any], limit: int, without: Collection[int] = ()) -
 
 
 async def is_pending(tx: Transaction[Any], deadline: DueDeadline) -> bool:
-    """Waits for other schedulers first."""
+    """Whether the deadline is pending. Waits until no other scheduler fires."""
     await tx.driver.execute(_LOCK)
     found: bool = await tx.driver.fetchval(_IS_PENDING, deadline.id)
     return found
@@ -83,18 +83,18 @@ async def resolve(tx: Transaction[Any], deadlines: Sequence[DueDeadline], state:
 
 
 async def parked(reader: ReadSession) -> list[ParkedDeadline]:
-    """All that wait for an operator, oldest first."""
+    """The parked deadlines, oldest first."""
     return [ParkedDeadline(**row) for row in await reader.driver.fetch(_PARKED)]
 
 
 async def replay(tx: Transaction[Any], deadline_id: int | None = None) -> int:
-    """Makes one parked deadline pending again, or all without an id; returns how many. The worker fires them at once."""
+    """Makes one parked deadline pending again, or all without an id; returns their number. The worker fires them at once."""
     done = await tx.driver.execute(_REPLAY, deadline_id)
     return int(done.removeprefix("UPDATE "))
 
 
 async def next_in(reader: ReadSession, clock: Clock, without: Collection[int]) -> timedelta | None:
-    """The time until the next deadline, not above zero when it is due; except the ids in `without`."""
+    """The time until the next deadline, without the ids in `without`; zero or negative when one is due."""
     now = await clock.now(reader.driver)
     due_at: datetime | None = await reader.driver.fetchval(_NEXT, list(without))
     return due_at - now if due_at else None

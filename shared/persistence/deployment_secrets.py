@@ -1,4 +1,4 @@
-"""What a deployment keeps secret, as the path needs it."""
+"""The secrets of a deployment that transactions use."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from shared.kernel.ids import PersonId, person_id
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a deployment keeps secret: the key of pseudonyms and the ring of the restricted topics."""
+    """The secrets of a deployment: the key of pseudonyms and the key ring of the restricted topics."""
 
     person_id_secret: bytes
     key_ring: KeyRing

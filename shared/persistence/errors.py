@@ -12,7 +12,7 @@ INFRASTRUCTURE_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.exceptions.InternalClientError,
 )
 
-#: Two transactions got in each other's way: tried again in place.
+#: Two transactions conflicted: the transaction is retried in place.
 CONTENTION_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,

@@ -1,4 +1,4 @@
-"""A repeated request has one effect: its response is stored, encrypted, in the transaction that it reports."""
+"""A repeated request has one effect: its response is stored, encrypted, in the transaction of the effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class DuplicateRequest(Exception):
 
 
 async def claim(tx: Transaction[Any]) -> None:
-    """Takes the request's key for this transaction; a rival with the same key waits here until the first has ended.
+    """Claims the request's key for this transaction; a concurrent request with the same key waits until this transaction ends.
 
     Raises DuplicateRequest, IdempotencyKeyReused.
     """
@@ -56,7 +56,7 @@ async def claim(tx: Transaction[Any]) -> None:
 
 
 async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> list[DuplicateRequest | IdempotencyKeyReused | None]:
-    """`claim` for requests whose keys all differ: for each the refusal, or None when it may run. A request without a key may."""
+    """`claim` for requests with distinct keys: the refusal of each, or None when the request may run. A request without a key may run."""
     claims = [(request.actor.id, key) for request in requests if (key := request.idempotency_key)]
     actors, keys = [actor_id for actor_id, _ in claims], [key.key for _, key in claims]
     rows = await tx.driver.fetch(_CLAIM, actors, keys, [key.fingerprint for _, key in claims]) if claims else []
@@ -73,7 +73,7 @@ async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) ->
 
 
 async def release_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> None:
-    """Returns keys that this transaction took: a refused request leaves nothing."""
+    """Releases keys that this transaction claimed: a refused request leaves no row."""
     claims = [(request.actor.id, key.key) for request in requests if (key := request.idempotency_key)]
     if claims:
         await tx.driver.execute(_RELEASE, [actor_id for actor_id, _ in claims], [key for _, key in claims])

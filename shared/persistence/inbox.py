@@ -1,4 +1,4 @@
-"""Which events were applied here. A row and the effect share a transaction, so an event has one effect however often it comes."""
+"""The events that this context has applied. The row and the effect share a transaction, so a redelivered event has no second effect."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,17 +15,17 @@ _REFUSE = "INSERT INTO inbox (event_id, type, refused_code) VALUES ($1, $2, $3) 
 
 
 async def claim(tx: Transaction[Any], envelopes: Sequence[Envelope]) -> set[UUID]:
-    """The ids among these that were not applied before; they count as applied if the transaction commits."""
+    """Returns the ids that were not applied before; they count as applied if the transaction commits."""
     unique = {envelope.id: envelope.type for envelope in envelopes}
     rows = await tx.driver.fetch(_CLAIM, list(unique), list(unique.values()))
     return {row["event_id"] for row in rows}
 
 
 async def processed(tx: Transaction[Any], ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these were settled before."""
+    """The ids that were applied or refused before."""
     return {row["event_id"] for row in await tx.driver.fetch(_KNOWN, ids)}
 
 
 async def refuse(tx: Transaction[Any], envelope: Envelope, code: str) -> None:
-    """A rule said no; the event is settled without effect."""
+    """Records that a domain rule refused the event: it has no effect and is not retried."""
     await tx.driver.execute(_REFUSE, envelope.id, envelope.type, code)

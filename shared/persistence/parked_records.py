@@ -1,4 +1,4 @@
-"""Records that could not be applied, kept whole for an operator. A later record of the same key waits behind the first."""
+"""Records that could not be applied, stored unchanged for an operator. Later records of the same key are parked behind the first."""
 
 import hashlib
 from base64 import b64decode, b64encode
@@ -45,13 +45,13 @@ async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
 
 
 async def consecutive_count(reader: ReadSession) -> int:
-    """How many were parked since the last record that could be settled, by whichever process; those behind another do not count."""
+    """The number of records parked since the last applied or refused one, in all processes. Records parked behind another do not count."""
     found: int = await reader.driver.fetchval(_IN_A_ROW)
     return found
 
 
 async def acknowledge(tx: Transaction[Any]) -> None:
-    """An operator has looked at all that is parked: it stays parked, and the consumer goes on."""
+    """Acknowledges all parked records: they stay parked, and the consumer continues."""
     await tx.driver.execute(_ACKNOWLEDGE)
 
 
@@ -67,7 +67,7 @@ async def waiting(reader: ReadSession) -> list[Parked]:
 
 
 async def of_key(reader: ReadSession, key: bytes) -> list[Parked]:
-    """What waits of this key, oldest first."""
+    """The parked records of this key, oldest first."""
     return [_parked(row) for row in await reader.driver.fetch(_OF_KEY, key)]
 
 
@@ -82,7 +82,7 @@ def _parked(row: asyncpg.Record) -> Parked:
 
 
 def _headers(record: Record) -> bytes:
-    """Whatever bytes a stranger sent, a column can hold them."""
+    """The headers as JSON with base64 values, because a header may contain arbitrary bytes."""
     return orjson.dumps([[name, None if value is None else b64encode(value).decode()] for name, value in record.headers])
 
 

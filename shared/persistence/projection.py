@@ -1,4 +1,4 @@
-"""Projections: a context's copy of another context's data, kept from events in whatever order they arrive."""
+"""Projections: a context's copy of another context's data, built from events that may arrive in any order."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

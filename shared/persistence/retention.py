@@ -1,7 +1,7 @@
 """Retention of the shared tables, and deletion of expired rows in portions that block no other transaction.
 
-Not deleted here: the event log (`care prune-log`), the audit, waiting rows (outbox, parked, pending deadlines), and inbox rows
-of restricted topics, whose events are published again however old.
+The housekeeper never deletes the event log (see `care prune-log`), the audit, or waiting rows (outbox, parked, pending deadlines). It keeps
+inbox rows of restricted topics, whose events are republished at any age.
 """
 
 from dataclasses import dataclass

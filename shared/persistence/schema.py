@@ -1,9 +1,8 @@
-"""The tables that every context has, in its own schema: the event log and what keeps its promises.
+"""The tables that every context has in its schema: the event log, and the tables that support its guarantees.
 
-`event` is append-only, in partitions by month (docs/adr/0026): what is unique in it is so within a day, and for ever where
-it is kept whole; across days a number is right because writers of one aggregate queue at its row.
-A row of `outbox` is unsent; a row that remains is proof of failure. A row of `inbox` says that an event was applied here,
-or why it was refused.
+`event` is append-only and partitioned by month (docs/adr/0026). Its unique constraints hold within a day, and without limit for restricted
+topics. Across days the row lock of the aggregate keeps its sequence unique. A row of `outbox` is an unpublished event; a row that stays
+indicates a fault. A row of `inbox` records that an event was applied, or why it was refused.
 """
 
 import sqlalchemy as sa

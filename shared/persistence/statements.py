@@ -1,8 +1,7 @@
-"""SQLAlchemy Core statements, run by asyncpg itself.
+"""SQLAlchemy Core statements, executed by asyncpg.
 
-Core builds and types the SQL; the driver executes it without the engine in between, which saves a third of the
-processor time (docs/performance.md). Values travel as the driver's own types: UUID, datetime, str, and JSON through
-the codec that `database.connect` sets.
+Core builds and types the SQL; the driver executes it without SQLAlchemy's engine, which saves a third of the processor time
+(docs/performance.md). Values have the driver's types: UUID, datetime, str, and JSON through the codec that `database.connect` sets.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -37,7 +36,10 @@ class Statement:
 
 
 class Sql(Statement):
-    """Written SQL, for what Core cannot say. `parameters` names $1, $2, ... in order; `tables` and `writes` are names of tables."""
+    """Literal SQL, for statements that Core cannot express.
+
+    `parameters` names $1, $2, ... in order; `tables` and `writes` are names of tables.
+    """
 
     __slots__ = ()
 
@@ -56,7 +58,7 @@ class ReadSession:
     """Runs statements on one connection. Values of named parameters are keyword arguments."""
 
     def __init__(self, driver: Connection) -> None:
-        self.driver = driver  # of the tables of shared.persistence.schema alone: a batch defers no write to them
+        self.driver = driver  # only of the tables of shared.persistence.schema: a batch defers no write to them
 
     @property
     def connection(self) -> Connection:

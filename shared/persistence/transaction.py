@@ -1,4 +1,7 @@
-"""The one transaction. Handlers change state through it; it alone writes events, outbox, deadlines and audit, at its end."""
+"""The transaction of a command, event or deadline.
+
+Handlers change state through it; it writes events, outbox, deadlines and audit at its end.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +22,7 @@ from shared.persistence.statements import Connection, Query, ReadSession, Statem
 
 P = TypeVar("P")
 
-#: Kafka takes a megabyte; this leaves room for the key and the headers.
+#: Kafka accepts a megabyte; this leaves room for the key and the headers.
 _MAX_EVENT_BYTES = 1_000_000
 
 _RECORD_EVENTS = """
@@ -66,7 +69,7 @@ class EventTooLarge(RuleBroken):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a transaction happens: the command, event type or deadline; the event that caused it; its trace."""
+    """The cause of a transaction: the command, event type or deadline, the event before it, and the trace context."""
 
     action: str
     event_id: UUID | None = None
@@ -75,7 +78,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The caller's key, and a digest of what was asked."""
+    """The caller's idempotency key, and a digest of the request."""
 
     key: str
     fingerprint: bytes
@@ -91,13 +94,13 @@ class RequestContext:
 
     @classmethod
     def of_system(cls, action: str, event_id: UUID | None = None, traceparent: str | None = None) -> "RequestContext":
-        """An event, a deadline or a start-up step: no caller stands behind it."""
+        """The context of an event, a deadline or a start-up step, which have no caller."""
         return cls(SYSTEM, Cause(action, event_id, traceparent))
 
 
 @dataclass(frozen=True, slots=True)
 class EventSubject:
-    """Which aggregate something was recorded about. `key` decides the Kafka partition, `correlation_id` the chain it belongs to."""
+    """The aggregate of a recorded event or deadline. `key` decides the Kafka partition; `correlation_id` identifies the chain of events."""
 
     id: UUID
     key: UUID
@@ -105,7 +108,7 @@ class EventSubject:
 
 
 class Transaction(ReadSession, Generic[P]):
-    """`now` is one instant for the whole transaction; `policy` the context's configured numbers."""
+    """`now` is one instant for the whole transaction; `policy` has the context's configured values."""
 
     def __init__(
         self,
@@ -140,7 +143,7 @@ class Transaction(ReadSession, Generic[P]):
 
     @contextmanager
     def acting_as(self, request: RequestContext) -> Iterator[None]:
-        """Records what happens inside the block under this request: a group of requests shares one transaction."""
+        """Attributes the changes inside the block to this request: a group of requests shares one transaction."""
         before, self.request = self.request, request
         try:
             yield
@@ -148,11 +151,11 @@ class Transaction(ReadSession, Generic[P]):
             self.request = before
 
     def start_batch(self) -> None:
-        """Defers writes and keeps loaded aggregates from here on, for a batch that succeeds or fails as a whole."""
+        """From this call on, defers writes and remembers loaded aggregates, for a batch that succeeds or fails as a whole."""
         self.batch = self._new_batch(self.driver) if self._new_batch else None
 
     async def defer_write(self, statement: Statement, **values: Any) -> None:
-        """A write whose result nothing needs. A batch sends it with others of its kind."""
+        """Writes without returning a result. A batch sends it with others of the same statement."""
         if self.batch:
             self.batch.defer(statement, values)
         else:
@@ -188,7 +191,7 @@ class Transaction(ReadSession, Generic[P]):
         )  # fmt: skip
 
     def audit(self, subject: UUID, version: int | None = None) -> None:
-        """One line of who did what to which thing; also for reads of a person's record."""
+        """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
         who, why = self.actor, self.cause
         self._audit.append((who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
 
@@ -202,12 +205,12 @@ class Transaction(ReadSession, Generic[P]):
         self._deadlines.setdefault((about.id, deadline.kind), []).append(row)
 
     def cancel_deadlines(self, subject: UUID, kind: str) -> None:
-        """Those already stored, and those set earlier in this transaction."""
+        """Cancels stored deadlines, and those set earlier in this transaction."""
         self._deadlines.pop((subject, kind), None)
         self._cancelled[subject, kind] = None
 
     def recorded(self, subject: UUID, topic: str) -> int:
-        """How many events of this transaction are about `subject` on `topic`."""
+        """The number of events of this transaction about `subject` on `topic`."""
         return sum(row[2:4] == (topic, subject) for row in self._events)
 
     def has_cancelled(self, subject: UUID, kind: str) -> bool:
@@ -219,11 +222,11 @@ class Transaction(ReadSession, Generic[P]):
 
     @property
     def changes(self) -> int:
-        """How much this transaction has recorded so far. A refusal must leave the number as it was."""
+        """The number of changes that this transaction has recorded. A refusal must leave it unchanged."""
         return len(self._events) + len(self._audit) + len(self._responses)
 
     async def flush(self) -> None:
-        """Called by the database at the end of the block, never by handlers."""
+        """Writes the recorded changes. `Database` calls it at the end of the block; handlers never do."""
         if self.batch:
             await self.batch.flush()
         if self._events:

@@ -1,1 +1,1 @@
-"""Logs, metrics and traces. None of them ever holds a name, an NHS number or free text."""
+"""Logs, metrics and traces. Telemetry never contains a name, an NHS number or free text."""

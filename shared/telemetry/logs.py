@@ -23,15 +23,15 @@ _ID_OR_NUMBER = re.compile(
 )
 _HARMLESS = (bool, float, UUID, date, type(None))
 _MAX_SENTENCES = 1000
-#: What uvicorn sets up for itself, also when it was started by its own command line: texts of exceptions, and addresses with queries.
+#: Loggers that uvicorn configures, also from its command line; their lines contain texts of exceptions, and addresses with queries.
 _SERVER_LOGS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
-#: What no caller has a say in: the trace is taken over only in its exact form.
+#: Keys whose values no caller controls; a caller's trace context is accepted only in its exact form.
 _MADE_HERE = frozenset({"level", "timestamp", "trace_id", "traceparent"})
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 
 def configure(level: str = "INFO") -> None:
-    """Called once by each process; also tames the logs of libraries, and of the server that the process may run in."""
+    """Configures the logs of the process, of its libraries, and of the HTTP server. Each process calls it once."""
     logging.basicConfig(level=logging.WARNING, handlers=[StdlibLogHandler()])
     for name in _SERVER_LOGS:
         server = logging.getLogger(name)
@@ -60,7 +60,10 @@ def level(name: str) -> str:
 
 
 class StdlibLogHandler(logging.Handler):
-    """What libraries say, as our own log lines: each sentence once in a while, exceptions without their texts."""
+    """Logs the records of libraries as JSON lines, without the texts of exceptions.
+
+    A repeated message is logged once in `every` seconds.
+    """
 
     def __init__(self, every: float = 10.0) -> None:
         super().__init__()
@@ -73,7 +76,7 @@ class StdlibLogHandler(logging.Handler):
             structlog.get_logger().log(record.levelno, "library.log", logger_name=record.name, sentence=_sentence(record), **more)
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        """A client that has lost its broker repeats itself sixty times a second."""
+        """Whether the message was not logged recently: a client without its broker logs sixty times a second."""
         sentence, now = (record.name, str(record.msg)), time.monotonic()
         if now - self._logged_at.get(sentence, -self._every) < self._every:
             return False
@@ -94,7 +97,7 @@ def frames(problem: BaseException) -> list[str]:
 
 
 def _sentence(record: logging.LogRecord) -> str:
-    """Its first line; an exception in it stands for itself by its kind. What asyncio says goes on with the exception's text."""
+    """The first line of the message, with exceptions replaced by their class. asyncio's messages are cut before the exception's text."""
     if isinstance(record.msg, BaseException):
         return type(record.msg).__name__
     arguments = record.args if isinstance(record.args, tuple) else ()

@@ -1,4 +1,4 @@
-"""Prometheus metrics. Counters move with the path; a scrape reads the gauges of the database."""
+"""Prometheus metrics. The code increments counters as it runs; a scrape reads the gauges of the database."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

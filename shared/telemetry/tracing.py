@@ -1,7 +1,7 @@
 """Trace context: every request and every event carries a W3C `traceparent`, so one referral can be followed everywhere.
 
-A deployment that wants spans calls `export` in its composition root. Without it no span is created; only its name in the
-trace is, which later events carry.
+A deployment that exports spans calls `export` in its composition root. Otherwise no span is created, only a span id for the `traceparent`
+of later events.
 """
 
 import re
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-#: A provider of our own, which no library of the process can change.
+#: A separate provider, which no library of the process can change.
 _PROVIDER = TracerProvider()
 _TRACER = _PROVIDER.get_tracer("care")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
@@ -21,14 +21,14 @@ _exporters: list[SpanProcessor] = []
 
 
 def export(processor: SpanProcessor) -> None:
-    """From now on spans are made, and given to this."""
+    """Creates spans from now on, and passes them to `processor`."""
     _PROVIDER.add_span_processor(processor)
     _exporters.append(processor)
 
 
 @contextmanager
 def span(name: str, parent: str | None = None) -> Iterator[str]:
-    """A span below `parent`, which may be absent; gives its own traceparent, also where spans are switched off."""
+    """A child span of `parent`, which may be absent. Yields the span's traceparent, also when no span is exported."""
     if not _exporters:
         yield _below(parent)
         return
@@ -41,7 +41,7 @@ def span(name: str, parent: str | None = None) -> Iterator[str]:
 
 
 def _below(parent: str | None) -> str:
-    """In the trace of `parent`, with its flags; of what is no traceparent nothing is taken over."""
+    """A traceparent in the trace of `parent`, with its flags; a malformed parent is ignored."""
     match = _TRACEPARENT.fullmatch(parent) if parent else None
     trace, flags = (match[1], match[2]) if match and not match[0].startswith("ff") else (secrets.token_hex(16), "01")
     return f"00-{trace}-{secrets.token_hex(8)}-{flags}"

@@ -12,7 +12,7 @@ from shared.web.auth import Tokens
 from shared.web.middleware import BodySizeMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
 
-#: The largest body; a route that takes more (an upload) says so itself.
+#: The largest body, in bytes; a route that accepts more (an upload) declares its own limit.
 MAX_BODY_BYTES = 1024 * 1024
 
 
@@ -43,7 +43,7 @@ def create_app(
         docs_url=f"{prefix}/docs",
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # ObservabilityMiddleware does it
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ObservabilityMiddleware handles every exception
     )
     app.state.tokens = tokens
     app.include_router(router)

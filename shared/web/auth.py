@@ -21,7 +21,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
 
 @dataclass(frozen=True, slots=True)
 class _CachedToken:
-    """Who acts by a verified token, and between which seconds of the epoch it counts, leeway included."""
+    """The actor of a verified token, and its validity in seconds of the epoch, leeway included."""
 
     actor: Actor
     begins: float
@@ -36,11 +36,11 @@ class _CachedToken:
 
 
 class Tokens:
-    """Reads who acts from a token. `audience` and `issuer` must match exactly."""
+    """Verifies tokens and reads their actors. `audience` and `issuer` must match exactly."""
 
     def __init__(self, key_set: KeySet, *, issuer: str, audience: str) -> None:
         self._key_set = key_set
-        # What was right of a token stays right; between which instants it is, is looked at every time.
+        # The signature and claims of a cached token stay valid; its period is checked at every request.
         self._known = lru_cache(_TOKENS_REMEMBERED)(self._verified)
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(wall_clock().timestamp()),
@@ -54,7 +54,7 @@ class Tokens:
         )
 
     def actor(self, authorization: str | None) -> Actor:
-        """Raises HttpRefusal 401 with the code token-missing, token-expired or token-invalid."""
+        """Raises HttpProblem 401 with the code token-missing, token-expired or token-invalid."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _unauthorised("token-missing", "The request has no bearer token.")

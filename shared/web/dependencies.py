@@ -1,4 +1,4 @@
-"""What an endpoint is handed: who calls, which version they saw, their idempotency key, and the door to the database."""
+"""The dependencies of endpoints: the caller, the version in If-Match, the idempotency key, and access to the database."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 
 @dataclass(frozen=True)
 class ScopeCheck:
-    """Reads who calls, and refuses callers that have none of `scopes`. docs/states names them."""
+    """Authenticates the caller, and refuses one that has none of `scopes`. docs/states lists them."""
 
     scopes: tuple[str, ...]
 
@@ -52,7 +52,7 @@ async def if_match(if_match: Annotated[str | None, Header(description='The ETag 
 
 
 def version_of(if_match: str | None) -> int:
-    """The version that an If-Match names. Raises HttpRefusal 428 when it is absent, 400 when it is no ETag of ours."""
+    """The version in If-Match. Raises HttpProblem 428 when the header is absent, 400 when it is not one of the product's ETags."""
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
         raise HttpProblem(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "The request has no If-Match header.", advice)
@@ -63,7 +63,7 @@ def version_of(if_match: str | None) -> int:
 
 
 async def idempotency_key(request: Request) -> IdempotencyKey:
-    """What an Idempotency-Key stands for: the request as it was sent. Raises HttpRefusal 400 when it is absent."""
+    """The request's Idempotency-Key, with a digest of the request. Raises HttpProblem 400 when the header is absent."""
     key = request.headers.get("idempotency-key")
     advice = "Send a new UUID in Idempotency-Key; repeat a request with the same one."
     if not key:
@@ -76,7 +76,7 @@ async def idempotency_key(request: Request) -> IdempotencyKey:
 
 
 class UnitOfWork:
-    """One request's way to the database. A transaction opens and closes inside the endpoint, before the response leaves."""
+    """Access to the database for one request. A transaction opens and closes inside the endpoint, before the response leaves."""
 
     def __init__(self, database: Database[Any], cause: Cause) -> None:
         self._database, self._cause = database, cause

@@ -1,7 +1,7 @@
-"""Routes that are called often: an endpoint with a JSON body and request dependencies is called directly.
+"""Routes that are called often: they call an endpoint with a JSON body and request dependencies directly.
 
-FastAPI resolves the signature for each request, which costs more than all domain rules together (docs/performance.md). The
-OpenAPI description and the refusals of the route stay the same.
+FastAPI would resolve the signature for each request, which costs more than all domain rules together (docs/performance.md). The OpenAPI
+description and the refusals of the route stay the same.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence

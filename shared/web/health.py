@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, how is it doing: `/livez`, `/readyz`, `/metrics` of each context."""
+"""Liveness, readiness and metrics of each context: `/livez`, `/readyz`, `/metrics`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from shared.persistence.gauges import read_gauges
 from shared.persistence.transaction import Transaction
 from shared.web.problems import problem_response
 
-#: Sets gauges of its own from the context's database when /metrics is asked.
+#: Sets additional gauges from the context's database when /metrics is read.
 Gauges = Callable[[Transaction[Any]], Awaitable[None]]
 
 

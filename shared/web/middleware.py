@@ -1,4 +1,4 @@
-"""Around every request: its trace, its log line, its time limit. Plain ASGI, so that streams stay streams."""
+"""Middleware of every request: trace context, log line, time limit. Plain ASGI, so that responses can be streamed."""
 
 import asyncio
 import sys
@@ -20,9 +20,9 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class ObservabilityMiddleware:
-    """Continues the caller's trace or begins one; every answer carries it, every log line names it.
+    """Continues the caller's trace or starts one; every response and log line contains it.
 
-    No exception leaves it: the server would log its text, which may quote personal data.
+    No exception passes through: the server would log its text, which may quote personal data.
     """
 
     def __init__(self, app: ASGIApp, context: str) -> None:
@@ -45,25 +45,25 @@ class ObservabilityMiddleware:
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
                 try:
                     await self._app(scope, receive, noting)
-                except asyncio.CancelledError:  # the server stops, and waits no longer
+                except asyncio.CancelledError:  # the server stops without waiting longer
                     if not status:
                         await unavailable("The service stops.")(scope, receive, noting)
                     raise
                 except Exception as fault:
                     log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
-                    if not status:  # half an answer cannot be taken back; the server ends its connection
+                    if not status:  # after the headers were sent, the server can only close the connection
                         await internal_error()(scope, receive, noting)
                 finally:
                     self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        """Status 0 is a request that ended without an answer."""
+        """Logs and measures the request; status 0 means that it ended without a response."""
         metrics.REQUEST_DURATION.labels(self._context, _route(scope), status).observe(seconds)
         log.info("request.completed", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
 
 
 class TimeoutMiddleware:
-    """Ends requests that take over `within` seconds; paths ending in one of `unlimited` (streams, uploads) take what they need."""
+    """Ends requests that take over `within` seconds; paths ending in one of `unlimited` (streams, uploads) have no limit."""
 
     def __init__(self, app: ASGIApp, unlimited: Sequence[str] = (), within: float = _TIMEOUT_SECONDS) -> None:
         self._app, self._unlimited, self._within = app, tuple(unlimited), within
@@ -83,13 +83,13 @@ class TimeoutMiddleware:
             async with asyncio.timeout(self._within):
                 await self._app(scope, receive, noting)
         except TimeoutError:
-            if has_begun:  # half an answer cannot be taken back
+            if has_begun:  # the headers were sent, so no problem can follow
                 raise
             await unavailable("This took too long.")(scope, receive, send)
 
 
 class BodySizeMiddleware:
-    """The framework would write plain text over every answer to a body that is too large; here the problem itself is the answer."""
+    """Sends the problem for a body that is too large, which the framework would replace by plain text."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

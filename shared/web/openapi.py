@@ -1,4 +1,4 @@
-"""OpenAPI that hides no refusal: what a route's dependencies may refuse is read from the route, not repeated at each."""
+"""OpenAPI with every refusal: the refusals of a route's dependencies are derived from the route, not repeated at each."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -39,7 +39,7 @@ _ERRORS = 400
 
 
 def install(app: FastAPI) -> None:
-    """Makes `app` answer with a complete description of itself."""
+    """Makes `app` serve an OpenAPI description with every refusal."""
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
@@ -76,7 +76,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
 
 
 def _own_codes(response: Mapping[str, Any]) -> tuple[str, ...]:
-    """The codes that the route itself lists; the framework's description of its own refusal is none."""
+    """The codes that the route lists; the framework's default description of a status is not a code."""
     description: str = response["description"]
     return () if description in {status.phrase for status in HTTPStatus} | {"Validation Error"} else tuple(description.split(", "))
 

@@ -1,6 +1,6 @@
-"""Admission: beyond capacity a request is answered 503 at once, so that the others keep their latency.
+"""Admission control: beyond capacity a request receives 503 at once, so that the others keep their latency.
 
-By Little's law the requests in progress, divided by the rate at which they end, are the seconds that a new one would take.
+By Little's law a new request would take the number of requests in progress, divided by the rate at which they end.
 """
 
 import math
@@ -33,7 +33,7 @@ class Admission:
         self._window_began, self._rate = clock(), 0.0
 
     def admit(self) -> bool:
-        """Takes a place for a request. `leave` gives it back."""
+        """Admits a request if there is capacity; `leave` ends it."""
         if self._in_progress >= self._settings.always and self.expected_seconds() >= self._settings.longest:
             return False
         self._in_progress += 1
@@ -45,11 +45,11 @@ class Admission:
         self._measure()
 
     def expected_seconds(self) -> float:
-        """How long a new request would take; infinite until a busy window was measured."""
+        """The seconds that a new request would take; infinite until a busy window was measured."""
         return self._in_progress / self._rate if self._rate else math.inf
 
     def _measure(self) -> None:
-        """Keeps the rate of a window in which requests queued; a quiet window says nothing about capacity and can only raise it."""
+        """Stores the rate of a window in which requests queued. A quiet window does not measure capacity and can only raise the rate."""
         elapsed = self._clock() - self._window_began
         if elapsed < self._settings.window:
             return

@@ -1,4 +1,4 @@
-"""Cursors of pages: the place of the last item, as a text that callers hand back unread."""
+"""Cursors of pages: the position of the last item, as an opaque text that callers return."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,7 +17,7 @@ def encode_cursor(instant: datetime, last: UUID) -> str:
 
 
 def decode_cursor(text: str) -> Position:
-    """Raises HttpRefusal 400 cursor-malformed."""
+    """Raises HttpProblem 400 cursor-malformed."""
     instant, last = decode(text)
     try:
         found = datetime.fromisoformat(instant)
@@ -42,12 +42,12 @@ def decode_sequence(text: str) -> int:
 
 
 def encode(*parts: object) -> str:
-    """A cursor of a list that is ordered by something else than time."""
+    """The cursor of a list that is not ordered by time."""
     return urlsafe_b64encode(" ".join(map(str, parts)).encode()).decode().rstrip("=")
 
 
 def decode(text: str, parts: int = 2) -> list[str]:
-    """What was wrapped. Raises HttpRefusal 400 cursor-malformed."""
+    """The content of a cursor. Raises HttpProblem 400 cursor-malformed."""
     try:
         found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
     except ValueError as problem:

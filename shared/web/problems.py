@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
-#: The most specific class decides.
+#: The most specific class determines the response.
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -48,7 +48,7 @@ FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
 
 
 class FieldProblem(BaseModel):
-    """A field of the request and the expectation that it does not meet."""
+    """An invalid field of the request, and the expectation that it does not meet."""
 
     field: str
     problem: str

@@ -1,4 +1,4 @@
-"""Answers: a view as JSON with its version as ETag, what may be done next, and pages of a list."""
+"""Responses: a view as JSON with its version as ETag, the permitted commands, and pages of a list."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 class ResponseModel(BaseModel):
-    """What a caller sees. Built from domain values, never the domain value itself."""
+    """The body of a response, built from domain values."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -26,7 +26,7 @@ class VersionedResponse(ResponseModel):
 
 
 class RequestModel(BaseModel):
-    """What a caller sends. Unknown fields are refused."""
+    """The body of a request. Unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ def _generic_arguments(base: type) -> tuple[Any, ...]:
 
 
 class Action(ResponseModel):
-    """One thing that may be done now."""
+    """A command that the current state permits."""
 
     name: str
     method: str
@@ -64,7 +64,7 @@ def json_response(view: ResponseModel, status: int = 200, headers: dict[str, str
 
 
 def created(tx: Transaction[Any], view: ResponseModel, location: str) -> Response:
-    """201, and the same again for a repetition of the request."""
+    """Returns 201, and the same response for a repetition of the request."""
     headers = _headers(view, {"Location": location})
     body = view.model_dump_json().encode()
     store_response(tx, StoredResponse(201, headers, body))
@@ -72,7 +72,7 @@ def created(tx: Transaction[Any], view: ResponseModel, location: str) -> Respons
 
 
 def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
-    """The commands that a state permits, each with its address: a route is named like the command that it carries."""
+    """The commands that a state permits, each with its address: a route has the name of its command."""
     methods = {route.name: route.methods for route in iter_route_contexts(request.app.routes) if route.methods}
     commands = [command.__name__ for table in tables for command in allowed_commands(status, table)]
     return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in commands]

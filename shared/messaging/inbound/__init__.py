@@ -1,1 +1,1 @@
-"""Kafka to handlers: the consumer, its offsets, and the check that no record is missed."""
+"""From Kafka to the handlers: the consumer, its offsets, and the detection of skipped records."""

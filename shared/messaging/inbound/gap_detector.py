@@ -1,7 +1,7 @@
-"""Detects records that were not delivered: the offsets of a partition follow each other from where reading began.
+"""Detects records that were not delivered: the offsets of a partition are consecutive from the first position.
 
-A rebalance may drop a fetched record; committing a later offset would lose it. A gap ends the process, and Kafka sends
-everything after the committed offset again.
+A rebalance may drop a fetched record; committing a later offset would lose it. A gap ends the process, and Kafka delivers every record
+after the committed offset again.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ class OffsetGap(Exception):
 
 
 class GapDetector:
-    """Compaction and transactions leave gaps of their own; only at a gap is Kafka asked which records it holds."""
+    """Compaction and transactions leave legitimate gaps; the detector asks Kafka at each gap which records exist."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -29,12 +29,15 @@ class GapDetector:
         self._probe_client: AIOKafkaConsumer | None = None
 
     def reset(self, positions: Mapping[TopicPartition, int | None]) -> None:
-        """Begins at these positions; None is the beginning of a partition. Earlier probes are dropped: Kafka may have lost records."""
+        """Starts at these positions; None means the beginning of the partition.
+
+        Earlier answers of Kafka are dropped: it may have lost records.
+        """
         self._next.update({partition: offset or 0 for partition, offset in positions.items()})
         self._probed.clear()
 
     async def check(self, partition: TopicPartition, offset: int) -> None:
-        """Call for each record in delivery order. Raises OffsetGap; OSError or KafkaError when Kafka does not answer."""
+        """Checks one record; call it in delivery order. Raises OffsetGap; OSError or KafkaError when Kafka does not answer."""
         expected = self._next.get(partition, 0)
         if offset > expected and await self._first_from(partition, expected) != offset:
             raise OffsetGap(partition, expected)
@@ -45,7 +48,7 @@ class GapDetector:
             await self._probe_client.stop()
 
     async def _first_from(self, partition: TopicPartition, expected: int) -> int | None:
-        """The offset of the first record that Kafka holds from `expected` on."""
+        """The offset of the first record in Kafka at or after `expected`."""
         begin, offsets = self._probed.get(partition, (0, []))
         if not offsets or not begin <= expected <= offsets[-1]:
             offsets = await self._probe(partition, expected)

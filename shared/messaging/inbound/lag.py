@@ -1,4 +1,4 @@
-"""Consumer lag of a context, measured by clients of its own: correct also while the consumer is stuck, waits or has no partition."""
+"""Consumer lag of a context, measured by separate clients: also correct while the consumer is stuck, waits or has no partition."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""The offsets to which each partition was processed, and their commits.
+"""The processed offset of each partition, and its commits.
 
-An offset is committed only under the assignment it was read in. A client that retries for ever could commit an old offset
-to recreated topics and so skip records (docs/adr/0017).
+An offset is committed only under the assignment in which its record was read. A client that retries for ever could commit an old offset to
+recreated topics and so skip records (docs/adr/0017).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,10 +13,10 @@ from aiokafka.errors import IllegalGenerationError, KafkaError, RebalanceInProgr
 
 log = structlog.get_logger()
 
-#: Another member has the partitions, or a rebalance is under way: the records are read again.
+#: Another member has the partitions, or a rebalance is in progress: the records are read again.
 _REBALANCED = (IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
-#: One attempt under an assignment; False when that is no longer the client's.
+#: Commits once under an assignment; False when the client no longer has it.
 Commit = Callable[[Any, Mapping[TopicPartition, int]], Awaitable[bool]]
 
 
@@ -31,12 +31,12 @@ class OffsetTracker:
         self._committed: dict[TopicPartition, int] = {}
 
     def on_assigned(self, assignment: Any) -> None:
-        """Begins a new assignment; the one that was revoked last does not begin again."""
+        """Begins a new assignment; the assignment that was revoked last cannot begin again."""
         self.assignment = None if assignment is self._revoked else assignment
         self._processed, self._committed = {}, {}
 
     def on_revoked(self, assignment: Any) -> None:
-        """Ends the assignment, which the client holds until it has another."""
+        """Ends the assignment, which the client keeps until it receives another."""
         self._revoked, self.assignment = assignment, None
         self._processed, self._committed = {}, {}
 
@@ -46,7 +46,7 @@ class OffsetTracker:
             self._processed[partition] = offset + 1
 
     async def commit(self) -> None:
-        """One attempt. A failure is retried by the next call; raises a KafkaError that no later call can heal."""
+        """Commits once. The next call retries a failure; raises a KafkaError that no later call can resolve."""
         assignment, committed = self.assignment, self._committed
         new = {partition: offset for partition, offset in self._processed.items() if committed.get(partition) != offset}
         try:

@@ -1,1 +1,1 @@
-"""Outbox to Kafka."""
+"""From the outbox to Kafka."""

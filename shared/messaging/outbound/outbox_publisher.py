@@ -1,6 +1,7 @@
 """Publishes rows of the event log in their order: one batch at a time per partition, all partitions at once.
 
-Kafka rejects a batch as a whole. Its rows are then sent one by one; a row that is rejected alone blocks the later rows of its key.
+Kafka rejects a batch as a whole. The publisher then sends its rows one by one; a row that Kafka rejects alone blocks the later rows of its
+key.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared.contracts.envelope import Envelope, to_headers
 from shared.messaging.outbound.partitioner import partition_of
 
-#: Kafka rejects this record, or anything on its topic from this producer. After any other error the relay restarts.
+#: Kafka rejects this record, or every record on its topic from this producer. After any other error the relay restarts.
 _UNDELIVERABLE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, TopicAuthorizationFailedError, PolicyViolationError)
 
 #: The size of a batch; a broker accepts a megabyte.
@@ -41,7 +42,7 @@ class OutboxPublisher:
     sent: list[asyncpg.Record]
 
     async def send(self, rows: Iterable[asyncpg.Record]) -> None:
-        """Adds the acknowledged rows to `sent`. Raises every error that is not the fault of a row."""
+        """Adds the acknowledged rows to `sent`. Raises every error that no single row caused."""
         queues = await self._partition_queues(rows)
         ended = await asyncio.gather(*[self._send_queue(*queue, waiting) for queue, waiting in queues.items()], return_exceptions=True)
         for problem in ended:

@@ -1,4 +1,4 @@
-"""The partition of a key, equal to the one that every Kafka client chooses."""
+"""The partition of a key, as every Kafka client computes it."""
 
 from functools import lru_cache
 from struct import unpack_from
@@ -9,12 +9,12 @@ _SEED, _M, _32_BITS = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
 
 @lru_cache(maxsize=100_000)
 def partition_of(key: UUID, partitions: int) -> int:
-    """Cached: the same persons have many events."""
+    """Cached, because a person has many events."""
     return (murmur2(str(key).encode()) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:
-    """The hash of Kafka's default partitioner, by whole words; aiokafka's own goes byte by byte (docs/performance.md)."""
+    """The hash of Kafka's default partitioner, by whole words; aiokafka computes it byte by byte (docs/performance.md)."""
     words, h = len(data) // 4, _SEED ^ len(data)
     for word in unpack_from(f"<{words}I", data):
         mixed = word * _M & _32_BITS

@@ -1,8 +1,8 @@
 """Publishes committed events in order, and deletes an outbox row only after the broker's acknowledgement.
 
-One relay per context is active, the one that holds the advisory lock; the lock ends with its connection. The relay
-remembers the Kafka cluster id: to another cluster it publishes the log again from the retention horizon. An event that
-Kafka rejects blocks the later events of its key on that topic, and is retried at every cluster check; all others flow.
+One relay per context is active: the holder of the advisory lock, which ends with its connection. The relay records the Kafka cluster id.
+When it changes, the relay republishes the log from the retention horizon. An event that Kafka rejects blocks the later events of its key on
+that topic, and is retried at every cluster check; others continue.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ _PORTION = 10_000  # rows per statement, so that none takes long
 
 
 class ClusterChanged(Exception):
-    """The broker was replaced, or has lost its topics. The process restarts, so that its consumer drops its offsets."""
+    """The broker was replaced or lost its topics. The process restarts, so that its consumer drops its offsets."""
 
 
 class StaleClusterAck(Exception):
@@ -84,15 +84,15 @@ class RelaySettings:
     restart_delay: float = 0.5
     batch: int = 2_000
     cluster_check_interval: float = 10.0
-    recheck_after_idle: float = 1.0  # no broker restarts in less
+    recheck_after_idle: float = 1.0  # a broker takes longer than this to restart
     pacing: Pacing = DEFAULT_PACING
     republish_window: timedelta = KAFKA_RETENTION
 
     def poll_delay(self, sent: int, took: float, before: float, pressure: float = 0.0) -> float:
         """Seconds until the next poll (docs/performance.md).
 
-        None after a full batch; after some events as long as they took, or twice that on full cores, so that more events
-        form the next batch; twice the delay before when there was none.
+        The delay is zero after a full batch, and doubles after an empty poll. After a smaller batch it is the duration of that batch, or
+        twice that on full cores, so that more events form the next batch.
         """
         if sent == self.batch:
             return 0.0
@@ -114,11 +114,11 @@ class Relay:
         self._poll_delay = settings.idle
         self._cluster: str | None = None
         self._broker_seen_at = 0.0  # monotonic time of the broker's last answer
-        self._is_leading: bool | None = None  # None while unknown
+        self._is_leading: bool | None = None  # None until the first answer
 
     @property
     def is_working(self) -> bool:
-        """Whether this relay is active, or another one is."""
+        """Whether this relay, or another one, is active."""
         return self._is_leading is not None
 
     async def run(self) -> None:
@@ -193,7 +193,7 @@ class Relay:
         self._cluster = cluster
 
     async def _republish(self, connection: Connection) -> int:
-        """Returns how many events. Rows already in the outbox stay there once; after a crash it starts again."""
+        """Returns the number of events. A row that is already in the outbox is not duplicated; after a crash the refill starts again."""
         total = 0
         last: int | None = 0
         while last is not None:
@@ -205,8 +205,8 @@ class Relay:
     async def _refresh_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         """Publishing to an absent topic would block for seconds and delay other topics, so events of absent topics wait.
 
-        The day of the oldest unsent event becomes part of the statement, so that it is planned for the partitions since
-        then alone. Its number is a parameter; without it the planner would assume a third of the log.
+        The statement names the day of the oldest unsent event, so that the planner skips earlier partitions. The event's number is a
+        parameter; without it the planner would assume a third of the log.
         """
         self._blocked.clear()
         oldest = await connection.fetchval(_OLDEST)
@@ -216,7 +216,7 @@ class Relay:
             self._report_blocked(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
-        """Returns how many rows; None when rows wait and the broker was silent for so long that it may be another one."""
+        """Returns the number of published rows; None when rows wait and a long-silent broker may have been replaced."""
         self._database.committed.clear()
         rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
         if rows and monotonic() - self._broker_seen_at > self._settings.recheck_after_idle:
@@ -233,7 +233,7 @@ class Relay:
         return len(sent)
 
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
-        """Publishes the rows in order and adds the acknowledged ones to `sent`. Raises errors that are not the fault of a row."""
+        """Publishes the rows in order and adds the acknowledged ones to `sent`. Raises errors that no single row caused."""
         source = f"/care/{self._context.replace('_', '-')}"
         await OutboxPublisher(producer, self._prefix, source, self._blocked, self._block_key, sent).send(rows)
 
@@ -257,7 +257,7 @@ class Relay:
             delay.observe((done["now"] - row["recorded_at"]).total_seconds())
 
     async def _pause(self) -> None:
-        """A commit in this process ends the pause."""
+        """Waits for the poll delay; a commit in this process ends the wait."""
         with suppress(TimeoutError):  # not `wait_for`, which loses a cancellation that comes with the wake-up (Python 3.11)
             async with asyncio.timeout(self._poll_delay):
                 await self._database.committed.wait()

@@ -1,1 +1,1 @@
-"""Group commit, write batch and prefetch: adapters around the one path. Deleting this package changes throughput and nothing else."""
+"""Group commit, write batch and prefetch: adapters around the path of a single command. Without this package only throughput changes."""

@@ -25,12 +25,15 @@ class BatchRepository(Repository[A]):
         self._indexes: list[Index[A]] = []
 
     def index(self, statement: Statement, *, keys: str, column: str) -> "Index[A]":
-        """A lookup by `column`. `statement` locks and selects the rows whose key is among the parameter `keys`, the wanted one last."""
+        """A lookup by `column`.
+
+        `statement` locks and selects the rows whose key is in the parameter `keys`; the last row of a key counts.
+        """
         self._indexes.append(Index(self, statement, keys, column))
         return self._indexes[-1]
 
     def attach(self, tx: Transaction[Any], row: asyncpg.Record) -> A:
-        """The aggregate in a row that another statement has locked."""
+        """The aggregate of a row that another statement has locked."""
         loaded, state = self._identity_map(tx), self.from_row(row)
         if loaded is not None:
             loaded[state.id] = state
@@ -70,7 +73,7 @@ class BatchRepository(Repository[A]):
 
 
 class Index(Generic[A]):
-    """Finds one aggregate by another column, locked. A batch remembers which one until a save of that key."""
+    """Finds one aggregate by another column, locked. A batch remembers the result until an aggregate of that key is saved."""
 
     def __init__(self, repository: BatchRepository[A], statement: Statement, keys: str, column: str) -> None:
         self._repository, self._statement, self._keys, self._column = repository, statement, keys, column
@@ -87,7 +90,7 @@ class Index(Generic[A]):
         return None if subject is None else await self._repository.find(tx, subject, lock=True)
 
     def forget(self, tx: Transaction[Any], state: A) -> None:
-        """Another aggregate may now be the one of this key."""
+        """Forgets the result of this key, because another aggregate may now match it."""
         self._ids.forget(tx, getattr(state, self._column))
 
     async def _load(self, tx: Transaction[Any], keys: Sequence[Any]) -> dict[Any, A]:

@@ -1,7 +1,7 @@
 """Group commit: concurrent requests share one transaction, so one fsync serves all of them.
 
-Invariant: no request is answered before the commit. A request that finds no company runs in a transaction of its own,
-exactly as it would without this module.
+Invariant: no request is answered before the commit. A request that waits with no other runs in a separate transaction, exactly as without
+this module.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -21,17 +21,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Groupable(Generic[C, R]):
-    """Work that may share a transaction. `work` decides before it writes, so a refusal leaves nothing.
+    """Work that may share a transaction.
 
-    `conflict_keys` names what a command is about: two commands with a common key never share a group.
-    `prefetch` reads by one statement for each table what `work` will ask for.
+    `work` decides before it writes, so a refusal leaves no change. `conflict_keys` returns the ids of a command's subjects: two commands
+    with a common key never share a group. `prefetch` reads the rows that `work` needs, by one statement for each table.
     """
 
     work: Work[C, R]
     conflict_keys: Callable[[C], Sequence[Hashable]]
     prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]]
     settings: QueueSettings = field(default_factory=QueueSettings)
-    batches_single: bool = False  # whether a request that finds no company runs as a batch of one
+    batches_single: bool = False  # whether a request that waits with no other runs as a batch of one
 
     def open(self, database: Database[Any]) -> "GroupCommit[C, R]":
         return GroupCommit(database, self)

@@ -1,6 +1,6 @@
 """The queue of group commit: requests that wait together are handled together, never two with a common key.
 
-Invariant: a refused request never touches another. A group that fails is handled again one request at a time.
+Invariant: a refused request never affects another. The requests of a group that fails are handled again one at a time.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class _Waiting(Generic[Q, R]):
     response: "asyncio.Future[R]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, outcome: R | Exception) -> None:
-        """A client that has gone awaits no response; a repetition of its request finds the stored one."""
+        """Sets the response, unless the client disconnected; a repetition of its request finds the stored response."""
         if self.response.done():
             return
         if isinstance(outcome, Exception):
@@ -40,7 +40,7 @@ class _Waiting(Generic[Q, R]):
 
 
 class GroupQueue(Generic[Q, R]):
-    """`handle` returns for each request of a group its response or its refusal, or raises when it can handle none."""
+    """`handle` returns the response or the refusal of each request of a group, or raises when the whole group fails."""
 
     def __init__(
         self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], settings: QueueSettings = QueueSettings()
@@ -55,7 +55,7 @@ class GroupQueue(Generic[Q, R]):
         waiting: _Waiting[Q, R] = _Waiting(request, frozenset(keys))
         self._waiting.append(waiting)
         if len(self._workers) < self._settings.concurrency:
-            self._workers.add(asyncio.create_task(self._work_off(), context=Context()))  # a worker carries no request's trace
+            self._workers.add(asyncio.create_task(self._work_off(), context=Context()))  # a worker has no request's trace context
         return await waiting.response
 
     async def _work_off(self) -> None:
@@ -74,7 +74,7 @@ class GroupQueue(Generic[Q, R]):
         group: list[_Waiting[Q, R]] = []
         left: list[_Waiting[Q, R]] = []
         for each in self._waiting:
-            if each.response.done():  # its client has gone
+            if each.response.done():  # its client disconnected
                 continue
             if len(group) < self._settings.max_size and self._busy.isdisjoint(each.keys):
                 self._busy.update(each.keys)

@@ -1,4 +1,4 @@
-"""Lookups that a batch answers by one statement for all its keys, instead of one statement for each."""
+"""Lookups that a batch reads by one statement for all its keys, instead of one statement for each."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -8,14 +8,15 @@ from shared.persistence.transaction import Transaction
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: Reads the values of some keys; a key without a value is absent from the answer.
+#: Reads the values of some keys; a key without a value is absent from the result.
 Load = Callable[[Transaction[Any], Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
 class Prefetched(Generic[K, V]):
     """A lookup by key. Outside a batch every `get` reads; in a batch a known value is returned until a write makes it stale.
 
-    `tables` are those that the lookup reads: a write to one of them drops what is known. `absent` makes the value of a key without one.
+    `tables` are the tables that the lookup reads: a write to one of them drops the known values. `absent` returns the value of a key
+    without a row.
     """
 
     def __init__(self, load: Load[K, V], *, absent: Callable[[], V], tables: Collection[str] = ()) -> None:
@@ -34,7 +35,7 @@ class Prefetched(Generic[K, V]):
         return self.known(tx)[key]
 
     def known(self, tx: Transaction[Any]) -> dict[K, V]:
-        """The values that are known in this batch, to be changed in place by the lookup's owner; empty outside a batch."""
+        """The values that are known in this batch; the lookup's owner may change them in place. Empty outside a batch."""
         return tx.batch.prefetched(self) if tx.batch else {}
 
     async def _read(self, tx: Transaction[Any], keys: Sequence[K]) -> dict[K, V]:
@@ -46,7 +47,7 @@ class Prefetched(Generic[K, V]):
 
 
 class PrefetchedSupply(Generic[V]):
-    """Values that are each taken once, such as numbers of a sequence; a batch draws all that it needs by one statement."""
+    """Values that are used once each, such as numbers of a sequence; a batch draws all its values by one statement."""
 
     def __init__(self, load: Callable[[Transaction[Any], int], Awaitable[Sequence[V]]]) -> None:
         self._load = load

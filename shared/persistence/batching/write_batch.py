@@ -34,7 +34,7 @@ class VersionStep:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Writes by one statement that follow each other. A versioned write has a step, any other has none."""
+    """Consecutive writes by one statement. Only a versioned write has a step."""
 
     statement: Statement
     rows: list[list[Any]] = field(default_factory=list)
@@ -61,17 +61,17 @@ class WriteBatch:
         return self._prefetched.setdefault(lookup, {})
 
     def supply(self, supply: object) -> list[Any]:
-        """The values that this batch has drawn and not yet taken."""
+        """The values that this batch has drawn and not yet used."""
         return self._supplies.setdefault(supply, [])
 
     def new_locks(self, names: Sequence[str]) -> list[str]:
-        """The names of advisory locks that this transaction does not hold yet; it holds them from now on."""
+        """Returns the names of advisory locks that this transaction does not hold yet, and records them as held."""
         new = [name for name in dict.fromkeys(names) if name not in self._locks]
         self._locks.update(new)
         return new
 
     def defer(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """Defers a write that may concern any row of its table, so what is known of the table is dropped."""
+        """Defers a write that may affect any row of its table, and drops the known rows of that table."""
         self._drop(statement)
         self._run(statement).rows.append(statement.arguments(values))
 
