@@ -38,28 +38,28 @@ class Health:
 
     def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Component]) -> None:
         self._database, self._context, self._parts = database, context, parts
-        self._answers: Mapping[str, Callable[[], Awaitable[HttpReply]]] = {
+        self._handlers: Mapping[str, Callable[[], Awaitable[HttpReply]]] = {
             "/livez": self._live,
             "/readyz": self._ready,
             "/metrics": self._measure,
         }
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.start_server(self._answer, host, port)
+        return await asyncio.start_server(self._handle, host, port)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError, IndexError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
-                status, media_type, body = await self._of(request.split(b" ", 2)[1].decode("latin-1"))
+                status, media_type, body = await self._respond(request.split(b" ", 2)[1].decode("latin-1"))
                 head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
                 writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
                 await writer.drain()
         writer.close()
 
-    async def _of(self, path: str) -> HttpReply:
-        answer = self._answers.get(path.partition("?")[0])
-        return await answer() if answer else (HTTPStatus.NOT_FOUND, "text/plain", b"/livez, /readyz, /metrics\n")
+    async def _respond(self, path: str) -> HttpReply:
+        handler = self._handlers.get(path.partition("?")[0])
+        return await handler() if handler else (HTTPStatus.NOT_FOUND, "text/plain", b"/livez, /readyz, /metrics\n")
 
     async def _live(self) -> HttpReply:
         return _json(HTTPStatus.OK, {"status": "alive"})

@@ -51,8 +51,8 @@ SELECT pg_advisory_xact_lock(key) FROM (
 
 _CANCEL_DEADLINES = """
 UPDATE deadline SET state = 'cancelled', resolved_at = $1
-FROM unnest($2::uuid[], $3::text[]) AS gone (subject, kind)
-WHERE deadline.subject = gone.subject AND deadline.kind = gone.kind AND deadline.state IN ('pending', 'parked')"""
+FROM unnest($2::uuid[], $3::text[]) AS cancelled (subject, kind)
+WHERE deadline.subject = cancelled.subject AND deadline.kind = cancelled.kind AND deadline.state IN ('pending', 'parked')"""
 
 _SET_DEADLINES = """
 INSERT INTO deadline (subject, kind, due_at, correlation_id)

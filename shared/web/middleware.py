@@ -35,7 +35,7 @@ class ObservabilityMiddleware:
         began, status = time.perf_counter(), 0
         with tracing.span(scope["method"], _header(scope, b"traceparent")) as traceparent:
 
-            async def noting(message: Message) -> None:
+            async def recording_send(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = int(message["status"])
@@ -44,15 +44,15 @@ class ObservabilityMiddleware:
 
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
                 try:
-                    await self._app(scope, receive, noting)
+                    await self._app(scope, receive, recording_send)
                 except asyncio.CancelledError:  # the server stops without waiting longer
                     if not status:
-                        await unavailable("The service stops.")(scope, receive, noting)
+                        await unavailable("The service stops.")(scope, receive, recording_send)
                     raise
                 except Exception as fault:
                     log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
                     if not status:  # after the headers were sent, the server can only close the connection
-                        await internal_error()(scope, receive, noting)
+                        await internal_error()(scope, receive, recording_send)
                 finally:
                     self._note(scope, status, time.perf_counter() - began)
 
@@ -74,14 +74,14 @@ class TimeoutMiddleware:
             return
         has_begun = False
 
-        async def noting(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)
 
         try:
             async with asyncio.timeout(self._within):
-                await self._app(scope, receive, noting)
+                await self._app(scope, receive, recording_send)
         except TimeoutError:
             if has_begun:  # the headers were sent, so no problem can follow
                 raise
@@ -97,7 +97,7 @@ class BodySizeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal: list[Message] = []
 
-        async def holding_back(message: Message) -> None:
+        async def send_unless_refused(message: Message) -> None:
             if refusal or message.get("status") == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 refusal.append(message)
             else:
@@ -107,7 +107,7 @@ class BodySizeMiddleware:
             for message in refusal:
                 await send(message)
 
-        await self._app(scope, receive, holding_back)
+        await self._app(scope, receive, send_unless_refused)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
 

@@ -135,8 +135,8 @@ async def _domain(_: Request, refusal: Exception) -> Response:
 
 async def _already_answered(_: Request, repeated: Exception) -> Response:
     assert isinstance(repeated, DuplicateRequest)  # noqa: S101  Starlette calls by type
-    answer = repeated.response
-    return Response(answer.body, answer.status, {**answer.headers, "Idempotency-Replayed": "true"}, "application/json")
+    response = repeated.response
+    return Response(response.body, response.status, {**response.headers, "Idempotency-Replayed": "true"}, "application/json")
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

@@ -45,8 +45,8 @@ _NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 #: Rows acknowledged by an earlier cluster stay in the outbox.
 _SENT = f"""
-WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
-SELECT count(*) AS gone, clock_timestamp() AS now FROM gone"""  # noqa: S608  the query above
+WITH deleted AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
+SELECT count(*) AS deleted, clock_timestamp() AS now FROM deleted"""  # noqa: S608  the query above
 _SEND_AGAIN = """
 WITH portion AS (
     SELECT seq FROM event
@@ -249,7 +249,7 @@ class Relay:
         if not sent:
             return
         done = await connection.fetchrow(_SENT, [row["seq"] for row in sent], self._cluster)
-        if not done or not done["gone"]:
+        if not done or not done["deleted"]:
             raise StaleClusterAck
         metrics.EVENTS_PUBLISHED.labels(self._context).inc(len(sent))
         delay = metrics.RELAY_DELAY.labels(self._context)
