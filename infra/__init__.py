@@ -1,1 +1,1 @@
-"""How the product is run: the command line, the embedded stack, migrations, topics, the demo."""
+"""Operation of the product: the command line, the embedded stack, migrations, topics, the demo."""

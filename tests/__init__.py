@@ -1,1 +1,1 @@
-"""Tests read as specifications. Behaviour is tested on real PostgreSQL and real Apache Kafka, and commits for real."""
+"""Tests read as specifications. They run on real PostgreSQL and Apache Kafka, and commit their transactions."""

@@ -1,4 +1,4 @@
-"""docs/asyncapi.yaml: AsyncAPI 3.0 of every topic, for those who generate clients."""
+"""docs/asyncapi.yaml: AsyncAPI 3.0 of every topic, from which subscribers generate clients."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +41,7 @@ def _channel(topic: str, about: dict[str, str], events: list[type[Event]]) -> di
 
 
 def _operation(topic: str) -> dict[str, Any]:
-    """What the product does; a client generated from it does the opposite."""
+    """The operations of the product's side: it sends, and a generated client receives."""
     return {"action": "send", "channel": {"$ref": f"#/channels/{_name(topic)}"}}
 
 

@@ -1,4 +1,4 @@
-"""docs/events.md: every event, what it means, who sends it, who listens."""
+"""docs/events.md: every event with its meaning, its producer and its consumers."""
 
 import json
 from collections.abc import Mapping

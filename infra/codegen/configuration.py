@@ -52,7 +52,7 @@ Set fields in `{variable}`, for example `{example}`. The defaults are those of [
 {docstring}
 """
 _PROCESSES = "API, worker"
-#: Who uses a variable that each process accepts, where it is not every process.
+#: The processes that use a variable, where every process accepts it and only some use it.
 _READERS = {
     "CARE_ISSUER": "API",
     "CARE_AUDIENCE": "API",
@@ -133,7 +133,7 @@ def _of_contexts() -> Sequence[Variable]:
 
 
 def _of_commands() -> Iterator[Variable]:
-    """The variables that only an option of the command line reads."""
+    """The variables that are read only through an option of the command line."""
     elsewhere = {each.name for each in (*_LOCAL, *_of_settings(Deployment, "CARE_"))}
     group: Any = typer.main.get_command(app)
     for name, command in sorted(group.commands.items()):
@@ -153,7 +153,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _json(value: object) -> str:
-    """As a variable holds it: durations in ISO 8601, texts without quotes."""
+    """A default as written in a variable: durations in ISO 8601, texts without quotes."""
     plain = TypeAdapter(timedelta).dump_python(value, mode="json") if isinstance(value, timedelta) else value
     return plain if isinstance(plain, str) else json.dumps(plain)
 

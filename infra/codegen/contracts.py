@@ -16,7 +16,7 @@ def schemas() -> Mapping[Path, str]:
 
 
 def examples() -> Mapping[Path, str]:
-    """Made once: an example that exists is kept, because it stands for what was once sent."""
+    """Generates an example that is absent. An existing example stays unchanged, because it documents events that may have been sent."""
     made = {FOLDER / "examples" / f"{name}.json": event for name, event in registry().items()}
     return {path: path.read_text() if path.exists() else _json(example(event)) for path, event in made.items()}
 

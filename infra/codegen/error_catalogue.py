@@ -90,7 +90,7 @@ def _problems_of(module: ModuleType) -> Iterator[ErrorCode]:
 def _environments(
     function: ast.FunctionDef | ast.AsyncFunctionDef, functions: Sequence[ast.FunctionDef | ast.AsyncFunctionDef], module: ModuleType
 ) -> Iterator[Mapping[str, str]]:
-    """What the names of the function's body stand for: once for each call of it in its module, once without any."""
+    """The texts of the names in the function's body: once for each call of it in its module, and once without a call."""
     names = [argument.arg for argument in function.args.args]
     defaults = function.args.defaults
     fixed = dict(zip(names[len(names) - len(defaults) :], (_text(each, {}, module) for each in defaults), strict=True))

@@ -1,4 +1,4 @@
-"""`python -m infra.codegen.generate` writes the generated files; with `--check` it only says which are stale, and fails if any is."""
+"""`python -m infra.codegen.generate` writes the generated files; with `--check` it prints the stale ones, and fails if there is one."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), 
 
 
 def stale() -> list[Path]:
-    """Files that are not what the code says, or that nothing in the code asks for."""
+    """Files whose content differs from the code, and files that no code generates."""
     generated = {path: text for make in MAKERS for path, text in make().items()}
     changed = [path for path, text in generated.items() if not path.exists() or path.read_text() != text]
     return changed + [path for folder in FOLDERS for path in folder.glob("*") if path not in generated]

@@ -54,7 +54,7 @@ def _section(scope: str, found: Sequence[Operation]) -> str:
 
 
 def _others(scope: str, operation: Operation) -> str:
-    """Every scope of an operation with many of them would bury the table."""
+    """Shortens the scopes of an operation with many of them, so that the table stays readable."""
     others = [each for each in operation.scopes if each != scope]
     return ", ".join(f"`{each}`" for each in others) if len(others) <= 3 else f"{len(others)} other scopes"  # noqa: PLR2004
 

@@ -28,7 +28,7 @@ def tables(context: str) -> dict[str, Transitions]:
 
 
 def scopes(context: str) -> dict[str, tuple[str, ...]]:
-    """Command to the scopes that may give it, from the route that is named like it."""
+    """The scopes of each command, from the route that has its name."""
     router: APIRouter = importlib.import_module(f"services.{context}.api").router
     return {route.name: _scopes(route.original_route) for route in iter_route_contexts(router.routes) if route.name}
 

@@ -38,17 +38,17 @@ async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor:
 
 
 async def _is_ours(http: httpx.AsyncClient, url: str, supervisor: Supervisor) -> bool:
-    answer = await _answer(http, f"{url}/livez")
-    return answer is not None and answer.json().get("process") == supervisor.pid("api")
+    response = await _get(http, f"{url}/livez")
+    return response is not None and response.json().get("process") == supervisor.pid("api")
 
 
 async def _succeeds(http: httpx.AsyncClient, address: str) -> bool:
-    return await _answer(http, address) is not None
+    return await _get(http, address) is not None
 
 
-async def _answer(http: httpx.AsyncClient, address: str) -> httpx.Response | None:
+async def _get(http: httpx.AsyncClient, address: str) -> httpx.Response | None:
     try:
-        answer = await http.get(address)
+        response = await http.get(address)
     except httpx.TransportError:
         return None
-    return answer if answer.is_success else None
+    return response if response.is_success else None

@@ -95,7 +95,7 @@ async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", retention: tim
 
 
 async def republish(context: str, name: str, since: datetime, topic: str | None = None) -> int:
-    """Puts a part of a context's event log back into its outbox, and returns the number of events.
+    """Inserts a part of a context's event log into its outbox again, and returns the number of events.
 
     Raises StackError when consumers would apply the events twice, ConfigurationError.
     """

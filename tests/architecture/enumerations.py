@@ -1,4 +1,4 @@
-"""The enumerations of the product, the places that give their members a meaning, and copies with one more member."""
+"""The enumerations of the product, the mappings and matches over their members, and copies with one more member."""
 
 import ast
 import importlib

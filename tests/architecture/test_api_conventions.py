@@ -47,7 +47,7 @@ def test_each_code_has_a_meaning_and_advice() -> None:
 
 
 def test_each_code_has_its_own_meaning() -> None:
-    """A class without a docstring would inherit the sentence of its family."""
+    """Every refusal has a docstring; without one it would inherit that of its base class."""
     meanings = [each.meaning for each in error_codes()]
 
     assert sorted({meaning for meaning in meanings if meanings.count(meaning) > 1}) == []

@@ -98,7 +98,7 @@ def _problems_of_form(record: Path) -> list[str]:
 
 
 def _title(record: Path) -> list[str]:
-    """The words after the number."""
+    """The words of the title after the number."""
     return record.read_text().splitlines()[0].split()[2:] or [""]
 
 

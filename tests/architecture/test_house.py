@@ -19,7 +19,7 @@ from shared.kernel.state_table import name_of
 from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
 
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
-#: Attributes that reach past the transaction, with a pattern of the files that may use them.
+#: Attributes that bypass the transaction, with a pattern of the files that may use them.
 _STORE, _PERSISTENCE = r"services/\w+/store/", r"shared/persistence/"
 _RELAY = r"shared/messaging/outbound/relay\.py"  # its advisory lock and the outbox
 _GUARDED = {

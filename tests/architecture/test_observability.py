@@ -1,4 +1,4 @@
-"""Alerts and dashboard query metrics that the code exports; every alert has its page in the runbook, which names what exists."""
+"""Alerts and dashboard query metrics that the code exports; every alert has its page in the runbook, whose names exist in the code."""
 
 import json
 import re

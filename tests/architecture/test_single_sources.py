@@ -1,4 +1,4 @@
-"""Numbers that stand in a file of the deployment as well as in the code are the same there."""
+"""Numbers that are in a deployment file and in the code are equal."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""Imports modules with one more member in an enumeration, each in a process of its own.
+"""Imports modules with one more member in an enumeration, each in a separate process.
 
 An argument `module:name:target` imports `target` after the class `name` of `module` got a member. The output has one line for each
 argument: the file that raised TypeError and its text, or nothing when the import succeeds.

@@ -1,6 +1,6 @@
 """Gives each server a small disk, an ext4 image on a loop device, so that a full disk affects that server alone.
 
-Where the process may not mount, there is no disk and the report of the run says so. Invariant: every mount made here is unmounted here.
+If the process may not mount, there is no disk, and the report of the run states it. Invariant: every mount made here is unmounted here.
 """
 
 import os

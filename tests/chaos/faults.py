@@ -1,4 +1,4 @@
-"""How each kind of fault is injected. An injection returns when the fault is over; from then on the product must recover."""
+"""The injection of each kind of fault. An injection returns when the fault is over; the product must then recover."""
 
 import asyncio
 import os
@@ -194,7 +194,7 @@ async def _move_clock_by_hour(injector: FaultInjector, fault: Fault) -> int:
 
 
 async def _move_clock_to_next_meeting(injector: FaultInjector, fault: Fault) -> int:
-    """Moves to the cut-off of the next agenda, then to the meeting; every deadline in between becomes due at once."""
+    """Moves to the cut-off of the next agenda, then to the meeting; every deadline before it becomes due at once."""
     owner = await asyncpg.connect(injector.stack.provisioned.addresses.database_url, timeout=10)
     try:
         meeting = await owner.fetchrow(_NEXT_MEETING)

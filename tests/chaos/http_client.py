@@ -1,4 +1,4 @@
-"""Sends one request and returns its response, or that there was none; counts the results of the load."""
+"""Sends one request and returns its response, or None without one; counts the results of the load."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ import aiohttp
 
 _TIMEOUT = aiohttp.ClientTimeout(total=35)  # slightly longer than the API's own timeout
 
-#: Responses that a correct request never gets. A version conflict is none of them: another client may have changed the resource.
+#: Responses that a correct request never gets. They exclude a version conflict: another client may have changed the resource.
 UNEXPECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 

@@ -1,4 +1,4 @@
-"""The next release of the product, as other processes see it: it publishes a second version of one event beside the first.
+"""The next release of the product, as other processes see it: it publishes a second version of one event together with the first.
 
 A worker of the earlier release cannot decode the second version and parks it. A worker of the next release knows it and does not subscribe.
 """

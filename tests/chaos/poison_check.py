@@ -1,4 +1,4 @@
-"""Compares the acknowledged poison records with the parked ones, and finds out from Kafka why one is not parked.
+"""Compares the acknowledged poison records with the parked ones, and determines from Kafka why one is not parked.
 
 A context that has not parked a record either passed over it, or the broker lost the record before the context read it. A broker loses
 acknowledged records when it is wiped. One that restarts on a full disk can also lose its topics, or the end of a partition, and keep its
@@ -74,7 +74,7 @@ async def read_contents(broker: Broker, keys: Collection[bytes]) -> TopicContent
 
 
 def classify(unparked: Collection[tuple[str, AcknowledgedRecord]], contents: TopicContents, *, was_disk_full: bool) -> PoisonOutcome:
-    """A loss without a wipe or a full disk is a failure, too: then nothing explains it."""
+    """A loss without a wipe or a full disk has no explanation, so it is a failure."""
     failures: Counter[str] = Counter()
     losses: Counter[str] = Counter()
     for context, each in unparked:

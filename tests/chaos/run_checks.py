@@ -1,7 +1,7 @@
 """The checks after a run: `care verify`, and the harness's own comparison of acknowledged commands and meetings with the database.
 
-`care verify` expects exactly the poison records to be parked. The log that it reads has responses to referrals alone; this module
-compares the other responses.
+`care verify` expects exactly the poison records to be parked. Its client's log contains only responses to referrals; this module compares
+the other responses.
 """
 
 from collections.abc import Collection, Mapping

@@ -11,7 +11,7 @@ _TEN_MINUTES = 600.0
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """How often the kind occurs in ten minutes of storm, its targets, its duration in seconds, and its part of the storm.
+    """The number of injections in ten minutes of storm, the targets, the duration in seconds, and the part of the storm.
 
     Two exclusive faults never overlap.
     """

@@ -179,7 +179,7 @@ def _worker_variables(stack: StackUnderTest, name: str, variables: Mapping[str, 
 
 
 def _copy_logs(logs: Path, name: str) -> None:
-    """Keeps the logs of the run beside the temporary folders."""
+    """Copies the logs of the run out of the temporary folders."""
     copies = Path(tempfile.gettempdir()) / f"{name}-logs"
     shutil.rmtree(copies, ignore_errors=True)
     shutil.copytree(logs, copies)

@@ -89,9 +89,9 @@ async def test_api_passes_points_around_commit(owner_url: str, keys: Keys) -> No
             await http.get("/rapid-care/responses", headers=team.staff)
             assert passed == []
             headers = team.staff | {"If-Match": 'W/"1"'}
-            answer = await http.post(f"/rapid-care/responses/{response}/acceptance", headers=headers)
+            http_response = await http.post(f"/rapid-care/responses/{response}/acceptance", headers=headers)
 
-    assert answer.status_code == HTTPStatus.OK
+    assert http_response.status_code == HTTPStatus.OK
     assert passed == list(API_POINTS)
 
 

@@ -1,4 +1,4 @@
-"""Contracts have correct names, topics, schemas, examples and consumers, and public ones name no person."""
+"""Contracts have correct names, topics, schemas, examples and consumers; public contracts identify no person by name."""
 
 import json
 import re
@@ -138,7 +138,7 @@ def _fields(model: type[BaseModel]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _takes_prose(kind: dict[str, Any]) -> bool:
-    """Also looks into alternatives, lists and mappings; a field without a type may contain anything."""
+    """Includes alternatives, lists and mappings; a field without a type may contain any value."""
     inner = [
         *kind.get("anyOf", ()),
         *kind.get("prefixItems", ()),

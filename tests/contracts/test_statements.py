@@ -48,7 +48,7 @@ def test_each_written_statement_of_a_context_is_found() -> None:
 
 
 def _statements(context: str) -> Iterator[Statement]:
-    """Those in the variables of the context's modules and of the objects there, once each."""
+    """The statements in variables of the context's modules and of the objects there, once each."""
     found = {id(statement): statement for module in _modules(context) for value in vars(module).values() for statement in _within(value)}
     return iter(found.values())
 

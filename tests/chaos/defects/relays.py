@@ -43,7 +43,7 @@ class DeletesFirstRelay(Relay):
 
 
 class SharedOutboxRelay(Relay):
-    """Runs beside other relays; each sends the rows that no other has locked."""
+    """Runs concurrently with other relays; each sends the rows that no other has locked."""
 
     async def _when_leading(self, connection: Connection) -> None:
         await self._lead(connection)

@@ -51,7 +51,7 @@ async def _send(desk: ReferralsClient) -> dict[str, Any]:
     """Returns the line of the client's log. A response of 500 or above leaves the outcome unknown."""
     body = json.dumps(a_body()).encode()
     headers = desk.gp() | {"Idempotency-Key": _KEY, "Content-Type": "application/json"}
-    answer = await desk.context.http.post("/referrals", content=body, headers=headers)
-    created = answer.json().get("id") if answer.is_success else None
+    response = await desk.context.http.post("/referrals", content=body, headers=headers)
+    created = response.json().get("id") if response.is_success else None
     sent = sha256(b"POST /referrals?\n" + body).hexdigest()
-    return {"actor": "gp-W07", "key": _KEY, "sent": sent, "status": answer.status_code, "id": created}
+    return {"actor": "gp-W07", "key": _KEY, "sent": sent, "status": response.status_code, "id": created}

@@ -1,4 +1,4 @@
-"""`care up` serves, reports its steps, restarts workers and stops everything that it started."""
+"""`care up` serves, reports its steps, restarts workers and stops every process that it started."""
 
 import asyncio
 import signal
@@ -16,8 +16,8 @@ _UNKNOWN_PERSON = {"nhs_number": "9990548609"}
 
 async def _search(product: RunningProduct, token: str) -> int:
     async with httpx.AsyncClient(base_url=product.url) as http:
-        answer = await http.post("/referrals/people/search", json=_UNKNOWN_PERSON, headers={"Authorization": f"Bearer {token}"})
-    return answer.status_code
+        response = await http.post("/referrals/people/search", json=_UNKNOWN_PERSON, headers={"Authorization": f"Bearer {token}"})
+    return response.status_code
 
 
 def _programs(product: RunningProduct) -> list[psutil.Process]:

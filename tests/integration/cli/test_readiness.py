@@ -22,7 +22,7 @@ _SLEEPS = [sys.executable, "-I", "-c", "import time; print('not serving', flush=
 async def _http_server(process: int | None) -> AsyncIterator[str]:
     """Serves every path with the process id `process`, as `/livez` does."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client may have timed out
             await reader.readuntil(b"\r\n\r\n")
             body = json.dumps({"process": process}).encode()
@@ -30,7 +30,7 @@ async def _http_server(process: int | None) -> AsyncIterator[str]:
             await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, HOST, 0) as server:
+    async with await asyncio.start_server(respond, HOST, 0) as server:
         yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
 
 

@@ -21,9 +21,9 @@ async def refer(product: RunningProduct, nhs_number: str) -> str:
     """Sends a referral and returns its id."""
     headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": nhs_number}
     async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
-        answer = await http.post("/referrals", json=REFERRAL | {"nhs_number": nhs_number}, headers=headers)
-    assert answer.status_code == httpx.codes.CREATED
-    return str(answer.json()["id"])
+        response = await http.post("/referrals", json=REFERRAL | {"nhs_number": nhs_number}, headers=headers)
+    assert response.status_code == httpx.codes.CREATED
+    return str(response.json()["id"])
 
 
 async def wait_for_drain(workspace: Workspace) -> None:

@@ -38,13 +38,13 @@ class Clients:
             for number in people:
                 try:
                     sent = headers | {"Idempotency-Key": str(new_id())}
-                    answer = await http.post("/referrals", json=REFERRAL | {"nhs_number": number}, headers=sent)
+                    response = await http.post("/referrals", json=REFERRAL | {"nhs_number": number}, headers=sent)
                 except httpx.TransportError:  # the connection was refused, or closed before the request was read
                     return
-                if answer.status_code == httpx.codes.CREATED:
-                    self.acknowledged.add(UUID(answer.json()["id"]))
+                if response.status_code == httpx.codes.CREATED:
+                    self.acknowledged.add(UUID(response.json()["id"]))
                 else:
-                    self.refused.append(answer.status_code)
+                    self.refused.append(response.status_code)
 
 
 async def test_sigint_under_load_loses_no_acknowledged_referral(workspace: Workspace) -> None:
@@ -77,8 +77,8 @@ async def _follow(product: RunningProduct, opened: asyncio.Event) -> str:
         body = {"locality": "west", "role": "care-navigator"}
         (await http.put(f"/navigation/navigators/{_NAVIGATOR}", json=body, headers=coordinator)).raise_for_status()
         headers = {"Authorization": f"Bearer {product.token('CLCH_NAVIGATOR_1')}"}
-        async with http.stream("GET", f"/navigation/navigators/{_NAVIGATOR}/feed/stream", headers=headers) as answer:
-            async for _ in answer.aiter_lines():
+        async with http.stream("GET", f"/navigation/navigators/{_NAVIGATOR}/feed/stream", headers=headers) as response:
+            async for _ in response.aiter_lines():
                 opened.set()
     return "ended"
 

@@ -76,7 +76,7 @@ async def test_lost_topic_is_refilled_from_the_event_log(
 async def test_new_topic_causes_no_republication(
     own_url: str, addresses: StackAddresses, keys: Keys, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    """Neither with all topics present, nor with an absent topic that never had an event."""
+    """No topic is refilled when all are present, or when an absent topic never had an event."""
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     new = layout.prefix + "mdt.risk"
     await ensure_topics(bootstrap, own_url, layout)

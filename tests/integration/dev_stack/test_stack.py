@@ -1,4 +1,4 @@
-"""A stack starts, serves, survives crashes of its servers, and an ephemeral stack leaves nothing."""
+"""A stack starts, serves and survives crashes of its servers; an ephemeral stack leaves no files."""
 
 import asyncio
 import re

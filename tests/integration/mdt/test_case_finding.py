@@ -24,7 +24,7 @@ def _csv(*lines: tuple[str, str, str], day: date = FIRST) -> bytes:
 
 
 async def _upload(context: RunningContext, content: bytes, **headers: str | None) -> httpx.Response:
-    """POSTs a risk file. `headers` replace the importer's token, new idempotency key and CSV type; None removes one."""
+    """POSTs a risk file. `headers` replace the importer's token, new idempotency key and CSV type; A value of None removes the header."""
     sent = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     removed = {name.replace("_", "-").lower() for name, value in headers.items() if value is None}
@@ -86,10 +86,10 @@ async def test_repeated_request_or_file_publishes_nothing_more(context: RunningC
 async def test_invalid_upload_is_refused_and_stores_nothing(
     context: RunningContext, content: bytes, headers: dict[str, str | None], status: int, code: str
 ) -> None:
-    answer = await _upload(context, content, **headers)
+    response = await _upload(context, content, **headers)
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert DALE not in answer.text
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert DALE not in response.text
     assert await _is_unchanged(context)
 
 
@@ -231,9 +231,9 @@ async def _dale(context: RunningContext) -> UUID:
 async def _screen(context: RunningContext, person: UUID | str, destination: str) -> dict[str, Any]:
     found = await read(context, f"/mdt/case-finding/{person}")
     body = {"destination": destination, "reason": "known-to-team"}
-    answer = await send_command(context, f"/mdt/case-finding/{person}/screening", found["version"], body)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = await send_command(context, f"/mdt/case-finding/{person}/screening", found["version"], body)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 @pytest.mark.parametrize(("destination", "count"), [("gp", 1), ("integrated-locality-team", 1), ("mdt", 0), ("watching-brief", 0)])

@@ -120,12 +120,12 @@ async def test_concurrent_referrals_of_one_person_open_one_case(context: Running
     body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
     caller = context.token(*STAFF)
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(context.http.post("/mdt/cases", json=body, headers=caller | {"Idempotency-Key": str(new_id())}) for _ in range(4))
     )
 
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"case-already-open"}
+    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
+    assert {response.json()["code"] for response in responses if response.status_code == 409} == {"case-already-open"}
     assert len(await context.published(CaseReferred)) == 1
 
 
@@ -165,9 +165,9 @@ async def test_incomplete_discussion_is_refused_and_changes_nothing(context: Run
     await patient.meet()
     before = await context.log()
 
-    answer = await patient.try_command("discussion", a_discussion(**missing))
+    response = await patient.try_command("discussion", a_discussion(**missing))
 
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (409, code)
     assert await context.log() == before
     assert await context.database.pool.fetchval("SELECT count(*) FROM care_plan") == 0
     assert await context.database.pool.fetchval("SELECT count(*) FROM lead") == 0
@@ -178,11 +178,11 @@ async def test_concurrent_discussions_record_one(context: RunningContext) -> Non
     await patient.meet()
     case = await patient.case()
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(send_command(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion()) for _ in range(4))
     )
 
-    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    assert sorted(response.status_code for response in responses) == [200, 412, 412, 412]
     assert len(await context.published(CaseDiscussed)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The weekly meeting over HTTP: scopes, versions, actions from the state tables, and access to people's stories."""
+"""The weekly meeting over HTTP: scopes, versions, permitted commands from the state tables, and access to people's stories."""
 
 from uuid import UUID
 
@@ -48,8 +48,8 @@ async def test_change_needs_current_version(context: RunningContext) -> None:
 
     assert (without.status_code, without.json()["code"]) == (428, "if-match-missing")
     assert (stale.status_code, stale.json()["code"]) == (412, "version-conflict")
-    answer = await context.http.get(f"/mdt/cases/{found['id']}", headers=context.token(*STAFF))
-    assert answer.headers["etag"] == f'W/"{found["version"]}"'
+    response = await context.http.get(f"/mdt/cases/{found['id']}", headers=context.token(*STAFF))
+    assert response.headers["etag"] == f'W/"{found["version"]}"'
     assert (await patient.case())["status"] == "referred"
 
 
@@ -67,9 +67,9 @@ async def test_change_needs_current_version(context: RunningContext) -> None:
 async def test_command_requires_its_scope(context: RunningContext, path: str, scope: str) -> None:
     headers = context.token(scope, "mdt:read") | {"If-Match": 'W/"1"'}
 
-    answer = await context.http.post(f"/mdt/{path.format(id=new_id())}", json={}, headers=headers)
+    response = await context.http.post(f"/mdt/{path.format(id=new_id())}", json={}, headers=headers)
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+    assert (response.status_code, response.json()["code"]) == (403, "scope-missing")
 
 
 async def test_organisation_outside_mdt_sees_nothing(context: RunningContext) -> None:
@@ -127,12 +127,12 @@ async def test_every_read_of_a_person_is_audited(context: RunningContext) -> Non
 async def test_unknown_id_is_not_found(context: RunningContext, path: str, code: str) -> None:
     before = await context.log()
 
-    answer = await context.http.get(f"/mdt/{path}/{new_id()}", headers=context.token(*STAFF))
+    response = await context.http.get(f"/mdt/{path}/{new_id()}", headers=context.token(*STAFF))
 
-    assert (answer.status_code, answer.json()["code"]) == (404, code)
+    assert (response.status_code, response.json()["code"]) == (404, code)
     assert await context.log() == before
 
 
 async def read_story(context: RunningContext, person_id: UUID) -> tuple[int, str]:
-    answer = await context.http.get(f"/mdt/people/{person_id}/story", headers=context.token(*STAFF))
-    return answer.status_code, answer.json().get("code")
+    response = await context.http.get(f"/mdt/people/{person_id}/story", headers=context.token(*STAFF))
+    return response.status_code, response.json().get("code")

@@ -37,9 +37,9 @@ async def proposed(patient: Patient) -> list[dict[str, Any]]:
 
 
 async def hand_over(context: RunningContext, lead: dict[str, Any], to: dict[str, Any] | None) -> dict[str, Any]:
-    answer = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to}, actor=lead["professional_id"])
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 async def test_gp_leads_until_proposed_lead_accepts(context: RunningContext) -> None:
@@ -48,9 +48,9 @@ async def test_gp_leads_until_proposed_lead_accepts(context: RunningContext) -> 
     candidate = (await proposed(patient))[0]
     assert (fallback["professional_id"], fallback["organisation"], fallback["is_fallback"]) == ("gp-W07", "W07", True)
 
-    answer = await send_command(context, f"/mdt/leads/{candidate['id']}/acceptance", candidate["version"], actor=NURSE)
+    response = await send_command(context, f"/mdt/leads/{candidate['id']}/acceptance", candidate["version"], actor=NURSE)
 
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     assert (await active(patient))["professional_id"] == NURSE
     assert [(event.is_fallback, event.is_from_meeting) for event in await context.published(LeadActivated)] == [
         (True, True),
@@ -64,9 +64,11 @@ async def test_next_candidate_is_asked_after_decline(context: RunningContext) ->
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
     candidate = (await proposed(patient))[0]
 
-    answer = await send_command(context, f"/mdt/leads/{candidate['id']}/decline", candidate["version"], {"reason": "caseload"}, actor=NURSE)
+    response = await send_command(
+        context, f"/mdt/leads/{candidate['id']}/decline", candidate["version"], {"reason": "caseload"}, actor=NURSE
+    )
 
-    assert (answer.status_code, answer.json()["status"]) == (200, "declined")
+    assert (response.status_code, response.json()["status"]) == (200, "declined")
     assert [lead["professional_id"] for lead in await proposed(patient)] == [OTHER]
     assert (await active(patient))["professional_id"] == "gp-W07"
 
@@ -153,9 +155,9 @@ async def test_professional_cannot_answer_for_another(context: RunningContext, v
     lead = next(lead for lead in await patient.leads() if lead["professional_id"] == NURSE)
     before = await context.log()
 
-    answer = await send_command(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
+    response = await send_command(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "not-your-lead")
+    assert (response.status_code, response.json()["code"]) == (403, "not-your-lead")
     assert await context.log() == before
 
 
@@ -172,15 +174,15 @@ async def test_concurrent_acceptances_let_one_win(context: RunningContext) -> No
     for _ in range(3):
         patient, first, second = await _two_proposed(context)
 
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             send_command(context, f"/mdt/leads/{first['id']}/acceptance", first["version"], actor=NURSE),
             send_command(context, f"/mdt/leads/{second['id']}/acceptance", second["version"], actor=OTHER),
         )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 409]
-        refused = next(answer for answer in answers if answer.status_code == 409)
+        assert sorted(response.status_code for response in responses) == [200, 409]
+        refused = next(response for response in responses if response.status_code == 409)
         assert refused.json()["code"] == "lead-already-active"
-        winner = next(answer.json() for answer in answers if answer.status_code == 200)
+        winner = next(response.json() for response in responses if response.status_code == 200)
         assert (await active(patient))["id"] == winner["id"]
         assert await proposed(patient) == []
 

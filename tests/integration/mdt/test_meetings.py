@@ -120,12 +120,12 @@ async def test_meeting_without_quorum_decides_nothing(context: RunningContext) -
     await context.let_pass(WEDNESDAY - MONDAY)
     meeting = (await meetings(context))[0]
 
-    answer = await send_command(
+    response = await send_command(
         context, f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": ["gp", "social-worker"]}
     )
     discussed = await patient.try_command("discussion", a_discussion())
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "not-quorate")
+    assert (response.status_code, response.json()["code"]) == (409, "not-quorate")
     assert (discussed.status_code, discussed.json()["code"]) == (409, "meeting-not-started")
     assert (await meetings(context))[0] == meeting
     assert ((await patient.case())["meeting_id"], (await patient.case())["status"]) == (meeting["id"], "listed")
@@ -148,9 +148,9 @@ async def test_meeting_with_decision_cannot_be_cancelled(context: RunningContext
     await Patient.discussed(context)
     meeting = (await meetings(context))[0]
 
-    answer = await send_command(context, f"/mdt/meetings/{meeting['id']}/cancellation", meeting["version"], {"reason": "no-chair"})
+    response = await send_command(context, f"/mdt/meetings/{meeting['id']}/cancellation", meeting["version"], {"reason": "no-chair"})
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
+    assert (response.status_code, response.json()["code"]) == (409, "illegal-transition")
 
 
 async def test_late_decision_is_recorded_for_its_meeting(context: RunningContext) -> None:
@@ -183,9 +183,9 @@ async def test_cancelled_meeting_moves_its_cases_in_order(context: RunningContex
     before = await agenda(context, cancelled["id"])
     resident = await Patient.listed(context)  # the eleventh: listed for the following meeting already
 
-    answer = await send_command(context, f"/mdt/meetings/{cancelled['id']}/cancellation", cancelled["version"], {"reason": "no-chair"})
+    response = await send_command(context, f"/mdt/meetings/{cancelled['id']}/cancellation", cancelled["version"], {"reason": "no-chair"})
 
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     after = await agenda(context, following["id"])
     assert after[:-1] == before == [str(patient.person_id) for patient in patients]
     assert after[-1] == str(resident.person_id)
@@ -242,9 +242,9 @@ async def test_agenda_puts_person_in_crisis_first(context: RunningContext) -> No
 async def test_discussion_before_meeting_starts_is_refused(context: RunningContext) -> None:
     patient = await Patient.listed(context)
 
-    answer = await patient.try_command("discussion", a_discussion())
+    response = await patient.try_command("discussion", a_discussion())
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "meeting-not-started")
+    assert (response.status_code, response.json()["code"]) == (409, "meeting-not-started")
     assert (await patient.case())["status"] == "listed"
 
 

@@ -45,9 +45,9 @@ async def test_offered_plan_is_agreed_later(context: RunningContext) -> None:
     assert (offered["status"], offered["in_force"]) == ("offered", None)
     assert await context.published(CarePlanAgreed) == []
 
-    answer = await send_command(context, f"/mdt/care-plans/{offered['id']}/agreement", offered["version"])
+    response = await send_command(context, f"/mdt/care-plans/{offered['id']}/agreement", offered["version"])
 
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     assert [type(event) for event in await context.log() if type(event).__name__.startswith("CarePlan")] == [
         CarePlanOffered,
         CarePlanAgreed,
@@ -249,18 +249,18 @@ async def test_answer_requires_scope_to_decide(context: RunningContext, scope: s
     patient = await Patient.discussed(context, is_agreed_by_person=None)
     plan = await patient.plan()
 
-    answer = await context.http.post(
+    response = await context.http.post(
         f"/mdt/care-plans/{plan['id']}/agreement", headers=context.token(scope) | {"If-Match": f'W/"{plan["version"]}"'}
     )
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+    assert (response.status_code, response.json()["code"]) == (403, "scope-missing")
     assert (await patient.plan())["status"] == "offered"
 
 
 async def request_review(patient: Patient) -> None:
     plan = await patient.plan()
-    answer = await send_command(patient.context, f"/mdt/care-plans/{plan['id']}/review", plan["version"])
-    assert answer.status_code == 200, answer.text
+    response = await send_command(patient.context, f"/mdt/care-plans/{plan['id']}/review", plan["version"])
+    assert response.status_code == 200, response.text
 
 
 def _discussion(actions: list[dict[str, object]]) -> dict[str, object]:

@@ -234,7 +234,7 @@ async def _import_file(context: RunningContext, content: bytes) -> RiskImport:
 
 
 async def _import_when_unlocked(context: RunningContext, content: bytes) -> RiskImport:
-    """Retries while PostgreSQL has yet to notice that the process of another import is gone, which still has the lock."""
+    """Retries until PostgreSQL has released the lock of another import, whose process ended."""
     async with asyncio.timeout(LONGEST_WAIT):
         while True:
             try:

@@ -12,7 +12,7 @@ from tests.builders.population import HEADER, PRACTICES, TABLE_14, nhs_numbers, 
 _COUNTS = "SELECT level, count(*) AS people FROM risk_score GROUP BY level"
 _PUBLISHED = "SELECT count(*) FROM event JOIN outbox USING (seq) WHERE type = 'mdt.risk.level-crossed.v1'"
 _SIZE = sum(TABLE_14.values())
-#: Residents of each level whose ratios are used again and again: to draw one for each person would take longer than the import.
+#: Residents of each level, whose ratios are reused: drawing one for each person would take longer than the import.
 _SAMPLES = 500
 
 

@@ -44,11 +44,11 @@ class ApiProcess:
         """Connects to a feed's stream and yields its lines; disconnects at the end of the block."""
         async with (
             httpx.AsyncClient(base_url=self.url, timeout=LONGEST_WAIT) as http,
-            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers) as answer,
+            http.stream("GET", f"/navigation/navigators/{code}/feed/stream", headers=headers) as response,
         ):
-            assert answer.status_code == 200, await answer.aread()
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            yield answer.aiter_lines()
+            assert response.status_code == 200, await response.aread()
+            assert response.headers["content-type"].startswith("text/event-stream")
+            yield response.aiter_lines()
 
     async def stop(self) -> str:
         """Sends SIGTERM, waits for the exit and returns the log."""

@@ -30,8 +30,8 @@ async def a_person_with_a_task(client: NavigationClient) -> tuple[Any, dict[str,
 
 
 async def status_and_code(client: NavigationClient, path: str, caller: dict[str, str]) -> tuple[int, str]:
-    answer = await client.context.http.get(f"/navigation/{path}", headers=caller)
-    return answer.status_code, answer.json().get("code")
+    response = await client.context.http.get(f"/navigation/{path}", headers=caller)
+    return response.status_code, response.json().get("code")
 
 
 @pytest.mark.acceptance("navigation-9")
@@ -43,12 +43,12 @@ async def test_other_organisation_reads_nothing(client: NavigationClient, scope:
     paths += [f"people/{person_id}/story", f"people/{person_id}/tasks"]
     paths += [f"navigators/{NAVIGATOR}/{part}" for part in ("tasks", "feed", "feed/stream", "actions")]
 
-    answers = {path: await client.context.http.get(f"/navigation/{path}", headers=other) for path in paths}
+    responses = {path: await client.context.http.get(f"/navigation/{path}", headers=other) for path in paths}
 
-    assert {path: (answer.status_code, answer.json()["code"]) for path, answer in answers.items()} == dict.fromkeys(
+    assert {path: (response.status_code, response.json()["code"]) for path, response in responses.items()} == dict.fromkeys(
         paths, (403, "organisation-not-involved")
     )
-    assert not [path for path, answer in answers.items() if "Sally" in answer.text or "Dale" in answer.text]
+    assert not [path for path, response in responses.items() if "Sally" in response.text or "Dale" in response.text]
 
 
 @pytest.mark.acceptance("navigation-9")
@@ -59,7 +59,7 @@ async def test_other_organisation_changes_nothing(client: NavigationClient) -> N
     reassigned = await client.try_command(task["id"], "reassignment", other, version=2, navigator_id=OTHER, reason="workload")
     acknowledged = await client.try_command(task["id"], "acknowledgement", other, version=2)
 
-    assert [(answer.status_code, answer.json()["code"]) for answer in (reassigned, acknowledged)] == [
+    assert [(response.status_code, response.json()["code"]) for response in (reassigned, acknowledged)] == [
         (403, "organisation-not-involved")
     ] * 2
     assert await client.tasks() == [task]
@@ -73,8 +73,8 @@ async def test_navigator_accesses_only_own_tasks(client: NavigationClient) -> No
     paths += [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
 
     assert {path: await status_and_code(client, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "feed-access-denied"))
-    answer = await client.try_command(task["id"], "acknowledgement", colleague, version=task["version"])
-    assert (answer.status_code, answer.json()["code"]) == (403, "feed-access-denied")
+    response = await client.try_command(task["id"], "acknowledgement", colleague, version=task["version"])
+    assert (response.status_code, response.json()["code"]) == (403, "feed-access-denied")
     assert await client.feed(OTHER) == []
 
 
@@ -83,7 +83,7 @@ async def test_navigator_cannot_run_coordinator_commands(client: NavigationClien
     own = client.navigator()
     http = client.context.http
 
-    answers = [
+    responses = [
         await client.try_command(task["id"], "reassignment", own, version=2, navigator_id=OTHER, reason="workload"),
         await client.try_command(task["id"], "cancellation", own, version=2, reason="created-in-error"),
         await http.put("/navigation/navigators/me", headers=own, json={"locality": "west", "role": "care-navigator"}),
@@ -91,7 +91,7 @@ async def test_navigator_cannot_run_coordinator_commands(client: NavigationClien
         await http.get("/navigation/tasks?status=unassigned", headers=own),
     ]
 
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "scope-missing")}
+    assert {(response.status_code, response.json()["code"]) for response in responses} == {(403, "scope-missing")}
 
 
 async def test_lead_reads_but_changes_nothing(client: NavigationClient) -> None:
@@ -100,8 +100,8 @@ async def test_lead_reads_but_changes_nothing(client: NavigationClient) -> None:
 
     assert (await client.read(f"tasks/{task['id']}", lead))["narrative"].startswith("Lives alone")
     assert [entry["id"] for entry in (await client.read(f"people/{person_id}/tasks", lead))["items"]] == [task["id"]]
-    answer = await client.try_command(task["id"], "acknowledgement", lead, version=task["version"])
-    assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
+    response = await client.try_command(task["id"], "acknowledgement", lead, version=task["version"])
+    assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved")
 
 
 async def test_navigator_of_other_employer_works_on_own_tasks(client: NavigationClient) -> None:
@@ -110,9 +110,9 @@ async def test_navigator_of_other_employer_works_on_own_tasks(client: Navigation
     own = client.navigator("ageuk-navigator-1", "AGEUK")
     [task] = (await client.read("navigators/ageuk-navigator-1/tasks", own))["items"]
 
-    answer = await client.try_command(task["id"], "acknowledgement", own, version=task["version"])
+    response = await client.try_command(task["id"], "acknowledgement", own, version=task["version"])
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert await status_and_code(client, "navigators/ageuk-navigator-1/tasks", client.coordinator) == (403, "organisation-not-involved")
 
 

@@ -110,9 +110,9 @@ async def test_absence_passes_tasks_on_within_locality(client: NavigationClient)
     tasks = await client.tasks()
     await client.advance(tasks[0]["id"], "acknowledgement", "start")
 
-    answer = await client.declare(NAVIGATOR, is_available=False)
+    response = await client.declare(NAVIGATOR, is_available=False)
 
-    assert (answer.status_code, answer.json()["presence"], answer.json()["open_tasks"]) == (200, "away", 0)
+    assert (response.status_code, response.json()["presence"], response.json()["open_tasks"]) == (200, "away", 0)
     assert [(task["id"], task["due_at"], task["status"]) for task in await client.tasks(OTHER)] == [
         (task["id"], task["due_at"], "assigned") for task in tasks
     ]
@@ -160,9 +160,9 @@ async def test_invalid_absence_is_refused(client: NavigationClient, body: dict[s
     await client.plan()
 
     headers = client.navigator() | {"If-Match": 'W/"1"'}
-    answer = await client.context.http.post(f"/navigation/navigators/{NAVIGATOR}/availability", headers=headers, json=body)
+    response = await client.context.http.post(f"/navigation/navigators/{NAVIGATOR}/availability", headers=headers, json=body)
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (response.status_code, response.json()["code"]) == (status, code)
     assert len(await client.tasks()) == 3
 
 
@@ -172,9 +172,9 @@ async def test_reassignment_appears_in_both_feeds(client: NavigationClient) -> N
     await client.register(OTHER)
     [task] = await client.tasks()
 
-    answer = await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id=OTHER, reason="person-asked")
+    response = await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id=OTHER, reason="person-asked")
 
-    assert (answer.json()["navigator_id"], answer.json()["due_at"]) == (OTHER, task["due_at"])
+    assert (response.json()["navigator_id"], response.json()["due_at"]) == (OTHER, task["due_at"])
     assert [entry["change"] for entry in await client.feed()] == ["assigned", "taken-away"]
     assert [entry["change"] for entry in await client.feed(OTHER)] == ["assigned"]
 
@@ -199,9 +199,9 @@ async def test_coordinator_cannot_choose_unfit_navigator(client: NavigationClien
     await client.plan(an_action())
     [task] = await client.tasks()
 
-    answer = await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id=to, reason="workload")
+    response = await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id=to, reason="workload")
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (response.status_code, response.json()["code"]) == (status, code)
     assert (await client.read(f"tasks/{task['id']}"))["version"] == task["version"]
 
 

@@ -70,7 +70,7 @@ async def test_attention_is_for_own_coordinators(client: NavigationClient) -> No
     other = client.caller("navigation:coordinate", "navigation-coordinator", "HOUSING21")
 
     path = "/navigation/tasks?status=needs-attention"
-    answers = [await client.context.http.get(path, headers=caller) for caller in (client.navigator(), other)]
+    responses = [await client.context.http.get(path, headers=caller) for caller in (client.navigator(), other)]
 
-    codes = [(answer.status_code, answer.json()["code"]) for answer in answers]
+    codes = [(response.status_code, response.json()["code"]) for response in responses]
     assert codes == [(403, "scope-missing"), (403, "organisation-not-involved")]

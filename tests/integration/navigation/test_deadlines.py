@@ -74,10 +74,10 @@ async def test_task_fulfilled_at_due_time_is_not_overdue(client: NavigationClien
     await client.advance(task["id"], "acknowledgement", "start")
 
     await client.context.let_pass(timedelta(days=1, hours=3))
-    answer = await client.try_command(task["id"], "fulfilment", outcome="arranged")
+    response = await client.try_command(task["id"], "fulfilment", outcome="arranged")
     await client.context.let_pass(timedelta(days=5))
 
-    assert answer.json()["ended_at"] == "2015-03-05T17:00:00Z"
+    assert response.json()["ended_at"] == "2015-03-05T17:00:00Z"
     assert await client.context.published(TaskOverdue) == []
 
 
@@ -90,9 +90,9 @@ async def test_invalid_due_time_is_refused(client: NavigationClient, due_at: str
     await client.plan(an_action())
     [task] = await client.tasks()
 
-    answer = await client.try_command(task["id"], "due-date", due_at=due_at, reason="person-asked")
+    response = await client.try_command(task["id"], "due-date", due_at=due_at, reason="person-asked")
 
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (409, code)
     assert (await client.tasks())[0] == task
 
 
@@ -103,8 +103,8 @@ async def test_navigator_reschedules_within_limits_and_coordinator_beyond(client
 
     async def move(days: int, caller: dict[str, str]) -> tuple[int, str | None]:
         due_at = (at("12:00") + timedelta(days=days)).isoformat()
-        answer = await client.try_command(task["id"], "due-date", caller, due_at=due_at, reason="person-asked")
-        return answer.status_code, answer.json().get("code")
+        response = await client.try_command(task["id"], "due-date", caller, due_at=due_at, reason="person-asked")
+        return response.status_code, response.json().get("code")
 
     own, coordinator = client.navigator(), client.coordinator
     assert await move(30, own) == (409, "reschedule-limit-exceeded")
@@ -130,7 +130,7 @@ async def test_overdue_task_escalates_again_each_week(client: NavigationClient) 
 
 
 async def test_every_open_task_has_a_deadline(client: NavigationClient) -> None:
-    """Promise 2 of the README: in any state, and for any time without work on it."""
+    """Every open task has a deadline, in any state, and for any time without work on it (promise 2 of the README)."""
     await client.register(NAVIGATOR)
     await client.plan(*(an_action(due_on=date(2015, 3, 5)) for _ in range(3)), an_action(owner_role=Role.CASE_MANAGER))
     acknowledged, blocked, _ = await client.tasks()
@@ -173,7 +173,7 @@ async def test_escalated_concern_stays_while_work_continues(client: NavigationCl
     ]
     escalated = await client.try_command(task["id"], "escalation", assigned, reason="safety-concern")
 
-    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+    assert [(response.status_code, response.json()["code"]) for response in refused] == [
         (403, "feed-access-denied"),
         (422, "validation-failed"),
     ]

@@ -75,9 +75,9 @@ async def test_invalid_cursor_is_refused(client: NavigationClient, path: str, st
     await client.register(NAVIGATOR, OTHER)
     await client.plan(an_action())
 
-    answer = await client.context.http.get(f"/navigation/{path}", headers=client.coordinator)
+    response = await client.context.http.get(f"/navigation/{path}", headers=client.coordinator)
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ async def test_stream_refuses_invalid_last_event_id(client: NavigationClient, la
     await client.register(NAVIGATOR)
 
     headers = client.navigator() | {"Last-Event-ID": last_event_id}
-    answer = await client.context.http.get(f"/navigation/navigators/{NAVIGATOR}/feed/stream", headers=headers)
+    response = await client.context.http.get(f"/navigation/navigators/{NAVIGATOR}/feed/stream", headers=headers)
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (response.status_code, response.json()["code"]) == (status, code)

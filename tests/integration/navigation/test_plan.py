@@ -81,8 +81,8 @@ async def test_mr_dales_tasks_are_fulfilled_or_blocked(client: NavigationClient)
     first, second, third = [task["id"] for task in await client.tasks()]
     for task_id, outcome in ((first, "arranged"), (second, "advice-given")):
         await client.advance(task_id, "acknowledgement", "start")
-        answer = await client.try_command(task_id, "fulfilment", outcome=outcome)
-        assert answer.json()["status"] == "fulfilled"
+        response = await client.try_command(task_id, "fulfilment", outcome=outcome)
+        assert response.json()["status"] == "fulfilled"
     await client.advance(third, "acknowledgement")
     blocked = await client.try_command(third, "block", reason="waiting-list")
 
@@ -236,9 +236,9 @@ async def test_fulfilment_needs_outcome_and_block_needs_reason(client: Navigatio
     [task] = await client.tasks()
     await client.advance(task["id"], "acknowledgement", "start")
 
-    answer = await client.try_command(task["id"], verb, **body)
+    response = await client.try_command(task["id"], verb, **body)
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "validation-failed")
+    assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
     assert (await client.read(f"tasks/{task['id']}"))["status"] == "begun"
     assert await client.context.published(TaskFulfilled) == []
 
@@ -248,9 +248,9 @@ async def test_illegal_command_is_refused_and_actions_list_legal_ones(client: Na
     await client.plan(an_action())
     [task] = await client.tasks()
 
-    answer = await client.try_command(task["id"], "fulfilment", outcome="arranged")
+    response = await client.try_command(task["id"], "fulfilment", outcome="arranged")
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
+    assert (response.status_code, response.json()["code"]) == (409, "illegal-transition")
     actions = {action["name"]: action["href"] for action in await client.read(f"tasks/{task['id']}/actions")}
     assert sorted(actions) == ["AcknowledgeTask", "CancelTask", "EscalateTask", "ReassignTask", "RescheduleTask"]
     assert actions["AcknowledgeTask"] == f"/navigation/tasks/{task['id']}/acknowledgement"

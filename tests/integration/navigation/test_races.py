@@ -86,9 +86,9 @@ async def test_concurrent_acknowledgements_let_one_win(client: NavigationClient)
     [task] = await client.tasks()
     client.navigator()
 
-    answers = await asyncio.gather(*(client.try_command(task["id"], "acknowledgement", version=task["version"]) for _ in range(2)))
+    responses = await asyncio.gather(*(client.try_command(task["id"], "acknowledgement", version=task["version"]) for _ in range(2)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert sorted(response.status_code for response in responses) == [200, 412]
     assert len(await client.context.published(TaskAcknowledged)) == 1
     assert len(await client.feed()) == 2
 
@@ -124,12 +124,12 @@ async def test_concurrent_acknowledgement_and_deadline_are_serialised(client: Na
     client.navigator()
     client.context.clock.advance(timedelta(days=1))
 
-    answer, _ = await asyncio.gather(
+    response, _ = await asyncio.gather(
         client.try_command(task["id"], "acknowledgement", version=task["version"]), client.context.scheduler.process_due()
     )
 
     escalations = await client.context.published(TaskEscalated)
-    assert (answer.status_code, len(escalations)) in {(200, 0), (412, 1)}
+    assert (response.status_code, len(escalations)) in {(200, 0), (412, 1)}
     assert await feeds_have_no_gap(client)
 
 

@@ -23,14 +23,14 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 async def api(common: Any, addresses: StackAddresses, keys: Keys) -> AsyncIterator[ApiProcess]:
-    """The API in another process. It keeps no state between tests."""
+    """The API in another process. The process keeps no state between tests."""
     async with run_api(common.url, addresses, keys, stream_heartbeat=0.2) as process:
         yield process
 
 
 @pytest.fixture
 async def closable(client: NavigationClient, keys: Keys, common: Any) -> AsyncIterator[NavigationClient]:  # noqa: ARG001  it empties the tables
-    """Another client on the same tables, whose database a test may close."""
+    """A second client on the same tables, whose database a test may close."""
     async with navigation(common.url, keys) as another:
         yield another
 

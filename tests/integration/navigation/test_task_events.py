@@ -277,9 +277,9 @@ async def test_home_check_comes_91_days_after_discharge(client: NavigationClient
     await client.register(NAVIGATOR)
     person_id = new_id()
     await client.publish(mr_dales_record(), person=person_id, subject=person_id)
-    answers = [await expect_home_check(client, person_id, WEDNESDAY) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json()["due_at"] == "2015-06-02T23:00:00Z"
+    responses = [await expect_home_check(client, person_id, WEDNESDAY) for _ in range(2)]
+    assert [response.status_code for response in responses] == [201, 201]
+    assert responses[0].json()["due_at"] == "2015-06-02T23:00:00Z"
 
     await client.context.let_pass(timedelta(days=90))
     assert await client.tasks() == []
@@ -336,6 +336,6 @@ async def test_invalid_home_check_is_refused(client: NavigationClient) -> None:
     last_year = await expect_home_check(client, person_id, WEDNESDAY - timedelta(days=91))
     unknown = await expect_home_check(client, new_id(), WEDNESDAY)
 
-    codes = [(answer.status_code, answer.json()["code"]) for answer in (tomorrow, last_year, unknown)]
+    codes = [(response.status_code, response.json()["code"]) for response in (tomorrow, last_year, unknown)]
     assert codes == [(409, "discharge-in-future"), (409, "home-check-in-past"), (404, "person-record-not-found")]
     assert await client.context.database.pool.fetchval("SELECT count(*) FROM deadline") == 0

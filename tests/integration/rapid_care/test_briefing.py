@@ -1,4 +1,4 @@
-"""The briefing of a clinician comes from Rapid Care's own projections, so that it is there when other services are down."""
+"""The briefing of a clinician is read from Rapid Care's projections, so that it is available while other services are down."""
 
 from datetime import date, timedelta
 from typing import Any

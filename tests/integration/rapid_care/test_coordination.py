@@ -42,9 +42,9 @@ _SHELVES = ("waiting", "open", "closed")
 
 async def test_malformed_cursor_is_refused(team: RapidCareClient) -> None:
     for cursor in ("nonsense", "!", "MjAxNS0wMy0xNVQxNDowMDowMCBhYmM"):
-        answer = await team.context.http.get("/rapid-care/responses", headers=team.staff, params={"cursor": cursor})
+        http_response = await team.context.http.get("/rapid-care/responses", headers=team.staff, params={"cursor": cursor})
 
-        assert (answer.status_code, answer.json()["code"]) == (400, "cursor-malformed")
+        assert (http_response.status_code, http_response.json()["code"]) == (400, "cursor-malformed")
 
 
 async def test_declined_response_releases_clock(team: RapidCareClient) -> None:
@@ -199,8 +199,8 @@ async def test_other_organisation_or_missing_scope_is_refused(team: RapidCareCli
     paths += [f"people/{new_id()}/story", "clinicians", "clinicians/nurse-1", "monthly-statistics?month=2015-03"]
 
     for path in paths:
-        answer = await team.context.http.get(f"/rapid-care/{path}", headers=stranger)
-        assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved"), path
+        http_response = await team.context.http.get(f"/rapid-care/{path}", headers=stranger)
+        assert (http_response.status_code, http_response.json()["code"]) == (403, "organisation-not-involved"), path
     accepted = await team.context.http.post(f"/rapid-care/responses/{response_id}/acceptance", headers=clinician)
 
     assert (accepted.status_code, accepted.json()["code"]) == (403, "scope-missing")

@@ -57,9 +57,9 @@ async def test_contact_before_breach_leaves_no_breach(team: RapidCareClient) -> 
     async with _locked(team, response_id):
         contacting = await _queued(team, _contact(team, response_id, version))
         breaching = await _queued(team, team.context.scheduler.process_due())
-    answer, _ = await asyncio.gather(contacting, breaching)
+    http_response, _ = await asyncio.gather(contacting, breaching)
 
-    assert (answer.status_code, answer.json()["clock"]) == (200, "met")
+    assert (http_response.status_code, http_response.json()["clock"]) == (200, "met")
     assert await team.context.published(ResponseBreached) == []
     assert len(await team.context.published(ResponseContacted)) == 1
 
@@ -85,9 +85,9 @@ async def test_concurrent_acceptance_lets_one_request_win(team: RapidCareClient)
 
     async with _locked(team, response_id):
         rivals = [await _queued(team, team.try_command(response_id, "acceptance", version=1)) for _ in range(2)]
-    answers = await asyncio.gather(*rivals)
+    http_responses = await asyncio.gather(*rivals)
 
-    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert sorted(http_response.status_code for http_response in http_responses) == [200, 412]
     assert len(await team.context.published(ResponseAccepted)) == 1
 
 

@@ -1,4 +1,4 @@
-"""A referral that no owner acts on in time is escalated at every deadline until it is done."""
+"""A referral whose owner does not act in time is escalated at every deadline until it ends."""
 
 from datetime import timedelta
 from typing import Any

@@ -27,9 +27,9 @@ TO_NURSES = {"route": "service", "service_code": "district-nursing"}
 async def test_concurrent_triage_lets_one_request_win(client: ReferralsClient) -> None:
     sent = await client.refer()
 
-    answers = await asyncio.gather(*(client.post(f"/{sent['id']}/triage", body, version=sent["version"]) for body in (ROUTINE, URGENT)))
+    responses = await asyncio.gather(*(client.post(f"/{sent['id']}/triage", body, version=sent["version"]) for body in (ROUTINE, URGENT)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert sorted(response.status_code for response in responses) == [200, 412]
     assert len(await client.context.published(ReferralTriaged)) == 1
 
 
@@ -39,8 +39,8 @@ async def test_concurrent_merges_and_routing_do_not_deadlock(client: ReferralsCl
 
     for _ in range(4):
         merging = [client.try_refer(story={"narrative": f"Story of caller {number}"}) for number in range(3)]
-        answers = await asyncio.gather(*merging, client.try_command(sent["id"], "route", TO_NURSES))
-        assert [answer.status_code for answer in answers] == [201, 201, 201, 200]
+        responses = await asyncio.gather(*merging, client.try_command(sent["id"], "route", TO_NURSES))
+        assert [response.status_code for response in responses] == [201, 201, 201, 200]
         await client.command(sent["id"], "return", {"reason": "capacity"})
         await client.command(sent["id"], "triage", ROUTINE)
 
@@ -124,9 +124,9 @@ async def test_unsuitable_route_is_refused(client: ReferralsClient, triage: dict
     sent = await client.refer()
     judged = await client.command(sent["id"], "triage", triage)
 
-    answer = await client.try_command(sent["id"], "route", routing)
+    response = await client.try_command(sent["id"], "route", routing)
 
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (409, code)
     assert (await client.read(sent["id"]))["version"] == judged["version"]
 
 
@@ -155,9 +155,9 @@ async def test_service_of_other_locality_is_refused(client: ReferralsClient) -> 
     sent = await client.refer(demographics=a_demographics_body(practice_code="B01"))
     await client.command(sent["id"], "triage", ROUTINE)
 
-    answer = await client.try_command(sent["id"], "route", {"route": "service", "service_code": "integrated-locality-team"})
+    response = await client.try_command(sent["id"], "route", {"route": "service", "service_code": "integrated-locality-team"})
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "locality-not-covered")
+    assert (response.status_code, response.json()["code"]) == (409, "locality-not-covered")
 
 
 async def test_red_flag_stays_open_until_ambulance_takes_over(client: ReferralsClient) -> None:
@@ -267,7 +267,7 @@ async def test_offered_action_can_be_called(client: ReferralsClient, name: str) 
     assert set(offered) == set(_ACTIONS)
 
     headers = client.triager | {"If-Match": f'W/"{routed["version"]}"'}
-    answer = await client.context.http.request(offered[name]["method"], offered[name]["href"], headers=headers, json=_ACTIONS[name])
+    response = await client.context.http.request(offered[name]["method"], offered[name]["href"], headers=headers, json=_ACTIONS[name])
 
-    assert (answer.status_code, answer.json()["version"]) == (200, routed["version"] + 1)
-    assert answer.json()["status"] != "routed"
+    assert (response.status_code, response.json()["version"]) == (200, routed["version"] + 1)
+    assert response.json()["status"] != "routed"

@@ -36,10 +36,10 @@ async def _count_referrals(client: ReferralsClient) -> int:
 
 
 async def test_concurrent_referrals_share_transactions(client: ReferralsClient) -> None:
-    answers = await _refer_concurrently(client, 40)
+    responses = await _refer_concurrently(client, 40)
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["reference"] for answer in answers}) == 40
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["reference"] for response in responses}) == 40
     assert len(await client.context.published(ReferralReceived)) == len(await client.context.published(PersonRecordRecorded)) == 40
     assert await client.context.database.pool.fetchval(_TRANSACTIONS) < 20
 
@@ -55,7 +55,7 @@ async def test_refused_referral_leaves_group_and_key_intact(client: ReferralsCli
     *others, refused = await asyncio.gather(
         *(client.try_refer(nhs_number=number) for number in _numbers(10)), client.try_refer(key="again", demographics=None)
     )
-    assert {answer.status_code for answer in others} == {201}
+    assert {response.status_code for response in others} == {201}
     assert (refused.status_code, refused.json()["code"]) == (409, "demographics-missing")
     assert await _count_referrals(client) == 10
 
@@ -70,22 +70,22 @@ async def test_unstorable_referral_is_refused_alone(client: ReferralsClient) -> 
         *(client.try_refer(nhs_number=number) for number in _numbers(10)), client.try_refer(story=too_long)
     )
 
-    assert {answer.status_code for answer in others} == {201}
+    assert {response.status_code for response in others} == {201}
     assert (refused.status_code, refused.json()["code"]) == (422, "event-too-large")
     assert await _count_referrals(client) == 10
 
 
 async def test_concurrent_referrals_of_one_person_merge(client: ReferralsClient) -> None:
-    answers = await asyncio.gather(*(client.try_refer(nhs_number=number) for number in (DALE, "999 054 8609", DALE)))
+    responses = await asyncio.gather(*(client.try_refer(nhs_number=number) for number in (DALE, "999 054 8609", DALE)))
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["person_id"] for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["person_id"] for response in responses}) == 1
     assert len(await client.context.published(ReferralMerged)) == 2
 
 
 async def test_batch_answers_in_order_sent(client: ReferralsClient) -> None:
     one, two = _numbers(2)
-    answer = await _batch(
+    response = await _batch(
         client,
         [
             a_body(nhs_number=one),
@@ -95,8 +95,8 @@ async def test_batch_answers_in_order_sent(client: ReferralsClient) -> None:
             a_body(nhs_number=one),
         ],
     )
-    assert answer.status_code == 200
-    items = answer.json()["items"]
+    assert response.status_code == 200
+    items = response.json()["items"]
     assert [item["status"] for item in items] == [201, 422, 201, 409, 201]
     assert [item["problem"]["code"] for item in items if "problem" in item] == ["invalid-nhs-number", "demographics-missing"]
     assert items[4]["referral"]["merged_into"] == items[0]["referral"]["id"]
@@ -131,17 +131,17 @@ async def test_blocked_referral_is_refused_alone_in_batch(client: ReferralsClien
 async def test_reused_batch_key_is_refused_for_each_item(client: ReferralsClient) -> None:
     one, two = _numbers(2)
     await _batch(client, [a_body(nhs_number=one)])
-    answer = await _batch(client, [a_body(nhs_number=two)])
+    response = await _batch(client, [a_body(nhs_number=two)])
 
-    assert [item["problem"]["code"] for item in answer.json()["items"]] == ["idempotency-key-reused"]
+    assert [item["problem"]["code"] for item in response.json()["items"]] == ["idempotency-key-reused"]
     assert await _count_referrals(client) == 1
 
 
 async def test_malformed_item_refuses_whole_batch_with_index(client: ReferralsClient) -> None:
-    answer = await _batch(client, [a_body(), a_body(demographics=a_demographics_body() | {"born_on": "yesterday"})])
+    response = await _batch(client, [a_body(), a_body(demographics=a_demographics_body() | {"born_on": "yesterday"})])
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "validation-failed")
-    assert answer.json()["errors"][0]["field"] == "body.referrals.1.demographics.born_on"
+    assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
+    assert response.json()["errors"][0]["field"] == "body.referrals.1.demographics.born_on"
     assert await _count_referrals(client) == 0
 
 

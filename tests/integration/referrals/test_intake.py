@@ -1,6 +1,6 @@
 """Receiving referrals: idempotency, merging, identity, the story, and advice to the caller.
 
-Every test runs twice: without batching, and with each request as a batch. Batching changes throughput and nothing else.
+Every test runs twice: without batching, and with each request as a batch. Batching must change only throughput.
 """
 
 import asyncio
@@ -75,10 +75,10 @@ async def test_repeated_request_creates_one_referral(client: ReferralsClient) ->
 
 @pytest.mark.acceptance("referrals-2")
 async def test_concurrent_requests_with_one_key_create_one_referral(client: ReferralsClient) -> None:
-    answers = await asyncio.gather(*(client.try_refer(key="key-1") for _ in range(4)))
+    responses = await asyncio.gather(*(client.try_refer(key="key-1") for _ in range(4)))
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.content for response in responses}) == 1
     assert len(await client.context.published(ReferralReceived)) == 1
 
 
@@ -101,9 +101,9 @@ async def test_merged_referral_keeps_both_references_valid(client: ReferralsClie
 
 
 async def test_concurrent_referrers_create_one_person_and_merge(client: ReferralsClient) -> None:
-    answers = await asyncio.gather(*(client.try_refer(caller=client.gp(practice)) for practice in ("W01", "W02", "W03")))
+    responses = await asyncio.gather(*(client.try_refer(caller=client.gp(practice)) for practice in ("W01", "W02", "W03")))
 
-    assert sorted(answer.json()["status"] for answer in answers) == ["identified", "merged", "merged"]
+    assert sorted(response.json()["status"] for response in responses) == ["identified", "merged", "merged"]
     assert len(await client.context.published(PersonRecordRecorded)) == 1
 
 
@@ -129,9 +129,9 @@ async def test_eligibility_follows_registration_or_residence(
     sent = await client.refer(demographics=a_demographics_body(**demographics))
     await client.command(sent["id"], "triage", {"urgency": "routine", "reason": "Stable"})
 
-    answer = await client.try_command(sent["id"], "route", {"route": "service", "service_code": service})
+    response = await client.try_command(sent["id"], "route", {"route": "service", "service_code": service})
 
-    assert (answer.status_code, answer.json().get("code")) == (status, code)
+    assert (response.status_code, response.json().get("code")) == (status, code)
     assert sent["is_practice_covered"] is (demographics.get("practice_code") is None)
 
 
@@ -149,9 +149,9 @@ async def test_ineligible_person_is_signposted_elsewhere_then_closed(
     sent = await client.refer(demographics=a_demographics_body(**demographics))
     await client.command(sent["id"], "triage", {"urgency": "routine", "reason": "Stable"})
 
-    answer = await client.try_command(sent["id"], "route", {"route": "service", "service_code": refused})
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
-    assert destination in answer.text
+    response = await client.try_command(sent["id"], "route", {"route": "service", "service_code": refused})
+    assert (response.status_code, response.json()["code"]) == (409, code)
+    assert destination in response.text
     signposted = await client.command(sent["id"], "signpost", {"service_code": destination})
     closed = await client.command(sent["id"], "closure", {"outcome": "signposted"})
 
@@ -166,10 +166,10 @@ async def test_ineligible_person_is_signposted_elsewhere_then_closed(
     ("number", "code"), [(BAD_CHECK_DIGIT, "invalid-nhs-number"), ("9999999999", "invalid-nhs-number"), (None, "nhs-number-missing")]
 )
 async def test_invalid_number_is_refused_and_nothing_stored(client: ReferralsClient, number: str | None, code: str) -> None:
-    answer = await client.try_refer(nhs_number=number)
+    response = await client.try_refer(nhs_number=number)
 
-    assert (answer.status_code, answer.json()["code"]) == (422, code)
-    assert str(number) not in answer.text
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert str(number) not in response.text
     assert await client.context.log() == []
     assert await client.context.database.pool.fetchval("SELECT count(*) FROM person") == 0
 
@@ -226,9 +226,9 @@ async def test_new_story_keeps_earlier_story_in_history(client: ReferralsClient)
     ],
 )
 async def test_first_referral_needs_demographics_and_story(client: ReferralsClient, changes: dict[str, Any], code: str) -> None:
-    answer = await client.try_refer(**changes)
+    response = await client.try_refer(**changes)
 
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (409, code)
     assert await client.context.log() == []
 
 
@@ -340,9 +340,9 @@ async def test_practice_determines_locality(client: ReferralsClient) -> None:
     ids="-".join,
 )
 async def test_malformed_request_is_refused(client: ReferralsClient, changes: dict[str, Any]) -> None:
-    answer = await client.try_refer(**changes)
+    response = await client.try_refer(**changes)
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "validation-failed")
+    assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
     assert await client.context.log() == []
 
 

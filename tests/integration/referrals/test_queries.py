@@ -1,4 +1,4 @@
-"""Reading referrals, lists, timelines, people, their contact and the directory, and who may."""
+"""Reads of referrals, lists, timelines, people, their contact and the directory, and the access of callers to them."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,14 +26,14 @@ async def test_referrer_sees_own_referrals_only(client: ReferralsClient) -> None
 
     own = await client.get(f"/{sent['id']}", client.gp())
     assert own.json()["feedback"][0]["text"] == f"We have your referral; its reference is {sent['reference']}."
-    for answer in (
+    for response in (
         await client.get(f"/{sent['id']}", client.gp("W08")),
         await client.get("", client.gp("W08"), reference=sent["reference"]),
         await client.get(f"/{sent['id']}/timeline", client.gp("W08")),
         await client.get(f"/{sent['id']}/actions", client.gp("W08")),
         await client.try_command(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp("W08")),
     ):
-        assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
+        assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved")
     assert (await client.get("", client.gp("W08"))).json()["items"] == []
 
 
@@ -64,8 +64,8 @@ async def test_malformed_cursor_is_refused(client: ReferralsClient, cursor: str)
 
     for path in ("", "/work", "/incoming", f"/{sent['id']}/timeline", f"/people/{sent['person_id']}/timeline"):
         caller = client.gp() if path == "" else client.triager
-        answer = await client.get(path, caller, cursor=cursor)
-        assert (answer.status_code, answer.json()["code"]) == (400, "cursor-malformed"), path
+        response = await client.get(path, caller, cursor=cursor)
+        assert (response.status_code, response.json()["code"]) == (400, "cursor-malformed"), path
 
 
 async def test_merged_referral_stays_open_with_its_target(client: ReferralsClient) -> None:
@@ -139,9 +139,9 @@ AN_ID = derived_id("any")  # the same in every process of a test run
     ],
 )
 async def test_request_without_scope_is_refused(client: ReferralsClient, path: str, scopes: list[str]) -> None:
-    answer = await client.get(path, client.context.token(*scopes))
+    response = await client.get(path, client.context.token(*scopes))
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
+    assert (response.status_code, response.json()["code"]) == (403, "scope-missing")
 
 
 async def test_people_search_by_number_is_audited(client: ReferralsClient) -> None:
@@ -233,9 +233,9 @@ async def test_unreferred_person_has_gp_of_risk_import(client: ReferralsClient) 
 
 
 async def test_unknown_person_has_no_contact(client: ReferralsClient) -> None:
-    answer = await client.get(f"/people/{new_id()}/contact")
+    response = await client.get(f"/people/{new_id()}/contact")
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "person-not-found")
+    assert (response.status_code, response.json()["code"]) == (404, "person-not-found")
 
 
 async def test_person_shows_latest_risk_out_of_order(client: ReferralsClient) -> None:

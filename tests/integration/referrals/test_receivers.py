@@ -70,16 +70,16 @@ async def test_receiver_loses_access_after_return_or_closure(client: ReferralsCl
 
     for referral in (returned, closed):
         for path in ("", "/record", "/timeline"):
-            answer = await client.get(f"/{referral['id']}{path}", nurse)
-            assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved"), path
+            response = await client.get(f"/{referral['id']}{path}", nurse)
+            assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved"), path
 
 
 async def test_other_organisation_cannot_answer_for_receiver(client: ReferralsClient) -> None:
     routed = await client.refer_and_route()
 
     for verb, body in (("acceptance", None), ("return", {"reason": "capacity"}), ("closure", {"outcome": "need-met"})):
-        answer = await client.try_command(routed["id"], verb, body, caller=client.receiver("LBB"))
-        assert (answer.status_code, answer.json()["code"]) == (403, "organisation-not-involved")
+        response = await client.try_command(routed["id"], verb, body, caller=client.receiver("LBB"))
+        assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved")
 
     assert (await client.read(routed["id"]))["version"] == routed["version"]
 

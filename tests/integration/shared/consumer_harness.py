@@ -20,7 +20,7 @@ GROUP = "navigation"
 
 
 class RecordingProcessor(EventProcessor):
-    """Records its batches. It raises `fault` instead of applying a batch, and waits until `gate` is set."""
+    """Records its batches. Raises `fault` instead of applying a batch, and waits until `gate` is set."""
 
     def __init__(self, harness: DeliveryHarness) -> None:
         super().__init__(harness.receiver.database, RECEIVING)

@@ -1,6 +1,6 @@
 """A small context for the tests of the platform: a parcel is sent and accepted, or rings once at its deadline.
 
-Its table is in the schema of Rapid Care, and its events are those of Rapid Care.
+The context uses the schema and the events of Rapid Care.
 """
 
 from dataclasses import dataclass, field, replace

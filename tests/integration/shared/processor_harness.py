@@ -1,4 +1,4 @@
-"""An event processor with short pauses between its attempts, and what it left."""
+"""An event processor with short pauses between its attempts, and the rows after its run."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -18,7 +18,7 @@ def create_processor(harness: DeliveryHarness, **changes: int) -> EventProcessor
 
 
 async def parked_reasons(harness: DeliveryHarness) -> list[tuple[int, str]]:
-    """Offset and reason of what is parked."""
+    """Offset and reason of each parked record."""
     async with harness.receiver.database.read_only() as reader:
         return [(each.record.offset, each.reason) for each in await parked_records.waiting(reader)]
 

@@ -1,4 +1,4 @@
-"""A relay under test, and what it published to Kafka."""
+"""A relay under test, and the records that it published to Kafka."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -47,8 +47,8 @@ async def refer(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 @asynccontextmanager
 async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with referrals(owner_url, keys, MONDAY) as desk:
-        open_, gone = await desk.refer(), await desk.refer(reason="falls")
-        ended = await desk.command(gone["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
+        open_, finished = await desk.refer(), await desk.refer(reason="falls")
+        ended = await desk.command(finished["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
         yield SampleRoute(
             desk.context,
             f"/referrals/{open_['id']}/cancellation",
@@ -57,7 +57,7 @@ async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleR
             "gp-W07",
             "W07",
             version=open_["version"],
-            ended=(f"/referrals/{gone['id']}/cancellation", ended["version"]),
+            ended=(f"/referrals/{finished['id']}/cancellation", ended["version"]),
             unknown=f"/referrals/{new_id()}/cancellation",
         )
 
@@ -65,8 +65,8 @@ async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleR
 @asynccontextmanager
 async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
-        waiting, gone = await team.receive_referral(), await team.receive_referral()
-        ended = await team.command(gone, "decline", reason="ineligible")
+        waiting, finished = await team.receive_referral(), await team.receive_referral()
+        ended = await team.command(finished, "decline", reason="ineligible")
         yield SampleRoute(
             team.context,
             f"/rapid-care/responses/{waiting}/decline",
@@ -75,7 +75,7 @@ async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRo
             "coordinator-1",
             "CLCH",
             version=1,
-            ended=(f"/rapid-care/responses/{gone}/decline", ended["version"]),
+            ended=(f"/rapid-care/responses/{finished}/decline", ended["version"]),
             unknown=f"/rapid-care/responses/{new_id()}/decline",
         )
 
@@ -91,7 +91,7 @@ async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with mdt(owner_url, keys, MONDAY_OF_THE_MEETING) as context:
         waiting, screened = await Patient.referred(context), await Patient.listed(context)
-        case, gone = await waiting.case(), await screened.case()
+        case, finished = await waiting.case(), await screened.case()
         yield SampleRoute(
             context,
             f"/mdt/cases/{case['id']}/screening",
@@ -100,7 +100,7 @@ async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
             "coordinator-1",
             "CLCH",
             version=case["version"],
-            ended=(f"/mdt/cases/{gone['id']}/screening", gone["version"]),
+            ended=(f"/mdt/cases/{finished['id']}/screening", finished["version"]),
             unknown=f"/mdt/cases/{new_id()}/screening",
         )
 
@@ -121,11 +121,11 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with navigation(owner_url, keys) as desk:
         await desk.register(NAVIGATOR)
         await desk.plan()
-        task, gone, *_ = await desk.tasks()
+        task, finished, *_ = await desk.tasks()
         await desk.advance(task["id"], "acknowledgement", "start")
-        await desk.advance(gone["id"], "acknowledgement", "start")
-        await desk.try_command(gone["id"], "fulfilment", outcome="arranged")
-        task, gone = await desk.read(f"tasks/{task['id']}"), await desk.read(f"tasks/{gone['id']}")
+        await desk.advance(finished["id"], "acknowledgement", "start")
+        await desk.try_command(finished["id"], "fulfilment", outcome="arranged")
+        task, finished = await desk.read(f"tasks/{task['id']}"), await desk.read(f"tasks/{finished['id']}")
         yield SampleRoute(
             desk.context,
             f"/navigation/tasks/{task['id']}/block",
@@ -134,7 +134,7 @@ async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
             NAVIGATOR,
             "CLCH",
             version=task["version"],
-            ended=(f"/navigation/tasks/{gone['id']}/block", gone["version"]),
+            ended=(f"/navigation/tasks/{finished['id']}/block", finished["version"]),
             unknown=f"/navigation/tasks/{new_id()}/block",
         )
 

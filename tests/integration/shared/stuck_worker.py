@@ -39,7 +39,7 @@ class Blocking:
 
 
 class Threaded:
-    """Leaves a thread that is no daemon."""
+    """Leaves a non-daemon thread running."""
 
     is_working = True
 
@@ -50,7 +50,7 @@ class Threaded:
 
 
 class Cancelled:
-    """Is cancelled although the process was not asked to stop."""
+    """A component that is cancelled although the process received no signal."""
 
     is_working = True
 

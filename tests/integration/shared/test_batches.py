@@ -1,4 +1,4 @@
-"""A batch, with its prefetch and deferred writes, leaves the same rows as its records one by one."""
+"""A batch, with its prefetch and deferred writes, produces the same rows as its records one by one."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -152,7 +152,7 @@ def _padded(records: list[Record]) -> list[Record | None]:
 
 
 class UnsplitProcessor(EventProcessor):
-    """Refuses to split a batch, because a split batch would prove nothing."""
+    """Raises when a batch would be split, because the test compares whole batches."""
 
     async def _bisect(self, records: Sequence[Record]) -> None:
         raise AssertionError(records)

@@ -104,7 +104,7 @@ async def test_wiped_broker_is_refilled_from_the_log(harness: DeliveryHarness, b
         await make_topics(broker)
         for _ in range(10):
             await harness.post()
-        await until(lambda: _knows_two_clusters(harness))
+        await until(lambda: _has_two_clusters(harness))
         await until(harness.is_delivered)
         assert "ClusterChanged" in supervisor.log("sender").read_text()
 
@@ -140,7 +140,7 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
             await until_applied(harness, 30)
             living.processor.gate.clear()
             await harness.send(person)
-            await until(lambda: _is_begun(living, 31))
+            await until(lambda: _has_read(living, 31))
 
         await forget_topics(broker)
         if ends_in == "absence":
@@ -177,7 +177,7 @@ async def test_wipe_during_publishing_preserves_event_order(harness: DeliveryHar
         await _make(kafka)
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
-    assert await _heard_after(harness, kafka) == [parcel.id for parcel in sent]
+    assert await _subjects_in_topic(harness, kafka) == [parcel.id for parcel in sent]
 
 
 async def test_idle_relay_checks_cluster_id_before_next_event(harness: DeliveryHarness, broker: LocalKafka) -> None:
@@ -192,7 +192,7 @@ async def test_idle_relay_checks_cluster_id_before_next_event(harness: DeliveryH
         sent.append(await harness.send(person))
         with pytest.raises(ClusterChanged):
             await asyncio.wait_for(relay, LONGEST_WAIT)
-    assert await _heard_after(harness, kafka) == [parcel.id for parcel in sent]
+    assert await _subjects_in_topic(harness, kafka) == [parcel.id for parcel in sent]
 
 
 async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHarness, broker: LocalKafka) -> None:
@@ -213,7 +213,7 @@ async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHar
             await broker.start()
 
 
-async def _heard_after(harness: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
+async def _subjects_in_topic(harness: DeliveryHarness, kafka: KafkaSettings) -> list[UUID]:
     """The first sequence numbers of each parcel in the topic, after a restarted relay has published everything."""
     async with relaying(harness, kafka):
         await until_sent(harness)
@@ -247,11 +247,11 @@ async def _committed_offset(kafka: KafkaSettings) -> int:
         await admin.close()
 
 
-async def _is_begun(consuming: ConsumerStack, count: int) -> bool:
+async def _has_read(consuming: ConsumerStack, count: int) -> bool:
     return sum(map(len, consuming.processor.batches)) >= count
 
 
-async def _knows_two_clusters(harness: DeliveryHarness) -> bool:
+async def _has_two_clusters(harness: DeliveryHarness) -> bool:
     return await harness.count("rapid_care.relay_state") == 2
 
 

@@ -1,4 +1,4 @@
-"""A deadline fires once: early or late, with many schedulers, and whatever happens to others of its batch."""
+"""A deadline fires once: on time or late, with many schedulers, and independently of others in its batch."""
 
 import asyncio
 from dataclasses import replace
@@ -108,7 +108,7 @@ async def test_concurrent_schedulers_fire_each_deadline_once(harness: DeliveryHa
 
 
 async def test_concurrent_schedulers_resolve_each_deadline_separately(harness: DeliveryHarness) -> None:
-    """Also when a batch is split, because one of its deadlines fails or is refused."""
+    """The deadlines also fire once when a batch is split, because one of them fails or is refused."""
     for number in range(30):
         parcel = await harness.send(condition=FAILING if number % 10 == 0 else Condition.COPD)
         if number % 10 == 1:
@@ -302,7 +302,7 @@ async def test_deadline_and_cancelling_command_do_not_deadlock(harness: Delivery
 
 
 async def test_handler_is_rolled_back_after_concurrent_cancellation(harness: DeliveryHarness) -> None:
-    """Also when the handler does not check the state of its aggregate."""
+    """The cancellation also holds when the handler does not check the state of its aggregate."""
     parcel = await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
 

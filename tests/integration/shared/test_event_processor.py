@@ -1,4 +1,4 @@
-"""An event takes effect once and in order; a record that cannot be applied is parked and blocks its own key alone."""
+"""An event takes effect once and in order; a record that cannot be applied is parked and blocks only its key."""
 
 import asyncio
 from collections.abc import Sequence

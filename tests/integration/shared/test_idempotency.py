@@ -1,4 +1,4 @@
-"""A repeated request takes effect once and receives the stored response."""
+"""A repeated request has one effect and receives the stored response."""
 
 import asyncio
 

@@ -39,7 +39,7 @@ class StaleMember(ModifiedConsumer):
 
 
 async def test_consumer_without_committed_offsets_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Faust alone would wait and then read no more, without an error."""
+    """Without the product's consumer, faust would wait and then stop reading without an error."""
     uninformed = StaleMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka, session=6.0)
     with pytest.raises(ConsumerStopped) as stopped:
         await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
@@ -131,7 +131,7 @@ async def test_consumer_refused_by_its_group_ends(harness: DeliveryHarness, kafk
 
 
 class CancelledFetch(ModifiedConsumer):
-    """Its first fetch is cancelled, although the consumer is not stopped."""
+    """The consumer's first fetch is cancelled, although the consumer is not stopped."""
 
     def _modify(self, consumer: Any) -> None:
         getmany: Callable[..., Any] = consumer._getmany
@@ -152,7 +152,7 @@ async def test_cancelled_fetch_ends_the_consumer(harness: DeliveryHarness, kafka
 
 
 class StoppedInAssignment(ModifiedConsumer):
-    """Is stopped during the assignment of partitions, and records the threads that close the client of faust's thread."""
+    """A consumer that is stopped during the assignment of partitions; records the threads that close faust's client."""
 
     closing: list[threading.Thread]
     stopping: asyncio.Task[None]
@@ -164,11 +164,11 @@ class StoppedInAssignment(ModifiedConsumer):
             client = consumer._thread._consumer._client
             close = client.close
 
-            async def noting() -> None:
+            async def record_and_close() -> None:
                 self.closing.append(threading.current_thread())
                 await close()
 
-            client.close = noting
+            client.close = record_and_close
             self.stopping = asyncio.create_task(self.app.stop())
             await asyncio.sleep(0)
             await give(*args)
@@ -177,7 +177,7 @@ class StoppedInAssignment(ModifiedConsumer):
 
 
 async def test_stop_during_assignment_closes_client_in_its_thread(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Faust alone would close it from another thread, and could then wait for ever for the end of a connection."""
+    """Without the product's consumer, faust would close the client from another thread, and could wait for ever for a connection to end."""
     interrupted = StoppedInAssignment(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
     with pytest.raises(ConsumerStopped):
         await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)

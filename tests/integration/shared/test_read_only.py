@@ -1,4 +1,4 @@
-"""PostgreSQL refuses writes in a read-only session, however the caller reaches the connection."""
+"""PostgreSQL refuses writes in a read-only session, on every way to its connection."""
 
 import asyncpg
 import pytest

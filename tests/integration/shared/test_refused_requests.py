@@ -1,6 +1,6 @@
 """Refusals of the four services by route and mistake; nothing changes, and no response quotes a sent value.
 
-`pytest -s` prints the table. A route without a row in `FOREIGN_CALLER` is for every organisation: everybody may refer.
+`pytest -s` prints the table. A route without a row in `FOREIGN_CALLER` is open to every organisation, as sending a referral is.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A replay and a consumer work on one key at once: order is kept and no record stays parked."""
+"""A replay and a consumer process one key concurrently: the order holds and no record stays parked."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.integration.shared.processor_harness import POISON, create_processor,
 
 
 async def _of_one_key(harness: DeliveryHarness) -> list[Record]:
-    """Two records, the first one parked; its handler works again."""
+    """Two records, the first of them parked, whose handler no longer fails."""
     harness.behaviour.failing.add(POISON)
     person = new_id()
     await harness.send(person, POISON)

@@ -1,4 +1,4 @@
-"""An error of a served application is answered as a problem, and no personal data is logged."""
+"""An error of a served application becomes a problem response, and no personal data is logged."""
 
 import json
 import sys

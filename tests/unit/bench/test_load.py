@@ -1,4 +1,4 @@
-"""The load generator counts latency from the planned moment and records every answer."""
+"""The load generator counts latency from the planned moment and records every response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,16 +67,16 @@ async def test_request_on_broken_connection_counts_as_unanswered() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, len(_ANSWER) + 5])
 def test_responses_are_counted_across_packet_boundaries(size: int) -> None:
-    heard: list[int] = []
-    connection = Connection(lambda _, status: heard.append(status), lambda _: None)
+    statuses: list[int] = []
+    connection = Connection(lambda _, status: statuses.append(status), lambda _: None)
     stream = _ANSWER + b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + _ANSWER
     for start in range(0, len(stream), size):
         connection.data_received(stream[start : start + size])
-    assert heard == [201, 503, 201]
+    assert statuses == [201, 503, 201]
 
 
 def test_retry_after_is_noted_for_its_answer_only() -> None:
-    noted: list[tuple[int, bool]] = []
-    connection = Connection(lambda answered, status: noted.append((status, answered.has_retry_after)), lambda _: None)
+    outcomes: list[tuple[int, bool]] = []
+    connection = Connection(lambda answered, status: outcomes.append((status, answered.has_retry_after)), lambda _: None)
     connection.data_received(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n" + _ANSWER)
-    assert noted == [(503, True), (201, False)]
+    assert outcomes == [(503, True), (201, False)]

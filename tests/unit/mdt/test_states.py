@@ -1,4 +1,4 @@
-"""Each trigger in each state is refused, or does what the state table says. docs/states prints these tables."""
+"""Each trigger in each state is refused, or leads to a target of the state table. docs/states prints these tables."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Each trigger in each state is refused, or does what the state table says."""
+"""Each trigger in each state is refused, or leads to a target of the state table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -87,7 +87,7 @@ beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "
 
 
 def _simulate(received_at: datetime, acts: Sequence[Step]) -> Life:
-    """Each step: minutes since the one before, the command, and whether the scheduler runs before it."""
+    """A step is the minutes since the previous one, the command, and whether the scheduler runs before it."""
     ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
     began = clock.request(a_routed_referral(received_at), **ids, previous=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
     life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at

@@ -1,4 +1,4 @@
-"""The state table of a response agrees with its rules: they do all that it permits, and nothing else."""
+"""The state table of a response agrees with its rules, which accept exactly the transitions of the table."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

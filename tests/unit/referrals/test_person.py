@@ -141,7 +141,7 @@ def _single_answers(story: Story) -> set[str]:
 
 
 def _facts(contacts: tuple[FamilyContact, ...]) -> set[tuple[str, ...]]:
-    """Each contact, and each contact with one known detail."""
+    """Every contact, and every pair of a contact and a known detail."""
     people = {(each.name, each.relationship) for each in contacts}
     return people | {(each.name, each.relationship, name, value) for each in contacts for name, value in _known(each)}
 

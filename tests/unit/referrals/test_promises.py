@@ -37,7 +37,7 @@ class Journey:
         return journey
 
     def save(self, decision: Decision[Referral]) -> None:
-        """As the repository does."""
+        """Saves the decision's deadlines as the repository does."""
         self.pending = {row for row in self.pending if row[0] not in decision.cancels}
         self.pending |= {(deadline.kind, deadline.due_at) for deadline in decision.deadlines}
         self.referral = replace(decision.state, version=decision.state.version + len(decision.events))

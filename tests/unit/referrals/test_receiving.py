@@ -45,7 +45,7 @@ def test_urgent_referral_without_number_is_unverified() -> None:
     ("urgency", "at", "due_at"),
     [
         (Urgency.URGENT, "2015-03-14T09:00", "2015-03-14T09:15"),  # T5: a Saturday is a day like any other
-        (Urgency.URGENT, "2015-03-14T23:00", "2015-03-15T07:15"),  # G03: we open at 07:00
+        (Urgency.URGENT, "2015-03-14T23:00", "2015-03-15T07:15"),  # G03: the service opens at 07:00
         (Urgency.URGENT, "2015-03-14T06:59", "2015-03-14T07:15"),
         (Urgency.ROUTINE, "2015-03-16T10:05", "2015-03-17T10:05"),
         (Urgency.ROUTINE, "2015-03-13T16:00", "2015-03-16T16:00"),

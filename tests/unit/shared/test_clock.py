@@ -13,12 +13,12 @@ NOW = datetime(2015, 3, 29, 0, 59, 59, tzinfo=UTC)
 class Answering:
     """A database with one fixed result."""
 
-    def __init__(self, answer: datetime) -> None:
-        self.answer, self.queries = answer, list[str]()
+    def __init__(self, result: datetime) -> None:
+        self.result, self.queries = result, list[str]()
 
     async def fetchval(self, query: str) -> Any:
         self.queries.append(query)
-        return self.answer
+        return self.result
 
 
 @pytest.mark.parametrize("allowed", [False, True])

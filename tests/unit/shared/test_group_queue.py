@@ -1,4 +1,4 @@
-"""Requests that wait queue are handled queue; a refused or failing request touches no other."""
+"""Requests that wait together are handled together; a refused or failing request does not affect the others."""
 
 import asyncio
 from collections.abc import Hashable, Sequence
@@ -11,7 +11,7 @@ from shared.kernel.errors import RuleBroken
 from shared.persistence.batching.group_queue import GroupQueue, QueueSettings
 
 
-class No(RuleBroken):
+class Refusal(RuleBroken):
     code = "no"
     advice = "None."
 
@@ -27,7 +27,7 @@ class Request:
 
 
 class Handler:
-    """Handles a group at a time and records the groups. A group with a `poison` in it fails."""
+    """Handles one group at a time and records the groups. A group that contains `poison` fails."""
 
     def __init__(self, *, poison: int | None = None, refused: int | None = None, fault: Exception | None = None) -> None:
         self.groups: list[list[int]] = []
@@ -45,7 +45,7 @@ class Handler:
             raise self._fault
         if self._poison in numbers:
             raise ValueError("cannot be stored")
-        return [No("no") if number == self._refused else number * 10 for number in numbers]
+        return [Refusal("no") if number == self._refused else number * 10 for number in numbers]
 
 
 async def _submit(queue: GroupQueue[Request, int], request: Request) -> int:
@@ -98,46 +98,46 @@ async def test_group_is_no_larger_than_allowed() -> None:
 
 async def test_requests_with_common_key_never_run_at_once() -> None:
     handler = Handler()
-    answers = await _submit_all(handler, [Request(number, about=str(number % 3)) for number in range(30)])
-    assert answers == [number * 10 for number in range(30)]
+    results = await _submit_all(handler, [Request(number, about=str(number % 3)) for number in range(30)])
+    assert results == [number * 10 for number in range(30)]
     assert all(len({number % 3 for number in group}) == len(group) for group in handler.groups)
 
 
 async def test_refusal_touches_no_other_request() -> None:
-    answers = await _submit_all(Handler(refused=3), [Request(number) for number in range(5)])
-    assert isinstance(answers[3], No)
-    assert [answer for answer in answers if isinstance(answer, int)] == [0, 10, 20, 40]
+    results = await _submit_all(Handler(refused=3), [Request(number) for number in range(5)])
+    assert isinstance(results[3], Refusal)
+    assert [result for result in results if isinstance(result, int)] == [0, 10, 20, 40]
 
 
 async def test_failing_request_fails_alone() -> None:
     handler = Handler(poison=3)
-    answers = await _submit_all(handler, [Request(number) for number in range(5)], QueueSettings(concurrency=1))
-    assert isinstance(answers[3], ValueError)
-    assert [answer for answer in answers if isinstance(answer, int)] == [0, 10, 20, 40]
+    results = await _submit_all(handler, [Request(number) for number in range(5)], QueueSettings(concurrency=1))
+    assert isinstance(results[3], ValueError)
+    assert [result for result in results if isinstance(result, int)] == [0, 10, 20, 40]
     assert [3] in handler.groups
 
 
 async def test_infrastructure_error_reaches_all_without_retry() -> None:
     handler = Handler(fault=OSError())
-    answers = await _submit_all(handler, [Request(number) for number in range(5)], QueueSettings(concurrency=1))
-    assert all(isinstance(answer, OSError) for answer in answers)
+    results = await _submit_all(handler, [Request(number) for number in range(5)], QueueSettings(concurrency=1))
+    assert all(isinstance(result, OSError) for result in results)
     assert sum(map(len, handler.groups)) == 5
 
 
-async def test_request_of_gone_client_is_skipped() -> None:
+async def test_request_of_disconnected_client_is_skipped() -> None:
     handler = Handler()
     queue = GroupQueue(handler.handle, QueueSettings(concurrency=1))
-    first, gone = asyncio.create_task(_submit(queue, Request(1))), asyncio.create_task(_submit(queue, Request(2, about="same")))
+    first, disconnected = asyncio.create_task(_submit(queue, Request(1))), asyncio.create_task(_submit(queue, Request(2, about="same")))
     await asyncio.sleep(0)
-    gone.cancel()
+    disconnected.cancel()
     third = asyncio.create_task(_submit(queue, Request(3, about="same")))
     assert (await first, await third) == (10, 30)
     with pytest.raises(asyncio.CancelledError):
-        await gone
+        await disconnected
     assert 2 not in [number for group in handler.groups for number in group]
 
 
-async def test_client_gone_during_group_changes_nothing_for_others() -> None:
+async def test_disconnection_during_group_changes_nothing_for_others() -> None:
     handler = Handler()
     queue = GroupQueue(handler.handle, QueueSettings(concurrency=1))
     submissions = [asyncio.create_task(_submit(queue, Request(number))) for number in range(3)]

@@ -16,6 +16,6 @@ def test_month_is_prunable_after_retention_of_last_day(first: date, today: date,
     while (last + timedelta(days=1)).month == first.month:
         last += timedelta(days=1)
 
-    gone = expired([Month("event", first)], today, timedelta(days=days))
+    pruned = expired([Month("event", first)], today, timedelta(days=days))
 
-    assert bool(gone) == (today - last > timedelta(days=days))
+    assert bool(pruned) == (today - last > timedelta(days=days))

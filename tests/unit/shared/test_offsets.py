@@ -1,4 +1,4 @@
-"""Which offsets are committed, and when none are."""
+"""The committed offsets, and the conditions under which none is committed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Background work waits longer on busy cores, within the budget, and no longer on calm ones."""
+"""Background work waits longer on busy cores, within the budget, and does not wait longer on calm ones."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A batch checks each deferred versioned write, and drops what it knows of a table when the table is written."""
+"""A batch checks each deferred versioned write, and drops its known rows of a table after a write to the table."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -21,7 +21,7 @@ SAVE, TOUCH = Statement(BY_ID.returning(TABLE.c.id)), Statement(BY_ID)
 
 
 class Server:
-    """Holds the parcels `known` and records the statements that it is sent."""
+    """Contains the parcels `known` and records the received statements."""
 
     def __init__(self, *known: UUID) -> None:
         self.known, self.sent = known, list[str]()

@@ -1,4 +1,4 @@
-"""A fast route answers like a route of FastAPI, and leaves everything but a body to it."""
+"""A fast route responds like a route of FastAPI, and leaves every endpoint without a plain body to FastAPI."""
 
 import json
 from typing import Annotated, Any
@@ -71,9 +71,9 @@ async def test_fast_route_answers_like_the_framework(sent: tuple[bytes, dict[str
 
 async def test_invalid_json_is_refused_at_its_position() -> None:
     async with _client(FastRoute) as fast:
-        answer = await fast.post("/parcels", content=b'{"weight": ', headers=JSON)
+        response = await fast.post("/parcels", content=b'{"weight": ', headers=JSON)
 
-    assert answer.json() == [["body", True]]
+    assert response.json() == [["body", True]]
 
 
 async def test_route_with_query_parameter_uses_the_framework() -> None:

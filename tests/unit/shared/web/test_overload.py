@@ -19,7 +19,7 @@ class Stopwatch:
 
 
 def a_busy_admission(watch: Stopwatch, rate: int) -> Admission:
-    """One that has just ended `rate` requests in a second, and has 64 in progress."""
+    """An admission control that has ended `rate` requests in a second, and has 64 in progress."""
     admission = Admission(clock=watch)
     for _ in range(64 + rate):
         admission._in_progress += 1
@@ -68,10 +68,10 @@ def test_quiet_second_does_not_lower_capacity() -> None:
 
 
 async def test_refusal_says_when_to_retry_and_health_is_exempt() -> None:
-    async def answer(_: Request) -> PlainTextResponse:
+    async def respond(_: Request) -> PlainTextResponse:
         return PlainTextResponse("done")
 
-    app = Starlette(routes=[Route("/parcels", answer), Route("/livez", answer)])
+    app = Starlette(routes=[Route("/parcels", respond), Route("/livez", respond)])
     closed = OverloadMiddleware(app, "test", exempt=("/livez",), settings=AdmissionSettings(always=0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=closed), base_url="http://care.test") as http:
         refused, healthy = await http.get("/parcels"), await http.get("/livez")
