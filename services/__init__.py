@@ -1,1 +1,1 @@
-"""The four contexts. None imports another; they meet only through events."""
+"""The four contexts. No context imports another; they communicate only through events."""

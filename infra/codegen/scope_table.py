@@ -13,7 +13,7 @@ FILE_NAME = Path("docs/scopes.md")
 _HEAD = """# Scopes and roles
 
 Generated from the routes, `shared/contracts/codes.py` and `services/mdt/domain/table_16.py` by `make generate`.
-A scope opens an operation. Who sees which person is a rule of the context: its `domain/access.py`.
+A scope opens an operation. The access of callers to people is a rule of each context, in its `domain/access.py`.
 
 """
 _ROLES = """

@@ -1,4 +1,4 @@
-"""Composition root of the process beside the API: `python -m services.mdt.worker`. It schedules missing meetings when it starts."""
+"""Composition root of the worker process: `python -m services.mdt.worker`. It schedules missing meetings when it starts."""
 
 from services.mdt import subscriptions
 from services.mdt.domain.policy import Policy

@@ -1,4 +1,4 @@
-"""Composition root of the process beside the API: `python -m services.navigation.worker`."""
+"""Composition root of the worker process: `python -m services.navigation.worker`."""
 
 from services.navigation import subscriptions
 from services.navigation.domain.policy import Policy

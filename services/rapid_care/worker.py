@@ -1,4 +1,4 @@
-"""Composition root of the process beside the API: `python -m services.rapid_care.worker`."""
+"""Composition root of the worker process: `python -m services.rapid_care.worker`."""
 
 from services.rapid_care import subscriptions
 from services.rapid_care.domain.policy import Policy

@@ -1,4 +1,4 @@
-"""Composition root of the process beside the API: `python -m services.referrals.worker`."""
+"""Composition root of the worker process: `python -m services.referrals.worker`."""
 
 from services.referrals import subscriptions
 from services.referrals.domain import Policy

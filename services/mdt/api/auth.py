@@ -23,7 +23,7 @@ def _member(*scopes: str) -> Any:
 
 #: Maintains the diary, screens and defers cases.
 Coordinator = Annotated[Actor, _member("mdt:coordinate")]
-#: Records what the meeting decides.
+#: Records the decisions of the meeting.
 Decider = Annotated[Actor, _member("mdt:decide")]
 #: Reads the diary, agendas and lists.
 Member = Annotated[Actor, _member("mdt:read")]

@@ -39,7 +39,7 @@ class CaseFound(CommandModel[commands.ReferCase]):
 
 
 class Screening(CommandModel[commands.ScreenCase]):
-    """Not eligible needs a `destination` and a `reason`. `is_urgent` corrects what the referral said."""
+    """A case that is not eligible needs a `destination` and a `reason`. `is_urgent` corrects the urgency of the referral."""
 
     outcome: ScreeningOutcome
     is_urgent: bool | None = None

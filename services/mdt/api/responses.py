@@ -76,7 +76,9 @@ class PlanVersionView(ResponseModel):
 
 
 class CarePlanView(VersionedResponse):
-    """`in_force` is the version agreed last; `offered` awaits the answer. `plan_version` counts all offered versions.
+    """`in_force` is the version agreed last; `offered` is the version that the person has not answered.
+
+    `plan_version` counts all offered versions.
 
     `fulfilled` are the actions that are done.
     """

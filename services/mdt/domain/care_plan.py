@@ -75,9 +75,10 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class CarePlan:
-    """A person's plan. `in_force` is the version agreed last, `offered` the version that awaits an answer.
+    """A person's plan.
 
-    `referral_ids` await that answer too; `fulfilled` are the actions that are done.
+    `in_force` is the version agreed last, `offered` the version that the person has not answered. `referral_ids` wait for that answer too;
+    `fulfilled` are the actions that are done.
     """
 
     id: UUID
@@ -172,7 +173,7 @@ def offer(
 ) -> Decision[CarePlan]:
     """Offers a version to the person; `is_agreed_by_person` is None until they answer (AC10).
 
-    The version in force stays so until the person agrees. The review day counts from now, whatever the answer. A revision
+    The version in force stays so until the person agrees. The review day counts from now, for either answer. A revision
     that is answered at once publishes no separate offer.
     """
     require_transition(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
@@ -198,7 +199,7 @@ def offer(
 
 
 def answer(plan: CarePlan, *, is_agreed_by_person: bool, policy: Policy) -> Decision[CarePlan]:
-    """The person's answer to what was offered. Raises IllegalTransition."""
+    """The person's answer to the offered version. Raises IllegalTransition."""
     return agree(plan, policy) if is_agreed_by_person else decline(plan)
 
 

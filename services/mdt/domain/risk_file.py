@@ -94,7 +94,7 @@ class Tally:
 
 
 class Readings(dict[str, V | None], Generic[V]):
-    """Caches the parsed value of each text, because a file repeats few values. None is an invalid text."""
+    """Caches the parsed value of each text, because a file repeats few values. An invalid text has the value None."""
 
     def __init__(self, read: Callable[[str], V | None]) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ _IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgen
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
-    """Opens a case without a referral. Its correlation id is the case-finding id, else its own. Raises CaseAlreadyOpen."""
+    """Opens a case without a referral. The case has the correlation id of case finding, else a new one. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
     if await OPEN_CASES.find(tx, command.person_id):
         raise CaseAlreadyOpen("The person has an open case.")

@@ -44,7 +44,7 @@ async def cases_where(
 
 
 async def with_standing(tx: Tx, found: Sequence[Case]) -> list[tuple[Case, Standing]]:
-    """Each case with its person's risk."""
+    """The cases, each with its person's risk."""
     levels = await risk_standing.standings(tx, [case.person_id for case in found], tx.policy.day_of(tx.now))
     return [(case, levels.get(case.person_id, Standing())) for case in found]
 

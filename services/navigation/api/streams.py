@@ -1,7 +1,7 @@
 """Open streams of feeds. One poller reads the new entries of all feeds while any stream is open.
 
-A stream first waits until the poller runs, then reads the entries that its client missed, then takes entries from the poller. It skips
-entries that it has sent and reads again after a gap, so that no entry is lost or sent twice.
+A stream first waits until the poller runs, then reads the entries that its client missed, then takes entries from the poller. The stream
+skips entries that it has sent and reads again after a gap, so that no entry is lost or sent twice.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The check, 91 days after a discharge from hospital, whether the person is still at home.
 
-It becomes a task on its day, so that it does not count towards a caseload before.
+The check becomes a task on its day, so that it counts towards no caseload before.
 Sources: T11, navigation-5.
 """
 

@@ -29,7 +29,7 @@ class Policy(LocalTime):
     # Time after which an overdue task is escalated to the accountable lead, and the interval of repetitions (AC12)
     escalate_overdue_after_working_days: int = 2
     escalate_overdue_again_after_working_days: int = 5
-    # How often, and how far ahead, a navigator may reschedule a task; beyond that a coordinator decides
+    # Limits on the number and the days of a navigator's changes of a due time; a coordinator has no limits
     navigator_reschedules: int = 2
     own_move_within_days: int = 14
     # Days after a discharge on which a task asks whether the person is still at home (T11)

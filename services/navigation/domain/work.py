@@ -21,7 +21,7 @@ from shared.kernel.ids import PersonId, derived_id
 class WorkSource:
     """The origin of work: person, correlation id, source and occasion (the event's sequence).
 
-    Each occasion is separate work: a referral may return, and a risk may fall again.
+    Every occasion is separate work: a referral may return, and a risk may fall again.
     """
 
     person_id: PersonId

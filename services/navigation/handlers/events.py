@@ -35,7 +35,7 @@ _ENDED: dict[type[Event], CancelReason] = {
     ReferralReturned: CancelReason.REFERRAL_RETURNED,
 }
 
-#: Where a navigator arranges care for a person of case finding; None: the meeting has a case, or watches.
+#: The destinations of case finding for which a navigator arranges care; None: the meeting has a case, or a watching brief.
 _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
     FindingDestination,
     {
@@ -88,7 +88,7 @@ async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx
 
 
 async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -> None:
-    """Creates a task that takes the person to their destination, unless the meeting has a case or watches (E11)."""
+    """Creates a task that takes the person to their destination, unless the meeting has a case or a watching brief (E11)."""
     origin = origin_of(envelope, TaskSource.RISK)
     await project_level(tx, origin.person_id, origin.occasion, event.level)
     destination = _ARRANGED[event.destination]

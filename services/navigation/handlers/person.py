@@ -23,7 +23,7 @@ from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
 
-# Why the ends that other contexts publish cancel every task of the person (G39); None: the person still needs care.
+# The reason with which an end published by another context cancels every task of the person (G39); None: care is still needed.
 _CANCELLATIONS: Mapping[ReferralCancelReason, CancelReason | None] = total(
     ReferralCancelReason,
     {

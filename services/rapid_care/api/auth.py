@@ -1,4 +1,4 @@
-"""Who may call: the coordinator and the clinicians of the organisation that runs Rapid Care (IG8)."""
+"""The permitted callers: the coordinator and the clinicians of the organisation that runs Rapid Care (IG8)."""
 
 from typing import Annotated, Any
 
@@ -25,5 +25,5 @@ def _of_rapid_care(*scopes: str) -> Any:
 Coordinator = Annotated[Actor, _of_rapid_care("rapid-care:coordinate")]
 #: Visits the person.
 Clinician = Annotated[Actor, _of_rapid_care("rapid-care:respond")]
-#: Either of them.
+#: A coordinator or a clinician.
 Staff = Annotated[Actor, _of_rapid_care("rapid-care:coordinate", "rapid-care:respond")]

@@ -110,7 +110,7 @@ async def decline_response(response_id: UUID, body: Decline, caller: Coordinator
     responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NoClinicianAvailable, *REFUSALS),
 )
 async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
-    """A clinician goes. The answer contains the briefing with the crisis plan."""
+    """A clinician goes. The response contains the briefing with the crisis plan."""
     async with unit.transaction(caller) as tx:
         response = await handlers.assign_clinician(Target(response_id, version), body.command(), tx=tx)
         current = await briefing(tx, response.person_id)

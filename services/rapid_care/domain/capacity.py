@@ -23,7 +23,7 @@ class Capacity:
 
     @property
     def correlation_id(self) -> UUID:
-        """Each month is a separate chain."""
+        """The correlation id of a month: each month is a separate chain of events."""
         return self.id
 
 

@@ -62,7 +62,7 @@ def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
 
 
 def agree_package(response: Response, command: AgreePackage) -> Decision[Response]:
-    """Care at home; a later package replaces the earlier one. It may begin after Rapid Care closes: night sitting (T4)."""
+    """Care at home; a later package replaces the earlier one. The package may begin after Rapid Care closes: night sitting (T4)."""
     require_transition(response.status, AgreePackage, RESPONSE)
     agreed = replace(response, status=Status.PACKAGE_AGREED, package=command.items)
     return Decision(agreed, [ResponsePackageAgreed(items=command.items)])

@@ -1,6 +1,6 @@
 """The two-hour clock: when it starts, when it warns, and whether a clinician reached the person in time.
 
-It starts when the referral was received (G02), in closed hours at the next opening (G04). Nothing moves `due_at` afterwards,
+The clock starts when the referral was received (G02), in closed hours at the next opening (G04). Nothing moves `due_at` afterwards,
 not even a return of the referral and a second routing. Every clock ends in exactly one way: met, breached or released.
 Sources: T1, T2, G05, G44, G53.
 """

@@ -1,7 +1,7 @@
 """The statistics of a month: K01 (within two hours), K02 (capacity), K03 (avoided admissions), K06 (declined).
 
-The two-hour rule is 100 % (G06). A telephone contact and a visit without access stop the clock but are counted
-separately (G05, G44), as are responses that were held until opening (G49) and contacts recorded late (G53).
+The two-hour rule is 100 % (G06). A telephone contact and a visit without access stop the clock but are counted separately (G05, G44). So
+are responses that were held until opening (G49) and contacts recorded late (G53).
 """
 
 from dataclasses import dataclass

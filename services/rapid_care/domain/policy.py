@@ -48,7 +48,7 @@ class Policy(LocalTime):
     # Commissioned responses of a month, lower and upper bound (K02)
     capacity_low: int = 180
     capacity_high: int = 200
-    # Modelled responses of a month, shown beside the actual number (K02)
+    # Modelled responses of a month, shown with the actual number (K02)
     modelled_baseline: int = 120
     # Assumed share of avoided admissions (K03)
     avoided_rate_assumption: float = 0.40

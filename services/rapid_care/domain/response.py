@@ -1,4 +1,4 @@
-"""A response: the duty to reach one person by an instant. Its states, its state table and its refusals.
+"""A response: the duty to reach one person by an instant. This module has its states, its state table and its refusals.
 
 States: docs/states/rapid_care.md. The clock is in `clock`, assignment in `dispatch`, care after the contact in `care`.
 """

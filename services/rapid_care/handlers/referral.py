@@ -28,7 +28,7 @@ _PERSON_IS_GONE = total(
         CancelReason.DIED: True,
     },
 )
-#: As the event has them; a reason of a later release ends only a response that no one has accepted.
+#: The reasons as codes of the event. A reason of a later release ends only a response that was not accepted.
 _GONE = frozenset(reason.value for reason, is_gone in _PERSON_IS_GONE.items() if is_gone)
 
 

@@ -1,6 +1,6 @@
 """Projections for the briefing: the person's record, the care plan and the accountable lead.
 
-A row is replaced only by a later one (`sequence`), in whatever order the events arrive.
+Events may arrive in any order: a row is replaced only by a later one (`sequence`).
 """
 
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The roster of clinicians. It publishes no event: no other context needs to know who is on duty."""
+"""The roster of clinicians. The roster publishes no event, because no other context uses it."""
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter

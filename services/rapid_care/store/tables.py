@@ -1,4 +1,4 @@
-"""The tables of Rapid Care, in a separate schema. A test compares them with the migrations."""
+"""The tables of Rapid Care's schema. A test compares them with the migrations."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

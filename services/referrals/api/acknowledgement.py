@@ -1,4 +1,4 @@
-"""The answer to a referral: a durable receipt, with the alternative service for a person who cannot wait."""
+"""The acknowledgement of a referral: a durable receipt, with the alternative service for a person who cannot wait."""
 
 from fastapi import Response
 

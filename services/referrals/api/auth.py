@@ -15,7 +15,7 @@ Triager = Annotated[Actor, require_scopes(TRIAGE)]
 Referrer = Annotated[Actor, require_scopes(REFER, TRIAGE)]
 #: Accepts referrals for a service of the directory.
 Receiver = Annotated[Actor, require_scopes(RECEIVE, TRIAGE)]
-#: Any of them.
+#: A referrer, a receiver or the staff of the Community Point of Access.
 Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, TRIAGE)]
 #: All staff who care for people may read a person's contact (AC2).
 Staff = Annotated[

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/batch", route_class=FastRoute)
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())
 async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> Response:
-    """Send up to a hundred referrals. The items of the answer, in the same order, equal the answers to single referrals.
+    """Send up to a hundred referrals. The items of the response, in the same order, equal the responses to single referrals.
 
     A repetition with the same key repeats each acknowledgement and retries each refused referral.
     """
@@ -42,12 +42,12 @@ async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, u
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
         return answer_to(refusal)
-    except Exception as problem:  # the other items keep their answers
+    except Exception as problem:  # the other items keep their responses
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))
         return answer_to(problem)
 
 
 def _item(answer: Response) -> bytes:
-    """Both kinds of answer are JSON already."""
+    """Stored and new responses are JSON already."""
     kind = b"referral" if answer.status_code == HTTPStatus.CREATED else b"problem"
     return b'{"status":%d,"%b":%b}' % (answer.status_code, kind, bytes(answer.body))

@@ -37,7 +37,7 @@ class Need(StrEnum):
 
 
 class Serves(StrEnum):
-    """The people that a service is for: health care by registration (E8), social care by residence (G13), some for anybody.
+    """The people that a service is for: health care by registration (E8), social care by residence (G13), some without a condition.
 
     The last two are the destinations of people who are not entitled to the borough's services.
     """

@@ -25,7 +25,7 @@ _PROJECT = upsert_if_newer(RISK, order=("valid_from", "sequence"), retain=("clim
 
 
 async def project_risk(tx: Tx, event: RiskLevelCrossed | RiskHighClimberFound, envelope: Envelope) -> None:
-    """Keeps the newest by validity and sequence, in whatever order the events arrive."""
+    """Keeps the newest row by validity and sequence; events may arrive in any order."""
     is_climber = isinstance(event, RiskHighClimberFound)
     await tx.defer_write(
         _PROJECT,
