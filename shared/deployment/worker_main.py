@@ -1,12 +1,12 @@
 """Composes and runs the worker of a context."""
 
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
 
+from shared.deployment.priority import lower_priority
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.messaging.pacing import Pacing
 from shared.messaging.subscriptions import Subscriptions
@@ -27,7 +27,7 @@ def run_worker(
     except ConfigurationError as problem:
         sys.exit(f"The worker of {subscriptions.context} cannot start. {problem}")
     deployment.prepare_process()
-    os.nice(deployment.worker_niceness)  # the API comes first
+    lower_priority(deployment.worker_niceness)  # the API comes first
     sys.exit(uvloop.run(_run(context_settings, deployment, policy, subscriptions, startup)))
 
 

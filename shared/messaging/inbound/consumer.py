@@ -29,6 +29,7 @@ BATCH = 100
 SESSION_SECONDS = 15.0
 _MAX_POLL_RECORDS = 5 * BATCH
 _IDLE_DELAY_SECONDS = 0.1
+_CALM_BROKER_WAIT_SECONDS, _BUSY_BROKER_WAIT_SECONDS = 0.25, 0.05
 _MAX_POLL_DELAY_SECONDS = 0.05
 _COMMIT_INTERVAL_SECONDS = 0.5
 _COMMIT_TIMEOUT_SECONDS = 2.0
@@ -119,7 +120,9 @@ class Consumer:
 
     async def _poll(self) -> None:
         """Fetches once and processes what came, in batches."""
-        assignment, records = (None, []) if self._offsets.assignment is None else await self._client.fetch()
+        assignment, records = (
+            (None, []) if self._offsets.assignment is None else await self._client.fetch(broker_wait(self._pacing.cores.pressure()))
+        )
         if assignment is None:
             await asyncio.sleep(_IDLE_DELAY_SECONDS)
             return
@@ -183,6 +186,11 @@ class Consumer:
             return f"topics are absent: {', '.join(sorted(absent))}" if absent else None
         finally:
             await probe.stop()
+
+
+def broker_wait(pressure: float) -> float:
+    """Seconds that the broker keeps a request without records. Pauses make such requests likely, so the wait shrinks with them."""
+    return _CALM_BROKER_WAIT_SECONDS + pressure * (_BUSY_BROKER_WAIT_SECONDS - _CALM_BROKER_WAIT_SECONDS)
 
 
 def poll_delay(records: int, worked: float, pressure: float = 0.0, pacing: Pacing = DEFAULT_PACING) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Subscription, SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -16,7 +17,7 @@ from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread, ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from shared.messaging.kafka_client import assignment_of, bound_close, commit_once, disable_retries
+from shared.messaging.kafka_client import assignment_of, bound_close, commit_once, disable_retries, limit_broker_wait
 
 PARTITION = TopicPartition("care.referral", 0)
 
@@ -42,6 +43,8 @@ def _initialises(owner: type, attribute: str) -> bool:
         (AIOKafkaConsumer, "_coordinator"),
         (AIOKafkaConsumer, "_subscription"),
         (AIOKafkaConsumer, "_client"),
+        (AIOKafkaConsumer, "_fetcher"),
+        (Fetcher, "_fetch_max_wait_ms"),
         (GroupCoordinator, "coordinator_id"),
         (GroupCoordinator, "generation"),
         (Subscription, "_reassignment_in_progress"),
@@ -111,6 +114,19 @@ async def test_commit_is_not_sent_while_partitions_move(move: Callable[[Any], No
 
     assert not await commit_once(thread, assignment, {PARTITION: 8})
     assert thread._consumer._coordinator.commits == []
+
+
+def test_fetch_requests_read_the_wait_that_is_set() -> None:
+    fetcher = SimpleNamespace(_fetch_max_wait_ms=1500)
+
+    limit_broker_wait(SimpleNamespace(_consumer=SimpleNamespace(_fetcher=fetcher)), 0.25)
+
+    assert fetcher._fetch_max_wait_ms == 250
+    assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
+
+
+def test_client_that_has_not_started_has_no_wait_to_limit() -> None:
+    limit_broker_wait(SimpleNamespace(_consumer=None), 0.25)
 
 
 async def test_close_continues_after_the_client_cancels_itself() -> None:

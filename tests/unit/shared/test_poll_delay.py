@@ -1,9 +1,10 @@
 """The poll delay equals the time of the last work: larger batches on busy cores, short waits on idle ones."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.inbound.consumer import BATCH, poll_delay
+from shared.messaging.inbound.consumer import BATCH, broker_wait, poll_delay
 from shared.messaging.outbound.relay import RelaySettings
 
 SECONDS = st.floats(0, 60)
@@ -38,3 +39,7 @@ def test_consumer_with_backlog_does_not_wait(records: int, worked: float) -> Non
 
 def test_consumer_waits_as_long_as_it_worked_within_limit() -> None:
     assert [poll_delay(BATCH - 1, worked) for worked in (0.0, 0.004, 0.04, 30.0)] == [0.0, 0.004, 0.04, 0.05]
+
+
+def test_broker_keeps_an_empty_request_for_less_on_full_cores() -> None:
+    assert [broker_wait(pressure) for pressure in (0.0, 0.5, 1.0)] == pytest.approx([0.25, 0.15, 0.05])
