@@ -16,7 +16,6 @@ STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests
 LONGEST = (
     *STORY,
     "tests/integration/shared/test_broker_faults.py",
-    "tests/journeys/test_disasters.py",
     "tests/integration/cli/test_errors.py",
     "tests/integration/dev_stack/test_crashes.py",
     "tests/integration/cli/test_restore.py",

@@ -56,8 +56,8 @@ async def test_demo_prints_story_and_passes() -> None:
 
 @pytest.mark.usefixtures("external_servers")
 async def test_demo_fails_when_story_ends_early() -> None:
-    """The command runs only the first three chapters."""
-    code, output = await _care_demo("import infra.demo.story as story; story.CHAPTERS = story.CHAPTERS[:3]")
+    """The command runs only the first chapter."""
+    code, output = await _care_demo("import infra.demo.story as story; story.CHAPTERS = story.CHAPTERS[:1]")
 
     assert code == 1
     assert "The story did not happen as it should:" in " ".join(output.split())
