@@ -4,6 +4,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
+# Tests and tools start many processes, each of which would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test unit check format lint bench chaos lock generate clean
@@ -21,7 +23,7 @@ test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka; FILE=t
 	@$(BIN)/pytest $(if $(FILE),$(FILE),-n auto --dist loadfile --durations=15 --durations-min=5)
 
 unit: $(READY) ## run the tests that need no server, in seconds
-	@$(BIN)/pytest -q -n auto tests/unit
+	@$(BIN)/pytest -q -n logical tests/unit
 
 check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
 
@@ -50,6 +52,7 @@ chaos: $(READY) ## the whole product under load while processes, servers and net
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find services shared infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): infra/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }

@@ -15,6 +15,7 @@ from infra.dev_stack.local.external_servers import Server
 from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from tests.builders.database import CommonDatabase, Databases, database_url, open_common_database
+from tests.builders.programs import Programs, open_programs
 from tests.builders.servers import run_kafka, run_postgres
 from tests.xdist_weights import LongestFirst, longest_first
 
@@ -22,11 +23,17 @@ from tests.xdist_weights import LongestFirst, longest_first
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
 _VERSIONS = pytest.StashKey[str]()
 _SERVERS = "servers"
+_JAVA_OPTIONS = (
+    "-XX:Tier3InvocationThreshold=2000",
+    "-XX:Tier3MinInvocationThreshold=1000",
+    "-XX:Tier3CompileThreshold=20000",
+    "-XX:Tier3BackEdgeThreshold=600000",
+)
 
 
 def pytest_configure() -> None:
-    """Disables the second compiler of Java: a broker of a test ends before its machine code pays off."""
-    os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
+    """Limits the compilers of Java: a broker of a test ends before its machine code pays off."""
+    os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", " ".join(_JAVA_OPTIONS))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,9 +52,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: many tests wait for other processes."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: one process more than cores, because many tests wait for other processes. `-n logical`: one for each core."""
+    return (os.cpu_count() or 1) + int(config.option.numprocesses == "auto")
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +96,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     ran = sum(len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
     servers = config.stash.get(_VERSIONS, "no server")
     terminalreporter.write_line(f"{ran} tests on {servers}")
+
+
+@pytest.fixture(scope="session")
+async def programs() -> AsyncIterator[Programs]:
+    """Python programs that start without importing the product again."""
+    async with open_programs() as programs:
+        yield programs
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,6 +27,7 @@ from infra.operations.verify.report import verify
 from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.persistence.retention import DEFAULT_RETENTION
+from tests.builders.programs import Programs
 from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
@@ -143,7 +143,7 @@ async def test_comparison_finds_record_that_is_no_event(story: StoryRun) -> None
             assert found.uncommitted.examples == ["mdt.case 3@7 is no event of this product"]
 
 
-async def test_client_log_is_compared_with_the_database(story: StoryRun, tmp_path: Path) -> None:
+async def test_client_log_is_compared_with_the_database(story: StoryRun, programs: Programs, tmp_path: Path) -> None:
     world, log = story.world, tmp_path / "answers.jsonl"
     body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
     created = await _logged_gp(world).create("/referrals", body, key="logged", **{"Content-Type": "application/json"})
@@ -167,7 +167,7 @@ async def test_client_log_is_compared_with_the_database(story: StoryRun, tmp_pat
             return [(each.sentence, list(each.examples)) for each in await client_log.compare(world.owner, log) if not each.holds]
 
     await asyncio.to_thread(_write, log, [line, {**line, "status": None, "id": None}])
-    assert await _verified(world.product.stack.name, "--client-log", str(log)) == []
+    assert await _verified(programs, world.product.stack.name, "--client-log", str(log)) == []
     assert await contradicted({**line, "status": None, "id": None}) == []
     assert await contradicted({**line, "id": str(new_id())}) == [(lost, ["logged"]), (repeated, ["logged"])]
     assert await contradicted({**line, "sent": "00"}) == [(altered, ["logged"])]
@@ -176,9 +176,9 @@ async def test_client_log_is_compared_with_the_database(story: StoryRun, tmp_pat
     assert await contradicted({**line, "key": "other", "status": 422, "id": None}) == [(unexplained, [f"referral {created['id']}"])]
 
 
-async def test_verify_writes_metrics_for_prometheus(story: StoryRun, tmp_path: Path) -> None:
+async def test_verify_writes_metrics_for_prometheus(story: StoryRun, programs: Programs, tmp_path: Path) -> None:
     metrics = tmp_path / "care.prom"
-    await _verified(story.world.product.stack.name, "--live", "--metrics", str(metrics), "--expect-parked", "1")
+    await _verified(programs, story.world.product.stack.name, "--live", "--metrics", str(metrics), "--expect-parked", "1")
     lines = metrics.read_text().splitlines()
     assert 'care_verify_contradictions{invariant="I4"} 0.0' in lines
     assert 'care_verify_contradictions{invariant="I10"} 1.0' in lines
@@ -193,10 +193,9 @@ def _write(log: Path, lines: Sequence[dict[str, Any]]) -> None:
     log.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-async def _verified(name: str, *options: str) -> list[tuple[str, list[str]]]:
+async def _verified(programs: Programs, name: str, *options: str) -> list[tuple[str, list[str]]]:
     """Runs `care verify`; returns the contradicted sentences and their examples, and asserts its exit code."""
-    command = [str(Path(sys.executable).with_name("care")), "verify", *options, "--name", name]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    process = await programs.start("infra.cli:main", "verify", *options, "--name", name)
     out, _ = await process.communicate()
     findings = json.loads(out.decode().splitlines()[-1])["findings"]
     contradictions = [(each["sentence"], each["examples"]) for each in findings if each["contradictions"]]

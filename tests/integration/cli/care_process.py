@@ -1,10 +1,11 @@
-"""Runs `care` as a process, with its own home, database and topics on the servers of the test run."""
+"""Runs `care` as a process, with its own home, database and topics on the servers of the test run.
+
+The installed script runs `infra.cli:main` too; the journeys start that script.
+"""
 
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from infra.dev_stack.ephemeral import administer
 from infra.dev_stack.local.ports import free_ports
 from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
+from tests.builders.programs import ForkedProcess, Programs
 from tests.timeouts import LONGEST_WAIT
 
-_PROGRAM = str(Path(sys.executable).with_name("care"))
+_PROGRAM = "infra.cli:main"
 _PRODUCT_VARIABLES = ("CARE_", "DATABASE_URL", "KAFKA_", "REFERRALS_", "RAPID_CARE_", "MDT_", "NAVIGATION_")
 
 
@@ -45,6 +47,7 @@ class Workspace:
 
     home: Path
     variables: Mapping[str, str]
+    programs: Programs
 
     @property
     def database_url(self) -> str:
@@ -56,11 +59,11 @@ class Workspace:
         out, err = await process.communicate()
         return Result(process.returncode or 0, out.decode(), err.decode())
 
-    async def start(self, *arguments: str, **changes: str) -> Process:
+    async def start(self, *arguments: str, **changes: str) -> ForkedProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRODUCT_VARIABLES)}
         own = {"CARE_HOME": str(self.home), "COLUMNS": "200", **self.variables, **changes}
         environment = inherited | {name: value for name, value in own.items() if value}
-        return await asyncio.create_subprocess_exec(_PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=PIPE)
+        return await self.programs.start(_PROGRAM, *arguments, environment=environment)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class RunningProduct:
     workspace: Workspace
     name: str
     port: int
-    process: Process
+    process: ForkedProcess
     output: str
 
     @property
@@ -105,17 +108,17 @@ async def care_up(workspace: Workspace, name: str) -> AsyncIterator[RunningProdu
 
 
 @asynccontextmanager
-async def temporary_workspace(addresses: StackAddresses, home: Path) -> AsyncIterator[Workspace]:
+async def temporary_workspace(addresses: StackAddresses, home: Path, programs: Programs) -> AsyncIterator[Workspace]:
     """Creates an empty database and a topic prefix on the servers; drops the database at the end."""
     name = f"care_cli_{new_id().hex}"
     await administer(addresses.database_url, f"CREATE DATABASE {name}")
     url = make_url(addresses.database_url).set(database=name).render_as_string(hide_password=False)
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": addresses.kafka_bootstrap, "CARE_TOPIC_PREFIX": f"{name}.", "CARE_TOPIC_PARTITIONS": "2"}
-    yield Workspace(home, {"DATABASE_URL": url, **kafka})
+    yield Workspace(home, {"DATABASE_URL": url, **kafka}, programs)
     await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def _read_until_ready(process: Process) -> str:
+async def _read_until_ready(process: ForkedProcess) -> str:
     assert process.stdout
     output = ""
     async with asyncio.timeout(LONGEST_WAIT):

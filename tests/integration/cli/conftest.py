@@ -6,27 +6,29 @@ from pathlib import Path
 import pytest
 
 from infra.dev_stack.local.stack import StackAddresses
+from tests.builders.programs import Programs
 from tests.integration.cli.care_process import RunningProduct, Workspace, care_up, temporary_workspace
 
 
 @pytest.fixture(scope="package")
-async def product(addresses: StackAddresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningProduct]:
+async def product(addresses: StackAddresses, tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> AsyncIterator[RunningProduct]:
     """The product that the tests of this folder share."""
-    async with temporary_workspace(addresses, tmp_path_factory.mktemp("care")) as workspace, care_up(workspace, "shared") as running:
+    home = tmp_path_factory.mktemp("care")
+    async with temporary_workspace(addresses, home, programs) as workspace, care_up(workspace, "shared") as running:
         yield running
 
 
 @pytest.fixture
-async def workspace(addresses: StackAddresses, tmp_path: Path) -> AsyncIterator[Workspace]:
+async def workspace(addresses: StackAddresses, tmp_path: Path, programs: Programs) -> AsyncIterator[Workspace]:
     """An empty home and an empty database."""
-    async with temporary_workspace(addresses, tmp_path) as empty:
+    async with temporary_workspace(addresses, tmp_path, programs) as empty:
         yield empty
 
 
 @pytest.fixture
-def offline(tmp_path: Path) -> Workspace:
+def offline(tmp_path: Path, programs: Programs) -> Workspace:
     """A workspace without servers."""
-    return Workspace(tmp_path, {})
+    return Workspace(tmp_path, {}, programs)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,6 +20,7 @@ from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.persistence.transaction import RequestContext
 from tests.builders.context_app import TABLES, RunningContext
 from tests.builders.population import HEADER, later, population, write
+from tests.builders.programs import Programs
 from tests.timeouts import LONGEST_WAIT
 
 DALE, ANOTHER = "9990548609", "9000000009"
@@ -148,12 +148,12 @@ async def test_only_changed_people_are_published(context: RunningContext, tmp_pa
 
 
 @pytest.mark.parametrize("step", list(Step))
-async def test_killed_import_leaves_nothing(context: RunningContext, mdt_url: str, tmp_path: Path, step: Step) -> None:
+async def test_killed_import_leaves_nothing(context: RunningContext, mdt_url: str, tmp_path: Path, programs: Programs, step: Step) -> None:
     await _import(context, (DALE, "9.80"))
     before = await context.database.pool.fetchrow(_STATE)
     write(tmp_path / "risk.csv", population(counts={0: 9000, 2: 900}), FIRST)
 
-    exit_code = await _import_until_killed(step, tmp_path / "risk.csv", mdt_url)
+    exit_code = await _import_until_killed(programs, step, tmp_path / "risk.csv", mdt_url)
 
     assert exit_code == -signal.SIGKILL
     assert await context.database.pool.fetchrow(_STATE) == before
@@ -243,10 +243,9 @@ async def _import_when_unlocked(context: RunningContext, content: bytes) -> Risk
                 await asyncio.sleep(0.05)
 
 
-async def _import_until_killed(step: Step, file: Path, url: str) -> int | None:
+async def _import_until_killed(programs: Programs, step: Step, file: Path, url: str) -> int | None:
     """The exit code of a process that imports the file and dies when the step begins."""
-    command = [sys.executable, "-m", "tests.integration.mdt.import_process", url, str(file), step.value]
-    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[3])
+    process = await programs.start("tests.integration.mdt.import_process", url, str(file), step.value)
     return await process.wait()
 
 

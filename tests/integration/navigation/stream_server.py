@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +15,8 @@ import httpx
 
 from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.ports import HOST, accepts, free_ports
-from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.process_environment import environment
+from tests.builders.programs import ForkedProcess, Programs
 from tests.timeouts import LONGEST_WAIT
 
 
@@ -36,7 +34,7 @@ class ApiProcess:
     """A running API process and its log."""
 
     url: str
-    process: Process
+    process: ForkedProcess
     log: Path
 
     @asynccontextmanager
@@ -77,13 +75,13 @@ async def events(lines: AsyncIterator[str], count: int) -> list[Event]:
 
 
 @asynccontextmanager
-async def run_api(owner_url: str, addresses: StackAddresses, keys: Keys, **policy: Any) -> AsyncIterator[ApiProcess]:
+async def run_api(programs: Programs, owner_url: str, keys: Keys, **policy: Any) -> AsyncIterator[ApiProcess]:
     """Runs uvicorn on a free port until the end of the block; `policy` changes configured numbers of navigation."""
     port = free_ports(1)[0]
-    variables = environment(owner_url, addresses.kafka_bootstrap, keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
-    program = [sys.executable, "-m", "uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port)]
+    variables = environment(owner_url, "127.0.0.1:9", keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
+    program = ("uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port))
     with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
-        process = await asyncio.create_subprocess_exec(*program, env=os.environ | variables, stdout=log, stderr=log)
+        process = await programs.start(*program, environment=os.environ | variables, output=log.fileno())
         async with _stopped(ApiProcess(f"http://{HOST}:{port}", process, Path(log.name))) as found:
             await _until_it_listens(process, port)
             yield found
@@ -97,7 +95,7 @@ async def _stopped(found: ApiProcess) -> AsyncIterator[ApiProcess]:
         await found.stop()
 
 
-async def _until_it_listens(process: Process, port: int) -> None:
+async def _until_it_listens(process: ForkedProcess, port: int) -> None:
     async with asyncio.timeout(LONGEST_WAIT):
         while not await accepts(HOST, port):
             assert process.returncode is None

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
-from infra.dev_stack.local.stack import StackAddresses
 from services.navigation.api.streams import Streams
 from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action, navigation
+from tests.builders.programs import Programs
 from tests.integration.navigation.stream_server import ApiProcess, events, run_api
 from tests.timeouts import LONGEST_WAIT
 
@@ -22,9 +22,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-async def api(common: Any, addresses: StackAddresses, keys: Keys) -> AsyncIterator[ApiProcess]:
+async def api(common: Any, programs: Programs, keys: Keys) -> AsyncIterator[ApiProcess]:
     """The API in another process. The process keeps no state between tests."""
-    async with run_api(common.url, addresses, keys, stream_heartbeat=0.2) as process:
+    async with run_api(programs, common.url, keys, stream_heartbeat=0.2) as process:
         yield process
 
 

@@ -6,7 +6,6 @@ These tests use a separate broker, because they kill and wipe it.
 import asyncio
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,13 +28,14 @@ from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, RelaySettings
 from shared.messaging.topics import Layout
+from tests.builders.programs import Programs
 from tests.integration.shared.consumer_harness import GROUP, ConsumerStack, consuming, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPICS
 from tests.integration.shared.relay_harness import read_topic, relaying, until_sent
 from tests.timeouts import LONGEST_WAIT, until
 
-AWAY_SECONDS = 30
+AWAY_SECONDS = 15  # longer than each timeout of the relay's Kafka clients
 _LESS_THAN_A_MINUTE = 30
 
 pytestmark = pytest.mark.timeout(600)
@@ -62,18 +62,22 @@ async def make_topics(broker: LocalKafka) -> None:
 
 
 @asynccontextmanager
-async def working(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, folder: Path, *ends: str) -> AsyncIterator[Supervisor]:
+async def working(
+    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, programs: Programs, folder: Path, *ends: str
+) -> AsyncIterator[Supervisor]:
     """A supervised worker for each context."""
     harness.sender.clock.at = wall_clock()
     await make_topics(broker)
     variables = {**os.environ, **environment(harness.owner_url, broker.bootstrap, keys)}
-    command = [sys.executable, "-m", "tests.integration.shared.worker_main"]
-    async with Supervisor([Program(end, [*command, end], variables) for end in ends], folder) as supervisor:
+    supervised = [Program(end, ["tests.integration.shared.worker_main", end], variables) for end in ends]
+    async with Supervisor(supervised, folder, programs.begin) as supervisor:
         yield supervisor
 
 
-async def test_requests_succeed_while_the_broker_is_down(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path) -> None:
-    async with working(harness, broker, keys, tmp_path, "sender", "receiver"):
+async def test_requests_succeed_while_the_broker_is_down(
+    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, programs: Programs, tmp_path: Path
+) -> None:
+    async with working(harness, broker, keys, programs, tmp_path, "sender", "receiver"):
         await harness.post()
         await until(harness.is_delivered)
 
@@ -93,8 +97,10 @@ async def test_requests_succeed_while_the_broker_is_down(harness: DeliveryHarnes
     assert await harness.count(_OF_THIS_LOG) == 1 + len(responses)
 
 
-async def test_wiped_broker_is_refilled_from_the_log(harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path) -> None:
-    async with working(harness, broker, keys, tmp_path, "sender", "receiver") as supervisor:
+async def test_wiped_broker_is_refilled_from_the_log(
+    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, programs: Programs, tmp_path: Path
+) -> None:
+    async with working(harness, broker, keys, programs, tmp_path, "sender", "receiver") as supervisor:
         for _ in range(30):
             await harness.post()
         await until(harness.is_delivered)
@@ -112,16 +118,16 @@ async def test_wiped_broker_is_refilled_from_the_log(harness: DeliveryHarness, b
 
 
 async def test_unread_records_arrive_after_the_broker_is_wiped(
-    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, tmp_path: Path
+    harness: DeliveryHarness, broker: LocalKafka, keys: Keys, programs: Programs, tmp_path: Path
 ) -> None:
-    async with working(harness, broker, keys, tmp_path, "sender"):
+    async with working(harness, broker, keys, programs, tmp_path, "sender"):
         for _ in range(20):
             await harness.post()
         await until(lambda: _sent(harness))
     assert await harness.effects() == []
 
     await broker.wipe()
-    async with working(harness, broker, keys, tmp_path, "sender", "receiver"):
+    async with working(harness, broker, keys, programs, tmp_path, "sender", "receiver"):
         await until(harness.is_delivered)
 
     assert await harness.count(_OF_THIS_LOG) == 20

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from infra.dev_stack.local.ports import HOST, free_ports
 from infra.dev_stack.process_environment import environment
 from shared.clock import wall_clock
 from shared.messaging.kafka_settings import KafkaSettings
+from tests.builders.programs import Programs
 from tests.integration.shared.consumer_harness import consuming
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import PATIENCE
@@ -23,14 +23,14 @@ from tests.integration.shared.relay_harness import read_topic, relaying
 from tests.integration.shared.worker_processes import KILLED, WorkerProcesses, end_of, working
 from tests.timeouts import until
 
-_ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture
-async def workers(harness: DeliveryHarness, kafka: KafkaSettings, keys: Keys, tmp_path: Path) -> AsyncIterator[WorkerProcesses]:
+async def workers(
+    harness: DeliveryHarness, kafka: KafkaSettings, keys: Keys, tmp_path: Path, programs: Programs
+) -> AsyncIterator[WorkerProcesses]:
     harness.sender.clock.at = wall_clock()
     variables = environment(harness.owner_url, kafka.bootstrap, keys, topic_prefix=kafka.prefix, allow_time_travel=True)
-    async with working(variables, tmp_path / "workers.log") as workers:
+    async with working(programs, variables, tmp_path / "workers.log") as workers:
         yield workers
     await set_clock(harness.owner, wall_clock())
 
@@ -141,24 +141,23 @@ async def test_worker_exits_with_zero_after_sigterm(harness: DeliveryHarness, wo
 
 
 @pytest.mark.parametrize("component", ["uncancellable", "blocking", "threaded"])
-async def test_worker_exits_when_its_component_does_not_end(component: str) -> None:
-    code, output = await _run_stuck(component)
+async def test_worker_exits_when_its_component_does_not_end(programs: Programs, component: str) -> None:
+    code, output = await _run_stuck(programs, component)
 
     assert code == 1
     assert b"worker.stuck" in output
 
 
-async def test_worker_exits_when_its_component_is_cancelled() -> None:
-    code, output = await _run_stuck("cancelled")
+async def test_worker_exits_when_its_component_is_cancelled(programs: Programs) -> None:
+    code, output = await _run_stuck(programs, "cancelled")
 
     assert code == 1
     assert b"worker.stopped" in output
     assert b"CancelledError" in output
 
 
-async def _run_stuck(component: str) -> tuple[int | None, bytes]:
+async def _run_stuck(programs: Programs, component: str) -> tuple[int | None, bytes]:
     """The exit code and the output of `stuck_worker`."""
-    command = [sys.executable, "-m", "tests.integration.shared.stuck_worker", component]
-    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=asyncio.subprocess.PIPE)
+    process = await programs.start("tests.integration.shared.stuck_worker", component)
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     return process.returncode, output

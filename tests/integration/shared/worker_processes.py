@@ -3,39 +3,38 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.dev_stack.local.child import Child, start_child
+from infra.dev_stack.local.child import Child
+from infra.dev_stack.local.supervisor import Program
+from tests.builders.programs import Programs
 from tests.timeouts import LONGEST_WAIT
-
-_ROOT = Path(__file__).parents[3]
 
 
 @dataclass
 class WorkerProcesses:
     """`fault` is the kill point and its count of `tests.integration.shared.worker_main`."""
 
+    programs: Programs
     environment: Mapping[str, str]
     log: Path
     children: list[Child] = field(default_factory=list)
 
     async def start(self, end: str, *fault: str, instance: str = "0", **changes: str) -> Child:
-        command = [sys.executable, "-m", "tests.integration.shared.worker_main", end, *fault]
         environment = {**os.environ, **self.environment, "CARE_KAFKA_INSTANCE_ID": instance, **changes}
-        with self.log.open("ab") as output:
-            child = await start_child(command, output=output.fileno(), environment=environment, folder=_ROOT)
+        program = Program(end, ["tests.integration.shared.worker_main", end, *fault], environment)
+        child = await self.programs.begin(program, self.log)
         self.children.append(child)
         return child
 
 
 @asynccontextmanager
-async def working(environment: Mapping[str, str], log: Path) -> AsyncIterator[WorkerProcesses]:
+async def working(programs: Programs, environment: Mapping[str, str], log: Path) -> AsyncIterator[WorkerProcesses]:
     """Stops all running workers at the end."""
-    workers = WorkerProcesses(environment, log)
+    workers = WorkerProcesses(programs, environment, log)
     try:
         yield workers
     finally:

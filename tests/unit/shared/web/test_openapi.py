@@ -14,11 +14,12 @@ Operation = dict[str, Any]
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
 
 
-@pytest.fixture(params=CONTEXTS)
-def described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    app = importlib.import_module(f"services.{request.param}.main").create_app()
+@pytest.fixture(scope="module", params=CONTEXTS)
+def described(request: pytest.FixtureRequest) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as variables:
+        for name, value in VARIABLES.items():
+            variables.setenv(name, value)
+        app = importlib.import_module(f"services.{request.param}.main").create_app()
     found: dict[str, Any] = app.openapi()
     return found
 
