@@ -4,6 +4,7 @@ import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from shared.kernel.ids import new_id
 from tests.builders.database import CommonDatabase, Databases, database_url, open_common_database
 from tests.builders.programs import Programs, open_programs
 from tests.builders.servers import run_kafka, run_postgres
+from tests.builders.shared_servers import sharing_servers
 from tests.xdist_weights import LongestFirst, longest_first
 
 #: Different in every process: other runs may use the same external server.
@@ -31,9 +33,13 @@ _JAVA_OPTIONS = (
 )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Limits the compilers of Java: a broker of a test ends before its machine code pays off."""
     os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", " ".join(_JAVA_OPTIONS))
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        shared = ExitStack()
+        shared.enter_context(sharing_servers())
+        config.add_cleanup(shared.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,7 +65,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture(scope="session")
 async def database_server(pytestconfig: pytest.Config) -> AsyncIterator[Server]:
-    """Real PostgreSQL, for this test process only."""
+    """Real PostgreSQL."""
     async with run_postgres() as server:
         pytestconfig.stash.setdefault(_VERSIONS, f"PostgreSQL {server.version}")
         yield server
@@ -68,7 +74,7 @@ async def database_server(pytestconfig: pytest.Config) -> AsyncIterator[Server]:
 @pytest.fixture(scope="session")
 async def addresses(database_server: Server, pytestconfig: pytest.Config) -> AsyncIterator[StackAddresses]:
     """Real PostgreSQL and real Apache Kafka. A test without Kafka uses a narrower fixture, so that Java is not started for it."""
-    async with run_kafka(database_server.address) as addresses:
+    async with run_kafka(database_server) as addresses:
         pytestconfig.stash[_VERSIONS] = str(addresses)
         yield addresses
 
