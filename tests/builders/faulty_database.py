@@ -8,6 +8,8 @@ import asyncpg
 from tests.timeouts import until
 
 _ATTEMPTS = 5
+#: The server has the databases of other tests, in copies of one template also with the same object ids.
+LOCKS = "(SELECT * FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS lock"
 
 
 class FaultyDatabase:
@@ -31,7 +33,7 @@ class FaultyDatabase:
 
     @asynccontextmanager
     async def slow_commits(self, table: str, when: str) -> AsyncIterator[None]:
-        """A transaction that wrote a row of `table` satisfying `when` commits only when the block ends."""
+        """A transaction that wrote a row of `table` satisfying `when` commits only when the block ends, however late that is."""
         async with self._trigger(table, f"IF {when} THEN PERFORM pg_advisory_xact_lock(1); END IF;", at_commit=True):
             await self.owner.execute("SELECT pg_advisory_lock(1)")
             try:
@@ -51,7 +53,7 @@ class FaultyDatabase:
     async def _trigger(self, table: str, body: str, *, at_commit: bool) -> AsyncIterator[None]:
         kind, moment = ("CONSTRAINT ", "DEFERRABLE INITIALLY DEFERRED ") if at_commit else ("", "")
         await self._change(f"""
-            CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
+            CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public SET lock_timeout = 0 AS
                 $$ BEGIN {body} RETURN NEW; END $$;
             CREATE {kind}TRIGGER fault AFTER INSERT OR UPDATE ON {table} {moment}FOR EACH ROW EXECUTE FUNCTION fault()""")
         try:
@@ -68,4 +70,4 @@ class FaultyDatabase:
         raise AssertionError(sql)
 
     async def _has_no_writer(self, table: str) -> bool:
-        return await self.is_empty("pg_locks", f"relation = '{table}'::regclass AND mode = 'RowExclusiveLock'")
+        return await self.is_empty(LOCKS, f"relation = '{table}'::regclass AND mode = 'RowExclusiveLock'")

@@ -8,6 +8,7 @@ from infra.dev_stack.local.child import Child, start_child
 from infra.dev_stack.process_environment import environment
 from infra.operations.verify.verdict import Verdict
 from shared.messaging.outbound.relay import Relay
+from tests.builders.faulty_database import LOCKS
 from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
 from tests.chaos.defects.relays import CursorRelay, SharedOutboxRelay, SlowRelay, SlowSharedOutboxRelay
 from tests.chaos.defects.stack import DefectStack, relay, running
@@ -22,7 +23,7 @@ async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
         async with running(relay(stack, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
             async with stack.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
                 late = asyncio.create_task(desk.try_refer(caller=desk.gp("W08")))
-                await stack.until_rows("pg_locks", "locktype = 'advisory' AND NOT granted")
+                await stack.until_rows(LOCKS, "locktype = 'advisory' AND NOT granted")
                 await desk.refer(nhs_number=SOMEBODY_ELSE)
                 await stack.until_published("referrals")
             assert (await late).status_code == 201

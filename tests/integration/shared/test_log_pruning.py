@@ -14,6 +14,7 @@ from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence.retention import MIN_LOG_RETENTION
+from tests.builders.faulty_database import LOCKS
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import Parcel, parcels, requested
 from tests.integration.shared.relay_harness import read_topic, relaying, until_sent
@@ -47,7 +48,7 @@ async def record_on_side_topic(harness: DeliveryHarness, parcel: Parcel) -> None
 
 async def until_waiting(session: "asyncpg.Connection[asyncpg.Record]", many: int) -> None:
     """Waits until `many` sessions wait for a lock on the log."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rapid_care.event'::regclass"
+    waiting = f"SELECT count(*) FROM {LOCKS} WHERE NOT granted AND relation = 'rapid_care.event'::regclass"  # noqa: S608  names of the test
     async with asyncio.timeout(LONGEST_WAIT):
         while await session.fetchval(waiting) < many:
             await asyncio.sleep(0.01)

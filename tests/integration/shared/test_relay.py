@@ -22,13 +22,12 @@ from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
 from shared.messaging.shutdown import cancel_and_wait
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
+from tests.builders.faulty_database import LOCKS
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.relay_harness import QUICK, limit_batch_bytes, read_topic, relaying, until_sent
 from tests.timeouts import LONGEST_WAIT, until
 
-_LEADER = """
-SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_LEADER = f"SELECT pid FROM {LOCKS} WHERE locktype = 'advisory' AND granted"  # noqa: S608  names of the test
 _END_LEADER = f"SELECT pg_terminate_backend(pid) FROM ({_LEADER}) AS leader"  # noqa: S608  names of the test
 
 
