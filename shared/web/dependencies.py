@@ -30,7 +30,7 @@ _ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 
 @dataclass(frozen=True)
 class ScopeCheck:
-    """Authenticates the caller, and refuses one that has none of `scopes`. docs/states lists them."""
+    """Authenticates the caller, and refuses one that has none of `scopes`. docs/scopes.md lists them."""
 
     scopes: tuple[str, ...]
 

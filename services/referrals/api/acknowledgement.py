@@ -13,7 +13,7 @@ from shared.web.responses import created
 
 
 async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> Response:
-    """Receives the referral and stores its 201 for repetitions of the request."""
+    """Receives the referral and stores its 201 for repetitions of the request. `receive_group.py` lets many share a transaction."""
     received = await receive_referral(command, tx=tx)
     code = emergency_alternative(received.joins or received.referral, tx.now, tx.policy)
     service = await directory.service(tx, code, tx.policy.day_of(tx.now)) if code else None

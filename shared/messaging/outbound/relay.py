@@ -102,7 +102,7 @@ class RelaySettings:
 
 
 class Relay:
-    """`source` is the CloudEvents source of the context; `prefix` goes before every topic name."""
+    """`prefix` goes before every topic name."""
 
     def __init__(
         self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", settings: RelaySettings = RelaySettings()
