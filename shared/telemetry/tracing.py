@@ -4,8 +4,8 @@ A deployment that exports spans calls `export` in its composition root. Otherwis
 of later events.
 """
 
+import random
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,5 +43,10 @@ def span(name: str, parent: str | None = None) -> Iterator[str]:
 def _below(parent: str | None) -> str:
     """A traceparent in the trace of `parent`, with its flags; a malformed parent is ignored."""
     match = _TRACEPARENT.fullmatch(parent) if parent else None
-    trace, flags = (match[1], match[2]) if match and not match[0].startswith("ff") else (secrets.token_hex(16), "01")
-    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+    trace, flags = (match[1], match[2]) if match and not match[0].startswith("ff") else (_random_id(128), "01")
+    return f"00-{trace}-{_random_id(64)}-{flags}"
+
+
+def _random_id(bits: int) -> str:
+    """Python seeds the generator again in a forked process, so two processes never repeat an id."""
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"
