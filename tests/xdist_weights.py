@@ -12,29 +12,30 @@ from xdist.scheduler import LoadFileScheduling
 
 #: These files share one run of the six weeks of the story.
 STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests/journeys/test_verify.py")
-#: Files of a quarter of a minute or more, longest first.
+#: Files of ten seconds or more, longest first.
 LONGEST = (
     *STORY,
     "tests/integration/shared/test_broker_faults.py",
-    "tests/integration/cli/test_errors.py",
-    "tests/integration/dev_stack/test_crashes.py",
-    "tests/integration/cli/test_restore.py",
-    "tests/integration/cli/test_operations.py",
     "tests/chaos/test_defects.py",
+    "tests/integration/cli/test_errors.py",
+    "tests/integration/cli/test_restore.py",
     "tests/integration/shared/test_membership.py",
-    "tests/integration/cli/test_care_up.py",
-    "tests/architecture/test_gates.py",
-    "tests/integration/shared/test_worker.py",
     "tests/integration/shared/test_consumer.py",
-    "tests/integration/navigation/test_month.py",
-    "tests/journeys/test_readme.py",
-    "tests/integration/cli/test_shutdown.py",
-    "tests/integration/cli/test_ephemeral.py",
-    "tests/integration/mdt/test_risk_population.py",
-    "tests/integration/mdt/test_year.py",
+    "tests/integration/dev_stack/test_crashes.py",
+    "tests/architecture/test_gates.py",
+    "tests/architecture/test_house.py",
+    "tests/integration/shared/test_worker.py",
     "tests/integration/dev_stack/test_stack.py",
+    "tests/integration/cli/test_care_up.py",
+    "tests/integration/cli/test_operations.py",
+    "tests/chaos/test_poison_check.py",
+    "tests/integration/mdt/test_risk_population.py",
     "tests/integration/shared/test_relay.py",
-    "tests/integration/shared/test_deadline_scheduler.py",
+    "tests/journeys/test_readme.py",
+    "tests/integration/cli/test_ephemeral.py",
+    "tests/architecture/test_totality.py",
+    "tests/integration/cli/test_shutdown.py",
+    "tests/integration/navigation/test_month.py",
 )
 
 
