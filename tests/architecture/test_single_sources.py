@@ -65,7 +65,7 @@ def test_event_log_and_inbox_outlast_the_retention_of_kafka() -> None:
         ("infra/cli.py", f"unless set, at least {MIN_LOG_RETENTION.days}."),
         ("docs/configuration.md", f"`CARE_INBOX_RETENTION` {{}} at least {MIN_INBOX_RETENTION.days} days."),
         ("docs/configuration.md", f"`CARE_EVENT_LOG_RETENTION_DAYS` {{}} at least {MIN_LOG_RETENTION.days}."),
-        ("docs/adr/0006-publish-through-one-relay.md", f"the relay puts {KAFKA_RETENTION.days} days of the"),
+        ("docs/adr/0006-publish-through-one-relay.md", f"the relay inserts {KAFKA_RETENTION.days} days of the log"),
     ],
 )
 def test_text_names_the_same_days(page: str, sentence: str) -> None:

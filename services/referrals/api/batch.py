@@ -7,8 +7,8 @@ import structlog
 from fastapi import APIRouter, Response
 
 from services.referrals.api import requests
-from services.referrals.api.acknowledgement import acknowledge
 from services.referrals.api.auth import Referrer
+from services.referrals.api.collection import acknowledge
 from services.referrals.api.responses import BatchView
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError

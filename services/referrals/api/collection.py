@@ -1,4 +1,4 @@
-"""The collection of referrals: receipt, the referrer's list, and the work list of the Community Point of Access."""
+"""The collection of referrals: receipt and acknowledgement, the list of the referrer, and the list of the Community Point of Access."""
 
 from typing import Annotated, Literal
 
@@ -6,24 +6,27 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
-from services.referrals.api.acknowledgement import acknowledge
 from services.referrals.api.auth import Referrer, Triager
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import followed
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
-from services.referrals.domain import person
+from services.referrals.commands import ReceiveReferral
+from services.referrals.domain import Policy, person
 from services.referrals.domain.access import require_referrer
+from services.referrals.domain.receiving import emergency_alternative
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
-from services.referrals.queries import referrals
+from services.referrals.handlers.receive import receive_referral
+from services.referrals.queries import directory, referrals
 from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
-from shared.web.responses import Page
+from shared.web.responses import Page, created
 
 router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 
@@ -46,6 +49,15 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
 async def send_referral(body: requests.NewReferral, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Send a referral. The acknowledgement is durable, has the reference, and names an alternative for a person who cannot wait."""
     return await unit.perform(caller, key, acknowledge, body.command())
+
+
+async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> HttpResponse:
+    """Receives the referral and stores its 201 for repetitions of the request. `receive_group.py` lets many share a transaction."""
+    received = await receive_referral(command, tx=tx)
+    code = emergency_alternative(received.joins or received.referral, tx.now, tx.policy)
+    service = await directory.service(tx, code, tx.policy.day_of(tx.now)) if code else None
+    view = ReceivedView.acknowledging(received, alternative=service, policy=tx.policy, now=tx.now)
+    return created(tx, view, f"/referrals/{received.referral.id}")
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from fastapi import Response
 
-from services.referrals.api.acknowledgement import acknowledge
+from services.referrals.api.collection import acknowledge
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy
 from services.referrals.domain.person import valid_nhs_number
