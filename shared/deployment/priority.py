@@ -8,7 +8,8 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def lower_priority(niceness: int) -> None:
-    """Adds `niceness`. On Linux each session is a group that shares the cores as an equal of the others, so the group is lowered too."""
+    """Adds `niceness`. On Linux sessions share the cores as equals, so the leader of a session lowers its session too."""
     nice = os.nice(niceness)
-    with suppress(OSError):  # another system, or a kernel without groups
-        _AUTOGROUP.write_text(str(nice))
+    if os.getsid(0) == os.getpid():  # any other process would lower the shell or the service that started it
+        with suppress(OSError):  # another system, or a kernel without such groups
+            _AUTOGROUP.write_text(str(nice))

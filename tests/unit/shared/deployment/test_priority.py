@@ -1,20 +1,29 @@
-"""A worker lowers its own priority, and on Linux the one of its session."""
+"""A worker lowers its own priority, and on Linux the one of the session that it leads."""
 
 import os
 import subprocess
 import sys
 
 _PROGRAM = """
-import os, pathlib
+import os, pathlib, sys
 from shared.deployment.priority import lower_priority
-os.setsid()
-lower_priority(5)
 group = pathlib.Path("/proc/self/autogroup")
-print(os.nice(0), group.read_text().split()[-1] if group.exists() else os.nice(0))
+os.setsid()
+if sys.argv[1] == "member" and os.fork():
+    os.wait()
+    sys.exit()
+lower_priority(5)
+print(os.nice(0), group.read_text().split()[-1] if group.exists() else {"leader": os.nice(0), "member": 0}[sys.argv[1]])
 """
 
 
-def test_process_and_session_get_the_same_niceness() -> None:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True)
+def _lowered(role: str) -> list[str]:
+    return subprocess.run([sys.executable, "-c", _PROGRAM, role], capture_output=True, text=True, check=True).stdout.split()
 
-    assert done.stdout.split() == [str(min(os.nice(0) + 5, 19))] * 2
+
+def test_process_and_session_get_the_same_niceness() -> None:
+    assert _lowered("leader") == [str(min(os.nice(0) + 5, 19))] * 2
+
+
+def test_session_of_another_leader_keeps_its_niceness() -> None:
+    assert _lowered("member") == [str(min(os.nice(0) + 5, 19)), "0"]
