@@ -4,7 +4,6 @@ A new Python process imports the product for 1.5 to 3 seconds. The fork server i
 it already. A request has three descriptors: standard output, standard error, and a pipe for the pid and later the exit status.
 """
 
-import gc
 import importlib
 import json
 import os
@@ -89,7 +88,6 @@ def _run(request: dict[str, Any]) -> None:
     """Runs a module as `python -m` does, or the function of `module:function`."""
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(request["folder"])
     program, *arguments = request["command"]
     module, _, function = program.partition(":")
     sys.argv = [module, *arguments]
@@ -103,7 +101,6 @@ def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     for name in sys.argv[2:]:
         importlib.import_module(name)
-    gc.freeze()
     if request := ForkServer(requests).serve():
         _run(request)
 

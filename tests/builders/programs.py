@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import socket
 import sys
 from asyncio import StreamReader, StreamReaderProtocol
@@ -27,6 +26,7 @@ _IMPORTED = (
     "infra.operations.verify.command",
     "uvicorn",
     *(f"services.{context}.worker" for context in CONTEXTS),
+    "infra.dev_stack.local.gc_freeze",
 )
 
 
@@ -55,9 +55,6 @@ class ForkedProcess:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
 
 @dataclass(frozen=True)
 class Programs:
@@ -65,15 +62,13 @@ class Programs:
 
     _requests: socket.socket
 
-    async def start(
-        self, *command: str, environment: Mapping[str, str] | None = None, output: int | None = None, folder: Path = _ROOT
-    ) -> ForkedProcess:
+    async def start(self, *command: str, environment: Mapping[str, str] | None = None, output: int | None = None) -> ForkedProcess:
         """`command` is a module, or a function as `module:name`, with its arguments. Both outputs go to `output`, or to pipes."""
         pipes = [os.pipe() for _ in range(1 if output is not None else 3)]
         status, *outputs = [await _reader(readable) for readable, _ in pipes]
         sent = [writable for _, writable in pipes]
         descriptors = [output, output, *sent] if output is not None else [*sent[1:], sent[0]]
-        request = {"command": command, "environment": dict(os.environ if environment is None else environment), "folder": str(folder)}
+        request = {"command": command, "environment": dict(os.environ if environment is None else environment)}
         await asyncio.to_thread(socket.send_fds, self._requests, [json.dumps(request).encode()], descriptors)
         for descriptor in sent:
             os.close(descriptor)
