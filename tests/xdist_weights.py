@@ -22,6 +22,7 @@ LONGEST = (
     "tests/integration/cli/test_restore.py",
     "tests/integration/shared/test_membership.py",
     "tests/integration/shared/test_consumer.py",
+    "tests/integration/shared/test_static_membership.py",
     "tests/integration/dev_stack/test_crashes.py",
     "tests/architecture/test_gates.py",
     "tests/architecture/test_house.py",

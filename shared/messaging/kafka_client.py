@@ -37,7 +37,7 @@ class GroupClient(faust.App):
 
     def __init__(self, group: str, listener: GroupListener, *, bootstrap: str, offsets_timeout: float, **settings: Any) -> None:
         self._listener, self._offsets_timeout = listener, offsets_timeout
-        self._fetching = asyncio.Lock()
+        self._fetching, self._has_rejoined = asyncio.Lock(), False
         super().__init__(
             group,
             broker=f"kafka://{bootstrap}",
@@ -50,6 +50,7 @@ class GroupClient(faust.App):
             loop=asyncio.get_running_loop(),
             **settings,
         )
+        self.on_partitions_assigned.connect(self._renew_inherited_assignment, weak=False)
 
     def subscribe(self, topics: Iterable[str]) -> None:
         self.topics.add(self.topic(*topics, acks=False))
@@ -81,6 +82,18 @@ class GroupClient(faust.App):
         thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
         if thread._consumer and (coordinator := thread._consumer._coordinator):  # noqa: SLF001
             await thread.call_thread(coordinator.check_errors)
+
+    async def _renew_inherited_assignment(self, *_: Any, **__: Any) -> None:
+        """Asks once for another assignment when this member did not make the present one, and so watches no topic for changes.
+
+        A static member that restarts inherits the assignment of the process before it, which may precede a topic or a partition. The
+        broker ignores the request of a member that does not lead its group.
+        """
+        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        coordinator = thread._consumer._coordinator  # noqa: SLF001
+        if not self._has_rejoined and not has_assigned(coordinator):
+            self._has_rejoined = True
+            await thread.call_thread(coordinator.request_rejoin)
 
     async def crash_on_stray_cancel(self, problem: asyncio.CancelledError) -> None:
         """Ends the client when a library cancelled the running task and nothing else did."""
@@ -134,6 +147,11 @@ class GroupClient(faust.App):
 def assignment_of(thread: Any) -> Assignment:
     """The assignment that the client holds: another object after each rebalance."""
     return thread._consumer._subscription.subscription.assignment  # noqa: SLF001
+
+
+def has_assigned(coordinator: Any) -> bool:
+    """Whether this member led the last rebalance, made the assignment and watches the topics of the group."""
+    return coordinator._group_subscription is not None  # noqa: SLF001
 
 
 def limit_broker_wait(thread: Any, seconds: float) -> None:

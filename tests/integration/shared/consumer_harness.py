@@ -1,7 +1,7 @@
 """A consumer under test: it records its batches and can be blocked, made to fail, or given a modified faust consumer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,11 +42,17 @@ class RecordingProcessor(EventProcessor):
 
 
 class InspectableConsumer(Consumer):
-    """Keeps its faust application for the test."""
+    """Keeps its faust application and its assigned partitions for the test."""
+
+    assigned: Collection[Any] | None = None
 
     def _build(self) -> Any:
         self.app = super()._build()
+        self.app.on_partitions_assigned.connect(self._keep, weak=False)
         return self.app
+
+    async def _keep(self, _: Any, assigned: Collection[Any], **__: Any) -> None:
+        self.assigned = assigned
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import BaseCoordinator, GroupCoordinator
 from aiokafka.consumer.subscription_state import Subscription, SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from faust.app.base import App
@@ -47,6 +47,7 @@ def _initialises(owner: type, attribute: str) -> bool:
         (Fetcher, "_fetch_max_wait_ms"),
         (GroupCoordinator, "coordinator_id"),
         (GroupCoordinator, "generation"),
+        (GroupCoordinator, "_group_subscription"),
         (Subscription, "_reassignment_in_progress"),
         (Subscription, "_assignment"),
         (SubscriptionState, "_subscription"),
@@ -71,6 +72,7 @@ def test_library_has_the_attribute(owner: type, attribute: str) -> None:
         (ConsumerThread.seek_to_beginning, ["self", "partitions"]),
         (GroupCoordinator._do_commit_offsets, ["self", "assignment", "offsets"]),
         (GroupCoordinator.check_errors, ["self"]),
+        (GroupCoordinator.request_rejoin, ["self"]),
         (AIOKafkaConsumerThread.on_thread_stop, ["self"]),
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
@@ -123,6 +125,14 @@ def test_fetch_requests_read_the_wait_that_is_set() -> None:
 
     assert fetcher._fetch_max_wait_ms == 250
     assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
+
+
+def test_only_the_member_that_assigns_watches_topics() -> None:
+    joining, assigning = (inspect.getsource(each) for each in (GroupCoordinator._on_join_prepare, GroupCoordinator._perform_assignment))
+
+    assert "self._group_subscription = None" in joining
+    assert "self._group_subscription = all_subscribed_topics" in assigning
+    assert "self._group_subscription is not None" in inspect.getsource(BaseCoordinator._handle_metadata_update)
 
 
 def test_client_that_has_not_started_has_no_wait_to_limit() -> None:
