@@ -15,7 +15,6 @@ STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests
 #: Files of ten seconds or more, longest first.
 LONGEST = (
     *STORY,
-    "tests/journeys/test_disasters.py",
     "tests/integration/shared/test_broker_faults.py",
     "tests/chaos/test_defects.py",
     "tests/integration/cli/test_errors.py",
