@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -60,11 +60,12 @@ async def play_story(name: str, failures: dict[str, Failure]) -> AsyncIterator[S
 
 async def kill_every_worker(world: World) -> None:
     """Kills the worker of each context, and waits until each runs again as another process."""
-    before = _workers(world)
-    assert None not in before.values()
-    for pid in before.values():
-        os.kill(cast("int", pid), signal.SIGKILL)
     async with asyncio.timeout(LONGEST_WAIT):
+        while None in (before := _workers(world)).values():
+            await asyncio.sleep(0.05)
+        for pid in before.values():
+            with suppress(ProcessLookupError):  # it ended after the wipe by itself
+                os.kill(cast("int", pid), signal.SIGKILL)
         while any(now in {None, before[context]} for context, now in _workers(world).items()):
             await asyncio.sleep(0.05)
 

@@ -51,8 +51,8 @@ class InspectableConsumer(Consumer):
         self.app.on_partitions_assigned.connect(self._keep, weak=False)
         return self.app
 
-    async def _keep(self, _: Any, assigned: Collection[Any], **__: Any) -> None:
-        self.assigned = assigned
+    async def _keep(self, *message: Any, **_: Any) -> None:
+        _, self.assigned = message
 
 
 @dataclass
