@@ -32,6 +32,14 @@ class GroupListener:
     on_revoked: Callable[[Assignment], None]
 
 
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """A broker answers a fetch request with `min_bytes` of records, or with fewer after `seconds`."""
+
+    seconds: float
+    min_bytes: int
+
+
 class GroupClient(faust.App):
     """A member of a consumer group. `offsets_timeout` limits in seconds how long it waits for the committed offsets."""
 
@@ -55,17 +63,14 @@ class GroupClient(faust.App):
     def subscribe(self, topics: Iterable[str]) -> None:
         self.topics.add(self.topic(*topics, acks=False))
 
-    async def fetch(self, longest_wait: float) -> tuple[Assignment, Sequence[ConsumerRecord]]:
-        """Records of the assigned partitions and the assignment they were read under; none after a second without any.
-
-        The broker keeps a request without records for `longest_wait` seconds.
-        """
+    async def fetch(self, limits: FetchLimits) -> tuple[Assignment, Sequence[ConsumerRecord]]:
+        """Records of the assigned partitions and the assignment they were read under; none after a second without any."""
         consumer: Any = self.consumer
         await consumer.can_resume_flow.wait()
         partitions = consumer._get_active_partitions()  # noqa: SLF001
         if not partitions:
             return None, []
-        limit_broker_wait(consumer._thread, longest_wait)  # noqa: SLF001
+        limit_fetches(consumer._thread, limits)  # noqa: SLF001
         async with self._fetching:
             found = await consumer._getmany(partitions, _POLL_TIMEOUT_SECONDS)  # noqa: SLF001
             assignment = assignment_of(consumer._thread)  # noqa: SLF001
@@ -154,10 +159,11 @@ def has_assigned(coordinator: Any) -> bool:
     return coordinator._group_subscription is not None  # noqa: SLF001
 
 
-def limit_broker_wait(thread: Any, seconds: float) -> None:
+def limit_fetches(thread: Any, limits: FetchLimits) -> None:
     """A request blocks later ones to its broker, also for partitions that have records. Faust fixes the wait at 1.5 seconds."""
     if thread._consumer:  # noqa: SLF001
-        thread._consumer._fetcher._fetch_max_wait_ms = round(seconds * 1000)  # noqa: SLF001
+        fetcher = thread._consumer._fetcher  # noqa: SLF001
+        fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes = round(limits.seconds * 1000), limits.min_bytes  # noqa: SLF001
 
 
 async def commit_once(thread: Any, assignment: Assignment, offsets: Mapping[TopicPartition, int]) -> bool:

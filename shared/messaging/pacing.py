@@ -14,7 +14,7 @@ import psutil
 _CALM, _FULL = 0.80, 0.95
 _SAMPLE_SECONDS = 0.25
 #: The shares of the budget that the relay and the consumer may spend waiting; the rest is for the work itself.
-_RELAY_SHARE, _CONSUMER_SHARE = 0.2, 0.5
+_RELAY_SHARE, _CONSUMER_SHARE = 0.2, 0.4
 
 
 class BusyCores:
@@ -47,14 +47,11 @@ class Pacing:
 
     def relay_limit(self, calm: float, pressure: float) -> float:
         """The longest wait of the relay in seconds: `calm` on calm cores, its share of the budget on full ones."""
-        return self._limit(calm, _RELAY_SHARE, pressure)
+        return calm + pressure * max(self.budget.total_seconds() * _RELAY_SHARE - calm, 0.0)
 
-    def consumer_limit(self, calm: float, pressure: float) -> float:
-        """The longest wait of the consumer in seconds: `calm` on calm cores, its share of the budget on full ones."""
-        return self._limit(calm, _CONSUMER_SHARE, pressure)
-
-    def _limit(self, calm: float, share: float, pressure: float) -> float:
-        return calm + pressure * max(self.budget.total_seconds() * share - calm, 0.0)
+    def consumer_limit(self, pressure: float) -> float:
+        """How long the consumer lets records gather, in seconds: not at all on calm cores, its share of the budget on full ones."""
+        return pressure * self.budget.total_seconds() * _CONSUMER_SHARE
 
 
 #: Half a second.

@@ -119,7 +119,7 @@ class Repository(Generic[A]):
     async def _record_effects(self, tx: Transaction[Any], state: A, decision: Decision[A]) -> None:
         about = EventSubject(state.id, self._key(state), state.correlation_id)
         await self._record(tx, about, [event for event in decision.events if isinstance(event, Event)], decision.state.version)
-        for kind in decision.cancels:
+        for kind in decision.cancels if decision.state.version else ():  # a new aggregate has no deadline yet
             tx.cancel_deadlines(about.id, kind)
         for deadline in decision.deadlines:
             tx.set_deadline(about, deadline)

@@ -18,7 +18,7 @@ from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.gap_detector import GapDetector
 from shared.messaging.inbound.lag import LagReporter
 from shared.messaging.inbound.offsets import OffsetTracker
-from shared.messaging.kafka_client import GroupClient, GroupListener
+from shared.messaging.kafka_client import FetchLimits, GroupClient, GroupListener
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import cancel_and_wait
@@ -29,7 +29,8 @@ BATCH = 100
 SESSION_SECONDS = 15.0
 _MAX_POLL_RECORDS = 5 * BATCH
 _IDLE_DELAY_SECONDS = 0.1
-_CALM_BROKER_WAIT_SECONDS, _BUSY_BROKER_WAIT_SECONDS = 0.25, 0.05
+_CALM_BROKER_WAIT_SECONDS = 0.25
+_GATHERED_BYTES = 1_000_000
 _MAX_POLL_DELAY_SECONDS = 0.05
 _COMMIT_INTERVAL_SECONDS = 0.5
 _COMMIT_TIMEOUT_SECONDS = 2.0
@@ -120,16 +121,15 @@ class Consumer:
 
     async def _poll(self) -> None:
         """Fetches once and processes what came, in batches."""
-        assignment, records = (
-            (None, []) if self._offsets.assignment is None else await self._client.fetch(broker_wait(self._pacing.cores.pressure()))
-        )
+        limits = fetch_limits(self._pacing.cores.pressure(), self._pacing)
+        assignment, records = (None, []) if self._offsets.assignment is None else await self._client.fetch(limits)
         if assignment is None:
             await asyncio.sleep(_IDLE_DELAY_SECONDS)
             return
         began = monotonic()
         for start in range(0, len(records), BATCH):
             await self._process(assignment, records[start : start + BATCH])
-        await asyncio.sleep(poll_delay(len(records), monotonic() - began, self._pacing.cores.pressure(), self._pacing))
+        await asyncio.sleep(poll_delay(len(records), monotonic() - began))
 
     async def _process(self, assignment: Any, records: Sequence[ConsumerRecord]) -> None:
         """Leaves records that were read under an earlier assignment: Kafka sends them again."""
@@ -188,16 +188,15 @@ class Consumer:
             await probe.stop()
 
 
-def broker_wait(pressure: float) -> float:
-    """Seconds that the broker keeps a request without records. Pauses make such requests likely, so the wait shrinks with them."""
-    return _CALM_BROKER_WAIT_SECONDS + pressure * (_BUSY_BROKER_WAIT_SECONDS - _CALM_BROKER_WAIT_SECONDS)
+def fetch_limits(pressure: float, pacing: Pacing = DEFAULT_PACING) -> FetchLimits:
+    """On calm cores a request ends with the first record. On busy cores the broker gathers records for the consumer's share of the budget.
 
-
-def poll_delay(records: int, worked: float, pressure: float = 0.0, pacing: Pacing = DEFAULT_PACING) -> float:
-    """Seconds until the next fetch (docs/performance.md).
-
-    As long as the work took, or four times that on full cores, so that more records form a batch; none after a full batch.
+    A request names every partition, which costs client and broker milliseconds (docs/performance.md).
     """
-    if records >= BATCH:
-        return 0.0
-    return min(worked * (1 + 3 * pressure), pacing.consumer_limit(_MAX_POLL_DELAY_SECONDS, pressure))
+    gathering = pacing.consumer_limit(pressure)
+    return FetchLimits(gathering, _GATHERED_BYTES) if gathering else FetchLimits(_CALM_BROKER_WAIT_SECONDS, 1)
+
+
+def poll_delay(records: int, worked: float) -> float:
+    """Seconds until the next fetch: as long as the work took, so that more records form a batch; none after a full batch."""
+    return 0.0 if records >= BATCH else min(worked, _MAX_POLL_DELAY_SECONDS)

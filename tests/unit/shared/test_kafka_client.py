@@ -17,7 +17,7 @@ from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread, ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from shared.messaging.kafka_client import assignment_of, bound_close, commit_once, disable_retries, limit_broker_wait
+from shared.messaging.kafka_client import FetchLimits, assignment_of, bound_close, commit_once, disable_retries, limit_fetches
 
 PARTITION = TopicPartition("care.referral", 0)
 
@@ -45,6 +45,7 @@ def _initialises(owner: type, attribute: str) -> bool:
         (AIOKafkaConsumer, "_client"),
         (AIOKafkaConsumer, "_fetcher"),
         (Fetcher, "_fetch_max_wait_ms"),
+        (Fetcher, "_fetch_min_bytes"),
         (GroupCoordinator, "coordinator_id"),
         (GroupCoordinator, "generation"),
         (GroupCoordinator, "_group_subscription"),
@@ -118,13 +119,15 @@ async def test_commit_is_not_sent_while_partitions_move(move: Callable[[Any], No
     assert thread._consumer._coordinator.commits == []
 
 
-def test_fetch_requests_read_the_wait_that_is_set() -> None:
-    fetcher = SimpleNamespace(_fetch_max_wait_ms=1500)
+def test_fetch_requests_read_the_limits_that_are_set() -> None:
+    fetcher = SimpleNamespace(_fetch_max_wait_ms=1500, _fetch_min_bytes=1)
 
-    limit_broker_wait(SimpleNamespace(_consumer=SimpleNamespace(_fetcher=fetcher)), 0.25)
+    limit_fetches(SimpleNamespace(_consumer=SimpleNamespace(_fetcher=fetcher)), FetchLimits(0.25, 1_000_000))
 
-    assert fetcher._fetch_max_wait_ms == 250
-    assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
+    assert (fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes) == (250, 1_000_000)
+    request = inspect.getsource(Fetcher._get_actions_per_node)
+    assert "self._fetch_max_wait_ms" in request
+    assert "self._fetch_min_bytes" in request
 
 
 def test_only_the_member_that_assigns_watches_topics() -> None:
@@ -135,8 +138,8 @@ def test_only_the_member_that_assigns_watches_topics() -> None:
     assert "self._group_subscription is not None" in inspect.getsource(BaseCoordinator._handle_metadata_update)
 
 
-def test_client_that_has_not_started_has_no_wait_to_limit() -> None:
-    limit_broker_wait(SimpleNamespace(_consumer=None), 0.25)
+def test_client_that_has_not_started_has_no_fetch_to_limit() -> None:
+    limit_fetches(SimpleNamespace(_consumer=None), FetchLimits(0.25, 1))
 
 
 async def test_close_continues_after_the_client_cancels_itself() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.inbound.consumer import BATCH, poll_delay
+from shared.messaging.inbound.consumer import fetch_limits
 from shared.messaging.outbound.relay import RelaySettings
 from shared.messaging.pacing import Pacing, pressure_of
 
@@ -22,21 +22,19 @@ def test_busier_cores_never_stretch_less(one: float, other: float) -> None:
     assert pressure_of(min(one, other)) <= pressure_of(max(one, other))
 
 
-@given(st.integers(0, BATCH - 1), SECONDS, SHARES, BUDGETS)
-def test_waits_stay_within_budget(records: int, worked: float, pressure: float, budget: timedelta) -> None:
+@given(SECONDS, SHARES.filter(bool), BUDGETS)
+def test_waits_stay_within_budget(worked: float, pressure: float, budget: timedelta) -> None:
     pacing = Pacing(budget)
     relay = RelaySettings(pacing=pacing).poll_delay(1, worked, 0.0, pressure)
 
-    assert poll_delay(records, worked, pressure, pacing) + relay <= 0.7 * budget.total_seconds() + 1e-9
+    assert fetch_limits(pressure, pacing).seconds + relay <= 0.6 * budget.total_seconds() + 1e-9
 
 
 @given(SECONDS)
 def test_full_cores_wait_at_least_as_long_as_calm_ones(worked: float) -> None:
-    assert poll_delay(1, worked, 1.0) >= poll_delay(1, worked, 0.0)
     assert RelaySettings().poll_delay(1, worked, 0.0, 1.0) >= RelaySettings().poll_delay(1, worked, 0.0, 0.0)
 
 
 @given(SECONDS, SHARES)
 def test_full_batch_is_followed_at_once(worked: float, pressure: float) -> None:
-    assert poll_delay(BATCH, worked, pressure) == 0
     assert RelaySettings().poll_delay(RelaySettings().batch, worked, 0.0, pressure) == 0

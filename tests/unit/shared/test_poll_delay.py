@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.inbound.consumer import BATCH, broker_wait, poll_delay
+from shared.messaging.inbound.consumer import BATCH, fetch_limits, poll_delay
+from shared.messaging.kafka_client import FetchLimits
 from shared.messaging.outbound.relay import RelaySettings
 
 SECONDS = st.floats(0, 60)
@@ -41,5 +42,10 @@ def test_consumer_waits_as_long_as_it_worked_within_limit() -> None:
     assert [poll_delay(BATCH - 1, worked) for worked in (0.0, 0.004, 0.04, 30.0)] == [0.0, 0.004, 0.04, 0.05]
 
 
-def test_broker_keeps_an_empty_request_for_less_on_full_cores() -> None:
-    assert [broker_wait(pressure) for pressure in (0.0, 0.5, 1.0)] == pytest.approx([0.25, 0.15, 0.05])
+def test_calm_consumer_fetches_the_first_record_at_once() -> None:
+    assert fetch_limits(0.0) == FetchLimits(0.25, 1)
+
+
+def test_busy_consumer_lets_records_gather_at_the_broker() -> None:
+    assert [fetch_limits(pressure).seconds for pressure in (0.5, 1.0)] == pytest.approx([0.1, 0.2])
+    assert fetch_limits(0.5).min_bytes == fetch_limits(1.0).min_bytes > 100_000
