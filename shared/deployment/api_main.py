@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
-from shared.persistence.batch import Group
+from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app
 from shared.web.health import Gauges
 

@@ -20,7 +20,7 @@ from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
-from shared.persistence.batch import Group
+from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from shared.clock import Clock
-from shared.persistence.batch import Group, NewBatch, Work
+from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
 from shared.persistence.statements import Connection, ReadSession

@@ -3,7 +3,7 @@
 Handlers change state through it; it writes events, outbox, deadlines and audit at its end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
-from shared.persistence.batch import Batch, NewBatch
+from shared.persistence.batch_interfaces import Batch, NewBatch
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.statements import Connection, Query, ReadSession, Statement
 
@@ -24,26 +24,6 @@ P = TypeVar("P")
 
 #: Kafka accepts a megabyte; this leaves room for the key and the headers.
 _MAX_EVENT_BYTES = 1_000_000
-
-_RECORD_EVENTS = """
-WITH recorded AS (
-    INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
-                       actor_org, actor_role, traceparent, data, partition_day)
-    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
-                $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
-         AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
-    RETURNING seq)
-INSERT INTO outbox (seq) SELECT seq FROM recorded"""
-
-_AUDIT = """
-INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::int[], $8::text[])"""
-
-_STORE_RESPONSE = """
-UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
-FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[]) AS stored (actor_id, key, status, headers, body)
-WHERE idempotency.actor_id = stored.actor_id AND idempotency.key = stored.key"""
 
 _LOCK = """
 SELECT pg_advisory_xact_lock(key) FROM (
@@ -54,10 +34,28 @@ UPDATE deadline SET state = 'cancelled', resolved_at = $1
 FROM unnest($2::uuid[], $3::text[]) AS cancelled (subject, kind)
 WHERE deadline.subject = cancelled.subject AND deadline.kind = cancelled.kind AND deadline.state IN ('pending', 'parked')"""
 
-_SET_DEADLINES = """
+#: One statement, because a round trip costs more than a part without rows: events and outbox, audit, responses, deadlines.
+_WRITE = """
+WITH recorded AS (
+    INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
+                       actor_org, actor_role, traceparent, data, partition_day)
+    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
+                $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
+         AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
+    RETURNING seq),
+queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
+audited AS (
+    INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
+    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::int[], $22::text[])),
+stored_responses AS (
+    UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
+    FROM unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::bytea[]) AS stored (actor_id, key, status, headers, body)
+    WHERE idempotency.actor_id = stored.actor_id AND idempotency.key = stored.key)
 INSERT INTO deadline (subject, kind, due_at, correlation_id)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+SELECT * FROM unnest($28::uuid[], $29::text[], $30::timestamptz[], $31::uuid[])
 ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', resolved_at = NULL WHERE deadline.state = 'cancelled'"""
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 8, 5, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -193,7 +191,7 @@ class Transaction(ReadSession, Generic[P]):
     def audit(self, subject: UUID, version: int | None = None) -> None:
         """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
         who, why = self.actor, self.cause
-        self._audit.append((who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
+        self._audit.append((self.now, who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
 
     def store_response(self, status: int, headers: str, body: bytes) -> None:
         """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""
@@ -229,14 +227,19 @@ class Transaction(ReadSession, Generic[P]):
         """Writes the recorded changes. `Database` calls it at the end of the block; handlers never do."""
         if self.batch:
             await self.batch.flush()
-        if self._events:
-            await self.driver.execute(_RECORD_EVENTS, *map(list, zip(*self._events, strict=True)))
-        if self._audit:
-            await self.driver.execute(_AUDIT, self.now, *map(list, zip(*self._audit, strict=True)))
-        if self._responses:
-            await self.driver.execute(_STORE_RESPONSE, *map(list, zip(*self._responses, strict=True)))
         if self._cancelled:
-            await self.driver.execute(_CANCEL_DEADLINES, self.now, *map(list, zip(*self._cancelled, strict=True)))
-        if self._deadlines:
-            rows = [row for those in self._deadlines.values() for row in those]
-            await self.driver.execute(_SET_DEADLINES, *map(list, zip(*rows, strict=True)))
+            await self.driver.execute(_CANCEL_DEADLINES, self.now, *_columns(list(self._cancelled), 2))
+        deadlines = [row for those in self._deadlines.values() for row in those]
+        if self._events or self._audit or self._responses or deadlines:
+            await self.driver.execute(
+                _WRITE,
+                *_columns(self._events, _EVENT_COLUMNS),
+                *_columns(self._audit, _AUDIT_COLUMNS),
+                *_columns(self._responses, _RESPONSE_COLUMNS),
+                *_columns(deadlines, _DEADLINE_COLUMNS),
+            )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:
+    """The rows as columns; `count` empty ones without rows."""
+    return list(zip(*rows, strict=True)) or [()] * count

@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.persistence.batch import Work
+from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction

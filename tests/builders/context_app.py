@@ -25,7 +25,7 @@ from shared.messaging.deadline_scheduler import DeadlineScheduler, SchedulerSett
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.outbound.outbox_publisher import envelope_of
 from shared.messaging.subscriptions import Subscriptions
-from shared.persistence.batch import Group
+from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets

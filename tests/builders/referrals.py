@@ -39,7 +39,7 @@ from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Rea
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
-from shared.persistence.batch import Group
+from shared.persistence.batch_interfaces import Group
 from tests.builders.context_app import RunningContext, run_context
 
 #: Synthetic NHS numbers: valid, and never issued.

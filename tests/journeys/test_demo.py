@@ -44,6 +44,7 @@ async def test_other_answer_is_a_deviation(story: StoryRun, name: str, answer: s
     assert deviations(story.events, {**story.world.seen, name: answer}) == [f"{name} was {answer}, not {ANSWERS[name]}"]
 
 
+@pytest.mark.usefixtures("external_servers")
 async def test_demo_prints_story_and_passes() -> None:
     code, output = await _care_demo()
 

@@ -18,7 +18,8 @@ from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.responses import Action, CommandModel, actions, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, actions, json_response
 
 router = APIRouter(tags=["care plans"])
 

@@ -22,7 +22,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, CommandModel, Page, actions, created, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, Page, actions, created, json_response
 
 router = APIRouter(tags=["cases"])
 

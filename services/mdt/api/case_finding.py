@@ -23,7 +23,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
-from shared.web.responses import Action, CommandModel, Page, VersionedResponse, actions, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, Page, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["case-finding"])
 

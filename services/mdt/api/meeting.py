@@ -20,7 +20,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, CommandModel, Page, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["meetings"])
 

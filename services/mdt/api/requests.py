@@ -8,7 +8,7 @@ from services.mdt import commands
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
 from shared.contracts.event import Code
 from shared.contracts.mdt import CrisisSection
-from shared.web.responses import CommandModel
+from shared.web.requests import CommandModel
 
 
 class CarerBody(CommandModel[commands.Carer]):

@@ -23,7 +23,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
 from shared.web.pagination import decode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, CommandModel, Page, actions, created, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, Page, actions, created, json_response
 
 router = APIRouter(tags=["navigators"])
 

@@ -19,7 +19,8 @@ from shared.kernel.ids import PersonId
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.problems import problems
-from shared.web.responses import Page, RequestModel, created
+from shared.web.requests import RequestModel
+from shared.web.responses import Page, created
 
 router = APIRouter(tags=["people"])
 

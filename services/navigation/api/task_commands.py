@@ -22,7 +22,8 @@ from shared.kernel.errors import FeedAccessDenied, IllegalTransition, Organisati
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
-from shared.web.responses import CommandModel, json_response
+from shared.web.requests import CommandModel
+from shared.web.responses import json_response
 
 router = APIRouter(tags=["tasks"])
 

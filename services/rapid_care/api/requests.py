@@ -6,7 +6,7 @@ from services.rapid_care import commands
 from shared.contracts.codes import StepDown
 from shared.contracts.event import Code, Instant
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome, Skill
-from shared.web.responses import CommandModel
+from shared.web.requests import CommandModel
 
 
 class Decline(CommandModel[commands.DeclineResponse]):

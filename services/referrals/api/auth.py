@@ -1,11 +1,8 @@
-"""The callers of each route, and the constrained types of text in bodies."""
+"""The callers of each route, by the scopes that admit them."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
-
 from services.referrals.domain.access import RECEIVE, REFER, TRIAGE
-from shared.contracts.referrals import Story
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
@@ -36,27 +33,3 @@ Staff = Annotated[
 ]
 #: The Community Point of Access, or a lead for their own people.
 TriagerOrLead = Annotated[Actor, require_scopes(TRIAGE, "mdt:lead")]
-
-
-def _printable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("a text cannot contain the character NUL")
-    return text
-
-
-#: A short text such as a name, an address or a reason; and a long text.
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
-
-
-def _validated(story: Story) -> Story:
-    if not story.narrative.strip():
-        raise ValueError("a story needs words")
-    for text in (story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""):
-        _printable(text)
-    for contact in story.contacts:
-        _printable("".join((contact.name, contact.relationship, contact.telephone or "", contact.lives_in or "")))
-    return story
-
-
-ValidatedStory = Annotated[Story, AfterValidator(_validated)]

@@ -3,17 +3,40 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from services.referrals import commands
-from services.referrals.api.auth import Line, LongText, ValidatedStory
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source
-from shared.web.responses import CommandModel, RequestModel
+from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.web.requests import CommandModel, RequestModel
 
 #: No living person was born earlier.
 Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
+
+
+def _printable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("a text cannot contain the character NUL")
+    return text
+
+
+#: A short text such as a name, an address or a reason; and a long text.
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
+
+
+def _validated(story: Story) -> Story:
+    if not story.narrative.strip():
+        raise ValueError("a story needs words")
+    for text in (story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""):
+        _printable(text)
+    for contact in story.contacts:
+        _printable("".join((contact.name, contact.relationship, contact.telephone or "", contact.lives_in or "")))
+    return story
+
+
+ValidatedStory = Annotated[Story, AfterValidator(_validated)]
 
 
 class Demographics(CommandModel[commands.Demographics]):

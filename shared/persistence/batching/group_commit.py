@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from shared.kernel.errors import DomainError
-from shared.persistence.batch import Work
+from shared.persistence.batch_interfaces import Work
 from shared.persistence.batching.group_queue import GroupQueue, QueueSettings
 from shared.persistence.database import Database
 from shared.persistence.idempotency import claim_all, release_all

@@ -12,7 +12,8 @@ from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, require_scopes
 from shared.web.problems import problems
-from shared.web.responses import RequestModel, VersionedResponse, created, json_response
+from shared.web.requests import RequestModel
+from shared.web.responses import VersionedResponse, created, json_response
 from tests.integration.shared.parcel_context import ParcelNotFound, Status, a_parcel, accept, parcels, send
 
 router = APIRouter(prefix="/parcels", tags=["parcels"])

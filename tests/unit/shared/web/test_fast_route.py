@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from httpx import ASGITransport, AsyncClient
 
 from shared.web.fast_route import FastRoute
-from shared.web.responses import RequestModel
+from shared.web.requests import RequestModel
 
 
 class Parcel(RequestModel):
