@@ -1,5 +1,6 @@
 """Alerts and dashboard query metrics that the code exports; every alert has its page in the runbook, whose names exist in the code."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -15,10 +16,10 @@ from infra.cli import app
 from infra.contexts import CONTEXTS, prefix
 from infra.operations.verify import metrics as verify
 from infra.operations.verify.finding import Finding
-from infra.operations.verify.lag import Backlog
+from infra.operations.verify.pending_work import Backlog
 from infra.operations.verify.verdict import Verdict
 from shared.telemetry import metrics
-from tests.architecture.sources import ROOT, production
+from tests.architecture.sources import ROOT, production, sources
 
 FOLDER = ROOT / "infra" / "observability"
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -36,6 +37,12 @@ _ADDED = {"job", "instance"}
 _SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
 _LOG_EVENT = re.compile(r"`((?:batch|consumer|deadline|event|housekeeping|relay|request|scheduler|stream|streams|task|worker)\.[a-z-]+)`")
 
+#: The pages that list the reasons of a log event or of a parked record; a list entry begins with them.
+_PAGES_OF_REASONS = ("Relay key blocked", "Records parked")
+_ENTRY = re.compile(r"^- ((?:`[^`]+`(?:, )?)+):", re.MULTILINE)
+#: Stands for a value that the code or the page leaves open.
+_OPEN = "\0"
+
 
 def _exported_by_processes() -> dict[str, set[str]]:
     """Every series of the product by name, with its labels."""
@@ -50,7 +57,7 @@ def _exported_by_processes() -> dict[str, set[str]]:
 
 def _exported_by_verify(folder: Path) -> dict[str, set[str]]:
     file = folder / "care.prom"
-    verify.write(file, Verdict([Finding("I1", "", 1, 0)], {"unsent": Backlog(1, 0.0)}, 1.0))
+    verify.write(file, Verdict([Finding("I1", "", 1, 0)], {"mdt unpublished": Backlog(1, 0.0)}, 1.0))
     families = text_string_to_metric_families(file.read_text())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 
@@ -82,6 +89,19 @@ def _pages() -> dict[str, str]:
     (alerts,) = re.findall(r"^## Alerts\n(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
     heads = re.split(r"^### (.+)$", alerts, flags=re.MULTILINE)
     return dict(zip(heads[1::2], heads[2::2], strict=True))
+
+
+def _text(node: ast.AST) -> str:
+    """A text of the code with `_OPEN` for its values; empty for another node."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) if isinstance(part, ast.Constant) else _OPEN for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _pattern(reason: str) -> str:
+    """Matches a whole text of the code: `...` and `<name>` stand for any part of it that has a value."""
+    parts = [re.escape(part) for part in re.split(r"\.\.\.|<\w+>", reason)]
+    return f"^{f'.*{_OPEN}.*'.join(parts)}$"
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -151,6 +171,15 @@ def test_runbook_names_existing_log_events() -> None:
     code = "".join(source.text for source in production())
 
     assert [name for name in _LOG_EVENT.findall(RUNBOOK) if f'"{name}"' not in code] == []
+
+
+@pytest.mark.parametrize("heading", _PAGES_OF_REASONS)
+def test_runbook_quotes_reasons_of_the_code(heading: str) -> None:
+    reasons = [reason for entry in _ENTRY.findall(_pages()[heading]) for reason in re.findall(r"`([^`]+)`", entry)]
+    texts = "\n".join(_text(node) for source in sources("shared") for node in ast.walk(source.tree))
+
+    assert len(reasons) >= 2
+    assert [reason for reason in reasons if not re.search(_pattern(reason), texts, re.MULTILINE)] == []
 
 
 def test_runbook_links_to_existing_pages() -> None:

@@ -6,8 +6,8 @@ from uuid import UUID
 from infra.contexts import CONTEXTS
 from infra.operations.verify.deliveries import EXPIRED, REQUIRED, TOPICS, UNPUBLISHED, Deliveries
 from infra.operations.verify.finding import Finding, Tally
-from infra.operations.verify.lag import Backlog, Lag
 from infra.operations.verify.order import Order
+from infra.operations.verify.pending_work import Backlog, PendingWork
 from infra.operations.verify.spill import BUCKETS
 
 #: Topic, partition and offset.
@@ -24,7 +24,7 @@ class _EventInKafka:
     positions: list[_Position]
 
 
-def compare(deliveries: Deliveries) -> tuple[list[Finding], Lag]:
+def compare(deliveries: Deliveries) -> tuple[list[Finding], PendingWork]:
     """Returns the findings, and the events that each context has not applied yet."""
     comparison = _Comparison(deliveries)
     for number in range(BUCKETS):
@@ -34,7 +34,7 @@ def compare(deliveries: Deliveries) -> tuple[list[Finding], Lag]:
     uncommitted.checked = deliveries.in_kafka.rows + uncommitted.contradictions
     comparison.unapplied.checked = deliveries.subscribed
     tallies = (comparison.missing, uncommitted, comparison.altered, comparison.disordered, comparison.unapplied)
-    return [each.finding for each in tallies], {f"{context} not applied": lag for context, lag in comparison.pending.items()}
+    return [each.finding for each in tallies], {f"{context} not applied": backlog for context, backlog in comparison.pending.items()}
 
 
 @dataclass(slots=True)

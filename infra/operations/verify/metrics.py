@@ -13,12 +13,12 @@ def write(path: Path, verdict: Verdict) -> None:
     """Replaces the file atomically. After a failed run the old file stays, and its timestamp shows its age."""
     registry = CollectorRegistry()
     broken = Gauge("care_verify_contradictions", "Contradictions of an invariant", ["invariant"], registry=registry)
-    lag = Gauge("care_verify_on_the_way", "Pending work when the databases were read", ["what"], registry=registry)
+    pending = Gauge("care_verify_pending_items", "Pending items when the databases were read", ["kind"], registry=registry)
     for invariant, count in _by_invariant(verdict).items():
         broken.labels(invariant).set(count)
-    for kind, backlog in verdict.lag.items():
-        lag.labels(kind).set(backlog.count)
-    Gauge("care_verify_seconds", "Duration of the last run", registry=registry).set(verdict.seconds)
+    for kind, backlog in verdict.pending.items():
+        pending.labels(kind).set(backlog.count)
+    Gauge("care_verify_duration_seconds", "Duration of the last run", registry=registry).set(verdict.seconds)
     Gauge("care_verify_finished_timestamp_seconds", "End of the last run", registry=registry).set(wall_clock().timestamp())
     write_to_textfile(str(path), registry)
 

@@ -12,14 +12,14 @@ import asyncpg
 
 from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.stack_state import endpoints
-from infra.operations.verify import client_log, lag
+from infra.operations.verify import client_log, pending_work
 from infra.operations.verify.broker import Broker, connected
 from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.comparison import compare
 from infra.operations.verify.deliveries import KafkaSnapshot, OnProgress, deliveries, snapshot_kafka
 from infra.operations.verify.finding import Finding, finding_of
-from infra.operations.verify.lag import Backlog, Lag
+from infra.operations.verify.pending_work import Backlog, PendingWork
 from infra.operations.verify.progress import silent
 from infra.operations.verify.verdict import Verdict
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
@@ -59,7 +59,7 @@ async def verify(
                 async with owner.transaction(isolation="repeatable_read", readonly=True):
                     findings = await _check_databases(owner, options, on_progress)
                     findings += await client_log.compare(owner, options.log, options.retention) if options.log else []
-                    parked, pending = await lag.parked_counts(owner), await lag.pending_in_databases(owner)
+                    parked, pending = await pending_work.parked_counts(owner), await pending_work.pending_in_databases(owner)
                     await found.read_logs(owner, options.retention, options.recorded_since)
             finally:
                 await owner.close()
@@ -95,11 +95,11 @@ async def _check_databases(owner: "asyncpg.Connection[asyncpg.Record]", options:
     return findings
 
 
-def _unread(snapshot: KafkaSnapshot) -> Lag:
+def _unread(snapshot: KafkaSnapshot) -> PendingWork:
     return {f"{context} not read": Backlog(count, 0) for context, count in snapshot.unread.items()}
 
 
-def _check_pending(options: Options, parked: Mapping[str, int], pending: Lag) -> Sequence[Finding]:
+def _check_pending(options: Options, parked: Mapping[str, int], pending: PendingWork) -> Sequence[Finding]:
     count = sum(parked.values())
     counts = [f"{number} in {context}, {options.parked} expected in all" for context, number in parked.items()]
     contradictions = [] if count == options.parked else counts or [f"none, {options.parked} expected"]

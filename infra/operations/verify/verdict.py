@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.operations.verify.finding import Finding
-from infra.operations.verify.lag import Lag
+from infra.operations.verify.pending_work import PendingWork
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`lag` is the work that was pending when the databases were read."""
+    """`pending` is the work that was pending when the databases were read."""
 
     findings: Sequence[Finding]
-    lag: Lag
+    pending: PendingWork
     seconds: float
 
     @property
@@ -38,7 +38,7 @@ def print_verdict(out: Console, verdict: Verdict) -> None:
     for each in verdict.findings:
         for example in each.examples:
             out.print(f"{each.invariant} {each.sentence}: {example}", markup=False, highlight=False)
-    for kind, backlog in verdict.lag.items():
+    for kind, backlog in verdict.pending.items():
         out.print(f"Pending: {kind}: {backlog.count:,}, the oldest for {backlog.oldest_seconds:.1f} s", markup=False, highlight=False)
     out.print(json.dumps(_summary(verdict)), markup=False, highlight=False, soft_wrap=True)
 
@@ -48,6 +48,6 @@ def _summary(verdict: Verdict) -> dict[str, object]:
         "verify": "passed" if verdict.holds else "failed",
         "seconds": round(verdict.seconds, 1),
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "on_the_way": {kind: asdict(backlog) for kind, backlog in verdict.lag.items()},
+        "pending": {kind: asdict(backlog) for kind, backlog in verdict.pending.items()},
         "findings": [asdict(each) for each in verdict.findings],
     }

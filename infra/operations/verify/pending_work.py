@@ -1,4 +1,4 @@
-"""Work that is pending and no contradiction: its count, and the age of its oldest item."""
+"""Pending work, which is no contradiction while the services run: the count of each kind, and the age of the oldest item."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +22,15 @@ class Backlog:
     oldest_seconds: float
 
 
-Lag = Mapping[str, Backlog]
+#: By kind, such as `mdt unpublished`.
+PendingWork = Mapping[str, Backlog]
 
 
-async def pending_in_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> Lag:
+async def pending_in_databases(owner: "asyncpg.Connection[asyncpg.Record]") -> PendingWork:
     """Counts unpublished events and overdue deadlines."""
     found = {}
     for context in CONTEXTS:
-        for name, query in (("unsent", _UNPUBLISHED), ("overdue", _OVERDUE)):
+        for name, query in (("unpublished", _UNPUBLISHED), ("overdue", _OVERDUE)):
             row = await owner.fetchrow(query.format(context=context))
             if row and row[0]:
                 found[f"{context} {name}"] = Backlog(row[0], max(round(row[1], 1), 0))
