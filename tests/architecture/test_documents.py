@@ -22,6 +22,9 @@ _STATUS = re.compile(r"Status: (Accepted|Superseded)")
 _SUPERSEDES = re.compile(r"Supersedes: (none|\d{4}(, \d{4})*( of the first series)?)")
 _HEADINGS = ["## Context", "## Decision", "## Consequences"]
 _PLACE = re.compile(r"`((?:services|shared|infra|tests|docs)/[\w/.*<>-]+)`")
+#: A name that a page gives with its file: "`file` (`name`" or "`name` in `file`".
+_NAME_AFTER = re.compile(_PLACE.pattern + r"\s+\(`([\w.]+)`")
+_NAME_BEFORE = re.compile(r"`([\w.]+)`\s+in\s+" + _PLACE.pattern)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _CITED = re.compile(r"(?:docs/adr/|\bADR\s+)(\d{4})\b")
 _ENFORCED = "Enforced by: "
@@ -65,6 +68,14 @@ def test_page_names_paths_that_exist(page: Path) -> None:
     assert places + links == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_names_what_its_files_contain(page: Path) -> None:
+    text = page.read_text()
+    named = [*_NAME_AFTER.findall(text), *((place, name) for name, place in _NAME_BEFORE.findall(text))]
+
+    assert [(place, name) for place, name in named if not _contains(place, name)] == []
+
+
 def test_cited_records_exist() -> None:
     texts = {source.name: source.text for source in (*production(), *written_tests())} | {str(page): page.read_text() for page in PAGES}
     existing = {record.name[:4] for record in RECORDS}
@@ -76,6 +87,12 @@ def test_record_of_embedded_servers_counts_locked_jars() -> None:
     jars = (ROOT / "infra" / "kafka" / "jars.lock").read_text().splitlines()
 
     assert f"{len(jars)} jars" in (ROOT / "docs" / "adr" / "0014-run-on-embedded-servers.md").read_text()
+
+
+def _contains(place: str, name: str) -> bool:
+    """Each part of a dotted name is a word of the file."""
+    text = (ROOT / place).read_text()
+    return all(re.search(rf"\b{part}\b", text) for part in name.split("."))
 
 
 def _problems_of_form(record: Path) -> list[str]:
