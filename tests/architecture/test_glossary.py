@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import ROOT, sources
 
 _GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 _TECHNICAL = re.findall(r"^\| ([a-z ]+) \| ([^|]+) \| `([\w/.]+)` \|$", _GLOSSARY.partition("## Technical words")[2], re.MULTILINE)
@@ -53,6 +53,22 @@ def test_each_question_names_files_that_exist() -> None:
     assert len(_QUESTIONS) >= 12
     assert [question for question, files in _QUESTIONS if not _PATH.findall(files)] == []
     assert [path for _, files in _QUESTIONS for path in _PATH.findall(files) if not _exists(path)] == []
+
+
+def test_first_question_names_each_file_that_depends_on_an_urgency() -> None:
+    files = _PATH.findall(_QUESTIONS[0][1])
+    dependent = {source.name for source in sources("services") if re.search(r"\bUrgency\.[A-Z]", source.text)}
+
+    assert "urgency level" in _QUESTIONS[0][0]
+    assert dependent <= set(files)
+
+
+def test_tenth_question_names_each_file_that_depends_on_an_outcome() -> None:
+    files = _PATH.findall(_QUESTIONS[9][1])
+    dependent = {source.name for source in sources("services") if re.search(r"\b(?:Response)?Outcome\.[A-Z]", source.text)}
+
+    assert "closing outcome" in _QUESTIONS[9][0]
+    assert dependent <= set(files)
 
 
 def test_checklist_of_a_context_names_files_that_exist() -> None:
