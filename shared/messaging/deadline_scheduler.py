@@ -75,7 +75,7 @@ class DeadlineScheduler:
                 await asyncio.sleep(self._poll_delay)
 
     async def has_due(self) -> bool:
-        """Whether a deadline is due. One statement without a transaction: most polls find none.
+        """Whether a deadline is due. Two statements without a transaction: most polls find none.
 
         Sets the poll delay to the time until the next deadline, when that is shorter than the idle delay.
         """
