@@ -63,6 +63,8 @@ _READERS = {
     "CARE_IDEMPOTENCY_RETENTION": "worker, `care verify`",
     "CARE_INBOX_RETENTION": "worker, `care verify`, `care republish`",
     "CARE_DEADLINE_RETENTION": "worker, `care verify`",
+    "CARE_LATENESS_BUDGET": "worker",
+    "CARE_WORKER_NICENESS": "worker",
     "<CONTEXT>_METRICS_PORT": "worker",
     "<CONTEXT>_DATABASE_URL": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
     "<CONTEXT>_POLICY": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
@@ -114,8 +116,9 @@ def _table(variables: Iterable[Variable]) -> str:
 
 
 def _of_settings(settings: type[BaseSettings], prefix: str) -> Sequence[Variable]:
+    """Required variables come first."""
     found = []
-    for field_name, field in settings.model_fields.items():
+    for field_name, field in sorted(settings.model_fields.items(), key=lambda item: not item[1].is_required()):
         name = str(field.validation_alias or prefix + field_name.upper())
         found.append(Variable(name, _default(field), _READERS.get(name, _PROCESSES), field.description or ""))
     return found

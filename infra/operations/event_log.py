@@ -13,7 +13,7 @@ import asyncpg
 from infra.contexts import CONTEXTS
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from infra.operations.retention_settings import configured_retention
+from shared.deployment import RetentionSettings, read
 from shared.persistence.retention import LOG_RETENTION, MIN_LOG_RETENTION
 
 _PORTION = 10_000
@@ -101,7 +101,7 @@ async def republish(context: str, name: str, since: datetime, topic: str | None 
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    remembered = configured_retention().inbox
+    remembered = read(RetentionSettings).inbox_retention
     async with _owner(name) as owner:
         if since < await owner.fetchval("SELECT now()") - remembered:
             raise StackError(f"Consumers remember applied events for {remembered.days} days: they would apply older events twice.")

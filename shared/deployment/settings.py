@@ -83,7 +83,27 @@ def _key(secret: SecretStr) -> SecretStr:
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
-class Deployment(BaseSettings):
+class RetentionSettings(BaseSettings):
+    """The retention of the workers. Commands that depend on it read these variables alone: they run without the workers' secrets."""
+
+    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore")
+
+    idempotency_retention: Annotated[timedelta, Field(description="Retention of idempotency keys and stored responses.")] = (
+        DEFAULT_RETENTION.idempotency_keys
+    )
+    inbox_retention: Annotated[
+        timedelta,
+        Field(ge=MIN_INBOX_RETENTION, description=f"Retention of the ids of applied events, at least {MIN_INBOX_RETENTION.days} days."),
+    ] = DEFAULT_RETENTION.inbox
+    deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
+        DEFAULT_RETENTION.fired_deadlines
+    )
+
+    def retention(self) -> RetentionPolicy:
+        return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
+
+
+class Deployment(RetentionSettings):
     """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -115,17 +135,6 @@ class Deployment(BaseSettings):
         Field(description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time."),
     ] = None
     metrics_host: Annotated[str, Field(description="Address on which a worker serves `/livez`, `/readyz` and `/metrics`.")] = "127.0.0.1"
-    idempotency_retention: Annotated[timedelta, Field(description="Retention of idempotency keys and stored responses.")] = (
-        DEFAULT_RETENTION.idempotency_keys
-    )
-    inbox_retention: Annotated[
-        timedelta,
-        Field(ge=MIN_INBOX_RETENTION, description=f"Retention of the ids of applied events, at least {MIN_INBOX_RETENTION.days} days."),
-    ] = DEFAULT_RETENTION.inbox
-    deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
-        DEFAULT_RETENTION.fired_deadlines
-    )
-
     lateness_budget: Annotated[
         timedelta,
         Field(
@@ -179,9 +188,6 @@ class Deployment(BaseSettings):
 
     def kafka(self) -> KafkaSettings:
         return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None)
-
-    def retention(self) -> RetentionPolicy:
-        return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
     async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = ()) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.operations.retention_settings import configured_retention
 from infra.operations.verify import metrics as metrics_file
 from infra.operations.verify.progress import bars
 from infra.operations.verify.report import Options, verify_stack
 from infra.operations.verify.verdict import print_verdict
+from shared.deployment import RetentionSettings, read
 
 
 async def judge_stack(
@@ -17,7 +17,8 @@ async def judge_stack(
 ) -> bool:
     """Returns whether every invariant holds. Raises StackError, ConfigurationError."""
     recorded_since = since and since.replace(tzinfo=UTC)
-    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=client_log, retention=configured_retention())
+    retention = read(RetentionSettings).retention()
+    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=client_log, retention=retention)
     with bars(Console(stderr=True)) as on_progress:
         verdict = await verify_stack(name, options, on_progress)
     print_verdict(out, verdict)
