@@ -58,7 +58,7 @@ async def test_applied_and_refused_events_are_counted(harness: DeliveryHarness) 
     await harness.receiver.processor.apply(await harness.records())
 
     text = (await harness.sender.http.get("/parcels/metrics")).text
-    assert 'care_events_rejected_total{code="parcel-unwanted",context="navigation"}' in text
+    assert 'care_events_refused_total{code="parcel-unwanted",context="navigation"}' in text
     assert 'care_events_applied_total{context="navigation",type="rapid-care.response.requested.v1"}' in text
 
 
