@@ -26,7 +26,7 @@ _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
         "The database refused the connection ({kind}): check the address, and whether `care migrate` has run.",
     ),
     ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database failed ({kind})."),
-    ((KafkaError,), "Kafka could not be reached or refused the request ({kind})."),
+    ((KafkaError,), "Kafka could not be reached or rejected the request ({kind})."),
     ((OSError, TimeoutError), "A server does not answer ({kind})."),
 )
 

@@ -1,6 +1,6 @@
 """Fires due deadlines: the handler's change and the deadline's resolution are one transaction.
 
-A failing batch runs again one deadline at a time. A domain rule that rejects a deadline ends it as refused. A deadline that fails stays
+A failing batch runs again one deadline at a time. A deadline that a domain rule refuses ends as refused. A deadline that fails stays
 pending and overdue. It is retried after growing pauses that delay no other, and parked for an operator after a minute. No deadline is
 skipped, and none fires twice.
 """

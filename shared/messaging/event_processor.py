@@ -1,8 +1,8 @@
 """Applies records, each event once, in the order of their partition.
 
-A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. A domain rule that
-rejects an event ends it as refused. A record that cannot be decoded, or fails at every attempt, is parked, and so are later records of its
-key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at fault:
+A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. An event that a domain
+rule refuses is recorded in the inbox. A record that cannot be decoded, or fails at every attempt, is parked, and so are later records of
+its key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at fault:
 the consumer stops until an operator replays or acknowledges.
 """
 
@@ -220,8 +220,8 @@ class EventProcessor:
             await inbox.refuse(tx, envelope, refusal.code)
             if waiting is not None:
                 await parked_records.remove(tx, waiting)
-        metrics.EVENTS_REJECTED.labels(self._subscriptions.context, refusal.code).inc()
-        log.info("event.rejected", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
+        metrics.EVENTS_REFUSED.labels(self._subscriptions.context, refusal.code).inc()
+        log.info("event.refused", context_name=self._subscriptions.context, type=envelope.type, code=refusal.code)
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
         await parked_records.park(tx, record, reason)

@@ -55,11 +55,11 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], wait_s
     while True:
         codes = {name: code for name, code, *_ in (await admin.create_topics(topics)).topic_errors}
         created += [name for name, code in codes.items() if code == 0]
-        refused = {name: code for name, code in codes.items() if code not in {0, _ALREADY_THERE}}
-        if not refused:
+        rejected = {name: code for name, code in codes.items() if code not in {0, _ALREADY_THERE}}
+        if not rejected:
             return created
-        name, code = next(iter(refused.items()))
-        if set(refused.values()) != {_TOO_FEW_BROKERS} or monotonic() > until:
+        name, code = next(iter(rejected.items()))
+        if set(rejected.values()) != {_TOO_FEW_BROKERS} or monotonic() > until:
             raise for_code(code)(f"topic {name}")
         await asyncio.sleep(0.5)
 

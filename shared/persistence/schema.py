@@ -99,9 +99,9 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column("event_id", sa.Uuid, primary_key=True),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("applied_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.Column("refused_code", sa.Text, comment="the code of the rule that rejected the event; null when applied"),
+        sa.Column("refused_code", sa.Text, comment="the code of the rule that refused the event; null when applied"),
         sa.Index("ix_inbox_applied_at", "applied_at"),
-        comment="Ids of the events that this context applied or rejected.",
+        comment="Ids of the events that this context applied or refused.",
     )
     sa.Table(
         "parked",

@@ -3,7 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_APPLIED = Counter("care_events_applied_total", "Events applied by a context", ["context", "type"])
-EVENTS_REJECTED = Counter("care_events_rejected_total", "Events rejected by a domain rule", ["context", "code"])
+EVENTS_REFUSED = Counter("care_events_refused_total", "Events refused by a domain rule", ["context", "code"])
 EVENTS_PARKED = Counter("care_events_parked_total", "Events parked for an operator", ["context"])
 EVENTS_PUBLISHED = Counter("care_events_published_total", "Events acknowledged by Kafka", ["context"])
 RELAY_RESTARTS = Counter("care_relay_restarts_total", "Restarts of the relay", ["context"])
