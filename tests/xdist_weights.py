@@ -1,4 +1,4 @@
-"""The distribution of test files among xdist processes, each with separate servers.
+"""The distribution of test files among xdist processes, which share PostgreSQL and Kafka.
 
 Invariant: the longest files start first, so that none is left for a single process at the end; files that share a session fixture
 run in one process.

@@ -89,6 +89,13 @@ def test_record_of_embedded_servers_counts_locked_jars() -> None:
     assert f"{len(jars)} jars" in (ROOT / "docs" / "adr" / "0014-run-on-embedded-servers.md").read_text()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_names_tests_that_exist(page: Path) -> None:
+    tests = {function.name for source in written_tests() for function in source.functions()}
+
+    assert [name for name in re.findall(r"`(test_\w+)`", page.read_text()) if name not in tests] == []
+
+
 def _contains(place: str, name: str) -> bool:
     """Each part of a dotted name is a word of the file."""
     text = (ROOT / place).read_text()
