@@ -2,8 +2,8 @@
 
 A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. An event that a domain
 rule refuses is recorded in the inbox. A record that cannot be decoded, or fails at every attempt, is parked, and so are later records of
-its key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at fault:
-the consumer stops until an operator replays or acknowledges.
+its key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at
+fault: the consumer stops until an operator replays or acknowledges.
 """
 
 import asyncio
