@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from infra.contexts import CONTEXTS
-from shared.persistence.schema import platform_tables
+from shared.persistence.schema import add_shared_tables
 
 FOLDER = Path("docs/data")
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -35,10 +35,10 @@ def tables(context: str) -> Sequence[sa.Table]:
 
 
 def _page(context: str) -> str:
-    platform = sa.MetaData()
-    platform_tables(platform)
-    own = [table for table in tables(context) if table.name not in platform.tables]
-    shared = [table for table in tables(context) if table.name in platform.tables]
+    common = sa.MetaData()
+    add_shared_tables(common)
+    own = [table for table in tables(context) if table.name not in common.tables]
+    shared = [table for table in tables(context) if table.name in common.tables]
     head = _HEAD.format(context=context)
     return (
         f"{head}\n## Own tables\n\n{_diagram(own)}{_purposes(own)}"

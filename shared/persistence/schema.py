@@ -13,8 +13,8 @@ REAL_TIME = sa.text("clock_timestamp()")
 TODAY = sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")
 
 
-def platform_tables(metadata: sa.MetaData) -> None:
-    """Adds the platform's tables to a context's metadata."""
+def add_shared_tables(metadata: sa.MetaData) -> None:
+    """Adds the tables that every context has to its metadata."""
     _event_log(metadata)
     _publication(metadata)
     _arrivals(metadata)

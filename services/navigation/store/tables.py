@@ -7,13 +7,13 @@ the allocation lock before its first row: choices read committed caseloads, and 
 from typing import TypeAlias
 
 from services.navigation.domain.policy import Policy
-from shared.persistence.schema import metadata, platform_tables
+from shared.persistence.schema import add_shared_tables, metadata
 from shared.persistence.transaction import Transaction
 
 Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
-platform_tables(METADATA)
+add_shared_tables(METADATA)
 
 
 async def lock_allocation(tx: Tx) -> None:

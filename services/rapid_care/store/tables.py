@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rapid_care.domain.policy import Policy
-from shared.persistence.schema import INSTANT, metadata, platform_tables
+from shared.persistence.schema import INSTANT, add_shared_tables, metadata
 from shared.persistence.transaction import Transaction
 
 #: A transaction with the policy of Rapid Care.
 Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
-platform_tables(METADATA)
+add_shared_tables(METADATA)
 
 RESPONSE = sa.Table(
     "response",

@@ -3,12 +3,12 @@
 from typing import TypeAlias
 
 from services.referrals.domain import Policy
-from shared.persistence.schema import metadata, platform_tables
+from shared.persistence.schema import add_shared_tables, metadata
 from shared.persistence.transaction import Transaction
 
 Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
-platform_tables(METADATA)
+add_shared_tables(METADATA)
 
 EVENT = METADATA.tables["event"]
