@@ -17,14 +17,14 @@ from shared.persistence.transaction import Transaction
 BEHIND = "behind an earlier parked record of the same key"
 
 _PARK = """
-INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, is_alarming)
+INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
 #: Locks the newest record of each key, which is replayed last, so that no record parks behind a key while its replay ends.
 _BLOCKED = """
 SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) GROUP BY key) ORDER BY id FOR SHARE"""
-_IN_A_ROW = """
-SELECT count(*) FROM parked WHERE is_alarming AND parked_at > coalesce((SELECT max(applied_at) FROM inbox), '-infinity')"""
-_ACKNOWLEDGE = "UPDATE parked SET is_alarming = false WHERE is_alarming"
+_CONSECUTIVE = """
+SELECT count(*) FROM parked WHERE counts_as_failure AND parked_at > coalesce((SELECT max(applied_at) FROM inbox), '-infinity')"""
+_ACKNOWLEDGE = "UPDATE parked SET counts_as_failure = false WHERE counts_as_failure"
 _WAITING = "SELECT * FROM parked ORDER BY id"
 _OF_KEY = "SELECT * FROM parked WHERE key = $1 ORDER BY id"
 
@@ -40,13 +40,13 @@ class Parked:
 async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
     headers = _headers(record)
     where = (record.topic, record.partition, record.offset)
-    digest, is_alarming = _digest(record, headers), reason != BEHIND
-    await tx.driver.execute(_PARK, *where, record.key, record.value, headers, digest, reason, is_alarming)
+    digest, counts_as_failure = _digest(record, headers), reason != BEHIND
+    await tx.driver.execute(_PARK, *where, record.key, record.value, headers, digest, reason, counts_as_failure)
 
 
 async def consecutive_count(reader: ReadSession) -> int:
     """The number of records parked since the last applied or refused one, in all processes. Records parked behind another do not count."""
-    found: int = await reader.driver.fetchval(_IN_A_ROW)
+    found: int = await reader.driver.fetchval(_CONSECUTIVE)
     return found
 
 

@@ -82,7 +82,7 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     assert listed.code == 0, listed.err
     assert "\\xff[/bold]" in listed.out
     assert "failed again (Undecodable)" in failed.refusal
-    assert not await owner.fetchval("SELECT bool_or(is_alarming) FROM navigation.parked")
+    assert not await owner.fetchval("SELECT bool_or(counts_as_failure) FROM navigation.parked")
     await owner.execute("DELETE FROM navigation.parked")
 
 
