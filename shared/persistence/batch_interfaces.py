@@ -30,7 +30,7 @@ class Batch(Protocol):
 NewBatch: TypeAlias = Callable[[Connection], Batch]
 
 
-class Performer(Protocol):
+class GroupExecutor(Protocol):
     """Runs one kind of work for many requests."""
 
     async def submit(self, context: Any, command: Any) -> Any: ...
@@ -41,4 +41,4 @@ class Group(Protocol):
 
     @property
     def work(self) -> Callable[..., Any]: ...
-    def open(self, database: Any) -> Performer: ...
+    def open(self, database: Any) -> GroupExecutor: ...

@@ -75,7 +75,7 @@ class Database(Generic[P]):
             if tx.has_recorded:
                 self.committed.set()
 
-    async def perform(self, request: RequestContext, work: Work[C, R], command: C) -> R:
+    async def submit(self, request: RequestContext, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
         if work in self._groups:
             grouped: R = await self._groups[work].submit(request, command)

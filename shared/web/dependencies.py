@@ -81,9 +81,9 @@ class UnitOfWork:
     def __init__(self, database: Database[Any], cause: Cause) -> None:
         self._database, self._cause = database, cause
 
-    async def perform(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
+    async def submit(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
-        return await self._database.perform(RequestContext(caller, self._cause, key), work, command)
+        return await self._database.submit(RequestContext(caller, self._cause, key), work, command)
 
     async def command(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
         """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""

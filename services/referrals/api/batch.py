@@ -37,7 +37,7 @@ async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: Ide
 
 async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
     try:
-        return await unit.perform(caller, key, acknowledge, body.command())
+        return await unit.submit(caller, key, acknowledge, body.command())
     except DuplicateRequest as repeated:
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:

@@ -48,7 +48,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
 )
 async def send_referral(body: requests.NewReferral, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Send a referral. The acknowledgement is durable, has the reference, and names an alternative for a person who cannot wait."""
-    return await unit.perform(caller, key, acknowledge, body.command())
+    return await unit.submit(caller, key, acknowledge, body.command())
 
 
 async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> HttpResponse:

@@ -55,10 +55,10 @@ class GroupQueue(Generic[Q, R]):
         waiting: _Waiting[Q, R] = _Waiting(request, frozenset(keys))
         self._waiting.append(waiting)
         if len(self._workers) < self._settings.concurrency:
-            self._workers.add(asyncio.create_task(self._work_off(), context=Context()))  # a worker has no request's trace context
+            self._workers.add(asyncio.create_task(self._process_waiting(), context=Context()))  # a worker has no request's trace context
         return await waiting.response
 
-    async def _work_off(self) -> None:
+    async def _process_waiting(self) -> None:
         """Exits when no request waits; the next request starts another worker."""
         try:
             while group := self._next_group():

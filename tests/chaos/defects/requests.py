@@ -20,7 +20,7 @@ _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 class StoresKeyAfterwards(Database[Any]):
     """Checks the key, commits the work, and stores the key in a second transaction."""
 
-    async def perform(self, request: RequestContext, work: Any, command: Any) -> Any:
+    async def submit(self, request: RequestContext, work: Any, command: Any) -> Any:
         key = request.idempotency_key
         is_known = await self.pool.fetchval(_KNOWN, [key.key if key else None])
         unused = IdempotencyKey(str(new_id()), key.fingerprint if key else b"")
