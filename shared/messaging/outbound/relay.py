@@ -31,23 +31,23 @@ from shared.telemetry import metrics
 
 log = structlog.get_logger()
 
-_LEAD = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
-_STEP_DOWN = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
+_TRY_LEADERSHIP = "SELECT pg_try_advisory_lock(hashtext('relay ' || current_schema()))"
+_RELEASE_LEADERSHIP = "SELECT pg_advisory_unlock(hashtext('relay ' || current_schema()))"
 #: OFFSET 0 makes the planner look up each event by its number: its statistics of the outbox are never current.
 _PENDING = """
 SELECT event.* FROM outbox CROSS JOIN LATERAL (
-    SELECT * FROM event WHERE event.seq = outbox.seq AND partition_day >= '{first}'
+    SELECT * FROM event WHERE event.seq = outbox.seq AND partition_day >= '{earliest_day}'
     AND topic = ANY($2::text[]) AND topic || ' ' || key <> ALL($3::text[]) OFFSET 0) AS event
 ORDER BY outbox.seq LIMIT $1"""
-_OLDEST = "SELECT min(seq) FROM outbox"
-_FIRST = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
-_NOWHERE = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
+_OLDEST_UNPUBLISHED = "SELECT min(seq) FROM outbox"
+_EARLIEST_DAY = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
+_ABSENT_TOPICS = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
 #: Rows acknowledged by an earlier cluster stay in the outbox.
-_SENT = f"""
+_DELETE_PUBLISHED = f"""
 WITH deleted AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
 SELECT count(*) AS deleted, clock_timestamp() AS now FROM deleted"""  # noqa: S608  the query above
-_SEND_AGAIN = """
+_REQUEUE = """
 WITH portion AS (
     SELECT seq FROM event
     WHERE seq > $1 AND partition_day >= (now() - $2::interval)::date AND (recorded_at > now() - $2::interval OR partition_day = 'infinity')
@@ -55,7 +55,7 @@ WITH portion AS (
 again AS (INSERT INTO outbox (seq) SELECT seq FROM portion ON CONFLICT DO NOTHING)
 SELECT count(*) AS events, max(seq) AS last FROM portion"""
 #: Later than every earlier row, even when the server's clock was set back.
-_KNOW = """
+_RECORD_CLUSTER = """
 INSERT INTO relay_state (cluster_id, seen_at)
 SELECT $1, greatest(clock_timestamp(), max(seen_at) + interval '1 microsecond') FROM relay_state
 ON CONFLICT (cluster_id) DO UPDATE SET seen_at = excluded.seen_at"""
@@ -109,7 +109,7 @@ class Relay:
     ) -> None:
         self._database, self._context, self._bootstrap, self._prefix, self._settings = database, context, bootstrap, prefix, settings
         self._topics: list[str] = []
-        self._pending = _PENDING.format(first=date.max)
+        self._pending = _PENDING.format(earliest_day=date.max)
         self._blocked: set[str] = set()
         self._poll_delay = settings.idle
         self._cluster: str | None = None
@@ -134,14 +134,14 @@ class Relay:
             await asyncio.sleep(self._settings.restart_delay)
 
     async def _when_leading(self, connection: Connection) -> None:
-        while not await connection.fetchval(_LEAD):
+        while not await connection.fetchval(_TRY_LEADERSHIP):
             self._is_leading = False
             await asyncio.sleep(self._settings.standby)
         try:
             await self._lead(connection)
         finally:
             with suppress(*_RESTART_ERRORS):  # an error here would replace a cancellation
-                await connection.execute(_STEP_DOWN)
+                await connection.execute(_RELEASE_LEADERSHIP)
 
     async def _lead(self, connection: Connection) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
@@ -186,7 +186,7 @@ class Relay:
         if cluster == last:
             return
         again = await self._republish(connection) if last is not None else 0
-        await connection.execute(_KNOW, cluster)
+        await connection.execute(_RECORD_CLUSTER, cluster)
         if last is not None:
             log.warning("relay.cluster-changed", context_name=self._context, republished=again)
             raise ClusterChanged(cluster)
@@ -197,7 +197,7 @@ class Relay:
         total = 0
         last: int | None = 0
         while last is not None:
-            row = await connection.fetchrow(_SEND_AGAIN, last, self._settings.republish_window, _PORTION)
+            row = await connection.fetchrow(_REQUEUE, last, self._settings.republish_window, _PORTION)
             events, last = row or (0, None)
             total += events
         return total
@@ -209,10 +209,10 @@ class Relay:
         parameter; without it the planner would assume a third of the log.
         """
         self._blocked.clear()
-        oldest = await connection.fetchval(_OLDEST)
-        self._pending = _PENDING.format(first=await connection.fetchval(_FIRST, oldest))
+        oldest = await connection.fetchval(_OLDEST_UNPUBLISHED)
+        self._pending = _PENDING.format(earliest_day=await connection.fetchval(_EARLIEST_DAY, oldest))
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
-        for row in await connection.fetch(_NOWHERE, self._topics):
+        for row in await connection.fetch(_ABSENT_TOPICS, self._topics):
             self._report_blocked(row["topic"], "the topic is absent")
 
     async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
@@ -248,7 +248,7 @@ class Relay:
     async def _delete_published(self, connection: Connection, sent: Sequence[asyncpg.Record]) -> None:
         if not sent:
             return
-        done = await connection.fetchrow(_SENT, [row["seq"] for row in sent], self._cluster)
+        done = await connection.fetchrow(_DELETE_PUBLISHED, [row["seq"] for row in sent], self._cluster)
         if not done or not done["deleted"]:
             raise StaleClusterAck
         metrics.EVENTS_PUBLISHED.labels(self._context).inc(len(sent))
