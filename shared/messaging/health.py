@@ -36,8 +36,8 @@ class Component(Protocol):
 class Health:
     """Checks the components of a worker, and its database."""
 
-    def __init__(self, database: Database[Any], context: str, parts: Mapping[str, Component]) -> None:
-        self._database, self._context, self._parts = database, context, parts
+    def __init__(self, database: Database[Any], context: str, components: Mapping[str, Component]) -> None:
+        self._database, self._context, self._components = database, context, components
         self._handlers: Mapping[str, Callable[[], Awaitable[HttpReply]]] = {
             "/livez": self._live,
             "/readyz": self._ready,
@@ -65,7 +65,7 @@ class Health:
         return _json(HTTPStatus.OK, {"status": "alive"})
 
     async def _ready(self) -> HttpReply:
-        waits = sorted(name for name, part in self._parts.items() if not part.is_working)
+        waits = sorted(name for name, component in self._components.items() if not component.is_working)
         if not await self._database_answers():
             waits.append("database")
         if waits:

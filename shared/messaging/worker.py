@@ -76,7 +76,7 @@ class Worker:
         self._exit_after_timeout(tasks)
         failed = [task for task in done if task is not stopping]
         for task in failed:
-            log.error("worker.stopped", context_name=self._context, part=task.get_name(), problem=_why(task))
+            log.error("worker.stopped", context_name=self._context, component=task.get_name(), problem=_why(task))
         await cancel_and_wait(*tasks, stopping)
         return 1 if failed else 0
 
@@ -84,7 +84,7 @@ class Worker:
         """Exits when a task, a thread or the event loop hangs: a supervisor restarts only a process that has ended."""
 
         def exit_now() -> None:
-            log.error("worker.stuck", context_name=self._context, parts=[task.get_name() for task in tasks if not task.done()])
+            log.error("worker.stuck", context_name=self._context, components=[task.get_name() for task in tasks if not task.done()])
             os._exit(1)
 
         timer = threading.Timer(self._shutdown_seconds, exit_now)

@@ -9,7 +9,7 @@ EVENTS_PUBLISHED = Counter("care_events_published_total", "Events acknowledged b
 RELAY_RESTARTS = Counter("care_relay_restarts_total", "Restarts of the relay", ["context"])
 RELAY_BLOCKED = Counter("care_relay_blocked_total", "Events that Kafka rejected, which block their key", ["context", "topic"])
 TRANSACTION_CONFLICTS = Counter(
-    "care_transaction_conflicts_total", "Transactions retried after a serialisation conflict or deadlock", ["context", "part"]
+    "care_transaction_conflicts_total", "Transactions retried after a serialisation conflict or deadlock", ["context", "component"]
 )
 RELAY_DELAY = Histogram(
     "care_relay_delay_seconds", "Seconds from the log to the acknowledgement of Kafka", ["context"],

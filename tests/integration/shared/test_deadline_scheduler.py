@@ -230,7 +230,7 @@ async def test_deadline_is_parked_after_repeated_version_conflicts(harness: Deli
 async def test_contended_deadline_blocks_no_other_and_is_counted(harness: DeliveryHarness) -> None:
     locked, _ = await harness.send(), await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
-    before = REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "scheduler"}) or 0
+    before = REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "component": "scheduler"}) or 0
 
     async def waits_for(deadline: DueDeadline, *, tx: Tx) -> None:
         if deadline.subject == locked.id:
@@ -246,7 +246,7 @@ async def test_contended_deadline_blocks_no_other_and_is_counted(harness: Delive
 
     assert sorted(await deadline_states(harness)) == [("fired", 0, None), ("pending", None, None)]
     assert (
-        REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "part": "scheduler"}) or 0
+        REGISTRY.get_sample_value("care_transaction_conflicts_total", {"context": "rapid_care", "component": "scheduler"}) or 0
     ) >= before + 3
 
 

@@ -21,7 +21,7 @@ from tests.integration.shared.effect_context import RECEIVING, on_requested
 from tests.integration.shared.parcel_context import Tx
 from tests.integration.shared.processor_harness import IMPATIENT, POISON, create_processor, parked_reasons, subjects
 
-CONTENTION = {"context": "navigation", "part": "consumer"}
+CONTENTION = {"context": "navigation", "component": "consumer"}
 
 
 async def bad_records(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
