@@ -122,7 +122,12 @@ def _arrivals(metadata: sa.MetaData) -> None:
         ),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.Column("counts_as_failure", sa.Boolean, nullable=False, comment="the first of its key, and not acknowledged: counts towards the stop of the consumer"),
+        sa.Column(
+            "counts_as_failure",
+            sa.Boolean,
+            nullable=False,
+            comment="towards the stop of the consumer: the first of its key, and not acknowledged",
+        ),
         sa.Index("ix_parked_key", "key"),
         comment="Kafka records that could not be applied, complete, with the records behind them.",
     )
