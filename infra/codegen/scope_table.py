@@ -5,6 +5,7 @@ from pathlib import Path
 
 from infra.codegen.operations import Operation, operations
 from infra.contexts import CONTEXTS
+from services.mdt.domain.meeting import roles_for_case
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import LEAD_ROLES, TABLE_16
 from shared.contracts.codes import NAVIGATOR_ROLES, Role
@@ -69,7 +70,7 @@ def _roles() -> str:
 def _quorum(role: Role) -> str:
     if role in Policy().quorum:
         return "required"
-    return "required where the case needs it" if role is Role.MENTAL_HEALTH else "no"
+    return "required where the case needs it" if role in roles_for_case(needs_mental_health=True) else "no"
 
 
 def _table_16() -> str:

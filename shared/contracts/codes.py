@@ -19,6 +19,10 @@ class Urgency(StrEnum):
     ADVICE = "advice"
 
 
+#: Whether the urgency starts the two-hour clock.
+IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgency.ADVICE: False})
+
+
 class Condition(StrEnum):
     """The condition for which an urgent response is requested."""
 

@@ -29,7 +29,7 @@ class Enumeration:
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Usage:
     """A mapping over an enumeration, or a `match` of its members."""
 
     enumeration: str
@@ -45,25 +45,25 @@ def enumerations() -> dict[str, Enumeration]:
 
 
 @cache
-def mappings() -> list[Place]:
+def mappings() -> list[Usage]:
     """Every enumeration that a statement of a module checks by `total` or `state_table`."""
     return sorted(
-        Place(names[argument].path, module_of(source), statement.lineno)
-        for source, names in _users()
+        Usage(names[argument].path, module_of(source), statement.lineno)
+        for source, names in users()
         for statement in source.tree.body
         for call in ast.walk(statement)
-        if _is_check(call)
+        if is_check(call)
         for argument in map(ast.unparse, call.args)
         if argument in names
     )
 
 
 @cache
-def matches() -> list[Place]:
+def matches() -> list[Usage]:
     """Every enumeration whose members are the cases of a `match`."""
     return sorted(
-        Place(names[case].path, module_of(source), node.lineno)
-        for source, names in _users()
+        Usage(names[case].path, module_of(source), node.lineno)
+        for source, names in users()
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Match)
         for case in _cases(node)
@@ -71,29 +71,29 @@ def matches() -> list[Place]:
     )
 
 
-def incomplete_when_widened() -> list[Place]:
+def incomplete_when_widened() -> list[Usage]:
     """Runs the statement of each mapping with an enumeration that has one more member; returns those that raise Incomplete."""
-    return [place for place in mappings() if _is_refused(place)]
+    return [usage for usage in mappings() if _is_refused(usage)]
 
 
 def unchecked_mappings() -> list[str]:
     """Mappings with members as keys that are no argument of `total` or `state_table`."""
-    return [f"{source.name}:{node.lineno}" for source, names in _users() for node in _unchecked(source, names)]
+    return [f"{source.name}:{node.lineno}" for source, names in users() for node in _unchecked(source, names)]
 
 
 def module_of(source: Source) -> str:
     return source.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _is_refused(place: Place) -> bool:
-    source = next(each for each in production() if module_of(each) == place.module)
-    names = {name for name, each in _names(source).items() if each.path == place.enumeration}
-    statement = next(each for each in source.tree.body if each.lineno == place.line)
+def _is_refused(usage: Usage) -> bool:
+    source = next(each for each in production() if module_of(each) == usage.module)
+    names = {name for name, each in _names(source).items() if each.path == usage.enumeration}
+    statement = next(each for each in source.tree.body if each.lineno == usage.line)
     changed = ast.Module([deepcopy(statement)], [])
     _Replaced(names).visit(changed)
-    variables = {**vars(importlib.import_module(place.module)), "_WIDENED": _widened_class(enumerations()[place.enumeration])}
+    variables = {**vars(importlib.import_module(usage.module)), "_WIDENED": _widened_class(enumerations()[usage.enumeration])}
     try:
-        exec(compile(ast.fix_missing_locations(changed), place.module, "exec"), variables)  # noqa: S102  the statement of the module
+        exec(compile(ast.fix_missing_locations(changed), usage.module, "exec"), variables)  # noqa: S102  the statement of the module
     except Incomplete as error:
         return "ADDED" in str(error)
     return False
@@ -122,7 +122,7 @@ def _widened_class(enumeration: Enumeration) -> type[Enum]:
 
 
 @cache
-def _users() -> list[tuple[Source, dict[str, Enumeration]]]:
+def users() -> list[tuple[Source, dict[str, Enumeration]]]:
     """The modules that name enumerations, with these names."""
     return [(source, names) for source in production() if (names := _names(source))]
 
@@ -143,13 +143,13 @@ def _names(source: Source) -> dict[str, Enumeration]:
 
 def _unchecked(source: Source, names: dict[str, Enumeration]) -> Iterator[ast.Dict]:
     nodes = list(ast.walk(source.tree))
-    checked = {part for call in nodes if _is_check(call) for part in ast.walk(call)}
+    checked = {part for call in nodes if is_check(call) for part in ast.walk(call)}
     for node in nodes:
-        if isinstance(node, ast.Dict) and node not in checked and any(_names_a_member(key, names) for key in node.keys):
+        if isinstance(node, ast.Dict) and node not in checked and any(names_a_member(key, names) for key in node.keys):
             yield node
 
 
-def _names_a_member(key: ast.expr | None, names: dict[str, Enumeration]) -> bool:
+def names_a_member(key: ast.expr | None, names: dict[str, Enumeration]) -> bool:
     if not isinstance(key, ast.Attribute):
         return False
     enumeration = names.get(ast.unparse(key.value))
@@ -161,7 +161,7 @@ def _members(node: ast.ClassDef) -> frozenset[str]:
     return frozenset(target.id for target in targets if isinstance(target, ast.Name))
 
 
-def _is_check(node: ast.AST) -> TypeGuard[ast.Call]:
+def is_check(node: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and ast.unparse(node.func) in _CHECKS
 
 

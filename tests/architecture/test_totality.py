@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.comparisons import unchecked_groups, unsound_comparisons
 from tests.architecture.enumerations import enumerations, incomplete_when_widened, mappings, matches, unchecked_mappings
 from tests.architecture.sources import ROOT
 from tests.architecture.widened_source import widened
@@ -52,13 +53,13 @@ MEANINGS: dict[str, set[str]] = {
     "shared.contracts.codes.ScreeningOutcome": {"services.mdt.handlers.case"},
     "shared.contracts.codes.StepDown": {"services.navigation.handlers.events"},
     "shared.contracts.codes.Urgency": {
-        "services.mdt.handlers.case",
         "services.navigation.domain.work",
         "services.referrals.domain.deadlines",
         "services.referrals.domain.receiving",
         "services.referrals.domain.referral",
         "services.referrals.domain.routing",
         "services.referrals.queries.referrals",
+        "shared.contracts.codes",
     },
     "shared.contracts.mdt.CaseCloseReason": {
         "services.mdt.domain.case",
@@ -86,7 +87,7 @@ MEANINGS: dict[str, set[str]] = {
     },
     "shared.contracts.referrals.Outcome": {"services.mdt.handlers.case", "services.navigation.handlers.person"},
     "shared.contracts.referrals.ReturnReason": {"services.referrals.domain.routing"},
-    "shared.contracts.referrals.Route": {"services.referrals.domain.access"},
+    "shared.contracts.referrals.Route": {"services.referrals.domain.access", "services.referrals.domain.routing"},
     "shared.contracts.referrals.SharingPreference": {
         "services.mdt.domain.access",
         "services.navigation.domain.access",
@@ -121,10 +122,12 @@ WITHOUT_MEANING = {
 }
 #: Mappings that omit members, because their reader gives a default: `Policy.weight_of` of navigation.
 PARTIAL = {"services/navigation/domain/policy.py"}
+#: Enumerations on which rules of care depend: a rule reads a `total` mapping or matches every member.
+DECISIVE = {"ResponseOutcome", "Role", "Route", "Status", "Urgency"}
 #: An enumeration, and a module whose import a new member prevents.
 IMPORTS = {
     "shared.contracts.codes:Role": "shared.contracts.codes",
-    "shared.contracts.codes:Urgency": "services.referrals.domain.referral",
+    "shared.contracts.codes:Urgency": "shared.contracts.codes",
     "shared.contracts.rapid_care:ResponseOutcome": "services.rapid_care.domain.care",
     "shared.contracts.referrals:Route": "services.referrals.domain.access",
     "services.referrals.domain.referral:Status": "services.referrals.domain.referral",
@@ -140,7 +143,7 @@ IMPORTS = {
 
 @pytest.mark.parametrize("enumeration", MEANINGS)
 def test_these_modules_give_each_member_a_meaning(enumeration: str) -> None:
-    assert {place.module for place in (*mappings(), *matches()) if place.enumeration == enumeration} == set(MEANINGS[enumeration])
+    assert {usage.module for usage in (*mappings(), *matches()) if usage.enumeration == enumeration} == set(MEANINGS[enumeration])
 
 
 def test_every_enumeration_is_classified() -> None:
@@ -170,13 +173,21 @@ def test_every_match_refuses_a_new_member(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "mypy", *options, *files], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     reported = re.findall(r'^(\S+)\.py:\d+: error: Argument 1 to "assert_never" has .*"Literal\[(\w+)\.ADDED\]"', done.stdout, re.MULTILINE)
-    expected = Counter((place.module, place.enumeration.rsplit(".", 1)[1]) for place in matches())
+    expected = Counter((usage.module, usage.enumeration.rsplit(".", 1)[1]) for usage in matches())
     assert Counter((path.replace("/", "."), name) for path, name in reported) == expected
     assert len(done.stdout.splitlines()) == len(reported) + 1, done.stdout
 
 
 def test_every_mapping_with_members_as_keys_is_checked() -> None:
-    assert [place for place in unchecked_mappings() if place.split(":")[0] not in PARTIAL] == []
+    assert [usage for usage in unchecked_mappings() if usage.split(":")[0] not in PARTIAL] == []
+
+
+def test_no_comparison_with_a_member_omits_others() -> None:
+    assert unsound_comparisons(DECISIVE) == []
+
+
+def test_every_group_of_members_is_checked() -> None:
+    assert unchecked_groups(DECISIVE) == []
 
 
 def _refusal(_: str, name: str, target: str) -> str:
@@ -185,7 +196,7 @@ def _refusal(_: str, name: str, target: str) -> str:
 
 def _widened_copies(folder: Path) -> list[str]:
     """The modules with a `match`, and those with the types of its subjects."""
-    users = {ROOT / f"{place.module.replace('.', '/')}.py" for place in matches()}
+    users = {ROOT / f"{usage.module.replace('.', '/')}.py" for usage in matches()}
     types = [
         path for pattern in ("services/*/domain/*.py", "services/*/commands.py", "shared/contracts/*.py") for path in ROOT.glob(pattern)
     ]

@@ -179,7 +179,12 @@ def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:
     """
     if meeting.status is not Status.HELD:
         raise MeetingNotStarted("The attendance of this meeting is not recorded.")
-    _require_roles((Role.MENTAL_HEALTH,) if needs_mental_health else (), meeting.attended)
+    _require_roles(roles_for_case(needs_mental_health=needs_mental_health), meeting.attended)
+
+
+def roles_for_case(*, needs_mental_health: bool) -> tuple[Role, ...]:
+    """The roles that a case requires in addition to the quorum (G14)."""
+    return (Role.MENTAL_HEALTH,) if needs_mental_health else ()
 
 
 def cancel(meeting: Meeting, command: CancelMeeting, *, next_meeting_id: UUID) -> Decision[Meeting]:

@@ -52,9 +52,6 @@ class Allocation:
     gives_information: bool = False
 
 
-#: Whether the rule leaves the meeting no choice.
-_IS_GP_ONLY = total(LeadRule, {LeadRule.MDT_ALLOCATES: False, LeadRule.GP_UNLESS_MDT_DECIDES: False, LeadRule.GP: True})
-
 _VERY_HIGH = Allocation(CarePlanNeed.REQUIRED, JointAssessment.MDT_DECIDES, LeadRule.MDT_ALLOCATES)
 _CLIMBER = Allocation(CarePlanNeed.OFFER, JointAssessment.OFFER, LeadRule.GP_UNLESS_MDT_DECIDES)
 _HIGH = Allocation(CarePlanNeed.OPTIONAL, JointAssessment.NONE, LeadRule.GP)
@@ -93,6 +90,11 @@ _MAY_LEAD = total(
     },
 )
 LEAD_ROLES = frozenset(role for role, may_lead in _MAY_LEAD.items() if may_lead)
+#: The roles among which the meeting chooses.
+_CHOICE = total(
+    LeadRule,
+    {LeadRule.MDT_ALLOCATES: LEAD_ROLES, LeadRule.GP_UNLESS_MDT_DECIDES: LEAD_ROLES, LeadRule.GP: frozenset({Role.GP})},
+)
 
 
 class LeadNotAllowed(RuleBroken):
@@ -113,5 +115,5 @@ def require_allowed(role: Role, standing: Standing) -> None:
     """
     if role not in LEAD_ROLES:
         raise LeadNotAllowed(f"A professional with the role {role} cannot be an accountable lead.")
-    if _IS_GP_ONLY[allocation(standing).lead] and role is not Role.GP:
+    if role not in _CHOICE[allocation(standing).lead]:
         raise LeadNotAllowed("At this risk level the GP is the lead.")

@@ -17,7 +17,7 @@ from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
 from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
-from shared.contracts.codes import ScreeningOutcome, Urgency
+from shared.contracts.codes import IS_URGENT, ScreeningOutcome
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
@@ -61,7 +61,6 @@ _OUTCOMES: Mapping[Outcome, CaseCloseReason | None] = total(
         Outcome.REDIRECTED_TO_EMERGENCY: None,
     },
 )
-_IS_URGENT = total(Urgency, {Urgency.URGENT: True, Urgency.ROUTINE: False, Urgency.ADVICE: False})
 
 
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
@@ -102,7 +101,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     await lock_diary(tx)
     case = await OPEN_CASES.find(tx, person_id)
     if case:
-        await _refer_again(case, referral_id, is_urgent=_IS_URGENT[event.urgency], tx=tx)
+        await _refer_again(case, referral_id, is_urgent=IS_URGENT[event.urgency], tx=tx)
         return
     case = Case(
         id=new_id(),
@@ -111,7 +110,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
         status=Status.REFERRED,
         practice_code=event.practice_code,
         locality=event.locality,
-        is_urgent=_IS_URGENT[event.urgency],
+        is_urgent=IS_URGENT[event.urgency],
         referred_at=event.received_at,
         referral_ids=(referral_id,),
     )

@@ -49,6 +49,21 @@ _STATUS_AFTER = total(
         ResponseOutcome.NO_ACCESS: Status.CLOSED,
     },
 )
+#: Whether the outcome counts as an avoided admission (G21).
+_IS_ADMISSION_AVOIDED = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: True,
+        ResponseOutcome.ADMITTED: False,
+        ResponseOutcome.NOT_ACUTE: False,
+        ResponseOutcome.INAPPROPRIATE: False,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: False,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: False,
+        ResponseOutcome.DIED_ELSEWHERE: False,
+        ResponseOutcome.DECLINED_BY_PERSON: False,
+        ResponseOutcome.NO_ACCESS: False,
+    },
+)
 
 
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
@@ -82,19 +97,18 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
     """
     require_transition(response.status, CloseResponse, RESPONSE)
     _require_fitting(response, command.outcome)
-    is_avoided = command.outcome is ResponseOutcome.ADMISSION_AVOIDED
-    status = _STATUS_AFTER[command.outcome]
+    is_avoided = _IS_ADMISSION_AVOIDED[command.outcome]
     judged, breach = unreported_breach(response, now)
     closed = replace(
         judged,
-        status=status,
+        status=_STATUS_AFTER[command.outcome],
         outcome=command.outcome,
         benefit_pounds=policy.pounds_per_avoided_admission if is_avoided else 0,
         ended_at=now,
     )
     events: list[Fact] = [
         *breach,
-        *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if status is Status.ESCALATED else []),
+        *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if closed.status is Status.ESCALATED else []),
         _closed(closed),
     ]
     confirmation = [Deadline(ResponseDeadline.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
@@ -142,7 +156,7 @@ def _closed(response: Response) -> ResponseClosed:
     return ResponseClosed(
         referral_id=response.referral_id,
         outcome=response.outcome,
-        is_admission_avoided=response.outcome is ResponseOutcome.ADMISSION_AVOIDED,
+        is_admission_avoided=_IS_ADMISSION_AVOIDED[response.outcome],
         benefit_pounds=response.benefit_pounds,
         routing=response.routing,
     )

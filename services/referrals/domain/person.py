@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
-from shared.contracts.codes import Locality, Urgency
+from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, RuleBroken
@@ -127,7 +127,7 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
             raise NhsNumberMissing("A referral that is not urgent needs an NHS number.")
         return parse_nhs_number(received.nhs_number)
     except InvalidNhsNumber:
-        if received.urgency is Urgency.URGENT:
+        if IS_URGENT[received.urgency]:
             return None
         raise
 
@@ -153,7 +153,7 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
     """
     if received.demographics is None or received.demographics.born_on == person.born_on:
         return True
-    if received.urgency is Urgency.URGENT:
+    if IS_URGENT[received.urgency]:
         return False
     raise IdentityDiffers("The date of birth differs from the record with this NHS number.")
 

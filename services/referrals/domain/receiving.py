@@ -13,7 +13,7 @@ from services.referrals.domain import deadlines
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import MERGEABLE, OPEN, Referral, Status
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.decision import Decision
@@ -78,7 +78,7 @@ def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> 
     if referral.has_red_flag:
         return policy.emergency_service
     is_closed = deadlines.opening_of(now, policy.opens, policy.closes, policy) != now
-    return policy.closed_hours_service if is_closed and referral.urgency is Urgency.URGENT else None
+    return policy.closed_hours_service if is_closed and IS_URGENT[referral.urgency] else None
 
 
 def _may_join(received: ReceiveReferral, other: Referral) -> bool:
@@ -107,7 +107,7 @@ def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: 
         is_identified=is_identified,
         received_at=now,
         clock_starts_at=now,
-        was_urgent=received.urgency is Urgency.URGENT,
+        was_urgent=IS_URGENT[received.urgency],
         merged_into=joins.id if joins else None,
         ended_at=now if joins else None,
     )

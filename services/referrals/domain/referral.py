@@ -24,7 +24,7 @@ from services.referrals.commands import (
     SignpostReferral,
     TriageReferral,
 )
-from shared.contracts.codes import Condition, Locality, Urgency
+from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
 from shared.contracts.referrals import (
     CancelReason,
     Outcome,
@@ -161,12 +161,14 @@ _ANY_TRIAGED = tuple(TRIAGED.values())
 _WITH_QUESTION = Status.INFORMATION_REQUESTED
 _UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
 AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _WITH_QUESTION)
-_AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED, _WITH_QUESTION)
-OPEN = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED, Status.SIGNPOSTED)
+AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED)
 #: A service acts on the referral, or triage must choose one, so that another referral may merge into it.
-MERGEABLE = (*AT_POINT_OF_ACCESS, Status.ROUTED, Status.ACCEPTED)
-_NOT_URGENT = tuple(status for status in OPEN if status is not Status.TRIAGED_URGENT)
+MERGEABLE = (*AT_POINT_OF_ACCESS, *AT_RECEIVER)
+OPEN = (*MERGEABLE, Status.SIGNPOSTED)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
+total(Status, dict.fromkeys((*OPEN, *ENDED)))  # every status is open or an end
+_TRIAGED_AS_URGENT = tuple(status for urgency, status in TRIAGED.items() if IS_URGENT[urgency])
+_NOT_TRIAGED_AS_URGENT = tuple(status for status in OPEN if status not in _TRIAGED_AS_URGENT)
 
 #: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
 REFERRAL: Transitions = state_table(
@@ -187,8 +189,8 @@ REFERRAL: Transitions = state_table(
         RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
         AnswerInformation: transition(_WITH_QUESTION, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
-        ReturnReferral: transition(_AT_RECEIVER, Status.RETURNED, ReferralReturned),
-        RaiseUrgency: transition(_NOT_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
+        ReturnReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralReturned),
+        RaiseUrgency: transition(_NOT_TRIAGED_AS_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
         CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
         CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
         Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
@@ -237,7 +239,7 @@ def permit(referral: Referral, trigger: Trigger) -> None:
 def available_transitions(referral: Referral) -> Transitions:
     """The part of the state table that this referral permits now."""
     here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
-    if referral.urgency is Urgency.URGENT:
+    if IS_URGENT[referral.urgency]:
         here.pop(RaiseUrgency, None)
     if referral.route is None:
         here.pop(Occurrence.ACCEPTED_AFTER_ALL, None)

@@ -21,7 +21,7 @@ from services.referrals.domain.directory import (
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, Status, permit
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.referrals import (
     ReferralAcceptanceCrossed,
     ReferralAccepted,
@@ -86,6 +86,10 @@ _PERMITTED_ROUTES: Mapping[Urgency, frozenset[Route]] = total(
         Urgency.ADVICE: frozenset({Route.MDT, Route.NAVIGATION}),
     },
 )
+#: Whether the route takes only referrals that are triaged as complex (E9).
+_TAKES_COMPLEX_ONLY = total(Route, {Route.RAPID_CARE: False, Route.MDT: True, Route.NAVIGATION: False, Route.SERVICE: False})
+#: Whether a referral of this urgency may be signposted to a service of the borough (AC11).
+_IS_SIGNPOSTED = total(Urgency, {Urgency.URGENT: False, Urgency.ROUTINE: False, Urgency.ADVICE: True})
 
 
 def route(
@@ -156,7 +160,7 @@ def signpost(
     Raises IllegalTransition, SignpostNeedsAdvice and the refusals of eligibility.
     """
     permit(referral, SignpostReferral)
-    if referral.urgency is not Urgency.ADVICE and not service.is_elsewhere:
+    if not (_IS_SIGNPOSTED[referral.urgency] or service.is_elsewhere):
         raise SignpostNeedsAdvice(f"The referral is triaged as {referral.urgency}.")
     if service.is_elsewhere:
         for failure in eligibility_failures(service, _applicant(person, practice, now, policy)):
@@ -202,7 +206,7 @@ def _require_route(referral: Referral, command: RouteReferral, service: Service,
         raise EmergencyCall999("The referral has a red flag and needs the ambulance service.")
     if command.route is not service.route or command.route not in _PERMITTED_ROUTES[referral.urgency]:
         raise RouteNotAllowed(f"{service.code} does not take a referral triaged as {referral.urgency} by the route {command.route}.")
-    if command.route is Route.MDT and not referral.is_complex:
+    if _TAKES_COMPLEX_ONLY[command.route] and not referral.is_complex:
         raise NotComplex("The referral is not triaged as complex.")
 
 
@@ -210,7 +214,7 @@ def _is_overridden(referral: Referral, command: RouteReferral, service: Service,
     """Whether the route needs a clinician's override. Raises the first failure that no reason may override."""
     failures = eligibility_failures(service, applicant)
     for failure in failures:
-        may_override = isinstance(failure, BelowMinimumAge) or referral.urgency is Urgency.URGENT
+        may_override = isinstance(failure, BelowMinimumAge) or IS_URGENT[referral.urgency]
         if not (isinstance(failure, OVERRIDABLE) and may_override and command.override_reason):
             raise failure
     return bool(failures)

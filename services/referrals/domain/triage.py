@@ -10,7 +10,7 @@ from services.referrals.commands import AnswerInformation, RaiseUrgency, Request
 from services.referrals.domain import deadlines
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import TRIAGED, Referral, Status, permit
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import (
     ReferralInformationAnswered,
@@ -43,7 +43,7 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
     """
     permit(referral, TriageReferral)
     has_red_flag = referral.has_red_flag if command.has_red_flag is None else command.has_red_flag
-    is_urgent = command.urgency is Urgency.URGENT
+    is_urgent = IS_URGENT[command.urgency]
     if has_red_flag and not is_urgent:
         raise RedFlagIsUrgent("A referral with a red flag is urgent.")
     judged = replace(
@@ -60,7 +60,7 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
         triage_reason=command.reason,
     )
     events: list[Event] = [ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now)]
-    if is_urgent and referral.triaged_at is not None and referral.urgency is not Urgency.URGENT:
+    if is_urgent and referral.triaged_at is not None and not IS_URGENT[referral.urgency]:
         events.append(ReferralUrgencyRaised(clock_starts_at=judged.clock_starts_at))
     return _with_deadline(referral, judged, events, now, policy)
 
@@ -71,7 +71,7 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
     Raises IllegalTransition, AlreadyUrgent.
     """
     permit(referral, RaiseUrgency)
-    if referral.urgency is Urgency.URGENT:
+    if IS_URGENT[referral.urgency]:
         raise AlreadyUrgent("The referral is urgent already.")
     raised = replace(
         referral,
@@ -112,6 +112,6 @@ def _clock(referral: Referral, now: datetime) -> datetime:
 
 def _with_deadline(previous: Referral, judged: Referral, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
     """Triage and routing share one deadline; it restarts only when the referral becomes urgent or ceases to be."""
-    if (previous.urgency is Urgency.URGENT) == (judged.urgency is Urgency.URGENT):
+    if IS_URGENT[previous.urgency] is IS_URGENT[judged.urgency]:
         return Decision(replace(judged, asked_in=None), events)
     return deadlines.begin(judged, events, deadlines.triage_by(judged, now, policy))

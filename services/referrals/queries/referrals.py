@@ -9,7 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from services.referrals.domain.reference import parse_reference
-from services.referrals.domain.referral import AT_POINT_OF_ACCESS, OPEN, Referral, ReferralNotFound, Status
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
 from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Route
@@ -114,7 +114,7 @@ async def work(reader: ReadSession, *, after: PageKey, limit: int) -> list[Refer
 
 async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:
     """Referrals routed to the services of an organisation that have not ended."""
-    statuses = [Status.ROUTED, Status.ACCEPTED]
+    statuses = list(AT_RECEIVER)
     return _all(await reader.fetch(_INCOMING, organisation=organisation, statuses=statuses, **_page_key_values(after), limit=limit))
 
 
