@@ -91,9 +91,9 @@ def test_record_of_embedded_servers_counts_locked_jars() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_names_tests_that_exist(page: Path) -> None:
-    tests = {function.name for source in written_tests() for function in source.functions()}
+    tests = "".join(source.text for source in written_tests())
 
-    assert [name for name in re.findall(r"`(test_\w+)`", page.read_text()) if name not in tests] == []
+    assert [name for name in re.findall(r"`(test_\w+)`", page.read_text()) if f"def {name}(" not in tests] == []
 
 
 def _contains(place: str, name: str) -> bool:
