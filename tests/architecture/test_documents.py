@@ -1,14 +1,16 @@
 """Documents are checked like code: the form of decision records, and every path, link and check that a page names."""
 
+import ast
 import re
 import tomllib
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from infra.codegen.decisions import RECORDS as PATTERN
-from tests.architecture.sources import ROOT, production, written_tests
+from tests.architecture.sources import ROOT, production, sources, written_tests
 
 RECORDS = sorted((ROOT / "docs" / "adr").glob(PATTERN))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -28,7 +30,8 @@ _NAME_BEFORE = re.compile(r"`([\w.]+)`\s+in\s+" + _PLACE.pattern)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _CITED = re.compile(r"(?:docs/adr/|\bADR\s+)(\d{4})\b")
 _ENFORCED = "Enforced by: "
-#: What "Enforced by:" may name as well as paths: import contracts, banned names, modules that are run, our own functions.
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+#: "Enforced by:" names test files, modules that are run, functions of shared, import contracts and banned names.
 _CONTRACTS = {each["id"] for each in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]}
 _BANNED = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"])
 
@@ -57,6 +60,11 @@ def test_record_names_checks_that_exist(record: Path) -> None:
     named = re.findall(r"`([^`]+)`", last)
     assert named
     assert [name for name in named if not _enforces(name)] == []
+
+
+@pytest.mark.parametrize("name", ["tests/contracts", "docs/adr/README.md", "Anything.__init__", "__init__", "now", "datetime.now", "save"])
+def test_inexact_name_enforces_nothing(name: str) -> None:
+    assert not _enforces(name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -135,13 +143,18 @@ def _is_dated(line: str) -> bool:
 
 def _enforces(name: str) -> bool:
     if "/" in name:
-        return (ROOT / name).exists()
+        return name.startswith("tests/") and (ROOT / name).is_file()
     if name.startswith("python -m "):
-        return (ROOT / (name.removeprefix("python -m ").replace(".", "/") + ".py")).exists()
-    return name in _CONTRACTS or any(each.endswith(name) for each in _BANNED) or _is_ours(name)
+        return (ROOT / (name.removeprefix("python -m ").replace(".", "/") + ".py")).is_file()
+    return name in _CONTRACTS | _BANNED | _functions()
 
 
-def _is_ours(name: str) -> bool:
-    """`Class.method` or `function` of the product."""
-    last = name.rpartition(".")[2]
-    return any(f"def {last}(" in path.read_text() for path in (ROOT / "shared").rglob("*.py"))
+@cache
+def _functions() -> set[str]:
+    """The functions of shared: `function` in a module, `Class.method` in a class."""
+    found = set()
+    for source in sources("shared"):
+        found |= {node.name for node in source.tree.body if isinstance(node, _FUNCTIONS)}
+        for each in (node for node in source.tree.body if isinstance(node, ast.ClassDef)):
+            found |= {f"{each.name}.{node.name}" for node in each.body if isinstance(node, _FUNCTIONS)}
+    return found
