@@ -49,7 +49,7 @@ class EscalationReason(StrEnum):
     The last three are concerns of a navigator.
     """
 
-    NOBODY_AVAILABLE = "no-clinician-available"
+    NO_NAVIGATOR_AVAILABLE = "no-navigator-available"
     NOT_ACKNOWLEDGED = "not-acknowledged"
     LONG_OVERDUE = "long-overdue"
     SAFETY_CONCERN = "safety-concern"

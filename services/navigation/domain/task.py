@@ -144,7 +144,7 @@ TASK: Transitions = state_table(
 _IS_CONCERN = total(
     EscalationReason,
     {
-        EscalationReason.NOBODY_AVAILABLE: False,
+        EscalationReason.NO_NAVIGATOR_AVAILABLE: False,
         EscalationReason.NOT_ACKNOWLEDGED: False,
         EscalationReason.LONG_OVERDUE: False,
         EscalationReason.SAFETY_CONCERN: True,
@@ -263,7 +263,7 @@ def cancel(task: Task, command: CancelTask, now: datetime) -> Decision[Task]:
 def escalate_unacknowledged(task: Task, now: datetime) -> Decision[Task]:
     """Escalates a task that was not assigned or acknowledged in time, once for each assignment."""
     require_transition(task.status, TaskDeadline.ACKNOWLEDGEMENT, TASK)
-    reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NOBODY_AVAILABLE
+    reason = EscalationReason.NOT_ACKNOWLEDGED if task.navigator_id else EscalationReason.NO_NAVIGATOR_AVAILABLE
     return escalated(task, reason, now)
 
 

@@ -59,7 +59,7 @@ async def test_unassignable_task_escalates_once_then_is_assigned(client: Navigat
     escalations = await client.context.published(TaskEscalated)
     await client.register(NAVIGATOR)
 
-    assert [event.reason for event in escalations] == ["no-clinician-available"]
+    assert [event.reason for event in escalations] == ["no-navigator-available"]
     assert await client.unassigned() == []
     [task] = await client.tasks()
     assert (task["status"], task["due_at"]) == ("assigned", "2015-03-11T17:00:00Z")

@@ -169,7 +169,7 @@ async def test_escalated_concern_stays_while_work_continues(client: NavigationCl
 
     refused = [
         await client.try_command(task["id"], "escalation", colleague, version=3, reason="safety-concern"),
-        await client.try_command(task["id"], "escalation", assigned, reason="no-clinician-available"),
+        await client.try_command(task["id"], "escalation", assigned, reason="no-navigator-available"),
     ]
     escalated = await client.try_command(task["id"], "escalation", assigned, reason="safety-concern")
 

@@ -161,7 +161,7 @@ def test_returned_task_waits_with_escalation_deadline() -> None:
     assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=None, reason="absence")]
 
 
-@pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "no-clinician-available"), (Status.ASSIGNED, "not-acknowledged")])
+@pytest.mark.parametrize(("status", "reason"), [(Status.UNASSIGNED, "no-navigator-available"), (Status.ASSIGNED, "not-acknowledged")])
 def test_task_unassigned_or_unacknowledged_in_time_escalates(status: Status, reason: str) -> None:
     task = a_task(status=status)
 
