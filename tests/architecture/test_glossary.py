@@ -32,6 +32,7 @@ REQUIRED = {
 }
 _ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 _QUESTIONS = re.findall(r"^\| \d+ \| ([^|]+) \| ([^|]+) \|$", _ARCHITECTURE, re.MULTILINE)
+_PATH_OF_A_REFERRAL = _ARCHITECTURE.partition("## The path of a referral")[2].partition("\n## ")[0]
 _CHECKLIST = _ARCHITECTURE.partition("### A context")[2]
 _PATH = re.compile(r"`((?:services|shared|infra|tests|docs)/[\w/.<>*-]+)`")
 
@@ -55,12 +56,12 @@ def test_each_question_names_files_that_exist() -> None:
     assert [path for _, files in _QUESTIONS for path in _PATH.findall(files) if not _exists(path)] == []
 
 
-def test_first_question_names_each_file_that_depends_on_an_urgency() -> None:
+def test_first_question_names_each_mapping_over_urgencies() -> None:
     files = _PATH.findall(_QUESTIONS[0][1])
-    dependent = {source.name for source in sources("services") if re.search(r"\bUrgency\.[A-Z]", source.text)}
+    mapping = re.compile(r"\btotal\(\s*Urgency\b|\bcase Urgency\.")
 
     assert "urgency level" in _QUESTIONS[0][0]
-    assert dependent <= set(files)
+    assert {source.name for source in sources("services", "shared") if mapping.search(source.text)} == set(files)
 
 
 def test_tenth_question_names_each_file_that_depends_on_an_outcome() -> None:
@@ -69,6 +70,18 @@ def test_tenth_question_names_each_file_that_depends_on_an_outcome() -> None:
 
     assert "closing outcome" in _QUESTIONS[9][0]
     assert dependent <= set(files)
+
+
+def test_path_of_a_referral_names_one_existing_file_a_step() -> None:
+    steps = re.findall(r"^(\d+)\. `([\w/.]+)`: .+$", _PATH_OF_A_REFERRAL, re.MULTILINE)
+    first = steps.index(("1", "services/referrals/api/collection.py"))
+    second, third = (place for place, (number, _) in enumerate(steps) if number == "1" and place > first)
+
+    assert [path for _, path in steps if not (ROOT / path).is_file()] == []
+    assert len(_PATH.findall(_PATH_OF_A_REFERRAL)) == len(steps)
+    for part in (steps[:second], steps[second:third], steps[third:]):
+        assert [int(number) for number, _ in part] == list(range(1, len(part) + 1))
+        assert len({path for _, path in part}) == len(part)
 
 
 def test_checklist_of_a_context_names_files_that_exist() -> None:
