@@ -20,8 +20,8 @@ class AcknowledgeTask:
 
 
 @dataclass(frozen=True, slots=True)
-class BeginTask:
-    """The navigator begins the task."""
+class StartTask:
+    """The navigator starts the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class EscalateTask:
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeTask:
-    """The obstacle is removed; work continues."""
+class UnblockTask:
+    """The obstacle is removed, and work continues."""
 
 
 @dataclass(frozen=True, slots=True)

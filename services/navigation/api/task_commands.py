@@ -75,10 +75,10 @@ async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit:
     return await _run(unit, caller, handlers.acknowledge_task, Target(task_id, version))
 
 
-@router.post("/tasks/{task_id:uuid}/start", name="BeginTask", response_model=TaskDetail, responses=problems(*_OWN))
-async def begin_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The navigator begins the task."""
-    return await _run(unit, caller, handlers.begin_task, Target(task_id, version))
+@router.post("/tasks/{task_id:uuid}/start", name="StartTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def start_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """The navigator starts the task."""
+    return await _run(unit, caller, handlers.start_task, Target(task_id, version))
 
 
 @router.post("/tasks/{task_id:uuid}/fulfilment", name="FulfilTask", response_model=TaskDetail, responses=problems(*_OWN))
@@ -99,10 +99,10 @@ async def escalate_task(task_id: UUID, body: Escalation, caller: Staff, version:
     return await _run(unit, caller, handlers.escalate_task, Target(task_id, version), body.command())
 
 
-@router.post("/tasks/{task_id:uuid}/unblock", name="ResumeTask", response_model=TaskDetail, responses=problems(*_OWN))
-async def resume_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The obstacle is removed; work continues."""
-    return await _run(unit, caller, handlers.resume_task, Target(task_id, version))
+@router.post("/tasks/{task_id:uuid}/unblock", name="UnblockTask", response_model=TaskDetail, responses=problems(*_OWN))
+async def unblock_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
+    """The obstacle is removed, and work continues."""
+    return await _run(unit, caller, handlers.unblock_task, Target(task_id, version))
 
 
 @router.post(

@@ -11,14 +11,14 @@ from uuid import UUID
 from services.navigation.commands import (
     AcknowledgeTask,
     AssignTask,
-    BeginTask,
     BlockTask,
     CancelTask,
     EscalateTask,
     FulfilTask,
     ReassignTask,
     RescheduleTask,
-    ResumeTask,
+    StartTask,
+    UnblockTask,
 )
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.work import Work
@@ -125,11 +125,11 @@ TASK: Transitions = state_table(
     {
         AssignTask: transition(Status.UNASSIGNED, Status.ASSIGNED, TaskAssigned),
         AcknowledgeTask: transition(Status.ASSIGNED, Status.ACKNOWLEDGED, TaskAcknowledged),
-        BeginTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
+        StartTask: transition(Status.ACKNOWLEDGED, Status.BEGUN, TaskBegun),
         FulfilTask: transition(Status.BEGUN, Status.FULFILLED, TaskFulfilled),
         BlockTask: transition((Status.ACKNOWLEDGED, Status.BEGUN), Status.BLOCKED, TaskBlocked, TaskEscalated),
         EscalateTask: transition(OPEN, (), TaskEscalated),
-        ResumeTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
+        UnblockTask: transition(Status.BLOCKED, Status.BEGUN, TaskBegun),
         ReassignTask: transition(HELD, (Status.ASSIGNED, Status.UNASSIGNED), TaskReassigned),
         RescheduleTask: transition(OPEN, (), TaskRescheduled),
         CancelTask: transition(OPEN, Status.CANCELLED, TaskCancelled),
@@ -200,13 +200,13 @@ def acknowledge(task: Task) -> Decision[Task]:
     return Decision(_without_escalation(replace(task, status=Status.ACKNOWLEDGED)), [event], cancels=[TaskDeadline.ACKNOWLEDGEMENT])
 
 
-def begin(task: Task) -> Decision[Task]:
-    require_transition(task.status, BeginTask, TASK)
+def start(task: Task) -> Decision[Task]:
+    require_transition(task.status, StartTask, TASK)
     return Decision(replace(task, status=Status.BEGUN), [TaskBegun(navigator_id=_holder(task))])
 
 
-def resume(task: Task) -> Decision[Task]:
-    require_transition(task.status, ResumeTask, TASK)
+def unblock(task: Task) -> Decision[Task]:
+    require_transition(task.status, UnblockTask, TASK)
     return Decision(_without_escalation(replace(task, status=Status.BEGUN, block_reason=None)), [TaskBegun(navigator_id=_holder(task))])
 
 

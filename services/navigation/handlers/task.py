@@ -28,14 +28,14 @@ async def acknowledge_task(target: Target, *, tx: Tx) -> Task:
     return await save_task(task, domain.acknowledge(task), tx=tx)
 
 
-async def begin_task(target: Target, *, tx: Tx) -> Task:
+async def start_task(target: Target, *, tx: Tx) -> Task:
     task = await _authorised_task(target, tx)
-    return await save_task(task, domain.begin(task), tx=tx)
+    return await save_task(task, domain.start(task), tx=tx)
 
 
-async def resume_task(target: Target, *, tx: Tx) -> Task:
+async def unblock_task(target: Target, *, tx: Tx) -> Task:
     task = await _authorised_task(target, tx)
-    return await save_task(task, domain.resume(task), tx=tx)
+    return await save_task(task, domain.unblock(task), tx=tx)
 
 
 async def block_task(target: Target, command: BlockTask, *, tx: Tx) -> Task:

@@ -34,7 +34,7 @@ async def test_attention_lists_blocked_escalated_and_overdue_tasks(client: Navig
     assert pages[1]["next"] is None
 
 
-async def test_resumed_or_ended_task_needs_no_attention(client: NavigationClient) -> None:
+async def test_unblocked_or_ended_task_needs_no_attention(client: NavigationClient) -> None:
     await client.register(NAVIGATOR)
     await client.plan(an_action(due_on=date(2015, 3, 16)), an_action(due_on=date(2015, 3, 17)), an_action(due_on=date(2015, 3, 18)))
     first, second, third = [task["id"] for task in await client.tasks()]

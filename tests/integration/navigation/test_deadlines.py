@@ -183,8 +183,8 @@ async def test_escalated_concern_stays_while_work_continues(client: NavigationCl
         "safety-concern",
     )
     assert [event.reason for event in await client.context.published(TaskEscalated)] == ["safety-concern"]
-    begun = await client.try_command(task["id"], "start", assigned)
-    assert begun.json()["escalation"] == "safety-concern"
+    started = await client.try_command(task["id"], "start", assigned)
+    assert started.json()["escalation"] == "safety-concern"
 
 
 async def test_late_scheduler_fires_every_deadline(client: NavigationClient) -> None:

@@ -48,7 +48,7 @@ async def arrive(client: NavigationClient, day: int, arrivals: int) -> None:
 
 
 async def work(client: NavigationClient) -> None:
-    """Begins the tasks of today and fulfils those of a week ago."""
+    """Starts the tasks of today and fulfils those of a week ago."""
     database = client.context.database
     assigned = await database.pool.fetch("SELECT id, version FROM task WHERE status = 'assigned'")
     begun = "SELECT id, version FROM task WHERE status = 'begun' AND acknowledge_by < $1 ORDER BY id"
@@ -56,7 +56,7 @@ async def work(client: NavigationClient) -> None:
     async with coordinating(client) as tx:
         for row in assigned:
             await handlers.acknowledge_task(Target(row["id"], row["version"]), tx=tx)
-            await handlers.begin_task(Target(row["id"], row["version"] + 1), tx=tx)
+            await handlers.start_task(Target(row["id"], row["version"] + 1), tx=tx)
         for row in finished:
             await handlers.fulfil_task(Target(row["id"], row["version"]), FulfilTask(TaskOutcome.CHECKED_WELL), tx=tx)
 

@@ -34,8 +34,8 @@ def acts() -> st.SearchStrategy[Act]:
         st.sampled_from(
             [
                 tasks.acknowledge,
-                tasks.begin,
-                tasks.resume,
+                tasks.start,
+                tasks.unblock,
                 lambda task: tasks.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
                 lambda task: tasks.block(task, BlockTask(BlockReason.FUNDING), NOW),
                 lambda task: tasks.put_back(task, ReassignReason.ABSENCE, NOW, POLICY),

@@ -11,7 +11,6 @@ import pytest
 from services.navigation.commands import (
     AcknowledgeTask,
     AssignTask,
-    BeginTask,
     BlockTask,
     CancelTask,
     DeclareAvailability,
@@ -20,7 +19,8 @@ from services.navigation.commands import (
     ReassignTask,
     RegisterNavigator,
     RescheduleTask,
-    ResumeTask,
+    StartTask,
+    UnblockTask,
 )
 from services.navigation.domain import due_time
 from services.navigation.domain import navigator as navigators
@@ -40,11 +40,11 @@ LATER = NOW + timedelta(days=2)
 TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     AssignTask: lambda task: tasks.assign(task, AssignTask(OTHER), NOW, POLICY),
     AcknowledgeTask: tasks.acknowledge,
-    BeginTask: tasks.begin,
+    StartTask: tasks.start,
     FulfilTask: lambda task: tasks.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
     BlockTask: lambda task: tasks.block(task, BlockTask(BlockReason.WAITING_LIST), NOW),
     EscalateTask: lambda task: tasks.escalate(task, EscalateTask(EscalationReason.SAFETY_CONCERN), NOW),
-    ResumeTask: tasks.resume,
+    UnblockTask: tasks.unblock,
     ReassignTask: lambda task: tasks.reassign(task, ReassignTask(OTHER, ReassignReason.WORKLOAD), NOW, POLICY),
     RescheduleTask: lambda task: due_time.reschedule(task, RescheduleTask(LATER, RescheduleReason.PERSON_ASKED), NOW),
     CancelTask: lambda task: tasks.cancel(task, CancelTask(CancelReason.CREATED_IN_ERROR), NOW),

@@ -129,10 +129,10 @@ def test_blocked_task_keeps_overdue_deadline() -> None:
     assert TaskDeadline.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
 
 
-def test_resumed_task_has_no_block_reason() -> None:
-    resumed = tasks.resume(a_task(status=Status.BLOCKED, block_reason=BlockReason.FUNDING)).state
+def test_unblocked_task_has_no_block_reason() -> None:
+    unblocked = tasks.unblock(a_task(status=Status.BLOCKED, block_reason=BlockReason.FUNDING)).state
 
-    assert (resumed.status, resumed.block_reason) == (Status.BEGUN, None)
+    assert (unblocked.status, unblocked.block_reason) == (Status.BEGUN, None)
 
 
 @pytest.mark.acceptance("navigation-3")
@@ -177,25 +177,25 @@ def test_concern_stays_escalated_through_later_changes(concern: EscalationReason
 
     decision = tasks.escalate(task, EscalateTask(concern), at("15:00"))
     blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00")).state
-    resumed = tasks.resume(blocked).state
-    moved = due_time.reschedule(resumed, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
+    unblocked = tasks.unblock(blocked).state
+    moved = due_time.reschedule(unblocked, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
 
     assert decision.state == replace(task, escalation=concern, escalated_at=at("15:00"))
     assert decision.events == [TaskEscalated(kind=task.kind, reason=concern.value)]
-    assert {(each.escalation, each.escalated_at) for each in (blocked, resumed, moved)} == {(concern, at("15:00"))}
+    assert {(each.escalation, each.escalated_at) for each in (blocked, unblocked, moved)} == {(concern, at("15:00"))}
 
 
-def test_escalation_clears_when_work_resumes() -> None:
+def test_escalation_clears_when_work_continues() -> None:
     late = tasks.escalate_unacknowledged(a_task(), at("15:00")).state
     blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).state
 
-    resumed = [
+    continued = [
         tasks.acknowledge(late).state,
         tasks.reassign(late, ReassignTask(OTHER, ReassignReason.WORKLOAD), at("16:00"), POLICY).state,
-        tasks.resume(blocked).state,
+        tasks.unblock(blocked).state,
     ]
 
-    assert {(task.escalation, task.escalated_at) for task in resumed} == {(None, None)}
+    assert {(task.escalation, task.escalated_at) for task in continued} == {(None, None)}
 
 
 @pytest.mark.parametrize(("escalation", "day"), [(None, 10), (BlockReason.FUNDING, 13)])
