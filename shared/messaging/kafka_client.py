@@ -6,7 +6,7 @@ library fails there first.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -70,21 +70,40 @@ class GroupClient(faust.App):
         partitions = consumer._get_active_partitions()  # noqa: SLF001
         if not partitions:
             return None, []
-        limit_fetches(consumer._thread, limits)  # noqa: SLF001
+        limit_fetches(self.thread, limits)
         async with self._fetching:
-            found = await consumer._getmany(partitions, _POLL_TIMEOUT_SECONDS)  # noqa: SLF001
-            assignment = assignment_of(consumer._thread)  # noqa: SLF001
+            found = await self.read(partitions)
+            assignment = assignment_of(self.thread)
         return assignment, [record for records in found.values() for record in records]
+
+    async def read(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, list[ConsumerRecord]]:
+        """The next records of these partitions; none after a second without any."""
+        consumer: Any = self.consumer
+        found: Mapping[TopicPartition, list[ConsumerRecord]] = await consumer._getmany(partitions, _POLL_TIMEOUT_SECONDS)  # noqa: SLF001
+        return found
+
+    async def seek_committed(self) -> Mapping[TopicPartition, int | None]:
+        """Moves to the committed offsets and returns them; None where a partition has none."""
+        positions: Mapping[TopicPartition, int | None] = await self._seek()
+        return positions
+
+    async def take_partitions(self, *assigned: Any) -> None:
+        """Begins an assignment."""
+        await self._assign(*assigned)
+
+    @property
+    def thread(self) -> Any:
+        """The client's thread, in which it is a member of its group."""
+        return self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def commit_offsets(self, assignment: Assignment, offsets: Mapping[TopicPartition, int]) -> bool:
         """One attempt, in the client's thread. False when the assignment has changed. Raises KafkaError."""
-        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
-        committed: bool = await thread.call_thread(commit_once, thread, assignment, offsets)
+        committed: bool = await self.thread.call_thread(commit_once, self.thread, assignment, offsets)
         return committed
 
     async def require_member(self) -> None:
         """Raises the KafkaError for which the client gave up its membership: it raises that in a fetch only."""
-        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        thread = self.thread
         if thread._consumer and (coordinator := thread._consumer._coordinator):  # noqa: SLF001
             await thread.call_thread(coordinator.check_errors)
 
@@ -94,7 +113,7 @@ class GroupClient(faust.App):
         A static member that restarts inherits the assignment of the process before it, which may precede a topic or a partition. The
         broker ignores the request of a member that does not lead its group.
         """
-        thread: Any = self.consumer._thread  # type: ignore[attr-defined]  # noqa: SLF001
+        thread = self.thread
         coordinator = thread._consumer._coordinator  # noqa: SLF001
         if not self._has_rejoined and not has_assigned(coordinator):
             self._has_rejoined = True
@@ -114,7 +133,8 @@ class GroupClient(faust.App):
 
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
-        revoke, seek = consumer.on_partitions_revoked, consumer.seek_to_committed
+        revoke = consumer.on_partitions_revoked
+        self._assign, self._seek = consumer.on_partitions_assigned, consumer.seek_to_committed
 
         async def on_partitions_revoked(partitions: Any) -> None:
             self._listener.on_revoked(assignment_of(consumer._thread))  # noqa: SLF001
@@ -124,7 +144,7 @@ class GroupClient(faust.App):
             """Never seeks during a fetch: its records would precede the new position."""
             try:
                 async with asyncio.timeout(self._offsets_timeout), self._fetching:
-                    positions = await seek()
+                    positions = await self.seek_committed()
                     if new := [partition for partition, offset in positions.items() if not offset]:
                         await consumer._thread.seek_to_beginning(*new)  # noqa: SLF001
             except TimeoutError as late:  # faust would wait longer and then read nothing, without a log line
@@ -134,6 +154,7 @@ class GroupClient(faust.App):
             return positions
 
         consumer.on_partitions_revoked, consumer.seek_to_committed = on_partitions_revoked, seek_to_committed
+        consumer.on_partitions_assigned = self.take_partitions
         consumer._drain_messages = self._poll_until_stopped  # noqa: SLF001
         bound_close(consumer._thread)  # noqa: SLF001
         return consumer
@@ -189,9 +210,14 @@ def bound_close(thread: Any) -> None:
             async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                 await stop()
         with suppress(asyncio.CancelledError):
-            await thread._consumer._client.close()  # noqa: SLF001  the step above may not have reached it
+            await connections_of(thread).close()  # the step above may not have reached it
 
     thread.on_thread_stop = stop_in_time
+
+
+def connections_of(thread: Any) -> Any:
+    """The client's connections to its brokers."""
+    return thread._consumer._client  # noqa: SLF001
 
 
 def disable_retries(producer: AIOKafkaProducer) -> None:

@@ -46,6 +46,10 @@ class FaultyDatabase:
         found: int = await self.owner.fetchval(f"SELECT count(*) FROM {table} WHERE {where}")  # noqa: S608  names from the tests
         return found
 
+    async def until_waiting(self, lock: str) -> None:
+        """Waits until a session waits for a lock of this kind: `advisory`, or `transactionid` for a row that another one changed."""
+        await until(lambda: self.count("pg_stat_activity", f"datname = current_database() AND wait_event = '{lock}'"))
+
     async def is_empty(self, table: str, where: str = "true") -> bool:
         return not await self.count(table, where)
 

@@ -4,7 +4,7 @@ Delivery is at least once; the inbox makes it effectively once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -54,13 +54,14 @@ class Consumer:
         *,
         session: float = SESSION_SECONDS,
         pacing: Pacing = DEFAULT_PACING,
+        client: Callable[..., GroupClient] = GroupClient,
     ) -> None:
         self._processor, self._context, self._bootstrap, self._prefix = processor, context, kafka.bootstrap, kafka.prefix
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
         self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
         self._lag = LagReporter(context, self._group, self._topics, bootstrap=kafka.bootstrap, prefix=kafka.prefix)
-        self._pacing = pacing
+        self._pacing, self._create_client = pacing, client
         self.is_working = False  # whether this member has its share of the partitions, which may be none
 
     async def run(self) -> None:
@@ -90,7 +91,7 @@ class Consumer:
         raise ConsumerStopped(self._context) from reason
 
     def _build(self) -> GroupClient:
-        self._client = GroupClient(
+        self._client = self._create_client(
             self._group,
             GroupListener(self._poll, self._on_assigned, self._on_revoked),
             bootstrap=self._bootstrap,

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -11,16 +12,43 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.contracts.envelope import Record
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import Relay, RelaySettings
+from shared.persistence.statements import Connection
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
 from tests.timeouts import until
 
+R = TypeVar("R", bound=Relay)
+
 QUICK = RelaySettings(standby=0.05, restart_delay=0.05, cluster_check_interval=0.1)
 
 
+class CheckingRelay(Relay):
+    """Counts its checks of the cluster id."""
+
+    checks = 0
+
+    async def _check_cluster(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+        await super()._check_cluster(connection, admin)
+        self.checks += 1
+
+    async def until_checked(self, times: int) -> None:
+        """Waits for this number of further checks, each of which follows everything that the relay sent before it."""
+        last = self.checks + times
+        await until(lambda: self.checks >= last)
+
+
+def create_relay(harness: DeliveryHarness, kafka: KafkaSettings, settings: RelaySettings, kind: type[R]) -> R:
+    return kind(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=settings)
+
+
+def relaying(
+    harness: DeliveryHarness, kafka: KafkaSettings, settings: RelaySettings = QUICK
+) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+    return running(create_relay(harness, kafka, settings, Relay))
+
+
 @asynccontextmanager
-async def relaying(harness: DeliveryHarness, kafka: KafkaSettings, settings: RelaySettings = QUICK) -> AsyncIterator[asyncio.Task[None]]:
-    relay = Relay(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=settings)
+async def running(relay: Relay) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(relay.run())
     try:
         yield task

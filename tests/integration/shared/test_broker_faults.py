@@ -6,12 +6,16 @@ These tests use a separate broker, because they kill and wipe it.
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -26,13 +30,13 @@ from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
-from shared.messaging.outbound.relay import ClusterChanged, RelaySettings
+from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
 from shared.messaging.topics import Layout
 from tests.builders.programs import Programs
 from tests.integration.shared.consumer_harness import GROUP, ConsumerStack, consuming, until_applied
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPICS
-from tests.integration.shared.relay_harness import read_topic, relaying, until_sent
+from tests.integration.shared.relay_harness import QUICK, create_relay, read_topic, relaying, running, until_sent
 from tests.timeouts import LONGEST_WAIT, until
 
 AWAY_SECONDS = 15  # longer than each timeout of the relay's Kafka clients
@@ -151,13 +155,16 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
         await forget_topics(broker)
         if ends_in == "absence":
             living.processor.gate.set()
-        await asyncio.sleep(3)
+            await until_applied(harness, 31)
+        await living.consumer.until_committed()
         await forget_cluster(harness.owner, "rapid_care")
+        earlier = _assignments(living)
         await _make(kafka)
         living.processor.gate.set()
-        for _ in range(8):
-            await asyncio.sleep(0.5)
-            assert await _committed_offset(kafka) == 0
+        await until_applied(harness, 31)
+        await until(lambda: _assignments(living) > earlier and living.consumer.assigned)
+        await living.consumer.until_committed()
+        assert await _committed_offset(kafka) == 0
         async with relaying(harness, kafka) as relay:
             for _ in range(10):
                 await harness.send(person)
@@ -168,21 +175,36 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
     assert await harness.events_not_applied_once() == []
 
 
+class SendingRelay(Relay):
+    """Sets `is_sending` when it gives events to the Kafka producer."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.is_sending = asyncio.Event()
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
+        self.is_sending.set()
+        await super()._send(producer, rows, sent)
+
+
 async def test_wipe_during_publishing_preserves_event_order(harness: DeliveryHarness, broker: LocalKafka) -> None:
     """A producer with retries would put a later event into the new topic before the earlier ones."""
     harness.sender.clock.at = wall_clock()
     kafka, person = KafkaSettings(broker.bootstrap, f"{new_id().hex}."), new_id()
     await _make(kafka)
-    async with relaying(harness, kafka) as relay:
+    without_checks = replace(QUICK, cluster_check_interval=LONGEST_WAIT, recheck_after_idle=LONGEST_WAIT)
+    relay = create_relay(harness, kafka, without_checks, SendingRelay)
+    async with running(relay) as task:
         sent = [await harness.send(person) for _ in range(3)]
         await until_sent(harness)
         await broker.kill()
+        relay.is_sending.clear()
         sent.append(await harness.send(person))
-        await asyncio.sleep(1)
+        await asyncio.wait_for(relay.is_sending.wait(), LONGEST_WAIT)
         await broker.wipe()
         await _make(kafka)
         with pytest.raises(ClusterChanged):
-            await asyncio.wait_for(relay, LONGEST_WAIT)
+            await asyncio.wait_for(task, LONGEST_WAIT)
     assert await _subjects_in_topic(harness, kafka) == [parcel.id for parcel in sent]
 
 
@@ -205,16 +227,17 @@ async def test_consumer_stops_in_order_while_broker_is_down(harness: DeliveryHar
     """One cancellation is enough, although the Kafka client raises while it closes."""
     kafka = KafkaSettings(broker.bootstrap, f"{new_id().hex}.")
     await _make(kafka)
-    async with consuming(harness, kafka) as running:
+    async with consuming(harness, kafka) as stopping:
         async with relaying(harness, kafka):
             await harness.send()
             await until_applied(harness, 1)
+        await stopping.consumer.until_committed()
         await broker.kill()
         try:
-            await asyncio.sleep(0.5)
-            running.task.cancel()
-            await asyncio.wait([running.task], timeout=_LESS_THAN_A_MINUTE)
-            assert running.task.cancelled()
+            await stopping.consumer.until_committed()  # without a broker, and without an offset to commit
+            stopping.task.cancel()
+            await asyncio.wait([stopping.task], timeout=_LESS_THAN_A_MINUTE)
+            assert stopping.task.cancelled()
         finally:
             await broker.start()
 
@@ -251,6 +274,10 @@ async def _committed_offset(kafka: KafkaSettings) -> int:
         return max((each.offset for each in known.values()), default=0)
     finally:
         await admin.close()
+
+
+def _assignments(consuming: ConsumerStack) -> int:
+    return len(consuming.consumer.client.assignments) if consuming.consumer.client else 0
 
 
 async def _has_read(consuming: ConsumerStack, count: int) -> bool:

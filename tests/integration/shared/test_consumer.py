@@ -76,7 +76,7 @@ async def test_consumer_stops_uncommitted_when_processing_fails(harness: Deliver
     async with relaying(harness, kafka):
         async with consuming(harness, kafka, fault=OSError("the database is away")) as first:
             with pytest.raises(ConsumerStopped) as stopped:
-                await asyncio.wait_for(first.task, 40)
+                await asyncio.wait_for(first.task, LONGEST_WAIT)
         assert isinstance(stopped.value.__cause__, OSError)
         assert await harness.effects() == []
 
@@ -94,7 +94,7 @@ async def test_records_after_unapplied_batch_are_not_committed(harness: Delivery
             await until(lambda: bool(first.processor.batches))
             await send_many(harness, 200)
             await until_sent(harness)
-            await asyncio.sleep(2)
+            await first.consumer.until_committed()
 
         async with consuming(harness, kafka):
             await until_applied(harness, 201)
@@ -103,15 +103,17 @@ async def test_records_after_unapplied_batch_are_not_committed(harness: Delivery
 
 
 class SlowProcessor(RecordingProcessor):
-    """Needs a tenth of a second for a batch, and records when each began and ended."""
+    """Needs a tenth of a second for a batch, at whose end the next record is in Kafka; records when each batch began and ended."""
 
     def __init__(self, harness: DeliveryHarness) -> None:
         super().__init__(harness)
-        self.times: list[tuple[float, float]] = []
+        self.harness, self.times = harness, list[tuple[float, float]]()
 
     async def apply(self, records: Sequence[Record]) -> None:
         began = monotonic()
         await super().apply(records)
+        await self.harness.send()
+        await until_sent(self.harness)
         await asyncio.sleep(0.1)
         self.times.append((began, monotonic()))
 
@@ -121,10 +123,9 @@ async def test_consumer_waits_between_batches_under_load(harness: DeliveryHarnes
     consumer = Consumer(processor, GROUP, [TOPIC], kafka)
     task = asyncio.create_task(consumer.run())
     try:
-        async with relaying(harness, kafka), asyncio.timeout(LONGEST_WAIT):
-            while len(processor.times) < 4:
-                await harness.send()
-                await asyncio.sleep(0.02)
+        async with relaying(harness, kafka):
+            await harness.send()
+            await until(lambda: len(processor.times) >= 4)
     finally:
         await cancel_and_wait(task)
 
@@ -167,9 +168,7 @@ async def test_invalid_record_is_parked_and_later_ones_applied(harness: Delivery
     async with relaying(harness, kafka), consuming(harness, kafka):
         await harness.send()
         await until_applied(harness, 1)
-        async with asyncio.timeout(LONGEST_WAIT):
-            while await harness.count("navigation.parked") < 3:
-                await asyncio.sleep(0.02)
+        await until(lambda: _has_parked(harness, 3))
 
     async with harness.receiver.database.read_only() as reader:
         assert {each.record.key for each in await parked_records.waiting(reader)} == {b"\xff", b"somebody", None}
@@ -183,9 +182,11 @@ async def test_poison_event_does_not_stop_the_consumer(harness: DeliveryHarness,
             await harness.send()
         await until_applied(harness, 5)
         assert not running.task.done()
-        async with asyncio.timeout(LONGEST_WAIT):
-            while not await harness.count("navigation.parked"):
-                await asyncio.sleep(0.02)
+        await until(lambda: _has_parked(harness, 1))
+
+
+async def _has_parked(harness: DeliveryHarness, count: int) -> bool:
+    return await harness.count("navigation.parked") >= count
 
 
 def lag() -> float:
@@ -219,7 +220,8 @@ async def test_lag_disappears_when_broker_is_away() -> None:
 async def test_consumer_stopped_by_parked_records_waits_for_operator(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
     async with relaying(harness, kafka), consuming(harness, kafka, is_stopped=True) as running:
-        await asyncio.sleep(3)
+        await until_sent(harness)
+        await until(lambda: running.processor.refusals >= 2)
         assert await harness.effects() == []
         assert not running.task.done()
 
@@ -243,6 +245,8 @@ async def test_consumer_leaves_no_folder_in_working_directory(harness: DeliveryH
 async def test_consumer_waits_for_its_broker_and_topics(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     elsewhere = KafkaSettings(kafka.bootstrap, f"{new_id().hex}.")
     async with consuming(harness, KafkaSettings("127.0.0.1:9")) as nowhere, consuming(harness, elsewhere) as topicless:
-        await asyncio.sleep(1.5)
+        await until(lambda: len(nowhere.consumer.reasons) >= 2 and len(topicless.consumer.reasons) >= 2)
+        assert set(nowhere.consumer.reasons) == {"KafkaConnectionError"}
+        assert {each.partition(":")[0] for each in topicless.consumer.reasons} == {"topics are absent"}
         assert not nowhere.task.done()
         assert not topicless.task.done()

@@ -294,7 +294,7 @@ async def test_deadline_and_cancelling_command_do_not_deadlock(harness: Delivery
     async with harness.sender.database.transaction() as tx:
         await accept(Target(parcel.id, 1), tx=tx)
         acting = asyncio.create_task(create_scheduler(harness).process_due())
-        await asyncio.sleep(0.2)  # it waits for the row lock of this transaction
+        await harness.until_waiting("transactionid")  # for the row that this transaction changed
     await acting
 
     assert [state for state, _, _ in await deadline_states(harness)] == ["cancelled"]

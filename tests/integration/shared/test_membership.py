@@ -2,23 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import InconsistentGroupProtocolError
 
 from shared.kernel.ids import new_id
 from shared.messaging.inbound.consumer import BATCH, ConsumerStopped
 from shared.messaging.inbound.gap_detector import OffsetGap
+from shared.messaging.kafka_client import connections_of
 from shared.messaging.kafka_settings import KafkaSettings
 from tests.integration.shared.consumer_harness import (
     GROUP,
-    ModifiedConsumer,
-    RecordingProcessor,
+    InspectableClient,
     consuming,
     send_many,
     until_applied,
@@ -31,37 +30,35 @@ from tests.timeouts import LONGEST_WAIT, until
 _SESSION = 6.0  # the minimum of a broker
 
 
-class StaleMember(ModifiedConsumer):
+class ClientWithoutOffsets(InspectableClient):
     """Never receives its committed offsets from Kafka."""
 
-    def _modify(self, consumer: Any) -> None:
-        consumer._thread.seek_to_committed = partial(asyncio.sleep, LONGEST_WAIT)
+    async def seek_committed(self) -> Mapping[TopicPartition, int | None]:
+        await asyncio.sleep(LONGEST_WAIT)
+        return {}
 
 
 async def test_consumer_without_committed_offsets_ends(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Without the product's consumer, faust would wait and then stop reading without an error."""
-    uninformed = StaleMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka, session=6.0)
-    with pytest.raises(ConsumerStopped) as stopped:
-        await asyncio.wait_for(uninformed.run(), LONGEST_WAIT)
+    """Without the product's client, faust would wait and then stop reading without an error."""
+    async with consuming(harness, kafka, session=6.0, client=ClientWithoutOffsets) as running:
+        with pytest.raises(ConsumerStopped) as stopped:
+            await asyncio.wait_for(running.task, LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, TimeoutError)
 
 
-class ForgetfulMember(ModifiedConsumer):
+class SkippingClient(InspectableClient):
     """Drops the second record of a partition once, as faust may in a rebalance."""
 
-    def _modify(self, consumer: Any) -> None:
-        getmany, dropped = consumer._getmany, list[int]()
+    has_skipped = False
 
-        async def forgetting(*args: Any) -> Any:
-            found = await getmany(*args)
-            for records in found.values():
-                if not dropped and (second := [record for record in records if record.offset == 1]):
-                    records.remove(second[0])
-                    dropped.append(1)
-            return found
-
-        consumer._getmany = forgetting
+    async def read(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, list[ConsumerRecord]]:
+        found = await super().read(partitions)
+        for records in found.values():
+            if not self.has_skipped and (second := [record for record in records if record.offset == 1]):
+                records.remove(second[0])
+                self.has_skipped = True
+        return found
 
 
 async def test_record_skipped_by_faust_is_not_lost(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
@@ -70,9 +67,9 @@ async def test_record_skipped_by_faust_is_not_lost(harness: DeliveryHarness, kaf
         await harness.send(person)
     async with relaying(harness, kafka):
         await until_sent(harness)
-        forgetful = ForgetfulMember(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
-        with pytest.raises(ConsumerStopped) as stopped:
-            await asyncio.wait_for(forgetful.run(), LONGEST_WAIT)
+        async with consuming(harness, kafka, client=SkippingClient) as running:
+            with pytest.raises(ConsumerStopped) as stopped:
+                await asyncio.wait_for(running.task, LONGEST_WAIT)
         assert isinstance(stopped.value.__cause__, OffsetGap)
 
         async with consuming(harness, kafka):
@@ -130,58 +127,57 @@ async def test_consumer_refused_by_its_group_ends(harness: DeliveryHarness, kafk
     assert isinstance(stopped.value.__cause__, InconsistentGroupProtocolError)
 
 
-class CancelledFetch(ModifiedConsumer):
-    """The consumer's first fetch is cancelled, although the consumer is not stopped."""
+class CancelledClient(InspectableClient):
+    """Its first fetch is cancelled, although the consumer is not stopped."""
 
-    def _modify(self, consumer: Any) -> None:
-        getmany: Callable[..., Any] = consumer._getmany
+    is_cancelled = False
 
-        async def cancelled(*_: Any) -> Any:
-            consumer._getmany = getmany
+    async def read(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, list[ConsumerRecord]]:
+        if not self.is_cancelled:
+            self.is_cancelled = True
             raise asyncio.CancelledError
-
-        consumer._getmany = cancelled
+        return await super().read(partitions)
 
 
 async def test_cancelled_fetch_ends_the_consumer(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    cancelled = CancelledFetch(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
-    with pytest.raises(ConsumerStopped) as stopped:
-        await asyncio.wait_for(cancelled.run(), LONGEST_WAIT)
+    async with consuming(harness, kafka, client=CancelledClient) as running:
+        with pytest.raises(ConsumerStopped) as stopped:
+            await asyncio.wait_for(running.task, LONGEST_WAIT)
 
     assert isinstance(stopped.value.__cause__, asyncio.CancelledError)
 
 
-class StoppedInAssignment(ModifiedConsumer):
-    """A consumer that is stopped during the assignment of partitions; records the threads that close faust's client."""
+class ClientStoppedInAssignment(InspectableClient):
+    """Is stopped during the assignment of partitions; records the threads that close its connections."""
 
-    closing: list[threading.Thread]
     stopping: asyncio.Task[None]
 
-    def _modify(self, consumer: Any) -> None:
-        give, self.closing = consumer.on_partitions_assigned, []
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.closing: list[threading.Thread] = []
 
-        async def late(*args: Any) -> None:
-            client = consumer._thread._consumer._client
-            close = client.close
+    async def take_partitions(self, *assigned: Any) -> None:
+        connections = connections_of(self.thread)
+        close = connections.close
 
-            async def record_and_close() -> None:
-                self.closing.append(threading.current_thread())
-                await close()
+        async def record_and_close() -> None:
+            self.closing.append(threading.current_thread())
+            await close()
 
-            client.close = record_and_close
-            self.stopping = asyncio.create_task(self.app.stop())
-            await asyncio.sleep(0)
-            await give(*args)
-
-        consumer.on_partitions_assigned = late
+        connections.close = record_and_close
+        self.stopping = asyncio.create_task(self.stop())
+        await asyncio.sleep(0)
+        await super().take_partitions(*assigned)
 
 
 async def test_stop_during_assignment_closes_client_in_its_thread(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Without the product's consumer, faust would close the client from another thread, and could wait for ever for a connection to end."""
-    interrupted = StoppedInAssignment(RecordingProcessor(harness), GROUP, [TOPIC], kafka)
-    with pytest.raises(ConsumerStopped):
-        await asyncio.wait_for(interrupted.run(), LONGEST_WAIT)
-    await asyncio.wait_for(interrupted.stopping, LONGEST_WAIT)
+    """Otherwise faust would close the client from another thread, and could wait for ever for a connection to end."""
+    async with consuming(harness, kafka, client=ClientStoppedInAssignment) as running:
+        with pytest.raises(ConsumerStopped):
+            await asyncio.wait_for(running.task, LONGEST_WAIT)
 
-    assert interrupted.closing
-    assert threading.main_thread() not in interrupted.closing
+    client = running.consumer.client
+    assert isinstance(client, ClientStoppedInAssignment)
+    await asyncio.wait_for(client.stopping, LONGEST_WAIT)
+    assert client.closing
+    assert threading.main_thread() not in client.closing

@@ -81,19 +81,22 @@ async def test_request_without_valid_trace_starts_one(harness: DeliveryHarness, 
 
 
 async def test_slow_request_times_out_and_stream_does_not() -> None:
-    router = APIRouter()
+    router, timed_out = APIRouter(), asyncio.Event()
 
     @router.get("/slow")
     @router.get("/stream")
     async def slow() -> str:
-        await asyncio.sleep(0.3)
+        await timed_out.wait()
         return "at last"
 
     app = FastAPI()
     app.include_router(router)
     app.add_middleware(TimeoutMiddleware, unlimited=["/stream"], within=0.1)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://care.test") as http:
-        late, stream = await asyncio.gather(http.get("/slow"), http.get("/stream"))
+        streaming = asyncio.create_task(http.get("/stream"))
+        late = await http.get("/slow")
+        timed_out.set()
+        stream = await streaming
 
     assert (late.status_code, late.json()["code"]) == (503, "temporarily-unavailable")
     assert stream.json() == "at last"

@@ -19,12 +19,20 @@ from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
-from shared.messaging.shutdown import cancel_and_wait
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
 from tests.builders.faulty_database import LOCKS
 from tests.integration.shared.delivery_harness import DeliveryHarness
-from tests.integration.shared.relay_harness import QUICK, limit_batch_bytes, read_topic, relaying, until_sent
+from tests.integration.shared.relay_harness import (
+    QUICK,
+    CheckingRelay,
+    create_relay,
+    limit_batch_bytes,
+    read_topic,
+    relaying,
+    running,
+    until_sent,
+)
 from tests.timeouts import LONGEST_WAIT, until
 
 _LEADER = f"SELECT pid FROM {LOCKS} WHERE locktype = 'advisory' AND granted"  # noqa: S608  names of the test
@@ -64,9 +72,9 @@ async def test_event_committed_late_is_still_published(harness: DeliveryHarness,
     async with relaying(harness, kafka):
         async with harness.slow_commits("rapid_care.parcel", "NEW.condition = 'fall'"):
             slow = asyncio.create_task(harness.send(condition=Condition.FALL))
-            await asyncio.sleep(0.3)  # its event has a number and its commit waits
+            await harness.until_waiting("advisory")  # its event has a number and its commit waits
             quick = await harness.send()
-            await asyncio.sleep(0.3)
+            await until_sent(harness)
             assert not slow.done()
             assert [read_envelope(record).subject for record in await read_topic(kafka)] == [str(quick.id)]
         late = await slow
@@ -195,9 +203,11 @@ async def test_relay_ends_when_cancelled_without_connection(harness: DeliveryHar
 
 async def test_first_cluster_id_is_stored_without_republishing(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
-    async with relaying(harness, kafka):
+    relay = create_relay(harness, kafka, QUICK, CheckingRelay)
+    async with running(relay):
         await until_sent(harness)
-        await asyncio.sleep(0.3)  # three more checks of the cluster id
+        await relay.until_checked(3)
+        await until_sent(harness)
 
     assert len(await read_topic(kafka)) == 1
     assert await harness.count("rapid_care.relay_state") == 1
@@ -230,9 +240,7 @@ class Interrupted(Relay):
 
 
 async def test_stale_cluster_acknowledgement_leaves_event_in_outbox(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    relay = Interrupted(
-        harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=replace(QUICK, cluster_check_interval=60)
-    )
+    relay = create_relay(harness, kafka, replace(QUICK, cluster_check_interval=60), Interrupted)
     relay.after_acknowledgement = partial(forget_cluster, harness.owner, "rapid_care")
     await harness.send()
 
@@ -250,13 +258,14 @@ async def test_late_clock_does_not_hide_the_last_cluster(harness: DeliveryHarnes
     await harness.owner.execute("UPDATE rapid_care.relay_state SET seen_at = seen_at + interval '1 hour'")
     await forget_cluster(harness.owner, "rapid_care")
 
-    async with relaying(harness, kafka) as relay:
+    async with relaying(harness, kafka) as task:
         with pytest.raises(ClusterChanged):
-            await asyncio.wait_for(relay, LONGEST_WAIT)
-    async with relaying(harness, kafka) as relay:
+            await asyncio.wait_for(task, LONGEST_WAIT)
+    relay = create_relay(harness, kafka, QUICK, CheckingRelay)
+    async with running(relay) as task:
         await until_sent(harness)
-        await asyncio.sleep(0.3)  # three more checks of the cluster id
-        assert not relay.done()
+        await relay.until_checked(3)
+        assert not task.done()
 
     assert len(await read_topic(kafka)) == 2
 
@@ -331,10 +340,7 @@ class _Slow(Relay):
 
 async def test_relay_waits_as_long_as_it_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
-    relay = _Slow(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=replace(QUICK, idle=60.0))
-    task = asyncio.create_task(relay.run())
-    try:
+    relay = create_relay(harness, kafka, replace(QUICK, idle=60.0), _Slow)
+    async with running(relay):
         await until(lambda: relay._poll_delay < 60)
         assert relay._poll_delay >= 0.3
-    finally:
-        await cancel_and_wait(task)

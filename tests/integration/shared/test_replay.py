@@ -38,7 +38,7 @@ async def test_event_arriving_during_replay_is_applied_after_it(harness: Deliver
     async with harness.receiver.database.transaction() as tx:
         await parked_records.remove(tx, first)
         arriving = asyncio.create_task(EventProcessor(harness.receiver.database, RECEIVING).apply([second]))
-        await asyncio.sleep(0.2)
+        await harness.until_waiting("transactionid")
         assert not arriving.done()
     await arriving
 
@@ -53,7 +53,7 @@ async def test_replay_applies_records_parked_during_it(harness: DeliveryHarness)
     async with harness.receiver.database.transaction() as tx:
         assert await parked_records.blocked_keys(tx, [second.key or b""]) == {second.key}
         replaying = asyncio.create_task(replay(harness.receiver.database, RECEIVING, chosen))
-        await asyncio.sleep(0.2)
+        await harness.until_waiting("transactionid")
         assert not replaying.done()
         await parked_records.park(tx, second, parked_records.BEHIND)
     done = await replaying

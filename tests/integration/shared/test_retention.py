@@ -1,15 +1,18 @@
 """Expired rows of the platform's tables are removed, and no others."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import Any
 
 from shared.kernel.ids import new_id
 from shared.messaging.housekeeping import Housekeeper
+from shared.persistence.database import Database
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy, remove_expired
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import PATIENCE
 from tests.integration.shared.scheduler_harness import create_scheduler
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import until
 
 RESTRICTED, PUBLIC = "referrals.person-record.recorded.v1", "rapid-care.response.requested.v1"
 
@@ -59,15 +62,29 @@ async def test_expired_rows_are_removed_in_portions(harness: DeliveryHarness) ->
     assert await harness.count("navigation.inbox") == 0
 
 
+class RecordingHousekeeper(Housekeeper):
+    """Records the result of each task."""
+
+    def __init__(self, database: Database[Any], context: str, retention: RetentionPolicy) -> None:
+        super().__init__(database, context, retention)
+        self.results: dict[str, int | None] = {}
+
+    async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
+        self.results[duty] = await super()._tried(duty, work)
+        return self.results[duty]
+
+
 async def test_housekeeper_survives_a_database_failure(harness: DeliveryHarness) -> None:
     await harness.sender.database.pool.close()
 
-    housekeeper = asyncio.create_task(Housekeeper(harness.sender.database, "rapid_care", DEFAULT_RETENTION).run())
-    await asyncio.sleep(0.1)
+    housekeeper = RecordingHousekeeper(harness.sender.database, "rapid_care", DEFAULT_RETENTION)
+    running = asyncio.create_task(housekeeper.run())
+    await until(lambda: len(housekeeper.results) == 2)
 
-    assert not housekeeper.done()
-    housekeeper.cancel()
-    await asyncio.wait([housekeeper])
+    assert housekeeper.results == {"partitions": None, "expired": None}
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_expired_rows_are_removed_without_new_partition(harness: DeliveryHarness) -> None:
@@ -75,9 +92,7 @@ async def test_expired_rows_are_removed_without_new_partition(harness: DeliveryH
     await harness.owner.execute("ALTER FUNCTION navigation.create_partitions RENAME TO months_closed")
     housekeeper = asyncio.create_task(Housekeeper(harness.receiver.database, "navigation", DEFAULT_RETENTION).run())
     try:
-        async with asyncio.timeout(LONGEST_WAIT):
-            while await harness.count("navigation.inbox"):
-                await asyncio.sleep(0.05)
+        await until(lambda: harness.is_empty("navigation.inbox"))
     finally:
         housekeeper.cancel()
         await asyncio.wait([housekeeper])
