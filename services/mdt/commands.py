@@ -98,7 +98,7 @@ class ActionAgreed:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LeadCandidate:
     """A professional who may become the person's accountable lead."""
 
     professional_id: str
@@ -110,9 +110,9 @@ class Candidate:
 class LeadProposal:
     """The wanted lead, their acceptance at the meeting, and the candidates after a refusal, in order (G17)."""
 
-    candidate: Candidate
+    candidate: LeadCandidate
     has_accepted: bool = False
-    alternatives: tuple[Candidate, ...] = ()
+    alternatives: tuple[LeadCandidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ WITHOUT_MEANING = {
     "services.mdt.domain.table_16.JointAssessment",
     "services.mdt.handlers.risk.Step",
     "services.navigation.domain.feed.Change",
-    "services.rapid_care.domain.clock.Clock",
+    "services.rapid_care.domain.clock.ClockState",
     "services.referrals.domain.directory.Need",
     "shared.contracts.codes.PlaceOfCare",
     "shared.contracts.codes.ReviewTrigger",

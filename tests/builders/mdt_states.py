@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.mdt.commands import ActionAgreed, Candidate, DiscussCase, JointPlan, LeadProposal
+from services.mdt.commands import ActionAgreed, DiscussCase, JointPlan, LeadCandidate, LeadProposal
 from services.mdt.domain import care_plan, case, lead, meeting
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Case
@@ -76,9 +76,9 @@ def an_agreed_action(**changes: Any) -> ActionAgreed:
     return ActionAgreed(**(fields | changes))
 
 
-def a_candidate(professional_id: str = "clch-community-nurse-1", **changes: Any) -> Candidate:
+def a_candidate(professional_id: str = "clch-community-nurse-1", **changes: Any) -> LeadCandidate:
     fields: dict[str, Any] = {"professional_id": professional_id, "role": Role.COMMUNITY_NURSE, "organisation": "CLCH"}
-    return Candidate(**(fields | changes))
+    return LeadCandidate(**(fields | changes))
 
 
 def a_proposal(professional_id: str = "clch-community-nurse-1", **changes: Any) -> LeadProposal:

@@ -1,11 +1,11 @@
-"""Risk scores, earlier scores and findings of a person, and their assessment."""
+"""Risk scores, earlier scores of a person, and their assessment."""
 
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.risk import Finding, Risk, Score, ScoreHistory, Status, assess, level_of, rule_version
+from services.mdt.domain.risk import Risk, Score, ScoredPerson, ScoreHistory, Status, assess, level_of, rule_version
 from shared.contracts.codes import RiskLevel
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
@@ -50,5 +50,5 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
 
 def assessed(score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None) -> Decision[Risk] | None:
     """The decision on a new score; None when it changes nothing."""
-    finding = Finding(score, earlier or ScoreHistory(), known)
-    return assess(finding, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())
+    person = ScoredPerson(score, earlier or ScoreHistory(), known)
+    return assess(person, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

@@ -19,7 +19,7 @@ from tests.chaos import workload
 from tests.chaos.http_client import UNEXPECTED, ChaosClient, Reply
 from tests.chaos.meeting import hold_meetings
 from tests.chaos.referral_sender import ReferralSender
-from tests.chaos.workload import FollowUp, Step
+from tests.chaos.workload import FollowUp, JourneyStep
 
 _PAUSE, _MAX_PAUSE = 0.2, 3.0
 _MAX_CONCURRENCY = 800
@@ -117,7 +117,7 @@ class Clients:
         await asyncio.sleep(0 if self._is_over else seconds)
         await self.sender.send_until_created(body, key)
 
-    async def _command(self, path: str, step: Step, tag: str) -> str:
+    async def _command(self, path: str, step: JourneyStep, tag: str) -> str:
         """Repeats the command while the resource stays in `step.from_status`; returns the ETag.
 
         An attempt whose response was lost may have succeeded.
@@ -175,9 +175,9 @@ class Clients:
             await asyncio.sleep(_PAUSE)
 
 
-def _filled(step: Step, resource: Mapping[str, Any], random: Random) -> Step:
+def _filled(step: JourneyStep, resource: Mapping[str, Any], random: Random) -> JourneyStep:
     """Replaces the placeholders in the body of the step."""
     if step.body is None:
         return step
     body = json.dumps(step.body).replace("CLINICIAN", random.choice(workload.CLINICIANS))
-    return Step(step.caller, step.verb, json.loads(body.replace("RECEIVED_AT", resource.get("received_at", ""))), step.from_status)
+    return JourneyStep(step.caller, step.verb, json.loads(body.replace("RECEIVED_AT", resource.get("received_at", ""))), step.from_status)

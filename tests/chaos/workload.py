@@ -10,7 +10,7 @@ import nhs_number
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JourneyStep:
     """One command: its caller, its verb and body, and the status that it ends."""
 
     caller: str
@@ -26,7 +26,7 @@ class FollowUp:
     caller: str
     collection: str
     query: str
-    steps: tuple[Step, ...]
+    steps: tuple[JourneyStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Journey:
     """`percent` of the referrals take this journey. `steps` are the commands on the referral itself."""
 
     percent: int
-    steps: tuple[Step, ...] = ()
+    steps: tuple[JourneyStep, ...] = ()
     follow_up: FollowUp | None = None
 
 
@@ -47,33 +47,36 @@ READS, INVALID = 0.15, 0.01
 BATCHES, BATCH_SIZE = 0.05, 20
 
 
-def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> Step:
-    return Step("point-of-access", "triage", {"urgency": urgency, "is_complex": is_complex, "reason": reason}, "received")
+def _triage(urgency: str, reason: str, *, is_complex: bool = False) -> JourneyStep:
+    return JourneyStep("point-of-access", "triage", {"urgency": urgency, "is_complex": is_complex, "reason": reason}, "received")
 
 
-def _route(route: str, service: str) -> Step:
-    return Step("point-of-access", "route", {"route": route, "service_code": service}, "triaged")
+def _route(route: str, service: str) -> JourneyStep:
+    return JourneyStep("point-of-access", "route", {"route": route, "service_code": service}, "triaged")
 
 
 _TO_RAPID_CARE = (_triage("urgent", "Seen to be urgent."), _route("rapid-care", "rapid-care"))
 _TO_MEETING = (_triage("routine", "Standard measures have not helped.", is_complex=True), _route("mdt", "mdt"))
 _TO_NAVIGATOR = (_triage("routine", "Help with arranging."), _route("navigation", "care-navigation"))
-_SIGNPOSTED = (_triage("advice", "Advice is enough."), Step("point-of-access", "signpost", {"service_code": "befriending"}, "triaged"))
+_SIGNPOSTED = (
+    _triage("advice", "Advice is enough."),
+    JourneyStep("point-of-access", "signpost", {"service_code": "befriending"}, "triaged"),
+)
 _PACKAGE = {"items": [{"kind": "night-sitting", "service_code": "night-sitting", "starts_at": "RECEIVED_AT"}]}
 _FULL_RESPONSE = (
-    Step("rapid-care", "acceptance", None, "requested"),
-    Step("rapid-care", "assignment", {"clinician_id": "CLINICIAN"}, "accepted"),
-    Step("rapid-care", "departure", None, "assigned"),
-    Step("rapid-care", "first-contact", {"contacted_at": "RECEIVED_AT"}, "en-route"),
-    Step("rapid-care", "assessment", {"health_needs": ["infection"], "social_needs": ["personal-care"]}, "contacted"),
-    Step("rapid-care", "package", _PACKAGE, "assessed"),
+    JourneyStep("rapid-care", "acceptance", None, "requested"),
+    JourneyStep("rapid-care", "assignment", {"clinician_id": "CLINICIAN"}, "accepted"),
+    JourneyStep("rapid-care", "departure", None, "assigned"),
+    JourneyStep("rapid-care", "first-contact", {"contacted_at": "RECEIVED_AT"}, "en-route"),
+    JourneyStep("rapid-care", "assessment", {"health_needs": ["infection"], "social_needs": ["personal-care"]}, "contacted"),
+    JourneyStep("rapid-care", "package", _PACKAGE, "assessed"),
 )
 
-_SCREENED = Step("mdt-coordinator", "screening", {"outcome": "eligible"}, "referred")
-_WITHDRAWN = Step("gp", "cancellation", {"reason": "declined-by-person"}, "received")
+_SCREENED = JourneyStep("mdt-coordinator", "screening", {"outcome": "eligible"}, "referred")
+_WITHDRAWN = JourneyStep("gp", "cancellation", {"reason": "declined-by-person"}, "received")
 
 
-def _response(*steps: Step) -> FollowUp:
+def _response(*steps: JourneyStep) -> FollowUp:
     return FollowUp("rapid-care", "/rapid-care/responses", "referral_id={id}&status=waiting", steps)
 
 

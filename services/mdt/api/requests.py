@@ -44,7 +44,7 @@ class ActionBody(CommandModel[commands.ActionAgreed]):
     action_id: UUID | None = None
 
 
-class CandidateBody(CommandModel[commands.Candidate]):
+class CandidateBody(CommandModel[commands.LeadCandidate]):
     professional_id: Code
     role: Role
     organisation: Code

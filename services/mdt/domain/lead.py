@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.mdt.commands import AcceptLead, Candidate, DeclineLead, HandOverLead
+from services.mdt.commands import AcceptLead, DeclineLead, HandOverLead, LeadCandidate
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
@@ -56,7 +56,7 @@ class Lead:
     organisation: str
     practice_code: str
     is_fallback: bool = False
-    alternatives: tuple[Candidate, ...] = ()
+    alternatives: tuple[LeadCandidate, ...] = ()
     answer_by: datetime | None = None
     activated_at: datetime | None = None
     version: int = 0
@@ -114,9 +114,9 @@ REFUSED = (Status.DECLINED, Status.EXPIRED)
 total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED)))  # every status is open, a refusal or an end
 
 
-def gp(practice_code: str) -> Candidate:
+def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
-    return Candidate(f"gp-{practice_code}", Role.GP, practice_code)
+    return LeadCandidate(f"gp-{practice_code}", Role.GP, practice_code)
 
 
 def propose(lead: Lead) -> Decision[Lead]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.mdt.commands import Candidate, LeadProposal
+from services.mdt.commands import LeadCandidate, LeadProposal
 from services.mdt.domain import lead as leads
 from services.mdt.domain.lead import AlreadyLead, Lead, LeadNotFound, Status
 from shared.kernel.decision import Decision
@@ -20,8 +20,8 @@ SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """The person, the correlation id of their case, and the practice of the fallback lead."""
+class CasePerson:
+    """The person of a case, the correlation id of the case, and the practice of the fallback lead."""
 
     id: PersonId
     correlation_id: UUID
@@ -58,7 +58,7 @@ class Leads:
         return self.active
 
 
-def appoint(person: Person, current: Leads, proposal: LeadProposal | None, now: LeadContext) -> Decisions:
+def appoint(person: CasePerson, current: Leads, proposal: LeadProposal | None, now: LeadContext) -> Decisions:
     """The meeting proposes a lead, and earlier open proposals end. Without a proposal the present lead stays.
 
     A candidate who has accepted, and a GP, takes over at once. Until another candidate answers the present lead stays; a
@@ -79,17 +79,17 @@ def accept(lead: Lead, current: Leads, now: datetime) -> Decisions:
     return _succeed(current, leads.accept(lead, now))
 
 
-def decline(person: Person, lead: Lead, current: Leads, reason: str, now: LeadContext) -> Decisions:
+def decline(person: CasePerson, lead: Lead, current: Leads, reason: str, now: LeadContext) -> Decisions:
     """Proposes the next candidate; the present lead, or the GP, continues (mdt-6)."""
     return [leads.decline(lead, reason), *_propose_next(person, lead, current, now)]
 
 
-def expire(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
+def expire(person: CasePerson, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     """A proposal without an answer in time counts as declined (G17, mdt-6)."""
     return [leads.expire(lead), *_propose_next(person, lead, current, now)]
 
 
-def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
+def hand_over(person: CasePerson, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
     """The lead proposes a successor and stays until they accept; without a name the GP takes over at once.
 
     Raises IllegalTransition, AlreadyLead.
@@ -100,7 +100,7 @@ def hand_over(person: Person, lead: Lead, current: Leads, to: LeadProposal | Non
     return _propose(person, current, to, now)
 
 
-def replace_absent(person: Person, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
+def replace_absent(person: CasePerson, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
     """Replaces an absent lead: the GP takes over at once, until the candidate accepts.
 
     Raises IllegalTransition, AlreadyLead.
@@ -119,14 +119,14 @@ def end_all(current: Leads, reason: str) -> Decisions:
     return [leads.end(lead, reason) for lead in open_leads]
 
 
-def _require_another(person: Person, lead: Lead, to: LeadProposal | None) -> None:
+def _require_another(person: CasePerson, lead: Lead, to: LeadProposal | None) -> None:
     leads.require_hand_over(lead)
     candidate = to.candidate if to else leads.gp(person.practice_code)
     if candidate.professional_id == lead.professional_id:
         raise AlreadyLead("This professional is the lead already.")
 
 
-def _propose(person: Person, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
+def _propose(person: CasePerson, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
     candidate = proposal.candidate
     if current.active and current.active.professional_id == candidate.professional_id:
         return []
@@ -139,7 +139,7 @@ def _propose(person: Person, current: Leads, proposal: LeadProposal, now: LeadCo
     return [leads.propose(lead), *_fallback(person, current.active, now)]
 
 
-def _propose_next(person: Person, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
+def _propose_next(person: CasePerson, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
     if not lead.alternatives:
         return _fallback(person, current.active, now)
     following, *others = lead.alternatives
@@ -147,7 +147,7 @@ def _propose_next(person: Person, lead: Lead, current: Leads, now: LeadContext) 
     return _propose(person, rest, LeadProposal(following, alternatives=tuple(others)), now)
 
 
-def _fallback(person: Person, active: Lead | None, now: LeadContext) -> Decisions:
+def _fallback(person: CasePerson, active: Lead | None, now: LeadContext) -> Decisions:
     if active is not None:
         return []
     return [leads.fall_back(_new(person, now.fallback_id, leads.gp(person.practice_code), (), now), now.at, is_from_meeting=now.is_meeting)]
@@ -160,7 +160,7 @@ def _succeed(current: Leads, succeeding: Decision[Lead]) -> Decisions:
     return [*others, *ending, succeeding]
 
 
-def _new(person: Person, lead_id: UUID, candidate: Candidate, alternatives: tuple[Candidate, ...], now: LeadContext) -> Lead:
+def _new(person: CasePerson, lead_id: UUID, candidate: LeadCandidate, alternatives: tuple[LeadCandidate, ...], now: LeadContext) -> Lead:
     return Lead(
         id=lead_id,
         person_id=person.id,

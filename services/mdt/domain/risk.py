@@ -87,7 +87,7 @@ class ScoreHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ScoredPerson:
     """A score with the earlier scores and risk. `known` is None for a person who was never listed."""
 
     score: Score
@@ -153,22 +153,22 @@ def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
     return previous != level and max(previous or RiskLevel.LOW, level) >= RiskLevel.HIGH
 
 
-def assess(finding: Finding, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
+def assess(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
     """The change by a score; None without one, or for a score older than the newest. `rule` is the policy's `rule_version`.
 
     A rise starts a new case-finding id and a new review; a fall keeps the id of the rise.
     """
-    score, earlier = finding.score, finding.earlier
+    score, earlier = person.score, person.earlier
     if earlier.newest_on is not None and earlier.newest_on > score.valid_from:
         return None
-    previous = _previous_level(finding)
+    previous = _previous_level(person)
     has_crossed, has_climbed = crosses(previous, score.level), is_high_climber(score, earlier, policy)
     if not has_crossed and not has_climbed:
         return None
     events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, rule)
     if has_climbed or score.level > (RiskLevel.LOW if previous is None else previous):
-        return Decision(_rise(finding, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id), events)
-    return Decision(_fall(finding), events)
+        return Decision(_rise(person, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id), events)
+    return Decision(_fall(person), events)
 
 
 def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
@@ -194,13 +194,13 @@ def end_watch(risk: Risk) -> Decision[Risk]:
     return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
 
 
-def _previous_level(finding: Finding) -> RiskLevel | None:
-    known = finding.known
-    return finding.earlier.level if finding.earlier.level is not None or known is None else known.level
+def _previous_level(person: ScoredPerson) -> RiskLevel | None:
+    known = person.known
+    return person.earlier.level if person.earlier.level is not None or known is None else known.level
 
 
-def _rise(finding: Finding, policy: Policy, *, has_climbed: bool, risk_id: UUID, case_finding_id: UUID) -> Risk:
-    score, known = finding.score, finding.known
+def _rise(person: ScoredPerson, policy: Policy, *, has_climbed: bool, risk_id: UUID, case_finding_id: UUID) -> Risk:
+    score, known = person.score, person.known
     if known:
         require_transition(known.status, Occurrence.ROSE, RISK)
     earlier_climb = known.climbed_on if known else None
@@ -220,9 +220,9 @@ def _rise(finding: Finding, policy: Policy, *, has_climbed: bool, risk_id: UUID,
     )
 
 
-def _fall(finding: Finding) -> Risk:
+def _fall(person: ScoredPerson) -> Risk:
     """Only a person at level 2 or 3, who is therefore listed, can fall. Raises RiskNotFound otherwise."""
-    score, known = finding.score, finding.known
+    score, known = person.score, person.known
     if known is None:
         raise RiskNotFound("A person at a high level has no entry in case finding.")
     require_transition(known.status, Occurrence.FELL, RISK)

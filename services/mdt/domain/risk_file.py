@@ -69,7 +69,7 @@ class Columns(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class RiskFileTally:
     """Counts of the lines read so far. Only the first `max_listed` refused lines are listed; all are counted by their reason."""
 
     max_listed: int
@@ -117,7 +117,7 @@ class RiskFile:
         self._names = [name.strip().lower() for name in names]
         if sorted(self._names) not in (sorted(COLUMNS), sorted(set(COLUMNS) - {"level"})):
             raise NotARiskFile("The first line does not name the expected columns.")
-        self.tally = Tally(policy.refused_lines_listed)
+        self.tally = RiskFileTally(policy.refused_lines_listed)
         self.bytes_read = 0
         self._pseudonyms, self._today = pseudonyms, today
         self._seen: set[str] = set()

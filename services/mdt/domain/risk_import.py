@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import rule_version
-from services.mdt.domain.risk_file import BadRow, Reason, Tally
+from services.mdt.domain.risk_file import BadRow, Reason, RiskFileTally
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.kernel.errors import Conflict, NotFound
@@ -80,7 +80,7 @@ def repeat(begun: RiskImport, earlier: RiskImport) -> RiskImport:
     return replace(same, crossings=0, climbers=0, repeats=earlier.repeats or earlier.id)
 
 
-def conclude(begun: RiskImport, tally: Tally, moved: Mapping[str, int]) -> RiskImport:
+def conclude(begun: RiskImport, tally: RiskFileTally, moved: Mapping[str, int]) -> RiskImport:
     """The report of the lines read and of the events published, by type."""
     days = sorted(map(date.fromisoformat, tally.days))
     return replace(

@@ -5,7 +5,7 @@ from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as case_domain
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Agreed, Case
-from services.mdt.domain.lead_succession import Person
+from services.mdt.domain.lead_succession import CasePerson
 from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.lead import appoint_lead
 from services.mdt.store.care_plan import Discussion, care_plans, open_plan, save_version
@@ -25,7 +25,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
-    lead = await appoint_lead(Person(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
+    lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
     discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
     return await cases.save(tx, discussed)
 

@@ -7,7 +7,7 @@ from services.mdt.domain import lead as domain
 from services.mdt.domain import lead_succession
 from services.mdt.domain.access import require_member
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
-from services.mdt.domain.lead_succession import Decisions, LeadContext, Leads, Person
+from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.table_16 import require_allowed
 from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
@@ -54,7 +54,7 @@ def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> De
     return lead_succession.replace_absent(_person(lead), lead, current, command.to, command.reason, _now(tx))
 
 
-async def appoint_lead(person: Person, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
+async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
     """Carries out the meeting's proposal; without one the present lead stays. Returns the active lead. Raises LeadNotAllowed."""
     await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
@@ -108,8 +108,8 @@ def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
     return LeadContext(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
 
 
-def _person(lead: Lead) -> Person:
-    return Person(lead.person_id, lead.correlation_id, lead.practice_code)
+def _person(lead: Lead) -> CasePerson:
+    return CasePerson(lead.person_id, lead.correlation_id, lead.practice_code)
 
 
 def _require_version(lead: Lead, target: Target) -> None:

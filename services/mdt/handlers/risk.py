@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from services.mdt.domain import risk as domain
 from services.mdt.domain import risk_import
-from services.mdt.domain.risk import Finding, Risk
+from services.mdt.domain.risk import Risk, ScoredPerson
 from services.mdt.domain.risk_file import Columns, RiskFile
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import risk as store
@@ -68,8 +68,8 @@ async def _publish_moves(tx: Tx, begun: RiskImport, progress: Progress) -> Count
     """Publishes crossings and climbs. Returns the number of events by type."""
     moved: Counter[str] = Counter()
     progress(Step.FIND, 0, 0)
-    async for findings in store.findings(tx, begun.number):
-        decisions = [decision for decision in (_assess(finding, tx, begun) for finding in findings) if decision]
+    async for people in store.scored_people(tx, begun.number):
+        decisions = [decision for decision in (_assess(person, tx, begun) for person in people) if decision]
         await store.save_all(tx, decisions)
         moved.update(event.TYPE for decision in decisions for event in decision.events)
         progress(Step.FIND, moved.total(), 0)
@@ -77,8 +77,8 @@ async def _publish_moves(tx: Tx, begun: RiskImport, progress: Progress) -> Count
     return moved
 
 
-def _assess(finding: Finding, tx: Tx, begun: RiskImport) -> Decision[Risk] | None:
-    return domain.assess(finding, tx.policy, rule=begun.rule_version, risk_id=new_id(), case_finding_id=new_id())
+def _assess(person: ScoredPerson, tx: Tx, begun: RiskImport) -> Decision[Risk] | None:
+    return domain.assess(person, tx.policy, rule=begun.rule_version, risk_id=new_id(), case_finding_id=new_id())
 
 
 async def _tidy(tx: Tx, report: RiskImport) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from services.mdt.domain.risk import Finding, Risk, RiskNotFound, Score, ScoreHistory
+from services.mdt.domain.risk import Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
 from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import RiskLevel
@@ -137,7 +137,7 @@ async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]
     await tx.connection.copy_to_table("risk_score", source=lines(), columns=_COPIED, timeout=_TIMEOUT_SECONDS)
 
 
-async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
+async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[ScoredPerson]]:
     """People who may have crossed or climbed by this import, with their earlier scores, in batches.
 
     Locks the risks until the transaction ends.
@@ -147,11 +147,11 @@ async def findings(tx: Tx, import_number: int) -> AsyncIterator[list[Finding]]:
     cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_TIMEOUT_SECONDS)
     while rows := await cursor.fetch(_BATCH, timeout=_TIMEOUT_SECONDS):
         known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
-        yield [Finding(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
+        yield [ScoredPerson(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
-    """Saves many decisions in one statement, as `risks.save` saves one; `findings` has locked the rows."""
+    """Saves many decisions in one statement, as `risks.save` saves one; `scored_people` has locked the rows."""
     states = []
     for decision in decisions:
         state, version = decision.state, decision.state.version

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from services.navigation.api.responses import FeedEntryView
-from services.navigation.queries.feed import Entry
+from services.navigation.queries.feed import SequencedEntry
 
 log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, batches: AsyncGenerator[Sequence[Entry]], *, send_timeout: float) -> None:
+    def __init__(self, batches: AsyncGenerator[Sequence[SequencedEntry]], *, send_timeout: float) -> None:
         self._chunks, self._send_timeout = _chunks(batches), send_timeout
         super().__init__(self._chunks, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
@@ -38,7 +38,7 @@ class EventStream(StreamingResponse):
             log.info("stream.client-stalled")
 
 
-async def _chunks(batches: AsyncGenerator[Sequence[Entry]]) -> AsyncGenerator[bytes]:
+async def _chunks(batches: AsyncGenerator[Sequence[SequencedEntry]]) -> AsyncGenerator[bytes]:
     """Encodes each batch as one chunk; an empty batch is a heartbeat."""
     async with aclosing(batches):
         yield _RETRY
@@ -46,7 +46,7 @@ async def _chunks(batches: AsyncGenerator[Sequence[Entry]]) -> AsyncGenerator[by
             yield b"".join(map(_event, entries)) or _HEARTBEAT
 
 
-def _event(entry: Entry) -> bytes:
+def _event(entry: SequencedEntry) -> bytes:
     """JSON without indentation has no line ends, so `data` is one line."""
     data = FeedEntryView.model_validate(entry).model_dump_json()
     return f"id: {entry.sequence}\nevent: {entry.change}\ndata: {data}\n\n".encode()

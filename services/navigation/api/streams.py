@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from services.navigation.queries import feed
-from services.navigation.queries.feed import Entry
+from services.navigation.queries.feed import SequencedEntry
 from shared.persistence.database import Database
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 
@@ -35,10 +35,10 @@ _MAX_BUFFERED = 500
 class _Stream:
     """Entries from the poller that are not sent yet. A stream that is woken without entries reads the database."""
 
-    buffered: deque[Entry] = field(default_factory=lambda: deque(maxlen=_MAX_BUFFERED))
+    buffered: deque[SequencedEntry] = field(default_factory=lambda: deque(maxlen=_MAX_BUFFERED))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def push(self, entry: Entry) -> None:
+    def push(self, entry: SequencedEntry) -> None:
         self.buffered.append(entry)
         self.woken.set()
 
@@ -53,7 +53,9 @@ class Streams:
         self._poller: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
-    async def follow(self, navigator_id: str, *, after: int, duration: timedelta, heartbeat: timedelta) -> AsyncGenerator[Sequence[Entry]]:
+    async def follow(
+        self, navigator_id: str, *, after: int, duration: timedelta, heartbeat: timedelta
+    ) -> AsyncGenerator[Sequence[SequencedEntry]]:
         """Yields batches of the entries after `after`, present and new; an empty batch after each `heartbeat` without entries.
 
         Ends after `duration`, at shutdown, or when the database is unavailable; the client reconnects and resumes.
@@ -92,7 +94,7 @@ class Streams:
             if not self._open[navigator_id]:
                 del self._open[navigator_id]
 
-    async def _read(self, navigator_id: str, after: int) -> list[Entry] | None:
+    async def _read(self, navigator_id: str, after: int) -> list[SequencedEntry] | None:
         try:
             async with self._database.read_only() as reader:
                 return await feed.entries(reader, navigator_id, after=after, limit=_BATCH)
@@ -137,9 +139,9 @@ class Streams:
                 stream.woken.set()
 
 
-def _next(stream: _Stream, after: int) -> list[Entry]:
+def _next(stream: _Stream, after: int) -> list[SequencedEntry]:
     """The buffered entries that follow `after` without a gap."""
-    entries: list[Entry] = []
+    entries: list[SequencedEntry] = []
     while stream.buffered and stream.buffered[0].sequence <= after + 1:
         entry = stream.buffered.popleft()
         if entry.sequence == after + 1:

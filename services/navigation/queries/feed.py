@@ -17,8 +17,8 @@ from shared.persistence.statements import ReadSession, Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a feed."""
+class SequencedEntry:
+    """One entry of a feed, with its sequence in the feed and its position in all feeds."""
 
     navigator_id: str
     sequence: int
@@ -39,7 +39,7 @@ class CursorBeyondEnd(RuleBroken):
     advice = "Read the work list again and follow the feed from `feed_cursor` or `feed_sequence` of the navigator."
 
 
-_ENTRY = TypeAdapter(Entry)
+_ENTRY = TypeAdapter(SequencedEntry)
 _AFTER = Statement(
     sa.select(FEED_ENTRY)
     .where(FEED_ENTRY.c.navigator_id == sa.bindparam("navigator_id"), FEED_ENTRY.c.sequence > sa.bindparam("after", type_=sa.BigInteger))
@@ -56,12 +56,12 @@ _LAST = Statement(sa.select(sa.func.coalesce(sa.func.max(FEED_ENTRY.c.position),
 _NEWEST = Statement(sa.select(FEED).where(FEED.c.navigator_id == sa.any_(sa.bindparam("navigator_ids", type_=sa.ARRAY(sa.Text)))))
 
 
-async def entries(reader: ReadSession, navigator_id: str, *, after: int, limit: int) -> list[Entry]:
+async def entries(reader: ReadSession, navigator_id: str, *, after: int, limit: int) -> list[SequencedEntry]:
     rows = await reader.fetch(_AFTER, navigator_id=navigator_id, after=after, limit=limit)
     return [_ENTRY.validate_python(dict(row)) for row in rows]
 
 
-async def since(reader: ReadSession, position: int, *, limit: int) -> list[Entry]:
+async def since(reader: ReadSession, position: int, *, limit: int) -> list[SequencedEntry]:
     """The entries of all feeds after a position."""
     return [_ENTRY.validate_python(dict(row)) for row in await reader.fetch(_SINCE, position=position, limit=limit)]
 

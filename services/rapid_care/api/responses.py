@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from services.rapid_care.domain.clock import Clock, clock_of
+from services.rapid_care.domain.clock import ClockState, clock_of
 from services.rapid_care.domain.opening import guidance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
@@ -36,7 +36,7 @@ class ResponseView(VersionedResponse):
     due_at: datetime
     crosses_close: bool
     is_by_telephone: bool
-    clock: Clock
+    clock: ClockState
     seconds_left: int | None
     guidance: GuidanceView | None
     clinician_id: str | None

@@ -47,7 +47,7 @@ from shared.kernel.state_table import require_transition
 _INSTANT = timedelta(microseconds=1)
 
 
-class Clock(StrEnum):
+class ClockState(StrEnum):
     """State of the two-hour clock. A clock that has ended is met, breached or released."""
 
     HELD = "held"
@@ -190,14 +190,14 @@ def unreported_breach(response: Response, ends_at: datetime) -> tuple[Response, 
     return replace(response, breached_at=response.due_at + _INSTANT), [ResponseBreached(due_at=response.due_at)]
 
 
-def clock_of(response: Response, now: datetime) -> Clock:
+def clock_of(response: Response, now: datetime) -> ClockState:
     """State of the two-hour clock at `now`."""
     if response.contacted_at or response.ended_at:
-        met = Clock.MET if response.contacted_at else Clock.RELEASED
-        return Clock.BREACHED if response.breached_at else met
+        met = ClockState.MET if response.contacted_at else ClockState.RELEASED
+        return ClockState.BREACHED if response.breached_at else met
     if response.status in WAITING and now > response.due_at:
-        return Clock.OVERDUE
-    return Clock.HELD if now < response.clock_starts_at else Clock.RUNNING
+        return ClockState.OVERDUE
+    return ClockState.HELD if now < response.clock_starts_at else ClockState.RUNNING
 
 
 def _require_authorised(mode: ContactMode, response: Response) -> None:

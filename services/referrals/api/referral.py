@@ -117,7 +117,7 @@ async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> Ht
     return json_response(RecordView.of(person, is_story_shown=access.is_triager(caller) or person.is_story_shared))
 
 
-def page_of(entries: list[timeline.Entry], limit: int) -> Page[EntryView]:
+def page_of(entries: list[timeline.TimelineEntry], limit: int) -> Page[EntryView]:
     more = pagination.encode_cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
     return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
 

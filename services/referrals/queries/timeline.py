@@ -19,7 +19,7 @@ PageKey = tuple[datetime, UUID]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """One event: ids and codes only. A restricted event has no data."""
 
     id: UUID
@@ -68,20 +68,20 @@ _OF_PERSON = _timeline(
 )
 
 
-async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, limit: int) -> list[Entry]:
+async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
     """The chain that a referral began, oldest first."""
     occurred_at, event_id = after
     rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 
-async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[Entry]:
+async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
     """All chains of a person, including those that began with case finding."""
     occurred_at, event_id = after
     rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any) -> TimelineEntry:
     data = None if row["data"] is None else dict(row["data"])
-    return Entry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)
+    return TimelineEntry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)

@@ -7,18 +7,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.mdt.commands import Candidate, LeadProposal
+from services.mdt.commands import LeadCandidate, LeadProposal
 from services.mdt.domain import lead as leads
 from services.mdt.domain import lead_succession
 from services.mdt.domain.lead import AlreadyLead, Lead, Status
-from services.mdt.domain.lead_succession import Decisions, LeadContext, Leads, Person
+from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
 from shared.contracts.codes import Role
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.mdt_states import STARTS_AT, a_candidate, a_lead_of, a_proposal
 
-PERSON = Person(PersonId(new_id()), new_id(), "W07")
+PERSON = CasePerson(PersonId(new_id()), new_id(), "W07")
 NAMES = st.sampled_from(["gp-W07", "nurse-1", "nurse-2", "social-worker-1"])
 
 
@@ -26,7 +26,7 @@ def now() -> LeadContext:
     return LeadContext(STARTS_AT, STARTS_AT + timedelta(days=2), lead_id=new_id(), fallback_id=new_id())
 
 
-def candidate(name: str) -> Candidate:
+def candidate(name: str) -> LeadCandidate:
     return leads.gp("W07") if name == "gp-W07" else a_candidate(name)
 
 

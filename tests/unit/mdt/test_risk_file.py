@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mdt.domain.risk_file import BadRow, Columns, NotARiskFile, Reason, RiskFile, Tally
+from services.mdt.domain.risk_file import BadRow, Columns, NotARiskFile, Reason, RiskFile, RiskFileTally
 from shared.kernel.ids import pseudonymiser
 from tests.builders.population import BAD_LINES, Resident, population
 from tests.builders.risk import POLICY, TODAY
@@ -16,7 +16,7 @@ _DALE = "9990548609,W07,9.80,,2015-03-02"
 _pseudonyms = pseudonymiser(b"secret")
 
 
-def _read(text: str | bytes) -> tuple[Columns, Tally]:
+def _read(text: str | bytes) -> tuple[Columns, RiskFileTally]:
     file = RiskFile(text.encode() if isinstance(text, str) else text, POLICY, _pseudonyms, TODAY)
     rows = [row for block in file.blocks() for row in zip(*block, strict=True)]
     columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [[]] * len(Columns._fields)

@@ -15,7 +15,7 @@ from services.navigation.api.event_stream import EventStream
 from services.navigation.api.streams import Streams, _is_behind, _Stream
 from services.navigation.domain.feed import Change
 from services.navigation.domain.task import Status
-from services.navigation.queries.feed import Entry
+from services.navigation.queries.feed import SequencedEntry
 from shared.contracts.codes import TaskKind
 from shared.kernel.ids import new_id
 from shared.persistence.database import Database
@@ -61,9 +61,11 @@ def streams(database: StubDatabase) -> Streams:
     return Streams(cast("Database[Any]", database))
 
 
-def entry(sequence: int) -> Entry:
+def entry(sequence: int) -> SequencedEntry:
     now, ids = at("15:00"), (new_id(), new_id())
-    return Entry(NAVIGATOR, sequence, now, Change.ASSIGNED, *ids, TaskKind.CASE_MANAGEMENT, Status.ASSIGNED, now, position=sequence)
+    return SequencedEntry(
+        NAVIGATOR, sequence, now, Change.ASSIGNED, *ids, TaskKind.CASE_MANAGEMENT, Status.ASSIGNED, now, position=sequence
+    )
 
 
 async def until_idle(database: StubDatabase) -> None:
@@ -77,7 +79,7 @@ async def until_idle(database: StubDatabase) -> None:
 async def test_idle_stream_ends_when_database_goes_away() -> None:
     database = StubDatabase()
 
-    async def follow() -> list[Entry]:
+    async def follow() -> list[SequencedEntry]:
         return [entry async for portion in streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR) for entry in portion]
 
     following = asyncio.create_task(follow())
@@ -127,7 +129,7 @@ async def test_stalled_socket_ends_its_stream(parts_sent: int) -> None:
     sent: list[Message] = []
     is_closed = asyncio.Event()
 
-    async def entries() -> AsyncGenerator[list[Entry]]:
+    async def entries() -> AsyncGenerator[list[SequencedEntry]]:
         try:
             yield [entry(1)]
             yield [entry(2)]

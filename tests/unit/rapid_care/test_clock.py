@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.rapid_care.commands import DeclineResponse, RecordFirstContact
 from services.rapid_care.domain.clock import (
-    Clock,
+    ClockState,
     clock_of,
     decline,
     judge_deadline,
@@ -85,7 +85,7 @@ def test_referral_is_held_only_in_closed_hours(received_at: datetime) -> None:
     assert response.status is (Status.REQUESTED if is_open else Status.HELD)
     assert [type(event) for event in decision.events] == [ResponseRequested if is_open else ResponseHeldUntilOpening]
     assert (ResponseDeadline.OPENING in kinds, response.was_held) == (not is_open, not is_open)
-    assert clock_of(response, received_at) is (Clock.RUNNING if is_open else Clock.HELD)
+    assert clock_of(response, received_at) is (ClockState.RUNNING if is_open else ClockState.HELD)
 
 
 def test_raised_urgency_starts_clock_when_raised() -> None:
@@ -190,7 +190,7 @@ def test_late_contact_keeps_breach() -> None:
     decision = record_first_contact(response, RecordFirstContact(at("16:20")), at("16:30"))
 
     assert [type(event) for event in decision.events] == [ResponseContacted]
-    assert clock_of(decision.state, at("16:30")) is Clock.BREACHED
+    assert clock_of(decision.state, at("16:30")) is ClockState.BREACHED
 
 
 @pytest.mark.parametrize("mode", ContactMode)
@@ -199,7 +199,7 @@ def test_every_contact_mode_stops_clock(mode: ContactMode) -> None:
 
     decision = record_first_contact(response, RecordFirstContact(at("15:00"), mode), at("15:00"))
 
-    assert (decision.state.contact_mode, clock_of(decision.state, at("18:00"))) == (mode, Clock.MET)
+    assert (decision.state.contact_mode, clock_of(decision.state, at("18:00"))) == (mode, ClockState.MET)
 
 
 @pytest.mark.parametrize(("contacted_at", "refusal"), [("17:00:00.000001", ContactInFuture), ("13:59:59.999999", ContactBeforeReceipt)])
@@ -222,15 +222,15 @@ def test_breach_carries_deadline_and_keeps_status() -> None:
 @pytest.mark.parametrize(
     ("changes", "now", "expected"),
     [
-        ({}, "15:59", Clock.RUNNING),
-        ({}, "16:00", Clock.RUNNING),
-        ({}, "16:00:01", Clock.OVERDUE),
-        ({"status": Status.HELD}, "13:00", Clock.HELD),
-        ({"status": Status.ACCEPTED}, "13:00", Clock.HELD),
-        ({"status": Status.CONTACTED, "contacted_at": at("15:00")}, "20:00", Clock.MET),
-        ({"status": Status.DECLINED, "ended_at": at("15:00")}, "20:00", Clock.RELEASED),
-        ({"status": Status.DECLINED, "ended_at": at("17:00"), "breached_at": at("16:00:01")}, "20:00", Clock.BREACHED),
+        ({}, "15:59", ClockState.RUNNING),
+        ({}, "16:00", ClockState.RUNNING),
+        ({}, "16:00:01", ClockState.OVERDUE),
+        ({"status": Status.HELD}, "13:00", ClockState.HELD),
+        ({"status": Status.ACCEPTED}, "13:00", ClockState.HELD),
+        ({"status": Status.CONTACTED, "contacted_at": at("15:00")}, "20:00", ClockState.MET),
+        ({"status": Status.DECLINED, "ended_at": at("15:00")}, "20:00", ClockState.RELEASED),
+        ({"status": Status.DECLINED, "ended_at": at("17:00"), "breached_at": at("16:00:01")}, "20:00", ClockState.BREACHED),
     ],
 )
-def test_clock_has_exactly_one_state(changes: dict[str, object], now: str, expected: Clock) -> None:
+def test_clock_has_exactly_one_state(changes: dict[str, object], now: str, expected: ClockState) -> None:
     assert clock_of(replace(a_response(), **changes), at(now)) is expected  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.rapid_care.commands import CloseResponse, DeclineResponse, RecordFirstContact
 from services.rapid_care.domain import care, clock, dispatch
-from services.rapid_care.domain.clock import Clock, clock_of
+from services.rapid_care.domain.clock import ClockState, clock_of
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Occurrence, Response, ResponseDeadline
 from shared.contracts.rapid_care import (
@@ -120,12 +120,16 @@ def _assert_clock_agrees_with_events(life: Life) -> None:
     contacts = [event for event in life.events(ResponseContacted) if isinstance(event, ResponseContacted)]
 
     assert len(breaches) <= 1
-    assert (len(breaches) - len(cleared) == 1) is (life.response.breached_at is not None) is (final in {Clock.BREACHED, Clock.OVERDUE})
-    assert [contact.is_met for contact in contacts] == ([final is Clock.MET] if life.response.contacted_at else [])
-    if final is Clock.RELEASED:
+    assert (
+        (len(breaches) - len(cleared) == 1)
+        is (life.response.breached_at is not None)
+        is (final in {ClockState.BREACHED, ClockState.OVERDUE})
+    )
+    assert [contact.is_met for contact in contacts] == ([final is ClockState.MET] if life.response.contacted_at else [])
+    if final is ClockState.RELEASED:
         assert life.response.ended_at is not None
         assert life.response.ended_at <= life.response.due_at
-    assert final not in {Clock.HELD, Clock.RUNNING}
+    assert final not in {ClockState.HELD, ClockState.RUNNING}
 
 
 def _assert_silence_after_contact_or_end(life: Life) -> None:
