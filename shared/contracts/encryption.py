@@ -1,7 +1,7 @@
 """Encryption of the restricted topics: JWE, direct A256GCM, under a key ring by `kid`.
 
-The module composes the compact JWE (RFC 7516) around one call of the cipher, at a twentieth of a general library's cost. Every referral and
-every reader pays that cost. A test decrypts the result with such a library.
+The module composes the compact JWE (RFC 7516) around one call of the cipher, at a fraction of a general library's cost
+(docs/performance.md). Every referral and every reader pays that cost. A test decrypts the result with such a library.
 """
 
 import os
