@@ -166,7 +166,7 @@ class EventProcessor:
         metrics.EVENTS_APPLIED.labels(self._subscriptions.context, envelope.type).inc()
 
     async def _apply_single(self, record: Record) -> None:
-        problem = await self._attempts(record)
+        problem = await self._apply_with_retries(record)
         if _is_final(problem):
             await self._refuse(record, problem)
         elif problem is not None:
@@ -180,7 +180,7 @@ class EventProcessor:
             raise TooManyParked("too many consecutive records were parked") from problem
         self._has_parked = False
 
-    async def _attempts(self, record: Record) -> Exception | None:
+    async def _apply_with_retries(self, record: Record) -> Exception | None:
         """Returns None when the record is applied or refused, otherwise the remaining error.
 
         A transaction conflict is retried without limit.

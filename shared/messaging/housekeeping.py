@@ -26,15 +26,15 @@ class Housekeeper:
     async def run(self) -> None:
         """Runs until cancelled. A failed task is retried an hour later and stops neither the other task nor the worker."""
         while True:
-            made = await self._tried("partitions", create_partitions(self._database))
-            removed = await self._tried("expired", remove_expired(self._database, self._retention))
+            made = await self._run_task("partitions", create_partitions(self._database))
+            removed = await self._run_task("expired", remove_expired(self._database, self._retention))
             log.info("housekeeping.completed", context_name=self._context, rows=removed, partitions_created=made)
             await asyncio.sleep(_EVERY_SECONDS)
 
-    async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
+    async def _run_task(self, task: str, work: Awaitable[int]) -> int | None:
         """Returns the number of rows or partitions, or None after an error."""
         try:
             return await work
         except _RECOVERABLE_ERRORS as problem:
-            log.warning("housekeeping.failed", context_name=self._context, duty=duty, problem=type(problem).__name__)
+            log.warning("housekeeping.failed", context_name=self._context, task=task, problem=type(problem).__name__)
             return None

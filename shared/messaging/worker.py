@@ -76,7 +76,7 @@ class Worker:
         self._exit_after_timeout(tasks)
         failed = [task for task in done if task is not stopping]
         for task in failed:
-            log.error("worker.stopped", context_name=self._context, component=task.get_name(), problem=_why(task))
+            log.error("worker.stopped", context_name=self._context, component=task.get_name(), problem=_error_of(task))
         await cancel_and_wait(*tasks, stopping)
         return 1 if failed else 0
 
@@ -120,7 +120,7 @@ def create_worker(
     return Worker(database, subscriptions.context, create_components(database, subscriptions, kafka, retention, pacing), endpoint)
 
 
-def _why(task: asyncio.Task[Any]) -> str:
+def _error_of(task: asyncio.Task[Any]) -> str:
     """Names the error and its cause. A library may also have cancelled the task."""
     if task.cancelled():
         return asyncio.CancelledError.__name__

@@ -126,14 +126,14 @@ class Relay:
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
-                    await self._when_leading(connection)
+                    await self._wait_and_lead(connection)
             except _RESTART_ERRORS as problem:
                 self._is_leading = None
                 metrics.RELAY_RESTARTS.labels(self._context).inc()
                 log.warning("relay.restarting", context_name=self._context, problem=type(problem).__name__)
             await asyncio.sleep(self._settings.restart_delay)
 
-    async def _when_leading(self, connection: Connection) -> None:
+    async def _wait_and_lead(self, connection: Connection) -> None:
         while not await connection.fetchval(_TRY_LEADERSHIP):
             self._is_leading = False
             await asyncio.sleep(self._settings.standby)
@@ -160,18 +160,18 @@ class Relay:
                 await self._refresh_topics(connection, admin)
                 await self._check_cluster(connection, admin)  # after the topics: a refill is recorded before its topic is created
                 self._is_leading = True
-                await self._send_for_a_while(connection, producer)
+                await self._send_until_cluster_check(connection, producer)
         finally:
             for close in (producer.stop, admin.close):
                 with suppress(*_RESTART_ERRORS):
                     await close()
 
-    async def _send_for_a_while(self, connection: Connection, producer: AIOKafkaProducer) -> None:
-        """Until the next cluster check: after its interval, and before the first event after an idle second (docs/adr/0006)."""
+    async def _send_until_cluster_check(self, connection: Connection, producer: AIOKafkaProducer) -> None:
+        """Ends after the interval of the cluster check, and before the first event after an idle second (docs/adr/0006)."""
         until = monotonic() + self._settings.cluster_check_interval
         while monotonic() < until:
             began = monotonic()
-            sent = await finish_before_cancel(self._send_some(connection, producer))
+            sent = await finish_before_cancel(self._send_batch(connection, producer))
             if sent is None:
                 return
             self._poll_delay = self._settings.poll_delay(
@@ -215,7 +215,7 @@ class Relay:
         for row in await connection.fetch(_ABSENT_TOPICS, self._topics):
             self._report_blocked(row["topic"], "the topic is absent")
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
+    async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
         """Returns the number of published rows; None when rows wait and a long-silent broker may have been replaced."""
         self._database.committed.clear()
         rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))

@@ -22,7 +22,7 @@ class CursorRelay(Relay):
 
     _last = 0
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+    async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         sent: list[asyncpg.Record] = []
         if rows := await connection.fetch(_LATER, self._last, self._settings.batch):
             await self._send(producer, rows, sent)
@@ -34,7 +34,7 @@ class CursorRelay(Relay):
 class DeletesFirstRelay(Relay):
     """Deletes the rows from the outbox, then sends them."""
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+    async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(self._pending, self._settings.batch, self._topics, list(self._blocked))
         await self._delete_published(connection, rows)
         if rows:
@@ -45,10 +45,10 @@ class DeletesFirstRelay(Relay):
 class SharedOutboxRelay(Relay):
     """Runs concurrently with other relays; each sends the rows that no other has locked."""
 
-    async def _when_leading(self, connection: Connection) -> None:
+    async def _wait_and_lead(self, connection: Connection) -> None:
         await self._lead(connection)
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int:
+    async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int:
         sent: list[asyncpg.Record] = []
         async with connection.transaction():
             if rows := await connection.fetch(_LOCK_ONE):

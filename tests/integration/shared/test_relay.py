@@ -331,8 +331,8 @@ async def test_backlog_is_published_completely(harness: DeliveryHarness, kafka: 
 class _Slow(Relay):
     """Publishes with a delay of a third of a second."""
 
-    async def _send_some(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
-        sent = await super()._send_some(connection, producer)
+    async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
+        sent = await super()._send_batch(connection, producer)
         if sent:
             await asyncio.sleep(0.3)
         return sent

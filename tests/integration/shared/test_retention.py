@@ -69,9 +69,9 @@ class RecordingHousekeeper(Housekeeper):
         super().__init__(database, context, retention)
         self.results: dict[str, int | None] = {}
 
-    async def _tried(self, duty: str, work: Awaitable[int]) -> int | None:
-        self.results[duty] = await super()._tried(duty, work)
-        return self.results[duty]
+    async def _run_task(self, task: str, work: Awaitable[int]) -> int | None:
+        self.results[task] = await super()._run_task(task, work)
+        return self.results[task]
 
 
 async def test_housekeeper_survives_a_database_failure(harness: DeliveryHarness) -> None:
