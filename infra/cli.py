@@ -167,8 +167,8 @@ def prune_log(
 
     result: PruneResult = _run(prune_logs(name, retention_days))
     out.print(f"Dropped: {', '.join(result.removed) or 'no partition'}; deleted rows: {result.rows}.")
-    if result.unsent:
-        raise StackError(f"These partitions contain unpublished events and were kept: {', '.join(result.unsent)}.")
+    if result.unpublished:
+        raise StackError(f"These partitions contain unpublished events and were kept: {', '.join(result.unpublished)}.")
 
 
 @app.command()

@@ -26,17 +26,17 @@ WHERE inhparent = CAST($1 AS regclass) AND relname ~ '^event_[0-9]{4}_[0-9]{2}$'
 _LOCK = "SET LOCAL lock_timeout = '3s'; LOCK TABLE {context}.event"
 #: Serialises pruning of rows and republication: each would see the rows of the other in their old state.
 _LOG_LOCK = "SELECT pg_advisory_xact_lock(hashtext('rows of the log of ' || $1))"
-_HAS_UNSENT = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
-_NOTE = "INSERT INTO {context}.log_pruning (before) VALUES ($1) ON CONFLICT DO NOTHING"
-_STRAY = """
+_HAS_UNPUBLISHED = "SELECT EXISTS (SELECT FROM {context}.outbox JOIN {month} USING (seq))"
+_RECORD_PRUNING = "INSERT INTO {context}.log_pruning (before) VALUES ($1) ON CONFLICT DO NOTHING"
+_DELETE_FROM_DEFAULT = """
 DELETE FROM {context}.event_default AS old WHERE partition_day < $1
 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = old.seq)"""
-_SUPERSEDED = """
+_DELETE_SUPERSEDED = """
 DELETE FROM {context}.event_permanent AS old WHERE recorded_at < $1
 AND EXISTS (SELECT FROM {context}.event_permanent AS newer
             WHERE newer.subject = old.subject AND newer.topic = old.topic AND newer.sequence > old.sequence)
 AND NOT EXISTS (SELECT FROM {context}.outbox WHERE outbox.seq = old.seq)"""
-_AGAIN = """
+_REQUEUE = """
 WITH portion AS (
     SELECT seq FROM {context}.event WHERE seq > $1 AND recorded_at >= $2 AND (partition_day >= $3 OR partition_day = 'infinity')
     AND ($4::text IS NULL OR topic = $4) ORDER BY seq LIMIT $5),
@@ -62,7 +62,7 @@ class PruneResult:
     """Dropped partitions, partitions kept for their unpublished events, and the number of rows deleted from other partitions."""
 
     removed: list[str] = field(default_factory=list)
-    unsent: list[str] = field(default_factory=list)
+    unpublished: list[str] = field(default_factory=list)
     rows: int = 0
 
 
@@ -89,7 +89,7 @@ async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", retention: tim
         months = [Month(row["name"], row["first"]) for row in await owner.fetch(_MONTHS, f"{context}.event")]
         for month in expired(months, now.date(), retention):
             is_dropped = await _drop(owner, context, month)
-            (result.removed if is_dropped else result.unsent).append(month.name)
+            (result.removed if is_dropped else result.unpublished).append(month.name)
         result.rows += await _delete_rows(owner, context, now - retention)
     return result
 
@@ -101,10 +101,10 @@ async def republish(context: str, name: str, since: datetime, topic: str | None 
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    remembered = read(RetentionSettings).inbox_retention
+    inbox_retention = read(RetentionSettings).inbox_retention
     async with _owner(name) as owner:
-        if since < await owner.fetchval("SELECT now()") - remembered:
-            raise StackError(f"Consumers remember applied events for {remembered.days} days: they would apply older events twice.")
+        if since < await owner.fetchval("SELECT now()") - inbox_retention:
+            raise StackError(f"Consumers remember applied events for {inbox_retention.days} days: they would apply older events twice.")
         return await republish_log(owner, context, since, topic)
 
 
@@ -113,7 +113,7 @@ async def republish_log(owner: "asyncpg.Connection[asyncpg.Record]", context: st
     while last is not None:
         async with owner.transaction():
             await owner.execute(_LOG_LOCK, context)
-            (row,) = await owner.fetch(_AGAIN.format(context=context), last, since, since.date(), topic, _PORTION)
+            (row,) = await owner.fetch(_REQUEUE.format(context=context), last, since, since.date(), topic, _PORTION)
         total, last = total + row["events"], row["last"]
     return total
 
@@ -122,9 +122,9 @@ async def _drop(owner: "asyncpg.Connection[asyncpg.Record]", context: str, month
     """Returns False for a partition with unpublished events. Raises asyncpg.LockNotAvailableError after three seconds of waiting."""
     async with owner.transaction():
         await owner.execute(_LOCK.format(context=context))
-        if await owner.fetchval(_HAS_UNSENT.format(context=context, month=month.name)):
+        if await owner.fetchval(_HAS_UNPUBLISHED.format(context=context, month=month.name)):
             return False
-        await owner.execute(_NOTE.format(context=context), month.end)
+        await owner.execute(_RECORD_PRUNING.format(context=context), month.end)
         await owner.execute(f"DROP TABLE {month.name}")
     return True
 
@@ -133,11 +133,11 @@ async def _delete_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str
     """Deletes rows of the default partition, and superseded rows of the partition without retention; returns their number."""
     async with owner.transaction():
         await owner.execute(_LOG_LOCK, context)
-        stray = await owner.execute(_STRAY.format(context=context), before.date())
-        superseded = await owner.execute(_SUPERSEDED.format(context=context), before)
+        stray = await owner.execute(_DELETE_FROM_DEFAULT.format(context=context), before.date())
+        superseded = await owner.execute(_DELETE_SUPERSEDED.format(context=context), before)
         rows = sum(int(status.removeprefix("DELETE ")) for status in (stray, superseded))
         if rows:
-            await owner.execute(_NOTE.format(context=context), before.date())
+            await owner.execute(_RECORD_PRUNING.format(context=context), before.date())
     return rows
 
 

@@ -205,7 +205,7 @@ class Relay:
     async def _refresh_topics(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
         """Publishing to an absent topic would block for seconds and delay other topics, so events of absent topics wait.
 
-        The statement names the day of the oldest unsent event, so that the planner skips earlier partitions. The event's number is a
+        The statement names the day of the oldest unpublished event, so that the planner skips earlier partitions. The event's number is a
         parameter; without it the planner would assume a third of the log.
         """
         self._blocked.clear()

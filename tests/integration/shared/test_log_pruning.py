@@ -1,4 +1,4 @@
-"""Months of the event log are pruned after their retention, but never with unsent events or events that may be republished."""
+"""Months of the event log are pruned after their retention, but never with unpublished events or events that may be republished."""
 
 import asyncio
 from datetime import timedelta
@@ -64,14 +64,14 @@ async def test_month_is_pruned_only_after_it_is_published(harness: DeliveryHarne
     await recorded_in_2014(harness, old.id)
 
     refused = await prune_logs(harness.owner, YEARS)
-    assert (refused.removed, refused.unsent) == ([], [OLD])
+    assert (refused.removed, refused.unpublished) == ([], [OLD])
     assert await harness.count("rapid_care.event") == 2
 
     async with relaying(harness, kafka):
         await until_sent(harness)
     done = await prune_logs(harness.owner, YEARS)
 
-    assert (done.removed, done.unsent) == ([OLD], [])
+    assert (done.removed, done.unpublished) == ([OLD], [])
     rows = await harness.owner.fetch("SELECT subject FROM rapid_care.event")
     assert [row["subject"] for row in rows] == [young.id]
     assert await harness.owner.fetchval("SELECT before::text FROM rapid_care.log_pruning") == "2014-04-01"
