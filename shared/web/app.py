@@ -27,7 +27,21 @@ def create_app(
     unlimited: Sequence[str] = (),
 ) -> FastAPI:
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
-    prefix = router.prefix
+    app = _app(title, router.prefix, open_database)
+    app.state.tokens = tokens
+    app.include_router(router)
+    app.include_router(health.router(router.prefix, context, gauges))
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(BodySizeMiddleware)
+    app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
+    app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
+    app.add_middleware(ObservabilityMiddleware, context=context)
+    return app
+
+
+def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database[Any]]]) -> FastAPI:
+    """An application without routes. Its database is open while it runs."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +49,7 @@ def create_app(
         yield
         await app.state.database.close()
 
-    app = FastAPI(
+    return FastAPI(
         title=title,
         version="1",
         lifespan=lifespan,
@@ -45,13 +59,3 @@ def create_app(
         openapi_url=f"{prefix}/openapi.json",
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ObservabilityMiddleware handles every exception
     )
-    app.state.tokens = tokens
-    app.include_router(router)
-    app.include_router(health.router(prefix, context, gauges))
-    problems.install(app)
-    openapi.install(app)
-    app.add_middleware(BodySizeMiddleware)
-    app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
-    app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
-    app.add_middleware(ObservabilityMiddleware, context=context)
-    return app

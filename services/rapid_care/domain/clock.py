@@ -5,7 +5,7 @@ not even a return of the referral and a second routing. Every clock ends in exac
 Sources: T1, T2, G05, G44, G53.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -58,45 +58,31 @@ class ClockState(StrEnum):
     RELEASED = "released"
 
 
-def request(
-    routed: ReferralRouted,
-    *,
-    response_id: UUID,
-    person_id: PersonId,
-    referral_id: UUID,
-    correlation_id: UUID,
-    previous: Response | None,
-    policy: Policy,
-    now: datetime,
-) -> Decision[Response]:
+@dataclass(frozen=True, slots=True)
+class ResponseIds:
+    """Ids of a new response, of its person and referral, and of the chain of events."""
+
+    response_id: UUID
+    person_id: PersonId
+    referral_id: UUID
+    correlation_id: UUID
+
+
+def request(routed: ReferralRouted, ids: ResponseIds, *, previous: Response | None, policy: Policy, now: datetime) -> Decision[Response]:
     """A routed referral becomes a response whose clock started when the referral was received (G02).
 
     A referral received in closed hours is held, and its clock starts at the next opening (G04, T1). `previous` is the last
     response to the same referral: on the same clock no warning is published twice, and a breach stays a breach.
     """
-    starts_at = next_opening(routed.clock_starts_at, policy)
-    due_at = starts_at + policy.response_target
-    response = Response(
-        id=response_id,
-        person_id=person_id,
-        referral_id=referral_id,
-        correlation_id=correlation_id,
-        status=Status.REQUESTED if starts_at <= now else Status.HELD,
-        condition=routed.condition or Condition.OTHER,
-        locality=routed.locality,
-        received_at=routed.received_at,
-        clock_starts_at=starts_at,
-        due_at=due_at,
-        crosses_close=due_at > closing(starts_at, policy),
-        was_held=starts_at != routed.clock_starts_at,
-        is_by_telephone=routed.is_by_telephone,
-        routing=routed.routing,
-        breached_at=previous.breached_at if previous and previous.clock_starts_at == starts_at else None,
-    )
+    response = _held(routed, ids, policy)
+    if previous and previous.clock_starts_at == response.clock_starts_at:
+        response = replace(response, breached_at=previous.breached_at)
     deadlines = _deadlines(response, previous, policy)
-    if response.status is Status.HELD:
-        return Decision(response, [_held_until_opening(response)], [Deadline(ResponseDeadline.OPENING, starts_at), *deadlines])
-    return Decision(response, [_requested(response)], deadlines)
+    if now < response.clock_starts_at:
+        opening = Deadline(ResponseDeadline.OPENING, response.clock_starts_at)
+        return Decision(response, [_held_until_opening(response)], [opening, *deadlines])
+    requested = replace(response, status=Status.REQUESTED)
+    return Decision(requested, [_requested(requested)], deadlines)
 
 
 def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
@@ -198,6 +184,28 @@ def clock_of(response: Response, now: datetime) -> ClockState:
     if response.status in WAITING and now > response.due_at:
         return ClockState.OVERDUE
     return ClockState.HELD if now < response.clock_starts_at else ClockState.RUNNING
+
+
+def _held(routed: ReferralRouted, ids: ResponseIds, policy: Policy) -> Response:
+    """The response before its clock starts."""
+    starts_at = next_opening(routed.clock_starts_at, policy)
+    due_at = starts_at + policy.response_target
+    return Response(
+        id=ids.response_id,
+        person_id=ids.person_id,
+        referral_id=ids.referral_id,
+        correlation_id=ids.correlation_id,
+        status=Status.HELD,
+        condition=routed.condition or Condition.OTHER,
+        locality=routed.locality,
+        received_at=routed.received_at,
+        clock_starts_at=starts_at,
+        due_at=due_at,
+        crosses_close=due_at > closing(starts_at, policy),
+        was_held=starts_at != routed.clock_starts_at,
+        is_by_telephone=routed.is_by_telephone,
+        routing=routed.routing,
+    )
 
 
 def _require_authorised(mode: ContactMode, response: Response) -> None:

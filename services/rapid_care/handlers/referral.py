@@ -47,17 +47,8 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     if latest and is_unfinished:
         await responses.save(tx, clock.reconfirm_acceptance(latest, event, tx.now))
         return
-    decision = clock.request(
-        event,
-        response_id=new_id(),
-        person_id=PersonId(UUID(envelope.key)),
-        referral_id=UUID(envelope.subject),
-        correlation_id=envelope.correlation_id,
-        previous=latest,
-        policy=tx.policy,
-        now=tx.now,
-    )
-    await responses.save(tx, decision)
+    ids = clock.ResponseIds(new_id(), PersonId(UUID(envelope.key)), UUID(envelope.subject), envelope.correlation_id)
+    await responses.save(tx, clock.request(event, ids, previous=latest, policy=tx.policy, now=tx.now))
     if latest is None:
         await _count(event.received_at, tx)
 

@@ -109,38 +109,9 @@ def route(
     permit(referral, RouteReferral)
     _require_route(referral, command, service, policy)
     is_overridden = _is_overridden(referral, command, service, _applicant(person, practice, now, policy))
-    routed = replace(
-        referral,
-        status=Status.ROUTED,
-        practice_code=person.practice_code,
-        locality=person.locality,
-        is_practice_covered=practice is not None,
-        routing=referral.routing + 1,
-        route=command.route,
-        service_code=service.code,
-        receiver_organisation=service.organisation,
-        also_with=None,
-        override_reason=command.override_reason if is_overridden else None,
-        return_reason=None,
-        suggestion=None,
-    )
+    routed = _routed(referral, command, service, person, is_practice_covered=practice is not None, is_overridden=is_overridden)
     acknowledge_by = deadlines.acknowledge_by(routed, service, now, policy)
-    event = ReferralRouted(
-        route=command.route,
-        service_code=service.code,
-        urgency=referral.urgency,
-        source=referral.source,
-        reason=referral.reason,
-        condition=referral.condition,
-        received_at=referral.received_at,
-        clock_starts_at=referral.clock_starts_at,
-        acknowledge_by=acknowledge_by,
-        practice_code=routed.practice_code,
-        locality=routed.locality,
-        is_eligibility_overridden=is_overridden,
-        is_by_telephone=referral.is_by_telephone,
-        routing=routed.routing,
-    )
+    event = _event(routed, command, service, acknowledge_by, is_overridden=is_overridden)
     return deadlines.begin(routed, [event], acknowledge_by)
 
 
@@ -218,6 +189,45 @@ def _is_overridden(referral: Referral, command: RouteReferral, service: Service,
         if not (isinstance(failure, OVERRIDABLE) and may_override and command.override_reason):
             raise failure
     return bool(failures)
+
+
+def _routed(
+    referral: Referral, command: RouteReferral, service: Service, person: Person, *, is_practice_covered: bool, is_overridden: bool
+) -> Referral:
+    return replace(
+        referral,
+        status=Status.ROUTED,
+        practice_code=person.practice_code,
+        locality=person.locality,
+        is_practice_covered=is_practice_covered,
+        routing=referral.routing + 1,
+        route=command.route,
+        service_code=service.code,
+        receiver_organisation=service.organisation,
+        also_with=None,
+        override_reason=command.override_reason if is_overridden else None,
+        return_reason=None,
+        suggestion=None,
+    )
+
+
+def _event(routed: Referral, command: RouteReferral, service: Service, acknowledge_by: datetime, *, is_overridden: bool) -> ReferralRouted:
+    return ReferralRouted(
+        route=command.route,
+        service_code=service.code,
+        urgency=routed.urgency,
+        source=routed.source,
+        reason=routed.reason,
+        condition=routed.condition,
+        received_at=routed.received_at,
+        clock_starts_at=routed.clock_starts_at,
+        acknowledge_by=acknowledge_by,
+        practice_code=routed.practice_code,
+        locality=routed.locality,
+        is_eligibility_overridden=is_overridden,
+        is_by_telephone=routed.is_by_telephone,
+        routing=routed.routing,
+    )
 
 
 def _applicant(person: Person, practice: Practice | None, now: datetime, policy: Policy) -> Applicant:

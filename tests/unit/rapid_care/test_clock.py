@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.rapid_care.commands import DeclineResponse, RecordFirstContact
 from services.rapid_care.domain.clock import (
     ClockState,
+    ResponseIds,
     clock_of,
     decline,
     judge_deadline,
@@ -52,16 +53,8 @@ def _requested(
     received_at: datetime, *, previous: Response | None = None, now: datetime | None = None, **changes: object
 ) -> Decision[Response]:
     """A referral routed at its receipt, unless `now` is given."""
-    return request(
-        a_routed_referral(received_at, **changes),
-        response_id=new_id(),
-        person_id=PersonId(new_id()),
-        referral_id=new_id(),
-        correlation_id=new_id(),
-        previous=previous,
-        policy=POLICY,
-        now=now or received_at,
-    )
+    ids = ResponseIds(new_id(), PersonId(new_id()), new_id(), new_id())
+    return request(a_routed_referral(received_at, **changes), ids, previous=previous, policy=POLICY, now=now or received_at)
 
 
 @given(instants, st.timedeltas(min_value=timedelta(), max_value=timedelta(days=3)))

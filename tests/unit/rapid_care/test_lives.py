@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.rapid_care.commands import CloseResponse, DeclineResponse, RecordFirstContact
 from services.rapid_care.domain import care, clock, dispatch
-from services.rapid_care.domain.clock import ClockState, clock_of
+from services.rapid_care.domain.clock import ClockState, ResponseIds, clock_of
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Occurrence, Response, ResponseDeadline
 from shared.contracts.rapid_care import (
@@ -88,8 +88,8 @@ beginnings = st.sampled_from([[], ["accept"], ["accept", "assign"], ["accept", "
 
 def _simulate(received_at: datetime, acts: Sequence[Step]) -> Life:
     """A step is the minutes since the previous one, the command, and whether the scheduler runs before it."""
-    ids = {"response_id": new_id(), "person_id": PersonId(new_id()), "referral_id": new_id(), "correlation_id": new_id()}
-    began = clock.request(a_routed_referral(received_at), **ids, previous=None, policy=POLICY, now=received_at)  # type: ignore[arg-type]
+    ids = ResponseIds(new_id(), PersonId(new_id()), new_id(), new_id())
+    began = clock.request(a_routed_referral(received_at), ids, previous=None, policy=POLICY, now=received_at)
     life, now = Life(began.state, list(began.deadlines), list(began.events)), received_at
     for minutes, act, is_scheduler_up in acts:
         now += timedelta(minutes=minutes)
