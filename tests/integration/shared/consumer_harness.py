@@ -49,13 +49,14 @@ class RecordingProcessor(EventProcessor):
 
 
 class InspectableClient(GroupClient):
-    """Records its assignments and its commits."""
+    """Records its assignments, and counts their ends and the commits."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.assignments: list[Collection[Any]] = []
-        self.commits_begun = 0
+        self.revocations = self.commits_begun = 0
         self.on_partitions_assigned.connect(self._keep, weak=False)
+        self.on_partitions_revoked.connect(self._count, weak=False)
 
     async def require_member(self) -> None:
         """The consumer calls this before each commit, and commits at intervals also when no offset is new."""
@@ -65,6 +66,9 @@ class InspectableClient(GroupClient):
     async def _keep(self, *message: Any, **_: Any) -> None:
         _, assigned = message
         self.assignments.append(assigned)
+
+    async def _count(self, *_: Any, **__: Any) -> None:
+        self.revocations += 1
 
 
 class InspectableConsumer(Consumer):

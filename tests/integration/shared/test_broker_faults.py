@@ -152,17 +152,25 @@ async def test_running_consumer_skips_nothing_of_a_recreated_topic(ends_in: str,
             await harness.send(person)
             await until(lambda: _has_read(living, 31))
 
+        assert living.consumer.client
+        member = living.consumer.client
+        revocations = member.revocations
         await forget_topics(broker)
         if ends_in == "absence":
             living.processor.gate.set()
             await until_applied(harness, 31)
-        await living.consumer.until_committed()
+        await until(lambda: member.revocations > revocations)  # the broker no longer knows the member
         await forget_cluster(harness.owner, "rapid_care")
-        earlier = _assignments(living)
+        assignments = len(member.assignments)
         await _make(kafka)
         living.processor.gate.set()
         await until_applied(harness, 31)
-        await until(lambda: _assignments(living) > earlier and living.consumer.assigned)
+
+        async def has_new_assignment() -> bool:
+            assert await _committed_offset(kafka) == 0
+            return len(member.assignments) > assignments and bool(living.consumer.assigned)
+
+        await until(has_new_assignment)
         await living.consumer.until_committed()
         assert await _committed_offset(kafka) == 0
         async with relaying(harness, kafka) as relay:
@@ -274,10 +282,6 @@ async def _committed_offset(kafka: KafkaSettings) -> int:
         return max((each.offset for each in known.values()), default=0)
     finally:
         await admin.close()
-
-
-def _assignments(consuming: ConsumerStack) -> int:
-    return len(consuming.consumer.client.assignments) if consuming.consumer.client else 0
 
 
 async def _has_read(consuming: ConsumerStack, count: int) -> bool:
