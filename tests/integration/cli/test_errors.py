@@ -18,7 +18,7 @@ _NO_BROKER = "127.0.0.1:9"
 
 async def test_unwritable_home_is_reported(offline: Workspace) -> None:
     (offline.home / "file").write_text("")
-    result = await offline.run("up", CARE_HOME=str(offline.home / "file" / "home"))
+    result = await offline.run("up", "--port", "0", CARE_HOME=str(offline.home / "file" / "home"))
 
     assert result.refusal.endswith("file/home: Not a directory.") or "Not a directory" in result.refusal
 
@@ -122,7 +122,7 @@ async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
         (("replay", "mdt"), "Name what to replay"),
         (("replay", "mdt", "1", "--all"), "Name what to replay"),
         (("import-risk", __file__), "The stack “default” is not running"),
-        (("up", "--name", "../home"), "“../home” is not a valid stack name"),
+        (("up", "--port", "0", "--name", "../home"), "“../home” is not a valid stack name"),
     ],
 )
 async def test_impossible_command_is_refused(offline: Workspace, command: tuple[str, ...], message: str) -> None:
