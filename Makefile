@@ -23,7 +23,7 @@ test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka; FILE=t
 	@$(BIN)/pytest $(if $(FILE),$(FILE),-n auto --dist loadfile --durations=15 --durations-min=5)
 
 unit: $(READY) ## run the tests that need no server, in seconds
-	@$(BIN)/pytest -q -n logical tests/unit
+	@$(BIN)/pytest -q -n logical --durations=5 --durations-min=0.5 tests/unit
 
 check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
 

@@ -1,7 +1,7 @@
 """Every private attribute of faust and aiokafka that this product relies on, behind methods that read as public ones.
 
 Faust joins the group, stays a member of it in a thread of its own, and assigns the partitions; reading and committing are
-ours (docs/adr/0005). tests/unit/shared/test_kafka_client.py has a test per assumption, so that another version of a
+ours (docs/adr/0005). tests/unit/shared/messaging/test_kafka_client.py has a test per assumption, so that another version of a
 library fails there first.
 """
 

@@ -24,6 +24,7 @@ class CapacityUpdated(Event):
 _REFUSED_WORD, _REFUSED_NAME = "mean" + "while", "a" + "new"  # composed, because no file may contain them
 _COMPARISONS = ("is Urgency.ROUTINE", "!= Urgency.ADVICE", "in (Urgency.ADVICE, Urgency.ROUTINE)")
 _SENT = "_SENT = (Status.ROUTED, Status.ACCEPTED)\nIS_SENT = Referral.status in _SENT\n"
+_LONG_NAME = "test_word" + "_word" * 9
 _LONG_FUNCTION = "async def long() -> None:\n" + "    await other()\n" * 51
 
 
@@ -150,6 +151,8 @@ ARCHITECTURE = Gate(
         "test_every_refusal_is_asserted_by_a_test",
         "test_production_code_has_no_open_marks",
         "test_no_test_uses_mocks",
+        "tests/unit/rapid_care/test_planted.py:4: _getmany",
+        f"tests/unit/rapid_care/test_planted.py: {_LONG_NAME}",
         "test_helpers_are_imported_from_plain_modules",
         "services/mdt/domain/calendar: standard library",
         f"shared/kernel/{_REFUSED_NAME}: adverb or preposition",
@@ -173,7 +176,12 @@ ARCHITECTURE = Gate(
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",
         "tests/unit/rapid_care/test_states.py": "from tests.unit.rapid_care.test_clock import test_x\n",
     },
-    created={"services/mdt/domain/calendar.py": "", f"shared/kernel/{_REFUSED_NAME}.py": "", "infra/deploy/stopping.py": ""},
+    created={
+        "services/mdt/domain/calendar.py": "",
+        f"shared/kernel/{_REFUSED_NAME}.py": "",
+        "infra/deploy/stopping.py": "",
+        "tests/unit/rapid_care/test_planted.py": f"def {_LONG_NAME}() -> None: ...\n\n\nit.consumer._getmany\n",
+    },
     replaced=(
         ("services/mdt/domain/agenda.py", '"""', f'"""Text with {_REFUSED_WORD} in it. '),
         ("docs/adr/0003-commit-in-one-transaction.md", "Status: Accepted\n", ""),

@@ -64,7 +64,7 @@ def test_first_question_names_each_mapping_over_urgencies() -> None:
     assert {source.name for source in sources("services", "shared") if mapping.search(source.text)} == set(files)
 
 
-def test_tenth_question_names_each_file_that_depends_on_an_outcome() -> None:
+def test_tenth_question_names_each_file_of_an_outcome() -> None:
     files = _PATH.findall(_QUESTIONS[9][1])
     dependent = {source.name for source in sources("services") if re.search(r"\b(?:Response)?Outcome\.[A-Z]", source.text)}
 
@@ -72,7 +72,7 @@ def test_tenth_question_names_each_file_that_depends_on_an_outcome() -> None:
     assert dependent <= set(files)
 
 
-def test_path_of_a_referral_names_one_existing_file_a_step() -> None:
+def test_path_of_a_referral_names_one_file_a_step() -> None:
     steps = re.findall(r"^(\d+)\. `([\w/.]+)`: .+$", _PATH_OF_A_REFERRAL, re.MULTILINE)
     first = steps.index(("1", "services/referrals/api/collection.py"))
     second, third = (place for place, (number, _) in enumerate(steps) if number == "1" and place > first)

@@ -34,6 +34,8 @@ _GUARDED = {
     "execute": f"{_PERSISTENCE}|{_STORE}|{_RELAY}",
 }
 
+_KAFKA_CLIENT, _TEST_OF_KAFKA_CLIENT = "shared/messaging/kafka_client.py", "tests/unit/shared/messaging/test_kafka_client.py"
+
 #: A save of these must update the caseloads that a batch caches (docs/performance.md).
 _CASELOAD_SAVES = {"tasks.save": "services/navigation/handlers/allocation.py", "navigators.save": "services/navigation/store/navigator.py"}
 
@@ -154,6 +156,16 @@ def test_no_test_uses_mocks() -> None:
     assert [name for name in mocked if name != "tests/architecture/test_house.py"] == []
 
 
+def test_one_module_knows_the_internals_of_the_kafka_client() -> None:
+    """The private names are those that the module reads from other objects; an own attribute of the same name is no finding."""
+    (module,) = (source for source in production() if source.name == _KAFKA_CLIENT)
+    private = {name for _, name in _foreign_private(module)}
+    others = [source for source in (*production(), *written_tests()) if source.name not in {_KAFKA_CLIENT, _TEST_OF_KAFKA_CLIENT}]
+
+    assert {"_getmany", "_new_consumer", "_thread"} <= private
+    assert [f"{source.name}:{line}: {name}" for source in others for line, name in _foreign_private(source) if name in private] == []
+
+
 def test_no_test_is_skipped() -> None:
     off = [
         source.name
@@ -168,6 +180,13 @@ def test_production_code_has_no_open_marks() -> None:
     marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
 
     assert [source.name for source in production() if marks.search(source.text)] == []
+
+
+def _foreign_private(source: Source) -> Iterator[tuple[int, str]]:
+    """The line and the name of each private attribute of another object than `self`, also of `super()`."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr) and ast.unparse(node.value) != "self":
+            yield node.lineno, node.attr
 
 
 def _words(source: Source) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Names of modules are nouns or verbs of their subject, and helpers are imported from plain modules."""
+"""Names of modules are nouns or verbs of their subject, names of tests are short, and helpers are imported from plain modules."""
 
 import ast
 import re
@@ -22,6 +22,8 @@ _NOUNS = {
 }
 #: The package of the code that all contexts share.
 _ROOTS = {"shared"}
+#: In the name of a test, after `test`.
+_MOST_WORDS = 9
 _UNNAMED = {"__init__", "__main__"}
 
 
@@ -74,3 +76,14 @@ def test_module_name_is_a_noun_or_a_verb() -> None:
 
 def test_each_listed_noun_names_a_module() -> None:
     assert (_NOUNS | _ROOTS) - set(_modules()) == set()
+
+
+def test_name_of_a_test_has_at_most_nine_words() -> None:
+    found = [
+        f"{source.name}: {function.name}"
+        for source in written_tests()
+        for function in source.functions()
+        if function.name.startswith("test_") and len(function.name.split("_")) - 1 > _MOST_WORDS
+    ]
+
+    assert found == []

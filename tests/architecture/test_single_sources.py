@@ -35,7 +35,7 @@ def test_policies_have_the_hours_of_the_extended_day(policy: RapidCarePolicy | R
     assert OpeningHours(policy.opens, policy.closes) == EXTENDED_DAY
 
 
-def test_each_topic_has_the_retention_that_the_code_relies_on() -> None:
+def test_topic_has_the_retention_of_the_code() -> None:
     assert {declaration.name: declaration.retention_days for declaration in declarations()} == dict.fromkeys(
         [declaration.name for declaration in declarations()], KAFKA_RETENTION.days
     )

@@ -85,7 +85,7 @@ async def test_organisation_outside_mdt_sees_nothing(context: RunningContext) ->
         assert (await context.http.get(path, headers=practice)).status_code == 200, path
 
 
-async def test_story_is_shown_only_to_mdt_of_person_who_shares(context: RunningContext) -> None:
+async def test_story_is_shown_only_to_mdt_when_shared(context: RunningContext) -> None:
     patient, never_referred = await Patient.referred(context), new_id()
     await context.deliver(a_person_record(), key=never_referred, subject=never_referred)
     withheld = a_person_record(sharing=SharingPreference.WITHHELD)

@@ -125,7 +125,7 @@ def test_response_enacts_crisis_plan_once() -> None:
         (RiskLevel.LOW, True, date(2015, 9, 2)),
     ],
 )
-def test_review_is_due_after_12_or_26_weeks_by_risk(*, level: RiskLevel, is_resident: bool, review_on: date) -> None:
+def test_review_is_due_by_risk_after_weeks(*, level: RiskLevel, is_resident: bool, review_on: date) -> None:
     assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
 
 
@@ -186,7 +186,7 @@ def test_only_known_actions_continue() -> None:
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=8))
-def test_versions_have_no_gap_and_last_agreed_is_in_force(answers: list[bool | None]) -> None:
+def test_versions_are_numbered_and_last_agreed_is_in_force(answers: list[bool | None]) -> None:
     plan = a_new_plan()
     for answer in answers:
         version = domain.draft_version(plan, a_joint_plan(), [], review_on=TODAY, now=STARTS_AT)

@@ -128,9 +128,7 @@ def test_scheduled_meeting_sets_its_deadlines() -> None:
         (AgendaUsage(0, 0), True, STARTS_AT, None),
     ],
 )
-def test_slots_are_open_until_cut_off_and_urgent_until_start(
-    *, usage: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None
-) -> None:
+def test_urgent_slots_stay_open_after_the_cut_off(*, usage: AgendaUsage, is_urgent: bool, at: datetime, slot: Slot | None) -> None:
     assert domain.free_slot(a_meeting(), usage, is_urgent=is_urgent, now=at, policy=POLICY) is slot
 
 

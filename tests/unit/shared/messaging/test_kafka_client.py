@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,10 @@ from aiokafka.consumer.subscription_state import Subscription, SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from faust.app.base import App
 from faust.transport.consumer import Consumer, ConsumerThread, ThreadDelegateConsumer
+from faust.transport.consumer import Fetcher as FetchService
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode import Service
+from mode.threads import QueueServiceThread
 
 from shared.messaging.kafka_client import FetchLimits, assignment_of, bound_close, commit_once, disable_retries, limit_fetches
 
@@ -66,6 +70,7 @@ def test_library_has_the_attribute(owner: type, attribute: str) -> None:
         (App._new_consumer, ["self"]),
         (App._on_rebalance_when_stopped, ["self"]),
         (App._create_directories, ["self"]),
+        (Consumer.on_partitions_assigned, ["self", "assigned", "generation_id"]),
         (Consumer.on_partitions_revoked, ["self", "revoked"]),
         (Consumer.seek_to_committed, ["self"]),
         (Consumer._drain_messages, ["self", "fetcher"]),
@@ -92,6 +97,37 @@ def a_thread() -> Any:
     coordinator = SimpleNamespace(generation=1, coordinator_id=0, _do_commit_offsets=take, commits=commits)
     subscription = SimpleNamespace(assignment=object(), _reassignment_in_progress=False)
     return SimpleNamespace(_consumer=SimpleNamespace(_coordinator=coordinator, _subscription=SimpleNamespace(subscription=subscription)))
+
+
+async def test_call_thread_returns_the_result_of_the_client_thread() -> None:
+    """The consumer's thread inherits `call_thread`, by which commits and checks run where the client is a member."""
+
+    async def double(number: int) -> tuple[int, threading.Thread]:
+        return 2 * number, threading.current_thread()
+
+    thread = QueueServiceThread()
+    await thread.start()
+    try:
+        result, executed_in = await thread.call_thread(double, 4)
+    finally:
+        await thread.stop()
+
+    assert AIOKafkaConsumerThread.call_thread is QueueServiceThread.call_thread
+    assert result == 8
+    assert executed_in is not threading.current_thread()
+
+
+@pytest.mark.parametrize("ending", [pytest.param(Service.stop, id="stop"), pytest.param(lambda each: each.crash(OSError()), id="crash")])
+async def test_ended_service_should_stop(ending: Callable[[Service], Awaitable[None]]) -> None:
+    """The loop that polls ends with the consumer or its fetch service."""
+    without_app: Any = None
+    service = FetchService(without_app)
+    assert not service.should_stop
+
+    await ending(service)
+
+    assert service.should_stop
+    assert Consumer.should_stop is FetchService.should_stop is Service.should_stop
 
 
 async def test_commit_is_sent_under_the_present_assignment() -> None:
@@ -138,7 +174,7 @@ def test_only_the_member_that_assigns_watches_topics() -> None:
     assert "self._group_subscription is not None" in inspect.getsource(BaseCoordinator._handle_metadata_update)
 
 
-def test_client_that_has_not_started_has_no_fetch_to_limit() -> None:
+def test_unstarted_client_has_no_fetch_to_limit() -> None:
     limit_fetches(SimpleNamespace(_consumer=None), FetchLimits(0.25, 1))
 
 
