@@ -19,10 +19,10 @@ from shared.clock import wall_clock
 from tests.bench.compare import COMPARED, compare
 from tests.bench.figures import Run, shown
 from tests.bench.machine import load_before, machine, versions
+from tests.bench.product_under_test import Bench, Size
 from tests.bench.report import comparison_table, document, table
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
-from tests.bench.stage import Bench, Size
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

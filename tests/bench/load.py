@@ -20,7 +20,7 @@ from shared.clock import wall_clock
 #: The request line, and the rest: the headers that are particular to the request, and its body. The shared headers go between.
 Request = tuple[bytes, bytes]
 _GRACE_SECONDS = 60.0
-_UNANSWERED, _NEVER_SENT = 0, -1
+_UNANSWERED, _NOT_SENT = 0, -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Shots:
+class LoadResult:
     """One entry for each request, in the order of the answers. `planned` is seconds after `begun_at`; `latency` is in seconds."""
 
     begun_at: float = 0.0
@@ -47,7 +47,7 @@ class Shots:
     has_retry_after: "array[int]" = field(default_factory=lambda: array("b"))
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    ran_out: bool = False
+    is_exhausted: bool = False
 
 
 class Connection(asyncio.Protocol):
@@ -95,32 +95,32 @@ class Loader:
         self._requests: Iterator[tuple[int, Request]] = iter(enumerate(plan.requests))
         self._due: deque[float] = deque()
         self._free: deque[Connection] = deque()
-        self._flying: dict[Connection, tuple[int, float]] = {}
+        self._in_flight: dict[Connection, tuple[int, float]] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._is_over, self._done = False, asyncio.Event()  # over: no further request is planned
         self._begin = 0.0
-        self.shots = Shots()
+        self.result = LoadResult()
 
-    async def run(self) -> Shots:
+    async def run(self) -> LoadResult:
         await asyncio.gather(*(self._open() for _ in range(self._plan.connections)))
         self._begin, cpu = self._loop.time(), process_time()
-        self.shots.begun_at = wall_clock().timestamp()
+        self.result.begun_at = wall_clock().timestamp()
         if self._plan.rate is None:
             self._loop.call_later(self._plan.seconds, self._end)
             self._fill()
         else:
             self._tick(0, self._plan.rate)
         await self._until_done()
-        self.shots.wall_seconds, self.shots.cpu_seconds = self._loop.time() - self._begin, process_time() - cpu
-        return self.shots
+        self.result.wall_seconds, self.result.cpu_seconds = self._loop.time() - self._begin, process_time() - cpu
+        return self.result
 
     async def _until_done(self) -> None:
         loop_ends = self._loop.call_later(self._plan.seconds + _GRACE_SECONDS, self._done.set)
         await self._done.wait()
         loop_ends.cancel()
-        for number, planned in (*self._flying.values(), *((_NEVER_SENT, due) for due in self._due)):
-            self._note(number, planned, _UNANSWERED)
-        for connection in (*self._flying, *self._free):
+        for number, planned in (*self._in_flight.values(), *((_NOT_SENT, due) for due in self._due)):
+            self._record(number, planned, _UNANSWERED)
+        for connection in (*self._in_flight, *self._free):
             connection.close()
 
     def _fill(self) -> None:
@@ -143,49 +143,49 @@ class Loader:
             self._send(self._due.popleft())
 
     def _send(self, planned: float) -> None:
-        number, request = next(self._requests, (_NEVER_SENT, None))
+        number, request = next(self._requests, (_NOT_SENT, None))
         if request is None:
-            self.shots.ran_out = True
+            self.result.is_exhausted = True
             self._end()
             return
         connection = self._free.popleft()  # in turn, so that the server closes none as idle
-        self._flying[connection] = number, planned
+        self._in_flight[connection] = number, planned
         connection.send(request[0] + self._plan.shared + request[1])
 
     def _answered(self, connection: Connection, status: int) -> None:
-        self._note(*self._flying.pop(connection), status, connection.has_retry_after)
+        self._record(*self._in_flight.pop(connection), status, connection.has_retry_after)
         self._free.append(connection)
-        self._go_on()
+        self._continue()
 
     def _lost(self, connection: Connection) -> None:
-        if flying := self._flying.pop(connection, None):
-            self._note(*flying, _UNANSWERED)
+        if request := self._in_flight.pop(connection, None):
+            self._record(*request, _UNANSWERED)
         elif connection in self._free:
             self._free.remove(connection)
         if self._due or not self._is_over:
             task = self._loop.create_task(self._open())
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
-        self._go_on()
+        self._continue()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         if self._plan.rate is None:
             self._fill()
         else:
             self._send_due()
-        if self._is_over and not self._flying and not self._due:
+        if self._is_over and not self._in_flight and not self._due:
             self._done.set()
 
-    def _note(self, number: int, planned: float, status: int, has_retry_after: bool = False) -> None:  # noqa: FBT001, FBT002
-        self.shots.number.append(number)
-        self.shots.planned.append(planned - self._begin)
-        self.shots.latency.append(self._loop.time() - planned)
-        self.shots.status.append(status)
-        self.shots.has_retry_after.append(has_retry_after)
+    def _record(self, number: int, planned: float, status: int, has_retry_after: bool = False) -> None:  # noqa: FBT001, FBT002
+        self.result.number.append(number)
+        self.result.planned.append(planned - self._begin)
+        self.result.latency.append(self._loop.time() - planned)
+        self.result.status.append(status)
+        self.result.has_retry_after.append(has_retry_after)
 
     def _end(self) -> None:
         self._is_over = True
-        self._go_on()
+        self._continue()
 
     async def _open(self) -> None:
         while self._due or not self._is_over:
@@ -195,11 +195,11 @@ class Loader:
                 await asyncio.sleep(0.05)
                 continue
             self._free.append(made)
-            self._go_on()
+            self._continue()
             return
 
 
-def run(plan: Plan) -> Shots:
+def run(plan: Plan) -> LoadResult:
     """Carries out the plan in this process, without garbage collection."""
     gc.collect()
     gc.disable()
@@ -209,5 +209,5 @@ def run(plan: Plan) -> Shots:
         gc.enable()
 
 
-async def _run(plan: Plan) -> Shots:
+async def _run(plan: Plan) -> LoadResult:
     return await Loader(plan).run()

@@ -59,7 +59,7 @@ AFTER = """
   between readings of the one clock of the machine.
 - **Cores**: processor seconds per second of the run; 2 is the whole machine. `cores generator` is the load generator.
 - **Unsent, unapplied at the end**: events in an outbox or absent from an inbox when the last request was answered.
-  `seconds until all is quiet` is the time until all are sent and applied.
+  `seconds until drained` is the time until all are sent and applied.
 - **Memory**: the proportional set size; shared pages are divided among the processes that share them.
 
 ## Limitations

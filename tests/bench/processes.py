@@ -42,7 +42,7 @@ def roots(product: Product) -> Mapping[str, int]:
 
 
 def _seconds(product: Product) -> dict[str, float]:
-    return {name: sum(_cpu(each) for each in _family(pid)) + _of_the_dead(pid) for name, pid in roots(product).items()}
+    return {name: sum(_cpu(each) for each in _family(pid)) + _ended_children(pid) for name, pid in roots(product).items()}
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -58,7 +58,7 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _of_the_dead(pid: int) -> float:
+def _ended_children(pid: int) -> float:
     """Processor time of ended children: PostgreSQL ends one with every session."""
     times = psutil.Process(pid).cpu_times()
     return float(getattr(times, "children_user", 0) + getattr(times, "children_system", 0))

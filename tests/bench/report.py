@@ -9,9 +9,9 @@ from rich.table import Table
 from tests.bench.compare import COMPARED, ratio
 from tests.bench.figures import Figure, Run, Spread, shown
 from tests.bench.page_text import AFTER, BEFORE, CAUSES
+from tests.bench.product_under_test import Size
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
-from tests.bench.stage import Size
 
 Result = Mapping[str, Any]
 #: The size, the date and the runs of a scenario.

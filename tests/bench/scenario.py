@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tests.bench.figures import Figure, Run, percentile
-from tests.bench.load import Shots
-from tests.bench.stage import Bench
+from tests.bench.load import LoadResult
+from tests.bench.product_under_test import Bench
 
 #: Yields the values of each run as it ends: the figures, their yardsticks, and values that explain them.
 Measure = Callable[[Bench], AsyncGenerator[Run]]
@@ -23,9 +23,9 @@ class Scenario:
     measure: Measure
 
 
-def answers(shots: Shots, *, success: Collection[int] = (201,), after: float = 0.0) -> dict[str, float]:
+def answers(result: LoadResult, *, success: Collection[int] = (201,), after: float = 0.0) -> dict[str, float]:
     """Of the requests planned later than `after` seconds. Other answers are counted and are no success."""
-    kept = [(at, took, status) for at, took, status in zip(shots.planned, shots.latency, shots.status, strict=True) if at >= after]
+    kept = [(at, took, status) for at, took, status in zip(result.planned, result.latency, result.status, strict=True) if at >= after]
     took = [took for _, took, status in kept if status in success]
     return {
         "per second": len(took) / (max((at + took for at, took, _ in kept), default=after) - after or 1.0),
@@ -34,5 +34,5 @@ def answers(shots: Shots, *, success: Collection[int] = (201,), after: float = 0
         "worst": percentile(took, 1) * 1000,
         f"answers other than {min(success)}": len(kept) - len(took),
         "unanswered": sum(status == 0 for *_, status in kept),
-        "cores generator": shots.cpu_seconds / shots.wall_seconds,
+        "cores generator": result.cpu_seconds / result.wall_seconds,
     }

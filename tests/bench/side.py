@@ -20,7 +20,7 @@ def main() -> None:
     if name is None:
         sys.exit(f"This checkout has none of the scenarios {[name for name, _ in request['names']]}.")
     _set(known[name], constants)
-    has_yardsticks = hasattr(import_module("tests.bench.stage").Bench, "has_yardsticks")
+    has_yardsticks = hasattr(import_module("tests.bench.__main__").Bench, "has_yardsticks")
     sys.argv = ["tests.bench", f"--{request['size']}", "--runs", "1", "--json", request["json"], "--only", name]
     sys.argv += ["--no-yardsticks"] if has_yardsticks else []
     import_module("tests.bench.__main__").main()

@@ -1,4 +1,4 @@
-"""Workers kept down by the bench, so that a backlog forms."""
+"""Workers that the bench stops, so that a backlog forms."""
 
 import asyncio
 import os
@@ -10,28 +10,28 @@ from infra.dev_stack.local.supervisor import Program
 from infra.dev_stack.product import Product
 
 
-class Held:
-    """The workers that the supervisor must not restart yet."""
+class StoppedWorkers:
+    """The workers that the supervisor must not restart."""
 
     def __init__(self, product: Product) -> None:
         self._supervisor, self._begin = product.supervisor, product.supervisor.begin
-        self._down: dict[str, asyncio.Event] = {}
+        self._stopped: dict[str, asyncio.Event] = {}
         product.supervisor.begin = self._begin_when_allowed
 
-    async def take_down(self, *contexts: str) -> None:
+    async def stop(self, *contexts: str) -> None:
         """Ends the workers with SIGTERM, as an operator does."""
         for context in contexts:
-            self._down[context] = asyncio.Event()
+            self._stopped[context] = asyncio.Event()
             if pid := self._supervisor.pid(context):
                 os.kill(pid, signal.SIGTERM)
         while any(map(self._supervisor.pid, contexts)):
             await asyncio.sleep(0.05)
 
-    def let_up(self, *contexts: str) -> None:
+    def restart(self, *contexts: str) -> None:
         for context in contexts:
-            self._down.pop(context).set()
+            self._stopped.pop(context).set()
 
     async def _begin_when_allowed(self, program: Program, log: Path) -> Child:
-        if held := self._down.get(program.name):
-            await held.wait()
+        if may_restart := self._stopped.get(program.name):
+            await may_restart.wait()
         return await self._begin(program, log)

@@ -18,9 +18,9 @@ import asyncpg
 from infra.dev_stack.local.ports import free_ports
 from tests.bench import bare_endpoint, load
 from tests.bench.figures import Run, delays, percentile
-from tests.bench.listeners import Instants
 from tests.bench.load import Plan
 from tests.bench.people import People
+from tests.bench.probes import Instants
 
 BARE_CONNECTIONS = 32
 _WARM_UP_SECONDS = 1.0
@@ -52,12 +52,12 @@ async def bare(database_url: str, seconds: float) -> Run:
         await owner.execute(f"{bare_endpoint.DROP}; {bare_endpoint.CREATE}")
         async with program("tests.bench.bare_endpoint", database_url, str(port)):
             plan = Plan(port, f"Host: 127.0.0.1:{port}".encode(), requests, BARE_CONNECTIONS, whole)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as beside:
-                shots = await asyncio.get_running_loop().run_in_executor(beside, load.run, plan)
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+                result = await asyncio.get_running_loop().run_in_executor(processes, load.run, plan)
         await owner.execute(bare_endpoint.DROP)
     finally:
         await owner.close()
-    answered = zip(shots.planned, shots.latency, shots.status, strict=True)
+    answered = zip(result.planned, result.latency, result.status, strict=True)
     kept = [(at + took, took) for at, took, status in answered if at >= _WARM_UP_SECONDS and status == 201]
     if not kept:
         raise RuntimeError("the bare endpoint answered no request")
@@ -69,10 +69,10 @@ async def bare(database_url: str, seconds: float) -> Run:
     }
 
 
-def commit_to_record(committed: Instants, heard: Instants) -> Run:
-    """A record that never came counts as an infinite delay."""
-    took = [heard.get(each, inf) - at for each, at in committed.items()]
-    return {**delays(took), "events": len(took), "never heard": took.count(inf)}
+def commit_to_record(committed: Instants, received: Instants) -> Run:
+    """A record that was not received counts as an infinite delay."""
+    took = [received.get(each, inf) - at for each, at in committed.items()]
+    return {**delays(took), "events": len(took), "records not received": took.count(inf)}
 
 
 @asynccontextmanager

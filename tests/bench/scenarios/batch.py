@@ -4,31 +4,31 @@ from collections.abc import AsyncGenerator
 
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario, answers
 from tests.bench.scenarios.intake import stored
-from tests.bench.stage import Bench, Stage
 
 _EACH, _CONNECTIONS, _MOST_PER_SECOND = 100, 8, 80
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
+    async with bench.start_product() as product:
         for _ in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare:
-                found = await _run(stage, bench.pick(2.0, 5.0), bench.pick(8.0, 10.0, 20.0))
+            async with bench.bare(product.database_url) as bare:
+                found = await _run(product, bench.pick(2.0, 5.0), bench.pick(8.0, 10.0, 20.0))
             yield {**found, **bare}
 
 
-async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
+async def _run(product: ProductUnderTest, warm_up: float, seconds: float) -> Run:
     whole = warm_up + seconds
-    before, requests = await stored(stage), stage.people.batches(int(whole * _MOST_PER_SECOND), _EACH)
-    with spending(stage.product) as spent:
-        shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
-    promised = _EACH * sum(status in {200, 201, 207} for status in shots.status)
-    found = answers(shots, success=(200, 201, 207), after=warm_up)
-    missing = promised - (await stored(stage) - before)
+    before, requests = await stored(product), product.people.batches(int(whole * _MOST_PER_SECOND), _EACH)
+    with spending(product.running) as spent:
+        result = await product.send(requests, "gp", seconds=whole, connections=_CONNECTIONS)
+    promised = _EACH * sum(status in {200, 201, 207} for status in result.status)
+    found = answers(result, success=(200, 201, 207), after=warm_up)
+    missing = promised - (await stored(product) - before)
     referrals = {"referrals per second": found.pop("per second") * _EACH, "acknowledged and not stored": missing}
-    return {**referrals, **found, "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}
+    return {**referrals, **found, "seconds until drained": await product.wait_until_drained(), **spent.cores(result.wall_seconds)}
 
 
 SCENARIO = Scenario(

@@ -8,10 +8,10 @@ from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import pending_work
 from infra.dev_stack.local.progress import timed
 from tests.bench.figures import Figure, Run
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import MEETING, RAPID_CARE, routing, triaged
-from tests.bench.stage import Bench, Stage
-from tests.bench.workers import Held
+from tests.bench.workers import StoppedWorkers
 
 _LISTENERS = ("rapid_care", "mdt", "navigation")
 _APPLIED = """
@@ -20,47 +20,47 @@ FROM {context}.inbox WHERE applied_at > $1"""
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
-        held = Held(stage.product)
+    async with bench.start_product() as product:
+        workers = StoppedWorkers(product.running)
         for _ in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare:
-                found = await _run(stage, held, bench.pick(200, 2_000, 5_000))
+            async with bench.bare(product.database_url) as bare:
+                found = await _run(product, workers, bench.pick(200, 2_000, 5_000))
             yield {**found, **bare}
 
 
-async def _run(stage: Stage, held: Held, people: int) -> Run:
+async def _run(product: ProductUnderTest, workers: StoppedWorkers, people: int) -> Run:
     """The other workers are down during the intake. Each then starts alone and applies its backlog; referrals is the last."""
-    await held.take_down(*_LISTENERS)
-    await _referred(stage, people)
-    await held.take_down("referrals")
+    await workers.stop(*_LISTENERS)
+    await _referred(product, people)
+    await workers.stop("referrals")
     found: dict[str, float] = {}
     for context in (*_LISTENERS, "referrals"):
-        began = await stage.owner.fetchval("SELECT clock_timestamp()")
-        held.let_up(context)
-        found |= await _caught_up(stage, context, began)
-    await stage.quiet()
+        began = await product.owner.fetchval("SELECT clock_timestamp()")
+        workers.restart(context)
+        found |= await _caught_up(product, context, began)
+    await product.wait_until_drained()
     return found
 
 
-async def _referred(stage: Stage, people: int) -> None:
-    with timed(stage.progress, f"Referring {people:,} people, triaging and routing them"):
-        for way in (RAPID_CARE, MEETING):
-            await triaged(stage, people // 2, way)
-            await stage.all_of(await routing(stage, people // 2, way), "point-of-access")
-        await _until_none(stage, ("referrals unsent",))
+async def _referred(product: ProductUnderTest, people: int) -> None:
+    with timed(product.progress, f"Referring {people:,} people, triaging and routing them"):
+        for pathway in (RAPID_CARE, MEETING):
+            await triaged(product, people // 2, pathway)
+            await product.all_of(await routing(product, people // 2, pathway), "point-of-access")
+        await _until_none(product, ("referrals unsent",))
 
 
-async def _caught_up(stage: Stage, context: str, began: datetime) -> Run:
+async def _caught_up(product: ProductUnderTest, context: str, began: datetime) -> Run:
     """From the first event applied to the last; the start of the process is excluded."""
-    await _until_none(stage, [f"{producer} to {context}" for producer in CONTEXTS])
-    row = await stage.owner.fetchrow(_APPLIED.format(context=context), began)
+    await _until_none(product, [f"{producer} to {context}" for producer in CONTEXTS])
+    row = await product.owner.fetchrow(_APPLIED.format(context=context), began)
     assert row is not None
     return {context: row["count"] / row["seconds"], f"events {context}": row["count"]}
 
 
-async def _until_none(stage: Stage, names: Iterable[str]) -> None:
+async def _until_none(product: ProductUnderTest, names: Iterable[str]) -> None:
     wanted = set(names)
-    while wanted & (await pending_work(stage.owner)).keys():
+    while wanted & (await pending_work(product.owner)).keys():
         await asyncio.sleep(0.5)
 
 

@@ -6,9 +6,9 @@ from time import perf_counter
 
 from tests.bench.bulk_rows import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import routing, triaged
-from tests.bench.stage import Bench, Stage
 
 _PER_SECOND, _REFERRALS_PER_SECOND = 100, 300
 _AT_RISK = "kind = 'at-risk'"
@@ -19,61 +19,65 @@ _OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.deadline WHERE state = 'pendin
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
-        await _one_response(stage)
+    async with bench.start_product() as product:
+        await _one_response(product)
         pending = bench.pick(20_000, 500_000, 2_000_000)
-        await stage.prepare(f"Writing {pending:,} pending deadlines", await _waiting(stage, pending))
+        await product.prepare(f"Writing {pending:,} pending deadlines", await _pending_deadlines(product, pending))
         for number in range(bench.runs):
-            idle = await _idle(stage, f"idle {number}", bench.pick(5.0, 8.0, 20.0))
-            async with bench.bare(stage.database_url) as bare:
-                loaded = await _loaded(stage, f"loaded {number}", bench.pick(5.0, 8.0, 20.0))
-                drained = await _drained(stage, f"overdue {number}", bench.pick(5_000, 50_000, 200_000))
+            idle = await _delays_when_idle(product, f"idle {number}", bench.pick(5.0, 8.0, 20.0))
+            async with bench.bare(product.database_url) as bare:
+                loaded = await _delays_under_load(product, f"loaded {number}", bench.pick(5.0, 8.0, 20.0))
+                drained = await _drained(product, f"overdue {number}", bench.pick(5_000, 50_000, 200_000))
             yield {**_named("idle", idle), **_named("under load", loaded), **drained, **bare}
 
 
-async def _one_response(stage: Stage) -> None:
+async def _one_response(product: ProductUnderTest) -> None:
     """A real response, the pattern of all copies."""
-    await triaged(stage, 1)
-    await stage.all_of(await routing(stage, 1), "point-of-access")
-    await stage.quiet()
+    await triaged(product, 1)
+    await product.all_of(await routing(product, 1), "point-of-access")
+    await product.wait_until_drained()
 
 
-async def _waiting(stage: Stage, count: int) -> str:
+async def _pending_deadlines(product: ProductUnderTest, count: int) -> str:
     later = "clock_timestamp() + interval '1 day' + n * interval '1 second'"
-    return await copies(stage.owner, "rapid_care.deadline", _AT_RISK, upto(count), subject=uuid("ballast"), due_at=later)
+    return await copies(product.owner, "rapid_care.deadline", _AT_RISK, upto(count), subject=uuid("ballast"), due_at=later)
 
 
-async def _idle(stage: Stage, salt: str, seconds: float) -> list[float]:
+async def _delays_when_idle(product: ProductUnderTest, salt: str, seconds: float) -> list[float]:
     count = round(_PER_SECOND * seconds)
-    await _due(stage, salt, count, f"clock_timestamp() + interval '2 seconds' + n * interval '1 second' / {_PER_SECOND}")
+    await _due(product, salt, count, f"clock_timestamp() + interval '2 seconds' + n * interval '1 second' / {_PER_SECOND}")
     await asyncio.sleep(seconds + 3)
-    await stage.quiet()
-    return [row["late"] for row in await stage.owner.fetch(_LATE, salt, count)]
+    await product.wait_until_drained()
+    return [row["late"] for row in await product.owner.fetch(_LATE, salt, count)]
 
 
-async def _loaded(stage: Stage, salt: str, seconds: float) -> list[float]:
+async def _delays_under_load(product: ProductUnderTest, salt: str, seconds: float) -> list[float]:
     """The same during intake, which begins earlier and ends later."""
-    requests = stage.people.referrals(round(_REFERRALS_PER_SECOND * (seconds + 8)))
-    load = asyncio.create_task(stage.fire(requests, "gp", seconds=seconds + 8, rate=_REFERRALS_PER_SECOND))
+    requests = product.people.referrals(round(_REFERRALS_PER_SECOND * (seconds + 8)))
+    load = asyncio.create_task(product.send(requests, "gp", seconds=seconds + 8, rate=_REFERRALS_PER_SECOND))
     await asyncio.sleep(3)
-    late = await _idle(stage, salt, seconds)
+    late = await _delays_when_idle(product, salt, seconds)
     await load
-    await stage.quiet()
+    await product.wait_until_drained()
     return late
 
 
-async def _drained(stage: Stage, salt: str, count: int) -> Run:
-    await _due(stage, salt, count, "clock_timestamp() - interval '1 minute'")
+async def _drained(product: ProductUnderTest, salt: str, count: int) -> Run:
+    await _due(product, salt, count, "clock_timestamp() - interval '1 minute'")
     began = perf_counter()
-    while await stage.owner.fetchval(_OVERDUE):
+    while await product.owner.fetchval(_OVERDUE):
         await asyncio.sleep(0.1)
     seconds = perf_counter() - began
-    return {"seconds to drain": seconds, "drained per second": count / seconds, "then quiet after": await stage.quiet()}
+    return {
+        "seconds to drain": seconds,
+        "drained per second": count / seconds,
+        "seconds until drained, afterwards": await product.wait_until_drained(),
+    }
 
 
-async def _due(stage: Stage, salt: str, count: int, due_at: str) -> None:
+async def _due(product: ProductUnderTest, salt: str, count: int, due_at: str) -> None:
     """Open responses, each with one pending deadline, in one commit."""
-    owner, new, numbers = stage.owner, uuid(salt), upto(count)
+    owner, new, numbers = product.owner, uuid(salt), upto(count)
     states = {"id": new, "referral_id": new, "person_id": new, "status": "'requested'"}
     states |= {
         "due_at": "clock_timestamp() + interval '1 hour'",

@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager
 
 from shared.messaging import topics
 from shared.messaging.topics import TopicDeclaration
-from tests.bench import listeners, plain_delivery
+from tests.bench import plain_delivery, probes
 from tests.bench.bulk_rows import copies, unsent
 from tests.bench.figures import Figure, Run
-from tests.bench.listeners import Instants
+from tests.bench.probes import Instants
 from tests.bench.processes import spending
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
-from tests.bench.stage import Bench, Stage
 from tests.bench.yardsticks import commit_to_record
 
 TOPIC = "referrals.bench"
@@ -25,54 +25,54 @@ _NOTICED_SECONDS = 12.0
 
 
 async def measure_rows(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
-        write, dsn = unsent(await one_event(stage), "referrals"), stage.database_url
-        await stage.apart(listeners.write, dsn, write, _ROWS_PER_SECOND, bench.pick(2.0, 20.0))
+    async with bench.start_product() as product:
+        write, dsn = unsent(await one_event(product), "referrals"), product.database_url
+        await product.run_in_process(probes.write, dsn, write, _ROWS_PER_SECOND, bench.pick(2.0, 20.0))
         for _ in range(bench.runs):
-            async with bench.bare(dsn) as bare, _plain(bench, stage, _ROWS_PER_SECOND) as plain:
-                found = await _rows(stage, write, bench.pick(5.0, 12.0, 30.0))
+            async with bench.bare(dsn) as bare, _plain(bench, product, _ROWS_PER_SECOND) as plain:
+                found = await _rows(product, write, bench.pick(5.0, 12.0, 30.0))
             yield {**found, **plain, **bare}
 
 
-async def _rows(stage: Stage, write: str, seconds: float) -> Run:
-    async with _listening(stage, TOPIC) as heard:
-        written = await stage.apart(listeners.write, stage.database_url, write, _ROWS_PER_SECOND, seconds)
-        await stage.quiet()
-    return commit_to_record(written, heard.result())
+async def _rows(product: ProductUnderTest, write: str, seconds: float) -> Run:
+    async with _listening(product, TOPIC) as received:
+        written = await product.run_in_process(probes.write, product.database_url, write, _ROWS_PER_SECOND, seconds)
+        await product.wait_until_drained()
+    return commit_to_record(written, received.result())
 
 
 async def measure_intake(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
+    async with bench.start_product() as product:
         seconds = bench.pick(5.0, 12.0, 30.0)
         count = round(_REFERRALS_PER_SECOND * seconds)
-        await stage.fire(stage.people.referrals(count), "gp", seconds=bench.pick(2.0, 10.0), rate=100.0)
+        await product.send(product.people.referrals(count), "gp", seconds=bench.pick(2.0, 10.0), rate=100.0)
         for _ in range(bench.runs):
-            await stage.quiet()
-            async with bench.bare(stage.database_url) as bare, _plain(bench, stage, _REFERRALS_PER_SECOND) as plain:
-                found = await _intake(stage, count, seconds)
+            await product.wait_until_drained()
+            async with bench.bare(product.database_url) as bare, _plain(bench, product, _REFERRALS_PER_SECOND) as plain:
+                found = await _intake(product, count, seconds)
             yield {**found, **plain, **bare}
 
 
-async def _intake(stage: Stage, count: int, seconds: float) -> Run:
-    async with _listening(stage, _REAL_TOPIC) as heard:
-        with spending(stage.product) as spent:
-            shots = await stage.fire(stage.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
-        await stage.quiet()
-    rows = await stage.owner.fetch(_COMMITTED, _REAL_TOPIC, shots.begun_at)
+async def _intake(product: ProductUnderTest, count: int, seconds: float) -> Run:
+    async with _listening(product, _REAL_TOPIC) as received:
+        with spending(product.running) as spent:
+            result = await product.send(product.people.referrals(count), "gp", seconds=seconds, rate=_REFERRALS_PER_SECOND)
+        await product.wait_until_drained()
+    rows = await product.owner.fetch(_COMMITTED, _REAL_TOPIC, result.begun_at)
     return {
-        **commit_to_record({row["id"]: row["at"] for row in rows}, heard.result()),
-        "answers other than 201": sum(status != 201 for status in shots.status),
-        **spent.cores(shots.wall_seconds),
+        **commit_to_record({row["id"]: row["at"] for row in rows}, received.result()),
+        "answers other than 201": sum(status != 201 for status in result.status),
+        **spent.cores(result.wall_seconds),
     }
 
 
-async def one_event(stage: Stage) -> str:
+async def one_event(product: ProductUnderTest) -> str:
     """The statement that copies the event of a real referral to a topic of the bench; `$1` is its id."""
-    await topics.create(stage.product.addresses.kafka_bootstrap, [TopicDeclaration(TOPIC, False, 1)], stage.product.layout)
-    await stage.all_of(stage.people.referrals(1), "gp")
+    await topics.create(product.running.addresses.kafka_bootstrap, [TopicDeclaration(TOPIC, False, 1)], product.running.layout)
+    await product.all_of(product.people.referrals(1), "gp")
     await asyncio.sleep(_NOTICED_SECONDS)  # the relay looks for new topics every ten seconds
     return await copies(
-        stage.owner,
+        product.owner,
         "referrals.event",
         f"topic = '{_REAL_TOPIC}'",
         "(VALUES (1))",
@@ -84,13 +84,13 @@ async def one_event(stage: Stage) -> str:
     )
 
 
-def _listening(stage: Stage, topic: str) -> AbstractAsyncContextManager["asyncio.Task[Instants]"]:
-    return stage.along(listeners.hear, stage.product.addresses.kafka_bootstrap, stage.product.layout.prefix + topic)
+def _listening(product: ProductUnderTest, topic: str) -> AbstractAsyncContextManager["asyncio.Task[Instants]"]:
+    return product.run_during(probes.consume, product.running.addresses.kafka_bootstrap, product.running.layout.prefix + topic)
 
 
-def _plain(bench: Bench, stage: Stage, rate: float) -> AbstractAsyncContextManager[dict[str, float]]:
+def _plain(bench: Bench, product: ProductUnderTest, rate: float) -> AbstractAsyncContextManager[dict[str, float]]:
     """The plain polling relay at the same rate, before and after the block."""
-    return bench.in_turn(lambda: plain_delivery.paced(stage, rate, bench.pick(2.0, 8.0)), "plain")
+    return bench.in_turn(lambda: plain_delivery.paced(product, rate, bench.pick(2.0, 8.0)), "plain")
 
 
 ROWS = Scenario(

@@ -12,13 +12,13 @@ from tests.bench.bulk_rows import copies, upto, uuid
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import change
 from tests.bench.processes import spending
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import MEETING, routing, triaged
 from tests.bench.scenarios.streams import following, navigators
-from tests.bench.stage import Bench, Stage
 
 _STREAM_SECONDS = 2.0  # for entries that are applied and not yet streamed
-_PER_SECOND, _NAVIGATORS = 50, 200  # enough that no navigator reaches the limit of tasks
+_PER_SECOND, _NAVIGATORS = 50, 200  # so many that no navigator reaches the limit of tasks
 _ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
 _ACTIONS = [
     {"kind": "arrange-social-care-assessment", "owner_role": "care-navigator", "due_on": "2026-09-16"},
@@ -43,70 +43,70 @@ WHERE agreed.type = 'mdt.care-plan.agreed.v1' AND agreed.recorded_at > to_timest
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage(clock_at=day(1, "10:05")) as stage:
+    async with bench.start_product(clock_at=day(1, "10:05")) as product:
         count = round(_PER_SECOND * bench.pick(4.0, 10.0, 15.0))
-        names = await navigators(stage, _NAVIGATORS)
-        await _meeting(stage, count * bench.runs)
+        names = await navigators(product, _NAVIGATORS)
+        await _meeting(product, count * bench.runs)
         for number in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare:
-                found = await _run(stage, names, number * count, count)
+            async with bench.bare(product.database_url) as bare:
+                found = await _run(product, names, number * count, count)
             yield {**found, **bare}
 
 
-async def _run(stage: Stage, names: list[str], after: int, count: int) -> Run:
-    rows = await stage.owner.fetch(f"SELECT {uuid('case')} AS id FROM {upto(count, after)} AS n")  # noqa: S608
-    version = await stage.owner.fetchval("SELECT version FROM mdt.case WHERE id = $1", rows[0]["id"])
+async def _run(product: ProductUnderTest, names: list[str], after: int, count: int) -> Run:
+    rows = await product.owner.fetch(f"SELECT {uuid('case')} AS id FROM {upto(count, after)} AS n")  # noqa: S608
+    version = await product.owner.fetchval("SELECT version FROM mdt.case WHERE id = $1", rows[0]["id"])
     requests = [change(f"/mdt/cases/{row['id']}/discussion", version, _DISCUSSION) for row in rows]
-    async with following(stage, names) as followed:
-        with spending(stage.product) as spent:
-            shots = await stage.fire(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
-        behind = await stage.quiet()
+    async with following(product, names) as followed:
+        with spending(product.running) as spent:
+            result = await product.send(requests, "mdt-coordinator", seconds=count / _PER_SECOND, rate=_PER_SECOND)
+        drained_after = await product.wait_until_drained()
         await asyncio.sleep(_STREAM_SECONDS)
-    entries = await stage.owner.fetch(_ENTRIES, shots.begun_at)
-    came = followed.result()
-    took = [came.get((row["navigator_id"], row["sequence"]), inf) - row["agreed_at"] for row in entries]
-    others = sum(status != 200 for status in shots.status)
+    entries = await product.owner.fetch(_ENTRIES, result.begun_at)
+    received = followed.result()
+    took = [received.get((row["navigator_id"], row["sequence"]), inf) - row["agreed_at"] for row in entries]
+    others = sum(status != 200 for status in result.status)
     took += [inf] * (len(_ACTIONS) * (count - others) - len(entries))  # a task without a navigator
-    found = {**delays(took), "entries": len(entries), "never came": took.count(inf), "answers other than 200": others}
+    found = {**delays(took), "entries": len(entries), "entries not received": took.count(inf), "answers other than 200": others}
     return {
         **found,
-        "answered within, p99": delays(shots.latency)["p99"],
-        "seconds until all is quiet": behind,
-        **spent.cores(shots.wall_seconds),
+        "time to answer, p99": delays(result.latency)["p99"],
+        "seconds until drained": drained_after,
+        **spent.cores(result.wall_seconds),
     }
 
 
-async def _meeting(stage: Stage, count: int) -> None:
+async def _meeting(product: ProductUnderTest, count: int) -> None:
     """One case reaches a meeting through the real product; the other cases on the agenda are copies of it."""
-    await triaged(stage, 1, MEETING)
-    await stage.all_of(await routing(stage, 1, MEETING), "point-of-access")
-    await stage.quiet()
-    case = await _case(stage)
-    await stage.all_of([change(f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "eligible"})], "mdt-coordinator")
-    await set_clock(stage.owner, day(3, "13:30"))
-    await stage.quiet()
-    case = await _case(stage)
-    version = await stage.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])
-    await stage.all_of([change(f"/mdt/meetings/{case['meeting_id']}/attendance", version, {"attended": _ATTENDED})], "mdt-coordinator")
-    await stage.quiet()
-    await _copied(stage, case["id"], case["person_id"], count)
+    await triaged(product, 1, MEETING)
+    await product.all_of(await routing(product, 1, MEETING), "point-of-access")
+    await product.wait_until_drained()
+    case = await _case(product)
+    await product.all_of([change(f"/mdt/cases/{case['id']}/screening", case["version"], {"outcome": "eligible"})], "mdt-coordinator")
+    await set_clock(product.owner, day(3, "13:30"))
+    await product.wait_until_drained()
+    case = await _case(product)
+    version = await product.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])
+    await product.all_of([change(f"/mdt/meetings/{case['meeting_id']}/attendance", version, {"attended": _ATTENDED})], "mdt-coordinator")
+    await product.wait_until_drained()
+    await _copied(product, case["id"], case["person_id"], count)
 
 
-async def _case(stage: Stage) -> dict[str, Any]:
-    row = await stage.owner.fetchrow("SELECT * FROM mdt.case")
+async def _case(product: ProductUnderTest) -> dict[str, Any]:
+    row = await product.owner.fetchrow("SELECT * FROM mdt.case")
     assert row is not None
     return dict(row)
 
 
-async def _copied(stage: Stage, case: UUID, person: UUID, count: int) -> None:
+async def _copied(product: ProductUnderTest, case: UUID, person: UUID, count: int) -> None:
     """Each case, and the projections of its person."""
-    owner, numbers, new, new_person = stage.owner, upto(count), uuid("case"), uuid("person")
+    owner, numbers, new, new_person = product.owner, upto(count), uuid("case"), uuid("person")
     statements = [
         await copies(owner, "mdt.case", f"id = '{case}'", numbers, id=new, person_id=new_person, referral_id=new, correlation_id=new),
         await copies(owner, "mdt.person", f"person_id = '{person}'", numbers, person_id=new_person),
         await copies(owner, "navigation.person", f"person_id = '{person}'", numbers, person_id=new_person),
     ]
-    await stage.prepare(f"Putting {count:,} cases on the agenda", *statements)
+    await product.prepare(f"Putting {count:,} cases on the agenda", *statements)
 
 
 SCENARIO = Scenario(

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from tests.bench.bulk_rows import copies, past_events, upto, uuid
 from tests.bench.figures import Figure, Run, percentile
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.reads import read
 from tests.bench.scenarios.response import routing, triaged
-from tests.bench.stage import Bench, Stage
 
 _PER_SECOND, _SECONDS = 25, 8.0
 _QUEUE = "queue of open responses"
@@ -18,28 +18,28 @@ _OPEN = 200
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
     """Every round is measured at each size, so all runs end with the last size."""
     rounds: list[dict[str, float]] = [{} for _ in range(bench.runs)]
-    async with bench.stage() as stage:
-        await triaged(stage, _OPEN)
-        await stage.all_of(await routing(stage, _OPEN), "point-of-access")
-        await stage.quiet()
+    async with bench.start_product() as product:
+        await triaged(product, _OPEN)
+        await product.all_of(await routing(product, _OPEN), "point-of-access")
+        await product.wait_until_drained()
         sizes = bench.pick((0, 1_000, 2_000, 5_000), (0, 1_000, 20_000, 100_000), (0, 1_000, 100_000, 1_000_000))
         for before, size in pairwise(sizes):
-            await _grow(stage, before, size)
-            await _look(stage)  # warm-up: the preparation evicted other pages from the caches
+            await _grow(product, before, size)
+            await _measure(product)  # warm-up: the preparation evicted other pages from the caches
             for found in rounds:
-                async with bench.bare(stage.database_url) as bare:
-                    seen = await _look(stage)
+                async with bench.bare(product.database_url) as bare:
+                    seen = await _measure(product)
                 found |= {f"{name}, {size:,}": value for name, value in (seen | bare).items()}
     for found in rounds:
         yield {**_ratios(found, sizes[1], sizes[-1]), **found}
 
 
-async def _look(stage: Stage) -> dict[str, float]:
-    requests = stage.people.referrals(round(_PER_SECOND * _SECONDS))
-    shots = await stage.fire(requests, "gp", seconds=_SECONDS, rate=_PER_SECOND)
-    await stage.quiet()
-    seen = await read(stage, [_QUEUE], _SECONDS / 2)
-    return {"intake p50": percentile(shots.latency, 0.5) * 1000, "queue read p50": seen[f"{_QUEUE}, p50"]}
+async def _measure(product: ProductUnderTest) -> dict[str, float]:
+    requests = product.people.referrals(round(_PER_SECOND * _SECONDS))
+    result = await product.send(requests, "gp", seconds=_SECONDS, rate=_PER_SECOND)
+    await product.wait_until_drained()
+    seen = await read(product, [_QUEUE], _SECONDS / 2)
+    return {"intake p50": percentile(result.latency, 0.5) * 1000, "queue read p50": seen[f"{_QUEUE}, p50"]}
 
 
 def _ratios(found: dict[str, float], least: int, most: int) -> Run:
@@ -47,14 +47,14 @@ def _ratios(found: dict[str, float], least: int, most: int) -> Run:
     return {f"{name}, times": found[f"{name}, {most:,}"] / found[f"{name}, {least:,}"] for name in names}
 
 
-async def _grow(stage: Stage, before: int, size: int) -> None:
+async def _grow(product: ProductUnderTest, before: int, size: int) -> None:
     """Copies of the rows of one real referral to Rapid Care, closed and with all its events applied."""
-    owner, numbers, new, new_person = stage.owner, upto(size - before, before), uuid("referral"), uuid("person")
+    owner, numbers, new, new_person = product.owner, upto(size - before, before), uuid("referral"), uuid("person")
     response = uuid("response")
     ended = {"status": "'closed'", "ended_at": "clock_timestamp()", "due_at": "clock_timestamp() - interval '1 day'"}
     about = {"subject": new, "key": new_person, "correlation_id": new}
     ids = {"id": new, "person_id": new_person, "correlation_id": new}
-    settled = {"subject": new, "correlation_id": new, "state": "'fired'", "resolved_at": "clock_timestamp()"}
+    resolved = {"subject": new, "correlation_id": new, "state": "'fired'", "resolved_at": "clock_timestamp()"}
     statements = [
         await copies(owner, "referrals.person", "true", numbers, id=new_person, correlation_id=new),
         await copies(owner, "referrals.referral", "true", numbers, **ids, **ended, reference="'CPA-' || n"),
@@ -64,14 +64,14 @@ async def _grow(stage: Stage, before: int, size: int) -> None:
         *await past_events(owner, "referrals", "topic = 'referrals.person-record'", numbers, **{**about, "subject": new_person}),
         await copies(owner, "referrals.idempotency", "true", numbers, key="'bench-growth-' || n"),
         await copies(owner, "referrals.audit", "action = 'ReceiveReferral'", numbers, subject=new),
-        await copies(owner, "referrals.deadline", "true", numbers, **settled),
+        await copies(owner, "referrals.deadline", "true", numbers, **resolved),
         await copies(owner, "rapid_care.response", "true", numbers, **{**ids, **ended, "id": response}, referral_id=new),
         *await past_events(owner, "rapid_care", "topic = 'rapid-care.response'", numbers, **{**about, "subject": response}),
         await copies(owner, "rapid_care.person", "true", numbers, person_id=new_person),
         await copies(owner, "mdt.person", "true", numbers, person_id=new_person),
         await copies(owner, "navigation.person", "true", numbers, person_id=new_person),
     ]
-    await stage.prepare(f"Storing {size:,} referrals", *statements)
+    await product.prepare(f"Storing {size:,} referrals", *statements)
 
 
 SCENARIO = Scenario(

@@ -9,21 +9,21 @@ import psutil
 
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import memory, spending
+from tests.bench.product_under_test import Bench
 from tests.bench.scenario import Scenario
-from tests.bench.stage import Bench
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
     seconds = bench.pick(3.0, 10.0, 20.0)
     for _ in range(bench.runs):
         began = perf_counter()
-        async with bench.stage() as stage:
+        async with bench.start_product() as product:
             started = perf_counter() - began
             await asyncio.sleep(seconds)
-            with spending(stage.product) as spent:
+            with spending(product.running) as spent:
                 await asyncio.sleep(seconds)
-            found = {**memory(stage.product), "MiB supervisor": psutil.Process(os.getpid()).memory_full_info().pss / 2**20}
-            async with bench.bare(stage.database_url) as bare:
+            found = {**memory(product.running), "MiB supervisor": psutil.Process(os.getpid()).memory_full_info().pss / 2**20}
+            async with bench.bare(product.database_url) as bare:
                 pass  # after the memory, which it would change
         yield {"seconds to start": started, "GiB": sum(found.values()) / 1024, **found, **spent.cores(seconds), **bare}
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from infra.dev_stack.drain import pending_work
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario, answers
-from tests.bench.stage import Bench, Stage
 
 _CONNECTIONS = 32
 #: Requests are prepared for at most so many answers per second.
@@ -14,35 +14,40 @@ MOST_PER_SECOND = 2_500
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
+    async with bench.start_product() as product:
         warm_up = bench.pick(3.0, 15.0, 30.0)
         for _ in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare:
-                found = await _run(stage, warm_up, bench.pick(10.0, 30.0, 60.0, 600.0))
+            async with bench.bare(product.database_url) as bare:
+                found = await _run(product, warm_up, bench.pick(10.0, 30.0, 60.0, 600.0))
             yield {**found, **bare}
             warm_up = 2.0  # the processes stay warm
 
 
-async def _run(stage: Stage, warm_up: float, seconds: float) -> Run:
+async def _run(product: ProductUnderTest, warm_up: float, seconds: float) -> Run:
     whole = warm_up + seconds
-    before, requests = await stored(stage), stage.people.referrals(int(whole * MOST_PER_SECOND))
-    with spending(stage.product) as spent:
-        shots = await stage.fire(requests, "gp", seconds=whole, connections=_CONNECTIONS)
-    behind = await pending_work(stage.owner)
-    missing = sum(status == 201 for status in shots.status) - (await stored(stage) - before)
-    found = {**answers(shots, after=warm_up), "acknowledged and not stored": missing}
-    return {**found, **_lag(behind), "seconds until all is quiet": await stage.quiet(), **spent.cores(shots.wall_seconds)}
+    before, requests = await stored(product), product.people.referrals(int(whole * MOST_PER_SECOND))
+    with spending(product.running) as spent:
+        result = await product.send(requests, "gp", seconds=whole, connections=_CONNECTIONS)
+    pending = await pending_work(product.owner)
+    missing = sum(status == 201 for status in result.status) - (await stored(product) - before)
+    found = {**answers(result, after=warm_up), "acknowledged and not stored": missing}
+    return {
+        **found,
+        **_pending_events(pending),
+        "seconds until drained": await product.wait_until_drained(),
+        **spent.cores(result.wall_seconds),
+    }
 
 
-async def stored(stage: Stage) -> int:
-    found: int = await stage.owner.fetchval("SELECT count(*) FROM referrals.referral")
+async def stored(product: ProductUnderTest) -> int:
+    found: int = await product.owner.fetchval("SELECT count(*) FROM referrals.referral")
     return found
 
 
-def _lag(behind: dict[str, int]) -> dict[str, float]:
+def _pending_events(pending: dict[str, int]) -> dict[str, float]:
     """Events that were unsent or unapplied when the last request was answered."""
-    unsent = sum(count for name, count in behind.items() if name.endswith(" unsent"))
-    unapplied = sum(count for name, count in behind.items() if " to " in name)
+    unsent = sum(count for name, count in pending.items() if name.endswith(" unsent"))
+    unapplied = sum(count for name, count in pending.items() if " to " in name)
     return {"unsent at the end": unsent, "unapplied at the end": unapplied}
 
 

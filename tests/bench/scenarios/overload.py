@@ -4,51 +4,51 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 
 from tests.bench.figures import Figure, Run, delays
-from tests.bench.load import Shots
+from tests.bench.load import LoadResult
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.intake import MOST_PER_SECOND, stored
-from tests.bench.stage import Bench, Stage
 
 _CONNECTIONS, _OVERLOAD_CONNECTIONS = 32, 1_000
 _OVERLOAD = 2
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
-        await _capacity(stage, bench.pick(3.0, 15.0, 30.0))  # warm-up
+    async with bench.start_product() as product:
+        await _capacity(product, bench.pick(3.0, 15.0, 30.0))  # warm-up
         for _ in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare:
-                capacity = await _capacity(stage, bench.pick(3.0, 8.0, 15.0))
-                found = await _overloaded(stage, _OVERLOAD * capacity, bench.pick(3.0, 10.0, 20.0))
+            async with bench.bare(product.database_url) as bare:
+                capacity = await _capacity(product, bench.pick(3.0, 8.0, 15.0))
+                found = await _overloaded(product, _OVERLOAD * capacity, bench.pick(3.0, 10.0, 20.0))
             yield {**found, "capacity per second": capacity, **bare}
 
 
-async def _capacity(stage: Stage, seconds: float) -> float:
+async def _capacity(product: ProductUnderTest, seconds: float) -> float:
     """Acknowledged referrals per second in a closed loop of 32 connections."""
-    shots = await stage.fire(stage.people.referrals(int(seconds * MOST_PER_SECOND)), "gp", seconds=seconds, connections=_CONNECTIONS)
-    await stage.quiet()
-    return shots.status.count(HTTPStatus.CREATED) / shots.wall_seconds
+    result = await product.send(product.people.referrals(int(seconds * MOST_PER_SECOND)), "gp", seconds=seconds, connections=_CONNECTIONS)
+    await product.wait_until_drained()
+    return result.status.count(HTTPStatus.CREATED) / result.wall_seconds
 
 
-async def _overloaded(stage: Stage, rate: float, seconds: float) -> Run:
-    before, requests = await stored(stage), stage.people.referrals(round(rate * seconds))
-    shots = await stage.fire(requests, "gp", seconds=seconds, rate=rate, connections=_OVERLOAD_CONNECTIONS)
-    until_quiet = await stage.quiet()
-    return {**outcome(shots, await stored(stage) - before), "seconds until all is quiet": until_quiet}
+async def _overloaded(product: ProductUnderTest, rate: float, seconds: float) -> Run:
+    before, requests = await stored(product), product.people.referrals(round(rate * seconds))
+    result = await product.send(requests, "gp", seconds=seconds, rate=rate, connections=_OVERLOAD_CONNECTIONS)
+    drained_after = await product.wait_until_drained()
+    return {**outcome(result, await stored(product) - before), "seconds until drained": drained_after}
 
 
-def outcome(shots: Shots, rows: int) -> Run:
+def outcome(result: LoadResult, rows: int) -> Run:
     """`rows` is the number of referrals stored during the overload."""
-    status = shots.status
-    accepted = [took for took, each in zip(shots.latency, status, strict=True) if each == HTTPStatus.CREATED]
-    refused = [has for has, each in zip(shots.has_retry_after, status, strict=True) if each == HTTPStatus.SERVICE_UNAVAILABLE]
+    status = result.status
+    accepted = [took for took, each in zip(result.latency, status, strict=True) if each == HTTPStatus.CREATED]
+    refused = [has for has, each in zip(result.has_retry_after, status, strict=True) if each == HTTPStatus.SERVICE_UNAVAILABLE]
     found = delays(accepted)
     return {
-        "accepted per second": len(accepted) / shots.wall_seconds,
+        "accepted per second": len(accepted) / result.wall_seconds,
         "accepted p50": found["p50"],
         "accepted p99": found["p99"],
         "accepted worst": found["worst"],
-        "sent per second": len(status) / shots.wall_seconds,
+        "sent per second": len(status) / result.wall_seconds,
         "accepted": len(accepted),
         "refused with 503": len(refused),
         "503 without Retry-After": len(refused) - sum(refused),

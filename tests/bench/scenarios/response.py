@@ -9,8 +9,8 @@ from tests.bench.figures import Figure, Run, delays
 from tests.bench.load import Request
 from tests.bench.people import change
 from tests.bench.processes import spending
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario, answers
-from tests.bench.stage import Bench, Stage
 
 _BY_STATUS = "SELECT id, version FROM referrals.referral WHERE status = $1 ORDER BY id LIMIT $2"
 _DELAYS = """
@@ -20,7 +20,7 @@ WHERE event.type = 'referrals.referral.routed.v1' AND event.recorded_at > to_tim
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Pathway:
     """How the Community Point of Access decides, and the state between."""
 
     triage: dict[str, Any]
@@ -29,47 +29,47 @@ class Way:
 
 
 _REASON = "Asked for by the GP."
-RAPID_CARE = Way(
+RAPID_CARE = Pathway(
     {"urgency": "urgent", "is_complex": False, "reason": _REASON}, "triaged-urgent", {"route": "rapid-care", "service_code": "rapid-care"}
 )
-MEETING = Way({"urgency": "routine", "is_complex": True, "reason": _REASON}, "triaged-routine", {"route": "mdt", "service_code": "mdt"})
+MEETING = Pathway({"urgency": "routine", "is_complex": True, "reason": _REASON}, "triaged-routine", {"route": "mdt", "service_code": "mdt"})
 
 
 async def measure(bench: Bench, per_second: int) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
+    async with bench.start_product() as product:
         seconds = bench.pick(5.0, 10.0, 20.0)
-        await triaged(stage, round(per_second * seconds) * bench.runs)
+        await triaged(product, round(per_second * seconds) * bench.runs)
         for _ in range(bench.runs):
-            await stage.quiet()
-            async with bench.bare(stage.database_url) as bare:
-                found = await _run(stage, per_second, seconds)
+            await product.wait_until_drained()
+            async with bench.bare(product.database_url) as bare:
+                found = await _run(product, per_second, seconds)
             yield {**found, **bare}
 
 
-async def _run(stage: Stage, per_second: int, seconds: float) -> Run:
-    routes = await routing(stage, round(per_second * seconds))
-    with spending(stage.product) as spent:
-        shots = await stage.fire(routes, "point-of-access", seconds=seconds, rate=per_second)
-    await stage.quiet()
-    took = [row["took"] for row in await stage.owner.fetch(_DELAYS, shots.begun_at)]
-    found = answers(shots, success=(200,))
+async def _run(product: ProductUnderTest, per_second: int, seconds: float) -> Run:
+    routes = await routing(product, round(per_second * seconds))
+    with spending(product.running) as spent:
+        result = await product.send(routes, "point-of-access", seconds=seconds, rate=per_second)
+    await product.wait_until_drained()
+    took = [row["took"] for row in await product.owner.fetch(_DELAYS, result.begun_at)]
+    found = answers(result, success=(200,))
     answered = {name: found[name] for name in ("answers other than 200", "per second")}
-    return {**delays(took), "responses": len(took), **answered, **spent.cores(shots.wall_seconds)}
+    return {**delays(took), "responses": len(took), **answered, **spent.cores(result.wall_seconds)}
 
 
-async def triaged(stage: Stage, count: int, way: Way = RAPID_CARE) -> None:
+async def triaged(product: ProductUnderTest, count: int, pathway: Pathway = RAPID_CARE) -> None:
     """Makes and triages `count` referrals of new people over HTTP."""
-    await stage.all_of(stage.people.referrals(count), "gp")
-    await stage.all_of(await _each(stage, "identified", count, "triage", way.triage), "point-of-access")
+    await product.all_of(product.people.referrals(count), "gp")
+    await product.all_of(await _each(product, "identified", count, "triage", pathway.triage), "point-of-access")
 
 
-async def routing(stage: Stage, count: int, way: Way = RAPID_CARE) -> list[Request]:
-    return await _each(stage, way.status, count, "route", way.route)
+async def routing(product: ProductUnderTest, count: int, pathway: Pathway = RAPID_CARE) -> list[Request]:
+    return await _each(product, pathway.status, count, "route", pathway.route)
 
 
-async def _each(stage: Stage, status: str, count: int, verb: str, body: dict[str, Any]) -> list[Request]:
+async def _each(product: ProductUnderTest, status: str, count: int, verb: str, body: dict[str, Any]) -> list[Request]:
     """A command on each of `count` referrals in a state."""
-    rows = await stage.owner.fetch(_BY_STATUS, status, count)
+    rows = await product.owner.fetch(_BY_STATUS, status, count)
     if len(rows) != count:
         raise RuntimeError(f"{len(rows)} referrals are {status}, not {count}")
     return [change(f"/referrals/{row['id']}/{verb}", row["version"], body) for row in rows]

@@ -25,8 +25,8 @@ from shared.contracts.codes import RiskLevel
 from shared.kernel.ids import new_id
 from shared.persistence.database import Database, connect
 from tests.bench.figures import Figure, Run
+from tests.bench.product_under_test import Bench
 from tests.bench.scenario import Scenario
-from tests.bench.stage import Bench
 from tests.builders.context_app import secrets_of
 from tests.builders.population import TABLE_14, Resident, later, population, write
 
@@ -47,9 +47,9 @@ async def measure(bench: Bench) -> AsyncGenerator[Run]:
             for _ in range(bench.runs):
                 async with bench.bare(addresses.database_url) as bare:
                     seconds = {_BARE: await _bare_copy(addresses.database_url, files[0])}
-                    async with _fresh(addresses.database_url) as database:
+                    async with _empty_schema(addresses.database_url) as database:
                         reports = {name: await _timed(name, database, file, seconds) for name, file in zip(_NAMES, files, strict=True)}
-                _require_right(reports, counts)
+                _require_expected(reports, counts)
                 named = {f"seconds, {name}": took for name, took in seconds.items()}
                 yield {"times bare COPY": seconds[_FIRST] / seconds[_BARE], **named, **bare}
 
@@ -76,7 +76,7 @@ async def _bare_copy(url: str, file: Path) -> float:
 
 
 @asynccontextmanager
-async def _fresh(url: str) -> AsyncIterator[Database[Policy]]:
+async def _empty_schema(url: str) -> AsyncIterator[Database[Policy]]:
     """An empty mdt schema in a separate database."""
     keys, name = make(), f"bench_{new_id().hex}"
     owner = await asyncpg.connect(url)
@@ -112,7 +112,7 @@ async def _timed(name: str, database: Database[Policy], file: Path, seconds: dic
     return report
 
 
-def _require_right(reports: dict[str, RiskImport], counts: Mapping[int, int]) -> None:
+def _require_expected(reports: dict[str, RiskImport], counts: Mapping[int, int]) -> None:
     """Every resident counted at the right level, level 2 and 3 published once, and no event for the repeated file."""
     first = reports[_FIRST]
     found = counts[RiskLevel.HIGH] + counts[RiskLevel.VERY_HIGH]

@@ -11,8 +11,8 @@ from tests.bench.bulk_rows import copies, upto
 from tests.bench.figures import Figure, Run, delays
 from tests.bench.people import put
 from tests.bench.processes import memory
+from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
-from tests.bench.stage import Bench, Stage
 from tests.bench.streams import Arrivals
 
 #: As in `services/navigation/store/feed.py`, for many feeds in one statement.
@@ -32,50 +32,50 @@ _WAIT = 15.0
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
-    async with bench.stage() as stage:
-        names = await navigators(stage, bench.pick(500, 10_000))
-        before = memory(stage.product)["MiB api"]
+    async with bench.start_product() as product:
+        names = await navigators(product, bench.pick(500, 10_000))
+        before = memory(product.running)["MiB api"]
         for _ in range(bench.runs):
-            async with bench.bare(stage.database_url) as bare, following(stage, names) as followed:
-                used = memory(stage.product)["MiB api"]
-                spread = await _written(stage, [names[start::_PORTIONS] for start in range(_PORTIONS)], _SPREAD_SECONDS)
-                at_once = await _written(stage, [names], 0)
+            async with bench.bare(product.database_url) as bare, following(product, names) as followed:
+                used = memory(product.running)["MiB api"]
+                spread = await _written(product, [names[start::_PORTIONS] for start in range(_PORTIONS)], _SPREAD_SECONDS)
+                at_once = await _written(product, [names], 0)
             figures = {**_delays("at once", at_once, followed.result()), **_delays("spread over 10 s", spread, followed.result())}
             yield {**figures, "MiB api": used, "MiB api before": before, **bare}
 
 
-async def navigators(stage: Stage, count: int) -> list[str]:
+async def navigators(product: ProductUnderTest, count: int) -> list[str]:
     """`count` navigators on the roster: a real one and copies of it."""
     request = b'{"locality": "west", "role": "care-navigator"}'
-    await stage.all_of([put(f"/navigation/navigators/{FIRST}", request)], "navigation-coordinator")
+    await product.all_of([put(f"/navigation/navigators/{FIRST}", request)], "navigation-coordinator")
     names = [f"bench-{number}" for number in range(1, count)]
     changes = {"id": "($1::uuid[])[n]", "code": "($2::text[])[n]"}
-    statement = await copies(stage.owner, "navigation.navigator", "true", upto(len(names)), **changes)
-    await stage.owner.execute(statement, [id_of(name) for name in names], names)
-    await stage.owner.execute("VACUUM ANALYZE")
+    statement = await copies(product.owner, "navigation.navigator", "true", upto(len(names)), **changes)
+    await product.owner.execute(statement, [id_of(name) for name in names], names)
+    await product.owner.execute("VACUUM ANALYZE")
     return [FIRST, *names]
 
 
-def following(stage: Stage, names: Sequence[str]) -> AbstractAsyncContextManager["asyncio.Task[Arrivals]"]:
+def following(product: ProductUnderTest, names: Sequence[str]) -> AbstractAsyncContextManager["asyncio.Task[Arrivals]"]:
     """All streams are open during the block; the task holds the arrivals afterwards."""
-    return stage.along(streams.follow, stage.port, stage.headers("navigation-coordinator"), list(names))
+    return product.run_during(streams.follow, product.port, product.headers("navigation-coordinator"), list(names))
 
 
-async def _written(stage: Stage, portions: Sequence[Sequence[str]], seconds: float) -> Arrivals:
+async def _written(product: ProductUnderTest, portions: Sequence[Sequence[str]], seconds: float) -> Arrivals:
     """Writes one entry for each navigator, with a commit for each portion. Returns the commit times."""
     loop = asyncio.get_running_loop()
-    since, began = await stage.owner.fetchval("SELECT clock_timestamp()"), loop.time()
+    since, began = await product.owner.fetchval("SELECT clock_timestamp()"), loop.time()
     for number, names in enumerate(portions):
         await asyncio.sleep(max(0.0, began + number * seconds / len(portions) - loop.time()))
-        await stage.owner.execute(_ENTRIES, names)
+        await product.owner.execute(_ENTRIES, names)
     await asyncio.sleep(_WAIT)
-    return {(row["navigator_id"], row["sequence"]): row["at"] for row in await stage.owner.fetch(_COMMITTED, since)}
+    return {(row["navigator_id"], row["sequence"]): row["at"] for row in await product.owner.fetch(_COMMITTED, since)}
 
 
 def _delays(how: str, committed: Arrivals, arrivals: Arrivals) -> Run:
-    """An entry that never arrived counts as an infinite delay."""
+    """An entry that was not received counts as an infinite delay."""
     took = [arrivals.get(entry, inf) - at for entry, at in committed.items()]
-    return {**{f"{name}, {how}": value for name, value in delays(took).items()}, f"never came, {how}": took.count(inf)}
+    return {**{f"{name}, {how}": value for name, value in delays(took).items()}, f"entries not received, {how}": took.count(inf)}
 
 
 SCENARIO = Scenario(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench.compare import COMPARED, ratio
 from tests.bench.figures import Run
-from tests.bench.load import Shots
+from tests.bench.load import LoadResult
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import ALL
 from tests.bench.scenarios.overload import outcome
@@ -27,18 +27,18 @@ async def test_yardstick_is_the_mean_of_before_and_after() -> None:
     assert found == {"bare p50": 5.0, "bare drift": 1.5}
 
 
-def test_record_that_never_came_counts_as_an_infinite_delay() -> None:
+def test_record_not_received_has_an_infinite_delay() -> None:
     first, second = UUID(int=1), UUID(int=2)
     found = commit_to_record({first: 1.0, second: 1.0}, {first: 1.25})
-    assert found == {"p50": 250.0, "p99": inf, "worst": inf, "events": 2, "never heard": 1}
+    assert found == {"p50": 250.0, "p99": inf, "worst": inf, "events": 2, "records not received": 1}
 
 
 def test_overload_separates_accepted_refused_and_other_answers() -> None:
     status = array("H", [201, 503, 503, 0, 201])
-    shots = Shots(
+    result = LoadResult(
         latency=array("d", [0.1, 0.0, 0.0, 60.0, 0.2]), status=status, has_retry_after=array("b", [0, 1, 0, 0, 0]), wall_seconds=2.0
     )
-    found = outcome(shots, rows=1)
+    found = outcome(result, rows=1)
     counted = ("accepted", "refused with 503", "503 without Retry-After", "other answers", "acknowledged and not stored")
     assert [found[name] for name in counted] == [2, 2, 1, 1, 1]
     assert found["accepted per second"] == 1.0

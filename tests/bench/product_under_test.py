@@ -1,4 +1,4 @@
-"""The stage of a scenario: the whole product as `make up` starts it, and the operations that scenarios share."""
+"""The product under test: the whole product as `make up` starts it, and the operations that scenarios share."""
 
 import asyncio
 import multiprocessing
@@ -21,7 +21,7 @@ from infra.dev_stack.product import Product, run_product
 from infra.dev_stack.serve import token
 from tests.bench import load, yardsticks
 from tests.bench.figures import Run
-from tests.bench.load import Plan, Request, Shots
+from tests.bench.load import LoadResult, Plan, Request
 from tests.bench.people import People
 
 T = TypeVar("T")
@@ -62,79 +62,79 @@ class Bench:
         return self.in_turn(lambda: yardsticks.bare(database_url, self.pick(1.0, 5.0)), "bare")
 
     @asynccontextmanager
-    async def stage(self, clock_at: datetime | None = None) -> AsyncIterator["Stage"]:
+    async def start_product(self, clock_at: datetime | None = None) -> AsyncIterator["ProductUnderTest"]:
         """A separate product for one scenario, removed afterwards. `clock_at` sets the clock where a scenario needs a date."""
         _allow_many_files()
-        async with run_product(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as product:
-            addresses = product.addresses
+        async with run_product(f"bench-{os.getpid()}", ephemeral=True, clock_at=clock_at, progress=self.progress) as running:
+            addresses = running.addresses
             self.servers.update({"PostgreSQL": addresses.postgres_version, "Apache Kafka": addresses.kafka_version})
             owner = await asyncpg.connect(addresses.database_url)
-            with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as beside:
+            with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as processes:
                 try:
-                    yield Stage(product, owner, beside, self.progress)
+                    yield ProductUnderTest(running, owner, processes, self.progress)
                 finally:
                     await owner.close()
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """`owner` is a connection with access to every schema; `beside` runs the load and the listeners in separate processes."""
+class ProductUnderTest:
+    """`owner` is a connection with access to every schema; `processes` run the load and the probes."""
 
-    product: Product
+    running: Product
     owner: "asyncpg.Connection[asyncpg.Record]"
-    beside: ProcessPoolExecutor
+    processes: ProcessPoolExecutor
     progress: Progress
     people: People = field(default_factory=People)
 
     @property
     def database_url(self) -> str:
-        return self.product.addresses.database_url
+        return self.running.addresses.database_url
 
     @property
     def port(self) -> int:
-        return int(self.product.url.rpartition(":")[2])
+        return int(self.running.url.rpartition(":")[2])
 
     def headers(self, caller: str | None) -> bytes:
         """The headers that all requests share. Without a caller each request carries a token."""
-        bearer = f"\r\nAuthorization: Bearer {token(self.product.keys, caller)}" if caller else ""
+        bearer = f"\r\nAuthorization: Bearer {token(self.running.keys, caller)}" if caller else ""
         return f"Host: 127.0.0.1:{self.port}{bearer}".encode()
 
-    async def fire(
+    async def send(
         self, requests: Sequence[Request], caller: str | None, *, seconds: float, rate: float | None = None, connections: int = 32
-    ) -> Shots:
-        """Carries out the requests in a separate process."""
+    ) -> LoadResult:
+        """Sends the requests from a separate process."""
         plan = Plan(self.port, self.headers(caller), requests, connections, seconds, rate)
-        return await self.apart(load.run, plan)
+        return await self.run_in_process(load.run, plan)
 
-    async def apart(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.beside, work, *arguments)
+    async def run_in_process(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.processes, work, *arguments)
 
     @asynccontextmanager
-    async def along(self, work: Callable[..., T], *arguments: object) -> AsyncIterator["asyncio.Task[T]"]:
+    async def run_during(self, work: Callable[..., T], *arguments: object) -> AsyncIterator["asyncio.Task[T]"]:
         """Runs `work` in a separate process for the block.
 
-        Its last two arguments are events: `work` sets the first when it has begun, and ends after the second is set.
+        Its last two arguments are events: `work` sets the first when it is ready, and ends after the second is set.
         """
         with multiprocessing.get_context("spawn").Manager() as shared:
-            begun, enough = shared.Event(), shared.Event()
-            task = asyncio.create_task(self.apart(work, *arguments, begun, enough))
-            while not (begun.is_set() or task.done()):
+            ready, stop = shared.Event(), shared.Event()
+            task = asyncio.create_task(self.run_in_process(work, *arguments, ready, stop))
+            while not (ready.is_set() or task.done()):
                 await asyncio.sleep(0.05)
             if task.done():
                 await task  # raises its error
             yield task
-            enough.set()
+            stop.set()
             await task
 
     async def all_of(self, requests: Sequence[Request], caller: str) -> None:
         """For preparation. Raises RuntimeError unless every request succeeds."""
-        shots = await self.fire(requests, caller, seconds=_LONGEST_WAIT)
-        refused = [status for status in shots.status if not 200 <= status < 300]
-        if refused or len(shots.status) < len(requests):
+        result = await self.send(requests, caller, seconds=_LONGEST_WAIT)
+        refused = [status for status in result.status if not 200 <= status < 300]
+        if refused or len(result.status) < len(requests):
             raise RuntimeError(f"of {len(requests)} requests {len(refused)} were refused: {sorted(set(refused))}")
 
-    async def quiet(self) -> float:
-        """Waits until no work is pending. Returns the seconds."""
+    async def wait_until_drained(self) -> float:
+        """Waits until every event is sent and applied and no work is pending. Returns the seconds."""
         began = asked = perf_counter()
         async with asyncio.timeout(_LONGEST_WAIT):
             while await pending_work(self.owner):

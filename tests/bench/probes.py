@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 Instants = dict[UUID, float]
 
 
-def hear(bootstrap: str, topic: str, begun: Event, enough: Event) -> Instants:
-    """The arrival of each record sent between `begun` and `enough`."""
-    return asyncio.run(_hear(bootstrap, topic, begun, enough))
+def consume(bootstrap: str, topic: str, ready: Event, stop: Event) -> Instants:
+    """The arrival of each record that was sent after `ready` was set and before `stop` was."""
+    return asyncio.run(_consume(bootstrap, topic, ready, stop))
 
 
 def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
@@ -26,23 +26,23 @@ def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
     return asyncio.run(_write(dsn, statement, rate, round(rate * seconds)))
 
 
-async def _hear(bootstrap: str, topic: str, begun: Event, enough: Event) -> Instants:
-    heard: Instants = {}
+async def _consume(bootstrap: str, topic: str, ready: Event, stop: Event) -> Instants:
+    received: Instants = {}
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="latest", fetch_max_wait_ms=100)
     await consumer.start()
     try:
         await consumer.seek_to_end()
         await asyncio.gather(*(consumer.position(partition) for partition in consumer.assignment()))
-        begun.set()
+        ready.set()
         records: Mapping[TopicPartition, Sequence[ConsumerRecord]] = {}
-        while records or not enough.is_set():
+        while records or not stop.is_set():
             records = await consumer.getmany(timeout_ms=200)
             at = time()
             for record in (each for batch in records.values() for each in batch):
-                heard.setdefault(UUID(dict(record.headers)["ce_id"].decode()), at)
+                received.setdefault(UUID(dict(record.headers)["ce_id"].decode()), at)
     finally:
         await consumer.stop()
-    return heard
+    return received
 
 
 async def _write(dsn: str, statement: str, rate: float, count: int) -> Instants:
