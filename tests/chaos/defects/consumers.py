@@ -88,38 +88,38 @@ async def acknowledged_before_applied(stack: DefectStack, *, is_seeded: bool) ->
     """PostgreSQL terminates the consumer's session once."""
     kind = FaustDefaults if is_seeded else Consumer
     async with (
-        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        referrals(stack.owner_url, stack.keys, MONDAY) as client,
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
         stack.raising("rapid_care.inbox", _ADMIN_SHUTDOWN, times=1),
         running(
-            run_relay(stack, "referrals", desk.context.database),
+            run_relay(stack, "referrals", client.context.database),
             run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database, kind),
         ),
     ):
-        await desk.refer_and_route(**URGENT)
-        await desk.refer_and_route(nhs_number=SOMEBODY_ELSE, **URGENT)
+        await client.refer_and_route(**URGENT)
+        await client.refer_and_route(nhs_number=SOMEBODY_ELSE, **URGENT)
         await stack.until_rows("rapid_care.inbox", count=3 if is_seeded else 4)
         await stack.until_read(subscriptions.SUBSCRIPTIONS.context)
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)
 
 
 async def no_inbox(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """After the first response has ended, the relay publishes every event again."""
     async with (
-        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        referrals(stack.owner_url, stack.keys, MONDAY) as client,
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
         running(
-            run_relay(stack, "referrals", desk.context.database),
+            run_relay(stack, "referrals", client.context.database),
             run_consumer(
                 stack, subscriptions.SUBSCRIPTIONS, care.context.database, processor=IgnoresInbox if is_seeded else EventProcessor
             ),
         ),
     ):
-        await desk.refer_and_route(**URGENT)
+        await client.refer_and_route(**URGENT)
         await stack.until_rows("rapid_care.response")
         (response,) = await stack.owner.fetch("SELECT id FROM rapid_care.response")
         await care.command(response["id"], "decline", reason="capacity")
         await stack.owner.execute("INSERT INTO referrals.outbox SELECT seq FROM referrals.event")
         await stack.until_published("referrals")
         await stack.until_read(subscriptions.SUBSCRIPTIONS.context)
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)

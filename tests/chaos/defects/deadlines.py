@@ -70,13 +70,13 @@ async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 async def _requested(stack: DefectStack) -> AsyncIterator[RapidCareClient]:
     """Yields a context with one response, whose two-hour clock has just started."""
     async with (
-        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        referrals(stack.owner_url, stack.keys, MONDAY) as client,
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
         running(
-            run_relay(stack, "referrals", desk.context.database), run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database)
+            run_relay(stack, "referrals", client.context.database), run_consumer(stack, subscriptions.SUBSCRIPTIONS, care.context.database)
         ),
     ):
-        await desk.refer_and_route(**URGENT)
+        await client.refer_and_route(**URGENT)
         await stack.until_rows("rapid_care.response")
         yield care
 

@@ -19,43 +19,43 @@ _ROOT = Path(__file__).parents[3]
 
 async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """The transaction with the lower sequence numbers commits last."""
-    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
-        async with running(relay(stack, "referrals", desk.context.database, CursorRelay if is_seeded else Relay).run()):
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as client:
+        async with running(relay(stack, "referrals", client.context.database, CursorRelay if is_seeded else Relay).run()):
             async with stack.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
-                late = asyncio.create_task(desk.try_refer(caller=desk.gp("W08")))
+                late = asyncio.create_task(client.try_refer(caller=client.gp("W08")))
                 await stack.until_rows(LOCKS, "locktype = 'advisory' AND NOT granted")
-                await desk.refer(nhs_number=SOMEBODY_ELSE)
+                await client.refer(nhs_number=SOMEBODY_ELSE)
                 await stack.until_published("referrals")
             assert (await late).status_code == 201
             await stack.until_published("referrals")
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)
 
 
 async def two_relays(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """The second relay starts while the first holds an aggregate's first event."""
     first, second = (SlowSharedOutboxRelay, SharedOutboxRelay) if is_seeded else (SlowRelay, Relay)
-    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk, referrals(stack.owner_url, stack.keys, MONDAY) as other:
-        slow = relay(stack, "referrals", desk.context.database, first)
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as client, referrals(stack.owner_url, stack.keys, MONDAY) as other:
+        slow = relay(stack, "referrals", client.context.database, first)
         async with running(slow.run()):
-            await desk.refer()
+            await client.refer()
             await slow.has_first_event.wait()
             async with running(relay(stack, "referrals", other.context.database, second).run()):
                 await stack.until_published("referrals")
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)
 
 
 async def delete_before_send(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """Kills the relay between its two steps; another relay continues."""
     kind, point = ("deletes-first", "after-delete") if is_seeded else ("correct", "after-send")
-    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
-        await desk.refer()
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as client:
+        await client.refer()
         assert await end_of(await _start(stack, kind, point)) == KILLED
         successor = await _start(stack, kind)
         try:
             await stack.until_published("referrals")
         finally:
             await successor.kill()
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)
 
 
 async def _start(stack: DefectStack, *arguments: str) -> Child:

@@ -36,18 +36,18 @@ async def feed_gap(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     if is_seeded:
         await stack.owner.execute(_NUMBERED_BY_A_SEQUENCE)
     async with (
-        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        referrals(stack.owner_url, stack.keys, MONDAY) as client,
         navigation(stack.owner_url, stack.keys, MONDAY) as navigators,
         running(
-            run_relay(stack, "referrals", desk.context.database),
+            run_relay(stack, "referrals", client.context.database),
             run_consumer(stack, navigation_subscriptions.SUBSCRIPTIONS, navigators.context.database),
         ),
     ):
         await navigators.register(NAVIGATOR)
         async with stack.raising("navigation.task", _SERIALIZATION_FAILURE, times=1, at_commit=True):
-            await desk.refer_and_route(**_TO_NAVIGATION)
+            await client.refer_and_route(**_TO_NAVIGATION)
             await stack.until_rows("navigation.feed_entry")
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)
 
 
 async def stale_projection(stack: DefectStack, *, is_seeded: bool) -> Verdict:
@@ -57,12 +57,12 @@ async def stale_projection(stack: DefectStack, *, is_seeded: bool) -> Verdict:
         rapid_care_subscriptions.SUBSCRIPTIONS, on_event={**rapid_care_subscriptions.SUBSCRIPTIONS.on_event, **replaced}
     )
     async with (
-        referrals(stack.owner_url, stack.keys, MONDAY) as desk,
+        referrals(stack.owner_url, stack.keys, MONDAY) as client,
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,
-        running(run_relay(stack, "referrals", desk.context.database), run_consumer(stack, subscriptions, care.context.database)),
+        running(run_relay(stack, "referrals", client.context.database), run_consumer(stack, subscriptions, care.context.database)),
     ):
-        await desk.refer()
-        joined = await desk.refer(story={"narrative": "He has fallen since, and his daughter stays with him."})
+        await client.refer()
+        joined = await client.refer(story={"narrative": "He has fallen since, and his daughter stays with him."})
         assert joined["status"] == "merged"
         await stack.until_rows("rapid_care.inbox", count=2)
-        return await stack.verify(desk.context.clock)
+        return await stack.verify(client.context.clock)

@@ -33,25 +33,25 @@ class StoresKeyAfterwards(Database[Any]):
 
 async def key_in_another_transaction(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """PostgreSQL terminates the session that stores the key; the client gets no receipt and repeats its request."""
-    async with referrals(stack.owner_url, stack.keys, MONDAY) as desk:
-        transport: Any = desk.context.http._transport
-        opened = desk.context.database
+    async with referrals(stack.owner_url, stack.keys, MONDAY) as client:
+        transport: Any = client.context.http._transport
+        opened = client.context.database
         if is_seeded:
             transport.app.state.database = StoresKeyAfterwards(
                 opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets
             )
         async with stack.raising("referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{_KEY}'", times=1):
-            lines = [await _send(desk), await _send(desk)]
+            lines = [await _send(client), await _send(client)]
         log = stack.folder / "client-log.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return await stack.verify(desk.context.clock, log)
+        return await stack.verify(client.context.clock, log)
 
 
-async def _send(desk: ReferralsClient) -> dict[str, Any]:
+async def _send(client: ReferralsClient) -> dict[str, Any]:
     """Returns the line of the client's log. A response of 500 or above leaves the outcome unknown."""
     body = json.dumps(a_body()).encode()
-    headers = desk.gp() | {"Idempotency-Key": _KEY, "Content-Type": "application/json"}
-    response = await desk.context.http.post("/referrals", content=body, headers=headers)
+    headers = client.gp() | {"Idempotency-Key": _KEY, "Content-Type": "application/json"}
+    response = await client.context.http.post("/referrals", content=body, headers=headers)
     created = response.json().get("id") if response.is_success else None
     sent = sha256(b"POST /referrals?\n" + body).hexdigest()
     return {"actor": "gp-W07", "key": _KEY, "sent": sent, "status": response.status_code, "id": created}

@@ -57,9 +57,9 @@ async def test_lost_topic_is_refilled_from_the_event_log(
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     lost = layout.prefix + _LOST
     assert lost in await ensure_topics(bootstrap, own_url, layout)
-    async with referrals(own_url, keys, MONDAY) as desk:
-        relay = Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05))
-        await desk.refer()
+    async with referrals(own_url, keys, MONDAY) as client:
+        relay = Relay(client.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05))
+        await client.refer()
         await _publish_all(relay, owner)
         await _delete_topic(lost, bootstrap)
 
@@ -80,10 +80,10 @@ async def test_new_topic_causes_no_republication(
     layout, bootstrap = Layout(prefix=f"{new_id().hex}.", partitions=1), addresses.kafka_bootstrap
     new = layout.prefix + "mdt.risk"
     await ensure_topics(bootstrap, own_url, layout)
-    async with referrals(own_url, keys, MONDAY) as desk:
-        await desk.refer()
+    async with referrals(own_url, keys, MONDAY) as client:
+        await client.refer()
         await _publish_all(
-            Relay(desk.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05)), owner
+            Relay(client.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05)), owner
         )
 
     assert await ensure_topics(bootstrap, own_url, layout) == []

@@ -76,7 +76,7 @@ async def test_after_cut_off_only_two_urgent_cases_are_listed(context: RunningCo
 
 
 @pytest.mark.acceptance("mdt-2")
-async def test_agenda_places_go_by_rank_at_cut_off(context: RunningContext) -> None:
+async def test_cut_off_lists_cases_by_rank_and_defers_others(context: RunningContext) -> None:
     calm = [await Patient.referred(context) for _ in range(11)]
     in_crisis = await Patient.referred(context)
     await context.deliver(ResponseEscalated(referral_id=new_id()), key=in_crisis.person_id, subject=new_id())

@@ -39,18 +39,18 @@ OpenRoute = Callable[[str, Keys], AbstractAsyncContextManager[SampleRoute]]
 
 @asynccontextmanager
 async def refer(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
-    async with referrals(owner_url, keys, MONDAY) as desk:
+    async with referrals(owner_url, keys, MONDAY) as client:
         other = a_body(reason="falls")
-        yield SampleRoute(desk.context, "/referrals", a_body(), "referrals:refer", "gp-W07", "W07", other)
+        yield SampleRoute(client.context, "/referrals", a_body(), "referrals:refer", "gp-W07", "W07", other)
 
 
 @asynccontextmanager
 async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
-    async with referrals(owner_url, keys, MONDAY) as desk:
-        open_, finished = await desk.refer(), await desk.refer(reason="falls")
-        ended = await desk.command(finished["id"], "cancellation", {"reason": "sent-in-error"}, caller=desk.gp())
+    async with referrals(owner_url, keys, MONDAY) as client:
+        open_, finished = await client.refer(), await client.refer(reason="falls")
+        ended = await client.command(finished["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp())
         yield SampleRoute(
-            desk.context,
+            client.context,
             f"/referrals/{open_['id']}/cancellation",
             {"reason": "sent-in-error"},
             "referrals:refer",
@@ -107,27 +107,27 @@ async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 
 @asynccontextmanager
 async def expect_home_check(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        person_id, _ = await desk.plan()
-        await desk.publish(mr_dales_record(), person=person_id, subject=person_id)
+    async with navigation(owner_url, keys) as client:
+        await client.register(NAVIGATOR)
+        person_id, _ = await client.plan()
+        await client.publish(mr_dales_record(), person=person_id, subject=person_id)
         discharged, other = {"discharged_on": "2015-03-02"}, {"discharged_on": "2015-03-03"}
         path = f"/navigation/people/{person_id}/home-checks"
-        yield SampleRoute(desk.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
+        yield SampleRoute(client.context, path, discharged, "navigation:work", NAVIGATOR, "CLCH", other)
 
 
 @asynccontextmanager
 async def block_task(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
-    async with navigation(owner_url, keys) as desk:
-        await desk.register(NAVIGATOR)
-        await desk.plan()
-        task, finished, *_ = await desk.tasks()
-        await desk.advance(task["id"], "acknowledgement", "start")
-        await desk.advance(finished["id"], "acknowledgement", "start")
-        await desk.try_command(finished["id"], "fulfilment", outcome="arranged")
-        task, finished = await desk.read(f"tasks/{task['id']}"), await desk.read(f"tasks/{finished['id']}")
+    async with navigation(owner_url, keys) as client:
+        await client.register(NAVIGATOR)
+        await client.plan()
+        task, finished, *_ = await client.tasks()
+        await client.advance(task["id"], "acknowledgement", "start")
+        await client.advance(finished["id"], "acknowledgement", "start")
+        await client.try_command(finished["id"], "fulfilment", outcome="arranged")
+        task, finished = await client.read(f"tasks/{task['id']}"), await client.read(f"tasks/{finished['id']}")
         yield SampleRoute(
-            desk.context,
+            client.context,
             f"/navigation/tasks/{task['id']}/block",
             {"reason": "waiting-list"},
             "navigation:work",

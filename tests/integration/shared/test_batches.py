@@ -164,8 +164,8 @@ CUTS = pytest.mark.parametrize("first", [0, 2])
 
 @CUTS
 async def test_rapid_care_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
-    async with response.rapid_care(owner_url, keys, NOON) as desk:
-        await _compare(desk.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_sequences, desk.context, SEQUENCES))
+    async with response.rapid_care(owner_url, keys, NOON) as client:
+        await _compare(client.context, rapid_care.SUBSCRIPTIONS, "response", first, partial(_sequences, client.context, SEQUENCES))
 
 
 @CUTS
@@ -176,38 +176,38 @@ async def test_mdt_batch_equals_single_records(first: int, owner_url: str, keys:
 
 @CUTS
 async def test_navigation_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
-    async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as desk:
-        await desk.register(task.NAVIGATOR)
-        await _compare(desk.context, navigation.SUBSCRIPTIONS, "task", first, partial(_sequences, desk.context, NAVIGATION_SEQUENCES))
+    async with task.navigation(owner_url, keys, policy=Policy(caseload_cap=1_000)) as client:
+        await client.register(task.NAVIGATOR)
+        await _compare(client.context, navigation.SUBSCRIPTIONS, "task", first, partial(_sequences, client.context, NAVIGATION_SEQUENCES))
 
 
 @CUTS
 async def test_referrals_batch_equals_single_records(first: int, owner_url: str, keys: Keys) -> None:
     numbers = iter(nhs_numbers(Random(0), 2 * len(ANSWERS)))  # noqa: S311  a fixed seed
-    async with referral.referrals(owner_url, keys, referral.MONDAY) as desk:
+    async with referral.referrals(owner_url, keys, referral.MONDAY) as client:
 
         async def answered() -> Sequences:
             """Each sequence belongs to a referral that Rapid Care has received."""
             routed = [
-                await desk.refer_and_route(
+                await client.refer_and_route(
                     "rapid-care", "rapid-care", nhs_number=next(numbers), urgency="urgent", reason="urgent-deterioration"
                 )
                 for _ in ANSWERS
             ]
             ids = [(UUID(each["person_id"]), UUID(each["id"])) for each in routed]
-            return [(person, _of(desk.context, person, new_id(), say(id_), id_)) for (person, id_), say in zip(ids, ANSWERS, strict=True)]
+            return [(person, _of(client.context, person, new_id(), say(id_), id_)) for (person, id_), say in zip(ids, ANSWERS, strict=True)]
 
-        await _compare(desk.context, referrals.SUBSCRIPTIONS, "referral", first, answered)
+        await _compare(client.context, referrals.SUBSCRIPTIONS, "referral", first, answered)
 
 
 async def test_lead_projection_holds_newest_lead_of_a_batch(owner_url: str, keys: Keys) -> None:
-    async with response.rapid_care(owner_url, keys, NOON) as desk:
-        person, lead, secrets = new_id(), new_id(), desk.context.database.secrets
+    async with response.rapid_care(owner_url, keys, NOON) as client:
+        person, lead, secrets = new_id(), new_id(), client.context.database.secrets
         sent: list[Event] = [_lead(), LeadEnded(reason="case-closed")]
         records = [arrived(event, key=person, subject=lead, secrets=secrets, sequence=number) for number, event in enumerate(sent, start=1)]
-        await desk.context.processor.apply(records[::-1])
+        await client.context.processor.apply(records[::-1])
 
-        assert await desk.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None
+        assert await client.context.database.pool.fetchval("SELECT record FROM lead WHERE lead_id = $1", lead) is None
 
 
 _VERSION = Sql("SELECT version FROM capacity WHERE id = $1", "id", tables=("capacity",))
@@ -215,7 +215,7 @@ _NEXT_VERSION = Sql("UPDATE capacity SET version = 7 WHERE id = $1", "id", write
 
 
 async def test_read_in_a_batch_sees_deferred_writes(owner_url: str, keys: Keys) -> None:
-    async with response.rapid_care(owner_url, keys, NOON) as desk, desk.context.database.transaction() as tx:
+    async with response.rapid_care(owner_url, keys, NOON) as client, client.context.database.transaction() as tx:
         tx.start_batch()
         month = Capacity(new_id(), NOON.date())
         warned = CapacityWarned(month=month.month, referrals=181, level=CapacityLevel.WARNING)

@@ -306,14 +306,14 @@ async def test_handler_is_rolled_back_after_concurrent_cancellation(harness: Del
     parcel = await harness.send()
     harness.sender.clock.at = NOW + PATIENCE
 
-    async def careless(deadline: DueDeadline, *, tx: Tx) -> None:
+    async def fires_unchecked(deadline: DueDeadline, *, tx: Tx) -> None:
         async with harness.sender.database.transaction() as other:
             other.cancel_deadlines(deadline.subject, deadline.kind)
         tx.record(
             EventSubject(parcel.id, parcel.person_id, parcel.correlation_id), ResponseAtRisk(minutes_elapsed=1, due_at=parcel.due_at), 2
         )
 
-    await DeadlineScheduler(harness.sender.database, replace(SENDING, on_deadline={RING: careless})).process_due()
+    await DeadlineScheduler(harness.sender.database, replace(SENDING, on_deadline={RING: fires_unchecked})).process_due()
 
     assert [state for state, _, _ in await deadline_states(harness)] == ["cancelled"]
     assert await rings(harness) == 0

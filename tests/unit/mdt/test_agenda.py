@@ -59,7 +59,7 @@ def test_agenda_order_is_total_and_stable(drawn: tuple[list[AgendaItem], list[Ag
     assert sorted(map(id, ordered(items))) == sorted(map(id, items))
 
 
-def test_cap_gives_places_by_rank_after_last_weeks_cases() -> None:
+def test_cap_ranks_cases_after_those_of_last_week() -> None:
     waited, low, high = an_item(level=0, is_deferred=True), an_item(level=1), [an_item(level=3) for _ in range(POLICY.capacity)]
     urgent = [an_item(level=0, is_urgent=True) for _ in range(3)]
 
