@@ -104,7 +104,7 @@ class Consumer:
         self._client.subscribe(self._topics)
         self._client.on_partitions_assigned.connect(self._begin_work, weak=False)
         self._client.on_partitions_revoked.connect(self._end_work, weak=False)
-        self._offsets, self._gaps = OffsetTracker(self._client.commit_offsets), GapDetector(self._bootstrap)
+        self._offsets, self._gaps = OffsetTracker(self._context, self._client.commit_offsets), GapDetector(self._bootstrap)
         return self._client
 
     def _on_assigned(self, assignment: Any, positions: Any) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from shared.telemetry import metrics
 
@@ -21,6 +21,7 @@ class LagReporter:
 
     def __init__(self, context: str, group: str, topics: Sequence[str], *, bootstrap: str, prefix: str) -> None:
         self._context, self._group, self._topics, self._bootstrap, self._prefix = context, group, list(topics), bootstrap, prefix
+        self._has_measured = False
 
     async def run(self) -> None:
         """Runs until cancelled. A lag that cannot be measured is removed from the metrics."""
@@ -32,10 +33,11 @@ class LagReporter:
                 await client.start()
                 while True:
                     await self._report(admin, client)
+                    self._has_measured = True
                     await asyncio.sleep(_INTERVAL_SECONDS)
             except Exception as problem:  # nothing else measures the lag
                 metrics.CONSUMER_LAG.clear()
-                log.warning("consumer.lag-unknown", context_name=self._context, problem=type(problem).__name__)
+                log_unknown(self._context, problem, has_measured=self._has_measured)
             finally:
                 for close in (client.stop, admin.close):
                     with suppress(KafkaError, OSError):
@@ -51,3 +53,10 @@ class LagReporter:
             processed = max(committed[partition].offset if partition in committed else 0, first[partition])
             topic = partition.topic.removeprefix(self._prefix)
             metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(end[partition] - processed, 0))
+
+
+def log_unknown(context: str, problem: Exception, *, has_measured: bool) -> None:
+    """Logs a failed measurement as a warning. A new broker has no coordinator yet: before the first measurement that is no fault."""
+    is_starting = isinstance(problem, GroupCoordinatorNotAvailableError) and not has_measured
+    write = log.info if is_starting else log.warning
+    write("consumer.lag-unknown", context_name=context, problem=type(problem).__name__)

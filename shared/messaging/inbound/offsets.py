@@ -23,7 +23,8 @@ Commit = Callable[[Any, Mapping[TopicPartition, int]], Awaitable[bool]]
 class OffsetTracker:
     """`assignment` is None while no partitions are assigned."""
 
-    def __init__(self, commit: Commit) -> None:
+    def __init__(self, context: str, commit: Commit) -> None:
+        self._context = context
         self.assignment: Any = None
         self._commit_once = commit
         self._revoked: Any = None
@@ -53,8 +54,8 @@ class OffsetTracker:
             if new and await self._commit_once(assignment, new):
                 committed.update(new)
         except _REBALANCED as problem:
-            log.info("consumer.rebalanced", problem=type(problem).__name__)
+            log.info("consumer.rebalanced", context_name=self._context, problem=type(problem).__name__)
         except KafkaError as problem:
             if not problem.retriable:
                 raise
-            log.warning("consumer.offset-commit-failed", problem=type(problem).__name__)
+            log.warning("consumer.offset-commit-failed", context_name=self._context, problem=type(problem).__name__)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, IllegalGenerationError, KafkaError, RequestTimedOutError
+from structlog.testing import capture_logs
 
 from shared.messaging.inbound.offsets import OffsetTracker
 
@@ -35,7 +36,7 @@ def broker() -> Broker:
 
 @pytest.fixture
 def offsets(broker: Broker) -> OffsetTracker:
-    begun = OffsetTracker(broker.commit)
+    begun = OffsetTracker("referrals", broker.commit)
     begun.on_assigned(object())
     return begun
 
@@ -103,3 +104,16 @@ async def test_permanent_commit_error_is_raised(broker: Broker, offsets: OffsetT
 
     with pytest.raises(GroupAuthorizationFailedError):
         await offsets.commit()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "event"), [(RequestTimedOutError(), "consumer.offset-commit-failed"), (IllegalGenerationError(), "consumer.rebalanced")]
+)
+async def test_failed_commit_is_logged_with_its_context(broker: Broker, offsets: OffsetTracker, refusal: KafkaError, event: str) -> None:
+    offsets.mark_processed(offsets.assignment, FIRST, 7)
+    broker.refusal = refusal
+
+    with capture_logs() as logged:
+        await offsets.commit()
+
+    assert [(each["event"], each["context_name"]) for each in logged] == [(event, "referrals")]
