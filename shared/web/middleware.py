@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
-from shared.web.problems import internal_error, unavailable
+from shared.web.problems import CODE_IN_SCOPE, internal_error, unavailable
 
 log = structlog.get_logger()
 
@@ -59,7 +59,15 @@ class ObservabilityMiddleware:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Logs and measures the request; status 0 means that it ended without a response."""
         metrics.REQUEST_DURATION.labels(self._context, _route(scope), status).observe(seconds)
-        log.info("request.completed", method=scope["method"], route=_route(scope), status=status, milliseconds=round(seconds * 1000, 1))
+        code = scope.get(CODE_IN_SCOPE)
+        log.info(
+            "request.completed",
+            method=scope["method"],
+            route=_route(scope),
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            **({"code": code} if code else {}),
+        )
 
 
 class TimeoutMiddleware:
@@ -85,7 +93,8 @@ class TimeoutMiddleware:
         except TimeoutError:
             if has_begun:  # the headers were sent, so no problem can follow
                 raise
-            await unavailable("This took too long.")(scope, receive, send)
+            log.error("request.unavailable", route=_route(scope), problem="TimeoutError")
+            await unavailable(f"The request took longer than {self._within:g} seconds.")(scope, receive, send)
 
 
 class BodySizeMiddleware:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -24,6 +25,8 @@ from shared.persistence.transaction import EventTooLarge
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+#: The key under which a sent problem leaves its code in the ASGI scope, for the log line of the request.
+CODE_IN_SCOPE = "problem_code"
 
 #: The most specific class determines the response.
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -67,6 +70,20 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+class ProblemResponse(Response):
+    """A problem; sending it writes its code into the scope of the request."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None) -> None:
+        super().__init__(orjson.dumps(problem.model_dump(exclude_none=True)), problem.status, dict(headers or {}))
+        self._code = problem.code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[CODE_IN_SCOPE] = self._code
+        await super().__call__(scope, receive, send)
+
+
 class HttpProblem(Exception):
     """An error of the HTTP request itself: its token, a header or its media type."""
 
@@ -100,7 +117,7 @@ def problem_response(
         instance=structlog.contextvars.get_contextvars().get("trace_id"),
         errors=errors or [],
     )
-    return Response(orjson.dumps(problem.model_dump(exclude_none=True)), status, dict(headers or {}), MEDIA_TYPE)
+    return ProblemResponse(problem, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -123,8 +140,7 @@ def answer_to(problem: Exception) -> Response:
             detail, advice = "A value cannot be stored.", "Send text without NUL characters and numbers within the usual range."
             return problem_response(422, "validation-failed", detail, advice)
         case _ if isinstance(problem, (*INFRASTRUCTURE_ERRORS, *CONTENTION_ERRORS)):
-            advice = "Repeat the request unchanged; Idempotency-Key and If-Match prevent a second effect."
-            return unavailable("The service is temporarily unavailable.", advice)
+            return unavailable("The service is temporarily unavailable.")
         case _:
             return internal_error()
 
@@ -169,8 +185,9 @@ async def _unstorable(request: Request, problem: Exception) -> Response:
     return answer_to(problem)
 
 
-def unavailable(detail: str, advice: str = "Repeat the request unchanged.") -> Response:
+def unavailable(detail: str) -> Response:
     """A 503 with Retry-After: the same request may succeed a second later."""
+    advice = "Repeat the request unchanged; Idempotency-Key and If-Match prevent a second effect."
     return problem_response(503, "temporarily-unavailable", detail, advice, headers={"Retry-After": "1"})
 
 

@@ -1,0 +1,57 @@
+"""A request's log lines name the cause of its failure and the code of its problem."""
+
+import asyncio
+
+import httpx
+from fastapi import APIRouter, FastAPI
+from structlog.testing import capture_logs
+
+from shared.kernel.errors import NotFound
+from shared.web import problems
+from shared.web.middleware import ObservabilityMiddleware, TimeoutMiddleware
+
+router = APIRouter(prefix="/parcels")
+
+
+@router.get("/slow")
+async def _wait() -> None:
+    await asyncio.Event().wait()
+
+
+@router.get("/absent")
+async def _find_none() -> None:
+    raise NotFound("No parcel has this id.")
+
+
+@router.get("/present")
+async def _find() -> str:
+    return "a parcel"
+
+
+def _client() -> httpx.AsyncClient:
+    app = FastAPI()
+    app.include_router(router)
+    problems.install(app)
+    app.add_middleware(TimeoutMiddleware, within=0.05)
+    app.add_middleware(ObservabilityMiddleware, context="parcels")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://care.test/parcels")
+
+
+async def test_timeout_names_its_limit_and_its_cause() -> None:
+    async with _client() as http:
+        with capture_logs() as lines:
+            late = await http.get("/slow")
+
+    assert late.json()["detail"] == "The request took longer than 0.05 seconds."
+    assert late.json()["advice"] == "Repeat the request unchanged; Idempotency-Key and If-Match prevent a second effect."
+    assert [(each["problem"], each["log_level"]) for each in lines if each["event"] == "request.unavailable"] == [("TimeoutError", "error")]
+
+
+async def test_completed_request_is_logged_with_the_code_of_its_problem() -> None:
+    async with _client() as http:
+        with capture_logs() as lines:
+            for path in ("/slow", "/absent", "/nowhere", "/present"):
+                await http.get(path)
+
+    completed = [(each["status"], each.get("code")) for each in lines if each["event"] == "request.completed"]
+    assert completed == [(503, "temporarily-unavailable"), (404, "not-found"), (404, "not-found"), (200, None)]
