@@ -19,7 +19,16 @@ from infra.errors import StackError
 
 app = typer.Typer(help="Care coordination: run, check and operate the four services.", no_args_is_help=True, add_completion=False)
 out = Console()
-Port = Annotated[int, typer.Option(help="Port of the four services.")]
+
+
+def _in_utc(instant: datetime | None) -> datetime | None:
+    """Reads a time without an offset as UTC, and converts any other."""
+    if instant is None:
+        return None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the four services; 0 takes any free one.")]
 Context = Annotated[str, typer.Argument(help="referrals, rapid_care, mdt or navigation")]
 Name = Annotated[str, typer.Option(help="Name of the local stack.")]
 
@@ -174,14 +183,19 @@ def prune_log(
 @app.command()
 def republish(
     context: Context,
-    since: Annotated[datetime, typer.Option(help="First time of recording, in UTC: 2026-11-01 or 2026-11-01T09:00:00.")],
+    since: Annotated[
+        datetime,
+        typer.Option(
+            callback=_in_utc, help="First time of recording, in UTC unless it has an offset: 2026-11-01 or 2026-11-01T09:00:00+01:00."
+        ),
+    ],
     topic: Annotated[str | None, typer.Option(help="Republish only this topic.")] = None,
     name: Name = "default",
 ) -> None:
     """Publish a part of a context's event log again; consumers ignore events that they applied."""
     from infra.operations.event_log import republish as republish_events
 
-    out.print(f"Events to republish: {_run(republish_events(context, name, since.replace(tzinfo=UTC), topic))}")
+    out.print(f"Events to republish: {_run(republish_events(context, name, since, topic))}")
 
 
 @app.command()
@@ -190,7 +204,10 @@ def verify(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Log of a client as JSON lines, to compare with the data.")
     ] = None,
     expect_parked: Annotated[int, typer.Option(help="Expected number of parked records and deadlines.")] = 0,
-    since: Annotated[datetime | None, typer.Option(help="Skip deliveries of events recorded before this time (UTC).")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(callback=_in_utc, help="Skip deliveries of events recorded before this time, in UTC unless it has an offset."),
+    ] = None,
     metrics: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the result to this file for Prometheus.")] = None,
     name: Name = "default",
     *,

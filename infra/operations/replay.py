@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from infra.contexts import CONTEXTS, policy_of, subscriptions_of
 from infra.dev_stack.dev_secrets import load
@@ -15,7 +15,7 @@ from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from shared.deployment import Deployment, policy, read
+from shared.deployment import ConfigurationError, Deployment, policy, read
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked_records
@@ -30,12 +30,15 @@ _OBJECT = TypeAdapter(dict[str, Any])
 
 @asynccontextmanager
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
-    """Opens the database of a context under its role. Raises StackError for an unknown context and for missing secrets."""
+    """Opens the database of a context under its role.
+
+    Raises StackError for an unknown context and for missing secrets, ConfigurationError for an invalid policy.
+    """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
     os.environ.update(_variables(context, name))
     variable = f"{context.upper()}_POLICY"
-    policy_values = policy(policy_of(context), _OBJECT.validate_json(os.environ.get(variable, "{}")), variable)
+    policy_values = policy(policy_of(context), _json_object(variable), variable)
     database = await read(Deployment).database(os.environ[f"{context.upper()}_DATABASE_URL"], policy_values, size=2)
     try:
         yield database
@@ -108,6 +111,14 @@ async def _replay(processor: EventProcessor, queue: list[Parked], result: Replay
             return False
         result.applied += 1
     return True
+
+
+def _json_object(variable: str) -> dict[str, Any]:
+    """Reads the JSON object of a variable; an unset one is empty. Raises ConfigurationError."""
+    try:
+        return _OBJECT.validate_json(os.environ.get(variable, "{}"))
+    except ValidationError:
+        raise ConfigurationError(f"{variable} is not a JSON object.") from None
 
 
 def _variables(context: str, name: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ retained. The story and the demographics are encrypted, so the fingerprint is th
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from zlib import crc32
 
 import asyncpg
 
+from infra.errors import StackError
 from infra.operations.verify.check import since
 from infra.operations.verify.finding import Finding, Tally
 from infra.operations.verify.spill import BUCKETS, Spill
@@ -164,7 +165,7 @@ class _Comparison:
 
 
 async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, retention: RetentionPolicy = DEFAULT_RETENTION) -> list[Finding]:
-    """Compares in the transaction of the snapshot, one part of the log at a time."""
+    """Compares in the transaction of the snapshot, one part of the log at a time. Raises StackError for a line that is no JSON object."""
     with TemporaryDirectory(prefix="care-verify-") as folder:
         parts, actors = _divide(log, Path(folder))
         with closing(Spill(Path(folder), "referrals", "B")) as referrals:
@@ -178,14 +179,21 @@ async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, retent
 def _divide(log: Path, folder: Path) -> tuple[list[Path], set[str]]:
     """Splits the log so that all lines of a key are in one part, in their order. Returns the parts and the actors."""
     actors, parts = set(), [folder / f"client-log-{number}" for number in range(BUCKETS)]
-    with ExitStack() as files, log.open() as lines:
+    with ExitStack() as files, log.open(errors="replace") as lines:
         written = [files.enter_context(part.open("w")) for part in parts]
-        for text in lines:
-            line = json.loads(text)
+        for number, text in enumerate(lines, start=1):
+            line = _object(text, f"Line {number} of {log}")
             if line.get("key"):
                 actors.add(line["actor"])
                 written[crc32(f"{line['actor']} {line['key']}".encode()) % BUCKETS].write(text)
     return parts, actors
+
+
+def _object(text: str, name: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        if isinstance(line := json.loads(text), dict):
+            return line
+    raise StackError(f"{name} is not a JSON object.")
 
 
 def _read(part: Path) -> list[ClientCall]:

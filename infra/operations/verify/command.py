@@ -1,6 +1,6 @@
 """Runs `care verify`: checks the running stack, prints the verdict and writes its metrics."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -16,9 +16,8 @@ async def judge_stack(
     out: Console, name: str, *, client_log: Path | None, parked: int, since: datetime | None, metrics: Path | None, is_live: bool
 ) -> bool:
     """Returns whether every invariant holds. Raises StackError, ConfigurationError."""
-    recorded_since = since and since.replace(tzinfo=UTC)
     retention = read(RetentionSettings).retention()
-    options = Options(is_live=is_live, parked=parked, recorded_since=recorded_since, log=client_log, retention=retention)
+    options = Options(is_live=is_live, parked=parked, recorded_since=since, log=client_log, retention=retention)
     with bars(Console(stderr=True)) as on_progress:
         verdict = await verify_stack(name, options, on_progress)
     print_verdict(out, verdict)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from shared.clock import wall_clock
 from tests.builders.population import population, write
 from tests.integration.cli.care_process import RunningProduct
 from tests.integration.cli.referral_request import REFERRAL
@@ -100,6 +101,39 @@ async def test_parked_deadline_is_listed_and_pending_after_replay(
     assert replayed.out == "Deadlines pending again: 1\n"
     assert await owner.fetchval("SELECT state FROM navigation.deadline WHERE id = $1", deadline) == "pending"
     await owner.execute("DELETE FROM navigation.deadline WHERE id = $1", deadline)
+
+
+@pytest.fixture
+async def an_hour_ago(product: RunningProduct) -> str:
+    """The instant one hour ago, with an offset of two hours; a referral exists since."""
+    async with httpx.AsyncClient(base_url=product.url) as http:
+        headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": "since"}
+        assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+    return f"{(wall_clock() - timedelta(hours=1)).astimezone(timezone(timedelta(hours=2))):%Y-%m-%dT%H:%M:%S%z}"
+
+
+async def test_republication_since_a_time_with_an_offset(product: RunningProduct, an_hour_ago: str) -> None:
+    republished = await product.workspace.run("republish", "referrals", "--since", an_hour_ago, "--name", product.name)
+
+    assert republished.code == 0, republished.err
+    assert int(republished.out.partition("Events to republish: ")[2]) > 0
+
+
+async def test_verification_since_a_time_with_an_offset(product: RunningProduct, an_hour_ago: str) -> None:
+    verified = await product.workspace.run("verify", "--live", "--since", an_hour_ago, "--name", product.name)
+
+    findings = json.loads(verified.out.splitlines()[-1])["findings"]
+    assert next(each["checked"] for each in findings if each["invariant"] == "I6" and "subscribed" in each["sentence"]) > 0
+
+
+@pytest.mark.parametrize("line", ["# Title", "[]", '"text"'])
+async def test_client_log_with_another_line_is_refused(product: RunningProduct, tmp_path: Path, line: str) -> None:
+    log = tmp_path / "client.log"
+    log.write_text(f"{{}}\n{line}\n")
+
+    verified = await product.workspace.run("verify", "--live", "--client-log", str(log), "--name", product.name)
+
+    assert f"Line 2 of {log} is not a JSON object." in verified.refusal
 
 
 async def test_risk_file_is_imported_once(product: RunningProduct, tmp_path: Path) -> None:
