@@ -1,38 +1,14 @@
 """Numbers that are in a deployment file and in the code are equal."""
 
-import csv
 import re
-from datetime import time
 
 import pytest
 
 from infra.deploy.topics import declarations
-from services.rapid_care.domain.policy import Policy as RapidCarePolicy
-from services.referrals.domain.policy import Policy as ReferralsPolicy
-from shared.contracts.referrals import Route
 from shared.deployment.settings import Deployment
-from shared.kernel.opening_hours import EXTENDED_DAY, OpeningHours
 from shared.messaging.outbound.relay import RelaySettings
 from shared.persistence.retention import DEFAULT_RETENTION, KAFKA_RETENTION, LOG_RETENTION, MIN_INBOX_RETENTION, MIN_LOG_RETENTION
 from tests.architecture.sources import ROOT
-
-DIRECTORY = ROOT / "infra" / "deploy" / "migrations" / "referrals" / "services.csv"
-
-
-def test_directory_has_the_opening_hours_of_rapid_care() -> None:
-    with DIRECTORY.open() as file:
-        hours = {
-            OpeningHours(time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"]))
-            for row in csv.DictReader(file)
-            if row["route"] == Route.RAPID_CARE
-        }
-
-    assert hours == {EXTENDED_DAY}
-
-
-@pytest.mark.parametrize("policy", [RapidCarePolicy(), ReferralsPolicy()], ids=["rapid_care", "referrals"])
-def test_policies_have_the_hours_of_the_extended_day(policy: RapidCarePolicy | ReferralsPolicy) -> None:
-    assert OpeningHours(policy.opens, policy.closes) == EXTENDED_DAY
 
 
 def test_topic_has_the_retention_of_the_code() -> None:

@@ -17,7 +17,7 @@ down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
 
-_HERE = Path(__file__).parent.parent
+_HERE = Path(__file__).parent
 _SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
     "tier": (sa.Integer, int),
     "minimum_age": (sa.Integer, int),
@@ -207,7 +207,7 @@ def _copies() -> None:
 
 
 def _fill(table: str) -> None:
-    with (_HERE / f"{table}s.csv").open(newline="", encoding="utf-8") as file:
+    with (_HERE / f"0001_{table}s.csv").open(newline="", encoding="utf-8") as file:
         rows = [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
     columns = [sa.column(name, _SPECIAL.get(name, _TEXT)[0]) for name in rows[0]]
     op.bulk_insert(sa.table(table, *columns), rows)
