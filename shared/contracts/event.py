@@ -13,12 +13,12 @@ def _utc(instant: datetime) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError as problem:
-        raise ValueError("lies outside the calendar") from problem
+        raise ValueError("the time lies outside the calendar") from problem
 
 
 def _no_nhs_number(code: str) -> str:
     if len(code) == _NHS_DIGITS and code.isdigit():
-        raise ValueError("ten digits are no code")
+        raise ValueError("a code cannot be ten digits")
     return code
 
 

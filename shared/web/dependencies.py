@@ -69,7 +69,7 @@ async def idempotency_key(request: Request) -> IdempotencyKey:
     if not key:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "idempotency-key-missing", "The request has no Idempotency-Key header.", advice)
     if len(key) > KEY_LENGTH:
-        too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "msg": f"At most {KEY_LENGTH} characters are taken"}
+        too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "ctx": {"max_length": KEY_LENGTH}}
         raise RequestValidationError([too_long])
     line = b"%b %b?%b\n" % (request.method.encode(), request.scope["path"].encode(), request.scope["query_string"])
     return IdempotencyKey(key, hashlib.sha256(line + await request.body()).digest())

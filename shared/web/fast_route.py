@@ -59,7 +59,7 @@ def _body(form: TypeAdapter[Any]) -> Reader:
         try:
             return form.validate_json(raw) if _is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
         except ValidationError as problem:
-            errors = problem.errors(include_url=False, include_context=False, include_input=False)
+            errors = problem.errors(include_url=False, include_input=False)
             raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors]) from None
 
     return read

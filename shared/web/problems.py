@@ -21,6 +21,7 @@ from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
+from shared.web.validation import sentence
 
 log = structlog.get_logger()
 
@@ -162,7 +163,7 @@ async def _refused(_: Request, refusal: Exception) -> Response:
 
 async def _validation(_: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)  # noqa: S101  Starlette calls by type
-    errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=error["msg"]) for error in invalid.errors()]
+    errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=sentence(error)) for error in invalid.errors()]
     if any(error["type"] == "json_invalid" for error in invalid.errors()):
         return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.", errors=errors)
     advice = "Correct the listed fields; the OpenAPI pages describe each."

@@ -28,11 +28,13 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 
 def _validated(story: Story) -> Story:
     if not story.narrative.strip():
-        raise ValueError("a story needs words")
-    for text in (story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""):
-        _printable(text)
-    for contact in story.contacts:
-        _printable("".join((contact.name, contact.relationship, contact.telephone or "", contact.lives_in or "")))
+        raise ValueError("the narrative of a story cannot be blank")
+    texts = [story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""]
+    for each in story.contacts:
+        texts += (each.name, each.relationship, each.telephone or "", each.lives_in or "")
+    if "\x00" in "".join(texts):
+        field = next((name for name, value in story if name != "contacts" and "\x00" in "".join(value or ())), "contacts")
+        raise ValueError(f"a text cannot contain the character NUL, but {field} does")
     return story
 
 

@@ -346,6 +346,25 @@ async def test_malformed_request_is_refused(client: ReferralsClient, changes: di
     assert await client.context.log() == []
 
 
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        ({"narrative": "  "}, "The narrative of a story cannot be blank."),
+        ({"narrative": "\x00"}, "A text cannot contain the character NUL, but narrative does."),
+        ({"narrative": "He fell.", "history": ["COPD", "a\x00"]}, "A text cannot contain the character NUL, but history does."),
+        (
+            {"narrative": "He fell.", "contacts": [{"name": "\x00", "relationship": "daughter"}]},
+            "A text cannot contain the character NUL, but contacts does.",
+        ),
+    ],
+    ids=["blank", "narrative", "history", "contacts"],
+)
+async def test_refused_story_names_its_field(client: ReferralsClient, story: dict[str, Any], sentence: str) -> None:
+    response = await client.try_refer(story=story)
+
+    assert response.json()["errors"] == [{"field": "body.story", "problem": sentence}]
+
+
 async def test_idempotency_key_is_required_and_not_reusable(client: ReferralsClient) -> None:
     without = await client.post("", {}, caller=client.gp())
     await client.try_refer(key="key-1")

@@ -1,0 +1,73 @@
+"""Plain sentences for pydantic's errors: each states the expectation that a value does not meet, never the value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_OTHER = "The value does not match the schema."
+_WHOLE_NUMBER, _NUMBER = "The value must be a whole number.", "The value must be a number."
+_BOOLEAN, _UUID, _TEXT = "The value must be true or false.", "The value must be a UUID.", "The value must be a text."
+_DATE = "The value must be a date such as 2015-03-16."
+_TIME = "The value must be a date and time with an offset, such as 2015-03-16T09:00:00Z."
+_OBJECT, _LIST = "The value must be a JSON object.", "The value must be a list."
+_CHOICE = "The value must be {expected}."
+_VALUE_ERROR = "Value error, "
+
+#: By pydantic's error type. The names in braces are those of the error's context.
+_SENTENCES: Mapping[str, str] = {
+    "missing": "The field is required.",
+    "extra_forbidden": "The field is unknown.",
+    "json_invalid": "The body is not valid JSON.",
+    "none_required": "The value must be null.",
+    "enum": _CHOICE,
+    "literal_error": _CHOICE,
+    "string_type": _TEXT,
+    "string_unicode": _TEXT,
+    "string_too_short": "The text is too short; the minimum length is {min_length}.",
+    "string_too_long": "The text is too long; the maximum length is {max_length}.",
+    "string_pattern_mismatch": "The text must match the pattern '{pattern}'.",
+    "too_short": "The list is too short; the minimum length is {min_length}.",
+    "too_long": "The list is too long; the maximum length is {max_length}.",
+    "greater_than_equal": "The lowest permitted value is {ge}.",
+    "less_than_equal": "The highest permitted value is {le}.",
+    "greater_than": "The value must be above {gt}.",
+    "less_than": "The value must be below {lt}.",
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_parsing_size": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "decimal_type": _NUMBER,
+    "decimal_parsing": _NUMBER,
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "uuid_type": _UUID,
+    "uuid_parsing": _UUID,
+    "uuid_version": _UUID,
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "timezone_aware": _TIME,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dataclass_type": _OBJECT,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+}
+
+
+def sentence(error: Mapping[str, Any]) -> str:
+    """The sentence for one error of pydantic. The text of a ValueError is the product's and becomes a sentence."""
+    if error["type"] == "value_error":
+        text = str(error["msg"]).removeprefix(_VALUE_ERROR)
+        return f"{text[:1].upper()}{text[1:]}."
+    return _SENTENCES.get(error["type"], _OTHER).format_map(error.get("ctx", {}))
