@@ -3,6 +3,7 @@
 Invariant: a sentence contains no address, row or value of a variable, because each may be secret or personal.
 """
 
+import traceback
 from collections.abc import Iterator, Sequence
 
 import asyncpg
@@ -15,7 +16,8 @@ from shared.deployment import ConfigurationError
 from shared.kernel.errors import DomainError
 from shared.telemetry.logs import frames
 
-#: The first match applies. {kind} is the class of the error, {text} the message of the server without its details.
+#: The first match applies. {kind} is the class of the error, {text} the message of the server without its details,
+#: {server} its name.
 _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
     (
         (asyncpg.InsufficientPrivilegeError,),
@@ -27,8 +29,11 @@ _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
     ),
     ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database failed ({kind})."),
     ((KafkaError,), "Kafka could not be reached or rejected the request ({kind})."),
-    ((OSError, TimeoutError), "A server does not answer ({kind})."),
+    ((OSError, TimeoutError), "{server} does not answer ({kind})."),
 )
+
+#: The server of each client library.
+_SERVERS = {"asyncpg": "PostgreSQL", "aiokafka": "Kafka", "faust": "Kafka"}
 
 
 def describe(problem: BaseException) -> str:
@@ -53,12 +58,24 @@ def _description_of(link: BaseException) -> str | None:
         case _:
             return next(
                 (
-                    text.format(kind=type(link).__name__, text=next(iter(link.args), None))
+                    text.format(kind=type(link).__name__, text=next(iter(link.args), None), server=_server(link))
                     for kinds, text in _OF_A_SERVER
                     if isinstance(link, kinds)
                 ),
                 None,
             )
+
+
+def _server(link: BaseException) -> str:
+    """The server whose client library raised the error: the innermost library among the frames of the error and its causes."""
+    found: str | None = None
+    for each in _chain(link):
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            library = str(frame.f_globals.get("__name__")).partition(".")[0]
+            found = _SERVERS.get(library, found)
+        if found:
+            return found
+    return "A server"
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

@@ -16,6 +16,8 @@ async def judge_stack(
     out: Console, name: str, *, client_log: Path | None, parked: int, since: datetime | None, metrics: Path | None, is_live: bool
 ) -> bool:
     """Returns whether every invariant holds. Raises StackError, ConfigurationError."""
+    if metrics:
+        metrics_file.require_folder(metrics)
     retention = read(RetentionSettings).retention()
     options = Options(is_live=is_live, parked=parked, recorded_since=since, log=client_log, retention=retention)
     with bars(Console(stderr=True)) as on_progress:

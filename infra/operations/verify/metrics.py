@@ -1,12 +1,20 @@
 """Writes the verdict as a file for Prometheus, in the format of node_exporter's textfile collector."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
+from infra.errors import StackError
 from infra.operations.verify.verdict import Verdict
 from shared.clock import wall_clock
+
+
+def require_folder(path: Path) -> None:
+    """Raises StackError when no file can be created in the folder of `path`: a run takes minutes."""
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise StackError(f"{path} cannot be written: {path.parent} is not a folder in which this user may create files.")
 
 
 def write(path: Path, verdict: Verdict) -> None:

@@ -120,6 +120,7 @@ async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
         (("token", "referrals:refer", "--name", "absent"), "The stack “absent” has no keys"),
         (("parked", "dentistry"), "There is no context “dentistry”"),
         (("replay", "mdt"), "Name what to replay"),
+        (("verify", "--metrics", "/absent/verify.prom"), "/absent/verify.prom cannot be written: /absent is not a folder"),
         (("replay", "mdt", "1", "--all"), "Name what to replay"),
         (("import-risk", __file__), "The stack “default” is not running"),
         (("up", "--port", "0", "--name", "../home"), "“../home” is not a valid stack name"),
