@@ -5,7 +5,6 @@ description and the refusals of the route stay the same.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from functools import lru_cache
 from inspect import signature
 from typing import Any, cast
 
@@ -14,6 +13,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+
+from shared.web.problems import is_json
 
 #: Reads one parameter of an endpoint from the request.
 Reader = Callable[[Request], Awaitable[Any]]
@@ -57,15 +58,9 @@ def _body(form: TypeAdapter[Any]) -> Reader:
         if not raw:
             raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
         try:
-            return form.validate_json(raw) if _is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
+            return form.validate_json(raw) if is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
         except ValidationError as problem:
             errors = problem.errors(include_url=False, include_input=False)
             raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors]) from None
 
     return read
-
-
-@lru_cache(maxsize=256)
-def _is_json(content_type: str) -> bool:
-    kind, _, form = content_type.partition(";")[0].strip().lower().partition("/")
-    return kind == "application" and (form == "json" or form.endswith("+json"))

@@ -18,7 +18,7 @@ Codes = Mapping[int, tuple[str, ...]]
 
 _EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("temporarily-unavailable", "overloaded")}
 _BODY: Codes = {413: ("body-too-large",)}
-_JSON: Codes = {400: ("malformed-request",)}
+_JSON: Codes = {400: ("malformed-request",), 415: ("json-expected",)}
 _IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}
 _SCOPE: Codes = {401: ("token-missing", "token-invalid", "token-expired"), 403: ("scope-missing",)}
 _CURSOR: Codes = {400: ("cursor-malformed",)}

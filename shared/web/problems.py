@@ -4,6 +4,7 @@ A problem never repeats a value of the request: it names fields, not their conte
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -93,6 +94,12 @@ class HttpProblem(Exception):
         self.status, self.code, self.detail, self.advice, self.headers = status, code, detail, advice, headers
 
 
+@lru_cache(maxsize=256)
+def is_json(content_type: str) -> bool:
+    kind, _, form = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (form == "json" or form.endswith("+json"))
+
+
 def status_of(refusal: type[Exception]) -> HTTPStatus:
     return next(_STATUS[base] for base in refusal.__mro__ if base in _STATUS)
 
@@ -161,13 +168,20 @@ async def _refused(_: Request, refusal: Exception) -> Response:
     return problem_response(refusal.status, refusal.code, refusal.detail, refusal.advice, headers=refusal.headers)
 
 
-async def _validation(_: Request, invalid: Exception) -> Response:
+async def _validation(request: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)  # noqa: S101  Starlette calls by type
+    if _is_unread_body(invalid) and not is_json(request.headers.get("content-type", "")):
+        return problem_response(415, "json-expected", "The body is not sent as JSON.", "Send Content-Type: application/json.")
     errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=sentence(error)) for error in invalid.errors()]
     if any(error["type"] == "json_invalid" for error in invalid.errors()):
         return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.", errors=errors)
     advice = "Correct the listed fields; the OpenAPI pages describe each."
     return problem_response(422, "validation-failed", "The request does not match the schema.", advice, errors=errors)
+
+
+def _is_unread_body(invalid: RequestValidationError) -> bool:
+    """Whether a body is present and is refused as a whole: a body that is not read as JSON is bytes to the schema."""
+    return any(tuple(error["loc"]) == ("body",) and error["type"] != "missing" for error in invalid.errors())
 
 
 async def _http(_: Request, refusal: Exception) -> Response:

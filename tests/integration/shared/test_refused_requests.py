@@ -77,6 +77,7 @@ def where_it_ended(call: Call, door: SampleRoute) -> Call:
 EVERYWHERE: dict[str, tuple[int, str | None, Mistake]] = {
     "malformed JSON": (400, "malformed-request", lambda call, _: replace(call, content=f'{{"remark": "{SECRET}'.encode())),
     "unknown field": (422, "validation-failed", unknown_field),
+    "missing Content-Type": (415, "json-expected", lambda call, _: call.without("Content-Type")),
     "missing token": (401, "token-missing", lambda call, _: call.without("Authorization")),
     "expired token": (401, "token-expired", lambda call, door: call.with_(Authorization=signed(door, hours=-1))),
     "wrong scope": (403, "scope-missing", lambda call, door: call.with_(Authorization=signed(door, scope="another:scope"))),
