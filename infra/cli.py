@@ -123,10 +123,14 @@ def parked(
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="Acknowledge them: a consumer that stopped because of them continues.")
     ] = False,
+    discard: Annotated[int | None, typer.Option(help="Discard the record of this id, if it has no readable envelope or no value.")] = None,
 ) -> None:
     """List the parked records and deadlines of a context."""
-    from infra.operations.replay import acknowledge_parked, list_parked
+    from infra.operations.replay import acknowledge_parked, discard_parked, list_parked
 
+    if discard is not None:
+        record = _run(discard_parked(context, name, discard)).record
+        out.print(f"Discarded: {discard} ({record.topic}, partition {record.partition}, offset {record.offset}).")
     records, deadlines = _run(list_parked(context, name))
     rows = [(each.id, each.record.topic, each.parked_at, _text(each.record.key), each.reason) for each in records]
     _print_table(f"{context}: {len(records)} parked", ("id", "topic", "parked at", "key", "reason"), rows)

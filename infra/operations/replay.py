@@ -1,4 +1,4 @@
-"""Lists, replays and acknowledges the parked records and deadlines of a context, for an operator."""
+"""Lists, replays, acknowledges and discards the parked records and deadlines of a context, for an operator."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -16,16 +16,20 @@ from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from shared.deployment import ConfigurationError, Deployment, policy, read
+from shared.kernel.actor import Actor
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked_records
 from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedDeadline
 from shared.persistence.parked_records import Parked
+from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
 _OBJECT = TypeAdapter(dict[str, Any])
+#: The actor of audit entries: a command has no token.
+_OPERATOR = Actor(id="operator", organisation="CARE", role="operator")
 
 
 @asynccontextmanager
@@ -66,6 +70,19 @@ async def acknowledge_parked(context: str, name: str) -> None:
         await parked_records.acknowledge(tx)
 
 
+async def discard_parked(context: str, name: str, record_id: int) -> Parked:
+    """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event."""
+    async with database_of(context, name) as database:
+        async with database.read_only() as reader:
+            found = next((each for each in await parked_records.waiting(reader) if each.id == record_id), None)
+        record = _discardable(found, record_id).record
+        cause = Cause(f"discard {record.topic} {record.partition}@{record.offset}")
+        async with database.transaction(RequestContext(_OPERATOR, cause)) as tx:
+            parked = _discardable(await parked_records.lock(tx, record_id), record_id)
+            await parked_records.discard(tx, parked)
+            return parked
+
+
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
     """Makes one parked deadline, or all, pending again; returns their number."""
     async with database_of(context, name) as database, database.transaction() as tx:
@@ -90,6 +107,18 @@ async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: 
         if each.record.key is None:
             await _replay(processor, [each], result)
     return result
+
+
+def _discardable(parked: Parked | None, record_id: int) -> Parked:
+    """Raises StackError."""
+    if parked is None:
+        raise StackError(f"No parked record has the id {record_id}.")
+    if not parked.is_foreign:
+        raise StackError(
+            f"Record {record_id} is an event with an envelope and a value: apply it with `care replay`. "
+            "`--discard` removes only records without a readable envelope or without a value."
+        )
+    return parked
 
 
 def _is_chosen(each: Parked, record: int | None, topic: str | None) -> bool:

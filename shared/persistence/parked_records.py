@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
 
-from shared.contracts.envelope import Record
+from shared.contracts.envelope import Record, Undecodable, read_envelope
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
@@ -25,6 +26,9 @@ SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($
 _CONSECUTIVE = """
 SELECT count(*) FROM parked WHERE counts_as_failure AND parked_at > coalesce((SELECT max(applied_at) FROM inbox), '-infinity')"""
 _ACKNOWLEDGE = "UPDATE parked SET counts_as_failure = false WHERE counts_as_failure"
+#: Stops consumers before they decide which keys are blocked: without the newest record of a key they would find the key free.
+_LOCK = "LOCK TABLE parked IN EXCLUSIVE MODE"
+_OF_ID = "SELECT * FROM parked WHERE id = $1"
 _WAITING = "SELECT * FROM parked ORDER BY id"
 _OF_KEY = "SELECT * FROM parked WHERE key = $1 ORDER BY id"
 
@@ -35,6 +39,15 @@ class Parked:
     reason: str
     parked_at: datetime
     record: Record
+
+    @property
+    def is_foreign(self) -> bool:
+        """True without a value or a readable envelope: no version of the product can apply the record."""
+        try:
+            read_envelope(self.record)
+        except Undecodable:
+            return True
+        return self.record.value is None
 
 
 async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
@@ -71,6 +84,19 @@ async def of_key(reader: ReadSession, key: bytes) -> list[Parked]:
     return [_parked(row) for row in await reader.driver.fetch(_OF_KEY, key)]
 
 
+async def lock(tx: Transaction[Any], record_id: int) -> Parked | None:
+    """The record of this id, or None. No record is parked or removed before this transaction ends."""
+    await tx.driver.execute(_LOCK)
+    row = await tx.driver.fetchrow(_OF_ID, record_id)
+    return None if row is None else _parked(row)
+
+
+async def discard(tx: Transaction[Any], parked: Parked) -> None:
+    """Removes a locked record, with an audit entry whose subject is the key of the record, or the nil UUID for any other key."""
+    await remove(tx, parked)
+    tx.audit(_subject(parked.record.key))
+
+
 async def remove(tx: Transaction[Any], parked: Parked) -> None:
     await tx.driver.execute("DELETE FROM parked WHERE id = $1", parked.id)
 
@@ -79,6 +105,13 @@ def _parked(row: asyncpg.Record) -> Parked:
     headers = tuple((name, None if value is None else b64decode(value)) for name, value in orjson.loads(row["headers"]))
     record = Record(row["topic"], row["partition"], row["offset"], row["key"], row["value"], headers)
     return Parked(row["id"], row["reason"], row["parked_at"], record)
+
+
+def _subject(key: bytes | None) -> UUID:
+    try:
+        return UUID((key or b"").decode())
+    except ValueError:
+        return UUID(int=0)
 
 
 def _headers(record: Record) -> bytes:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from infra.contexts import CONTEXTS, subscriptions_of
 from shared.clock import wall_clock
 from tests.builders.population import population, write
 from tests.integration.cli.care_process import RunningProduct
@@ -36,6 +37,27 @@ async def _wait_for(owner: "asyncpg.Connection[asyncpg.Record]", query: str) -> 
     return found
 
 
+async def _refer(product: RunningProduct, key: str, narrative: str = "Short of breath since yesterday.") -> None:
+    body = {**REFERRAL, "story": {"narrative": narrative, "contacts": []}}
+    async with httpx.AsyncClient(base_url=product.url) as http:
+        headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": key}
+        assert (await http.post("/referrals", json=body, headers=headers)).status_code == 201
+
+
+async def _send_foreign_record(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", key: bytes) -> int:
+    """Returns its id in rapid_care when every consumer has parked it; the other consumers then discard it."""
+    variables, topic = product.workspace.variables, "referrals.referral"
+    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
+        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}{topic}", b"not json", key=key)
+    ids = {}
+    for context in CONTEXTS:
+        if topic in subscriptions_of(context).topics:
+            ids[context] = await _wait_for(owner, f"SELECT id FROM {context}.parked WHERE headers = '[]'")  # noqa: S608 (a fixed name)
+    for context in ids.keys() - {"rapid_care"}:
+        await product.workspace.run("parked", context, "--discard", str(ids[context]), "--name", product.name)
+    return int(ids["rapid_care"])
+
+
 @asynccontextmanager
 async def _failing_writes(owner: "asyncpg.Connection[asyncpg.Record]", table: str) -> AsyncIterator[None]:
     await owner.execute(f"""
@@ -51,9 +73,7 @@ async def test_parked_record_is_listed_and_replayed_by_its_key(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     async with _failing_writes(owner, "rapid_care.person"):
-        async with httpx.AsyncClient(base_url=product.url) as http:
-            headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": "parked"}
-            assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+        await _refer(product, "parked")
         first = await _wait_for(owner, "SELECT min(id) FROM rapid_care.parked")
         listed = await product.workspace.run("parked", "rapid_care", "--name", product.name)
         assert listed.code == 0
@@ -87,6 +107,46 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     await owner.execute("DELETE FROM navigation.parked")
 
 
+async def test_discarded_foreign_record_frees_the_events_behind_it(
+    product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    care, name = product.workspace.run, ("--name", product.name)
+    await _refer(product, "before")
+    key = await owner.fetchval("SELECT key FROM referrals.event WHERE topic = 'referrals.referral' LIMIT 1")
+    await _wait_for(owner, "SELECT count(*) FROM rapid_care.person")
+    foreign = await _send_foreign_record(product, owner, str(key).encode())
+    await _refer(product, "behind", "Confused since this morning.")
+    behind = await _wait_for(owner, f"SELECT id FROM rapid_care.parked WHERE id > {foreign} LIMIT 1")  # noqa: S608 (a number)
+
+    stuck = await care("replay", "rapid_care", str(behind), *name)
+    event = await care("parked", "rapid_care", "--discard", str(behind), *name)
+    discarded = await care("parked", "rapid_care", "--discard", str(foreign), *name)
+    repeated = await care("parked", "rapid_care", "--discard", str(foreign), *name)
+    replayed = await care("replay", "rapid_care", str(behind), *name)
+
+    assert f"Record {foreign} failed again (Undecodable)." in stuck.refusal
+    assert f"Record {behind} is an event" in event.refusal
+    assert discarded.out.startswith(f"Discarded: {foreign} (referrals.referral, partition "), discarded.err
+    assert repeated.refusal == f"No parked record has the id {foreign}."
+    assert replayed.code == 0, replayed.err
+    assert await owner.fetchval("SELECT count(*) FROM rapid_care.parked") == 0
+    audit = await owner.fetch("SELECT actor_id, action FROM rapid_care.audit WHERE subject = $1 AND action LIKE 'discard %'", key)
+    assert [(row["actor_id"], row["action"].split("@")[0][:-1]) for row in audit] == [("operator", "discard referrals.referral ")]
+
+
+async def test_discarded_record_contradicts_i4_while_kafka_retains_it(
+    product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    foreign = await _send_foreign_record(product, owner, b"no person")
+    discarded = await product.workspace.run("parked", "rapid_care", "--discard", str(foreign), "--name", product.name)
+
+    verified = await product.workspace.run("verify", "--live", "--name", product.name)
+
+    assert "Discarded" in discarded.out
+    assert "I4 every event in Kafka was committed: referrals.referral " in verified.out
+    assert "I10" not in [each["invariant"] for each in json.loads(verified.out.splitlines()[-1])["findings"] if each["contradictions"]]
+
+
 async def test_parked_deadline_is_listed_and_pending_after_replay(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -106,9 +166,7 @@ async def test_parked_deadline_is_listed_and_pending_after_replay(
 @pytest.fixture
 async def an_hour_ago(product: RunningProduct) -> str:
     """The instant one hour ago, with an offset of two hours; a referral exists since."""
-    async with httpx.AsyncClient(base_url=product.url) as http:
-        headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": "since"}
-        assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+    await _refer(product, "since")
     return f"{(wall_clock() - timedelta(hours=1)).astimezone(timezone(timedelta(hours=2))):%Y-%m-%dT%H:%M:%S%z}"
 
 
