@@ -3,6 +3,7 @@
 Writers of one aggregate queue at its row lock, so its events enter the log in the order of their sequence.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -43,6 +44,7 @@ class Repository(Generic[A]):
             raise TypeError(f"the columns of {table.name} are not the fields of {state.__name__}")
         self.table = table.name
         self._state, self._topic, self._key, self._not_found = state, topic, key, not_found
+        self._noun = re.sub(r"(?<!^)(?=[A-Z])", " ", state.__name__).lower()
         self._adapter: TypeAdapter[A] = TypeAdapter(state)
         by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
         self._read, self._lock, self._share = (
@@ -76,7 +78,7 @@ class Repository(Generic[A]):
         """Locks the row until the transaction ends. Raises the context's NotFound, or VersionConflict."""
         state = self._existing(subject, await self.find(tx, subject, lock=True))
         if if_version is not None and state.version != if_version:
-            raise VersionConflict(subject, if_version, state.version)
+            raise self._conflict(subject, if_version, state.version)
         return state
 
     async def load_shared(self, tx: Transaction[Any], subject: UUID) -> A:
@@ -93,8 +95,11 @@ class Repository(Generic[A]):
 
     def _existing(self, subject: UUID, state: A | None) -> A:
         if state is None:
-            raise self._not_found(f"There is none with the id {subject}.")
+            raise self._not_found(f"No {self._noun} has the id {subject}.")
         return state
+
+    def _conflict(self, subject: UUID, expected: int, stored: int) -> VersionConflict:
+        return VersionConflict(f"The {self._noun} {subject}", expected, stored)
 
     def _next(self, decision: Decision[A]) -> A:
         own = sum(event.TOPIC == self._topic for event in decision.events)
@@ -108,10 +113,10 @@ class Repository(Generic[A]):
             written = await tx.fetch_one(self._update if before else self._insert, **self._values(state, before))
         except asyncpg.UniqueViolationError as problem:
             if problem.constraint_name == f"pk_{problem.table_name}":
-                raise VersionConflict(state.id, before, state.version) from problem
+                raise self._conflict(state.id, before, state.version) from problem
             raise
         if written is None:
-            raise VersionConflict(state.id, before, state.version)
+            raise self._conflict(state.id, before, state.version)
 
     def _values(self, state: A, before: int) -> dict[str, Any]:
         return {**self._adapter.dump_python(state), "id_": state.id, "version_": before}

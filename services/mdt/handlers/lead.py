@@ -114,7 +114,7 @@ def _person(lead: Lead) -> CasePerson:
 
 def _require_version(lead: Lead, target: Target) -> None:
     if lead.version != target.version:
-        raise VersionConflict(target.id, target.version, lead.version)
+        raise VersionConflict(f"The lead {target.id}", target.version, lead.version)
 
 
 def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:

@@ -16,7 +16,7 @@ async def roster_clinician(clinician_id: str, version: int, command: RosterClini
     if present and entered == present:
         return present
     if present and version != present.version:
-        raise VersionConflict(clinician_id, version, present.version)
+        raise VersionConflict(f"The clinician {clinician_id}", version, present.version)
     await enter_clinician(tx, entered)
     tx.audit(derived_id("rapid-care", "clinician", clinician_id), entered.version)
     return entered

@@ -65,7 +65,7 @@ async def enter_clinician(tx: Tx, entry: Clinician) -> None:
     """Raises VersionConflict when another caller changed the clinician first."""
     values = {"id": entry.id, "skills": list(entry.skills), "is_on_duty": entry.is_on_duty, "version": entry.version}
     if await tx.execute(_ENTER_CLINICIAN, **values) == "INSERT 0 0":
-        raise VersionConflict(entry.id, entry.version - 1, entry.version)
+        raise VersionConflict(f"The clinician {entry.id}", entry.version - 1, entry.version)
 
 
 async def _read(reader: ReadSession, clinician_id: str | None) -> list[Clinician]:

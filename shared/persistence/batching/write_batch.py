@@ -117,4 +117,4 @@ def _require_all(steps: Sequence[VersionStep], written: Sequence[UUID]) -> None:
     """The server returns rows in the order of the writes. Raises VersionConflict for the first write that found no row."""
     for step, row_id in zip_longest(steps, written):
         if row_id != step.id:
-            raise VersionConflict(step.id, step.before, step.after)
+            raise VersionConflict(f"The resource {step.id}", step.before, step.after)

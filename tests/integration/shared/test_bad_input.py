@@ -100,6 +100,15 @@ async def test_bad_request_is_refused_and_changes_nothing(harness: DeliveryHarne
     assert "9990548609" not in response.text
 
 
+async def test_refusal_names_the_resource(harness: DeliveryHarness) -> None:
+    unknown, sent = new_id(), await harness.send()
+
+    absent, stale = await harness.accept(unknown, 1), await harness.accept(sent.id, 7)
+
+    assert absent.json()["detail"] == f"No parcel has the id {unknown}."
+    assert stale.json()["detail"] == f"The parcel {sent.id} is at version 1, not 7."
+
+
 async def test_expired_token_is_refused(harness: DeliveryHarness) -> None:
     old = harness.sender.token("parcels:send")["Authorization"]
 
