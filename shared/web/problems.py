@@ -22,6 +22,7 @@ from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
+from shared.web.routes import allowed_methods
 from shared.web.validation import sentence
 
 log = structlog.get_logger()
@@ -184,10 +185,11 @@ def _is_unread_body(invalid: RequestValidationError) -> bool:
     return any(tuple(error["loc"]) == ("body",) and error["type"] != "missing" for error in invalid.errors())
 
 
-async def _http(_: Request, refusal: Exception) -> Response:
+async def _http(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HTTPException)  # noqa: S101  Starlette calls by type
     code, detail, advice = FRAMEWORK_PROBLEMS.get(refusal.status_code, FRAMEWORK_PROBLEMS[400])
-    return problem_response(refusal.status_code, code, detail, advice, headers=refusal.headers)
+    headers = {"Allow": allowed_methods(request.scope)} if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED else refusal.headers
+    return problem_response(refusal.status_code, code, detail, advice, headers=headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

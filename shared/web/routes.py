@@ -1,0 +1,58 @@
+"""The routes of an application by their path templates, which carry every prefix: `/referrals/{referral_id}/triage`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.routing import iter_route_contexts
+from starlette.types import Scope
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class RouteTable:
+    """`templates` is by the identity of the framework's route, which an included router shares; `entries` are in the order of matching."""
+
+    templates: Mapping[int, str]
+    entries: Sequence[tuple[re.Pattern[str], frozenset[str], str]]
+
+
+def route_of(scope: Scope) -> str:
+    """The path template of a request, also of one that was refused before its route was found; `unknown` without a route."""
+    table = _table(scope)
+    if table is None:
+        return UNKNOWN
+    return table.templates.get(id(scope.get("route"))) or _template_of_path(table, scope)
+
+
+def allowed_methods(scope: Scope) -> str:
+    """The methods of all routes of the path, as the header Allow lists them."""
+    table = _table(scope)
+    found = {method for pattern, methods, _ in table.entries if pattern.match(scope["path"]) for method in methods} if table else set()
+    return ", ".join(sorted(found))
+
+
+def _template_of_path(table: RouteTable, scope: Scope) -> str:
+    found = [(methods, template) for pattern, methods, template in table.entries if pattern.match(scope["path"])]
+    return next((template for methods, template in found if scope["method"] in methods), found[0][1] if found else UNKNOWN)
+
+
+def _table(scope: Scope) -> RouteTable | None:
+    """The table of the application, which is made for its first request."""
+    app = scope.get("app")
+    if app is None:
+        return None
+    table: RouteTable | None = getattr(app.state, "route_table", None)
+    if table is None:
+        table = app.state.route_table = _make(app)
+    return table
+
+
+def _make(app: Any) -> RouteTable:
+    routes = [each for each in iter_route_contexts(app.routes) if each.path_format]
+    return RouteTable(
+        templates={id(each.original_route): str(each.path_format) for each in routes},
+        entries=[(each.path_regex, frozenset(each.methods or ()), str(each.path_format)) for each in routes],
+    )
