@@ -18,6 +18,8 @@ FILE_NAME = Path("docs/api-conventions.md")
 _PROSE = Path(__file__).parent / "pages" / "api-conventions.md"
 _FAMILIES = (NotFound, NotAllowed, RuleBroken, Conflict)
 _HEAD = "| code | status | raised by | meaning | advice |\n|---|---|---|---|---|\n"
+#: Between the variants of a code, in a cell of the table.
+_VARIANT = "<br>"
 _PAGING = {"cursor", "limit"}
 #: Functions whose second argument is a code; the first is the status, the third the detail, the fourth the advice.
 _PROBLEM_CALLS = {"HttpProblem", "problem_response"}
@@ -54,8 +56,8 @@ def _merge(one: ErrorCode, other: ErrorCode) -> ErrorCode:
     return replace(
         one,
         source=both(one.source, other.source, ", "),
-        meaning=both(one.meaning, other.meaning, " "),
-        advice=both(one.advice, other.advice, " "),
+        meaning=both(one.meaning, other.meaning, _VARIANT),
+        advice=both(one.advice, other.advice, _VARIANT),
     )
 
 

@@ -57,6 +57,7 @@ async def print_story(out: Console, product: Product) -> PrintedStory:
     try:
         async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
             world, observer = World(product, http, owner), Observer(owner)
+            out.print("\n[bold]The services start[/]")
             events = [event for chapter in CHAPTERS for event in await _chapter(out, world, observer, chapter)]
             return PrintedStory(events, world.seen)
     except (StoryBroken, TimeoutError) as failure:

@@ -53,6 +53,13 @@ def test_each_code_has_its_own_meaning() -> None:
     assert sorted({meaning for meaning in meanings if meanings.count(meaning) > 1}) == []
 
 
+def test_variants_of_a_code_are_on_lines_of_their_own() -> None:
+    malformed = next(each for each in error_codes() if each.code == "malformed-request")
+
+    assert malformed.meaning.split("<br>") == ["The request is malformed.", "The body is not valid JSON."]
+    assert malformed.advice.split("<br>") == ["Consult the OpenAPI page of the service.", "Send a JSON document."]
+
+
 def test_operations_are_all_of_the_four_applications() -> None:
     found = operations()
 

@@ -50,6 +50,7 @@ async def test_demo_prints_story_and_passes() -> None:
 
     assert code == 0, output
     assert "102 minutes, met" in output
+    assert output.index("The services start") < output.index("automatically, ") < output.index("Before the story")
     verdict: dict[str, Any] = json.loads(output.splitlines()[-1])
     assert verdict["demo"] == "passed"
     assert verdict["events"] > sum(EXPECTED.values())

@@ -20,6 +20,8 @@ from infra.dev_stack.serve import CALLERS, token
 README = Path(__file__).parents[2] / "README.md"
 _STEPS = re.compile(r"```sh\n(.*?)```\n```json\n(.*?)```", re.DOTALL)
 _ANYTHING = "…"
+#: Fields whose number depends on the time of the request: the sample shows their type.
+_VARYING = {"seconds_left"}
 
 
 @pytest.fixture
@@ -59,6 +61,22 @@ def test_different_response_is_reported(answer: Any) -> None:
     assert _differs([{"name": "AcceptResponse"}] * 2, answer) is not None
 
 
+@pytest.mark.parametrize(
+    ("sample", "answer"),
+    [
+        ({"seconds_left": "…"}, {"seconds_left": 7198}),
+        ({"feedback": "…"}, {"feedback": ["Accepted."]}),
+        ({"seconds_left": 7198}, {"seconds_left": None}),
+    ],
+)
+def test_sample_of_another_type_is_reported(sample: Any, answer: Any) -> None:
+    assert _differs(sample, answer) is not None
+
+
+def test_sample_of_the_same_type_is_accepted() -> None:
+    assert _differs({"seconds_left": 7198, "due_at": "…"}, {"seconds_left": 7190, "due_at": "2026-09-07T11:00:00Z"}) is None
+
+
 def test_files_of_readme_walk_are_ignored_by_git() -> None:
     written = re.findall(r"\| tee (\S+)", README.read_text())
 
@@ -69,7 +87,9 @@ def test_files_of_readme_walk_are_ignored_by_git() -> None:
 def _differs(expected: Any, got: Any, where: str = "answer") -> str | None:
     """The path of the first difference; fields that the README does not show may have any value."""
     if expected == _ANYTHING:
-        return None if got is not None else where
+        return None if isinstance(got, str) else f"{where}: {got}"
+    if where.rpartition(".")[2] in _VARYING:
+        return None if type(got) is type(expected) else f"{where}: {got}"
     if isinstance(expected, dict) and isinstance(got, dict):
         return next((found for key, value in expected.items() if (found := _differs(value, got.get(key), f"{where}.{key}"))), None)
     if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):

@@ -52,8 +52,8 @@ class RiskImport:
         if self.repeats:
             return "This file was imported before: nothing was changed and nothing was published."
         return (
-            f"{self.accepted} of {self.rows} lines were imported: {self.crossings} people crossed into or out of the levels 2 and 3, "
-            f"{self.climbers} are high climbers; {self.rows - self.accepted} lines were refused."
+            f"Imported lines: {self.accepted} of {self.rows}; refused lines: {self.rows - self.accepted}. "
+            f"People who crossed into or out of the levels 2 and 3: {self.crossings}; high climbers: {self.climbers}."
         )
 
 

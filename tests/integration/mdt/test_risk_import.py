@@ -84,6 +84,8 @@ async def test_repeated_file_changes_nothing(context: RunningContext) -> None:
     third = await _import(context, (DALE, "9.80"))
 
     assert (again.repeats, third.repeats, again.events, again.levels) == (first.id, first.id, 0, first.levels)
+    people = "People who crossed into or out of the levels 2 and 3: 1; high climbers: 0."
+    assert first.summary == f"Imported lines: 1 of 1; refused lines: 0. {people}"
     assert "imported before" in again.summary
     assert await context.log() == events
     assert await context.database.pool.fetchval("SELECT count(*) FROM risk_score") == 1
