@@ -2,13 +2,20 @@
 
 import ast
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
 
 from infra.cli import app
 from tests.architecture.sources import ROOT
 
 PAGE = (ROOT / "docs" / "development.md").read_text()
 _SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+_FILES = re.findall(r"[Ss]ave .*as `(\w+\.py)`", PAGE)
+_RUFF = Path(sys.executable).with_name("ruff")
 
 
 def test_named_make_targets_exist() -> None:
@@ -43,3 +50,17 @@ def test_scripts_parse_and_import_what_exists() -> None:
 
     assert _SCRIPTS
     assert [module for module in imports if module is None or find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("command", [("check", "--quiet"), ("format", "--check")])
+@pytest.mark.parametrize(("name", "script"), list(zip(_FILES, _SCRIPTS, strict=True)), ids=_FILES)
+def test_saved_script_passes_lint(name: str, script: str, command: tuple[str, ...]) -> None:
+    run = subprocess.run(
+        [_RUFF, *command, "--no-cache", "--stdin-filename", name, "-"], input=script, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_saved_scripts_are_ignored_by_git() -> None:
+    assert {f"/{name}" for name in _FILES} <= set((ROOT / ".gitignore").read_text().splitlines())
