@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
 from shared.web.problems import CODE_IN_SCOPE, internal_error, unavailable
+from shared.web.routes import route_of
 
 log = structlog.get_logger()
 
@@ -50,7 +51,7 @@ class ObservabilityMiddleware:
                         await unavailable("The service stops.")(scope, receive, recording_send)
                     raise
                 except Exception as fault:
-                    log.error("request.failed", route=_route(scope), problem=type(fault).__name__, at=frames(fault))
+                    log.error("request.failed", route=route_of(scope), problem=type(fault).__name__, at=frames(fault))
                     if not status:  # after the headers were sent, the server can only close the connection
                         await internal_error()(scope, receive, recording_send)
                 finally:
@@ -58,12 +59,12 @@ class ObservabilityMiddleware:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Logs and measures the request; status 0 means that it ended without a response."""
-        metrics.REQUEST_DURATION.labels(self._context, _route(scope), status).observe(seconds)
-        code = scope.get(CODE_IN_SCOPE)
+        route, code = route_of(scope), scope.get(CODE_IN_SCOPE)
+        metrics.REQUEST_DURATION.labels(self._context, route, status).observe(seconds)
         log.info(
             "request.completed",
             method=scope["method"],
-            route=_route(scope),
+            route=route,
             status=status,
             milliseconds=round(seconds * 1000, 1),
             **({"code": code} if code else {}),
@@ -93,7 +94,7 @@ class TimeoutMiddleware:
         except TimeoutError:
             if has_begun:  # the headers were sent, so no problem can follow
                 raise
-            log.error("request.unavailable", route=_route(scope), problem="TimeoutError")
+            log.error("request.unavailable", route=route_of(scope), problem="TimeoutError")
             await unavailable(f"The request took longer than {self._within:g} seconds.")(scope, receive, send)
 
 
@@ -119,10 +120,6 @@ class BodySizeMiddleware:
         await self._app(scope, receive, send_unless_refused)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
-
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", "unknown")
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

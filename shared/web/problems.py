@@ -22,7 +22,7 @@ from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
-from shared.web.routes import allowed_methods
+from shared.web.routes import allowed_methods, route_of
 from shared.web.validation import sentence
 
 log = structlog.get_logger()
@@ -193,12 +193,12 @@ async def _http(request: Request, refusal: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.error("request.unavailable", route=_route(request), problem=type(error).__name__)
+    log.error("request.unavailable", route=route_of(request.scope), problem=type(error).__name__)
     return answer_to(error)
 
 
 async def _unstorable(request: Request, problem: Exception) -> Response:
-    log.warning("request.data-error", route=_route(request), problem=type(problem).__name__)
+    log.warning("request.data-error", route=route_of(request.scope), problem=type(problem).__name__)
     return answer_to(problem)
 
 
@@ -213,7 +213,3 @@ def internal_error() -> Response:
     return problem_response(
         500, "internal-error", "The service failed to process the request.", "Report the instance, then repeat the request unchanged."
     )
-
-
-def _route(request: Request) -> str:
-    return getattr(request.scope.get("route"), "path", "unknown")

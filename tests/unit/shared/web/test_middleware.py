@@ -47,7 +47,7 @@ async def test_timeout_names_its_limit_and_its_cause() -> None:
     assert [(each["problem"], each["log_level"]) for each in lines if each["event"] == "request.unavailable"] == [("TimeoutError", "error")]
 
 
-async def test_completed_request_is_logged_with_the_code_of_its_problem() -> None:
+async def test_completed_request_is_logged_with_its_problem_code() -> None:
     async with _client() as http:
         with capture_logs() as lines:
             for path in ("/slow", "/absent", "/nowhere", "/present"):

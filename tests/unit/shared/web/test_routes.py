@@ -6,8 +6,12 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from shared.web import problems
+from shared.web.middleware import ObservabilityMiddleware
+from shared.web.overload import AdmissionSettings, OverloadMiddleware
 
 
 def _routers() -> APIRouter:
@@ -50,7 +54,32 @@ ACCEPTANCE = "/sent/0193a1f0-0000-7000-8000-000000000001/acceptance"
 @pytest.mark.parametrize(("path", "allowed"), [("/sent", "GET, POST"), ("/sent/x", "GET"), (ACCEPTANCE, "DELETE, POST")])
 async def test_refused_method_receives_all_methods_of_the_path(path: str, allowed: str) -> None:
     async with _client(_app()) as http:
-        response = await http.patch(path)
+        response = await http.request("PATCH", path)
 
     assert (response.status_code, response.json()["code"]) == (405, "method-not-allowed")
     assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("GET", "/sent", "/parcels/sent"),
+        ("GET", "/sent/x", "/parcels/sent/{code}"),
+        ("POST", ACCEPTANCE, "/parcels/sent/{parcel_id}/acceptance"),
+        ("PATCH", ACCEPTANCE, "/parcels/sent/{parcel_id}/acceptance"),
+        ("GET", "/lost/x", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("places", [64, 0], ids=["admitted", "rejected"])
+async def test_route_has_its_prefix_and_no_types(places: int, method: str, path: str, route: str) -> None:
+    app, context = _app(), f"{method} {path} {places}"
+    app.add_middleware(OverloadMiddleware, context=context, settings=AdmissionSettings(always=places))
+    app.add_middleware(ObservabilityMiddleware, context=context)
+    async with _client(app) as http:
+        with capture_logs() as lines:
+            response = await http.request(method, path)
+
+    assert [each["route"] for each in lines if each["event"] == "request.completed"] == [route]
+    labels = {"context": context, "route": route, "status": str(response.status_code)}
+    assert REGISTRY.get_sample_value("care_http_request_duration_seconds_count", labels) == 1
+    assert (response.status_code == 503) is (places == 0)
