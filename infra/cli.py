@@ -29,7 +29,9 @@ def _in_utc(instant: datetime | None) -> datetime | None:
 
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the four services; 0 takes any free one.")]
-Context = Annotated[str, typer.Argument(help="referrals, rapid_care, mdt or navigation")]
+Context = Annotated[
+    str, typer.Argument(callback=lambda name: name.replace("-", "_"), help="referrals, rapid-care (or rapid_care), mdt or navigation")
+]
 Name = Annotated[str, typer.Option(help="Name of the local stack.")]
 
 
@@ -52,16 +54,18 @@ def demo(*, keep: Annotated[bool, typer.Option(help="Keep the stack running unti
 @app.command()
 def token(
     scope: Annotated[list[str], typer.Argument(help="Scopes, for example referrals:refer")],
-    actor: str = "developer",
-    organisation: str = "CLCH",
-    role: str = "clinician",
-    hours: int = 12,
+    actor: Annotated[str, typer.Option(help="Id of the caller: the claim `sub`.")] = "developer",
+    organisation: Annotated[str, typer.Option(help="ODS code of the caller's organisation: the claim `org`.")] = "CLCH",
+    role: Annotated[str, typer.Option(help="Professional role of the caller: the claim `role`.")] = "clinician",
+    hours: Annotated[int, typer.Option(min=1, help="Hours until the token expires.")] = 12,
     name: Name = "default",
 ) -> None:
     """Issue a development token for a local stack."""
     from infra.dev_stack.dev_secrets import load
     from infra.dev_stack.local.paths import stack_folders
+    from infra.dev_stack.scopes import require_known
 
+    require_known(scope)
     if os.environ.get("CARE_JWKS"):
         raise StackError("CARE_JWKS is set: the issuer of those keys issues the tokens.")
     keys = load(stack_folders(name).root)
@@ -132,12 +136,16 @@ def parked(
         record = _run(discard_parked(context, name, discard)).record
         out.print(f"Discarded: {discard} ({record.topic}, partition {record.partition}, offset {record.offset}).")
     records, deadlines = _run(list_parked(context, name))
-    rows = [(each.id, each.record.topic, each.parked_at, _text(each.record.key), each.reason) for each in records]
-    _print_table(f"{context}: {len(records)} parked", ("id", "topic", "parked at", "key", "reason"), rows)
-    rows = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
-    _print_table(f"{context}: {len(deadlines)} parked deadlines", ("id", "kind", "due at", "subject", "reason"), rows)
+    columns = ("id", "topic", "partition", "offset", "parked at", "key", "reason")
+    rows = [
+        (each.id, each.record.topic, each.record.partition, each.record.offset, each.parked_at, _text(each.record.key), each.reason)
+        for each in records
+    ]
+    _print_table(f"{context}: {len(records)} parked", columns, rows)
+    due = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
+    _print_table(f"{context}: {len(deadlines)} parked deadlines", ("id", "kind", "due at", "subject", "reason"), due)
     if acknowledge:
-        _run(acknowledge_parked(context, name))
+        out.print(f"Acknowledged: {_run(acknowledge_parked(context, name))}.")
 
 
 @app.command()
@@ -159,6 +167,8 @@ def replay(
         out.print(f"Deadlines pending again: {_run(replay_deadlines(context, name, deadline))}")
     if deadline is None:
         result: Replayed = _run(replay_records(context, name, record=record, topic=topic))
+        if record is not None and not result.applied and not result.failed:
+            raise StackError(f"No parked record has the id {record}.")
         out.print(f"Applied: {result.applied}")
         if result.failed:
             raise StackError(" ".join([*result.failed, "Later records of the same key remain parked."]))
@@ -225,7 +235,10 @@ def verify(
 
 
 @app.command("import-risk")
-def import_risk(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], name: Name = "default") -> None:
+def import_risk(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file of the registered population.")],
+    name: Name = "default",
+) -> None:
     """Import the risk scores of the registered population from a CSV file."""
     from infra.operations.risk_import import import_risk_file
 

@@ -11,8 +11,10 @@ from datetime import date, datetime, timedelta
 import asyncpg
 
 from infra.contexts import CONTEXTS
+from infra.deploy.topics import declarations
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
+from shared.contracts.event import producer_of
 from shared.deployment import RetentionSettings, read
 from shared.persistence.retention import LOG_RETENTION, MIN_LOG_RETENTION
 
@@ -97,13 +99,19 @@ async def prune_logs(owner: "asyncpg.Connection[asyncpg.Record]", retention: tim
 async def republish(context: str, name: str, since: datetime, topic: str | None = None) -> int:
     """Inserts a part of a context's event log into its outbox again, and returns the number of events.
 
-    Raises StackError when consumers would apply the events twice, ConfigurationError.
+    Raises StackError for a topic of another context, for a future time and when consumers would apply the events twice; ConfigurationError.
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
+    published = [each.name for each in declarations() if producer_of(each.name) == context]
+    if topic is not None and topic not in published:
+        raise StackError(f"The context “{context}” does not publish the topic “{topic}”; it publishes {', '.join(published)}.")
     inbox_retention = read(RetentionSettings).inbox_retention
     async with _owner(name) as owner:
-        if since < await owner.fetchval("SELECT now()") - inbox_retention:
+        now: datetime = await owner.fetchval("SELECT now()")
+        if since > now:
+            raise StackError(f"The time {since:%Y-%m-%d %H:%M:%S} UTC is in the future.")
+        if since < now - inbox_retention:
             raise StackError(f"Consumers remember applied events for {inbox_retention.days} days: they would apply older events twice.")
         return await republish_log(owner, context, since, topic)
 

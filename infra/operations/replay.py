@@ -64,10 +64,10 @@ async def list_parked(context: str, name: str) -> tuple[list[Parked], list[Parke
         return await parked_records.waiting(reader), await deadlines.parked(reader)
 
 
-async def acknowledge_parked(context: str, name: str) -> None:
-    """Acknowledges parked records: they remain parked and no longer stop the consumer."""
+async def acknowledge_parked(context: str, name: str) -> int:
+    """Acknowledges parked records and returns their number: they remain parked and no longer stop the consumer."""
     async with database_of(context, name) as database, database.transaction() as tx:
-        await parked_records.acknowledge(tx)
+        return await parked_records.acknowledge(tx)
 
 
 async def discard_parked(context: str, name: str, record_id: int) -> Parked:
@@ -84,17 +84,24 @@ async def discard_parked(context: str, name: str, record_id: int) -> Parked:
 
 
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
-    """Makes one parked deadline, or all, pending again; returns their number."""
+    """Makes one parked deadline, or all, pending again; returns their number. Raises StackError for an absent deadline."""
     async with database_of(context, name) as database, database.transaction() as tx:
-        return await deadlines.replay(tx, deadline_id)
+        count = await deadlines.replay(tx, deadline_id)
+    if deadline_id is not None and not count:
+        raise StackError(f"No parked deadline has the id {deadline_id}.")
+    return count
 
 
 async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> Replayed:
-    """Replays the record of this id, those of this topic, or all."""
+    """Replays the record of this id, those of this topic, or all. Raises StackError for a topic that the context does not read."""
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
             chosen = [each for each in await parked_records.waiting(reader) if _is_chosen(each, record, topic)]
-        return await replay(database, subscriptions_of(context), chosen)
+        subscriptions = subscriptions_of(context)
+        if topic is not None and not chosen and topic not in subscriptions.topics:
+            topics = ", ".join(subscriptions.topics)
+            raise StackError(f"The context “{context}” does not read the topic “{topic}”; it reads {topics}.")
+        return await replay(database, subscriptions, chosen)
 
 
 async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: Sequence[Parked]) -> Replayed:

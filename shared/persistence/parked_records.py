@@ -63,9 +63,10 @@ async def consecutive_count(reader: ReadSession) -> int:
     return found
 
 
-async def acknowledge(tx: Transaction[Any]) -> None:
-    """Acknowledges all parked records: they stay parked, and the consumer continues."""
-    await tx.driver.execute(_ACKNOWLEDGE)
+async def acknowledge(tx: Transaction[Any]) -> int:
+    """Acknowledges all parked records: they stay parked, and the consumer continues. Returns the number of newly acknowledged ones."""
+    done = await tx.driver.execute(_ACKNOWLEDGE)
+    return int(done.removeprefix("UPDATE "))
 
 
 async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes]:

@@ -122,6 +122,12 @@ async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
         (("replay", "mdt"), "Name what to replay"),
         (("verify", "--metrics", "/absent/verify.prom"), "/absent/verify.prom cannot be written: /absent is not a folder"),
         (("replay", "mdt", "1", "--all"), "Name what to replay"),
+        (("token", "no:such"), "There is no scope “no:such”"),
+        (
+            ("republish", "referrals", "--since", "2026-11-01", "--topic", "nope"),
+            "The context “referrals” does not publish the topic “nope”",
+        ),
+        (("republish", "referrals", "--since", "2026-11-01", "--topic", "mdt.case"), "The context “referrals” does not publish"),
         (("import-risk", __file__), "The stack “default” is not running"),
         (("up", "--port", "0", "--name", "../home"), "“../home” is not a valid stack name"),
     ],
@@ -136,6 +142,13 @@ async def test_impossible_port_is_refused(offline: Workspace, port: str) -> None
 
     assert result.code == 2
     assert "Invalid value for '--port'" in result.err
+
+
+async def test_token_without_validity_is_refused(offline: Workspace) -> None:
+    result = await offline.run("token", "referrals:refer", "--hours", "-1")
+
+    assert result.code == 2
+    assert "Invalid value for '--hours'" in result.err
 
 
 @pytest.mark.parametrize("value", ["{", "[]", '"text"'])
