@@ -27,7 +27,10 @@ from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
+from infra.errors import StackError
 from shared.messaging.topics import Layout
+
+_HIGHEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,13 @@ async def run_product(
     """
     progress = progress or Silent()
     port = require_free(port) if port else free_ports(1)[0]
+    ports = metrics_ports({} if ephemeral else os.environ, port)
     fork_server.prepare(["infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
     async with provision(name, ephemeral=ephemeral, clock_at=clock_at, progress=progress) as provisioned, AsyncExitStack() as exits:
         url = f"http://{HOST}:{port}"
-        supervisor = await _serve(exits, url, name, provisioned.environment(provisioned.addresses), progress)
         addresses = provisioned.addresses
-        exits.enter_context(publish_endpoints(name, Endpoints(url, addresses.database_url, addresses.kafka_bootstrap)))
+        supervisor = await _serve(exits, url, name, provisioned.environment(addresses), ports, progress)
+        exits.enter_context(publish_endpoints(name, Endpoints(url, addresses.database_url, addresses.kafka_bootstrap, ports)))
         yield Product(url, provisioned.keys, provisioned.stack, addresses, provisioned.layout, supervisor)
 
 
@@ -146,9 +150,32 @@ async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
         await owner.close()
 
 
-async def _serve(exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], progress: Progress) -> Supervisor:
+def metrics_ports(variables: Mapping[str, str], api_port: int | None = None) -> dict[str, int]:
+    """The port of each context's worker: from `<CONTEXT>_METRICS_PORT`, otherwise any free port. Raises StackError."""
+    used = {api_port: "--port"}
+    chosen: dict[str, int] = {}
+    for context in CONTEXTS:
+        variable = f"{context.upper()}_METRICS_PORT"
+        if value := variables.get(variable):
+            port = _valid_port(variable, value)
+            if port in used:
+                raise StackError(f"{used[port]} and {variable} name the same port.")
+            chosen[context] = require_free(port, variable)
+            used[port] = variable
+    free = (port for port in free_ports(len(CONTEXTS) + len(used)) if port not in used)
+    return {context: chosen.get(context) or next(free) for context in CONTEXTS}
+
+
+def _valid_port(variable: str, value: str) -> int:
+    if not (value.isdecimal() and 0 < int(value) <= _HIGHEST_PORT):
+        raise StackError(f"{variable} must be a port from 1 to {_HIGHEST_PORT}, not “{value}”.")
+    return int(value)
+
+
+async def _serve(
+    exits: AsyncExitStack, url: str, name: str, variables: Mapping[str, str], ports: Mapping[str, int], progress: Progress
+) -> Supervisor:
     """Returns the supervisor of the API and the workers when all of them are ready."""
-    ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
     complete = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
     programs = [
         Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], complete),

@@ -4,9 +4,9 @@ Invariant: the file of a killed run is ignored: a stack runs while a process hol
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
@@ -17,9 +17,12 @@ from infra.errors import StackError
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
+    """`metrics_ports` has the port of each context's worker."""
+
     url: str
     database_url: str
     kafka_bootstrap: str
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def endpoints(name: str) -> Endpoints:
     database = external_database_url() or found.database_url
     if not database:
         raise StackError(f"The stack “{name}” is not running: start it with `care up`, or set DATABASE_URL.")
-    return Endpoints(found.url, database, external_kafka_bootstrap() or found.kafka_bootstrap)
+    return Endpoints(found.url, database, external_kafka_bootstrap() or found.kafka_bootstrap, found.metrics_ports)
 
 
 def _published_endpoints(name: str) -> Endpoints:

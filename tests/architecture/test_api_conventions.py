@@ -53,7 +53,7 @@ def test_each_code_has_its_own_meaning() -> None:
     assert sorted({meaning for meaning in meanings if meanings.count(meaning) > 1}) == []
 
 
-def test_variants_of_a_code_are_on_lines_of_their_own() -> None:
+def test_variants_of_a_code_are_on_separate_lines() -> None:
     malformed = next(each for each in error_codes() if each.code == "malformed-request")
 
     assert malformed.meaning.split("<br>") == ["The request is malformed.", "The body is not valid JSON."]

@@ -24,10 +24,10 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
-def require_free(port: int) -> int:
-    """Returns `port`. Raises StackError when it is in use."""
+def require_free(port: int, setting: str = "--port") -> int:
+    """Returns `port`. Raises StackError when it is in use; `setting` is the option or variable that chose it."""
     if not _is_free(port):
-        raise StackError(f"Port {port} is in use or reserved. Choose another with --port.")
+        raise StackError(f"Port {port} is in use or reserved. Choose another with {setting}.")
     return port
 
 

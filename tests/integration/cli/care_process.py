@@ -95,10 +95,10 @@ class RunningProduct:
 
 
 @asynccontextmanager
-async def care_up(workspace: Workspace, name: str) -> AsyncIterator[RunningProduct]:
+async def care_up(workspace: Workspace, name: str, **changes: str) -> AsyncIterator[RunningProduct]:
     """Runs `care up` for the stack `name`; stops it with SIGTERM at the end."""
     (port,) = free_ports(1)
-    process = await workspace.start("up", "--name", name, "--port", str(port))
+    process = await workspace.start("up", "--name", name, "--port", str(port), **changes)
     try:
         yield RunningProduct(workspace, name, port, process, await _read_until_ready(process))
     finally:

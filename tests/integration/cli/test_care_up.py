@@ -1,6 +1,7 @@
 """`care up` serves, reports its steps, restarts workers and stops every process that it started."""
 
 import asyncio
+import json
 import signal
 from contextlib import suppress
 
@@ -8,6 +9,7 @@ import httpx
 import psutil
 
 from infra.contexts import CONTEXTS
+from infra.dev_stack.local.ports import free_ports
 from tests.integration.cli.care_process import RunningProduct, Workspace, care_up
 from tests.timeouts import LONGEST_WAIT
 
@@ -61,6 +63,17 @@ async def test_care_up_is_ready_when_every_worker_is(product: RunningProduct) ->
             assert (await http.get(f"http://127.0.0.1:{listening[0].laddr.port}/readyz")).is_success
 
 
+async def test_metrics_ports_follow_the_environment_and_are_published(workspace: Workspace) -> None:
+    port = free_ports(1)[0]
+
+    async with care_up(workspace, "ports", RAPID_CARE_METRICS_PORT=str(port)), httpx.AsyncClient() as http:
+        published = json.loads((workspace.home / "stacks" / "ports" / "running.json").read_text())["metrics_ports"]
+        assert list(published) == list(CONTEXTS)
+        assert published["rapid_care"] == port
+        for each in published.values():
+            assert (await http.get(f"http://127.0.0.1:{each}/readyz")).is_success
+
+
 async def test_killed_worker_is_reported_and_restarted(product: RunningProduct) -> None:
     first = _worker(product, "navigation")
     assert first
@@ -78,6 +91,14 @@ async def test_second_product_on_the_same_port_is_refused(product: RunningProduc
 
     assert result.refusal.startswith(f"Port {product.port} is in use")
     assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
+
+
+async def test_invalid_policy_ends_the_start(workspace: Workspace) -> None:
+    async with asyncio.timeout(60):
+        refusal = (await workspace.run("up", "--name", "invalid", "--port", "0", MDT_POLICY='{"capacity": "x"}')).refusal
+
+    assert "cannot start with this configuration." in refusal
+    assert "MDT_POLICY: capacity: " in refusal or "MDT_POLICY: " in refusal
 
 
 async def test_second_stack_of_the_same_name_is_refused(product: RunningProduct) -> None:
