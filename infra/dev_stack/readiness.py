@@ -18,7 +18,10 @@ _PAUSE = 0.05
 
 
 async def until_ready(url: str, workers: Mapping[str, str], supervisor: Supervisor, *, within: float = 120) -> None:
-    """`workers` maps a context to the address of its worker. Raises StackError, with the end of the log, after `within` seconds."""
+    """`workers` maps a context to the address of its worker. Raises StackError with the end of a log.
+
+    That is after `within` seconds, or when a program refuses its environment.
+    """
     async with httpx.AsyncClient(timeout=5) as http:
         await _until(partial(_is_ours, http, url, supervisor), "api", supervisor, within)
         for context in CONTEXTS:
@@ -31,6 +34,8 @@ async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor:
     try:
         async with asyncio.timeout(within):
             while not await holds():
+                if name := supervisor.misconfigured:
+                    raise StackError(f"{name} cannot start with this configuration. {log_tail(supervisor.log(name))}")
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
         problem = f"{program} did not become ready in {within:g} s."

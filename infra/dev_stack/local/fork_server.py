@@ -24,7 +24,7 @@ import psutil
 
 from infra.dev_stack.local.child import Child
 from infra.dev_stack.local.logs import open_log
-from infra.dev_stack.local.supervisor import Program
+from infra.dev_stack.local.supervisor import CONFIGURATION_EXIT_CODE, Program
 from infra.errors import StackError
 
 
@@ -82,7 +82,7 @@ def _handle(process: ForkServerProcess) -> psutil.Process | None:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-    """Runs `command` in the new process."""
+    """Runs `command` in the new process. The product ends with a sentence as exit code only when its environment is wrong."""
     os.setsid()  # Ctrl-C in a terminal reaches only the owner, which stops its children in order
     sys.stdout = log.open("a", buffering=1)
     for descriptor in (1, 2):
@@ -92,7 +92,13 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> N
     Thread(target=_end_with_owner, daemon=True).start()
     entry, *arguments = command
     sys.argv = [entry, *arguments]
-    pkgutil.resolve_name(entry)(*arguments)
+    try:
+        pkgutil.resolve_name(entry)(*arguments)
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            raise
+        print(end.code, file=sys.stderr)
+        sys.exit(CONFIGURATION_EXIT_CODE)
 
 
 def _end_with_owner() -> None:

@@ -19,6 +19,8 @@ from shared.messaging.shutdown import cancel_and_wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _STABLE_SECONDS = 30.0
+#: The exit code of a program that refuses its environment; `sysexits.h` calls it EX_CONFIG.
+CONFIGURATION_EXIT_CODE = 78
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ async def start_command(program: Program, log: Path) -> Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs `programs`, each with its log in `logs`; `notify` receives a sentence about every end."""
+    """Runs `programs`, each with its log in `logs`; `notify` receives a sentence about every end, with the log file."""
 
     programs: Sequence[Program]
     logs: Path
@@ -48,11 +50,17 @@ class Supervisor:
     longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+    _misconfigured: list[str] = field(default_factory=list, init=False)
 
     def pid(self, name: str) -> int | None:
         """Returns the pid of a program, or None while it is down."""
         child = self._children.get(name)
         return child.pid if child and child.is_running else None
+
+    @property
+    def misconfigured(self) -> str | None:
+        """Returns the first program that refused its environment, or None."""
+        return next(iter(self._misconfigured), None)
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
@@ -77,6 +85,8 @@ class Supervisor:
             code = await self._children[program.name].process.wait()
             if monotonic() - started > _STABLE_SECONDS:
                 pause = _FIRST_PAUSE
+            if code == CONFIGURATION_EXIT_CODE:
+                self._misconfigured.append(program.name)
             self._note(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
@@ -93,7 +103,7 @@ class Supervisor:
         self._children[program.name] = await self.begin(program, self.log(program.name))
 
     def _note(self, name: str, sentence: str) -> None:
-        self.notify(sentence)
+        self.notify(f"{sentence}; see {self.log(name)}")
         with suppress(OSError), self.log(name).open("a") as log:  # a full disk must not prevent restarts
             log.write(f"{sentence}\n")
 

@@ -98,7 +98,7 @@ async def test_invalid_policy_ends_the_start(workspace: Workspace) -> None:
         refusal = (await workspace.run("up", "--name", "invalid", "--port", "0", MDT_POLICY='{"capacity": "x"}')).refusal
 
     assert "cannot start with this configuration." in refusal
-    assert "MDT_POLICY: capacity: " in refusal or "MDT_POLICY: " in refusal
+    assert "MDT_POLICY: capacity" in refusal
 
 
 async def test_second_stack_of_the_same_name_is_refused(product: RunningProduct) -> None:

@@ -40,6 +40,13 @@ async def test_foreign_process_on_the_port_is_not_ready(tmp_path: Path) -> None:
             await until_ready(url, {}, supervisor, within=2)
 
 
+async def test_program_with_wrong_configuration_ends_the_wait(tmp_path: Path) -> None:
+    refuses = [sys.executable, "-I", "-c", "import sys; print('MDT_POLICY is wrong'); sys.exit(78)"]
+    async with Supervisor([Program("api", _SLEEPS), Program("mdt", refuses)], tmp_path) as supervisor:
+        with pytest.raises(StackError, match=r"mdt cannot start with this configuration\..*mdt\.log ends:\nMDT_POLICY is wrong"):
+            await until_ready(f"http://{HOST}:9", {}, supervisor, within=LONGEST_WAIT)
+
+
 async def test_worker_without_response_is_named(tmp_path: Path) -> None:
     programs = [Program(name, _SLEEPS) for name in ("api", "mdt")]
     async with Supervisor(programs, tmp_path) as supervisor, _http_server(supervisor.pid("api")) as url:

@@ -74,8 +74,9 @@ async def test_supervisor_retries_after_errors_at_start(tmp_path: Path) -> None:
         os.kill(first, signal.SIGKILL)
         await _until(lambda: supervisor.pid("speaker") not in {None, first})
 
-    assert "speaker could not be started (StackError: no code)" in notes
-    assert "speaker could not be started (RuntimeError: no thread)" in notes
+    log = tmp_path / "speaker.log"
+    assert f"speaker could not be started (StackError: no code); see {log}" in notes
+    assert f"speaker could not be started (RuntimeError: no thread); see {log}" in notes
 
 
 async def test_absent_program_writes_the_error_to_its_log(tmp_path: Path) -> None:
