@@ -55,11 +55,25 @@ async def test_resolved_deadline_is_removed_and_pending_kept(harness: DeliveryHa
 
 
 async def test_expired_rows_are_removed_in_portions(harness: DeliveryHarness) -> None:
-    fill = "INSERT INTO navigation.inbox (event_id, type) SELECT gen_random_uuid(), 'x.y.z.v1' FROM generate_series(1, 10001)"
-    await harness.owner.execute(fill)
+    await _fill_inbox(harness, 10_001)
 
     assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=timedelta(0))) == 10_001
     assert await harness.count("navigation.inbox") == 0
+
+
+async def test_expired_rows_are_removed_when_statistics_show_none(harness: DeliveryHarness) -> None:
+    """A join would then compare every row with every other, and exceed the time of a statement."""
+    await _fill_inbox(harness, 40_000)
+    await harness.owner.execute("DELETE FROM navigation.inbox")
+    await harness.owner.execute("VACUUM (TRUNCATE FALSE, ANALYZE) navigation.inbox")
+    await _fill_inbox(harness, 40_000)
+
+    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=timedelta(0))) == 40_000
+
+
+async def _fill_inbox(harness: DeliveryHarness, rows: int) -> None:
+    fill = "INSERT INTO navigation.inbox (event_id, type) SELECT gen_random_uuid(), 'x.y.z.v1' FROM generate_series(1, $1::int)"
+    await harness.owner.execute(fill, rows)
 
 
 class RecordingHousekeeper(Housekeeper):
