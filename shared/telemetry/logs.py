@@ -39,14 +39,7 @@ def configure(level: str = "INFO") -> None:
         server.propagate = True
         server.setLevel(logging.WARNING)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.processors.JSONRenderer(serializer=_json),
-        ],
+        processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
@@ -145,3 +138,14 @@ def _plain(value: Any) -> Any:
     text = value if isinstance(value, str) else repr(value)
     redacted = _ID_OR_NUMBER.sub(lambda found: found["id"] or REDACTED, text)
     return value if redacted == text and isinstance(value, int) else redacted
+
+
+#: One list for the process: a logger keeps the list that it was first used with.
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    redact,
+    structlog.processors.JSONRenderer(serializer=_json),
+]

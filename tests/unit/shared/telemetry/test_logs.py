@@ -11,6 +11,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from uvicorn.config import LOGGING_CONFIG
 
 from shared.telemetry.logs import REDACTED, StdlibLogHandler, configure, frames, redact
@@ -161,6 +162,19 @@ def test_uvicorn_logs_only_structured_lines(lines: Lines) -> None:
     assert [each.handlers for each in map(logging.getLogger, LOGGING_CONFIG["loggers"])] == [[], [], []]
     assert [each.propagate for each in map(logging.getLogger, LOGGING_CONFIG["loggers"])] == [True, True, True]
     assert lines() == []
+
+
+@pytest.mark.usefixtures("lines")
+def test_captured_logs_include_a_logger_that_was_used_before() -> None:
+    """A second application in the process configures the logs again; a logger keeps its first list of processors."""
+    log = structlog.get_logger()
+    log.info("before")
+    configure()
+
+    with capture_logs() as captured:
+        log.info("after")
+
+    assert [each["event"] for each in captured] == ["after"]
 
 
 def test_repeated_library_message_is_rate_limited(lines: Lines) -> None:
