@@ -144,8 +144,9 @@ async def test_impossible_port_is_refused(offline: Workspace, port: str) -> None
     assert "Invalid value for '--port'" in result.err
 
 
-async def test_token_without_validity_is_refused(offline: Workspace) -> None:
-    result = await offline.run("token", "referrals:refer", "--hours", "-1")
+@pytest.mark.parametrize("hours", ["-1", "8761", "99999999999999"])
+async def test_token_with_impossible_validity_is_refused(offline: Workspace, hours: str) -> None:
+    result = await offline.run("token", "referrals:refer", "--hours", hours)
 
     assert result.code == 2
     assert "Invalid value for '--hours'" in result.err
