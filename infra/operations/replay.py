@@ -72,15 +72,12 @@ async def acknowledge_parked(context: str, name: str) -> int:
 
 async def discard_parked(context: str, name: str, record_id: int) -> Parked:
     """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event."""
-    async with database_of(context, name) as database:
-        async with database.read_only() as reader:
-            found = next((each for each in await parked_records.waiting(reader) if each.id == record_id), None)
-        record = _discardable(found, record_id).record
-        cause = Cause(f"discard {record.topic} {record.partition}@{record.offset}")
-        async with database.transaction(RequestContext(_OPERATOR, cause)) as tx:
-            parked = _discardable(await parked_records.lock(tx, record_id), record_id)
+    async with database_of(context, name) as database, database.transaction() as tx:
+        parked = _discardable(await parked_records.lock(tx, record_id), record_id)
+        record = parked.record
+        with tx.acting_as(RequestContext(_OPERATOR, Cause(f"discard {record.topic} {record.partition}@{record.offset}"))):
             await parked_records.discard(tx, parked)
-            return parked
+        return parked
 
 
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:

@@ -86,7 +86,7 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 class RetentionSettings(BaseSettings):
     """The retention of the workers. Commands that depend on it read these variables alone: they run without the workers' secrets."""
 
-    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     idempotency_retention: Annotated[timedelta, Field(description="Retention of idempotency keys and stored responses.")] = (
         DEFAULT_RETENTION.idempotency_keys
@@ -105,8 +105,6 @@ class RetentionSettings(BaseSettings):
 
 class Deployment(RetentionSettings):
     """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
-
-    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     person_id_secret: Annotated[
         Key, Field(description="Secret from which person ids are derived. Never change it: every person would get a new id.")

@@ -30,13 +30,18 @@ def route_of(scope: Scope) -> str:
 def allowed_methods(scope: Scope) -> str:
     """The methods of all routes of the path, as the header Allow lists them."""
     table = _table(scope)
-    found = {method for pattern, methods, _ in table.entries if pattern.match(scope["path"]) for method in methods} if table else set()
-    return ", ".join(sorted(found))
+    found = _of_path(table, scope) if table else []
+    return ", ".join(sorted(frozenset().union(*(methods for methods, _ in found))))
 
 
 def _template_of_path(table: RouteTable, scope: Scope) -> str:
-    found = [(methods, template) for pattern, methods, template in table.entries if pattern.match(scope["path"])]
+    found = _of_path(table, scope)
     return next((template for methods, template in found if scope["method"] in methods), found[0][1] if found else UNKNOWN)
+
+
+def _of_path(table: RouteTable, scope: Scope) -> list[tuple[frozenset[str], str]]:
+    """The methods and the template of each route that matches the path."""
+    return [(methods, template) for pattern, methods, template in table.entries if pattern.match(scope["path"])]
 
 
 def _table(scope: Scope) -> RouteTable | None:

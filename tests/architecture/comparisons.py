@@ -17,9 +17,9 @@ def unsound_comparisons(watched: Container[str]) -> list[str]:
     """
     return [
         f"{source.name}:{node.lineno}: {ast.unparse(node)}"
-        for source, names in users()
+        for source, names in _users_of(watched)
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.Compare) and _names_watched(_compared(node), names, watched) and not _is_sound(node)
+        if isinstance(node, ast.Compare) and _names_any(_compared(node), names) and not _is_sound(node)
     ]
 
 
@@ -27,8 +27,8 @@ def unchecked_groups(watched: Container[str]) -> list[str]:
     """Constants with several members that code outside the state tables reads, and that no `total` of their module contains."""
     return [
         f"{source.name}: {group}"
-        for source, names in users()
-        for group in sorted(_groups(source, names, watched) - _checked(source))
+        for source, names in _users_of(watched)
+        for group in sorted(_groups(source, names) - _checked(source))
         if not group.startswith("_") or _is_read_outside_tables(source, group)
     ]
 
@@ -40,12 +40,14 @@ def _compared(node: ast.Compare) -> list[ast.expr]:
     return [node.left, *node.comparators]
 
 
-def _names_watched(nodes: list[ast.expr], names: dict[str, Enumeration], watched: Container[str]) -> bool:
-    return any(names_a_member(node, _only(names, watched)) for node in nodes)
+def _users_of(watched: Container[str]) -> Iterator[tuple[Source, dict[str, Enumeration]]]:
+    """The modules, each with its names of the watched enumerations."""
+    for source, names in users():
+        yield source, {name: each for name, each in names.items() if each.name in watched}
 
 
-def _only(names: dict[str, Enumeration], watched: Container[str]) -> dict[str, Enumeration]:
-    return {name: each for name, each in names.items() if each.name in watched}
+def _names_any(nodes: list[ast.expr], names: dict[str, Enumeration]) -> bool:
+    return any(names_a_member(node, names) for node in nodes)
 
 
 def _is_sound(node: ast.Compare) -> bool:
@@ -55,11 +57,11 @@ def _is_sound(node: ast.Compare) -> bool:
     return (left.endswith(".status") and right.startswith("Status.")) or (left == "event.route" and right.startswith("Route."))
 
 
-def _groups(source: Source, names: dict[str, Enumeration], watched: Container[str]) -> set[str]:
+def _groups(source: Source, names: dict[str, Enumeration]) -> set[str]:
     return {
         name
         for name, value in _constants(source)
-        if any(_names_watched(part.elts, names, watched) for part in ast.walk(value) if isinstance(part, _LITERALS))
+        if any(_names_any(part.elts, names) for part in ast.walk(value) if isinstance(part, _LITERALS))
         and not any(isinstance(part, ast.Call) and _is_table(part) for part in ast.walk(value))
     }
 

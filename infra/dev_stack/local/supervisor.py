@@ -50,17 +50,13 @@ class Supervisor:
     longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
-    _misconfigured: list[str] = field(default_factory=list, init=False)
+    #: The first program that refused its environment.
+    misconfigured: str | None = field(default=None, init=False)
 
     def pid(self, name: str) -> int | None:
         """Returns the pid of a program, or None while it is down."""
         child = self._children.get(name)
         return child.pid if child and child.is_running else None
-
-    @property
-    def misconfigured(self) -> str | None:
-        """Returns the first program that refused its environment, or None."""
-        return next(iter(self._misconfigured), None)
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
@@ -86,7 +82,7 @@ class Supervisor:
             if monotonic() - started > _STABLE_SECONDS:
                 pause = _FIRST_PAUSE
             if code == CONFIGURATION_EXIT_CODE:
-                self._misconfigured.append(program.name)
+                self.misconfigured = self.misconfigured or program.name
             self._note(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
