@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from infra.deploy.migrate import drop_roles, migrate
 from infra.dev_stack.dev_secrets import Keys, make
@@ -31,6 +32,8 @@ _JAVA_OPTIONS = (
     "-XX:Tier3CompileThreshold=20000",
     "-XX:Tier3BackEdgeThreshold=600000",
 )
+
+settings.register_profile("quick", max_examples=25)  # `make unit`; every other run tries 100 examples of a property
 
 
 def pytest_configure(config: pytest.Config) -> None:

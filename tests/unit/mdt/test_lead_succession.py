@@ -219,4 +219,4 @@ class SuccessionOfLeads(RuleBasedStateMachine):
 
 
 TestSuccessionOfLeads = SuccessionOfLeads.TestCase
-TestSuccessionOfLeads.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSuccessionOfLeads.settings = settings(max_examples=settings().max_examples * 3 // 5, stateful_step_count=25, deadline=None)

@@ -107,7 +107,7 @@ def lives(draw: st.DrawFn) -> Life:
     return _simulate(at(draw(st.sampled_from(["06:30", "14:00", "21:30", "22:00"]))), [*usual, *draw(st.lists(steps, max_size=4))])
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(lives())
 def test_any_path_ends_clock_once_and_silences_it(life: Life) -> None:
     _assert_clock_agrees_with_events(life)

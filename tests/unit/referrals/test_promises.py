@@ -55,7 +55,7 @@ class Journey:
 STEPS = st.lists(st.tuples(st.integers(0, 100), st.sampled_from(Urgency), st.integers(0, 96)), max_size=14)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=2 * settings().max_examples)
 @given(st.sampled_from(Urgency), STEPS, st.integers(1, 10**6))
 def test_any_path_keeps_owner_deadline_and_clock(urgency: Urgency, steps: list[tuple[int, Urgency, int]], number: int) -> None:
     journey = Journey.start(urgency, number)

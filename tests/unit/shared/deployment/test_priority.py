@@ -4,21 +4,23 @@ import os
 import subprocess
 import sys
 
+from shared.deployment import priority
+
 _PROGRAM = """
-import os, pathlib, sys
-from shared.deployment.priority import lower_priority
+import os, pathlib, runpy, sys
 group = pathlib.Path("/proc/self/autogroup")
 os.setsid()
 if sys.argv[1] == "member" and os.fork():
     os.wait()
     sys.exit()
-lower_priority(5)
+runpy.run_path(sys.argv[2])["lower_priority"](5)
 print(os.nice(0), group.read_text().split()[-1] if group.exists() else {"leader": os.nice(0), "member": 0}[sys.argv[1]])
 """
 
 
 def _lowered(role: str) -> list[str]:
-    return subprocess.run([sys.executable, "-c", _PROGRAM, role], capture_output=True, text=True, check=True).stdout.split()
+    command = [sys.executable, "-c", _PROGRAM, role, priority.__file__]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_process_and_session_get_the_same_niceness() -> None:

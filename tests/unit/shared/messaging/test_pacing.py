@@ -9,7 +9,7 @@ from shared.messaging.inbound.consumer import fetch_limits
 from shared.messaging.outbound.relay import RelaySettings
 from shared.messaging.pacing import Pacing, pressure_of
 
-SECONDS, SHARES = st.floats(0, 60), st.floats(0, 1)
+SECONDS, SHARES, PRESSURES = st.floats(0, 60), st.floats(0, 1), st.floats(0.001, 1)
 BUDGETS = st.timedeltas(timedelta(milliseconds=300), timedelta(seconds=5))
 
 
@@ -22,7 +22,7 @@ def test_busier_cores_never_stretch_less(one: float, other: float) -> None:
     assert pressure_of(min(one, other)) <= pressure_of(max(one, other))
 
 
-@given(SECONDS, SHARES.filter(bool), BUDGETS)
+@given(SECONDS, PRESSURES, BUDGETS)
 def test_waits_stay_within_budget(worked: float, pressure: float, budget: timedelta) -> None:
     pacing = Pacing(budget)
     relay = RelaySettings(pacing=pacing).poll_delay(1, worked, 0.0, pressure)
