@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 #: Shares of busy processor time: pressure is 0 below the first and 1 above the second.
-_CALM, _FULL = 0.80, 0.95
+_CALM, _FULL = 0.90, 0.95
 _SAMPLE_SECONDS = 0.25
 #: The shares of the budget that the relay and the consumer may spend waiting; the rest is for the work itself.
 _RELAY_SHARE, _CONSUMER_SHARE = 0.2, 0.4

@@ -43,10 +43,11 @@ _OLDEST_UNPUBLISHED = "SELECT min(seq) FROM outbox"
 _EARLIEST_DAY = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
 _ABSENT_TOPICS = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
-#: Rows acknowledged by an earlier cluster stay in the outbox.
+#: Rows acknowledged by an earlier cluster stay in the outbox. The commit does not wait for the disk: a server that fails may bring back the
+#: rows of its last moments, and the relay publishes them again in order.
 _DELETE_PUBLISHED = f"""
 WITH deleted AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
-SELECT count(*) AS deleted, clock_timestamp() AS now FROM deleted"""  # noqa: S608  the query above
+SELECT count(*) AS deleted, clock_timestamp() AS now, set_config('synchronous_commit', 'off', true) FROM deleted"""  # noqa: S608  the query above
 _REQUEUE = """
 WITH portion AS (
     SELECT seq FROM event
@@ -78,7 +79,7 @@ _RESTART_ERRORS = (KafkaError, asyncpg.PostgresError, StaleClusterAck, *INFRASTR
 class RelaySettings:
     """Poll delays and intervals in seconds, and rows per batch."""
 
-    busy: float = 0.002
+    shortest: float = 0.002
     idle: float = 0.025
     standby: float = 0.5
     restart_delay: float = 0.5
@@ -91,14 +92,14 @@ class RelaySettings:
     def poll_delay(self, sent: int, took: float, before: float, pressure: float = 0.0) -> float:
         """Seconds until the next poll (docs/performance.md).
 
-        The delay is zero after a full batch, and doubles after an empty poll. After a smaller batch it is the duration of that batch, or
-        twice that on full cores, so that more events form the next batch.
+        The delay is zero after a full batch, and doubles after an empty poll. After a smaller batch it grows with the pressure to twice
+        the duration of that batch, so that more events form the next one.
         """
         if sent == self.batch:
             return 0.0
         if not sent:
-            return min(max(self.busy, 2 * before), self.idle)
-        return min(max(self.busy, took * (1 + pressure)), self.pacing.relay_limit(self.idle, pressure))
+            return min(max(self.shortest, 2 * before), self.idle)
+        return min(2 * took * pressure, self.pacing.relay_limit(self.idle, pressure))
 
 
 class Relay:

@@ -19,6 +19,7 @@ from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
+from shared.messaging.pacing import BusyCores, Pacing
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
 from tests.builders.faulty_database import LOCKS
@@ -180,7 +181,7 @@ async def test_relay_leads_again_after_losing_its_connection(harness: DeliveryHa
 
 
 async def test_relay_ends_when_cancelled_while_waking(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    async with relaying(harness, kafka, replace(QUICK, idle=60, busy=60)) as relay:
+    async with relaying(harness, kafka, replace(QUICK, idle=60, shortest=60)) as relay:
         await harness.send()
         await until_sent(harness)
         harness.sender.database.committed.set()
@@ -191,7 +192,7 @@ async def test_relay_ends_when_cancelled_while_waking(harness: DeliveryHarness, 
 
 
 async def test_relay_ends_when_cancelled_without_connection(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    async with relaying(harness, kafka, replace(QUICK, idle=60, busy=60)) as relay:
+    async with relaying(harness, kafka, replace(QUICK, idle=60, shortest=60)) as relay:
         await harness.send()
         await until_sent(harness)
         await harness.owner.execute(_END_LEADER)
@@ -338,9 +339,14 @@ class _Slow(Relay):
         return sent
 
 
-async def test_relay_waits_as_long_as_it_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+class _FullCores(BusyCores):
+    def pressure(self) -> float:
+        return 1.0
+
+
+async def test_relay_on_full_cores_waits_twice_as_long_as_it_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
-    relay = create_relay(harness, kafka, replace(QUICK, idle=60.0), _Slow)
+    relay = create_relay(harness, kafka, replace(QUICK, idle=60.0, pacing=Pacing(cores=_FullCores())), _Slow)
     async with running(relay):
         await until(lambda: relay._poll_delay < 60)
-        assert relay._poll_delay >= 0.3
+        assert relay._poll_delay >= 0.6

@@ -1,4 +1,4 @@
-"""The poll delay equals the time of the last work: larger batches on busy cores, short waits on idle ones."""
+"""Poll delays: larger batches on busy cores, short waits on idle ones."""
 
 import pytest
 from hypothesis import given
@@ -16,21 +16,27 @@ def test_relay_continues_at_once_after_full_batch(took: float, before: float) ->
     assert RelaySettings().poll_delay(RelaySettings().batch, took, before) == 0
 
 
-def test_relay_waits_as_long_as_it_published_at_most() -> None:
-    settings = RelaySettings(busy=0.002, idle=0.025)
-    assert [settings.poll_delay(1, took, before=0.025) for took in (0.001, 0.010, 3.0)] == [0.002, 0.010, 0.025]
+@given(st.integers(1, RelaySettings().batch), SECONDS, SECONDS)
+def test_relay_on_calm_cores_polls_at_once_after_an_event(sent: int, took: float, before: float) -> None:
+    assert RelaySettings().poll_delay(sent, took, before, pressure=0.0) == 0
+
+
+@pytest.mark.parametrize(("pressure", "waits"), [(0.5, [0.001, 0.010, 0.0625]), (1.0, [0.002, 0.020, 0.1])])
+def test_relay_on_busy_cores_waits_for_a_larger_batch(pressure: float, waits: list[float]) -> None:
+    settings = RelaySettings(idle=0.025)
+    assert [settings.poll_delay(1, took, before=0.025, pressure=pressure) for took in (0.001, 0.010, 3.0)] == pytest.approx(waits)
 
 
 def test_idle_relay_doubles_its_poll_delay() -> None:
-    settings, rests = RelaySettings(busy=0.002, idle=0.025), [0.0]
+    settings, rests = RelaySettings(shortest=0.002, idle=0.025), [0.0]
     while len(rests) < 7:
         rests.append(settings.poll_delay(0, 0.001, rests[-1]))
     assert rests == [0.0, 0.002, 0.004, 0.008, 0.016, 0.025, 0.025]
 
 
-@given(st.integers(0, RelaySettings().batch - 1), SECONDS, SECONDS)
-def test_relay_always_waits_after_small_batch(sent: int, took: float, before: float) -> None:
-    assert RelaySettings().busy <= RelaySettings().poll_delay(sent, took, before) <= RelaySettings().idle
+@given(SECONDS, SECONDS, st.floats(0, 1))
+def test_idle_relay_never_polls_without_a_wait(took: float, before: float, pressure: float) -> None:
+    assert RelaySettings().shortest <= RelaySettings().poll_delay(0, took, before, pressure) <= RelaySettings().idle
 
 
 @given(st.integers(BATCH, 10 * BATCH), SECONDS)
