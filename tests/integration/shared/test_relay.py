@@ -344,7 +344,7 @@ class _FullCores(BusyCores):
         return 1.0
 
 
-async def test_relay_on_full_cores_waits_twice_as_long_as_it_published(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+async def test_relay_waits_twice_its_batch_on_full_cores(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
     relay = create_relay(harness, kafka, replace(QUICK, idle=60.0, pacing=Pacing(cores=_FullCores())), _Slow)
     async with running(relay):

@@ -17,12 +17,12 @@ def test_relay_continues_at_once_after_full_batch(took: float, before: float) ->
 
 
 @given(st.integers(1, RelaySettings().batch), SECONDS, SECONDS)
-def test_relay_on_calm_cores_polls_at_once_after_an_event(sent: int, took: float, before: float) -> None:
+def test_relay_polls_at_once_on_calm_cores(sent: int, took: float, before: float) -> None:
     assert RelaySettings().poll_delay(sent, took, before, pressure=0.0) == 0
 
 
 @pytest.mark.parametrize(("pressure", "waits"), [(0.5, [0.001, 0.010, 0.0625]), (1.0, [0.002, 0.020, 0.1])])
-def test_relay_on_busy_cores_waits_for_a_larger_batch(pressure: float, waits: list[float]) -> None:
+def test_relay_waits_longer_on_busy_cores(pressure: float, waits: list[float]) -> None:
     settings = RelaySettings(idle=0.025)
     assert [settings.poll_delay(1, took, before=0.025, pressure=pressure) for took in (0.001, 0.010, 3.0)] == pytest.approx(waits)
 
