@@ -13,7 +13,7 @@ SELECT count(*) FROM {producer}.event AS event
 WHERE event.type = ANY($1::text[]) AND NOT EXISTS (SELECT FROM {consumer}.inbox WHERE inbox.event_id = event.id)"""
 _PARKED = "SELECT count(*) FROM {context}.parked"
 _PARKED_DEADLINES = "SELECT count(*) FROM {context}.deadline WHERE state = 'parked'"
-_OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHERE state = 'pending' AND due_at <= clock_timestamp() + delta"
+_OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHERE state = 'pending' AND due_at <= now() + delta"
 
 
 async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:

@@ -27,10 +27,10 @@ LOG_RETENTION = timedelta(days=2922)
 # An array of row addresses leaves the planner one way: with stale statistics a join would compare every row with every other.
 _IDEMPOTENCY_KEYS = """
 DELETE FROM idempotency WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM idempotency WHERE created_at < clock_timestamp() - $1::interval LIMIT $2))"""
+    SELECT ctid FROM idempotency WHERE created_at < now() - $1::interval LIMIT $2))"""
 _INBOX = """
 DELETE FROM inbox WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM inbox WHERE applied_at < clock_timestamp() - $1::interval AND type <> ALL($3::text[])
+    SELECT ctid FROM inbox WHERE applied_at < now() - $1::interval AND type <> ALL($3::text[])
     ORDER BY applied_at LIMIT $2))"""
 _DEADLINES = """
 DELETE FROM deadline WHERE ctid = ANY(ARRAY(

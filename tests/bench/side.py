@@ -26,7 +26,7 @@ def main() -> None:
     import_module("tests.bench.__main__").main()
 
 
-def _set(scenario: Any, constants: dict[str, float]) -> None:
+def _set(scenario: Any, constants: dict[str, object]) -> None:
     for constant, value in constants.items():
         module = sys.modules[scenario.measure.__module__]
         if not hasattr(module, constant):

@@ -15,7 +15,7 @@ _AT_RISK = "kind = 'at-risk'"
 _LATE = """
 SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - due_at)::float AS late FROM rapid_care.deadline
 WHERE subject = ANY(SELECT md5($1 || ' ' || n)::uuid FROM generate_series(1, $2::int) AS n) AND kind = 'at-risk' AND state = 'fired'"""
-_OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.deadline WHERE state = 'pending' AND due_at <= clock_timestamp())"
+_OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.deadline WHERE state = 'pending' AND due_at <= now())"
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Run]:
