@@ -16,7 +16,7 @@ from infra.codegen.states import scopes, tables
 from infra.contexts import subscriptions_of
 from shared.kernel.errors import DomainError
 from shared.kernel.state_table import name_of
-from tests.architecture.sources import CONTEXTS, ROOT, Source, production, written_tests
+from tests.architecture.sources import CONTEXTS, ROOT, Source, production, sources, written_tests
 
 MOST_LINES, MOST_TEST_LINES, MOST_FUNCTION_LINES = 400, 600, 50
 #: Attributes that bypass the transaction, with a pattern of the files that may use them.
@@ -60,6 +60,14 @@ def test_only_the_database_module_begins_transactions() -> None:
     found = {source.name for source in inside if re.search(r"connection\.transaction\(", source.text)}
 
     assert found == {"shared/persistence/database.py"}
+
+
+def test_no_condition_compares_with_a_volatile_time() -> None:
+    """PostgreSQL uses no index for `clock_timestamp()`, which changes within a statement; `now()` does not."""
+    condition = re.compile(r"[<>]=? *clock_timestamp\(\)|clock_timestamp\(\)[^,]* [<>]=? ")
+    found = [source.name for source in (*production(), *sources("tests/bench")) if condition.search(source.text)]
+
+    assert found == []
 
 
 def test_no_file_exceeds_its_line_limit() -> None:
