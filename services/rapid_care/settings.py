@@ -6,6 +6,6 @@ from shared.deployment import ContextSettings
 
 
 class Settings(ContextSettings):
-    """For instance `RAPID_CARE_POLICY='{"opens": "08:00"}'`."""
+    """For instance `RAPID_CARE_POLICY='{"capacity_low": 150}'`."""
 
     model_config = SettingsConfigDict(env_prefix="RAPID_CARE_")

@@ -1,10 +1,19 @@
-"""Numbers that are in a deployment file and in the code are equal."""
+"""What two places state is equal: a deployment file and the code, or the lists of two contexts."""
 
 import re
+from typing import get_args
 
 import pytest
 
+from infra.codegen.states import scopes
 from infra.deploy.topics import declarations
+from infra.dev_stack.scopes import SCOPES
+from services.navigation.api.navigator import Registration
+from services.navigation.api.responses import PersonCard, TaskDetail
+from services.referrals.subscriptions import TIMELINE_TOPICS
+from shared.contracts.codes import NAVIGATOR_ROLES
+from shared.contracts.referrals import Story
+from shared.contracts.registry import topics
 from shared.deployment.settings import Deployment
 from shared.messaging.outbound.relay import RelaySettings
 from shared.persistence.retention import DEFAULT_RETENTION, KAFKA_RETENTION, LOG_RETENTION, MIN_INBOX_RETENTION, MIN_LOG_RETENTION
@@ -48,3 +57,24 @@ def test_text_names_the_same_days(page: str, sentence: str) -> None:
     pattern = re.escape(sentence).replace(re.escape("{}"), ".*")
 
     assert re.search(pattern, (ROOT / page).read_text())
+
+
+def test_timeline_has_every_topic_about_a_person() -> None:
+    """AC6. The others are about a meeting, a navigator, a service, or the referral itself; restricted records are of no timeline."""
+    others = {"mdt.meeting", "navigation.navigator", "rapid-care.capacity", "referrals.referral"}
+    public = {topic for topic, events in topics().items() if not any(event.RESTRICTED for event in events)}
+
+    assert set(TIMELINE_TOPICS) == public - others
+
+
+def test_all_care_staff_may_read_a_contact() -> None:
+    """AC2. The importer of risk scores is a program."""
+    assert set(scopes("referrals")["read_contact"]) == set(SCOPES) - {"mdt:import-risk"}
+
+
+def test_a_task_shows_every_field_of_the_story_but_history() -> None:
+    assert set(Story.model_fields) - {*TaskDetail.model_fields, *PersonCard.model_fields} == {"history"}
+
+
+def test_registered_navigators_have_the_roles_that_take_tasks() -> None:
+    assert set(get_args(Registration.model_fields["role"].annotation)) == NAVIGATOR_ROLES

@@ -34,7 +34,7 @@ class Policy(LocalTime):
 
     # Organisation of Rapid Care
     organisation: str = "CLCH"
-    # Opening hours; the clock of a referral received in closed hours starts at the next opening (G04)
+    # Opening hours, as in the directory row of the service; a clock that would start in closed hours starts at the next opening (G04)
     opens: time = EXTENDED_DAY.opens
     closes: time = EXTENDED_DAY.closes
     # Time to the first contact (T2)
