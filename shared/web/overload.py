@@ -30,11 +30,14 @@ class Admission:
     def __init__(self, settings: AdmissionSettings = AdmissionSettings(), clock: Callable[[], float] = monotonic) -> None:
         self._settings, self._clock = settings, clock
         self._in_progress = self._ended = 0
-        self._window_began, self._rate = clock(), 0.0
+        self._window_began = clock()
+        self._rate: float | None = None  # requests per second
+        self._is_queue_unbroken = False  # since the window began
 
     def admit(self) -> bool:
         """Admits a request if there is capacity; `leave` ends it."""
-        if self._in_progress >= self._settings.always and self.expected_seconds() >= self._settings.longest:
+        self._measure()  # no request may end while the database is stopped
+        if self._is_queue and self.expected_seconds() >= self._settings.longest:
             return False
         self._in_progress += 1
         return True
@@ -42,20 +45,28 @@ class Admission:
     def leave(self) -> None:
         self._in_progress -= 1
         self._ended += 1
+        self._is_queue_unbroken = self._is_queue_unbroken and self._is_queue
         self._measure()
 
     def expected_seconds(self) -> float:
-        """The seconds that a new request would take; infinite until a busy window was measured."""
+        """The seconds that a new request would take; zero until capacity was measured, infinite while no request ends."""
+        if self._rate is None:
+            return 0.0
         return self._in_progress / self._rate if self._rate else math.inf
 
+    @property
+    def _is_queue(self) -> bool:
+        return self._in_progress >= self._settings.always
+
     def _measure(self) -> None:
-        """Stores the rate of a window in which requests queued. A quiet window does not measure capacity and can only raise the rate."""
+        """A window measures capacity if requests queued all the time. Any other window can only raise what was measured."""
         elapsed = self._clock() - self._window_began
         if elapsed < self._settings.window:
             return
         rate = self._ended / elapsed
-        self._rate = rate if self._in_progress >= self._settings.always else max(rate, self._rate)
-        self._ended, self._window_began = 0, self._clock()
+        if self._is_queue_unbroken or (self._rate is not None and rate > self._rate):
+            self._rate = rate
+        self._ended, self._window_began, self._is_queue_unbroken = 0, self._clock(), self._is_queue
 
 
 class OverloadMiddleware:
