@@ -30,6 +30,7 @@ SESSION_SECONDS = 15.0
 _MAX_POLL_RECORDS = 5 * BATCH
 _IDLE_DELAY_SECONDS = 0.1
 _CALM_BROKER_WAIT_SECONDS = 0.25
+_SHORTEST_GATHERING_SECONDS = 0.05
 _GATHERED_BYTES = 1_000_000
 _MAX_POLL_DELAY_SECONDS = 0.05
 _COMMIT_INTERVAL_SECONDS = 0.5
@@ -192,10 +193,11 @@ class Consumer:
 def fetch_limits(pressure: float, pacing: Pacing = DEFAULT_PACING) -> FetchLimits:
     """On calm cores a request ends with the first record. On busy cores the broker gathers records for the consumer's share of the budget.
 
-    A request names every partition, which costs client and broker milliseconds (docs/performance.md).
+    A request names every partition, which costs client and broker milliseconds (docs/performance.md). So none ends empty within 50 ms.
     """
     gathering = pacing.consumer_limit(pressure)
-    return FetchLimits(gathering, _GATHERED_BYTES) if gathering else FetchLimits(_CALM_BROKER_WAIT_SECONDS, 1)
+    calm = gathering < _SHORTEST_GATHERING_SECONDS
+    return FetchLimits(_CALM_BROKER_WAIT_SECONDS, 1) if calm else FetchLimits(gathering, _GATHERED_BYTES)
 
 
 def poll_delay(records: int, worked: float) -> float:

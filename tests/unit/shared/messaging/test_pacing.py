@@ -9,7 +9,7 @@ from shared.messaging.inbound.consumer import fetch_limits
 from shared.messaging.outbound.relay import RelaySettings
 from shared.messaging.pacing import Pacing, pressure_of
 
-SECONDS, SHARES, PRESSURES = st.floats(0, 60), st.floats(0, 1), st.floats(0.001, 1)
+SECONDS, SHARES = st.floats(0, 60), st.floats(0, 1)
 BUDGETS = st.timedeltas(timedelta(milliseconds=300), timedelta(seconds=5))
 
 
@@ -22,12 +22,19 @@ def test_busier_cores_never_stretch_less(one: float, other: float) -> None:
     assert pressure_of(min(one, other)) <= pressure_of(max(one, other))
 
 
-@given(SECONDS, PRESSURES, BUDGETS)
+@given(SECONDS, SHARES, BUDGETS)
 def test_waits_stay_within_budget(worked: float, pressure: float, budget: timedelta) -> None:
     pacing = Pacing(budget)
     relay = RelaySettings(pacing=pacing).poll_delay(1, worked, 0.0, pressure)
 
-    assert fetch_limits(pressure, pacing).seconds + relay <= 0.6 * budget.total_seconds() + 1e-9
+    fetch = fetch_limits(pressure, pacing)
+    gathering = fetch.seconds if fetch.min_bytes > 1 else 0.0
+    assert gathering + relay <= 0.6 * budget.total_seconds() + 1e-9
+
+
+@given(SHARES, BUDGETS)
+def test_no_fetch_ends_empty_at_once(pressure: float, budget: timedelta) -> None:
+    assert fetch_limits(pressure, Pacing(budget)).seconds >= 0.05
 
 
 @given(SECONDS)
