@@ -131,17 +131,17 @@ async def databases(database_server: Server, keys: Keys) -> AsyncIterator[Databa
 
 
 @pytest.fixture(scope="session")
-async def common(databases: Databases) -> AsyncIterator[CommonDatabase]:
+async def common_database(databases: Databases) -> AsyncIterator[CommonDatabase]:
     """The database that most tests use in turn."""
-    async with databases.copy(_COMMON) as url, open_common_database(url) as common:
-        yield common
+    async with databases.copy(_COMMON) as url, open_common_database(url) as common_database:
+        yield common_database
 
 
 @pytest.fixture
-async def owner_url(common: CommonDatabase) -> str:
+async def owner_url(common_database: CommonDatabase) -> str:
     """The owner's URL of a database with all four schemas and only reference data."""
-    await common.reset()
-    return common.url
+    await common_database.reset()
+    return common_database.url
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def own_url(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def only_loopback() -> Iterator[None]:
+def loopback_guard() -> Iterator[None]:
     """Refuses connections to other machines. The session fixtures download the programs of the servers before."""
     connect = socket.socket.connect
 

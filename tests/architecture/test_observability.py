@@ -46,13 +46,13 @@ _OPEN = "\0"
 
 def _exported_by_processes() -> dict[str, set[str]]:
     """Every series of the product by name, with its labels."""
-    exported = {"up": set[str]()}
+    exported_series = {"up": set[str]()}
     for each in vars(metrics).values():
         if isinstance(each, MetricWrapperBase):
             (described,) = each.describe()
             for suffix in _SUFFIXES[described.type]:
-                exported[described.name + suffix] = set(each._labelnames) | ({"le"} if suffix == "_bucket" else set())
-    return exported
+                exported_series[described.name + suffix] = set(each._labelnames) | ({"le"} if suffix == "_bucket" else set())
+    return exported_series
 
 
 def _exported_by_verify(folder: Path) -> dict[str, set[str]]:
@@ -63,7 +63,7 @@ def _exported_by_verify(folder: Path) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def exported_series(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     return _exported_by_processes() | _exported_by_verify(tmp_path_factory.mktemp("verify"))
 
 
@@ -105,18 +105,18 @@ def _pattern(reason: str) -> str:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_expression_queries_exported_series(expression: str, exported: dict[str, set[str]]) -> None:
+def test_expression_queries_exported_series(expression: str, exported_series: dict[str, set[str]]) -> None:
     series = _series(expression)
 
     assert series
     for name, selectors in series:
-        assert name in exported
-        assert selectors <= exported[name] | _ADDED
+        assert name in exported_series
+        assert selectors <= exported_series[name] | _ADDED
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_expression_groups_by_labels_of_its_series(expression: str, exported: dict[str, set[str]]) -> None:
-    assert _grouped(expression) <= set[str]().union(*(exported[name] for name, _ in _series(expression))) | _ADDED
+def test_expression_groups_by_labels_of_its_series(expression: str, exported_series: dict[str, set[str]]) -> None:
+    assert _grouped(expression) <= set[str]().union(*(exported_series[name] for name, _ in _series(expression))) | _ADDED
 
 
 def test_every_metric_is_shown_or_alerted() -> None:
@@ -154,11 +154,11 @@ def test_alert_texts_use_labels_of_the_alert(rule: dict[str, Any]) -> None:
     assert used <= _grouped(rule["expr"]) | _ADDED
 
 
-def test_runbook_names_existing_metrics(exported: dict[str, set[str]]) -> None:
+def test_runbook_names_existing_metrics(exported_series: dict[str, set[str]]) -> None:
     named = set(re.findall(r"`(care_[a-z_]+)`", RUNBOOK))
 
     assert named
-    assert named <= set(exported)
+    assert named <= set(exported_series)
 
 
 def test_runbook_names_existing_commands() -> None:

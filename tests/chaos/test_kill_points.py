@@ -37,11 +37,11 @@ for number in range(5):
 
 
 @pytest.fixture
-def passed() -> Iterator[list[str]]:
+def points() -> Iterator[list[str]]:
     """The passed points, in order, while the ports of a worker are wrapped."""
-    passed: list[str] = []
-    with wrap_worker(passed.append):
-        yield passed
+    points: list[str] = []
+    with wrap_worker(points.append):
+        yield points
 
 
 async def test_process_is_killed_at_armed_passage(tmp_path: Path) -> None:
@@ -56,43 +56,43 @@ async def test_process_is_killed_at_armed_passage(tmp_path: Path) -> None:
     assert not control.is_armed("mdt", "relay before send")
 
 
-async def test_worker_passes_every_point_in_order(passed: list[str], owner_url: str, keys: Keys, addresses: StackAddresses) -> None:
+async def test_worker_passes_every_point_in_order(points: list[str], owner_url: str, keys: Keys, addresses: StackAddresses) -> None:
     prefix = f"{new_id().hex}."
     await topics.create(addresses.kafka_bootstrap, declarations(), Layout(prefix=prefix, partitions=1))
     async with rapid_care(owner_url, keys, at("14:00")) as team:
         await team.receive_referral()
-        assert passed == [
+        assert points == [
             "consumer after marking the offset",
             "consumer before commit",
             "consumer after commit, before marking the offset",
         ]
-        passed.clear()
+        points.clear()
 
         await team.context.let_pass(timedelta(hours=3))
-        assert passed[:2] == ["scheduler before commit", "scheduler after commit"]
-        passed.clear()
+        assert points[:2] == ["scheduler before commit", "scheduler after commit"]
+        points.clear()
 
         relay = Relay(team.context.database, "rapid_care", addresses.kafka_bootstrap, prefix=prefix)
         publishing = asyncio.create_task(relay.run())
         await until(lambda: _is_published(team))
         publishing.cancel()
         await asyncio.wait([publishing])
-    assert passed[0] == "relay before send"
-    assert passed[-2:] == ["relay after send, before delete", "relay after delete"]
+    assert points[0] == "relay before send"
+    assert points[-2:] == ["relay after send, before delete", "relay after delete"]
 
 
 async def test_api_passes_points_around_commit(owner_url: str, keys: Keys) -> None:
-    passed: list[str] = []
+    points: list[str] = []
     async with rapid_care(owner_url, keys, at("14:00")) as team, AsyncClient(transport=_gateway(team), base_url="http://care.test") as http:
         response = await team.receive_referral()
-        with wrap_api(passed.append):
+        with wrap_api(points.append):
             await http.get("/rapid-care/responses", headers=team.staff)
-            assert passed == []
+            assert points == []
             headers = team.staff | {"If-Match": 'W/"1"'}
             http_response = await http.post(f"/rapid-care/responses/{response}/acceptance", headers=headers)
 
     assert http_response.status_code == HTTPStatus.OK
-    assert passed == list(API_POINTS)
+    assert points == list(API_POINTS)
 
 
 async def _is_published(team: RapidCareClient) -> bool:

@@ -26,17 +26,17 @@ async def workspace(addresses: StackAddresses, tmp_path: Path, programs: Program
 
 
 @pytest.fixture
-def offline(tmp_path: Path, programs: Programs) -> Workspace:
+def offline_workspace(tmp_path: Path, programs: Programs) -> Workspace:
     """A workspace without servers."""
     return Workspace(tmp_path, {}, programs)
 
 
 @pytest.fixture
-def secrets_file(offline: Workspace) -> Callable[[str], Path]:
+def secrets_file(offline_workspace: Workspace) -> Callable[[str], Path]:
     """Writes the secrets of the stack “default”."""
 
     def write(content: str) -> Path:
-        path = offline.home / "stacks" / "default" / "secrets.json"
+        path = offline_workspace.home / "stacks" / "default" / "secrets.json"
         path.parent.mkdir(parents=True)
         path.write_text(content)
         return path

@@ -16,9 +16,9 @@ _ABSENT = "postgresql://owner:hush@127.0.0.1:9/care"
 _NO_BROKER = "127.0.0.1:9"
 
 
-async def test_unwritable_home_is_reported(offline: Workspace) -> None:
-    (offline.home / "file").write_text("")
-    result = await offline.run("up", "--port", "0", CARE_HOME=str(offline.home / "file" / "home"))
+async def test_unwritable_home_is_reported(offline_workspace: Workspace) -> None:
+    (offline_workspace.home / "file").write_text("")
+    result = await offline_workspace.run("up", "--port", "0", CARE_HOME=str(offline_workspace.home / "file" / "home"))
 
     assert result.refusal.endswith("file/home: Not a directory.") or "Not a directory" in result.refusal
 
@@ -48,20 +48,22 @@ async def test_absent_broker_is_reported(workspace: Workspace, command: tuple[st
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"person_id_secret": "half"}'])
-async def test_damaged_secrets_are_reported_and_not_replaced(offline: Workspace, secrets_file: Callable[[str], Path], content: str) -> None:
+async def test_damaged_secrets_are_reported_and_not_replaced(
+    offline_workspace: Workspace, secrets_file: Callable[[str], Path], content: str
+) -> None:
     path = secrets_file(content)
 
-    refusal = (await offline.run("token", "referrals:refer")).refusal
+    refusal = (await offline_workspace.run("token", "referrals:refer")).refusal
 
     assert refusal.startswith(f"{path} is damaged.")
     assert path.read_text() == content
 
 
-async def test_killed_run_counts_as_ended(offline: Workspace, secrets_file: Callable[[str], Path]) -> None:
+async def test_killed_run_counts_as_ended(offline_workspace: Workspace, secrets_file: Callable[[str], Path]) -> None:
     addresses = {"url": "http://127.0.0.1:9", "database_url": _ABSENT, "kafka_bootstrap": _NO_BROKER}
     secrets_file("{}").with_name("running.json").write_text(json.dumps(addresses))
 
-    assert (await offline.run("parked", "mdt")).refusal.startswith("The stack “default” is not running")
+    assert (await offline_workspace.run("parked", "mdt")).refusal.startswith("The stack “default” is not running")
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5"])
@@ -71,8 +73,8 @@ async def test_invalid_number_of_partitions_is_reported(workspace: Workspace, va
     assert refusal == f"CARE_TOPIC_PARTITIONS must be a whole number above zero, not “{value}”."
 
 
-async def test_invalid_database_address_is_reported(offline: Workspace) -> None:
-    refusal = (await offline.run("migrate", "--password", "hush", DATABASE_URL="my database")).refusal
+async def test_invalid_database_address_is_reported(offline_workspace: Workspace) -> None:
+    refusal = (await offline_workspace.run("migrate", "--password", "hush", DATABASE_URL="my database")).refusal
 
     assert refusal.startswith("The address of the database is invalid.")
 
@@ -132,21 +134,21 @@ async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
         (("up", "--port", "0", "--name", "../home"), "“../home” is not a valid stack name"),
     ],
 )
-async def test_impossible_command_is_refused(offline: Workspace, command: tuple[str, ...], message: str) -> None:
-    assert (await offline.run(*command)).refusal.startswith(message)
+async def test_impossible_command_is_refused(offline_workspace: Workspace, command: tuple[str, ...], message: str) -> None:
+    assert (await offline_workspace.run(*command)).refusal.startswith(message)
 
 
 @pytest.mark.parametrize("port", ["99999", "-5"])
-async def test_impossible_port_is_refused(offline: Workspace, port: str) -> None:
-    result = await offline.run("up", "--port", port)
+async def test_impossible_port_is_refused(offline_workspace: Workspace, port: str) -> None:
+    result = await offline_workspace.run("up", "--port", port)
 
     assert result.code == 2
     assert "Invalid value for '--port'" in result.err
 
 
 @pytest.mark.parametrize("hours", ["-1", "8761", "99999999999999"])
-async def test_token_with_impossible_validity_is_refused(offline: Workspace, hours: str) -> None:
-    result = await offline.run("token", "referrals:refer", "--hours", hours)
+async def test_token_with_impossible_validity_is_refused(offline_workspace: Workspace, hours: str) -> None:
+    result = await offline_workspace.run("token", "referrals:refer", "--hours", hours)
 
     assert result.code == 2
     assert "Invalid value for '--hours'" in result.err
@@ -160,5 +162,5 @@ async def test_policy_that_is_no_object_is_named(workspace: Workspace, monkeypat
     assert (await workspace.run("parked", "mdt", "--name", "existing", MDT_POLICY=value)).refusal == "MDT_POLICY is not a JSON object."
 
 
-async def test_token_is_refused_when_jwks_is_set(offline: Workspace) -> None:
-    assert "CARE_JWKS is set" in (await offline.run("token", "referrals:refer", CARE_JWKS='{"keys": []}')).refusal
+async def test_token_is_refused_when_jwks_is_set(offline_workspace: Workspace) -> None:
+    assert "CARE_JWKS is set" in (await offline_workspace.run("token", "referrals:refer", CARE_JWKS='{"keys": []}')).refusal

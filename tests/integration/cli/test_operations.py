@@ -166,21 +166,21 @@ async def test_parked_deadline_is_listed_and_pending_after_replay(
 
 
 @pytest.fixture
-async def an_hour_ago(product: RunningProduct) -> str:
+async def start_time(product: RunningProduct) -> str:
     """The instant one hour ago, with an offset of two hours; a referral exists since."""
     await _refer(product, "since")
     return f"{(wall_clock() - timedelta(hours=1)).astimezone(timezone(timedelta(hours=2))):%Y-%m-%dT%H:%M:%S%z}"
 
 
-async def test_republication_since_a_time_with_an_offset(product: RunningProduct, an_hour_ago: str) -> None:
-    republished = await product.workspace.run("republish", "referrals", "--since", an_hour_ago, "--name", product.name)
+async def test_republication_since_a_time_with_an_offset(product: RunningProduct, start_time: str) -> None:
+    republished = await product.workspace.run("republish", "referrals", "--since", start_time, "--name", product.name)
 
     assert republished.code == 0, republished.err
     assert int(republished.out.partition("Events to republish: ")[2]) > 0
 
 
-async def test_verification_since_a_time_with_an_offset(product: RunningProduct, an_hour_ago: str) -> None:
-    verified = await product.workspace.run("verify", "--live", "--since", an_hour_ago, "--name", product.name)
+async def test_verification_since_a_time_with_an_offset(product: RunningProduct, start_time: str) -> None:
+    verified = await product.workspace.run("verify", "--live", "--since", start_time, "--name", product.name)
 
     findings = json.loads(verified.out.splitlines()[-1])["findings"]
     assert next(each["checked"] for each in findings if each["invariant"] == "I6" and "subscribed" in each["sentence"]) > 0

@@ -22,7 +22,7 @@ class _SilentHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def published(tmp_path: Path) -> Path:
+def jar_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "published"
     for path, content in (("first/1.0/first-1.0.jar", b"first"), ("second/2.0/second-2.0-linux.jar", b"second")):
         jar = folder / "org/example" / path
@@ -39,9 +39,9 @@ def lock(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def repository(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def repository(jar_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A repository on this machine that publishes two jars, and an empty cache."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_SilentHandler, directory=published)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_SilentHandler, directory=jar_folder)) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         monkeypatch.setenv("CARE_MAVEN_REPOSITORY", f"http://127.0.0.1:{server.server_port}")
@@ -78,8 +78,8 @@ def test_cached_jar_with_another_hash_is_refused(lock: Path, listener: Listener,
         verified_jars(listener, lock=lock)
 
 
-def test_downloaded_jar_with_another_hash_is_not_cached(lock: Path, listener: Listener, cache: Path, published: Path) -> None:
-    (published / "org/example/first/1.0/first-1.0.jar").write_bytes(b"other")
+def test_downloaded_jar_with_another_hash_is_not_cached(lock: Path, listener: Listener, cache: Path, jar_folder: Path) -> None:
+    (jar_folder / "org/example/first/1.0/first-1.0.jar").write_bytes(b"other")
     with pytest.raises(JarRefused, match=r"first-1\.0\.jar"):
         verified_jars(listener, lock=lock)
     assert not cache.exists()

@@ -25,21 +25,21 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[RunningContext]:
+async def session_context(common_database: CommonDatabase, keys: Keys) -> AsyncIterator[RunningContext]:
     """The application and its connections, which all tests of this folder use one after another."""
-    async with mdt(common.url, keys) as context:
+    async with mdt(common_database.url, keys) as context:
         yield context
 
 
 @pytest.fixture
-def mdt_url(common: CommonDatabase, keys: Keys) -> str:
+def mdt_url(common_database: CommonDatabase, keys: Keys) -> str:
     """The address of the same database for another process, under the role of mdt."""
-    return keys.roles.url(common.url, "mdt")
+    return keys.roles.url(common_database.url, "mdt")
 
 
 @pytest.fixture
-async def context(opened: RunningContext, owner_url: str, now: datetime, policy: Policy) -> RunningContext:  # noqa: ARG001  it empties the tables
+async def context(session_context: RunningContext, owner_url: str, now: datetime, policy: Policy) -> RunningContext:  # noqa: ARG001  it empties the tables
     """The weekly meeting with the first meetings scheduled, no cases, and the clock at `now`."""
-    opened.database.policy = policy
-    await start(opened, now)
-    return opened
+    session_context.database.policy = policy
+    await start(session_context, now)
+    return session_context

@@ -24,14 +24,14 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[NavigationClient]:
+async def session_client(common_database: CommonDatabase, keys: Keys) -> AsyncIterator[NavigationClient]:
     """The application and its connections, which all tests of this folder use one after another."""
-    async with navigation(common.url, keys) as client:
+    async with navigation(common_database.url, keys) as client:
         yield client
 
 
 @pytest.fixture
-def client(opened: NavigationClient, owner_url: str, now: datetime, policy: Policy) -> NavigationClient:  # noqa: ARG001  it empties the tables
+def client(session_client: NavigationClient, owner_url: str, now: datetime, policy: Policy) -> NavigationClient:  # noqa: ARG001  it empties the tables
     """Navigation with empty tables, no navigators, and the clock at `now`."""
-    opened.context.clock.at, opened.context.database.policy = now, policy
-    return opened
+    session_client.context.clock.at, session_client.context.database.policy = now, policy
+    return session_client

@@ -22,16 +22,16 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-async def api(common: Any, programs: Programs, keys: Keys) -> AsyncIterator[ApiProcess]:
+async def api(common_database: Any, programs: Programs, keys: Keys) -> AsyncIterator[ApiProcess]:
     """The API in another process. The process keeps no state between tests."""
-    async with run_api(programs, common.url, keys, stream_heartbeat=0.2) as process:
+    async with run_api(programs, common_database.url, keys, stream_heartbeat=0.2) as process:
         yield process
 
 
 @pytest.fixture
-async def closable(client: NavigationClient, keys: Keys, common: Any) -> AsyncIterator[NavigationClient]:  # noqa: ARG001  it empties the tables
+async def closable_client(client: NavigationClient, keys: Keys, common_database: Any) -> AsyncIterator[NavigationClient]:  # noqa: ARG001  it empties the tables
     """A second client on the same tables, whose database a test may close."""
-    async with navigation(common.url, keys) as another:
+    async with navigation(common_database.url, keys) as another:
         yield another
 
 
@@ -132,11 +132,11 @@ async def test_one_poller_serves_all_streams(client: NavigationClient) -> None:
     assert [task for task in asyncio.all_tasks() if task.get_name() == "feed poller"] == []
 
 
-async def test_stream_ends_when_database_is_unavailable(closable: NavigationClient) -> None:
-    await closable.register(NAVIGATOR)
-    await closable.plan(an_action())
-    streams = Streams(closable.context.database)
-    await closable.context.database.close()
+async def test_stream_ends_when_database_is_unavailable(closable_client: NavigationClient) -> None:
+    await closable_client.register(NAVIGATOR)
+    await closable_client.plan(an_action())
+    streams = Streams(closable_client.context.database)
+    await closable_client.context.database.close()
 
     assert [portion async for portion in streams.follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR)] == []
 

@@ -17,14 +17,14 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[RapidCareClient]:
+async def module_team(common_database: CommonDatabase, keys: Keys) -> AsyncIterator[RapidCareClient]:
     """The application and its connections, which the tests of a module use one after another."""
-    async with rapid_care(common.url, keys, at("14:00")) as team:
+    async with rapid_care(common_database.url, keys, at("14:00")) as team:
         yield team
 
 
 @pytest.fixture
-def team(opened: RapidCareClient, owner_url: str, now: datetime) -> RapidCareClient:  # noqa: ARG001  it empties the tables
+def team(module_team: RapidCareClient, owner_url: str, now: datetime) -> RapidCareClient:  # noqa: ARG001  it empties the tables
     """Rapid Care with empty tables and the clock at `now`."""
-    opened.context.clock.at = now
-    return opened
+    module_team.context.clock.at = now
+    return module_team

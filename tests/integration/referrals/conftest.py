@@ -18,17 +18,17 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="module")
-async def opened(common: CommonDatabase, keys: Keys) -> AsyncIterator[ReferralsClient]:
+async def module_client(common_database: CommonDatabase, keys: Keys) -> AsyncIterator[ReferralsClient]:
     """The application and its connections, which the tests of a module use one after another."""
-    async with referrals(common.url, keys, MONDAY) as client:
+    async with referrals(common_database.url, keys, MONDAY) as client:
         yield client
 
 
 @pytest.fixture
-def client(opened: ReferralsClient, owner_url: str, now: datetime) -> ReferralsClient:  # noqa: ARG001  it empties the tables
+def client(module_client: ReferralsClient, owner_url: str, now: datetime) -> ReferralsClient:  # noqa: ARG001  it empties the tables
     """The Community Point of Access with empty tables and the clock at `now`."""
-    opened.context.clock.at = now
-    return opened
+    module_client.context.clock.at = now
+    return module_client
 
 
 @pytest.fixture

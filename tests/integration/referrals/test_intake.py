@@ -39,9 +39,9 @@ on_saturday = pytest.mark.parametrize("now", [SATURDAY], ids=["saturday"])
 
 
 @pytest.fixture(scope="module", params=[(), (_EVERY_REQUEST_IS_A_BATCH,)], ids=["without-batching", "with-batching"])
-async def opened(common: CommonDatabase, keys: Keys, request: pytest.FixtureRequest) -> AsyncIterator[ReferralsClient]:
+async def module_client(common_database: CommonDatabase, keys: Keys, request: pytest.FixtureRequest) -> AsyncIterator[ReferralsClient]:
     """The application with and without the adapters of shared/persistence/batching."""
-    async with referrals(common.url, keys, SATURDAY, groups=request.param) as client:
+    async with referrals(common_database.url, keys, SATURDAY, groups=request.param) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""The delivery harness of the platform tests, and topics of each test on the shared Kafka."""
+"""The delivery harness of the tests of shared/, and topics of each test on the shared Kafka."""
 
 from collections.abc import AsyncIterator
 
@@ -14,21 +14,21 @@ from tests.builders.database import Databases
 from tests.integration.shared.delivery_harness import DeliveryHarness, make_tables, open_harness
 from tests.integration.shared.parcel_context import TOPICS
 
-_PLATFORM = ("outbox", "event", "inbox", "parked", "deadline", "idempotency", "audit", "relay_state", "log_pruning")
-_TABLES = [f"{schema}.{table}" for schema in CONTEXTS for table in _PLATFORM] + ["rapid_care.parcel", "navigation.effect"]
+_SHARED_TABLES = ("outbox", "event", "inbox", "parked", "deadline", "idempotency", "audit", "relay_state", "log_pruning")
+_TABLES = [f"{schema}.{table}" for schema in CONTEXTS for table in _SHARED_TABLES] + ["rapid_care.parcel", "navigation.effect"]
 
 
 @pytest.fixture(scope="session")
-async def platform_url(databases: Databases, keys: Keys) -> AsyncIterator[str]:
-    """A database for the platform tests, with the tables of the parcel added."""
-    async with databases.copy(f"platform_{new_id().hex}") as url:
+async def parcel_url(databases: Databases, keys: Keys) -> AsyncIterator[str]:
+    """A database for the tests of shared/, with the tables of the parcel added."""
+    async with databases.copy(f"parcel_{new_id().hex}") as url:
         await make_tables(url, keys.roles)
         yield url
 
 
 @pytest.fixture
-async def harness(platform_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
-    async with open_harness(platform_url, keys) as harness:
+async def harness(parcel_url: str, keys: Keys) -> AsyncIterator[DeliveryHarness]:
+    async with open_harness(parcel_url, keys) as harness:
         await harness.owner.execute("; ".join(f"DELETE FROM {table}" for table in _TABLES))  # noqa: S608  names of the test
         yield harness
 

@@ -1,4 +1,4 @@
-"""A small context for the tests of the platform: a parcel is sent and accepted, or rings once at its deadline.
+"""A small context for the tests of shared/: a parcel is sent and accepted, or its recipient is reminded once at its deadline.
 
 The context uses the schema and the events of Rapid Care.
 """
@@ -28,8 +28,8 @@ from shared.persistence.transaction import Transaction
 
 TOPIC = "rapid-care.response"
 TOPICS = [TopicDeclaration(TOPIC, is_compacted=False, retention_days=1)]
-RING = "ring"
-PATIENCE = timedelta(hours=2)
+REMINDER = "reminder"
+ACCEPTANCE_LIMIT = timedelta(hours=2)
 
 
 class Status(StrEnum):
@@ -70,7 +70,7 @@ class ParcelNotFound(NotFound):
 
 PARCEL: Transitions = {
     AcceptParcel: transition(Status.SENT, Status.ACCEPTED, ResponseAccepted),
-    RING: transition(Status.SENT, (), ResponseAtRisk),
+    REMINDER: transition(Status.SENT, (), ResponseAtRisk),
 }
 
 TABLE = sa.Table(
@@ -91,7 +91,7 @@ parcels = BatchRepository(Parcel, TABLE, topic=TOPIC, key=lambda parcel: parcel.
 def a_parcel(
     now: datetime, *, parcel_id: UUID | None = None, person_id: UUID | None = None, condition: Condition = Condition.COPD
 ) -> Parcel:
-    return Parcel(parcel_id or new_id(), person_id or new_id(), new_id(), Status.SENT, condition, now + PATIENCE)
+    return Parcel(parcel_id or new_id(), person_id or new_id(), new_id(), Status.SENT, condition, now + ACCEPTANCE_LIMIT)
 
 
 def requested(parcel: Parcel, now: datetime) -> ResponseRequested:
@@ -108,26 +108,26 @@ def requested(parcel: Parcel, now: datetime) -> ResponseRequested:
 
 async def send(tx: Transaction[Any], parcel: Parcel) -> Parcel:
     """Saves a new parcel with its event and its deadline."""
-    return await parcels.save(tx, Decision(parcel, [requested(parcel, tx.now)], [Deadline(RING, parcel.due_at)]))
+    return await parcels.save(tx, Decision(parcel, [requested(parcel, tx.now)], [Deadline(REMINDER, parcel.due_at)]))
 
 
 async def accept(target: Target, *, tx: Transaction[Any]) -> Parcel:
     parcel = await parcels.load(tx, target.id, if_version=target.version)
     require_transition(parcel.status, AcceptParcel, PARCEL)
     accepted = ResponseAccepted(referral_id=parcel.correlation_id, accepted_at=tx.now, due_at=parcel.due_at)
-    return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[RING]))
+    return await parcels.save(tx, Decision(replace(parcel, status=Status.ACCEPTED), [accepted], cancels=[REMINDER]))
 
 
-async def on_ring(deadline: DueDeadline, *, tx: Tx) -> None:
+async def on_reminder(deadline: DueDeadline, *, tx: Tx) -> None:
     parcel = await parcels.load(tx, deadline.subject)
-    require_transition(parcel.status, RING, PARCEL)
+    require_transition(parcel.status, REMINDER, PARCEL)
     if parcel.condition in tx.policy.failing:
         raise ArithmeticError
     await parcels.save(tx, Decision(parcel, [ResponseAtRisk(minutes_elapsed=120, due_at=parcel.due_at)]))
 
 
-async def on_rung(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
+async def on_response_at_risk(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:
     """A worker needs a subscription, so the sender subscribes to its own events."""
 
 
-SENDING = Subscriptions(context="rapid_care", on_event={ResponseAtRisk: (on_rung,)}, on_deadline={RING: on_ring})
+SENDING = Subscriptions(context="rapid_care", on_event={ResponseAtRisk: (on_response_at_risk,)}, on_deadline={REMINDER: on_reminder})

@@ -13,7 +13,7 @@ from shared.messaging.worker import Worker
 from shared.persistence.database import Database
 
 
-class Uncancellable:
+class UncancellableComponent:
     is_working = True
 
     async def run(self) -> None:
@@ -25,7 +25,7 @@ class Uncancellable:
                 continue
 
 
-class Blocking:
+class BlockingComponent:
     """Blocks the event loop when it is cancelled."""
 
     is_working = True
@@ -38,7 +38,7 @@ class Blocking:
             time.sleep(60)  # noqa: ASYNC251, TID251  the fault under test
 
 
-class Threaded:
+class ThreadedComponent:
     """Leaves a non-daemon thread running."""
 
     is_working = True
@@ -49,7 +49,7 @@ class Threaded:
         await asyncio.sleep(60)
 
 
-class Cancelled:
+class CancelledComponent:
     """A component that is cancelled although the process received no signal."""
 
     is_working = True
@@ -59,10 +59,10 @@ class Cancelled:
 
 
 COMPONENTS: dict[str, type[Component]] = {
-    "uncancellable": Uncancellable,
-    "blocking": Blocking,
-    "threaded": Threaded,
-    "cancelled": Cancelled,
+    "uncancellable": UncancellableComponent,
+    "blocking": BlockingComponent,
+    "threaded": ThreadedComponent,
+    "cancelled": CancelledComponent,
 }
 
 

@@ -21,7 +21,7 @@ MOMENT = timedelta(seconds=30)
 
 
 @asynccontextmanager
-async def opened(harness: DeliveryHarness, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
+async def open_database(harness: DeliveryHarness, keys: Keys, context: str, *, allow_time_travel: bool) -> AsyncIterator[Database[Any]]:
     url = keys.roles.url(harness.owner_url, context)
     database = await connect(url, clock=DatabaseClock(allow_time_travel=allow_time_travel), policy=None, secrets=secrets_of(keys), size=1)
     try:
@@ -31,20 +31,20 @@ async def opened(harness: DeliveryHarness, keys: Keys, context: str, *, allow_ti
 
 
 @pytest.fixture
-async def shifted(harness: DeliveryHarness) -> AsyncIterator[DeliveryHarness]:
+async def shifted_harness(harness: DeliveryHarness) -> AsyncIterator[DeliveryHarness]:
     await set_clock(harness.owner, wall_clock() + YEARS)
     yield harness
     await set_clock(harness.owner, wall_clock())
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-async def test_every_context_uses_the_shifted_clock(shifted: DeliveryHarness, keys: Keys, context: str) -> None:
-    async with opened(shifted, keys, context, allow_time_travel=True) as database, database.transaction() as tx:
+async def test_every_context_uses_the_shifted_clock(shifted_harness: DeliveryHarness, keys: Keys, context: str) -> None:
+    async with open_database(shifted_harness, keys, context, allow_time_travel=True) as database, database.transaction() as tx:
         assert abs(tx.now - wall_clock() - YEARS) < MOMENT
 
 
-async def test_shift_is_ignored_without_permission(shifted: DeliveryHarness, keys: Keys) -> None:
-    async with opened(shifted, keys, "mdt", allow_time_travel=False) as database, database.transaction() as tx:
+async def test_shift_is_ignored_without_permission(shifted_harness: DeliveryHarness, keys: Keys) -> None:
+    async with open_database(shifted_harness, keys, "mdt", allow_time_travel=False) as database, database.transaction() as tx:
         assert abs(tx.now - wall_clock()) < MOMENT
 
 
@@ -54,10 +54,10 @@ async def test_context_role_cannot_shift_the_clock(harness: DeliveryHarness) -> 
             await harness.sender.database.pool.execute(change)
 
 
-async def test_log_keeps_real_recording_time_under_shifted_clock(shifted: DeliveryHarness) -> None:
-    shifted.sender.clock.at = wall_clock() + YEARS
-    await shifted.send()
+async def test_log_keeps_real_recording_time_under_shifted_clock(shifted_harness: DeliveryHarness) -> None:
+    shifted_harness.sender.clock.at = wall_clock() + YEARS
+    await shifted_harness.send()
 
-    row = await shifted.owner.fetchrow("SELECT occurred_at, recorded_at FROM rapid_care.event")
+    row = await shifted_harness.owner.fetchrow("SELECT occurred_at, recorded_at FROM rapid_care.event")
     assert row is not None
     assert abs(row["occurred_at"] - row["recorded_at"] - YEARS) < MOMENT

@@ -129,8 +129,8 @@ async def test_consumer_waits_between_batches_under_load(harness: DeliveryHarnes
     finally:
         await cancel_and_wait(task)
 
-    rests = [following - ended for (_, ended), (following, _) in pairwise(processor.times)]
-    assert min(rests) > 0.04
+    delays = [following - ended for (_, ended), (following, _) in pairwise(processor.times)]
+    assert min(delays) > 0.04
 
 
 async def test_records_deleted_by_retention_are_no_gap(harness: DeliveryHarness, kafka: KafkaSettings) -> None:

@@ -17,22 +17,22 @@ from tests.integration.shared.relay_harness import relaying
 
 
 @pytest.fixture
-async def in_memory(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
+async def fallback_kafka(tmp_path: Path) -> AsyncIterator[KafkaSettings]:
     broker = FallbackBroker(tmp_path)
     await broker.start()
     yield KafkaSettings(broker.bootstrap)
     await broker.stop()
 
 
-async def test_every_declared_topic_is_created(in_memory: KafkaSettings) -> None:
+async def test_every_declared_topic_is_created(fallback_kafka: KafkaSettings) -> None:
     declared = [declaration.name for declaration in declarations()]
 
-    assert await topics.create(in_memory.bootstrap, declarations(), Layout()) == declared
+    assert await topics.create(fallback_kafka.bootstrap, declarations(), Layout()) == declared
 
 
-async def test_event_takes_effect_through_the_fallback_broker(harness: DeliveryHarness, in_memory: KafkaSettings) -> None:
-    await topics.create(in_memory.bootstrap, declarations(), Layout())
-    async with relaying(harness, in_memory), consuming(harness, in_memory):
+async def test_event_takes_effect_through_the_fallback_broker(harness: DeliveryHarness, fallback_kafka: KafkaSettings) -> None:
+    await topics.create(fallback_kafka.bootstrap, declarations(), Layout())
+    async with relaying(harness, fallback_kafka), consuming(harness, fallback_kafka):
         for _ in range(10):
             await harness.post()
         await until_applied(harness, 10)

@@ -11,7 +11,7 @@ from shared.contracts.codes import Condition
 from shared.contracts.envelope import read_envelope
 from shared.web.middleware import TimeoutMiddleware
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
-from tests.integration.shared.parcel_context import PATIENCE
+from tests.integration.shared.parcel_context import ACCEPTANCE_LIMIT
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -41,7 +41,7 @@ async def test_request_without_database_is_temporarily_unavailable(harness: Deli
 async def test_metrics_show_outbox_and_overdue_deadlines(harness: DeliveryHarness) -> None:
     for _ in range(3):
         await harness.send()
-    harness.sender.clock.at = NOW + PATIENCE + timedelta(minutes=5)
+    harness.sender.clock.at = NOW + ACCEPTANCE_LIMIT + timedelta(minutes=5)
 
     found = await harness.gauges()
 

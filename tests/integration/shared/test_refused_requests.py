@@ -39,37 +39,37 @@ class Call:
 Mistake = Callable[[Call, SampleRoute], Call | Awaitable[Call]]
 
 
-def signed(door: SampleRoute, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
-    keys, valid_for = door.context.keys, timedelta(hours=hours)
-    return "Bearer " + keys.token(door.actor, organisation or door.organisation, "care-navigator", [scope or door.scope], valid_for)
+def signed(route: SampleRoute, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
+    keys, valid_for = route.context.keys, timedelta(hours=hours)
+    return "Bearer " + keys.token(route.actor, organisation or route.organisation, "care-navigator", [scope or route.scope], valid_for)
 
 
-def right(door: SampleRoute) -> Call:
-    headers = {"Content-Type": "application/json", "Authorization": signed(door)}
-    headers |= {"Idempotency-Key": str(new_id())} if door.version is None else {"If-Match": f'W/"{door.version}"'}
-    return Call(door.path, json.dumps(door.body).encode(), headers)
+def right(route: SampleRoute) -> Call:
+    headers = {"Content-Type": "application/json", "Authorization": signed(route)}
+    headers |= {"Idempotency-Key": str(new_id())} if route.version is None else {"If-Match": f'W/"{route.version}"'}
+    return Call(route.path, json.dumps(route.body).encode(), headers)
 
 
-async def sent(door: SampleRoute, call: Call) -> httpx.Response:
-    return await door.context.http.post(call.path, content=call.content, headers=call.headers)
+async def sent(route: SampleRoute, call: Call) -> httpx.Response:
+    return await route.context.http.post(call.path, content=call.content, headers=call.headers)
 
 
-async def key_used_before(call: Call, door: SampleRoute) -> Call:
-    assert (await sent(door, call)).status_code == 201
-    return replace(call, content=json.dumps(door.other_body).encode())
+async def key_used_before(call: Call, route: SampleRoute) -> Call:
+    assert (await sent(route, call)).status_code == 201
+    return replace(call, content=json.dumps(route.other_body).encode())
 
 
-def unknown_field(call: Call, door: SampleRoute) -> Call:
-    return replace(call, content=json.dumps({**door.body, "remark": SECRET}).encode())
+def unknown_field(call: Call, route: SampleRoute) -> Call:
+    return replace(call, content=json.dumps({**route.body, "remark": SECRET}).encode())
 
 
-def mistyped_nhs_number(call: Call, door: SampleRoute) -> Call:
-    return replace(call, content=json.dumps({**door.body, "nhs_number": "9990548608"}).encode())
+def mistyped_nhs_number(call: Call, route: SampleRoute) -> Call:
+    return replace(call, content=json.dumps({**route.body, "nhs_number": "9990548608"}).encode())
 
 
-def where_it_ended(call: Call, door: SampleRoute) -> Call:
-    assert door.ended
-    path, version = door.ended
+def where_it_ended(call: Call, route: SampleRoute) -> Call:
+    assert route.ended
+    path, version = route.ended
     return replace(call, path=path).with_(If_Match=f'W/"{version}"')
 
 
@@ -79,8 +79,8 @@ EVERYWHERE: dict[str, tuple[int, str | None, Mistake]] = {
     "unknown field": (422, "validation-failed", unknown_field),
     "missing Content-Type": (415, "json-expected", lambda call, _: call.without("Content-Type")),
     "missing token": (401, "token-missing", lambda call, _: call.without("Authorization")),
-    "expired token": (401, "token-expired", lambda call, door: call.with_(Authorization=signed(door, hours=-1))),
-    "wrong scope": (403, "scope-missing", lambda call, door: call.with_(Authorization=signed(door, scope="another:scope"))),
+    "expired token": (401, "token-expired", lambda call, route: call.with_(Authorization=signed(route, hours=-1))),
+    "wrong scope": (403, "scope-missing", lambda call, route: call.with_(Authorization=signed(route, scope="another:scope"))),
     "oversized body": (413, "body-too-large", lambda call, _: replace(call, content=b'"' + b"x" * (1024 * 1024) + b'"')),
 }
 WHEN_CREATING: dict[str, tuple[int, str | None, Mistake]] = {
@@ -92,9 +92,9 @@ WHEN_CHANGING: dict[str, tuple[int, str | None, Mistake]] = {
     "malformed If-Match": (400, "if-match-malformed", lambda call, _: call.with_(If_Match=SECRET)),
     "stale If-Match": (412, "version-conflict", lambda call, _: call.with_(If_Match='W/"7000"')),
     "illegal transition": (409, "illegal-transition", where_it_ended),
-    "unknown id": (404, None, lambda call, door: replace(call, path=str(door.unknown))),
+    "unknown id": (404, None, lambda call, route: replace(call, path=str(route.unknown))),
 }
-ANOTHER_ORGANISATION = (403, None, lambda call, door: call.with_(Authorization=signed(door, organisation=STRANGER)))
+ANOTHER_ORGANISATION = (403, None, lambda call, route: call.with_(Authorization=signed(route, organisation=STRANGER)))
 
 
 @dataclass(frozen=True)
@@ -121,39 +121,39 @@ def rows(route: str) -> list[Row]:
     return [Row(route, name, status, code or own[status], make) for name, (status, code, make) in mistakes.items()]
 
 
-@pytest.mark.parametrize("route", CREATING | COMMANDS)
-async def test_mistaken_request_is_refused_and_changes_nothing(owner_url: str, keys: Keys, route: str, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("name", CREATING | COMMANDS)
+async def test_mistaken_request_is_refused_and_changes_nothing(owner_url: str, keys: Keys, name: str, subtests: pytest.Subtests) -> None:
     """One open route for all mistakes: a refused request must not change its context."""
-    async with (CREATING | COMMANDS)[route](owner_url, keys) as door:
-        for row in rows(route):
+    async with (CREATING | COMMANDS)[name](owner_url, keys) as route:
+        for row in rows(name):
             sys.stdout.write(f"{row}\n")
             with subtests.test(msg=str(row)):
-                await refuses(door, row)
+                await refuses(route, row)
 
 
-async def refuses(door: SampleRoute, row: Row) -> None:
-    made = row.make(right(door), door)
+async def refuses(route: SampleRoute, row: Row) -> None:
+    made = row.make(right(route), route)
     call = made if isinstance(made, Call) else await made
-    before = await contents(door.context)
+    before = await contents(route.context)
 
-    response = await sent(door, call)
+    response = await sent(route, call)
 
     assert (response.status_code, response.json()["code"]) == (row.status, row.code), response.text
     assert response.headers["content-type"] == "application/problem+json"
-    assert await contents(door.context) == before
+    assert await contents(route.context) == before
     assert SECRET not in response.text
 
 
-@pytest.mark.parametrize("opening", (CREATING | COMMANDS).values(), ids=CREATING | COMMANDS)
-async def test_request_without_mistake_succeeds(owner_url: str, keys: Keys, opening: OpenRoute) -> None:
+@pytest.mark.parametrize("open_route", (CREATING | COMMANDS).values(), ids=CREATING | COMMANDS)
+async def test_request_without_mistake_succeeds(owner_url: str, keys: Keys, open_route: OpenRoute) -> None:
     """Proves that each row is refused for its mistake alone, and that a change of the tables is seen."""
-    async with opening(owner_url, keys) as door:
-        before = await contents(door.context)
+    async with open_route(owner_url, keys) as route:
+        before = await contents(route.context)
 
-        response = await sent(door, right(door))
+        response = await sent(route, right(route))
 
         assert response.is_success, response.text
-        assert await contents(door.context) != before
+        assert await contents(route.context) != before
 
 
 async def contents(context: RunningContext) -> dict[str, Any]:

@@ -229,7 +229,7 @@ async def test_new_cluster_id_republishes_and_ends_the_relay(harness: DeliveryHa
     assert sorted(subjects) == sorted([str(parcel.id) for parcel in sent] * 2)
 
 
-class Interrupted(Relay):
+class InterruptedRelay(Relay):
     """Runs `after_acknowledgement` between the acknowledgement of Kafka and the delete from the outbox."""
 
     after_acknowledgement: Callable[[], Awaitable[object]]
@@ -241,7 +241,7 @@ class Interrupted(Relay):
 
 
 async def test_stale_cluster_acknowledgement_leaves_event_in_outbox(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    relay = create_relay(harness, kafka, replace(QUICK, cluster_check_interval=60), Interrupted)
+    relay = create_relay(harness, kafka, replace(QUICK, cluster_check_interval=60), InterruptedRelay)
     relay.after_acknowledgement = partial(forget_cluster, harness.owner, "rapid_care")
     await harness.send()
 
@@ -329,7 +329,7 @@ async def test_backlog_is_published_completely(harness: DeliveryHarness, kafka: 
     assert len(await read_topic(kafka)) == 12
 
 
-class _Slow(Relay):
+class _SlowRelay(Relay):
     """Publishes with a delay of a third of a second."""
 
     async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
@@ -346,7 +346,7 @@ class _FullCores(BusyCores):
 
 async def test_relay_waits_twice_its_batch_on_full_cores(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
     await harness.send()
-    relay = create_relay(harness, kafka, replace(QUICK, idle=60.0, pacing=Pacing(cores=_FullCores())), _Slow)
+    relay = create_relay(harness, kafka, replace(QUICK, idle=60.0, pacing=Pacing(cores=_FullCores())), _SlowRelay)
     async with running(relay):
         await until(lambda: relay._poll_delay < 60)
         assert relay._poll_delay >= 0.6

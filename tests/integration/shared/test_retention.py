@@ -1,4 +1,4 @@
-"""Expired rows of the platform's tables are removed, and no others."""
+"""Expired rows of the tables of shared/ are removed, and no others."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,7 +10,7 @@ from shared.messaging.housekeeping import Housekeeper
 from shared.persistence.database import Database
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy, remove_expired
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
-from tests.integration.shared.parcel_context import PATIENCE
+from tests.integration.shared.parcel_context import ACCEPTANCE_LIMIT
 from tests.integration.shared.scheduler_harness import create_scheduler
 from tests.timeouts import until
 
@@ -42,7 +42,7 @@ async def test_inbox_row_is_removed_when_redelivery_is_impossible(harness: Deliv
 async def test_resolved_deadline_is_removed_and_pending_kept(harness: DeliveryHarness) -> None:
     """Care time counts, not the time of the server."""
     await harness.send()
-    harness.sender.clock.at = NOW + PATIENCE
+    harness.sender.clock.at = NOW + ACCEPTANCE_LIMIT
     await create_scheduler(harness).process_due()
     pending, parked = await harness.send(), await harness.send()
     await harness.owner.execute("UPDATE rapid_care.deadline SET state = 'parked', resolved_at = $2 WHERE subject = $1", parked.id, NOW)

@@ -28,7 +28,7 @@ class FailingServer:
 
 
 @pytest.fixture(scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FailingServer]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FailingServer]:
     port, output = free_ports(1)[0], tmp_path_factory.mktemp("failing") / "output"
     app = "tests.integration.shared.failing_app:create_app"
     with output.open("wb") as file:
@@ -41,29 +41,29 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fail
     await child.stop()
 
 
-async def test_server_error_is_a_problem_with_its_trace(served: FailingServer) -> None:
-    response = await served.http.get("/error")
+async def test_server_error_is_a_problem_with_its_trace(server: FailingServer) -> None:
+    response = await server.http.get("/error")
 
     problem = response.json()
     assert (response.status_code, problem["code"]) == (500, "internal-error")
     assert problem["instance"] == response.headers["traceparent"].split("-")[1]
     assert "Dale" not in response.text
-    assert await served.output_with(problem["instance"])
+    assert await server.output_with(problem["instance"])
 
 
-async def test_interrupted_stream_raises_in_the_client(served: FailingServer) -> None:
+async def test_interrupted_stream_raises_in_the_client(server: FailingServer) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        await served.http.get("/stream")
+        await server.http.get("/stream")
 
 
-async def test_personal_data_stays_out_of_the_log(served: FailingServer) -> None:
-    await served.http.get("/error")
+async def test_personal_data_stays_out_of_the_log(server: FailingServer) -> None:
+    await server.http.get("/error")
     with pytest.raises(httpx.RemoteProtocolError):
-        await served.http.get("/stream")
-    await served.http.get("/background?name=Colin%20Dale")
-    await served.http.get("/library")
+        await server.http.get("/stream")
+    await server.http.get("/background?name=Colin%20Dale")
+    await server.http.get("/library")
 
-    output = await served.output_with('"a.library"', '"asyncio"')
+    output = await server.output_with('"a.library"', '"asyncio"')
 
     assert [word for word in ("Colin", "Dale", "9990548609", "kitchen") if word in output.replace("faulty.py", "")] == []
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]

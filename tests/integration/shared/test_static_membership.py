@@ -19,7 +19,7 @@ from tests.timeouts import until
 
 
 @pytest.fixture
-def static(kafka: KafkaSettings) -> KafkaSettings:
+def static_member(kafka: KafkaSettings) -> KafkaSettings:
     return replace(kafka, instance="0")
 
 
@@ -49,15 +49,15 @@ async def _until_assigned(running: ConsumerStack, count: int) -> None:
     await until(lambda: running.consumer.assigned is not None and len(running.consumer.assigned) == count)
 
 
-async def _start_once(harness: DeliveryHarness, static: KafkaSettings) -> None:
-    async with consuming(harness, static) as first:
+async def _start_once(harness: DeliveryHarness, static_member: KafkaSettings) -> None:
+    async with consuming(harness, static_member) as first:
         await _until_assigned(first, 3)
 
 
-async def test_restarted_member_reads_partitions_added_before(harness: DeliveryHarness, static: KafkaSettings) -> None:
-    await _start_once(harness, static)
-    await _add_partitions(static)
-    async with relaying(harness, static), consuming(harness, static) as restarted:
+async def test_restarted_member_reads_partitions_added_before(harness: DeliveryHarness, static_member: KafkaSettings) -> None:
+    await _start_once(harness, static_member)
+    await _add_partitions(static_member)
+    async with relaying(harness, static_member), consuming(harness, static_member) as restarted:
         await _until_assigned(restarted, 6)
         await send_many(harness, 30)
         await until_applied(harness, 30)
@@ -65,11 +65,11 @@ async def test_restarted_member_reads_partitions_added_before(harness: DeliveryH
     assert await harness.events_not_applied_once() == []
 
 
-async def test_restarted_member_reads_partitions_added_later(harness: DeliveryHarness, static: KafkaSettings) -> None:
-    await _start_once(harness, static)
-    async with relaying(harness, static), consuming(harness, static) as restarted:
+async def test_restarted_member_reads_partitions_added_later(harness: DeliveryHarness, static_member: KafkaSettings) -> None:
+    await _start_once(harness, static_member)
+    async with relaying(harness, static_member), consuming(harness, static_member) as restarted:
         await _until_assigned(restarted, 3)
-        await _add_partitions(static)
+        await _add_partitions(static_member)
         await _until_assigned(restarted, 6)
         await send_many(harness, 30)
         await until_applied(harness, 30)
@@ -77,14 +77,14 @@ async def test_restarted_member_reads_partitions_added_later(harness: DeliveryHa
     assert await harness.events_not_applied_once() == []
 
 
-async def test_restarted_member_reads_topic_that_was_absent(harness: DeliveryHarness, static: KafkaSettings) -> None:
+async def test_restarted_member_reads_topic_that_was_absent(harness: DeliveryHarness, static_member: KafkaSettings) -> None:
     """A process that joins while a wiped broker has no topics is assigned nothing, and ends when its relay sees the new cluster."""
-    async with consuming(harness, static) as first:
+    async with consuming(harness, static_member) as first:
         await _until_assigned(first, 3)
-        await _delete_topic(static)
+        await _delete_topic(static_member)
         await _until_assigned(first, 0)
-    await topics.create(static.bootstrap, TOPICS, Layout(prefix=static.prefix, partitions=3))
-    async with relaying(harness, static), consuming(harness, static):
+    await topics.create(static_member.bootstrap, TOPICS, Layout(prefix=static_member.prefix, partitions=3))
+    async with relaying(harness, static_member), consuming(harness, static_member):
         await send_many(harness, 10)
         await until_applied(harness, 10)
 

@@ -14,7 +14,7 @@ from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
 from shared.persistence.transaction import EventSubject
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
-from tests.integration.shared.parcel_context import RING, Parcel, a_parcel, parcels, requested, send
+from tests.integration.shared.parcel_context import REMINDER, Parcel, a_parcel, parcels, requested, send
 
 PARCEL_TABLES = ("parcel", "event", "outbox", "deadline", "audit")
 
@@ -58,12 +58,12 @@ async def test_one_of_concurrent_commands_on_aggregate_wins(harness: DeliveryHar
 async def test_concurrent_writers_leave_no_sequence_gap(harness: DeliveryHarness) -> None:
     parcel = await harness.send()
 
-    async def ring() -> None:
+    async def request() -> None:
         async with harness.sender.database.transaction() as tx:
             found = await parcels.load(tx, parcel.id)
             await parcels.save(tx, Decision(found, [requested(found, NOW)]))
 
-    await asyncio.gather(*(ring() for _ in range(6)))
+    await asyncio.gather(*(request() for _ in range(6)))
 
     rows = await harness.owner.fetch("SELECT sequence FROM rapid_care.event WHERE subject = $1 ORDER BY seq", parcel.id)
     assert [row["sequence"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
@@ -118,12 +118,12 @@ async def test_cancelled_deadline_can_be_set_again(harness: DeliveryHarness) -> 
     parcel = await harness.send()
     about = EventSubject(parcel.id, parcel.person_id, parcel.correlation_id)
     async with harness.sender.database.transaction() as tx:
-        tx.cancel_deadlines(parcel.id, RING)
+        tx.cancel_deadlines(parcel.id, REMINDER)
     assert await harness.count("rapid_care.deadline", "state = 'cancelled'") == 1
 
     async with harness.sender.database.transaction() as tx:
-        tx.set_deadline(about, Deadline(RING, parcel.due_at))
-        tx.set_deadline(about, Deadline(RING, parcel.due_at + timedelta(hours=1)))
+        tx.set_deadline(about, Deadline(REMINDER, parcel.due_at))
+        tx.set_deadline(about, Deadline(REMINDER, parcel.due_at + timedelta(hours=1)))
         tx.cancel_deadlines(parcel.id, "another")
 
     assert await harness.count("rapid_care.deadline", "state = 'pending'") == 2
@@ -132,8 +132,8 @@ async def test_cancelled_deadline_can_be_set_again(harness: DeliveryHarness) -> 
 async def test_deadline_cancelled_in_its_transaction_is_not_stored(harness: DeliveryHarness) -> None:
     async with harness.sender.database.transaction() as tx:
         about = EventSubject(new_id(), new_id(), new_id())
-        tx.set_deadline(about, Deadline(RING, NOW))
-        tx.cancel_deadlines(about.id, RING)
+        tx.set_deadline(about, Deadline(REMINDER, NOW))
+        tx.cancel_deadlines(about.id, REMINDER)
 
     assert await harness.count("rapid_care.deadline") == 0
 

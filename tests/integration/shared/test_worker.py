@@ -18,7 +18,7 @@ from shared.messaging.kafka_settings import KafkaSettings
 from tests.builders.programs import Programs
 from tests.integration.shared.consumer_harness import consuming
 from tests.integration.shared.delivery_harness import DeliveryHarness
-from tests.integration.shared.parcel_context import PATIENCE
+from tests.integration.shared.parcel_context import ACCEPTANCE_LIMIT
 from tests.integration.shared.relay_harness import read_topic, relaying
 from tests.integration.shared.worker_processes import KILLED, WorkerProcesses, end_of, working
 from tests.timeouts import until
@@ -71,7 +71,7 @@ async def test_relay_killed_after_sending_publishes_again(harness: DeliveryHarne
 async def test_worker_killed_at_deadlines_fires_each_once(harness: DeliveryHarness, workers: WorkerProcesses, fault: str) -> None:
     for _ in range(20):
         await harness.send()
-    await set_clock(harness.owner, wall_clock() + PATIENCE + timedelta(hours=1))
+    await set_clock(harness.owner, wall_clock() + ACCEPTANCE_LIMIT + timedelta(hours=1))
 
     assert await end_of(await workers.start("sender", fault, "1")) == KILLED
     await workers.start("sender")
@@ -94,9 +94,9 @@ async def test_second_worker_relays_after_the_first_is_killed(harness: DeliveryH
 
 async def test_worker_uses_shifted_clock_only_when_allowed(harness: DeliveryHarness, workers: WorkerProcesses) -> None:
     await harness.send()
-    harness.sender.clock.at = wall_clock() - PATIENCE
+    harness.sender.clock.at = wall_clock() - ACCEPTANCE_LIMIT
     await harness.send()  # its deadline is due by every clock
-    await set_clock(harness.owner, wall_clock() + PATIENCE + timedelta(minutes=1))
+    await set_clock(harness.owner, wall_clock() + ACCEPTANCE_LIMIT + timedelta(minutes=1))
 
     forbidden = await workers.start("sender", CARE_ALLOW_TIME_TRAVEL="false")
     await until(lambda: harness.count("rapid_care.deadline", "state = 'fired'"))

@@ -10,7 +10,7 @@ from shared.clock import LONDON, DatabaseClock, FrozenClock, wall_clock
 NOW = datetime(2015, 3, 29, 0, 59, 59, tzinfo=UTC)
 
 
-class Answering:
+class FixedDatabase:
     """A database with one fixed result."""
 
     def __init__(self, result: datetime) -> None:
@@ -23,12 +23,12 @@ class Answering:
 
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_time_is_that_of_the_database(*, allowed: bool) -> None:
-    assert await DatabaseClock(allow_time_travel=allowed).now(Answering(NOW)) == NOW
+    assert await DatabaseClock(allow_time_travel=allowed).now(FixedDatabase(NOW)) == NOW
 
 
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_shift_is_read_only_with_permission(*, allowed: bool) -> None:
-    database = Answering(NOW)
+    database = FixedDatabase(NOW)
     await DatabaseClock(allow_time_travel=allowed).now(database)
 
     assert ["clock_offset" in query for query in database.queries] == [allowed]
@@ -38,7 +38,7 @@ async def test_frozen_clock_changes_only_when_set() -> None:
     frozen = FrozenClock(NOW)
     frozen.advance(timedelta(seconds=1))
 
-    assert await frozen.now(Answering(wall_clock())) == NOW + timedelta(seconds=1)
+    assert await frozen.now(FixedDatabase(wall_clock())) == NOW + timedelta(seconds=1)
 
 
 def test_london_time_skips_an_hour_in_spring() -> None:

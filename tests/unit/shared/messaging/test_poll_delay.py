@@ -28,10 +28,10 @@ def test_relay_waits_longer_on_busy_cores(pressure: float, waits: list[float]) -
 
 
 def test_idle_relay_doubles_its_poll_delay() -> None:
-    settings, rests = RelaySettings(shortest=0.002, idle=0.025), [0.0]
-    while len(rests) < 7:
-        rests.append(settings.poll_delay(0, 0.001, rests[-1]))
-    assert rests == [0.0, 0.002, 0.004, 0.008, 0.016, 0.025, 0.025]
+    settings, delays = RelaySettings(shortest=0.002, idle=0.025), [0.0]
+    while len(delays) < 7:
+        delays.append(settings.poll_delay(0, 0.001, delays[-1]))
+    assert delays == [0.0, 0.002, 0.004, 0.008, 0.016, 0.025, 0.025]
 
 
 @given(SECONDS, SECONDS, st.floats(0, 1))

@@ -15,7 +15,7 @@ VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", ma
 
 
 @pytest.fixture(scope="module", params=CONTEXTS)
-def described(request: pytest.FixtureRequest) -> dict[str, Any]:
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as variables:
         for name, value in VARIABLES.items():
             variables.setenv(name, value)
@@ -24,8 +24,8 @@ def described(request: pytest.FixtureRequest) -> dict[str, Any]:
     return found
 
 
-def operations(described: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
-    found = [(f"{method} {path}", each) for path, methods in described["paths"].items() for method, each in methods.items()]
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
+    found = [(f"{method} {path}", each) for path, methods in document["paths"].items() for method, each in methods.items()]
     assert len(found) > 10
     yield from found
 
@@ -35,46 +35,46 @@ def codes(operation: Operation, status: int) -> list[str]:
     return listed.split(", ")
 
 
-def lacking(described: dict[str, Any], header: str | None, *wanted: tuple[int, str]) -> list[str]:
+def lacking(document: dict[str, Any], header: str | None, *wanted: tuple[int, str]) -> list[str]:
     """The operations with this header, or all, that lack one of the wanted refusals."""
     return [
         name
-        for name, each in operations(described)
+        for name, each in operations(document)
         if header is None or header in _headers(each)
         for status, code in wanted
         if code not in codes(each, status)
     ]
 
 
-def test_every_operation_lists_the_common_refusals(described: dict[str, Any]) -> None:
+def test_every_operation_lists_the_common_refusals(document: dict[str, Any]) -> None:
     token = [(401, "token-missing"), (401, "token-invalid"), (401, "token-expired"), (403, "scope-missing")]
 
-    assert lacking(described, None, *token, (422, "validation-failed"), (500, "internal-error"), (503, "temporarily-unavailable")) == []
+    assert lacking(document, None, *token, (422, "validation-failed"), (500, "internal-error"), (503, "temporarily-unavailable")) == []
 
 
-def test_operation_with_if_match_lists_its_refusals(described: dict[str, Any]) -> None:
-    assert lacking(described, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
-    unlisted = lacking(described, "if-match", (428, "if-match-missing"))
+def test_operation_with_if_match_lists_its_refusals(document: dict[str, Any]) -> None:
+    assert lacking(document, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
+    unlisted = lacking(document, "if-match", (428, "if-match-missing"))
     assert [name for name in unlisted if not name.startswith("put ")] == []  # a PUT may create its target
 
 
-def test_creating_operation_lists_idempotency_refusals(described: dict[str, Any]) -> None:
+def test_creating_operation_lists_idempotency_refusals(document: dict[str, Any]) -> None:
     wanted = [(400, "idempotency-key-missing"), (422, "idempotency-key-reused")]
 
-    assert lacking(described, "idempotency-key", *wanted) == []
+    assert lacking(document, "idempotency-key", *wanted) == []
 
 
-def test_operation_with_body_lists_its_refusals(described: dict[str, Any]) -> None:
-    bodies = [each for _, each in operations(described) if "requestBody" in each]
+def test_operation_with_body_lists_its_refusals(document: dict[str, Any]) -> None:
+    bodies = [each for _, each in operations(document) if "requestBody" in each]
 
     assert bodies
     assert all("body-too-large" in codes(each, 413) for each in bodies)
     assert all("malformed-request" in codes(each, 400) for each in bodies if "application/json" in each["requestBody"]["content"])
 
 
-def test_every_refusal_is_a_problem_listed_once(described: dict[str, Any]) -> None:
+def test_every_refusal_is_a_problem_listed_once(document: dict[str, Any]) -> None:
     refusals = [
-        (status, each) for _, operation in operations(described) for status, each in operation["responses"].items() if status >= "400"
+        (status, each) for _, operation in operations(document) for status, each in operation["responses"].items() if status >= "400"
     ]
 
     assert {str(each["content"]) for _, each in refusals} == {
@@ -83,8 +83,8 @@ def test_every_refusal_is_a_problem_listed_once(described: dict[str, Any]) -> No
     assert [
         each["description"] for _, each in refusals if len(set(each["description"].split(", "))) < len(each["description"].split(", "))
     ] == []
-    assert "Problem" in described["components"]["schemas"]
-    assert "HTTPValidationError" not in str(described)
+    assert "Problem" in document["components"]["schemas"]
+    assert "HTTPValidationError" not in str(document)
 
 
 def _headers(operation: Operation) -> set[str]:
