@@ -129,7 +129,7 @@ class GroupClient(faust.App):
         """Creates none: no faust table is used."""
 
     def _on_rebalance_when_stopped(self) -> None:
-        """Leaves the client to its own thread. Closed from this one, the thread may wait for a connection for ever."""
+        """Leaves the client to its own thread. Closed from this one, the thread may wait for a connection without limit."""
 
     def _new_consumer(self) -> Any:
         consumer: Any = super()._new_consumer()
@@ -188,7 +188,7 @@ def limit_fetches(thread: Any, limits: FetchLimits) -> None:
 
 
 async def commit_once(thread: Any, assignment: Assignment, offsets: Mapping[TopicPartition, int]) -> bool:
-    """No await between the check and the commit: a rebalance could slip in. A commit without a generation is accepted from anyone."""
+    """No await between the check and the commit: a rebalance could slip in. A commit without a generation is accepted from any client."""
     coordinator, subscription = thread._consumer._coordinator, thread._consumer._subscription.subscription  # noqa: SLF001
     if subscription.assignment is not assignment or subscription._reassignment_in_progress:  # noqa: SLF001
         return False

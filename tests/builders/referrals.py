@@ -43,7 +43,7 @@ from shared.persistence.batch_interfaces import Group
 from tests.builders.context_app import RunningContext, run_context
 
 #: Synthetic NHS numbers: valid, and never issued.
-DALE, SOMEBODY_ELSE = "9990548609", "9434765919"
+DALE, OTHER_PERSON = "9990548609", "9434765919"
 SATURDAY = datetime(2015, 3, 14, 9, 0, tzinfo=LONDON)
 MONDAY = datetime(2015, 3, 16, 10, 5, tzinfo=LONDON)
 #: Built once: each new policy reads the machine's list of time zones.
@@ -146,7 +146,7 @@ def a_body(**changes: Any) -> dict[str, Any]:
         "nhs_number": DALE,
         "demographics": a_demographics_body(),
         "story": {
-            "narrative": "He wants to stay at home with his dog. Nobody knows who is responsible for what.",
+            "narrative": "He wants to stay at home with his dog. No one knows who is responsible for what.",
             "history": ["Two admissions in the last year"],
             "contacts": [{"name": "Louise", "relationship": "daughter", "lives_in": "East Finchley"}],
         },

@@ -28,7 +28,7 @@ class AgendaAllocation:
 
 
 def cap(items: Iterable[AgendaItem], *, now: datetime, policy: Policy) -> AgendaAllocation:
-    """Assigns the slots: deferred cases first, so that no case is outranked for ever, then by the order of the agenda."""
+    """Assigns the slots: deferred cases first, so that no case is outranked without limit, then by the order of the agenda."""
     ranked = [item.case for item in in_order(items, now=now, recent=policy.crisis_is_recent_for)]
     ranked.sort(key=lambda case: not case.is_deferred)
     ordinary, others = ranked[: policy.capacity], ranked[policy.capacity :]

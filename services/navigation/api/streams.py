@@ -114,7 +114,7 @@ class Streams:
                 log.warning("streams.failed", problem=type(problem).__name__)
                 self._wake_all()
                 waits = _RETRY_SECONDS
-            self._listening.set()  # also after a failure, so that no stream waits for ever
+            self._listening.set()  # also after a failure, so that no stream waits without limit
             if _is_server_shutting_down():
                 self._is_shutting_down = True
                 self._wake_all()

@@ -16,7 +16,7 @@ from shared.messaging.inbound.consumer import Consumer
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence import inbox
 from tests.builders.rapid_care import rapid_care
-from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
+from tests.builders.referrals import MONDAY, OTHER_PERSON, referrals
 from tests.chaos.defects.stack import DefectStack, run_consumer, run_relay, running
 
 #: The route of a referral to Rapid Care.
@@ -97,7 +97,7 @@ async def acknowledged_before_applied(stack: DefectStack, *, is_seeded: bool) ->
         ),
     ):
         await client.refer_and_route(**URGENT)
-        await client.refer_and_route(nhs_number=SOMEBODY_ELSE, **URGENT)
+        await client.refer_and_route(nhs_number=OTHER_PERSON, **URGENT)
         await stack.until_rows("rapid_care.inbox", count=3 if is_seeded else 4)
         await stack.until_read(subscriptions.SUBSCRIPTIONS.context)
         return await stack.verify(client.context.clock)

@@ -9,7 +9,7 @@ from infra.dev_stack.process_environment import environment
 from infra.operations.verify.verdict import Verdict
 from shared.messaging.outbound.relay import Relay
 from tests.builders.faulty_database import LOCKS
-from tests.builders.referrals import MONDAY, SOMEBODY_ELSE, referrals
+from tests.builders.referrals import MONDAY, OTHER_PERSON, referrals
 from tests.chaos.defects.relays import CursorRelay, SharedOutboxRelay, SlowRelay, SlowSharedOutboxRelay
 from tests.chaos.defects.stack import DefectStack, relay, running
 from tests.integration.shared.worker_processes import KILLED, end_of
@@ -24,7 +24,7 @@ async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
             async with stack.slow_commits("referrals.event", "NEW.actor_org = 'W08'"):
                 late = asyncio.create_task(client.try_refer(caller=client.gp("W08")))
                 await stack.until_rows(LOCKS, "locktype = 'advisory' AND NOT granted")
-                await client.refer(nhs_number=SOMEBODY_ELSE)
+                await client.refer(nhs_number=OTHER_PERSON)
                 await stack.until_published("referrals")
             assert (await late).status_code == 201
             await stack.until_published("referrals")

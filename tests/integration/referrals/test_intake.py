@@ -28,7 +28,7 @@ from shared.contracts.referrals import (
 )
 from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient
-from tests.builders.referrals import DALE, SATURDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body, referrals
+from tests.builders.referrals import DALE, OTHER_PERSON, SATURDAY, ReferralsClient, a_demographics_body, referrals
 
 BAD_CHECK_DIGIT = "9990548608"
 NIGHT = datetime(2015, 3, 14, 23, 0, tzinfo=LONDON)
@@ -316,7 +316,7 @@ async def test_omitted_details_keep_recorded_values(client: ReferralsClient) -> 
 
 
 async def test_practice_determines_locality(client: ReferralsClient) -> None:
-    sent = await client.refer(nhs_number=SOMEBODY_ELSE, demographics=a_demographics_body(practice_code="C23"))
+    sent = await client.refer(nhs_number=OTHER_PERSON, demographics=a_demographics_body(practice_code="C23"))
 
     assert sent["locality"] == Locality.LOCALITY_C
 

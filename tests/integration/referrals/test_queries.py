@@ -18,7 +18,7 @@ from shared.contracts.mdt import (
 from shared.contracts.navigation import TaskCreated, TaskSource
 from shared.contracts.rapid_care import ResponseEnRoute
 from shared.kernel.ids import derived_id, new_id
-from tests.builders.referrals import DALE, MONDAY, SOMEBODY_ELSE, ReferralsClient, a_demographics_body
+from tests.builders.referrals import DALE, MONDAY, OTHER_PERSON, ReferralsClient, a_demographics_body
 
 
 async def test_referrer_sees_own_referrals_only(client: ReferralsClient) -> None:
@@ -148,7 +148,7 @@ async def test_people_search_by_number_is_audited(client: ReferralsClient) -> No
     sent = await client.refer()
 
     found = (await client.post("/people/search", {"nhs_number": "999 054 8609"})).json()
-    unknown = await client.post("/people/search", {"nhs_number": SOMEBODY_ELSE})
+    unknown = await client.post("/people/search", {"nhs_number": OTHER_PERSON})
     mistyped = await client.post("/people/search", {"nhs_number": "9990548608"})
     not_allowed = await client.post("/people/search", {"nhs_number": DALE}, caller=client.gp())
     await client.get(f"/people/{sent['person_id']}")
@@ -282,7 +282,7 @@ async def test_person_timeline_lists_every_chain(client: ReferralsClient) -> Non
     first, second = await client.refer(), await client.refer(reason="falls")
     await client.deliver(first, _a_task())
     await client.context.deliver(_a_task(), key=UUID(first["person_id"]), subject=new_id(), correlation=new_id())
-    other_person = await client.refer(nhs_number=SOMEBODY_ELSE)
+    other_person = await client.refer(nhs_number=OTHER_PERSON)
 
     entries = (await client.get(f"/people/{first['person_id']}/timeline")).json()["items"]
 

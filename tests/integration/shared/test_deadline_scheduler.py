@@ -265,7 +265,7 @@ async def test_deadline_refused_by_a_rule_is_not_retried(harness: DeliveryHarnes
 
 async def test_deadline_without_handler_is_parked(harness: DeliveryHarness) -> None:
     await harness.send()
-    await harness.owner.execute("UPDATE rapid_care.deadline SET kind = 'nobody'")
+    await harness.owner.execute("UPDATE rapid_care.deadline SET kind = 'unknown'")
     harness.sender.clock.at = NOW + ACCEPTANCE_LIMIT
     scheduler = create_scheduler(harness, attempts=1)
 

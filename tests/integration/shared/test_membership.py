@@ -171,7 +171,7 @@ class ClientStoppedInAssignment(InspectableClient):
 
 
 async def test_stop_during_assignment_closes_client_in_its_thread(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
-    """Otherwise faust would close the client from another thread, and could wait for ever for a connection to end."""
+    """Otherwise faust would close the client from another thread, and could wait without limit for a connection to end."""
     async with consuming(harness, kafka, client=ClientStoppedInAssignment) as running:
         with pytest.raises(ConsumerStopped):
             await asyncio.wait_for(running.task, LONGEST_WAIT)

@@ -78,16 +78,16 @@ async def test_request_after_last_worker_exits_is_handled(concurrency: int) -> N
 
 
 async def test_worker_carries_no_trace_of_its_request() -> None:
-    trace = ContextVar("trace", default="nobody's")
+    trace = ContextVar("trace", default="none")
     seen: list[str] = []
 
     async def handle(requests: Sequence[Request]) -> Sequence[int | Exception]:
         seen.append(trace.get())
         return [each.number for each in requests]
 
-    trace.set("the first one's")
+    trace.set("the first request's")
     await GroupQueue(handle).submit(Request(1))
-    assert seen == ["nobody's"]
+    assert seen == ["none"]
 
 
 async def test_group_is_no_larger_than_allowed() -> None:
