@@ -1,7 +1,7 @@
 """The processed offset of each partition, and its commits.
 
-An offset is committed only under the assignment in which its record was read. A client that retries without limit could commit an old offset
-to recreated topics and so skip records (docs/adr/0017).
+An offset is committed only under the assignment in which its record was read. A client that retries without limit could commit an old
+offset to recreated topics and so skip records (docs/adr/0017).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
