@@ -43,11 +43,13 @@ _OLDEST_UNPUBLISHED = "SELECT min(seq) FROM outbox"
 _EARLIEST_DAY = "SELECT least((now() AT TIME ZONE 'UTC')::date, (SELECT min(partition_day) FROM event WHERE seq >= $1)) - 1"
 _ABSENT_TOPICS = "SELECT DISTINCT topic FROM outbox JOIN event USING (seq) WHERE topic <> ALL($1::text[])"
 _LAST_CLUSTER = "SELECT cluster_id FROM relay_state ORDER BY seen_at DESC LIMIT 1"
-#: Rows acknowledged by an earlier cluster stay in the outbox. The commit does not wait for the disk: a server that fails may bring back the
-#: rows of its last moments, and the relay publishes them again in order.
+#: The commit of this statement, and of no other, does not wait for the disk. A crash of the server within a second may bring the deleted
+#: rows back; the relay then publishes their events again in order (docs/adr/0006).
+_COMMIT_ASYNCHRONOUSLY = "set_config('synchronous_commit', 'off', true)"
+#: Rows acknowledged by an earlier cluster stay in the outbox.
 _DELETE_PUBLISHED = f"""
 WITH deleted AS (DELETE FROM outbox WHERE seq = ANY($1::bigint[]) AND ({_LAST_CLUSTER}) = $2 RETURNING seq)
-SELECT count(*) AS deleted, clock_timestamp() AS now, set_config('synchronous_commit', 'off', true) FROM deleted"""  # noqa: S608  the query above
+SELECT count(*) AS deleted, clock_timestamp() AS now, {_COMMIT_ASYNCHRONOUSLY} FROM deleted"""  # noqa: S608  the texts above
 _REQUEUE = """
 WITH portion AS (
     SELECT seq FROM event
