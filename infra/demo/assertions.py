@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.demo.expectations import ANSWERS, CONFIRMED_AFTER, EXPECTED, TIMES
+from infra.demo.expectations import CONFIRMED_AFTER, EXPECTED, RESPONSES, TIMES
 from infra.demo.observe import ObservedEvent
 from shared.clock import LONDON
 
 
 def deviations(events: Sequence[ObservedEvent], seen: Mapping[str, Any]) -> list[str]:
     """The deviations of a run; none when it matches. `seen` has responses of the API by name."""
-    return [*_counts(events), *_times(events), *_confirmation(events), *_answers(seen)]
+    return [*_counts(events), *_times(events), *_confirmation(events), *_responses(seen)]
 
 
 def _counts(events: Sequence[ObservedEvent]) -> list[str]:
@@ -37,5 +37,5 @@ def _confirmation(events: Sequence[ObservedEvent]) -> list[str]:
     return []
 
 
-def _answers(seen: Mapping[str, Any]) -> list[str]:
-    return [f"{name} was {seen.get(name)}, not {answer}" for name, answer in ANSWERS.items() if seen.get(name) != answer]
+def _responses(seen: Mapping[str, Any]) -> list[str]:
+    return [f"{name} was {seen.get(name)}, not {expected}" for name, expected in RESPONSES.items() if seen.get(name) != expected]

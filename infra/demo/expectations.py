@@ -74,7 +74,7 @@ TIMES: dict[str, Sequence[datetime]] = {
 CONFIRMED_AFTER = timedelta(days=14)
 
 #: Responses of the API, by the names under which the story records them.
-ANSWERS: dict[str, object] = {
+RESPONSES: dict[str, object] = {
     "contact thirty days before": "gp-W07",
     "contact after the meeting": "clch-community-nurse-1",
     "contact at the end": "clch-community-nurse-1",

@@ -47,8 +47,8 @@ async def _require_no_worker(admin: AIOKafkaAdminClient, owner: "asyncpg.Connect
             raise StackError(f"A worker of {context} is running: stop all workers first.")
     known = {name for name, *_ in await admin.list_consumer_groups()}
     for group in sorted(_groups(prefix) & known):  # one by one: no broker accepts the client's request for several
-        (answer,) = await admin.describe_consumer_groups([group])
-        for _, _, state, *_ in answer.groups:
+        (response,) = await admin.describe_consumer_groups([group])
+        for _, _, state, *_ in response.groups:
             if state not in {"Empty", "Dead"}:
                 raise StackError(f"The consumer group {group} still has members: stop all workers and wait for their session timeout.")
 

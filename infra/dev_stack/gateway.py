@@ -22,7 +22,7 @@ _FACTORIES: Mapping[str, Callable[[], FastAPI]] = {"referrals": referrals, "rapi
 
 
 class Gateway:
-    """Passes a request to the application of its first path segment; answers `/` and `/livez`."""
+    """Passes a request to the application of its first path segment; serves `/` and `/livez` without one."""
 
     def __init__(self, apps: Mapping[str, FastAPI]) -> None:
         self._apps = apps

@@ -1,4 +1,4 @@
-"""State tables as data: one table guards the commands, answers `GET .../actions` and is printed as docs/states."""
+"""State tables as data: one table guards the commands, serves `GET .../actions` and is printed as docs/states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

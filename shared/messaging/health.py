@@ -66,7 +66,7 @@ class Health:
 
     async def _ready(self) -> HttpReply:
         waits = sorted(name for name, component in self._components.items() if not component.is_working)
-        if not await self._database_answers():
+        if not await self._is_database_ready():
             waits.append("database")
         if waits:
             return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not-ready", "waits_for": waits})
@@ -78,7 +78,7 @@ class Health:
                 await read_gauges(tx, self._context)
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
 
-    async def _database_answers(self) -> bool:
+    async def _is_database_ready(self) -> bool:
         try:
             async with self._database.read_only() as reader:
                 await reader.driver.fetchval("SELECT 1")

@@ -34,7 +34,7 @@ class GroupListener:
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """A broker answers a fetch request with `min_bytes` of records, or with fewer after `seconds`."""
+    """A broker responds to a fetch request with `min_bytes` of records, or with fewer after `seconds`."""
 
     seconds: float
     min_bytes: int

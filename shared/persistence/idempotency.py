@@ -38,10 +38,10 @@ class StoredResponse:
 
 
 class DuplicateRequest(Exception):
-    """The request was answered before; the stored response is sent again."""
+    """The request has a stored response, which is sent again."""
 
     def __init__(self, response: StoredResponse) -> None:
-        super().__init__("this request was answered before")
+        super().__init__("this request has a stored response")
         self.response = response
 
 

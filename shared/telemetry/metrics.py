@@ -21,7 +21,7 @@ DEADLINE_LATENESS = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 60, 3600),
 )  # fmt: skip
 REQUEST_DURATION = Histogram("care_http_request_duration_seconds", "HTTP requests by route and status", ["context", "route", "status"])
-REQUESTS_REJECTED = Counter("care_http_requests_rejected_total", "HTTP requests answered 503 beyond capacity", ["context"])
+REQUESTS_REJECTED = Counter("care_http_requests_rejected_total", "HTTP requests rejected with 503 beyond capacity", ["context"])
 
 CONSUMER_LAG = Gauge(
     "care_consumer_lag_records", "Records of a partition whose offset the context has not committed", ["context", "topic", "partition"]

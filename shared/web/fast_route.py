@@ -36,10 +36,10 @@ class FastRoute(APIRoute):
 
 def _is_plain(route: Dependant) -> bool:
     """Whether the endpoint returns a Response and takes only a body and dependencies that read the request alone."""
-    answers = signature(route.call).return_annotation if route.call else None
+    returned = signature(route.call).return_annotation if route.call else None
     is_read_from_request = not any(_parameters(each) or each.body_params or each.dependencies for each in route.dependencies)
     is_body_all = not _parameters(route) and len(route.body_params) <= 1
-    return is_body_all and is_read_from_request and isinstance(answers, type) and issubclass(answers, Response)
+    return is_body_all and is_read_from_request and isinstance(returned, type) and issubclass(returned, Response)
 
 
 def _parameters(part: Dependant) -> Sequence[Any]:

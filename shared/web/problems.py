@@ -131,7 +131,7 @@ def problem_response(
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _domain)
-    app.add_exception_handler(DuplicateRequest, _already_answered)
+    app.add_exception_handler(DuplicateRequest, _repeat_response)
     app.add_exception_handler(HttpProblem, _refused)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -140,7 +140,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(asyncpg.DataError, _unstorable)
 
 
-def answer_to(problem: Exception) -> Response:
+def response_to(problem: Exception) -> Response:
     """The response to an exception: a domain error, an unavailable server (503) or an internal error (500)."""
     match problem:
         case DomainError():
@@ -155,10 +155,10 @@ def answer_to(problem: Exception) -> Response:
 
 
 async def _domain(_: Request, refusal: Exception) -> Response:
-    return answer_to(refusal)
+    return response_to(refusal)
 
 
-async def _already_answered(_: Request, repeated: Exception) -> Response:
+async def _repeat_response(_: Request, repeated: Exception) -> Response:
     assert isinstance(repeated, DuplicateRequest)  # noqa: S101  Starlette calls by type
     response = repeated.response
     return Response(response.body, response.status, {**response.headers, "Idempotency-Replayed": "true"}, "application/json")
@@ -194,12 +194,12 @@ async def _http(request: Request, refusal: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.error("request.unavailable", route=route_of(request.scope), problem=type(error).__name__)
-    return answer_to(error)
+    return response_to(error)
 
 
 async def _unstorable(request: Request, problem: Exception) -> Response:
     log.warning("request.data-error", route=route_of(request.scope), problem=type(problem).__name__)
-    return answer_to(problem)
+    return response_to(problem)
 
 
 def unavailable(detail: str) -> Response:

@@ -1,4 +1,4 @@
-"""The technical words of docs/glossary.md name modules that exist; docs/architecture.md answers where a change belongs."""
+"""The technical words of docs/glossary.md name modules that exist; docs/architecture.md states where a change belongs."""
 
 import re
 

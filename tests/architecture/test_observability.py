@@ -188,7 +188,7 @@ def test_runbook_links_to_existing_pages() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
 
 
-def test_every_context_is_scraped_where_it_answers() -> None:
+def test_every_context_is_scraped_where_it_listens() -> None:
     paths = {each.get("metrics_path") for each in SCRAPE_CONFIGS}
     (workers,) = (each["static_configs"][0]["targets"] for each in SCRAPE_CONFIGS if each["job_name"] == "care-workers")
 

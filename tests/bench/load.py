@@ -1,7 +1,7 @@
 """A load generator with little overhead: HTTP/1.1 over persistent connections, in a separate process.
 
 Invariant: every request is recorded. In an open loop the latency of a request counts from its planned moment, so the requests planned
-during a stall include the stall. A request without an answer has status 0 and the time until the end of the run.
+during a stall include the stall. A request without a response has status 0 and the time until the end of the run.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from shared.clock import wall_clock
 #: The request line, and the rest: the headers that are particular to the request, and its body. The shared headers go between.
 Request = tuple[bytes, bytes]
 _GRACE_SECONDS = 60.0
-_UNANSWERED, _NOT_SENT = 0, -1
+_NO_RESPONSE, _NOT_SENT = 0, -1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` requests a second, planned evenly (open loop); without a rate each connection sends after each answer (closed loop)."""
+    """`rate` requests a second, planned evenly (open loop); without a rate each connection sends after each response (closed loop)."""
 
     port: int
     shared: bytes
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(slots=True)
 class LoadResult:
-    """One entry for each request, in the order of the answers. `planned` is seconds after `begun_at`; `latency` is in seconds."""
+    """One entry for each request, in the order of the responses. `planned` is seconds after `begun_at`; `latency` is in seconds."""
 
     begun_at: float = 0.0
     number: "array[int]" = field(default_factory=lambda: array("l"))
@@ -51,13 +51,13 @@ class LoadResult:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; `answered` or `lost` is called when it ends."""
+    """One request at a time; `on_response` or `on_loss` is called when it ends."""
 
-    def __init__(self, answered: Callable[["Connection", int], None], lost: Callable[["Connection"], None]) -> None:
-        self._answered, self._lost = answered, lost
+    def __init__(self, on_response: Callable[["Connection", int], None], on_loss: Callable[["Connection"], None]) -> None:
+        self._on_response, self._on_loss = on_response, on_loss
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.WriteTransport | None = None
-        self.has_retry_after = False  # of the last answer
+        self.has_retry_after = False  # of the last response
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
@@ -81,10 +81,10 @@ class Connection(asyncio.Protocol):
             self.has_retry_after = True
 
     def on_message_complete(self) -> None:
-        self._answered(self, self._parser.get_status_code())
+        self._on_response(self, self._parser.get_status_code())
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._lost(self)
+        self._on_loss(self)
 
 
 class Loader:
@@ -119,7 +119,7 @@ class Loader:
         await self._done.wait()
         loop_ends.cancel()
         for number, planned in (*self._in_flight.values(), *((_NOT_SENT, due) for due in self._due)):
-            self._record(number, planned, _UNANSWERED)
+            self._record(number, planned, _NO_RESPONSE)
         for connection in (*self._in_flight, *self._free):
             connection.close()
 
@@ -152,14 +152,14 @@ class Loader:
         self._in_flight[connection] = number, planned
         connection.send(request[0] + self._plan.shared + request[1])
 
-    def _answered(self, connection: Connection, status: int) -> None:
+    def _finish(self, connection: Connection, status: int) -> None:
         self._record(*self._in_flight.pop(connection), status, connection.has_retry_after)
         self._free.append(connection)
         self._continue()
 
-    def _lost(self, connection: Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         if request := self._in_flight.pop(connection, None):
-            self._record(*request, _UNANSWERED)
+            self._record(*request, _NO_RESPONSE)
         elif connection in self._free:
             self._free.remove(connection)
         if self._due or not self._is_over:
@@ -190,7 +190,7 @@ class Loader:
     async def _open(self) -> None:
         while self._due or not self._is_over:
             try:
-                _, made = await self._loop.create_connection(lambda: Connection(self._answered, self._lost), "127.0.0.1", self._plan.port)
+                _, made = await self._loop.create_connection(lambda: Connection(self._finish, self._drop), "127.0.0.1", self._plan.port)
             except OSError:
                 await asyncio.sleep(0.05)
                 continue

@@ -49,16 +49,16 @@ AFTER = """
   by nearest rank; `worst` is the maximum.
 - **Ratio**: the median of the ratios of the runs. A ratio below 1 is better for a delay, a ratio above 1 for a rate.
 - **Drift**: the larger of the two measurements of a yardstick divided by the smaller. Near 1 the machine was steady.
-- **Closed loop**: a fixed number of clients; each sends after its last answer. It measures capacity, and its delays are those of a
+- **Closed loop**: a fixed number of clients; each sends after its last response. It measures capacity, and its delays are those of a
   saturated system.
 - **Open loop**: requests are planned at even intervals. Latency counts from the planned moment, also when no connection was free, so a
   stall delays every request planned during it.
-- **Other answers**: an answer other than success is counted and is no success. After each run of intake the rows are counted;
+- **Other responses**: a response other than success is counted and is no success. After each run of intake the rows are counted;
   `acknowledged and not stored` must be 0.
 - **Delay between processes**: between PostgreSQL's commit timestamps (`track_commit_timestamp`), which precede the write to disk, or
   between readings of the one clock of the machine.
 - **Cores**: processor seconds per second of the run; 2 is the whole machine. `cores generator` is the load generator.
-- **Unsent, unapplied at the end**: events in an outbox or absent from an inbox when the last request was answered.
+- **Unsent, unapplied at the end**: events in an outbox or absent from an inbox at the response to the last request.
   `seconds until drained` is the time until all are sent and applied.
 - **Memory**: the proportional set size; shared pages are divided among the processes that share them.
 

@@ -21,7 +21,7 @@ _LONGEST_DRAIN_SECONDS = 600.0
 
 
 async def paced(product: ProductUnderTest, rate: float, seconds: float) -> Run:
-    """`plain p50` and `plain p99` from the answer to COMMIT to the record, at `rate` transactions a second of one writer."""
+    """`plain p50` and `plain p99` from the response to COMMIT to the record, at `rate` transactions a second of one writer."""
     dsn, topic = product.running.addresses.database_url, product.running.layout.prefix + _TOPIC
     async with _tables(product):
         write = unsent(await _insert(product, "(VALUES (1))", "$1::uuid"), _SCHEMA)

@@ -1,4 +1,4 @@
-"""A consumer that notes when records arrive, and a writer that notes when commits are answered.
+"""A consumer that records when messages arrive, and a writer that records when commits return.
 
 Each runs in a separate process; instants are readings of the one clock of the machine.
 """
@@ -22,7 +22,7 @@ def consume(bootstrap: str, topic: str, ready: Event, stop: Event) -> Instants:
 
 
 def write(dsn: str, statement: str, rate: float, seconds: float) -> Instants:
-    """One writer with `rate` transactions per second, each with its id as `$1`. Returns the instants of the answers to COMMIT."""
+    """One writer with `rate` transactions per second, each with its id as `$1`. Returns the instants of the responses to COMMIT."""
     return asyncio.run(_write(dsn, statement, rate, round(rate * seconds)))
 
 

@@ -23,8 +23,8 @@ class Scenario:
     measure: Measure
 
 
-def answers(result: LoadResult, *, success: Collection[int] = (201,), after: float = 0.0) -> dict[str, float]:
-    """Of the requests planned later than `after` seconds. Other answers are counted and are no success."""
+def request_figures(result: LoadResult, *, success: Collection[int] = (201,), after: float = 0.0) -> dict[str, float]:
+    """Of the requests planned later than `after` seconds. Other responses are counted and are no success."""
     kept = [(at, took, status) for at, took, status in zip(result.planned, result.latency, result.status, strict=True) if at >= after]
     took = [took for _, took, status in kept if status in success]
     return {
@@ -32,7 +32,7 @@ def answers(result: LoadResult, *, success: Collection[int] = (201,), after: flo
         "p50": percentile(took, 0.5) * 1000,
         "p99": percentile(took, 0.99) * 1000,
         "worst": percentile(took, 1) * 1000,
-        f"answers other than {min(success)}": len(kept) - len(took),
-        "unanswered": sum(status == 0 for *_, status in kept),
+        f"responses other than {min(success)}": len(kept) - len(took),
+        "without response": sum(status == 0 for *_, status in kept),
         "cores generator": result.cpu_seconds / result.wall_seconds,
     }

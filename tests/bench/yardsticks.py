@@ -24,7 +24,7 @@ from tests.bench.probes import Instants
 
 BARE_CONNECTIONS = 32
 _WARM_UP_SECONDS = 1.0
-#: The bare endpoint has prepared requests for at most so many answers a second.
+#: The bare endpoint has prepared requests for at most so many responses a second.
 _MOST_PER_SECOND = 6_000
 
 
@@ -57,10 +57,10 @@ async def bare(database_url: str, seconds: float) -> Run:
         await owner.execute(bare_endpoint.DROP)
     finally:
         await owner.close()
-    answered = zip(result.planned, result.latency, result.status, strict=True)
-    kept = [(at + took, took) for at, took, status in answered if at >= _WARM_UP_SECONDS and status == 201]
+    ended = zip(result.planned, result.latency, result.status, strict=True)
+    kept = [(at + took, took) for at, took, status in ended if at >= _WARM_UP_SECONDS and status == 201]
     if not kept:
-        raise RuntimeError("the bare endpoint answered no request")
+        raise RuntimeError("no request to the bare endpoint succeeded")
     took = [took for _, took in kept]
     return {
         "bare per second": len(kept) / (max(ended for ended, _ in kept) - _WARM_UP_SECONDS),

@@ -154,9 +154,9 @@ class Patient:
 
     async def command(self, verb: str, body: Any) -> dict[str, Any]:
         """Runs a command of the case and returns the changed case."""
-        answer = await self.try_command(verb, body)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
+        response = await self.try_command(verb, body)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
 
     async def try_command(self, verb: str, body: Any) -> httpx.Response:
         """POSTs a command on the current version of the case."""
@@ -199,9 +199,9 @@ async def send_command(context: RunningContext, path: str, version: int, body: A
 async def read(context: RunningContext, path: str, *, actor: str | None = None) -> Any:
     """The JSON of a GET: as staff of the meeting, or as the professional `actor`."""
     caller = _header(context, actor, "mdt:lead", "mdt:read") if actor else _header(context, None, *STAFF)
-    answer = await context.http.get(path, headers=caller)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await context.http.get(path, headers=caller)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def meetings(context: RunningContext) -> list[dict[str, Any]]:
@@ -219,8 +219,8 @@ async def notifications(context: RunningContext, professional_id: str) -> list[d
 async def hold(context: RunningContext, meeting_id: UUID | str, attended: Sequence[str] = QUORUM) -> None:
     """Records the attendance of a meeting."""
     version = await context.database.pool.fetchval("SELECT version FROM meeting WHERE id = $1", UUID(str(meeting_id)))
-    answer = await send_command(context, f"/mdt/meetings/{meeting_id}/attendance", version, {"attended": list(attended)})
-    assert answer.status_code == 200, answer.text
+    response = await send_command(context, f"/mdt/meetings/{meeting_id}/attendance", version, {"attended": list(attended)})
+    assert response.status_code == 200, response.text
 
 
 def _header(context: RunningContext, actor: str | None, *scopes: str) -> dict[str, str]:

@@ -203,10 +203,10 @@ class NavigationClient:
         """Registers navigators, who are available from then on."""
         caller = self.caller("navigation:coordinate", "navigation-coordinator", organisation)
         for code in codes:
-            answer = await self.context.http.put(
+            response = await self.context.http.put(
                 f"/navigation/navigators/{code}", headers=caller, json={"locality": locality, "role": role}
             )
-            assert answer.status_code == 201, answer.text
+            assert response.status_code == 201, response.text
 
     async def publish(self, event: Event, *, person: UUID, subject: UUID) -> None:
         """Delivers an event of another context, as the next one of the aggregate `subject`."""
@@ -221,9 +221,9 @@ class NavigationClient:
 
     async def read(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> Any:
         """The JSON of `/navigation/{path}`, by default as the coordinator."""
-        answer = await self.context.http.get(f"/navigation/{path}", headers=caller or self.coordinator, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.context.http.get(f"/navigation/{path}", headers=caller or self.coordinator, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def tasks(self, code: str = NAVIGATOR) -> list[dict[str, Any]]:
         """The first page of a navigator's work list."""
@@ -252,8 +252,8 @@ class NavigationClient:
     async def advance(self, task_id: str, *verbs: str, caller: dict[str, str] | None = None) -> None:
         """Runs commands without a body, one after the other."""
         for verb in verbs:
-            answer = await self.try_command(task_id, verb, caller)
-            assert answer.status_code == 200, answer.text
+            response = await self.try_command(task_id, verb, caller)
+            assert response.status_code == 200, response.text
 
     async def declare(self, code: str, *, is_available: bool, until: datetime | None = None) -> httpx.Response:
         """Declares a navigator's availability, as that navigator."""

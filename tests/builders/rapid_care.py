@@ -164,10 +164,10 @@ class RapidCareClient:
 
     async def roster(self, clinician_id: str, *skills: str, is_on_duty: bool = True) -> None:
         """Enters a clinician in the roster."""
-        answer = await self.context.http.put(
+        response = await self.context.http.put(
             f"/rapid-care/clinicians/{clinician_id}", headers=self.staff, json={"skills": skills, "is_on_duty": is_on_duty}
         )
-        answer.raise_for_status()
+        response.raise_for_status()
 
     async def receive_referral(self, *, person_id: UUID | None = None, referral_id: UUID | None = None, **changes: Any) -> UUID:
         """Delivers a routed referral, received now unless `received_at` is given; returns the id of its response."""
@@ -179,9 +179,9 @@ class RapidCareClient:
 
     async def get(self, path: str, **query: Any) -> Any:
         """The JSON of `/rapid-care/{path}`. Raises httpx.HTTPStatusError when refused."""
-        answer = await self.context.http.get(f"/rapid-care/{path}", headers=self.staff, params=query)
-        answer.raise_for_status()
-        return answer.json()
+        response = await self.context.http.get(f"/rapid-care/{path}", headers=self.staff, params=query)
+        response.raise_for_status()
+        return response.json()
 
     async def read(self, response_id: UUID) -> dict[str, Any]:
         """The response as staff see it."""
@@ -196,17 +196,17 @@ class RapidCareClient:
 
     async def command(self, response_id: UUID, verb: str, **body: Any) -> dict[str, Any]:
         """Runs a command and returns the changed response."""
-        answer = await self.try_command(response_id, verb, **body)
-        assert answer.status_code == 200, answer.text
-        view: dict[str, Any] = answer.json()
+        response = await self.try_command(response_id, verb, **body)
+        assert response.status_code == 200, response.text
+        view: dict[str, Any] = response.json()
         return view
 
     async def refusal(self, response_id: UUID, verb: str, **body: Any) -> tuple[int, str]:
         """The status and code of a refused command; asserts that it left the response unchanged."""
         before = await self._stored("version", response_id)
-        answer = await self.try_command(response_id, verb, **body)
+        response = await self.try_command(response_id, verb, **body)
         assert await self._stored("version", response_id) == before
-        return answer.status_code, answer.json()["code"]
+        return response.status_code, response.json()["code"]
 
     async def advance(self, response_id: UUID, to: Status, **contact: Any) -> dict[str, Any]:
         """Runs the commands of `STEPS` from the stored status to `to`. Contact is made now, unless `contact` gives another time."""

@@ -95,9 +95,9 @@ class ReferralsClient:
 
     async def refer(self, **changes: Any) -> dict[str, Any]:
         """Refers Mr Dale and returns the acknowledgement."""
-        answer = await self.try_refer(**changes)
-        assert answer.status_code == 201, answer.text
-        body: dict[str, Any] = answer.json()
+        response = await self.try_refer(**changes)
+        assert response.status_code == 201, response.text
+        body: dict[str, Any] = response.json()
         return body
 
     async def refer_and_route(self, route: str = "service", service: str = "district-nursing", **changes: Any) -> dict[str, Any]:
@@ -130,9 +130,9 @@ class ReferralsClient:
 
     async def command(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> dict[str, Any]:
         """Runs a command and returns the changed referral."""
-        answer = await self.try_command(referral_id, verb, body, caller=caller)
-        assert answer.status_code == 200, answer.text
-        view: dict[str, Any] = answer.json()
+        response = await self.try_command(referral_id, verb, body, caller=caller)
+        assert response.status_code == 200, response.text
+        view: dict[str, Any] = response.json()
         return view
 
     async def deliver(self, referral: dict[str, Any], event: Event) -> Record:

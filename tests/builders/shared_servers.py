@@ -30,7 +30,7 @@ class SharedServers:
     addresses: dict[str, Any] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answers the name of a server by its addresses."""
+        """Receives the name of a server and sends its addresses."""
         name = (await reader.readline()).decode().strip()
         async with self.lock:
             if name not in self.addresses:
@@ -74,9 +74,9 @@ async def ask(name: str) -> dict[str, str] | None:
             await asyncio.sleep(0.05)
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(name.encode() + b"\n")
-    answer: dict[str, str] = json.loads(await reader.readline())
+    reply: dict[str, str] = json.loads(await reader.readline())
     writer.close()
-    return answer
+    return reply
 
 
 async def _main(path: str) -> None:

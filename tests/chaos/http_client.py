@@ -32,7 +32,7 @@ class LoadResults:
     """The results of the load, as they were acknowledged.
 
     `meetings`: the ids of the meetings that were held. `discussed`: meeting and version, by case. `commands`: the version in the response
-    to the last command, by path of the referral, response or case. `answered`: begin and end of each acknowledged request.
+    to the last command, by path of the referral, response or case. `acknowledged_at`: begin and end of each acknowledged request.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -43,7 +43,7 @@ class LoadResults:
     discussed: dict[str, tuple[str, int]] = field(default_factory=dict)
     commands: dict[str, int] = field(default_factory=dict)
     held_back: int = 0
-    answered: list[tuple[float, float]] = field(default_factory=list)
+    acknowledged_at: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

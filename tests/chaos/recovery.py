@@ -54,8 +54,8 @@ class Recovery:
 class RecoveryMonitor:
     """Follows the newest event several times a second, on its own connection, which bypasses the proxies."""
 
-    def __init__(self, database_url: str, answered: list[tuple[float, float]]) -> None:
-        self._url, self._answered = database_url, answered
+    def __init__(self, database_url: str, acknowledged_at: list[tuple[float, float]]) -> None:
+        self._url, self._acknowledged_at = database_url, acknowledged_at
         self.probes: list[Probe] = []
         self.backlog: list[tuple[float, int]] = []
 
@@ -75,7 +75,7 @@ class RecoveryMonitor:
         """Returns the times known so far."""
         later = [probe for probe in self.probes if probe.committed >= after]
         return Recovery(
-            _first((ended for begun, ended in self._answered if begun >= after), after),
+            _first((ended for begun, ended in self._acknowledged_at if begun >= after), after),
             _first((probe.published for probe in later if probe.published), after),
             _first((probe.applied_everywhere for probe in later if probe.applied_everywhere), after),
         )

@@ -33,7 +33,7 @@ class ReferralSender:
             begun = loop.time()
             reply = await self.send_once(body, key)
             if reply.status == HTTPStatus.CREATED:
-                self.client.results.answered.append((begun, loop.time()))
+                self.client.results.acknowledged_at.append((begun, loop.time()))
                 return reply
             if _is_unexpected(reply.status):
                 self.client.note_unexpected("referral", reply)
@@ -62,7 +62,7 @@ class ReferralSender:
             if _is_unexpected(item["status"]):
                 self.client.note_unexpected("referral in a batch", Reply(item["status"], item["problem"]))
         if len(items) != count:
-            self.client.results.surprises[f"a batch of {count} was answered with {len(items)}"] += 1
+            self.client.results.surprises[f"a batch of {count} got {len(items)} responses"] += 1
         return len(items) == count and all(item["status"] == HTTPStatus.CREATED for item in items)
 
     async def _back_off(self, attempts: int) -> None:

@@ -57,7 +57,7 @@ def recovery_figures(injected: Sequence[InjectedFault]) -> dict[str, dict[str, A
 
 def print_recoveries(out: Console, found: Mapping[str, Mapping[str, Any]]) -> None:
     title = "Recovery in seconds after the fault ended: median, maximum"
-    table = Table("fault", "times", "API answers", "relay publishes", "consumers apply", title=title)
+    table = Table("fault", "times", "API responds", "relay publishes", "consumers apply", title=title)
     for name, figures in found.items():
         table.add_row(name, str(figures["times"]), *(_pair(figures[part]) for part in _PARTS))
     out.print(table)

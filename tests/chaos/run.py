@@ -116,7 +116,7 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
         async with aiohttp.ClientSession(connector=connector) as http, client_log(log_path) as log:
             client = ChaosClient(stack.url, tokens, http)
             clients = Clients(client, ReferralSender(client, log, Random(plan.seed)), Random(plan.seed))
-            monitor = RecoveryMonitor(stack.provisioned.addresses.database_url, client.results.answered)
+            monitor = RecoveryMonitor(stack.provisioned.addresses.database_url, client.results.acknowledged_at)
             state = RunState(FaultInjector(stack), monitor, out)
             loaded = await _run_under_load(plan, clients, state)
         drained = await _drain(stack.provisioned, state)
@@ -220,7 +220,7 @@ async def _pending(owner: "asyncpg.Connection[asyncpg.Record]", provisioned: Pro
         async with connected(provisioned.addresses.kafka_bootstrap, provisioned.layout.prefix) as broker:
             return work | {f"{context} not read": count for context, count in (await snapshot_kafka(broker)).unread.items()}
     except (KafkaError, StackError):  # the broker may still recover from its last fault
-        return work | {"brokers that do not answer": 1}
+        return work | {"brokers that do not respond": 1}
 
 
 async def _replay(provisioned: ProvisionedStack, state: RunState) -> None:

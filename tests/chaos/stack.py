@@ -88,7 +88,7 @@ class StackUnderTest:
         await ensure_topics(self.kafka.bootstrap, self.provisioned.addresses.database_url, self.provisioned.layout)
 
     async def wait_until_ready(self, program: str, within: float = 60) -> None:
-        """Raises TimeoutError when the worker's readiness endpoint does not answer 200 in time."""
+        """Raises TimeoutError when the worker's readiness endpoint does not return 200 in time."""
         async with asyncio.timeout(within):
             while not await _is_ready(self.ports[program]):
                 await asyncio.sleep(0.1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.demo.assertions import deviations
-from infra.demo.expectations import ANSWERS, EXPECTED
+from infra.demo.expectations import EXPECTED, RESPONSES
 from infra.demo.observe import ObservedEvent
 from tests.architecture.sources import ROOT
 from tests.journeys.story_run import StoryRun
@@ -38,10 +38,10 @@ async def test_event_at_other_time_is_a_deviation(story: StoryRun, kind: str, by
     assert deviations(_moved(story.events, kind, by), story.world.seen) != []
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-@pytest.mark.parametrize("answer", ["something else", None])
-async def test_other_answer_is_a_deviation(story: StoryRun, name: str, answer: str | None) -> None:
-    assert deviations(story.events, {**story.world.seen, name: answer}) == [f"{name} was {answer}, not {ANSWERS[name]}"]
+@pytest.mark.parametrize("name", RESPONSES)
+@pytest.mark.parametrize("value", ["something else", None])
+async def test_other_response_is_a_deviation(story: StoryRun, name: str, value: str | None) -> None:
+    assert deviations(story.events, {**story.world.seen, name: value}) == [f"{name} was {value}, not {RESPONSES[name]}"]
 
 
 @pytest.mark.usefixtures("external_servers")

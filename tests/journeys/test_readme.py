@@ -56,21 +56,21 @@ async def test_readme_walk_gives_printed_responses(product: Product, owner: "asy
     assert len(steps) == 6
 
 
-@pytest.mark.parametrize("answer", [[], [{"name": "AcceptResponse"}], [{"name": "AcceptResponse"}] * 3, [{"name": "Other"}] * 2, {}, None])
-def test_different_response_is_reported(answer: Any) -> None:
-    assert _differs([{"name": "AcceptResponse"}] * 2, answer) is not None
+@pytest.mark.parametrize("got", [[], [{"name": "AcceptResponse"}], [{"name": "AcceptResponse"}] * 3, [{"name": "Other"}] * 2, {}, None])
+def test_different_response_is_reported(got: Any) -> None:
+    assert _differs([{"name": "AcceptResponse"}] * 2, got) is not None
 
 
 @pytest.mark.parametrize(
-    ("sample", "answer"),
+    ("sample", "got"),
     [
         ({"seconds_left": "…"}, {"seconds_left": 7198}),
         ({"feedback": "…"}, {"feedback": ["Accepted."]}),
         ({"seconds_left": 7198}, {"seconds_left": None}),
     ],
 )
-def test_sample_of_another_type_is_reported(sample: Any, answer: Any) -> None:
-    assert _differs(sample, answer) is not None
+def test_sample_of_another_type_is_reported(sample: Any, got: Any) -> None:
+    assert _differs(sample, got) is not None
 
 
 def test_sample_of_the_same_type_is_accepted() -> None:
@@ -84,7 +84,7 @@ def test_files_of_readme_walk_are_ignored_by_git() -> None:
     assert {f"/{name}" for name in written} <= set((README.parent / ".gitignore").read_text().splitlines())
 
 
-def _differs(expected: Any, got: Any, where: str = "answer") -> str | None:
+def _differs(expected: Any, got: Any, where: str = "response") -> str | None:
     """The path of the first difference; fields that the README does not show may have any value."""
     if expected == _ANYTHING:
         return None if isinstance(got, str) else f"{where}: {got}"

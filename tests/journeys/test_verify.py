@@ -144,7 +144,7 @@ async def test_comparison_finds_record_that_is_no_event(story: StoryRun) -> None
 
 
 async def test_client_log_is_compared_with_the_database(story: StoryRun, programs: Programs, tmp_path: Path) -> None:
-    world, log = story.world, tmp_path / "answers.jsonl"
+    world, log = story.world, tmp_path / "client-log.jsonl"
     body = json.dumps({"nhs_number": NHS_NUMBER, "source": "gp", "reason": "information", "urgency": "advice"}).encode()
     created = await _logged_gp(world).create("/referrals", body, key="logged", **{"Content-Type": "application/json"})
     await world.wait_until_drained()

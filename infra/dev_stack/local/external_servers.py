@@ -1,6 +1,6 @@
 """External servers, named by the environment.
 
-Invariant: an external server is only checked for an answer; no address appears in a message, because it may contain a password.
+Invariant: an external server is only checked for a response; no address appears in a message, because it may contain a password.
 """
 
 import os

@@ -16,7 +16,7 @@ from typing import ClassVar
 from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.java import java_command
-from infra.dev_stack.local.kafka_ready import answers
+from infra.dev_stack.local.kafka_ready import is_ready
 from infra.dev_stack.local.kafka_settings import ExtraListener, settings_text
 from infra.dev_stack.local.logs import log_tail, open_log
 from infra.dev_stack.local.ports import HOST, free_ports
@@ -50,9 +50,9 @@ class LocalKafka:
         return self._child.pid if self._child and self._child.is_running else None
 
     async def start(self) -> None:
-        """Starts the broker unless it runs, on existing data or on none; returns when it answers."""
+        """Starts the broker unless it runs, on existing data or on none; returns when it is ready."""
         child = self._child if self._child and self._child.is_running else await self._start_server()
-        await until_ready(child, partial(answers, self._ports[0]), name=self.title, log=self.log)
+        await until_ready(child, partial(is_ready, self._ports[0]), name=self.title, log=self.log)
 
     async def stop(self, *, grace_seconds: float = 10) -> None:
         if self._child:

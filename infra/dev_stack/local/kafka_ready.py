@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from infra.dev_stack.local.ports import HOST, accepts
 
 
-async def answers(port: int) -> bool:
+async def is_ready(port: int) -> bool:
     """Checks the socket first: the client library logs an error for every refused connection."""
     return await accepts(HOST, port) and await _lists_itself(f"{HOST}:{port}")
 

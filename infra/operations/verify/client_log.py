@@ -92,7 +92,7 @@ class _Comparison:
     altered: Tally = field(default_factory=lambda: Tally("I1", "every acknowledged referral matches its request and its receipt"))
     refused: Tally = field(default_factory=lambda: Tally("I2", "no refused request had an effect"))
     repeated: Tally = field(default_factory=lambda: Tally("I3", "every repeated request got the same response and had one effect"))
-    unanswered: Tally = field(default_factory=lambda: Tally("I3", "every request without a response took effect once or not at all"))
+    without_response: Tally = field(default_factory=lambda: Tally("I3", "every request without a response took effect once or not at all"))
     unexplained: Tally = field(
         default_factory=lambda: Tally("I3", "every referral of these clients was created by one of their requests, one by each")
     )
@@ -119,7 +119,7 @@ class _Comparison:
             if row is not None:
                 self.refused.note(each.key)
         else:
-            self._compare_unanswered(each, location, receipts)
+            self._compare_without_response(each, location, receipts)
         if len(referrals) > 1:
             self.repeated.note(each.key)
 
@@ -134,10 +134,10 @@ class _Comparison:
         ):
             self.altered.note(each.key)
 
-    def _compare_unanswered(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
-        self.unanswered.checked, self.unknown = self.unanswered.checked + 1, self.unknown + (location is None)
+    def _compare_without_response(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
+        self.without_response.checked, self.unknown = self.without_response.checked + 1, self.unknown + (location is None)
         if location is not None and location not in receipts:
-            self.unanswered.note(each.key)
+            self.without_response.note(each.key)
 
     async def read_referrals(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], retention: RetentionPolicy) -> None:
         query = _CREATED.format(retained=since(retention.idempotency_keys))
@@ -147,7 +147,7 @@ class _Comparison:
     def findings(self) -> list[Finding]:
         for number in range(BUCKETS):
             self._check_bucket(number)
-        return [each.finding for each in (self.lost, self.altered, self.refused, self.repeated, self.unanswered, self.unexplained)]
+        return [each.finding for each in (self.lost, self.altered, self.refused, self.repeated, self.without_response, self.unexplained)]
 
     def _check_bucket(self, number: int) -> None:
         """A referral whose stored response has expired may come from a request without a response, one from each."""

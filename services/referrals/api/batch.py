@@ -17,7 +17,7 @@ from shared.persistence.transaction import IdempotencyKey
 from shared.telemetry.logs import frames
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
-from shared.web.problems import answer_to, problems
+from shared.web.problems import problems, response_to
 
 log = structlog.get_logger()
 
@@ -31,8 +31,8 @@ async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: Ide
     A repetition with the same key repeats each acknowledgement and retries each refused referral.
     """
     keys = [IdempotencyKey(f"{key.key}#{number}", key.fingerprint) for number in range(len(body.referrals))]
-    answers = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in zip(keys, body.referrals, strict=True)))
-    return Response(b'{"items":[%b]}' % b",".join(map(_item, answers)), media_type="application/json")
+    responses = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in zip(keys, body.referrals, strict=True)))
+    return Response(b'{"items":[%b]}' % b",".join(map(_item, responses)), media_type="application/json")
 
 
 async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
@@ -41,13 +41,13 @@ async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, u
     except DuplicateRequest as repeated:
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
-        return answer_to(refusal)
+        return response_to(refusal)
     except Exception as problem:  # the other items keep their responses
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))
-        return answer_to(problem)
+        return response_to(problem)
 
 
-def _item(answer: Response) -> bytes:
+def _item(response: Response) -> bytes:
     """Stored and new responses are JSON already."""
-    kind = b"referral" if answer.status_code == HTTPStatus.CREATED else b"problem"
-    return b'{"status":%d,"%b":%b}' % (answer.status_code, kind, bytes(answer.body))
+    kind = b"referral" if response.status_code == HTTPStatus.CREATED else b"problem"
+    return b'{"status":%d,"%b":%b}' % (response.status_code, kind, bytes(response.body))

@@ -31,13 +31,13 @@ class GapDetector:
     def reset(self, positions: Mapping[TopicPartition, int | None]) -> None:
         """Starts at these positions; None means the beginning of the partition.
 
-        Earlier answers of Kafka are dropped: it may have lost records.
+        Earlier responses of Kafka are dropped: it may have lost records.
         """
         self._next.update({partition: offset or 0 for partition, offset in positions.items()})
         self._probed.clear()
 
     async def check(self, partition: TopicPartition, offset: int) -> None:
-        """Checks one record; call it in delivery order. Raises OffsetGap; OSError or KafkaError when Kafka does not answer."""
+        """Checks one record; call it in delivery order. Raises OffsetGap; OSError or KafkaError when Kafka does not respond."""
         expected = self._next.get(partition, 0)
         if offset > expected and await self._first_from(partition, expected) != offset:
             raise OffsetGap(partition, expected)

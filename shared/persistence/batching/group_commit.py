@@ -1,6 +1,6 @@
 """Group commit: concurrent requests share one transaction, so one fsync serves all of them.
 
-Invariant: no request is answered before the commit. A request that waits with no other runs in a separate transaction, exactly as without
+Invariant: no response is sent before the commit. A request that waits with no other runs in a separate transaction, exactly as without
 this module.
 """
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
 from tests.bench.product_under_test import Bench, ProductUnderTest
-from tests.bench.scenario import Scenario, answers
+from tests.bench.scenario import Scenario, request_figures
 from tests.bench.scenarios.intake import stored
 
 _EACH, _CONNECTIONS, _MOST_PER_SECOND = 100, 8, 80
@@ -25,7 +25,7 @@ async def _run(product: ProductUnderTest, warm_up: float, seconds: float) -> Run
     with spending(product.running) as spent:
         result = await product.send(requests, "gp", seconds=whole, connections=_CONNECTIONS)
     promised = _EACH * sum(status in {200, 201, 207} for status in result.status)
-    found = answers(result, success=(200, 201, 207), after=warm_up)
+    found = request_figures(result, success=(200, 201, 207), after=warm_up)
     missing = promised - (await stored(product) - before)
     referrals = {"referrals per second": found.pop("per second") * _EACH, "acknowledged and not stored": missing}
     return {**referrals, **found, "seconds until drained": await product.wait_until_drained(), **spent.cores(result.wall_seconds)}

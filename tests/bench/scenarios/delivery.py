@@ -61,7 +61,7 @@ async def _intake(product: ProductUnderTest, count: int, seconds: float) -> Run:
     rows = await product.owner.fetch(_COMMITTED, _REAL_TOPIC, result.begun_at)
     return {
         **commit_to_record({row["id"]: row["at"] for row in rows}, received.result()),
-        "answers other than 201": sum(status != 201 for status in result.status),
+        "responses other than 201": sum(status != 201 for status in result.status),
         **spent.cores(result.wall_seconds),
     }
 
@@ -97,7 +97,7 @@ ROWS = Scenario(
     "delivery",
     "Commit to record in Kafka, 500 rows/s written to the event log, one writer",
     "One writer makes 500 transactions per second, each a row of the event log and of the outbox, on a topic of the bench, after 20 s "
-    "of warm-up. From the answer to COMMIT until a consumer in another process has the record. The yardstick is the plain polling "
+    "of warm-up. From the response to COMMIT until a consumer in another process has the record. The yardstick is the plain polling "
     "relay at the same rate.",
     minutes=4.2,
     figures=(Figure("p50", "ms", 4, yardstick="plain p50", ratio=1), Figure("p99", "ms", 15, yardstick="plain p99", ratio=1)),

@@ -67,10 +67,10 @@ async def _run(product: ProductUnderTest, names: list[str], after: int, count: i
     took = [received.get((row["navigator_id"], row["sequence"]), inf) - row["agreed_at"] for row in entries]
     others = sum(status != 200 for status in result.status)
     took += [inf] * (len(_ACTIONS) * (count - others) - len(entries))  # a task without a navigator
-    found = {**delays(took), "entries": len(entries), "entries not received": took.count(inf), "answers other than 200": others}
+    found = {**delays(took), "entries": len(entries), "entries not received": took.count(inf), "responses other than 200": others}
     return {
         **found,
-        "time to answer, p99": delays(result.latency)["p99"],
+        "response time, p99": delays(result.latency)["p99"],
         "seconds until drained": drained_after,
         **spent.cores(result.wall_seconds),
     }

@@ -6,10 +6,10 @@ from infra.dev_stack.drain import pending_work
 from tests.bench.figures import Figure, Run
 from tests.bench.processes import spending
 from tests.bench.product_under_test import Bench, ProductUnderTest
-from tests.bench.scenario import Scenario, answers
+from tests.bench.scenario import Scenario, request_figures
 
 _CONNECTIONS = 32
-#: Requests are prepared for at most so many answers per second.
+#: Requests are prepared for at most so many responses per second.
 MOST_PER_SECOND = 2_500
 
 
@@ -30,7 +30,7 @@ async def _run(product: ProductUnderTest, warm_up: float, seconds: float) -> Run
         result = await product.send(requests, "gp", seconds=whole, connections=_CONNECTIONS)
     pending = await pending_work(product.owner)
     missing = sum(status == 201 for status in result.status) - (await stored(product) - before)
-    found = {**answers(result, after=warm_up), "acknowledged and not stored": missing}
+    found = {**request_figures(result, after=warm_up), "acknowledged and not stored": missing}
     return {
         **found,
         **_pending_events(pending),
@@ -45,7 +45,7 @@ async def stored(product: ProductUnderTest) -> int:
 
 
 def _pending_events(pending: dict[str, int]) -> dict[str, float]:
-    """Events that were unsent or unapplied when the last request was answered."""
+    """Events that were unsent or unapplied at the response to the last request."""
     unsent = sum(count for name, count in pending.items() if name.endswith(" unsent"))
     unapplied = sum(count for name, count in pending.items() if " to " in name)
     return {"unsent at the end": unsent, "unapplied at the end": unapplied}
@@ -54,7 +54,7 @@ def _pending_events(pending: dict[str, int]) -> dict[str, float]:
 SCENARIO = Scenario(
     "intake",
     "Acknowledged referrals, 32 connections",
-    "Closed loop of 32 clients; each sends the referral of a new person after the last answer. 60 s after 30 s of warm-up; the runs that "
+    "Closed loop of 32 clients; each sends the referral of a new person after the last response. 60 s after 30 s of warm-up; the runs that "
     "follow have 2 s of warm-up.",
     minutes=3.2,
     figures=(

@@ -52,7 +52,7 @@ def outcome(result: LoadResult, rows: int) -> Run:
         "accepted": len(accepted),
         "refused with 503": len(refused),
         "503 without Retry-After": len(refused) - sum(refused),
-        "other answers": len(status) - len(accepted) - len(refused),
+        "other responses": len(status) - len(accepted) - len(refused),
         "acknowledged and not stored": max(0, len(accepted) - rows),
     }
 
@@ -61,14 +61,14 @@ SCENARIO = Scenario(
     "overload",
     "Intake at twice the measured capacity",
     "The capacity is that of a closed loop of 32 clients in the same minute. An open loop then sends twice as many referrals per second "
-    "over 1,000 connections. Latency counts from the planned moment. Other answers include requests without an answer.",
+    "over 1,000 connections. Latency counts from the planned moment. Other responses include requests without one.",
     minutes=3,
     figures=(
         Figure("accepted per second", "1/s", is_floor=True, yardstick="capacity per second"),
         Figure("accepted p99", "ms", yardstick="bare p99"),
         Figure("refused with 503", ""),
         Figure("503 without Retry-After", "", 0),
-        Figure("other answers", "", 0),
+        Figure("other responses", "", 0),
         Figure("acknowledged and not stored", "", 0),
     ),
     measure=measure,

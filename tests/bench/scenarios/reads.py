@@ -41,7 +41,7 @@ async def _run(product: ProductUnderTest, seconds: float) -> Run:
         found = await read(product, _KINDS, seconds)
     intake = await load
     await product.wait_until_drained()
-    return {**found, "intake answers other than 201": sum(status != 201 for status in intake.status), **spent.cores(seconds)}
+    return {**found, "intake responses other than 201": sum(status != 201 for status in intake.status), **spent.cores(seconds)}
 
 
 async def read(product: ProductUnderTest, kinds: Sequence[str], seconds: float) -> Run:
@@ -50,7 +50,7 @@ async def read(product: ProductUnderTest, kinds: Sequence[str], seconds: float) 
     paths = {kind: await _requests(product, kind) for kind in kinds}
     requests = [paths[kinds[number % len(kinds)]][number % len(paths[kinds[number % len(kinds)]])] for number in range(count)]
     result = await product.send(requests, None, seconds=seconds, rate=_READS_PER_SECOND)
-    found: dict[str, float] = {"answers other than 200": sum(status != 200 for status in result.status)}
+    found: dict[str, float] = {"responses other than 200": sum(status != 200 for status in result.status)}
     for place, kind in enumerate(kinds):
         took = [took for number, took in zip(result.number, result.latency, strict=True) if number % len(kinds) == place]
         found |= {f"{kind}, p50": percentile(took, 0.5) * 1000, f"{kind}, p99": percentile(took, 0.99) * 1000}

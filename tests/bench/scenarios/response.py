@@ -10,7 +10,7 @@ from tests.bench.load import Request
 from tests.bench.people import change
 from tests.bench.processes import spending
 from tests.bench.product_under_test import Bench, ProductUnderTest
-from tests.bench.scenario import Scenario, answers
+from tests.bench.scenario import Scenario, request_figures
 
 _BY_STATUS = "SELECT id, version FROM referrals.referral WHERE status = $1 ORDER BY id LIMIT $2"
 _DELAYS = """
@@ -52,9 +52,9 @@ async def _run(product: ProductUnderTest, per_second: int, seconds: float) -> Ru
         result = await product.send(routes, "point-of-access", seconds=seconds, rate=per_second)
     await product.wait_until_drained()
     took = [row["took"] for row in await product.owner.fetch(_DELAYS, result.begun_at)]
-    found = answers(result, success=(200,))
-    answered = {name: found[name] for name in ("answers other than 200", "per second")}
-    return {**delays(took), "responses": len(took), **answered, **spent.cores(result.wall_seconds)}
+    found = request_figures(result, success=(200,))
+    counted = {name: found[name] for name in ("responses other than 200", "per second")}
+    return {**delays(took), "responses": len(took), **counted, **spent.cores(result.wall_seconds)}
 
 
 async def triaged(product: ProductUnderTest, count: int, pathway: Pathway = RAPID_CARE) -> None:

@@ -48,12 +48,12 @@ async def partitions(workspace: Workspace) -> set[int]:
 async def _recreate_topics(workspace: Workspace, *, partitions: str) -> Result:
     """Retries until Kafka has removed the stopped consumers from their groups."""
     for _ in range(20):
-        answer = await workspace.run("topics", "--recreate", CARE_TOPIC_PARTITIONS=partitions)
-        if "still has members" not in answer.err:
+        result = await workspace.run("topics", "--recreate", CARE_TOPIC_PARTITIONS=partitions)
+        if "still has members" not in result.err:
             break
         await asyncio.sleep(1)
-    assert answer.code == 0, answer.err
-    return answer
+    assert result.code == 0, result.err
+    return result
 
 
 @pytest.mark.timeout(400)  # the product starts three times

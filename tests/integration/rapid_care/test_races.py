@@ -108,9 +108,9 @@ async def test_concurrent_assignments_choose_different_clinicians(team: RapidCar
     for response_id in response_ids:
         await team.advance(response_id, Status.ACCEPTED)
 
-    answers = await asyncio.gather(*(team.command(response_id, "assignment") for response_id in response_ids))
+    views = await asyncio.gather(*(team.command(response_id, "assignment") for response_id in response_ids))
 
-    assert sorted(answer["clinician_id"] for answer in answers) == ["nurse-1", "nurse-2"]
+    assert sorted(view["clinician_id"] for view in views) == ["nurse-1", "nurse-2"]
 
 
 async def test_concurrent_referrals_are_each_counted(team: RapidCareClient) -> None:

@@ -83,7 +83,7 @@ async def test_concurrent_referrals_of_one_person_merge(client: ReferralsClient)
     assert len(await client.context.published(ReferralMerged)) == 2
 
 
-async def test_batch_answers_in_order_sent(client: ReferralsClient) -> None:
+async def test_batch_returns_responses_in_order_sent(client: ReferralsClient) -> None:
     one, two = _numbers(2)
     response = await _batch(
         client,
@@ -104,7 +104,7 @@ async def test_batch_answers_in_order_sent(client: ReferralsClient) -> None:
     assert (await client.get(f"/{items[2]['referral']['id']}")).json()["reference"] == items[2]["referral"]["reference"]
 
 
-async def test_repeated_batch_is_answered_alike(client: ReferralsClient) -> None:
+async def test_repeated_batch_gets_the_same_response(client: ReferralsClient) -> None:
     bodies = [a_body(nhs_number=number) for number in _numbers(30)]
     first, second = await asyncio.gather(_batch(client, bodies), _batch(client, bodies))
 

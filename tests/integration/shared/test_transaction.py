@@ -29,7 +29,7 @@ async def test_command_commits_all_its_rows_together(harness: DeliveryHarness) -
     assert await left(harness) == dict.fromkeys(PARCEL_TABLES, 1)
 
 
-async def test_failed_commit_is_answered_with_an_error(harness: DeliveryHarness) -> None:
+async def test_failed_commit_returns_an_error(harness: DeliveryHarness) -> None:
     async with harness.raising("rapid_care.parcel", "P0001", at_commit=True):
         response = await harness.post()
 

@@ -33,13 +33,13 @@ def test_record_not_received_has_an_infinite_delay() -> None:
     assert found == {"p50": 250.0, "p99": inf, "worst": inf, "events": 2, "records not received": 1}
 
 
-def test_overload_separates_accepted_refused_and_other_answers() -> None:
+def test_overload_separates_accepted_refused_and_other_responses() -> None:
     status = array("H", [201, 503, 503, 0, 201])
     result = LoadResult(
         latency=array("d", [0.1, 0.0, 0.0, 60.0, 0.2]), status=status, has_retry_after=array("b", [0, 1, 0, 0, 0]), wall_seconds=2.0
     )
     found = outcome(result, rows=1)
-    counted = ("accepted", "refused with 503", "503 without Retry-After", "other answers", "acknowledged and not stored")
+    counted = ("accepted", "refused with 503", "503 without Retry-After", "other responses", "acknowledged and not stored")
     assert [found[name] for name in counted] == [2, 2, 1, 1, 1]
     assert found["accepted per second"] == 1.0
     assert found["accepted p99"] == 200.0

@@ -61,7 +61,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
-async def test_fast_route_answers_like_the_framework(sent: tuple[bytes, dict[str, str]]) -> None:
+async def test_fast_route_responds_like_the_framework(sent: tuple[bytes, dict[str, str]]) -> None:
     content, headers = sent
     async with _client(FastRoute) as fast, _client(None) as framework:
         ours, expected = [await each.post("/parcels", content=content, headers=headers) for each in (fast, framework)]
