@@ -45,7 +45,7 @@ def _page(context: str) -> str:
 def _row(trigger: Trigger, row: Transition, who: Mapping[str, tuple[str, ...]]) -> str:
     name = name_of(trigger)
     may = " or ".join(f"`{scope}`" for scope in who.get(name, ())) or (
-        "the deadline" if type(trigger).__name__.endswith("Deadline") else "what happened elsewhere"
+        "the deadline" if type(trigger).__name__.endswith("Deadline") else "an event or another aggregate"
     )
     emits = ", ".join(f"`{fact.TYPE}`" for fact in sorted(row.emits, key=lambda fact: fact.TYPE))
     return f"| {_names(row.sources)} | {name} | {_names(row.targets) or 'unchanged'} | {emits} | {may} |\n"

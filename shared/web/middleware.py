@@ -55,9 +55,9 @@ class ObservabilityMiddleware:
                     if not status:  # after the headers were sent, the server can only close the connection
                         await internal_error()(scope, receive, recording_send)
                 finally:
-                    self._note(scope, status, time.perf_counter() - began)
+                    self._record(scope, status, time.perf_counter() - began)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """Logs and measures the request; status 0 means that it ended without a response."""
         route, code = route_of(scope), scope.get(CODE_IN_SCOPE)
         metrics.REQUEST_DURATION.labels(self._context, route, status).observe(seconds)

@@ -1,4 +1,4 @@
-"""Many open feeds in a separate process: each connection follows the stream of one navigator and notes the arrivals."""
+"""Many open feeds in a separate process: each connection follows the stream of one navigator and records the arrivals."""
 
 import asyncio
 import re

@@ -301,7 +301,7 @@ def transitions(
         CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now),
         CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_merged=False, now=now),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
-        Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.note_other_acceptance(it, "rapid-care", now),
+        Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.record_other_acceptance(it, "rapid-care", now),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),
         ReferralDeadline.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, ReferralDeadline.ACKNOWLEDGEMENT, now, policy),
         ReferralDeadline.OUTCOME: lambda it: deadlines.mark_overdue(it, ReferralDeadline.OUTCOME, now, policy),

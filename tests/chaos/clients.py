@@ -130,7 +130,7 @@ class Clients:
                     self.client.results.commands[path] = done.body["version"]
                     return done.etag
                 if done.status in UNEXPECTED:
-                    self.client.note_unexpected(step.verb, done)
+                    self.client.record_unexpected(step.verb, done)
                     return ""
                 if done.status == HTTPStatus.CONFLICT and self._is_over:
                     return ""  # a clock that was moved back can make a client wait for an hour

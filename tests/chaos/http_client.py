@@ -66,5 +66,5 @@ class ChaosClient:
             self.results.statuses["none"] += 1
             return _NO_REPLY
 
-    def note_unexpected(self, request: str, reply: Reply) -> None:
+    def record_unexpected(self, request: str, reply: Reply) -> None:
         self.results.surprises[f"{request} refused: {reply.status} {reply.body.get('code')}"] += 1

@@ -38,7 +38,7 @@ async def hold_meetings(client: ChaosClient) -> None:
 async def _hold(client: ChaosClient, meeting: Mapping[str, Any]) -> bool:
     held = await _change(client, f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": QUORUM})
     if held.status in UNEXPECTED and held.body.get("code") != _NOT_STARTED:
-        client.note_unexpected("meeting", held)
+        client.record_unexpected("meeting", held)
     if held.status == HTTPStatus.OK:
         client.results.meetings.add(meeting["id"])
     return held.status == HTTPStatus.OK
@@ -63,7 +63,7 @@ async def _discuss(
         if done.status is not None and done.body.get("code") == _HAS_LEAD:
             done = await _change(client, path, case["version"], {name: value for name, value in decisions.items() if name != "lead"})
     if done.status in UNEXPECTED:
-        client.note_unexpected("discussion", done)
+        client.record_unexpected("discussion", done)
     if done.status == HTTPStatus.OK:
         client.results.discussed[case["id"]] = (meeting, done.body["version"])
 

@@ -36,7 +36,7 @@ class ReferralSender:
                 self.client.results.acknowledged_at.append((begun, loop.time()))
                 return reply
             if _is_unexpected(reply.status):
-                self.client.note_unexpected("referral", reply)
+                self.client.record_unexpected("referral", reply)
             await self._back_off(attempts := attempts + 1)
 
     async def send_once(self, body: bytes, key: str) -> Reply:
@@ -60,7 +60,7 @@ class ReferralSender:
         )
         for item in items:
             if _is_unexpected(item["status"]):
-                self.client.note_unexpected("referral in a batch", Reply(item["status"], item["problem"]))
+                self.client.record_unexpected("referral in a batch", Reply(item["status"], item["problem"]))
         if len(items) != count:
             self.client.results.surprises[f"a batch of {count} got {len(items)} responses"] += 1
         return len(items) == count and all(item["status"] == HTTPStatus.CREATED for item in items)

@@ -239,14 +239,14 @@ async def _run_own_checks(stack: StackUnderTest, load: LoadResults, state: RunSt
     missing = await missing_meetings(url, load.meetings, load.discussed) | await missing_commands(url, load.commands)
     was_disk_full = state.was_injected(DISK_FULL, "kafka")
     outcome = await check_poison(provisioned, state.injector.acknowledged, was_disk_full=was_disk_full)
-    _note_poison(outcome, load, state)
+    _record_poison(outcome, load, state)
     load.surprises.update({name: count for name, count in missing.items() if count})
     load.surprises.update({f"parked: {reason}": count for reason, count in state.replayed.items() if reason.endswith("in its handler")})
     if state.was_injected(NEXT_MEETING, "mdt") and not load.meetings:
         load.surprises["the clock passed a meeting, and none was held"] += 1
 
 
-def _note_poison(outcome: PoisonOutcome, load: LoadResults, state: RunState) -> None:
+def _record_poison(outcome: PoisonOutcome, load: LoadResults, state: RunState) -> None:
     state.poison_losses.update(outcome.losses)
     load.surprises.update(outcome.failures)
     for sentence, count in outcome.losses.items():

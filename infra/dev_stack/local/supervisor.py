@@ -83,7 +83,7 @@ class Supervisor:
                 pause = _FIRST_PAUSE
             if code == CONFIGURATION_EXIT_CODE:
                 self.misconfigured = self.misconfigured or program.name
-            self._note(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
+            self._record(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
             pause = min(pause * 2, self.longest_pause)
@@ -93,12 +93,12 @@ class Supervisor:
         try:
             await self._run(program)
         except Exception as fault:
-            self._note(program.name, f"{program.name} could not be started ({type(fault).__name__}: {fault})")
+            self._record(program.name, f"{program.name} could not be started ({type(fault).__name__}: {fault})")
 
     async def _run(self, program: Program) -> None:
         self._children[program.name] = await self.begin(program, self.log(program.name))
 
-    def _note(self, name: str, sentence: str) -> None:
+    def _record(self, name: str, sentence: str) -> None:
         self.notify(f"{sentence}; see {self.log(name)}")
         with suppress(OSError), self.log(name).open("a") as log:  # a full disk must not prevent restarts
             log.write(f"{sentence}\n")

@@ -117,27 +117,27 @@ class _Comparison:
         elif each.is_refused:
             self.refused.checked += 1
             if row is not None:
-                self.refused.note(each.key)
+                self.refused.record(each.key)
         else:
             self._compare_without_response(each, location, receipts)
         if len(referrals) > 1:
-            self.repeated.note(each.key)
+            self.repeated.record(each.key)
 
     def _compare_created(self, each: ClientCall, row: asyncpg.Record | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.lost.checked, self.altered.checked = self.lost.checked + 1, self.altered.checked + 1
         if not each.created_ids <= receipts.keys():
-            self.lost.note(each.key)
+            self.lost.record(each.key)
             return
         is_same_request = row is None or each.sent == {row["fingerprint"].hex()}
         if not is_same_request or not all(
             _matches_receipt(receipt, receipts[one]) for receipt in each.receipts for one in each.created_ids
         ):
-            self.altered.note(each.key)
+            self.altered.record(each.key)
 
     def _compare_without_response(self, each: ClientCall, location: str | None, receipts: Mapping[str, asyncpg.Record]) -> None:
         self.without_response.checked, self.unknown = self.without_response.checked + 1, self.unknown + (location is None)
         if location is not None and location not in receipts:
-            self.without_response.note(each.key)
+            self.without_response.record(each.key)
 
     async def read_referrals(self, owner: "asyncpg.Connection[asyncpg.Record]", actors: Sequence[str], retention: RetentionPolicy) -> None:
         query = _CREATED.format(retained=since(retention.idempotency_keys))
@@ -161,7 +161,7 @@ class _Comparison:
             if _STORED_ONCE in facts and self.unknown:
                 self.unknown -= 1
             else:
-                self.unexplained.note(f"referral {UUID(bytes=identity)}")
+                self.unexplained.record(f"referral {UUID(bytes=identity)}")
 
 
 async def compare(owner: "asyncpg.Connection[asyncpg.Record]", log: Path, retention: RetentionPolicy = DEFAULT_RETENTION) -> list[Finding]:

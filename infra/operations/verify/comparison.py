@@ -71,15 +71,15 @@ class _Comparison:
         self.missing.checked += 1
         self.altered.checked += found is not None
         if found is None and flags & REQUIRED and not flags & UNPUBLISHED:
-            self.missing.note(_describe(identity, topic))
+            self.missing.record(_describe(identity, topic))
         if found is not None and found.digest != digest:
-            self.altered.note(_describe(identity, topic))
+            self.altered.record(_describe(identity, topic))
 
     def _check_not_logged(self, identity: bytes, found: _EventInKafka) -> None:
         """A record from before the snapshot, and absent from it, was never committed. A later one may be."""
         topic, partition, offset = found.positions[0]
         if offset < self.deliveries.snapshot.ends.get((TOPICS[topic].name, partition), 0):
-            self.deliveries.uncommitted.note(f"{_describe(identity, topic)} at {partition}@{offset}")
+            self.deliveries.uncommitted.record(f"{_describe(identity, topic)} at {partition}@{offset}")
 
     def _check_not_applied(self, identity: bytes, consumer: str, seconds: float, row: _Row, found: _EventInKafka | None) -> None:
         """An event above the committed offset is pending; one below is lost to the consumer."""
@@ -90,7 +90,7 @@ class _Comparison:
             before = self.pending.get(consumer, Backlog(0, 0))
             self.pending[consumer] = Backlog(before.count + 1, max(before.oldest_seconds, round(seconds, 1)))
         elif found or flags & REQUIRED or not TOPICS[topic].is_compacted:
-            self.unapplied.note(f"{_describe(identity, topic)} in {consumer}")
+            self.unapplied.record(f"{_describe(identity, topic)} in {consumer}")
 
     def _is_below_committed(self, consumer: str, position: _Position) -> bool:
         topic, partition, offset = position
@@ -106,7 +106,7 @@ class _Comparison:
             self.disordered.checked += 1
             order.add(aggregate, partition, sequence, is_expired=bool(flags & EXPIRED), is_compacted=TOPICS[topic].is_compacted)
         for each in order.violations:
-            self.disordered.note(each)
+            self.disordered.record(each)
 
 
 def _describe(identity: bytes, topic: int) -> str:

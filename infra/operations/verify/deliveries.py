@@ -159,7 +159,7 @@ class Deliveries:
             envelope = read_envelope(record)
             subject = UUID(envelope.subject)
         except (Undecodable, ValueError):
-            self.uncommitted.note(f"{record.topic} {record.partition}@{record.offset} is no event of this product")
+            self.uncommitted.record(f"{record.topic} {record.partition}@{record.offset} is no event of this product")
             return
         number, digest = _NUMBER[record.topic], sha256(record.value or b"").digest()[:_DIGEST_BYTES]
         self.in_kafka.add(envelope.id.bytes, digest, number, record.partition, record.offset)

@@ -32,7 +32,7 @@ class Tally:
     contradictions: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def note(self, contradiction: str) -> None:
+    def record(self, contradiction: str) -> None:
         self.contradictions += 1
         if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(contradiction)

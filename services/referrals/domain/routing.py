@@ -151,7 +151,7 @@ def accept(
     return deadlines.begin(accepted, [event], deadlines.outcome_by(accepted, now, policy))
 
 
-def note_other_acceptance(referral: Referral, service_code: str, now: datetime) -> Decision[Referral]:
+def record_other_acceptance(referral: Referral, service_code: str, now: datetime) -> Decision[Referral]:
     """An earlier receiver accepted the referral after it had been routed elsewhere: the Community Point of Access must decide."""
     permit(referral, Occurrence.ACCEPTED_ELSEWHERE)
     return Decision(replace(referral, also_with=service_code), [ReferralAcceptanceCrossed(service_code=service_code, crossed_at=now)])

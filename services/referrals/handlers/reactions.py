@@ -156,7 +156,7 @@ async def on_task_fulfilled(event: TaskFulfilled, _: Envelope, *, tx: Tx) -> Non
 
 
 async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None = None) -> None:
-    """Accepts the referral, also one that was taken back since. If it was routed elsewhere since, notes the second acceptance."""
+    """Accepts the referral, also one that was taken back since. If it was routed elsewhere since, records the second acceptance."""
     referral = await _find(referral_id, tx)
     if referral is None:
         return
@@ -167,7 +167,7 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
         elif answered and Occurrence.ACCEPTED_AFTER_ALL in open_to:
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy, Occurrence.ACCEPTED_AFTER_ALL))
     elif answered and referral.route is not route and Occurrence.ACCEPTED_ELSEWHERE in open_to:
-        await referrals.save(tx, routing.note_other_acceptance(referral, route.value, tx.now))
+        await referrals.save(tx, routing.record_other_acceptance(referral, route.value, tx.now))
 
 
 async def _return_referral(referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None) -> None:

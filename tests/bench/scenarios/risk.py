@@ -98,13 +98,13 @@ async def _empty_schema(url: str) -> AsyncIterator[Database[Policy]]:
 async def _timed(name: str, database: Database[Policy], file: Path, seconds: dict[str, float]) -> RiskImport:
     reached: dict[Step, float] = {}
 
-    def note(step: Step, done: int, total: int) -> None:
+    def record(step: Step, done: int, total: int) -> None:
         if done == total:  # the last report of a step
             reached[step] = perf_counter()
 
     content = await asyncio.to_thread(file.read_bytes)
     began = perf_counter()
-    report = await import_risk(database, content, note)
+    report = await import_risk(database, content, record)
     seconds[name] = perf_counter() - began
     for step, at in reached.items():
         seconds[f"{name}: {step.value}"] = at - began

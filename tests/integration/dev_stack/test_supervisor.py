@@ -61,22 +61,22 @@ async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Pa
 
 
 async def test_supervisor_retries_after_errors_at_start(tmp_path: Path) -> None:
-    notes: list[str] = []
+    messages: list[str] = []
     faults = [StackError("no code"), RuntimeError("no thread")]
 
     async def begin(program: Program, log: Path) -> Child:
-        if notes and faults:
+        if messages and faults:
             raise faults.pop(0)
         return await start_command(program, log)
 
-    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, notify=notes.append) as supervisor:
+    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, notify=messages.append) as supervisor:
         first = _pid(supervisor, "speaker")
         os.kill(first, signal.SIGKILL)
         await _until(lambda: supervisor.pid("speaker") not in {None, first})
 
     log = tmp_path / "speaker.log"
-    assert f"speaker could not be started (StackError: no code); see {log}" in notes
-    assert f"speaker could not be started (RuntimeError: no thread); see {log}" in notes
+    assert f"speaker could not be started (StackError: no code); see {log}" in messages
+    assert f"speaker could not be started (RuntimeError: no thread); see {log}" in messages
 
 
 async def test_absent_program_writes_the_error_to_its_log(tmp_path: Path) -> None:
