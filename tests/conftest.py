@@ -12,9 +12,9 @@ from hypothesis import settings
 
 from infra.deploy.migrate import drop_roles, migrate
 from infra.dev_stack.dev_secrets import Keys, make
-from infra.dev_stack.ephemeral import administer
 from infra.dev_stack.local.external_servers import Server
 from infra.dev_stack.local.stack import StackAddresses
+from infra.dev_stack.temporary_resources import administer
 from shared.kernel.ids import new_id
 from tests.builders.database import CommonDatabase, Databases, database_url, open_common_database
 from tests.builders.programs import Programs, open_programs

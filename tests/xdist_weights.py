@@ -33,7 +33,7 @@ LONGEST = (
     "tests/integration/mdt/test_risk_population.py",
     "tests/integration/shared/test_relay.py",
     "tests/journeys/test_readme.py",
-    "tests/integration/cli/test_ephemeral.py",
+    "tests/integration/cli/test_temporary_resources.py",
     "tests/architecture/test_totality.py",
     "tests/integration/cli/test_shutdown.py",
     "tests/integration/navigation/test_month.py",

@@ -14,7 +14,6 @@ from infra.deploy.topic_recovery import ensure_topics
 from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys, load_or_make
-from infra.dev_stack.ephemeral import temporary_database, temporary_topics, unique_name
 from infra.dev_stack.external_secrets import external_secrets
 from infra.dev_stack.local import fork_server
 from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
@@ -27,6 +26,7 @@ from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
+from infra.dev_stack.temporary_resources import temporary_database, temporary_topics, unique_name
 from infra.errors import StackError
 from shared.messaging.topics import Layout
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from infra.dev_stack.ephemeral import administer
+from infra.dev_stack.temporary_resources import administer
 
 _TABLES = """
 SELECT format('%s.%I', relnamespace::regnamespace, relname) AS name FROM pg_class

@@ -16,7 +16,7 @@ from typing import ClassVar
 from infra.dev_stack.local.child import Child, run_child, start_child, until_ready
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.java import java_command
-from infra.dev_stack.local.kafka_ready import is_ready
+from infra.dev_stack.local.kafka_readiness import is_ready
 from infra.dev_stack.local.kafka_settings import ExtraListener, settings_text
 from infra.dev_stack.local.logs import log_tail, open_log
 from infra.dev_stack.local.ports import HOST, free_ports

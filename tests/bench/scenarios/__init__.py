@@ -7,8 +7,8 @@ from tests.bench.scenarios import (
     deadlines,
     delivery,
     feed,
+    footprint,
     growth,
-    idle,
     intake,
     overload,
     reads,
@@ -34,5 +34,5 @@ ALL: tuple[Scenario, ...] = (
     streams.SCENARIO,
     reads.SCENARIO,
     growth.SCENARIO,
-    idle.SCENARIO,
+    footprint.SCENARIO,
 )

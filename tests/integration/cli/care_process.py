@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from infra.dev_stack.ephemeral import administer
 from infra.dev_stack.local.ports import free_ports
 from infra.dev_stack.local.stack import StackAddresses
+from infra.dev_stack.temporary_resources import administer
 from shared.kernel.ids import new_id
 from tests.builders.programs import ForkedProcess, Programs
 from tests.timeouts import LONGEST_WAIT

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from infra.dev_stack.dev_secrets import load_or_make
-from infra.dev_stack.ephemeral import administer
 from infra.dev_stack.local.paths import stack_folders
+from infra.dev_stack.temporary_resources import administer
 from tests.integration.cli.care_process import Workspace
 
 _ABSENT = "postgresql://owner:hush@127.0.0.1:9/care"

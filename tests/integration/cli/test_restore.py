@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import wait_until_drained
-from infra.dev_stack.ephemeral import administer
+from infra.dev_stack.temporary_resources import administer
 from tests.integration.cli.care_process import Result, RunningProduct, Workspace, care_up
 from tests.integration.cli.referral_request import REFERRAL
 

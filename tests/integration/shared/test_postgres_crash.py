@@ -7,9 +7,9 @@ import pytest
 
 from infra.deploy.migrate import migrate
 from infra.dev_stack.dev_secrets import Keys
-from infra.dev_stack.ephemeral import administer
 from infra.dev_stack.local.postgres import LocalPostgres
 from infra.dev_stack.local.stack import Stack
+from infra.dev_stack.temporary_resources import administer
 from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
 from shared.messaging.kafka_settings import KafkaSettings
