@@ -159,14 +159,14 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Replay all parked records and deadlines.")] = False,
 ) -> None:
     """Apply parked records and those behind them, or make parked deadlines pending again."""
-    from infra.operations.replay import Replayed, replay_deadlines, replay_records
+    from infra.operations.replay import ReplayResult, replay_deadlines, replay_records
 
     if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
         raise StackError("Name what to replay: the id of a record, or one of --topic, --deadline, --all.")
     if deadline is not None or everything:
         out.print(f"Deadlines pending again: {_run(replay_deadlines(context, name, deadline))}")
     if deadline is None:
-        result: Replayed = _run(replay_records(context, name, record=record, topic=topic))
+        result: ReplayResult = _run(replay_records(context, name, record=record, topic=topic))
         if record is not None and not result.applied and not result.failed:
             raise StackError(f"No parked record has the id {record}.")
         out.print(f"Applied: {result.applied}")

@@ -20,7 +20,7 @@ from tests.builders.database import CommonDatabase, Databases, database_url, ope
 from tests.builders.programs import Programs, open_programs
 from tests.builders.servers import run_kafka, run_postgres
 from tests.builders.shared_servers import sharing_servers
-from tests.xdist_weights import LongestFirst, longest_first
+from tests.xdist_weights import LongestFirstScheduling, longest_first
 
 #: Different in every process: other runs may use the same external server.
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
@@ -56,8 +56,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
-    return LongestFirst(config, log) if config.getoption("dist") == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirstScheduling | None:
+    return LongestFirstScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -40,7 +40,7 @@ LONGEST = (
 )
 
 
-class LongestFirst(LoadFileScheduling):  # type: ignore[misc]  # the package ships no types
+class LongestFirstScheduling(LoadFileScheduling):  # type: ignore[misc]  # the package ships no types
     """Assigns whole files to a process, and all files of the story to one."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:

@@ -20,7 +20,7 @@ from infra.dev_stack.local.external_servers import external_database_url, extern
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.ports import HOST, free_ports, require_free
-from infra.dev_stack.local.progress import Progress, Silent, timed
+from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.local.stack import Stack, StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.process_environment import environment
@@ -86,7 +86,7 @@ async def run_product(
     `clock_at` allows time travel and sets the clock of care before the processes start. An ephemeral product uses new secrets and
     leaves nothing behind, on external servers too.
     """
-    progress = progress or Silent()
+    progress = progress or WarningLines()
     port = require_free(port) if port else free_ports(1)[0]
     ports = metrics_ports({} if ephemeral else os.environ, port)
     fork_server.prepare(["infra.dev_stack.gateway", *(f"services.{context}.worker" for context in CONTEXTS)])  # while the servers start
@@ -108,7 +108,7 @@ async def provision(
     progress: Progress | None = None,
 ) -> AsyncIterator[ProvisionedStack]:
     """Starts everything except the processes of the product. Raises StackError."""
-    progress = progress or Silent()
+    progress = progress or WarningLines()
     layout, secrets = layout_of_environment(), {} if ephemeral else external_secrets()
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress, extra_listener=extra_listener)
     async with AsyncExitStack() as exits:

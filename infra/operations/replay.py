@@ -22,7 +22,7 @@ from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked_records
 from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedDeadline
-from shared.persistence.parked_records import Parked
+from shared.persistence.parked_records import ParkedRecord
 from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
@@ -51,14 +51,14 @@ async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayResult:
     """The number of applied records, and a sentence for each that failed again; later records of its key remain parked."""
 
     applied: int = 0
     failed: list[str] = field(default_factory=list)
 
 
-async def list_parked(context: str, name: str) -> tuple[list[Parked], list[ParkedDeadline]]:
+async def list_parked(context: str, name: str) -> tuple[list[ParkedRecord], list[ParkedDeadline]]:
     """Returns the parked records and deadlines."""
     async with database_of(context, name) as database, database.read_only() as reader:
         return await parked_records.waiting(reader), await deadlines.parked(reader)
@@ -70,7 +70,7 @@ async def acknowledge_parked(context: str, name: str) -> int:
         return await parked_records.acknowledge(tx)
 
 
-async def discard_parked(context: str, name: str, record_id: int) -> Parked:
+async def discard_parked(context: str, name: str, record_id: int) -> ParkedRecord:
     """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event."""
     async with database_of(context, name) as database, database.transaction() as tx:
         parked = _discardable(await parked_records.lock(tx, record_id), record_id)
@@ -89,7 +89,7 @@ async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> 
     return count
 
 
-async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> Replayed:
+async def replay_records(context: str, name: str, *, record: int | None = None, topic: str | None = None) -> ReplayResult:
     """Replays the record of this id, those of this topic, or all. Raises StackError for a topic that the context does not read."""
     async with database_of(context, name) as database:
         async with database.read_only() as reader:
@@ -101,9 +101,9 @@ async def replay_records(context: str, name: str, *, record: int | None = None, 
         return await replay(database, subscriptions, chosen)
 
 
-async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: Sequence[Parked]) -> Replayed:
+async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: Sequence[ParkedRecord]) -> ReplayResult:
     """Replays each record with all parked records of its key, oldest first, until none of the key is parked."""
-    processor, result = EventProcessor(database, subscriptions), Replayed()
+    processor, result = EventProcessor(database, subscriptions), ReplayResult()
     for key in dict.fromkeys(each.record.key for each in chosen if each.record.key is not None):
         while (queue := await _queue(database, key)) and await _replay(processor, queue, result):
             pass  # the consumer may park another record of the key during the replay
@@ -113,7 +113,7 @@ async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: 
     return result
 
 
-def _discardable(parked: Parked | None, record_id: int) -> Parked:
+def _discardable(parked: ParkedRecord | None, record_id: int) -> ParkedRecord:
     """Raises StackError."""
     if parked is None:
         raise StackError(f"No parked record has the id {record_id}.")
@@ -125,16 +125,16 @@ def _discardable(parked: Parked | None, record_id: int) -> Parked:
     return parked
 
 
-def _is_chosen(each: Parked, record: int | None, topic: str | None) -> bool:
+def _is_chosen(each: ParkedRecord, record: int | None, topic: str | None) -> bool:
     return record in {None, each.id} and topic in {None, each.record.topic}
 
 
-async def _queue(database: Database[Any], key: bytes) -> list[Parked]:
+async def _queue(database: Database[Any], key: bytes) -> list[ParkedRecord]:
     async with database.read_only() as reader:
         return await parked_records.of_key(reader, key)
 
 
-async def _replay(processor: EventProcessor, queue: list[Parked], result: Replayed) -> bool:
+async def _replay(processor: EventProcessor, queue: list[ParkedRecord], result: ReplayResult) -> bool:
     """Stops at the first record that fails again and returns False."""
     for each in queue:
         try:

@@ -17,7 +17,7 @@ _TYPE = re.compile(r"[a-z]+([.-][a-z]+){0,12}\.v[0-9]{1,3}")
 T = TypeVar("T")
 
 
-class Undecodable(Exception):
+class UndecodableRecord(Exception):
     """The record is no event that this version of the product can read. Parked, never retried."""
 
 
@@ -81,7 +81,7 @@ def type_of(record: Record) -> str:
 
 
 def read_envelope(record: Record) -> Envelope:
-    """Raises Undecodable when a header is absent or malformed; its text names the header and quotes nothing of it."""
+    """Raises UndecodableRecord when a header is absent or malformed; its text names the header and quotes nothing of it."""
     attributes = {
         name[3:]: value.decode(errors="replace") for name, value in record.headers if name.startswith("ce_") and value is not None
     }
@@ -109,31 +109,31 @@ def encode(event: Event, key_ring: KeyRing) -> bytes:
 
 
 def decode(envelope: Envelope, value: bytes | None, key_ring: KeyRing) -> Event:
-    """Fields that this version does not know are ignored. Raises Undecodable; its text quotes nothing of the value."""
+    """Fields that this version does not know are ignored. Raises UndecodableRecord; its text quotes nothing of the value."""
     contract = event_type(envelope.type)
     if contract is None or value is None:
-        raise Undecodable(f"no contract reads {_named(envelope.type)}" if value is not None else "the record has no value")
+        raise UndecodableRecord(f"no contract reads {_named(envelope.type)}" if value is not None else "the record has no value")
     try:
         plain = key_ring.open(value) if contract.RESTRICTED else value
         return contract.model_validate_json(plain, extra="ignore")
     except ValueError as problem:
-        raise Undecodable(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
+        raise UndecodableRecord(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
 
 
 def _read(attributes: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
     if name not in attributes:
-        raise Undecodable(f"envelope: ce_{name} is absent")
+        raise UndecodableRecord(f"envelope: ce_{name} is absent")
     try:
         return parse(attributes[name])
     except ValueError:
-        raise Undecodable(f"envelope: ce_{name} is malformed") from None
+        raise UndecodableRecord(f"envelope: ce_{name} is malformed") from None
 
 
 def _key(record: Record) -> str:
     try:
         return (record.key or b"").decode()
     except UnicodeDecodeError:
-        raise Undecodable("envelope: the key is malformed") from None
+        raise UndecodableRecord("envelope: the key is malformed") from None
 
 
 def _named(kind: str) -> str:

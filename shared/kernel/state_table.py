@@ -30,7 +30,7 @@ def transition(sources: StrEnum | tuple[StrEnum, ...], targets: StrEnum | tuple[
 
 
 def state_table(rows: Transitions, *triggers: type[StrEnum]) -> Transitions:
-    """The table, read-only. Raises Incomplete when a member of `triggers` has no row."""
+    """The table, read-only. Raises IncompleteMapping when a member of `triggers` has no row."""
     return total(chain(rows, *triggers), rows)
 
 

@@ -8,15 +8,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Incomplete(TypeError):
+class IncompleteMapping(TypeError):
     """A mapping over an enumeration lacks a member."""
 
 
 def total(members: Iterable[K], mapping: Mapping[K, V]) -> Mapping[K, V]:
     """The mapping, read-only. `members` is an enumeration, or the keys of another mapping.
 
-    Raises Incomplete, as a rule while the module loads, when the mapping lacks a member.
+    Raises IncompleteMapping, as a rule while the module loads, when the mapping lacks a member.
     """
     if missing := [repr(member) for member in members if member not in mapping]:
-        raise Incomplete(f"A mapping lacks {', '.join(missing)}.")
+        raise IncompleteMapping(f"A mapping lacks {', '.join(missing)}.")
     return MappingProxyType(dict(mapping))

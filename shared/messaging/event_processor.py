@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from shared.contracts.envelope import Envelope, Record, Undecodable, decode, read_envelope, type_of
+from shared.contracts.envelope import Envelope, Record, UndecodableRecord, decode, read_envelope, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
 from shared.kernel.backoff import delay
@@ -73,10 +73,10 @@ class EventProcessor:
         async with self._database.read_only() as reader:
             return await parked_records.consecutive_count(reader) < self._retries.max_consecutive_parked
 
-    async def replay(self, waiting: parked_records.Parked) -> None:
+    async def replay(self, waiting: parked_records.ParkedRecord) -> None:
         """Applies a parked record, or records its refusal, and removes it; in one transaction.
 
-        A record of a type without a subscription is only removed. Raises Undecodable, Conflict and the errors of its
+        A record of a type without a subscription is only removed. Raises UndecodableRecord, Conflict and the errors of its
         handler; the record then stays parked.
         """
         arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
@@ -127,7 +127,7 @@ class EventProcessor:
         for record in records:
             try:
                 arrived = self._read(record)
-            except Undecodable as problem:
+            except UndecodableRecord as problem:
                 await self._park(record, str(problem), tx)
                 blocked.add(record.key or b"")
                 continue
@@ -143,7 +143,7 @@ class EventProcessor:
         """The events of these records that the inbox holds: they need not wait behind a parked one."""
         ids = []
         for record in records:
-            with suppress(Undecodable):
+            with suppress(UndecodableRecord):
                 ids.append(read_envelope(record).id)
         return await inbox.processed(tx, ids)
 
@@ -153,7 +153,7 @@ class EventProcessor:
         return contract is None or contract in self._subscriptions.on_event
 
     def _read(self, record: Record) -> DecodedRecord:
-        """Raises Undecodable."""
+        """Raises UndecodableRecord."""
         envelope = read_envelope(record)
         return DecodedRecord(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
 
@@ -214,7 +214,7 @@ class EventProcessor:
             log.warning("event.conflict", context_name=self._subscriptions.context, problem=type(problem).__name__, attempt=attempt)
         await asyncio.sleep(self._retries.pause(attempt))
 
-    async def _refuse(self, record: Record, refusal: DomainError, waiting: parked_records.Parked | None = None) -> None:
+    async def _refuse(self, record: Record, refusal: DomainError, waiting: parked_records.ParkedRecord | None = None) -> None:
         envelope = read_envelope(record)
         async with self._database.transaction() as tx:
             await inbox.refuse(tx, envelope, refusal.code)

@@ -37,7 +37,7 @@ class GroupExecutor(Protocol):
 
 
 class Group(Protocol):
-    """One kind of work that may share transactions; see `batching.group_commit.Groupable`."""
+    """One kind of work that may share transactions; see `batching.group_commit.GroupableWork`."""
 
     @property
     def work(self) -> Callable[..., Any]: ...

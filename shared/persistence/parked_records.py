@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from shared.contracts.envelope import Record, Undecodable, read_envelope
+from shared.contracts.envelope import Record, UndecodableRecord, read_envelope
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Transaction
 
@@ -34,7 +34,7 @@ _OF_KEY = "SELECT * FROM parked WHERE key = $1 ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedRecord:
     id: int
     reason: str
     parked_at: datetime
@@ -45,7 +45,7 @@ class Parked:
         """True without a value or a readable envelope: no version of the product can apply the record."""
         try:
             read_envelope(self.record)
-        except Undecodable:
+        except UndecodableRecord:
             return True
         return self.record.value is None
 
@@ -75,37 +75,37 @@ async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes
     return {row["key"] for row in rows}
 
 
-async def waiting(reader: ReadSession) -> list[Parked]:
+async def waiting(reader: ReadSession) -> list[ParkedRecord]:
     """All parked records, oldest first."""
     return [_parked(row) for row in await reader.driver.fetch(_WAITING)]
 
 
-async def of_key(reader: ReadSession, key: bytes) -> list[Parked]:
+async def of_key(reader: ReadSession, key: bytes) -> list[ParkedRecord]:
     """The parked records of this key, oldest first."""
     return [_parked(row) for row in await reader.driver.fetch(_OF_KEY, key)]
 
 
-async def lock(tx: Transaction[Any], record_id: int) -> Parked | None:
+async def lock(tx: Transaction[Any], record_id: int) -> ParkedRecord | None:
     """The record of this id, or None. No record is parked or removed before this transaction ends."""
     await tx.driver.execute(_LOCK)
     row = await tx.driver.fetchrow(_OF_ID, record_id)
     return None if row is None else _parked(row)
 
 
-async def discard(tx: Transaction[Any], parked: Parked) -> None:
+async def discard(tx: Transaction[Any], parked: ParkedRecord) -> None:
     """Removes a locked record, with an audit entry whose subject is the key of the record, or the nil UUID for any other key."""
     await remove(tx, parked)
     tx.audit(_subject(parked.record.key))
 
 
-async def remove(tx: Transaction[Any], parked: Parked) -> None:
+async def remove(tx: Transaction[Any], parked: ParkedRecord) -> None:
     await tx.driver.execute("DELETE FROM parked WHERE id = $1", parked.id)
 
 
-def _parked(row: asyncpg.Record) -> Parked:
+def _parked(row: asyncpg.Record) -> ParkedRecord:
     headers = tuple((name, None if value is None else b64decode(value)) for name, value in orjson.loads(row["headers"]))
     record = Record(row["topic"], row["partition"], row["offset"], row["key"], row["value"], headers)
-    return Parked(row["id"], row["reason"], row["parked_at"], record)
+    return ParkedRecord(row["id"], row["reason"], row["parked_at"], record)
 
 
 def _subject(key: bytes | None) -> UUID:

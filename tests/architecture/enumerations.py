@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cache
 from typing import TypeGuard
 
-from shared.kernel.totality import Incomplete
+from shared.kernel.totality import IncompleteMapping
 from tests.architecture.sources import Source, production
 from tests.architecture.widened_source import classes, widened
 
@@ -72,7 +72,7 @@ def matches() -> list[Usage]:
 
 
 def incomplete_when_widened() -> list[Usage]:
-    """Runs the statement of each mapping with an enumeration that has one more member; returns those that raise Incomplete."""
+    """Runs the statement of each mapping with an enumeration that has one more member; returns those that raise IncompleteMapping."""
     return [usage for usage in mappings() if _is_refused(usage)]
 
 
@@ -90,16 +90,16 @@ def _is_refused(usage: Usage) -> bool:
     names = {name for name, each in _names(source).items() if each.path == usage.enumeration}
     statement = next(each for each in source.tree.body if each.lineno == usage.line)
     changed = ast.Module([deepcopy(statement)], [])
-    _Replaced(names).visit(changed)
+    _ClassReplacement(names).visit(changed)
     variables = {**vars(importlib.import_module(usage.module)), "_WIDENED": _widened_class(enumerations()[usage.enumeration])}
     try:
         exec(compile(ast.fix_missing_locations(changed), usage.module, "exec"), variables)  # noqa: S102  the statement of the module
-    except Incomplete as error:
+    except IncompleteMapping as error:
         return "ADDED" in str(error)
     return False
 
 
-class _Replaced(ast.NodeTransformer):
+class _ClassReplacement(ast.NodeTransformer):
     """Puts the widened class in place of the enumeration."""
 
     def __init__(self, names: set[str]) -> None:

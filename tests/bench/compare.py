@@ -25,7 +25,7 @@ _NOT_INHERITED = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedScenario:
     """`names` are the names of the scenario, the newest first, each with the constants to set in its module."""
 
     name: str
@@ -33,25 +33,25 @@ class Compared:
     names: Sequence[tuple[str, Mapping[str, object]]]
 
     @classmethod
-    def of(cls, name: str, *figures: Figure, before: str | None = None, **constants: object) -> "Compared":
+    def of(cls, name: str, *figures: Figure, before: str | None = None, **constants: object) -> "ComparedScenario":
         return cls(name, figures, [(name, {}), *([(before, constants)] if before else [])])
 
 
 #: With `clock_timestamp()`, as the earlier bench has it, this poll takes no index and half a core.
 _OVERDUE = "SELECT EXISTS (SELECT FROM rapid_care.timer WHERE state = 'pending' AND due_at <= now())"
 #: `ratio` is a limit on this checkout divided by the earlier commit.
-COMPARED: tuple[Compared, ...] = (
-    Compared.of("intake", Figure("per second", "1/s", is_floor=True, ratio=2), Figure("p99", "ms")),
-    Compared.of("response-100", Figure("p99", "ms", ratio=1), Figure("p50", "ms"), before="response", _PER_SECOND=100),
-    Compared.of("feed", Figure("p99", "ms"), Figure("p50", "ms")),
-    Compared.of(
+COMPARED: tuple[ComparedScenario, ...] = (
+    ComparedScenario.of("intake", Figure("per second", "1/s", is_floor=True, ratio=2), Figure("p99", "ms")),
+    ComparedScenario.of("response-100", Figure("p99", "ms", ratio=1), Figure("p50", "ms"), before="response", _PER_SECOND=100),
+    ComparedScenario.of("feed", Figure("p99", "ms"), Figure("p50", "ms")),
+    ComparedScenario.of(
         "deadlines",
         Figure("drained per second", "1/s", is_floor=True, ratio=2),
         Figure("p99, idle", "ms"),
         before="timers",
         _OVERDUE=_OVERDUE,
     ),
-    Compared.of("relay", Figure("events per second", "1/s", is_floor=True)),
+    ComparedScenario.of("relay", Figure("events per second", "1/s", is_floor=True)),
 )
 
 #: The values of a figure, in the order of the runs.
@@ -64,7 +64,7 @@ def ratio(earlier: Sequence[float], this: Sequence[float]) -> float:
 
 
 def compare(
-    commit: str, chosen: Sequence[Compared], *, rounds: int, size: str, checkout: Path | None, report: Callable[[str], None]
+    commit: str, chosen: Sequence[ComparedScenario], *, rounds: int, size: str, checkout: Path | None, report: Callable[[str], None]
 ) -> dict[str, Any]:
     """The values of each scenario on both sides. A scenario that fails on one side has a `failed` entry and no values."""
     sha = _git("rev-parse", "--short", f"{commit}^{{commit}}")
@@ -79,7 +79,7 @@ def compare(
     return {"commit": sha, "this": _git("describe", "--always", "--dirty", "--exclude", "*"), "scenarios": found}
 
 
-def _in_turn(scenario: Compared, earlier: Path, rounds: int, size: str, report: Callable[[str], None]) -> dict[str, Values]:
+def _in_turn(scenario: ComparedScenario, earlier: Path, rounds: int, size: str, report: Callable[[str], None]) -> dict[str, Values]:
     values: dict[str, Values] = {side: {figure.name: [] for figure in scenario.figures} for side in ("earlier", "this")}
     for _ in range(rounds):
         for side, folder in (("earlier", earlier), ("this", _ROOT)):
@@ -90,7 +90,7 @@ def _in_turn(scenario: Compared, earlier: Path, rounds: int, size: str, report: 
     return values
 
 
-def _run(folder: Path, scenario: Compared, size: str) -> dict[str, float]:
+def _run(folder: Path, scenario: ComparedScenario, size: str) -> dict[str, float]:
     """Raises CalledProcessError."""
     with tempfile.TemporaryDirectory() as place:
         result = Path(place) / "result.json"

@@ -10,7 +10,7 @@ from infra.dev_stack.product import Product
 
 
 @dataclass(slots=True)
-class Spent:
+class ProcessorTime:
     """Seconds of processor time by process, after the block."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -21,9 +21,9 @@ class Spent:
 
 
 @contextmanager
-def spending(product: Product) -> Iterator[Spent]:
+def spending(product: Product) -> Iterator[ProcessorTime]:
     """Measures processor time over the block."""
-    spent, before = Spent(), _seconds(product)
+    spent, before = ProcessorTime(), _seconds(product)
     yield spent
     spent.seconds = {name: after - before.get(name, 0) for name, after in _seconds(product).items()}
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 import asyncpg
 
 from infra.dev_stack.drain import pending_work
-from infra.dev_stack.local.progress import Progress, Silent, timed
+from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.product import Product, run_product
 from infra.dev_stack.serve import token
 from tests.bench import load, yardsticks
@@ -44,7 +44,7 @@ class Bench:
 
     runs: int = 3
     size: Size = Size.SHORT
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=WarningLines)
     servers: dict[str, str] = field(default_factory=dict)  # versions, after the first start
     has_yardsticks: bool = True
 

@@ -45,7 +45,7 @@ class Resident:
 
 
 @dataclass(slots=True)
-class Later:
+class LaterPopulation:
     """The same population on a later day: those who climbed from level 0 to 3, and those who dropped from level 2 to 1.
 
     The ratios of all others vary a little.
@@ -66,9 +66,9 @@ def population(seed: int = 14, counts: Mapping[int, int] | None = None) -> list[
     return [Resident(number, practice, level, _ratio(random, level)) for number, practice, level in people]
 
 
-def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 15) -> Later:
+def later(residents: Sequence[Resident], *, climb: int, drop: int, seed: int = 15) -> LaterPopulation:
     """`climb` people climb and `drop` people drop; all others keep their level with another ratio."""
-    random, found = Random(seed), Later([])  # noqa: S311  synthetic people need no secrecy
+    random, found = Random(seed), LaterPopulation([])  # noqa: S311  synthetic people need no secrecy
     for resident in residents:
         is_climber = resident.level == 0 and len(found.climbed) < climb
         is_dropper = resident.level == 2 and len(found.dropped) < drop

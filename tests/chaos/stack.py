@@ -23,7 +23,7 @@ from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.ports import HOST, free_ports
 from infra.dev_stack.local.postgres import LocalPostgres
-from infra.dev_stack.local.progress import Silent
+from infra.dev_stack.local.progress import WarningLines
 from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
 from infra.dev_stack.local.watchdog import restart_when_ended
@@ -67,8 +67,8 @@ class StackUnderTest:
 
     def start_watchdogs(self) -> None:
         """Restarts a server that ends."""
-        self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._ensure_topics))
-        self._watchdogs["postgres"] = asyncio.create_task(restart_when_ended(self.postgres, Silent()))
+        self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, WarningLines(), self._ensure_topics))
+        self._watchdogs["postgres"] = asyncio.create_task(restart_when_ended(self.postgres, WarningLines()))
 
     async def stop_watchdogs(self, *names: str) -> None:
         for name in names or tuple(self._watchdogs):
@@ -81,7 +81,7 @@ class StackUnderTest:
             await self.kafka.wipe()
             await self._ensure_topics()
         finally:
-            self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, Silent(), self._ensure_topics))
+            self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, WarningLines(), self._ensure_topics))
 
     async def _ensure_topics(self) -> None:
         """Creates absent topics, as `care up` does when its broker has restarted."""

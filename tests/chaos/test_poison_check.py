@@ -17,7 +17,7 @@ from shared.messaging.topics import Layout
 from tests.builders.context_app import secrets_of
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY
-from tests.chaos.defects.consumers import SkipsUnknownTypes
+from tests.chaos.defects.consumers import SkippingProcessor
 from tests.chaos.defects.stack import DefectStack, run_consumer, running
 from tests.chaos.poison_check import PoisonOutcome, classify, not_parked, read_contents
 from tests.chaos.poison_records import TOPICS, AcknowledgedRecord, poison, send_poison
@@ -29,7 +29,7 @@ _LOST = f"poison record lost by the same cluster, not parked in {_CONTEXT}"
 _SEED = next(seed for seed in range(100) if Random(seed).choice(TOPICS) == "referrals.referral")
 
 
-@pytest.mark.parametrize(("processor", "passed_over"), [(EventProcessor, 0), (SkipsUnknownTypes, 2)])
+@pytest.mark.parametrize(("processor", "passed_over"), [(EventProcessor, 0), (SkippingProcessor, 2)])
 async def test_consumer_that_skips_poison_records_fails(stack: DefectStack, processor: type[EventProcessor], passed_over: int) -> None:
     async with (
         rapid_care(stack.owner_url, stack.keys, MONDAY) as care,

@@ -43,10 +43,10 @@ async def start(program: Program, log: Path) -> Child:
         await asyncio.to_thread(process.start)
     except (OSError, EOFError) as problem:
         raise StackError(f"{program.name} cannot be started: its code cannot be imported.") from problem
-    return Child(Forked(process))
+    return Child(ForkedProcess(process))
 
 
-class Forked:
+class ForkedProcess:
     """A forked process with the interface of asyncio's processes."""
 
     def __init__(self, process: ForkServerProcess) -> None:

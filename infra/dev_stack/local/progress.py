@@ -25,7 +25,7 @@ class Progress(Protocol):
     def warned(self, sentence: str) -> None: ...
 
 
-class Silent:
+class WarningLines:
     """Prints warnings only."""
 
     def began(self, step: str) -> None:

@@ -20,7 +20,7 @@ from infra.dev_stack.local.lock import take
 from infra.dev_stack.local.orphan_processes import end_orphans
 from infra.dev_stack.local.paths import StackFolders, stack_folders
 from infra.dev_stack.local.postgres import LocalPostgres
-from infra.dev_stack.local.progress import Progress, Silent, timed
+from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.local.signals import sigterm_as_interrupt
 from infra.dev_stack.local.stale_stacks import delete_abandoned_stacks, delete_stack
 from infra.errors import StackError
@@ -50,7 +50,7 @@ class Stack:
 
     name: str = "default"
     ephemeral: bool = False
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=WarningLines)
     extra_listener: ExtraListener | None = None  # for clients behind a proxy
     postgres: LocalPostgres | None = field(default=None, init=False)
     kafka: Broker | None = field(default=None, init=False)

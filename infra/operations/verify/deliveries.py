@@ -26,7 +26,7 @@ from infra.operations.verify.check import since
 from infra.operations.verify.finding import Tally
 from infra.operations.verify.spill import Spill
 from shared.clock import wall_clock
-from shared.contracts.envelope import Record, Undecodable, read_envelope
+from shared.contracts.envelope import Record, UndecodableRecord, read_envelope
 from shared.contracts.event import producer_of
 from shared.messaging.topics import TopicDeclaration
 from shared.persistence.retention import RetentionPolicy
@@ -158,7 +158,7 @@ class Deliveries:
         try:
             envelope = read_envelope(record)
             subject = UUID(envelope.subject)
-        except (Undecodable, ValueError):
+        except (UndecodableRecord, ValueError):
             self.uncommitted.record(f"{record.topic} {record.partition}@{record.offset} is no event of this product")
             return
         number, digest = _NUMBER[record.topic], sha256(record.value or b"").digest()[:_DIGEST_BYTES]

@@ -53,7 +53,7 @@ class Deferral(CommandModel[commands.DeferCase]):
     reason: Code
 
 
-class SteppedDown(CommandModel[commands.StepDownCase]):
+class StepDownBody(CommandModel[commands.StepDownCase]):
     destination: StepDown
 
 
@@ -134,7 +134,7 @@ async def defer_case(case_id: UUID, body: Deferral, caller: Coordinator, version
 @router.post(
     "/cases/{case_id:uuid}/step-down", name="StepDownCase", response_model=CaseView, responses=problems(domain.CaseNotFound, *REFUSALS)
 )
-async def step_down_case(case_id: UUID, body: SteppedDown, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
+async def step_down_case(case_id: UUID, body: StepDownBody, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Another service continues; the plan, its reviews and the lead stay."""
     return await run_command(unit, caller, handlers.step_down_case, Target(case_id, version), body.command())
 

@@ -15,7 +15,7 @@ from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
-from services.mdt.queries.risk import Newest, Rank
+from services.mdt.queries.risk import NewestScore, Rank
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Code
 from shared.contracts.mdt import FindingDestination
@@ -54,8 +54,8 @@ class FindingView(VersionedResponse):
     reason: str | None
 
     @classmethod
-    def of(cls, risk: domain.Risk, newest: Newest | None, today: date) -> "FindingView":
-        score = newest or Newest(risk.level, risk.ratio, risk.valid_from)
+    def of(cls, risk: domain.Risk, newest: NewestScore | None, today: date) -> "FindingView":
+        score = newest or NewestScore(risk.level, risk.ratio, risk.valid_from)
         same = ("person_id", "practice_code", "status", "climbed_on", "destination", "reason", "version")
         return cls(
             case_finding_id=risk.correlation_id,

@@ -98,7 +98,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreement:
     """A complete discussion: plan, lead (None keeps the present one) and actions."""
 
     joint_plan: JointPlan
@@ -290,7 +290,7 @@ def meeting_of(case: Case, command: DiscussCase) -> UUID:
     return meeting_id
 
 
-def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreed:
+def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreement:
     """Requires a quorate meeting, a joint plan, a lead and at least one action (mdt-3). A present lead stays when none is named.
 
     Raises MeetingNotStarted, NotQuorate, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
@@ -304,7 +304,7 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
         raise ActionMissing("The discussion has no action.")
     if any(action.due_on < policy.day_of(now) for action in command.actions):
         raise ActionDueInPast("The due day of an action lies in the past.")
-    return Agreed(command.joint_plan, command.lead, command.actions)
+    return Agreement(command.joint_plan, command.lead, command.actions)
 
 
 def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:

@@ -4,7 +4,7 @@ from services.mdt.commands import ActionAgreed, DiscussCase
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import case as case_domain
 from services.mdt.domain.care_plan import CarePlan, PlanVersion
-from services.mdt.domain.case import Agreed, Case
+from services.mdt.domain.case import Agreement, Case
 from services.mdt.domain.lead_succession import CasePerson
 from services.mdt.domain.meeting import Meeting
 from services.mdt.handlers.lead import appoint_lead
@@ -30,7 +30,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     return await cases.save(tx, discussed)
 
 
-async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreed, *, is_agreed_by_person: bool | None) -> CarePlan:
+async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreement, *, is_agreed_by_person: bool | None) -> CarePlan:
     plan = await open_plan(tx, case.person_id)
     plan_domain.require_known(plan, agreed.actions)
     if plan is None:
@@ -43,7 +43,7 @@ async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreed, *, is_agr
     return await care_plans.save(tx, decision)
 
 
-async def _draft(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreed) -> PlanVersion:
+async def _draft(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreement) -> PlanVersion:
     """Drafts the next version. The review day counts from the meeting, not from the day of recording."""
     standing = await standing_of(tx, plan.person_id)
     met_on, is_resident = tx.policy.day_of(meeting.starts_at), agreed.joint_plan.is_care_home_resident

@@ -39,7 +39,7 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 
 
 @dataclass(frozen=True, slots=True)
-class Discussed:
+class DiscussedPlan:
     """The plan version of one discussion, with the person's answer; None until they answer."""
 
     person_id: UUID
@@ -69,8 +69,8 @@ async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:
     return in_order(await items_of(tx, listed), now=tx.now, recent=tx.policy.crisis_is_recent_for)
 
 
-async def discussed(reader: ReadSession, meeting_id: UUID) -> list[Discussed]:
+async def discussed(reader: ReadSession, meeting_id: UUID) -> list[DiscussedPlan]:
     """The discussions of the meeting, in the order of recording."""
     rows = await reader.fetch(_DISCUSSED, meeting_id=meeting_id)
     same = ("person_id", "case_id", "care_plan_id", "is_agreed_by_person")
-    return [Discussed(version=_VERSION.validate_python(row["content"]), **{name: row[name] for name in same}) for row in rows]
+    return [DiscussedPlan(version=_VERSION.validate_python(row["content"]), **{name: row[name] for name in same}) for row in rows]

@@ -31,7 +31,7 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class NewestScore:
     """A person's newest score; the score of the last change may be older."""
 
     level: RiskLevel
@@ -86,6 +86,6 @@ async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:
     return risks.from_row(row)
 
 
-async def newest_scores(reader: ReadSession, people: Sequence[UUID]) -> Mapping[UUID, Newest]:
+async def newest_scores(reader: ReadSession, people: Sequence[UUID]) -> Mapping[UUID, NewestScore]:
     rows = await reader.connection.fetch(_NEWEST, people)
-    return {row["person_id"]: Newest(RiskLevel(row["level"]), row["ratio"], row["valid_from"]) for row in rows}
+    return {row["person_id"]: NewestScore(RiskLevel(row["level"]), row["ratio"], row["valid_from"]) for row in rows}

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.mdt.domain.table_16 import Standing
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import RiskLevel
-from shared.persistence.batching.prefetch import Prefetched
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.statements import ReadSession, Sql
 
 _NEWEST = Sql(
@@ -31,7 +31,7 @@ async def _load(tx: Tx, person_ids: Sequence[UUID]) -> Mapping[UUID, Standing]:
     return await standings(tx, person_ids, tx.policy.day_of(tx.now))
 
 
-STANDINGS: Prefetched[UUID, Standing] = Prefetched(_load, absent=Standing, tables=("risk_score", "risk"))
+STANDINGS: PrefetchedLookup[UUID, Standing] = PrefetchedLookup(_load, absent=Standing, tables=("risk_score", "risk"))
 
 
 async def standing_of(tx: Tx, person_id: UUID) -> Standing:

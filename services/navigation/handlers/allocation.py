@@ -10,7 +10,7 @@ from services.navigation.domain.feed import entries_for
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource
 from services.navigation.store import feed
-from services.navigation.store.navigator import candidates, note_change
+from services.navigation.store.navigator import candidates, update_caseloads
 from services.navigation.store.tables import Tx
 from services.navigation.store.task import first_waiting, tasks
 from shared.contracts.codes import NAVIGATOR_ROLES
@@ -28,7 +28,7 @@ def origin_of(envelope: Envelope, source: TaskSource) -> WorkSource:
 async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
     """Saves a decision about a task and appends to the feeds that it concerns."""
     after = await tasks.save(tx, decision)
-    note_change(tx, before, after)
+    update_caseloads(tx, before, after)
     await feed.append(tx, entries_for(before, after))
     return after
 

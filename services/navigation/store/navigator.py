@@ -15,7 +15,7 @@ from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
 from shared.kernel.decision import Decision
 from shared.persistence.batching.batch_repository import BatchRepository
-from shared.persistence.batching.prefetch import Prefetched
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -57,8 +57,8 @@ async def _load_rosters(tx: Tx, roles: Sequence[Role]) -> dict[Role, dict[str, C
     return rosters
 
 
-#: The candidates of a role by staff code. `note_change` and `save` keep a batch's copy current (docs/performance.md).
-ROSTERS: Prefetched[Role, dict[str, Candidate]] = Prefetched(_load_rosters, absent=dict)
+#: The candidates of a role by staff code. `update_caseloads` and `save` keep a batch's copy current (docs/performance.md).
+ROSTERS: PrefetchedLookup[Role, dict[str, Candidate]] = PrefetchedLookup(_load_rosters, absent=dict)
 
 
 async def candidates(tx: Tx, role: Role) -> list[Candidate]:
@@ -66,7 +66,7 @@ async def candidates(tx: Tx, role: Role) -> list[Candidate]:
     return list((await ROSTERS.get(tx, role)).values())
 
 
-def note_change(tx: Tx, before: Task | None, after: Task) -> None:
+def update_caseloads(tx: Tx, before: Task | None, after: Task) -> None:
     """Updates the loaded caseloads after a task changed its navigator or status."""
     concerned = {task.navigator_id for task in (before, after) if task and task.navigator_id}
     for roster in ROSTERS.known(tx).values():

@@ -7,7 +7,7 @@ from fastapi import Response as HttpResponse
 
 from services.rapid_care.api.auth import REFUSALS, Clinician
 from services.rapid_care.api.presenter import run_command
-from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, SteppedDown
+from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, StepDownBody
 from services.rapid_care.api.responses import ResponseView
 from services.rapid_care.domain.response import (
     ContactBeforeReceipt,
@@ -57,7 +57,7 @@ async def agree_package(response_id: UUID, body: Package, caller: Clinician, ver
 
 
 @router.post("/step-down", name="StepDownResponse", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
-async def step_down(response_id: UUID, body: SteppedDown, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
+async def step_down(response_id: UUID, body: StepDownBody, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The crisis is over; another service continues the care."""
     return await run_command(unit, caller, handlers.step_down_response, Target(response_id, version), body.command())
 

@@ -39,7 +39,7 @@ class Package(CommandModel[commands.AgreePackage]):
     items: tuple[PackageItem, ...] = Field(min_length=1, max_length=50)
 
 
-class SteppedDown(CommandModel[commands.StepDownResponse]):
+class StepDownBody(CommandModel[commands.StepDownResponse]):
     destination: StepDown
 
 

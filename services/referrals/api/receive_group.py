@@ -9,7 +9,7 @@ from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy
 from services.referrals.domain.person import valid_nhs_number
 from services.referrals.handlers.receive import prefetch_people
-from shared.persistence.batching.group_commit import Groupable
+from shared.persistence.batching.group_commit import GroupableWork
 from shared.persistence.transaction import Transaction
 
 
@@ -23,4 +23,4 @@ async def _prefetch(commands: Sequence[ReceiveReferral], tx: Transaction[Policy]
     await prefetch_people(commands, tx=tx)
 
 
-RECEIVE_GROUP: Groupable[ReceiveReferral, Response] = Groupable(acknowledge, conflict_keys=_person_of, prefetch=_prefetch)
+RECEIVE_GROUP: GroupableWork[ReceiveReferral, Response] = GroupableWork(acknowledge, conflict_keys=_person_of, prefetch=_prefetch)

@@ -9,7 +9,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.receiving import emergency_alternative
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
-from services.referrals.handlers.receive import Received
+from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.feedback import Line
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source, Story
@@ -150,7 +150,7 @@ class ReceivedView(ReferralView):
     alternative_service: ServiceView | None
 
     @classmethod
-    def acknowledging(cls, received: Received, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
+    def acknowledging(cls, received: Acknowledgement, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
         person = received.person
         return cls(
             **referral_fields(received.referral, policy, now, joins=received.joins),

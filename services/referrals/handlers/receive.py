@@ -18,7 +18,7 @@ from shared.kernel.ids import PersonId, new_id
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
     `joins` is the referral that a merged one continues as.
@@ -30,7 +30,7 @@ class Received:
     is_story_known: bool
 
 
-async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
+async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgement:
     """Matches or registers the person, stores the story, then acknowledges the referral or merges it.
 
     Decides before the first write, so that a refusal leaves nothing. Raises InvalidNhsNumber, NhsNumberMissing,
@@ -53,7 +53,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Received:
     decision = receiving.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
         await persons.save(tx, change)
-    return Received(await referrals.save(tx, decision), arrival.joins, person, arrival.is_story_known)
+    return Acknowledgement(await referrals.save(tx, decision), arrival.joins, person, arrival.is_story_known)
 
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.directory import Organisation, Practice, Service, ServiceNotInDirectory
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.batching.prefetch import Prefetched
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.statements import ReadSession, Statement
 
 SERVICE = sa.Table(
@@ -95,7 +95,7 @@ async def _practices_of_today(tx: Tx, codes: Iterable[str]) -> dict[str, Practic
 
 
 #: The practices of today by code; None for one outside the borough.
-PRACTICES: Prefetched[str, Practice | None] = Prefetched(_practices_of_today, absent=lambda: None, tables=("practice",))
+PRACTICES: PrefetchedLookup[str, Practice | None] = PrefetchedLookup(_practices_of_today, absent=lambda: None, tables=("practice",))
 
 
 async def practices(reader: ReadSession, codes: Iterable[str], on: date) -> dict[str, Practice]:

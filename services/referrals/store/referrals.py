@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
-from shared.persistence.batching.prefetch import Prefetched, PrefetchedSupply
+from shared.persistence.batching.prefetch import PrefetchedLookup, PrefetchedSupply
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
 
@@ -99,7 +99,7 @@ async def _mergeable_ids(tx: Tx, people: Sequence[UUID]) -> Mapping[UUID, Sequen
 
 #: The numbers of references, each used once; a refused referral leaves a gap.
 REFERENCE_NUMBERS: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
-MERGEABLE_IDS: Prefetched[UUID, Sequence[UUID]] = Prefetched(_mergeable_ids, absent=tuple)
+MERGEABLE_IDS: PrefetchedLookup[UUID, Sequence[UUID]] = PrefetchedLookup(_mergeable_ids, absent=tuple)
 
 
 async def mergeable_for(tx: Tx, person_id: UUID) -> list[Referral]:

@@ -8,7 +8,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from shared.kernel.errors import NotFound
-from shared.persistence.batching.prefetch import Prefetched
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.batching.write_batch import VersionStep
 from shared.persistence.repository import Aggregate, Repository
 from shared.persistence.statements import ReadSession, Statement
@@ -77,7 +77,7 @@ class Index(Generic[A]):
 
     def __init__(self, repository: BatchRepository[A], statement: Statement, keys: str, column: str) -> None:
         self._repository, self._statement, self._keys, self._column = repository, statement, keys, column
-        self._ids: Prefetched[Any, UUID | None] = Prefetched(self._load_ids, absent=lambda: None)
+        self._ids: PrefetchedLookup[Any, UUID | None] = PrefetchedLookup(self._load_ids, absent=lambda: None)
 
     async def prefetch(self, tx: Transaction[Any], keys: Iterable[Any]) -> None:
         """Locks and loads the aggregates of a batch by one statement. Does nothing outside a batch."""

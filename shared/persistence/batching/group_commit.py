@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Groupable(Generic[C, R]):
+class GroupableWork(Generic[C, R]):
     """Work that may share a transaction.
 
     `work` decides before it writes, so a refusal leaves no change. `conflict_keys` returns the ids of a command's subjects: two commands
@@ -43,14 +43,14 @@ class _Request(Generic[C]):
     command: C
 
 
-class ChangedBeforeRefusal(Exception):
+class ChangeBeforeRefusal(Exception):
     """Work recorded a change and then refused the request, so its group cannot be committed."""
 
 
 class GroupCommit(Generic[C, R]):
     """Runs one kind of work for many requests."""
 
-    def __init__(self, database: Database[Any], groupable: Groupable[C, R]) -> None:
+    def __init__(self, database: Database[Any], groupable: GroupableWork[C, R]) -> None:
         self._database, self._groupable = database, groupable
         self._queue: GroupQueue[_Request[C], R] = GroupQueue(self._commit, groupable.settings)
 
@@ -86,5 +86,5 @@ class GroupCommit(Generic[C, R]):
                 return await self._groupable.work(request.command, tx)
             except DomainError as refusal:
                 if tx.changes != before:
-                    raise ChangedBeforeRefusal from refusal
+                    raise ChangeBeforeRefusal from refusal
                 return refusal

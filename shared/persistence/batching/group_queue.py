@@ -24,7 +24,7 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting(Generic[Q, R]):
+class _WaitingRequest(Generic[Q, R]):
     request: Q
     keys: frozenset[Hashable]
     response: "asyncio.Future[R]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -46,13 +46,13 @@ class GroupQueue(Generic[Q, R]):
         self, handle: Callable[[Sequence[Q]], Awaitable[Sequence[R | Exception]]], settings: QueueSettings = QueueSettings()
     ) -> None:
         self._handle, self._settings = handle, settings
-        self._waiting: list[_Waiting[Q, R]] = []
+        self._waiting: list[_WaitingRequest[Q, R]] = []
         self._busy: set[Hashable] = set()
         self._workers: set[asyncio.Task[None]] = set()
 
     async def submit(self, request: Q, keys: Sequence[Hashable] = ()) -> R:
         """Handles the request with the next group. Raises its refusal."""
-        waiting: _Waiting[Q, R] = _Waiting(request, frozenset(keys))
+        waiting: _WaitingRequest[Q, R] = _WaitingRequest(request, frozenset(keys))
         self._waiting.append(waiting)
         if len(self._workers) < self._settings.concurrency:
             self._workers.add(asyncio.create_task(self._process_waiting(), context=Context()))  # a worker has no request's trace context
@@ -69,10 +69,10 @@ class GroupQueue(Generic[Q, R]):
         finally:
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    def _next_group(self) -> list[_Waiting[Q, R]]:
+    def _next_group(self) -> list[_WaitingRequest[Q, R]]:
         """The oldest requests that have no key in common with each other or with a running group."""
-        group: list[_Waiting[Q, R]] = []
-        left: list[_Waiting[Q, R]] = []
+        group: list[_WaitingRequest[Q, R]] = []
+        left: list[_WaitingRequest[Q, R]] = []
         for each in self._waiting:
             if each.response.done():  # its client disconnected
                 continue
@@ -84,7 +84,7 @@ class GroupQueue(Generic[Q, R]):
         self._waiting = left
         return group
 
-    async def _run(self, group: Sequence[_Waiting[Q, R]]) -> None:
+    async def _run(self, group: Sequence[_WaitingRequest[Q, R]]) -> None:
         try:
             outcomes = await self._handle([each.request for each in group])
         except Exception as problem:

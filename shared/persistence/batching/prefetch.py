@@ -12,7 +12,7 @@ V = TypeVar("V")
 Load = Callable[[Transaction[Any], Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
-class Prefetched(Generic[K, V]):
+class PrefetchedLookup(Generic[K, V]):
     """A lookup by key. Outside a batch every `get` reads; in a batch a known value is returned until a write makes it stale.
 
     `tables` are the tables that the lookup reads: a write to one of them drops the known values. `absent` returns the value of a key

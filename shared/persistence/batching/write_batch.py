@@ -18,7 +18,7 @@ from shared.persistence.statements import Connection, Statement
 
 
 class Lookup(Protocol):
-    """A prefetched lookup; see `prefetch.Prefetched`."""
+    """A prefetched lookup; see `prefetch.PrefetchedLookup`."""
 
     tables: frozenset[str]
 

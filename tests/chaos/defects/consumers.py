@@ -67,7 +67,7 @@ class FaustDefaults:
             await self._processor.apply([Record(topic, record.partition, record.offset, record.key, record.value, headers)])
 
 
-class IgnoresInbox(EventProcessor):
+class DuplicatingProcessor(EventProcessor):
     """Writes to the inbox, and applies events that are in it already."""
 
     async def _apply_in_one_transaction(self, records: Sequence[Record]) -> None:
@@ -77,7 +77,7 @@ class IgnoresInbox(EventProcessor):
                 await self._handle(arrived, tx)
 
 
-class SkipsUnknownTypes(EventProcessor):
+class SkippingProcessor(EventProcessor):
     """Passes over records of unknown types, instead of parking them."""
 
     async def apply(self, records: Sequence[Record]) -> None:
@@ -111,7 +111,7 @@ async def no_inbox(stack: DefectStack, *, is_seeded: bool) -> Verdict:
         running(
             run_relay(stack, "referrals", client.context.database),
             run_consumer(
-                stack, subscriptions.SUBSCRIPTIONS, care.context.database, processor=IgnoresInbox if is_seeded else EventProcessor
+                stack, subscriptions.SUBSCRIPTIONS, care.context.database, processor=DuplicatingProcessor if is_seeded else EventProcessor
             ),
         ),
     ):

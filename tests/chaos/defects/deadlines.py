@@ -19,7 +19,7 @@ from tests.chaos.defects.stack import DefectStack, run_consumer, run_relay, runn
 _ADMIN_SHUTDOWN = "57P01"
 
 
-class ResolvesAfterwards(DeadlineScheduler):
+class TwoTransactionScheduler(DeadlineScheduler):
     """Handles deadlines in one transaction and resolves them in the next."""
 
     async def _process_in_one_transaction(self) -> int:
@@ -32,7 +32,7 @@ class ResolvesAfterwards(DeadlineScheduler):
         return len(due)
 
 
-class FiresEarly(DeadlineScheduler):
+class EarlyScheduler(DeadlineScheduler):
     """Fires deadlines that are due within five minutes."""
 
     async def _process_in_one_transaction(self) -> int:
@@ -50,7 +50,7 @@ async def fired_twice(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """PostgreSQL terminates the scheduler's session when it resolves the breach."""
     async with _requested(stack) as care:
         care.context.clock.advance(timedelta(hours=3))
-        kind = ResolvesAfterwards if is_seeded else DeadlineScheduler
+        kind = TwoTransactionScheduler if is_seeded else DeadlineScheduler
         async with stack.raising("rapid_care.deadline", _ADMIN_SHUTDOWN, when="NEW.kind = 'breach' AND NEW.state = 'fired'", times=1):
             await _process_twice(care, kind(care.context.database, subscriptions.SUBSCRIPTIONS))
         return await stack.verify(care.context.clock)
@@ -59,7 +59,7 @@ async def fired_twice(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """No fault: the scheduler runs two minutes before the deadline, and again after it."""
     async with _requested(stack) as care:
-        kind = FiresEarly if is_seeded else DeadlineScheduler
+        kind = EarlyScheduler if is_seeded else DeadlineScheduler
         for interval in (timedelta(minutes=118), timedelta(minutes=10)):
             care.context.clock.advance(interval)
             await kind(care.context.database, subscriptions.SUBSCRIPTIONS).process_due()

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
-from tests.chaos.defects.relays import DeletesFirstRelay
+from tests.chaos.defects.relays import DeleteFirstRelay
 from tests.integration.shared.worker_main import KillSwitch
 
 _KILL_SWITCH = KillSwitch(*sys.argv[2:])
@@ -33,7 +33,7 @@ class _KilledRelay(Relay):
             _KILL_SWITCH.reaches("after-delete")
 
 
-class _KilledDeletesFirstRelay(_KilledRelay, DeletesFirstRelay):
+class _KilledDeleteFirstRelay(_KilledRelay, DeleteFirstRelay):
     """Passes the same points in the opposite order."""
 
 
@@ -42,7 +42,7 @@ async def main(kind: str) -> None:
     deployment.prepare_process()
     database = await deployment.database(os.environ["REFERRALS_DATABASE_URL"], None)
     kafka = deployment.kafka()
-    relay = (_KilledDeletesFirstRelay if kind == "deletes-first" else _KilledRelay)(
+    relay = (_KilledDeleteFirstRelay if kind == "deletes-first" else _KilledRelay)(
         database, "referrals", kafka.bootstrap, prefix=kafka.prefix
     )
     await relay.run()

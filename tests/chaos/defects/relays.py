@@ -31,7 +31,7 @@ class CursorRelay(Relay):
         return len(sent)
 
 
-class DeletesFirstRelay(Relay):
+class DeleteFirstRelay(Relay):
     """Deletes the rows from the outbox, then sends them."""
 
     async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int:

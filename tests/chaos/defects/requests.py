@@ -17,7 +17,7 @@ _ADMIN_SHUTDOWN, _KEY = "57P01", "asked-once"
 _KNOWN = "SELECT count(*) FROM idempotency WHERE key = ANY($1::text[])"
 
 
-class StoresKeyAfterwards(Database[Any]):
+class LateKeyDatabase(Database[Any]):
     """Checks the key, commits the work, and stores the key in a second transaction."""
 
     async def submit(self, request: RequestContext, work: Any, command: Any) -> Any:
@@ -37,9 +37,7 @@ async def key_in_another_transaction(stack: DefectStack, *, is_seeded: bool) -> 
         transport: Any = client.context.http._transport
         opened = client.context.database
         if is_seeded:
-            transport.app.state.database = StoresKeyAfterwards(
-                opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets
-            )
+            transport.app.state.database = LateKeyDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
         async with stack.raising("referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{_KEY}'", times=1):
             lines = [await _send(client), await _send(client)]
         log = stack.folder / "client-log.jsonl"

@@ -28,12 +28,12 @@ from tests.timeouts import until
 R = TypeVar("R", bound=Relay)
 
 
-class Runnable(Protocol):
+class Runner(Protocol):
     async def run(self) -> None: ...
 
 
 #: Creates a consumer from its event processor, context, topics and settings.
-ConsumerFactory = Callable[[EventProcessor, str, list[str], KafkaSettings], Runnable]
+ConsumerFactory = Callable[[EventProcessor, str, list[str], KafkaSettings], Runner]
 
 RELAY_SETTINGS = RelaySettings(standby=0.05, restart_delay=0.05)
 

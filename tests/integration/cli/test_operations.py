@@ -104,7 +104,7 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     assert "\\xff[/bold]" in listed.out
     assert "partition" in listed.out
     assert listed.out.endswith("Acknowledged: 1.\n")
-    assert "failed again (Undecodable)" in failed.refusal
+    assert "failed again (UndecodableRecord)" in failed.refusal
     assert not await owner.fetchval("SELECT bool_or(counts_as_failure) FROM navigation.parked")
     await owner.execute("DELETE FROM navigation.parked")
 
@@ -126,7 +126,7 @@ async def test_discarded_foreign_record_frees_the_events_behind_it(
     repeated = await care("parked", "rapid_care", "--discard", str(foreign), *name)
     replayed = await care("replay", "rapid_care", str(behind), *name)
 
-    assert f"Record {foreign} failed again (Undecodable)." in stuck.refusal
+    assert f"Record {foreign} failed again (UndecodableRecord)." in stuck.refusal
     assert f"Record {behind} is an event" in event.refusal
     assert discarded.out.startswith(f"Discarded: {foreign} (referrals.referral, partition "), discarded.err
     assert repeated.refusal == f"No parked record has the id {foreign}."

@@ -14,7 +14,7 @@ from infra.dev_stack.local.brokers import choose_broker
 from infra.dev_stack.local.child import Child
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.local.postgres import LocalPostgres
-from infra.dev_stack.local.progress import Silent
+from infra.dev_stack.local.progress import WarningLines
 from infra.dev_stack.local.stack import Stack
 from tests.integration.dev_stack.traffic import create_topic, insert, inserted, receive, send
 from tests.timeouts import LONGEST_WAIT
@@ -79,7 +79,7 @@ async def test_background_owner_ends_its_servers_on_sigterm(name: str, monkeypat
 async def test_next_start_ends_orphaned_servers(name: str) -> None:
     folders = stack_folders(name)
     postgres = LocalPostgres(folders.postgres)
-    broker = await choose_broker(folders.kafka, progress=Silent(), report=lambda _: None)
+    broker = await choose_broker(folders.kafka, progress=WarningLines(), report=lambda _: None)
     await asyncio.gather(postgres.start(), broker.start())
     await insert(postgres.dsn, "before the crash")
     await create_topic(broker.bootstrap, "crash")

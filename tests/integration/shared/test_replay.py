@@ -8,7 +8,7 @@ from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
 from shared.persistence import parked_records
-from shared.persistence.parked_records import Parked
+from shared.persistence.parked_records import ParkedRecord
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.effect_context import RECEIVING
 from tests.integration.shared.processor_harness import POISON, create_processor, parked_reasons, subjects
@@ -26,7 +26,7 @@ async def _of_one_key(harness: DeliveryHarness) -> list[Record]:
     return records
 
 
-async def _parked(harness: DeliveryHarness) -> list[Parked]:
+async def _parked(harness: DeliveryHarness) -> list[ParkedRecord]:
     async with harness.receiver.database.read_only() as reader:
         return await parked_records.waiting(reader)
 

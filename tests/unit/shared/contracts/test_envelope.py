@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.encryption import KeyRing
-from shared.contracts.envelope import Envelope, Record, Undecodable, decode, encode, read_envelope, to_headers, type_of
+from shared.contracts.envelope import Envelope, Record, UndecodableRecord, decode, encode, read_envelope, to_headers, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import registry
 from shared.kernel.ids import new_id
@@ -84,7 +84,7 @@ def test_envelope_without_an_attribute_is_invalid(absent: str) -> None:
     if absent == "specversion":
         assert read_envelope(record).type == "x"
     else:
-        with pytest.raises(Undecodable, match=absent):
+        with pytest.raises(UndecodableRecord, match=absent):
             read_envelope(record)
 
 
@@ -93,7 +93,7 @@ def test_any_headers_are_an_envelope_or_invalid(headers: list[tuple[str, bytes |
     reason = ""
     try:
         read_envelope(Record("topic", 0, 0, None, None, tuple(headers)))
-    except Undecodable as problem:
+    except UndecodableRecord as problem:
         reason = str(problem)
 
     assert len(reason) <= 300
@@ -115,12 +115,12 @@ def test_record_without_type_header_has_no_type() -> None:
 
 @given(st.sampled_from(list(registry().values())), st.none() | st.binary(max_size=200))
 def test_any_value_is_an_event_or_invalid(event: type[Event], value: bytes | None) -> None:
-    with suppress(Undecodable):
+    with suppress(UndecodableRecord):
         assert isinstance(decode(an_envelope(event.TYPE), value, RING), event)
 
 
 def test_reason_names_fields_and_quotes_no_value() -> None:
-    with pytest.raises(Undecodable) as found:
+    with pytest.raises(UndecodableRecord) as found:
         decode(an_envelope("rapid-care.response.breached.v1"), b'{"due_at": "Mr Dale fell"}', RING)
 
     assert "due_at" in str(found.value)
@@ -133,7 +133,7 @@ def test_reason_quotes_no_header_or_key(name: str) -> None:
     headers = tuple((each, b"Mr Dale fell" if each == f"ce_{name}" else value) for each, value in whole.headers)
     record = replace(whole, headers=headers, key=b"\xff Dale" if name == "key" else whole.key)
 
-    with pytest.raises(Undecodable) as found:  # without a value there is always a reason
+    with pytest.raises(UndecodableRecord) as found:  # without a value there is always a reason
         decode(read_envelope(record), None if name != "type" else b"{}", RING)
 
     assert "Dale" not in str(found.value)
@@ -146,5 +146,5 @@ def test_earlier_reader_ignores_a_later_field() -> None:
 
 
 def test_code_is_never_an_nhs_number() -> None:
-    with pytest.raises(Undecodable, match="clinician_id"):
+    with pytest.raises(UndecodableRecord, match="clinician_id"):
         decode(an_envelope("rapid-care.response.en-route.v1"), b'{"clinician_id": "9990548609", "left_at": "2015-03-15T21:30:00Z"}', RING)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
-from shared.persistence.batching.prefetch import Prefetched
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.batching.write_batch import VersionStep, WriteBatch
 from shared.persistence.statements import Connection, Statement
 from shared.persistence.transaction import Transaction
@@ -80,8 +80,8 @@ async def test_statement_on_another_table_flushes_nothing() -> None:
 
 async def test_write_drops_lookups_that_read_its_table() -> None:
     batch, parcel = a_batch(Server()), new_id()
-    of_table: Prefetched[UUID, UUID | None] = Prefetched(_load_nothing, absent=lambda: None, tables=("parcel",))
-    of_other: Prefetched[UUID, UUID | None] = Prefetched(_load_nothing, absent=lambda: None, tables=("letter",))
+    of_table: PrefetchedLookup[UUID, UUID | None] = PrefetchedLookup(_load_nothing, absent=lambda: None, tables=("parcel",))
+    of_other: PrefetchedLookup[UUID, UUID | None] = PrefetchedLookup(_load_nothing, absent=lambda: None, tables=("letter",))
     batch.prefetched(of_table)[parcel] = batch.prefetched(of_other)[parcel] = parcel
 
     batch.defer(TOUCH, {"id_": parcel, "version_": 7})
