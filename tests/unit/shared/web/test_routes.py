@@ -70,10 +70,10 @@ async def test_refused_method_receives_all_methods_of_the_path(path: str, allowe
         ("GET", "/lost/x", "unknown"),
     ],
 )
-@pytest.mark.parametrize("places", [64, 0], ids=["admitted", "rejected"])
-async def test_route_has_its_prefix_and_no_types(places: int, method: str, path: str, route: str) -> None:
-    app, context = _app(), f"{method} {path} {places}"
-    app.add_middleware(OverloadMiddleware, context=context, settings=AdmissionSettings(always=places))
+@pytest.mark.parametrize("slots", [64, 0], ids=["admitted", "rejected"])
+async def test_route_has_its_prefix_and_no_types(slots: int, method: str, path: str, route: str) -> None:
+    app, context = _app(), f"{method} {path} {slots}"
+    app.add_middleware(OverloadMiddleware, context=context, settings=AdmissionSettings(always=slots))
     app.add_middleware(ObservabilityMiddleware, context=context)
     async with _client(app) as http:
         with capture_logs() as lines:
@@ -82,4 +82,4 @@ async def test_route_has_its_prefix_and_no_types(places: int, method: str, path:
     assert [each["route"] for each in lines if each["event"] == "request.completed"] == [route]
     labels = {"context": context, "route": route, "status": str(response.status_code)}
     assert REGISTRY.get_sample_value("care_http_request_duration_seconds_count", labels) == 1
-    assert (response.status_code == 503) is (places == 0)
+    assert (response.status_code == 503) is (slots == 0)
