@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,8 +26,8 @@ from services.navigation.commands import (
 from services.navigation.domain import due_time
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
-from services.navigation.domain.navigator import NAVIGATOR, Presence
-from services.navigation.domain.task import TASK, Status
+from services.navigation.domain.navigator import NAVIGATOR, Navigator, Presence
+from services.navigation.domain.task import TASK, Status, Task
 from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.decision import Decision
@@ -37,7 +38,9 @@ from tests.builders.navigation import OTHER, POLICY, a_navigator, a_task, at
 NOW = at("15:00")
 LATER = NOW + timedelta(days=2)
 
-TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
+Act = Callable[[Any], Decision[Any]]
+
+TASK_ACTS: Mapping[Trigger, Act] = {
     AssignTask: lambda task: tasks.assign(task, AssignTask(OTHER), NOW, POLICY),
     AcknowledgeTask: tasks.acknowledge,
     StartTask: tasks.start,
@@ -52,37 +55,40 @@ TASK_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
     tasks.TaskDeadline.OVERDUE: lambda task: due_time.mark_overdue(task, NOW, POLICY),
     tasks.TaskDeadline.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
 }
-NAVIGATOR_ACTS: Mapping[Trigger, Callable[[Any], Decision[Any]]] = {
+NAVIGATOR_ACTS: Mapping[Trigger, Act] = {
     RegisterNavigator: lambda found: navigators.move(found, RegisterNavigator(Locality.LOCALITY_B, Role.CARE_NAVIGATOR)),
     DeclareAvailability: lambda found: navigators.declare_availability(found, DeclareAvailability(is_available=False), NOW),
     navigators.NavigatorDeadline.RETURN: navigators.return_to_work,
 }
 
+TRIGGERS_IN_STATES: list[tuple[Transitions, Trigger, Task | Navigator, Act]] = [
+    *((TASK, trigger, a_task(status=status), TASK_ACTS[trigger]) for trigger, status in product(TASK, Status)),
+    *((NAVIGATOR, trigger, a_navigator(presence=presence), NAVIGATOR_ACTS[trigger]) for trigger, presence in product(NAVIGATOR, Presence)),
+]
 
-def check(table: Transitions, trigger: Trigger, state: Any, act: Callable[[Any], Decision[Any]], status: Callable[[Any], StrEnum]) -> None:
-    """Asserts that a trigger the table permits leads to a target of the table, and that another is refused."""
+
+def status_of(state: Task | Navigator) -> StrEnum:
+    return state.status if isinstance(state, Task) else state.presence
+
+
+@pytest.mark.parametrize(
+    ("table", "trigger", "state", "act"),
+    TRIGGERS_IN_STATES,
+    ids=[f"{name_of(trigger)}-{status_of(state)}" for _, trigger, state, _ in TRIGGERS_IN_STATES],
+)
+def test_trigger_follows_its_state_table(table: Transitions, trigger: Trigger, state: Task | Navigator, act: Act) -> None:
     row = table[trigger]
-    if status(state) not in row.sources:
+    if status_of(state) not in row.sources:
         with pytest.raises(IllegalTransition) as refusal:
             act(state)
         assert name_of(trigger) in refusal.value.detail
         return
+
     decision = act(state)
-    assert status(decision.state) in (row.targets or {status(state)})
+
+    assert status_of(decision.state) in (row.targets or {status_of(state)})
     assert {type(event) for event in decision.events} <= row.emits
     assert decision.events
-
-
-@pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("trigger", TASK, ids=name_of)
-def test_task_follows_its_state_table(trigger: Trigger, status: Status) -> None:
-    check(TASK, trigger, a_task(status=status), TASK_ACTS[trigger], lambda task: task.status)
-
-
-@pytest.mark.parametrize("presence", Presence)
-@pytest.mark.parametrize("trigger", NAVIGATOR, ids=name_of)
-def test_navigator_follows_its_state_table(trigger: Trigger, presence: Presence) -> None:
-    check(NAVIGATOR, trigger, a_navigator(presence=presence), NAVIGATOR_ACTS[trigger], lambda found: found.presence)
 
 
 def test_rows_with_several_events_or_targets_reach_all() -> None:
