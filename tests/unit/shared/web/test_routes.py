@@ -73,7 +73,7 @@ async def test_refused_method_receives_all_methods_of_the_path(path: str, allowe
 @pytest.mark.parametrize("slots", [64, 0], ids=["admitted", "rejected"])
 async def test_route_has_its_prefix_and_no_types(slots: int, method: str, path: str, route: str) -> None:
     app, context = _app(), f"{method} {path} {slots}"
-    app.add_middleware(OverloadMiddleware, context=context, settings=AdmissionSettings(always=slots))
+    app.add_middleware(OverloadMiddleware, context=context, settings=AdmissionSettings(always=slots, longest=0))
     app.add_middleware(ObservabilityMiddleware, context=context)
     async with _client(app) as http:
         with capture_logs() as lines:
