@@ -29,7 +29,7 @@ _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
     ),
     ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database failed ({kind})."),
     ((KafkaError,), "Kafka could not be reached or rejected the request ({kind})."),
-    ((OSError, TimeoutError), "{server} does not answer ({kind})."),
+    ((OSError, TimeoutError), "{server} does not respond ({kind})."),
 )
 
 #: The server of each client library.

@@ -28,7 +28,7 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
             async with request.app.state.database.read_only() as reader:
                 await reader.driver.fetchval("SELECT 1")
         except INFRASTRUCTURE_ERRORS:
-            return problem_response(503, "not-ready", "The database does not answer.", "Repeat the request later.")
+            return problem_response(503, "not-ready", "The database does not respond.", "Repeat the request later.")
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     @health.get("/metrics")

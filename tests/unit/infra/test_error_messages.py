@@ -1,4 +1,4 @@
-"""The sentence for a server that does not answer names the server."""
+"""The sentence for a server that does not respond names the server."""
 
 import asyncpg
 import pytest
@@ -12,7 +12,7 @@ async def test_absent_database_is_named() -> None:
     with pytest.raises(ConnectionRefusedError) as caught:
         await asyncpg.connect("postgresql://owner:hush@127.0.0.1:9/care")
 
-    assert describe(caught.value) == "PostgreSQL does not answer (ConnectionRefusedError)."
+    assert describe(caught.value) == "PostgreSQL does not respond (ConnectionRefusedError)."
 
 
 async def test_database_behind_another_error_is_named() -> None:
@@ -22,7 +22,7 @@ async def test_database_behind_another_error_is_named() -> None:
         wrapped = RuntimeError("the command failed")
         wrapped.__cause__ = refused
 
-    assert describe(wrapped) == "PostgreSQL does not answer (ConnectionRefusedError)."
+    assert describe(wrapped) == "PostgreSQL does not respond (ConnectionRefusedError)."
 
 
 async def test_absent_broker_is_named() -> None:
@@ -35,4 +35,4 @@ async def test_absent_broker_is_named() -> None:
 
 
 def test_server_without_client_library_has_no_name() -> None:
-    assert describe(ConnectionRefusedError()) == "A server does not answer (ConnectionRefusedError)."
+    assert describe(ConnectionRefusedError()) == "A server does not respond (ConnectionRefusedError)."
