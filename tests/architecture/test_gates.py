@@ -25,6 +25,7 @@ _REFUSED_WORD, _REFUSED_NAME = "mean" + "while", "a" + "new"  # composed, becaus
 _COMPARISONS = ("is Urgency.ROUTINE", "!= Urgency.ADVICE", "in (Urgency.ADVICE, Urgency.ROUTINE)")
 _SENT = "_SENT = (Status.ROUTED, Status.ACCEPTED)\nIS_SENT = Referral.status in _SENT\n"
 _LONG_NAME = "test_word" + "_word" * 9
+_FIXTURES = "".join(f"@pytest.fixture\ndef {name}() -> None: ...\n" for name in ("opened", "own_static", "only_loopback"))
 _LONG_FUNCTION = "async def long() -> None:\n" + "    await other()\n" * 51
 
 
@@ -158,10 +159,17 @@ ARCHITECTURE = Gate(
         "services/mdt/domain/calendar: standard library",
         f"shared/kernel/{_REFUSED_NAME}: adverb or preposition",
         "infra/deploy/stopping: participle",
+        "infra/deploy/kept: participle",
+        "infra/deploy/quiet: adjective",
+        "infra/deploy/quiet.py: Quiet: adjective",
+        "infra/deploy/quiet.py: _Held: participle",
+        "tests/unit/rapid_care/test_planted.py: opened: participle",
+        "tests/unit/rapid_care/test_planted.py: own_static: adjective",
+        "tests/unit/rapid_care/test_planted.py: only_loopback: adverb or preposition",
         f"services/mdt/domain/agenda.py:1: {_REFUSED_WORD}",
         "test_every_mapping_with_members_as_keys_is_checked",
         *(f": Referral.urgency {comparison}" for comparison in _COMPARISONS),
-        "services/referrals/domain/receiving.py: _SENT",
+        "services/referrals/domain/receipt.py: _SENT",
         "0003-commit-in-one-transaction.md: line 3 must be 'Status: Accepted' or 'Status: Superseded'",
     ),
     {
@@ -172,7 +180,7 @@ ARCHITECTURE = Gate(
         "services/navigation/commands.py": 'LATE = "due_at <= clock_timestamp()"\ndef bare(): ...\n',
         "services/rapid_care/handlers/response.py": "async def on_nothing() -> None: ...\n",
         "services/rapid_care/domain/response.py": _refusal("unheard", "of"),
-        "services/referrals/domain/receiving.py": _SENT + "".join(f"Referral.urgency {comparison}\n" for comparison in _COMPARISONS),
+        "services/referrals/domain/receipt.py": _SENT + "".join(f"Referral.urgency {comparison}\n" for comparison in _COMPARISONS),
         "services/referrals/domain/policy.py": "# TO" + "DO\n",
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",
         "tests/unit/rapid_care/test_states.py": "from tests.unit.rapid_care.test_clock import test_x\n",
@@ -181,7 +189,9 @@ ARCHITECTURE = Gate(
         "services/mdt/domain/calendar.py": "",
         f"shared/kernel/{_REFUSED_NAME}.py": "",
         "infra/deploy/stopping.py": "",
-        "tests/unit/rapid_care/test_planted.py": f"def {_LONG_NAME}() -> None: ...\n\n\nit.consumer._getmany\n",
+        "infra/deploy/kept.py": "",
+        "infra/deploy/quiet.py": "class Quiet: ...\n\n\nclass _Held: ...\n",
+        "tests/unit/rapid_care/test_planted.py": f"def {_LONG_NAME}() -> None: ...\n\n\nit.consumer._getmany\n" + _FIXTURES,
     },
     replaced=(
         ("services/mdt/domain/agenda.py", '"""', f'"""Text with {_REFUSED_WORD} in it. '),

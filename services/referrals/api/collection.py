@@ -13,7 +13,7 @@ from services.referrals.api.responses import FollowedReferralView, ReceivedView,
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy, person
 from services.referrals.domain.access import require_referrer
-from services.referrals.domain.receiving import emergency_alternative
+from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
-from services.referrals.domain.receiving import emergency_alternative
+from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
 from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.feedback import Line

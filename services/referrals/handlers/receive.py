@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import person as people
-from services.referrals.domain import receiving
+from services.referrals.domain import receipt
 from services.referrals.domain.person import Person
-from services.referrals.domain.receiving import Arrival
+from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral
 from services.referrals.store.directory import PRACTICES
@@ -48,9 +48,9 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         referrer_organisation=tx.actor.organisation,
         is_story_known=known is not None,
         is_practice_covered=practice is not None,
-        joins=receiving.to_join(command, await mergeable_for(tx, person.id), tx.now, tx.policy),
+        joins=receipt.to_join(command, await mergeable_for(tx, person.id), tx.now, tx.policy),
     )
-    decision = receiving.receive(command, person, arrival, now=tx.now, policy=tx.policy)
+    decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
         await persons.save(tx, change)
     return Acknowledgement(await referrals.save(tx, decision), arrival.joins, person, arrival.is_story_known)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.referrals.domain import Policy, deadlines, receiving
-from services.referrals.domain.receiving import Arrival
+from services.referrals.domain import Policy, deadlines, receipt
+from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
 from services.referrals.domain.referral import OPEN, Referral, ReferralDeadline, available_transitions, current_deadline, owner
 from shared.contracts.codes import Urgency
@@ -31,7 +31,7 @@ class Journey:
     def start(cls, urgency: Urgency, number: int) -> "Journey":
         now = MONDAY.astimezone(UTC)
         arrival = Arrival(new_id(), reference_of(number), "W07", is_story_known=False, is_practice_covered=True, joins=None)
-        decision = receiving.receive(a_request(urgency=urgency), a_person(), arrival, now=now, policy=POLICY)
+        decision = receipt.receive(a_request(urgency=urgency), a_person(), arrival, now=now, policy=POLICY)
         journey = cls(now, decision.state)
         journey.save(decision)
         return journey

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.referrals.domain import Policy, receiving
-from services.referrals.domain.receiving import Arrival
+from services.referrals.domain import Policy, receipt
+from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status
 from shared.clock import LONDON
 from shared.contracts.codes import Urgency
@@ -78,7 +78,7 @@ def test_same_reason_within_window_merges() -> None:
 def test_merge_window_is_72_hours(*, hours: float, joins: bool) -> None:
     open_one = a_referral(received_at=NOW - timedelta(hours=hours))
 
-    assert (receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one) is joins
+    assert (receipt.to_join(a_request(), [open_one], NOW, POLICY) is open_one) is joins
 
 
 @pytest.mark.parametrize(
@@ -93,29 +93,29 @@ def test_merge_window_is_72_hours(*, hours: float, joins: bool) -> None:
     ],
 )
 def test_other_reason_or_inactive_referral_is_not_joined(changes: dict[str, Any]) -> None:
-    assert receiving.to_join(a_request(), [a_referral(**changes)], NOW, POLICY) is None
+    assert receipt.to_join(a_request(), [a_referral(**changes)], NOW, POLICY) is None
 
 
 def test_urgent_referral_joins_urgent_one_only() -> None:
     urgent = a_request(urgency=Urgency.URGENT)
     running = a_referral(Status.TRIAGED_URGENT)
 
-    assert receiving.to_join(urgent, [a_referral()], NOW, POLICY) is None
-    assert receiving.to_join(urgent, [a_referral(), running], NOW, POLICY) is running
-    assert receiving.to_join(a_request(), [running], NOW, POLICY) is running
+    assert receipt.to_join(urgent, [a_referral()], NOW, POLICY) is None
+    assert receipt.to_join(urgent, [a_referral(), running], NOW, POLICY) is running
+    assert receipt.to_join(a_request(), [running], NOW, POLICY) is running
 
 
 @pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.TRIAGED_ROUTINE, Status.ROUTED, Status.ACCEPTED, Status.RETURNED])
 def test_active_referral_is_joined(status: Status) -> None:
     open_one = a_referral(status)
 
-    assert receiving.to_join(a_request(), [open_one], NOW, POLICY) is open_one
+    assert receipt.to_join(a_request(), [open_one], NOW, POLICY) is open_one
 
 
 def test_newest_open_referral_is_joined() -> None:
     older, newer = a_referral(received_at=NOW - timedelta(hours=3)), a_referral(received_at=NOW - timedelta(hours=2))
 
-    assert receiving.to_join(a_request(), [newer, older], NOW, POLICY) is newer
+    assert receipt.to_join(a_request(), [newer, older], NOW, POLICY) is newer
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_newest_open_referral_is_joined() -> None:
     ],
 )
 def test_emergency_alternative_depends_on_urgency_and_hour(status: Status, changes: dict[str, Any], at: str, service: str | None) -> None:
-    assert receiving.emergency_alternative(a_referral(status, **changes), _london(at), POLICY) == service
+    assert receipt.emergency_alternative(a_referral(status, **changes), _london(at), POLICY) == service
 
 
 def _receive(*, now: datetime = NOW, joins: Referral | None = None, **changes: Any) -> Decision[Referral]:
     person = changes.pop("person", None) or a_person()
     arrival = Arrival(new_id(), "CPA-9E7D-RTAY", "W07", is_story_known=False, is_practice_covered=True, joins=joins)
-    return receiving.receive(a_request(**changes), person, arrival, now=now, policy=POLICY)
+    return receipt.receive(a_request(**changes), person, arrival, now=now, policy=POLICY)
 
 
 def _london(text: str) -> datetime:
@@ -145,4 +145,4 @@ def _london(text: str) -> datetime:
 
 
 def test_open_saturday_needs_no_emergency_alternative() -> None:
-    assert receiving.emergency_alternative(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None
+    assert receipt.emergency_alternative(a_referral(Status.TRIAGED_URGENT), SATURDAY, POLICY) is None
