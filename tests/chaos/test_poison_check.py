@@ -7,21 +7,25 @@ from random import Random
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from infra.deploy.topics import declarations
+from infra.dev_stack.dev_secrets import Keys
 from infra.operations.verify.broker import connected
 from services.rapid_care import subscriptions
+from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.topics import Layout
 from tests.builders.context_app import secrets_of
 from tests.builders.rapid_care import rapid_care
 from tests.builders.referrals import MONDAY
+from tests.builders.unclosed_clients import unclosed_clients
 from tests.chaos.defects.consumers import SkippingProcessor
 from tests.chaos.defects.stack import DefectStack, run_consumer, running
 from tests.chaos.poison_check import PoisonOutcome, classify, not_parked, read_contents
 from tests.chaos.poison_records import TOPICS, AcknowledgedRecord, poison, send_poison
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import LONGEST_WAIT, until
 
 _CONTEXT = subscriptions.SUBSCRIPTIONS.context
 _LOST = f"poison record lost by the same cluster, not parked in {_CONTEXT}"
@@ -63,6 +67,27 @@ async def test_records_lost_by_broker_fail_without_cause(stack: DefectStack) -> 
     assert (explained.failures, explained.losses) == ({}, {_LOST: 5})
     assert (unexplained.failures, unexplained.losses) == ({_LOST: 5}, {})
     assert (wiped.failures, wiped.losses) == ({}, {f"poison record lost with its cluster, not parked in {_CONTEXT}": 5})
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
+async def test_clients_are_closed_without_broker(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KafkaConnectionError):
+        await send_poison("127.0.0.1:9", "", [], Random(_SEED))
+
+    assert unclosed_clients(caplog) == []
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
+async def test_clients_are_closed_after_cancellation(kafka_bootstrap: str, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    """A run limits the time of a round, because the broker may have ended during it."""
+    absent_topics = f"{new_id().hex}."
+    sending = asyncio.create_task(send_poison(kafka_bootstrap, absent_topics, poison(secrets_of(keys)), Random(_SEED)))
+    await until(lambda: absent_topics in caplog.text)  # the producer reports that it waits for the topic
+    sending.cancel()
+    await asyncio.wait([sending])
+    del sending
+
+    assert unclosed_clients(caplog) == []
 
 
 async def _send(stack: DefectStack) -> Sequence[AcknowledgedRecord]:

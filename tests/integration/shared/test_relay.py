@@ -23,6 +23,7 @@ from shared.messaging.pacing import BusyCores, Pacing
 from shared.messaging.topics import Layout, TopicDeclaration
 from shared.persistence.statements import Connection
 from tests.builders.faulty_database import LOCKS
+from tests.builders.unclosed_clients import unclosed_clients
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.relay_harness import (
     QUICK,
@@ -200,6 +201,16 @@ async def test_relay_ends_when_cancelled_without_connection(harness: DeliveryHar
         await asyncio.wait([relay], timeout=LONGEST_WAIT)
 
         assert relay.cancelled()
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
+async def test_relay_without_broker_closes_its_clients(harness: DeliveryHarness, caplog: pytest.LogCaptureFixture) -> None:
+    restarts = partial(REGISTRY.get_sample_value, "care_relay_restarts_total", {"context": "rapid_care"})
+    before = restarts() or 0
+    async with relaying(harness, KafkaSettings("127.0.0.1:9")):
+        await until(lambda: (restarts() or 0) >= before + 2)
+
+    assert unclosed_clients(caplog) == []
 
 
 async def test_first_cluster_id_is_stored_without_republishing(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
