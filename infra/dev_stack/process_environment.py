@@ -19,5 +19,5 @@ def environment(
         "CARE_JWKS": keys.public(),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,
-        "CARE_KAFKA_INSTANCE_ID": "0",  # one worker for each context: a restarted worker rejoins its group without a rebalance
+        "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)
     }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class KafkaSettings:
     """`prefix` precedes every topic name; `instance` makes the worker a static member of its consumer group.
 
-    A static member keeps its partitions through a restart; its name must be unique. Without one Kafka names the member.
+    A static member keeps its partitions through a restart, and then asks once for a rebalance. Its name must be unique. Without one Kafka
+    names the member.
     """
 
     bootstrap: str
