@@ -92,5 +92,10 @@ class ReadSession:
         return query if isinstance(query, Statement) else Statement(query)
 
 
+def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Uses one parameter for all values, so that the statement is compiled once."""
+    return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+
 def _tables_of(statement: sa.sql.ClauseElement) -> frozenset[str]:
     return frozenset(part.name for part in visitors.iterate(statement) if isinstance(part, sa.Table))

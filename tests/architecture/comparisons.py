@@ -1,12 +1,22 @@
-"""Comparisons with one member of an enumeration, and groups of members. Both treat a new member like the members that they omit."""
+"""Comparisons with members of an enumeration, in Python and in SQL, and groups of members. They treat a new member like those they omit."""
 
 import ast
+import re
 from collections.abc import Container, Iterator
+from functools import cache
 
-from tests.architecture.enumerations import Enumeration, is_check, names_a_member, users
-from tests.architecture.sources import Source
+from tests.architecture.enumerations import Enumeration, enumerations, is_check, module_of, names_a_member, users
+from tests.architecture.sources import Source, sources
 
 _LITERALS = (ast.Tuple, ast.List, ast.Set)
+#: A quoted text after an operator, a parenthesis or a comma: `status = 'closed'`, `status IN ('closed', 'merged')`.
+_QUOTED = re.compile(r"(?:=|<>|[(\[,])\s*'([^']*)'")
+#: `Status.X.value`, or `sa.literal_column(f"'{Status.X}'")`.
+_VALUE_IN_SQL = re.compile(r"(?:\w+\.|sa\.literal_column\(.*\{)?(?P<enumeration>Status|Route)\.\w+(?:\.value|\}.*\))")
+#: The columns that a statement may compare with one member.
+_COLUMNS = {"Status": (".status", ".asked_in"), "Route": (".route",)}
+#: Conditions with several values.
+_SELECTIONS = ("in_", "not_in", "is_one_of")
 
 
 def unsound_comparisons(watched: Container[str]) -> list[str]:
@@ -14,12 +24,26 @@ def unsound_comparisons(watched: Container[str]) -> list[str]:
 
     - `<aggregate>.status is Status.X`: the module of each `Status` refuses a new member.
     - `event.route is Route.X`: a receiver compares the route of an event with its own; a new route is another receiver's.
+
+    In SQL both forms are comparisons of a column with `Status.X.value` or `sa.literal_column`. SQL never lists members itself.
     """
     return [
         f"{source.name}:{node.lineno}: {ast.unparse(node)}"
         for source, names in _users_of(watched)
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.Compare) and _names_any(_compared(node), names) and not _is_sound(node)
+        if isinstance(node, ast.expr) and _is_unsound(node, names)
+    ]
+
+
+def quoted_members() -> list[str]:
+    """Members that a service names by their value: in SQL, quoted after an operator, a parenthesis or a comma, or in a comparison."""
+    return [
+        f"{source.name}:{node.lineno}: {text}"
+        for source in sources("services")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant | ast.Compare)
+        for text in _texts(node)
+        if text in _values(source)
     ]
 
 
@@ -33,11 +57,48 @@ def unchecked_groups(watched: Container[str]) -> list[str]:
     ]
 
 
+def _is_unsound(node: ast.expr, names: dict[str, Enumeration]) -> bool:
+    if isinstance(node, ast.Compare):
+        return _names_any(_compared(node), names) and not _is_sound(node)
+    return _lists(node, names)
+
+
 def _compared(node: ast.Compare) -> list[ast.expr]:
     """The operands, with the elements of literals: `x in (Urgency.URGENT, Urgency.ROUTINE)`. The left of `in` names no choice."""
     if all(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops):
         return [part for operand in node.comparators for part in ast.walk(operand) if isinstance(part, ast.expr)]
-    return [node.left, *node.comparators]
+    return [part for operand in (node.left, *node.comparators) for part in _operand(operand)]
+
+
+def _operand(node: ast.expr) -> list[ast.expr]:
+    """The operand; for `sa.literal_column(f"'{Status.X}'")` the member in it."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "sa.literal_column":
+        return [part.value for part in ast.walk(node) if isinstance(part, ast.FormattedValue)]
+    return [node]
+
+
+def _lists(node: ast.expr, names: dict[str, Enumeration]) -> bool:
+    """`column.in_((Status.X, Status.Y))`, or a text with several members."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in _SELECTIONS:
+        return any(_names_any(part.elts, names) for part in ast.walk(node) if isinstance(part, _LITERALS))
+    return isinstance(node, ast.JoinedStr) and sum(_names_any([part.value], names) for part in _formatted(node)) > 1
+
+
+def _formatted(node: ast.JoinedStr) -> list[ast.FormattedValue]:
+    return [part for part in node.values if isinstance(part, ast.FormattedValue)]
+
+
+def _texts(node: ast.Constant | ast.Compare) -> list[str]:
+    if isinstance(node, ast.Compare):
+        return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return _QUOTED.findall(node.value) if isinstance(node.value, str) else []
+
+
+@cache
+def _values(source: Source) -> frozenset[str]:
+    """The values of members of the shared enumerations and those of the context."""
+    context = ".".join(module_of(source).split(".")[:2])
+    return frozenset(text for each in enumerations().values() if each.module.startswith((context, "shared.")) for text in each.texts)
 
 
 def _users_of(watched: Container[str]) -> Iterator[tuple[Source, dict[str, Enumeration]]]:
@@ -47,14 +108,17 @@ def _users_of(watched: Container[str]) -> Iterator[tuple[Source, dict[str, Enume
 
 
 def _names_any(nodes: list[ast.expr], names: dict[str, Enumeration]) -> bool:
-    return any(names_a_member(node, names) for node in nodes)
+    """Whether one of the nodes is `Status.X` or `Status.X.value`."""
+    return any(names_a_member(node.value if isinstance(node, ast.Attribute) and node.attr == "value" else node, names) for node in nodes)
 
 
 def _is_sound(node: ast.Compare) -> bool:
-    if not all(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops):
-        return False
     left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
-    return (left.endswith(".status") and right.startswith("Status.")) or (left == "event.route" and right.startswith("Route."))
+    if all(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops):
+        return (left.endswith(".status") and right.startswith("Status.")) or (left == "event.route" and right.startswith("Route."))
+    value = _VALUE_IN_SQL.fullmatch(right)
+    is_equality = all(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+    return is_equality and value is not None and left.endswith(_COLUMNS[value["enumeration"]])
 
 
 def _groups(source: Source, names: dict[str, Enumeration]) -> set[str]:

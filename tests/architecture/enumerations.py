@@ -19,9 +19,12 @@ _CHECKS = ("total", "state_table")
 
 @dataclass(frozen=True)
 class Enumeration:
+    """`texts` are the values that are strings."""
+
     module: str
     name: str
     members: frozenset[str]
+    texts: frozenset[str]
 
     @property
     def path(self) -> str:
@@ -40,7 +43,9 @@ class Usage:
 @cache
 def enumerations() -> dict[str, Enumeration]:
     """By path, for example `shared.contracts.codes.Urgency`."""
-    found = [Enumeration(module_of(source), node.name, _members(node)) for source in production() for node in classes(source.tree)]
+    found = [
+        Enumeration(module_of(source), node.name, _members(node), _texts(node)) for source in production() for node in classes(source.tree)
+    ]
     return {each.path: each for each in found}
 
 
@@ -159,6 +164,11 @@ def names_a_member(key: ast.expr | None, names: dict[str, Enumeration]) -> bool:
 def _members(node: ast.ClassDef) -> frozenset[str]:
     targets = [target for each in node.body if isinstance(each, ast.Assign) for target in each.targets]
     return frozenset(target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _texts(node: ast.ClassDef) -> frozenset[str]:
+    values = [each.value.value for each in node.body if isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant)]
+    return frozenset(value for value in values if isinstance(value, str))
 
 
 def is_check(node: ast.AST) -> TypeGuard[ast.Call]:

@@ -1,6 +1,9 @@
 """What two places state is equal: a deployment file and the code, or the lists of two contexts."""
 
+import ast
 import re
+from collections.abc import Collection
+from enum import StrEnum
 from typing import get_args
 
 import pytest
@@ -8,15 +11,21 @@ import pytest
 from infra.codegen.states import scopes
 from infra.deploy.topics import declarations
 from infra.dev_stack.scopes import SCOPES
+from services.mdt.api.case import Closure
 from services.navigation.api.navigator import Registration
 from services.navigation.api.responses import PersonCard, TaskDetail
+from services.navigation.api.task_commands import Escalation
+from services.navigation.domain.task import PERSON_CONCERNS
 from services.referrals.subscriptions import TIMELINE_TOPICS
 from shared.contracts.codes import NAVIGATOR_ROLES
+from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.referrals import Story
 from shared.contracts.registry import topics
 from shared.deployment.settings import Deployment
 from shared.messaging.outbound.relay import RelaySettings
 from shared.persistence.retention import DEFAULT_RETENTION, KAFKA_RETENTION, LOG_RETENTION, MIN_INBOX_RETENTION, MIN_LOG_RETENTION
+from shared.web.requests import RequestModel
+from tests.architecture.enumerations import names_a_member, users
 from tests.architecture.sources import ROOT
 
 
@@ -72,9 +81,31 @@ def test_all_care_staff_may_read_a_contact() -> None:
     assert set(scopes("referrals")["read_contact"]) == set(SCOPES) - {"mdt:import-risk"}
 
 
-def test_a_task_shows_every_field_of_the_story_but_history() -> None:
+def test_task_shows_every_field_of_story_but_history() -> None:
     assert set(Story.model_fields) - {*TaskDetail.model_fields, *PersonCard.model_fields} == {"history"}
 
 
-def test_registered_navigators_have_the_roles_that_take_tasks() -> None:
-    assert set(get_args(Registration.model_fields["role"].annotation)) == NAVIGATOR_ROLES
+#: The fields of requests that accept some members of an enumeration, with these members.
+OFFERED: dict[tuple[type[RequestModel], str], Collection[StrEnum]] = {
+    (Registration, "role"): NAVIGATOR_ROLES,
+    (Escalation, "reason"): PERSON_CONCERNS,
+    (Closure, "reason"): set(CaseCloseReason) - {CaseCloseReason.REFERRAL_WITHDRAWN},  # an event alone withdraws a referral
+}
+
+
+@pytest.mark.parametrize(("model", "field"), OFFERED)
+def test_request_accepts_exactly_these_members(model: type[RequestModel], field: str) -> None:
+    assert set(get_args(model.model_fields[field].annotation)) == set(OFFERED[model, field])
+
+
+def test_every_literal_with_members_is_compared() -> None:
+    """`Literal[X.A, X.B]` does not refuse a new member of X."""
+    written = [
+        f"{source.name}:{node.lineno}"
+        for source, names in users()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
+        if any(names_a_member(part, names) for part in ast.walk(node.slice) if isinstance(part, ast.expr))
+    ]
+
+    assert len(written) == len(OFFERED), written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.comparisons import unchecked_groups, unsound_comparisons
+from tests.architecture.comparisons import quoted_members, unchecked_groups, unsound_comparisons
 from tests.architecture.enumerations import enumerations, incomplete_when_widened, mappings, matches, unchecked_mappings
 from tests.architecture.sources import ROOT
 from tests.architecture.widened_source import widened
@@ -55,7 +55,7 @@ MEANINGS: dict[str, set[str]] = {
     "shared.contracts.codes.Urgency": {
         "services.navigation.domain.work",
         "services.referrals.domain.deadlines",
-        "services.referrals.domain.receiving",
+        "services.referrals.domain.receipt",
         "services.referrals.domain.referral",
         "services.referrals.domain.routing",
         "services.referrals.queries.referrals",
@@ -124,6 +124,8 @@ WITHOUT_MEANING = {
 PARTIAL = {"services/navigation/domain/policy.py"}
 #: Enumerations on which rules of care depend: a rule reads a `total` mapping or matches every member.
 DECISIVE = {"ResponseOutcome", "Role", "Route", "Status", "Urgency"}
+#: Comparisons of the monthly statistics, each of which counts one outcome by its name.
+COUNTED = {f"_C.outcome == ResponseOutcome.{name}.value" for name in ("INAPPROPRIATE", "NOT_ACUTE")}
 #: An enumeration, and a module whose import a new member prevents.
 IMPORTS = {
     "shared.contracts.codes:Role": "shared.contracts.codes",
@@ -183,7 +185,12 @@ def test_every_mapping_with_members_as_keys_is_checked() -> None:
 
 
 def test_no_comparison_with_a_member_omits_others() -> None:
-    assert unsound_comparisons(DECISIVE) == []
+    assert [each for each in unsound_comparisons(DECISIVE) if each.split(": ", 1)[1] not in COUNTED] == []
+
+
+def test_no_service_names_a_member_by_its_value() -> None:
+    """A quoted status in SQL, or `status == "closed"`, escapes every other test of this module."""
+    assert quoted_members() == []
 
 
 def test_every_group_of_members_is_checked() -> None:

@@ -5,11 +5,15 @@ import importlib
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from infra.contexts import CONTEXTS
+
+_CONDITIONS = text("""
+SELECT relname AS name, pg_get_expr(indpred, indrelid) AS condition FROM pg_index JOIN pg_class ON oid = indexrelid
+WHERE relnamespace = CAST(CAST(:schema AS text) AS regnamespace) AND indpred IS NOT NULL""")
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -24,6 +28,29 @@ async def test_migrations_match_the_metadata(context: str, owner_url: str) -> No
         await engine.dispose()
 
     assert differences == []
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_conditions_of_indexes_match_the_metadata(context: str, owner_url: str) -> None:
+    """Alembic does not compare them. PostgreSQL writes both in one form, when a second schema has the tables of the metadata."""
+    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.connect() as connection:
+            migrated = await _conditions(connection, context)
+            await connection.exec_driver_sql("CREATE SCHEMA of_the_metadata")
+            await connection.exec_driver_sql("SET LOCAL search_path = of_the_metadata")
+            await connection.run_sync(_metadata(context).create_all)
+            assert await _conditions(connection, "of_the_metadata") == migrated
+    finally:
+        await engine.dispose()
+
+    assert "ix_deadline_due" in migrated
+
+
+async def _conditions(connection: AsyncConnection, schema: str) -> dict[str, str]:
+    """By name of the index."""
+    rows = await connection.execute(_CONDITIONS, {"schema": schema})
+    return {row.name: row.condition for row in rows}
 
 
 def _differences(connection: Connection, metadata: MetaData) -> list[object]:

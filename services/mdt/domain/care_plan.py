@@ -115,8 +115,8 @@ class ActionOwnedByNavigator(RuleBroken):
     advice = "Record the outcome on the navigator's task; the plan is updated by its event."
 
 
-_OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
-total(Status, dict.fromkeys((*_OPEN, Status.CLOSED)))  # every status is open or closed
+OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
+total(Status, dict.fromkeys((*OPEN, Status.CLOSED)))  # every status is open or closed
 _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
 _FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
@@ -134,13 +134,13 @@ CARE_PLAN: Transitions = state_table(
         Occurrence.RAPID_CARE_CLOSED: _REVIEW,
         Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
         Occurrence.DISCUSSED: transition(
-            _OPEN,
+            OPEN,
             (Status.OFFERED, Status.AGREED, Status.DECLINED),
             *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
         ),
         Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
         Occurrence.TASK_FULFILLED: _FULFILLED,
-        Occurrence.CASE_CLOSED: transition(_OPEN, Status.CLOSED, CarePlanClosed),
+        Occurrence.CASE_CLOSED: transition(OPEN, Status.CLOSED, CarePlanClosed),
     },
     CarePlanDeadline,
     Occurrence,

@@ -6,14 +6,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
+from services.mdt.domain.care_plan import OPEN, CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION, care_plans
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 _OF_PERSON = Statement(
     sa.select(CARE_PLAN)
     .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"))
-    .order_by((CARE_PLAN.c.status == "closed"), CARE_PLAN.c.id.desc())
+    .order_by(is_one_of(CARE_PLAN.c.status, OPEN).desc(), CARE_PLAN.c.id.desc())
     .limit(1)
 )
 _VERSIONS = Statement(

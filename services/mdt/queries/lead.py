@@ -7,27 +7,27 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 
+from services.mdt.domain import care_plan, case
 from services.mdt.domain.care_plan import CarePlan
 from services.mdt.domain.lead import OPEN, Lead, LeadNotFound
 from services.mdt.store.care_plan import CARE_PLAN, care_plans
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
-_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OF_PERSON = Statement(
-    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == sa.any_(_OPEN)).order_by(LEAD.c.status, LEAD.c.id)
+    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), is_one_of(LEAD.c.status, OPEN)).order_by(LEAD.c.status, LEAD.c.id)
 )
 _OF_PROFESSIONAL = Statement(
     sa.select(LEAD)
-    .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), LEAD.c.status == sa.any_(_OPEN))
+    .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), is_one_of(LEAD.c.status, OPEN))
     .order_by(LEAD.c.id)
 )
 _PERSON_IDS = sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))
-_PLANS = Statement(sa.select(CARE_PLAN).where(CARE_PLAN.c.person_id == sa.any_(_PERSON_IDS), CARE_PLAN.c.status != "closed"))
+_PLANS = Statement(sa.select(CARE_PLAN).where(CARE_PLAN.c.person_id == sa.any_(_PERSON_IDS), is_one_of(CARE_PLAN.c.status, care_plan.OPEN)))
 _AGENDAS = Statement(
     sa.select(CASE.c.person_id, CASE.c.meeting_id, CASE.c.meeting_starts_at).where(
-        CASE.c.person_id == sa.any_(_PERSON_IDS), CASE.c.status == "listed"
+        CASE.c.person_id == sa.any_(_PERSON_IDS), CASE.c.status == case.Status.LISTED.value
     )
 )
 

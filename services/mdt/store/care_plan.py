@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from services.mdt.domain.care_plan import CarePlan, CarePlanNotFound, PlanVersion
+from services.mdt.domain.care_plan import OPEN, CarePlan, CarePlanNotFound, PlanVersion, Status
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, is_one_of
+
+_CLOSED = [status for status in Status if status not in OPEN]
 
 CARE_PLAN = sa.Table(
     "care_plan",
@@ -29,7 +31,7 @@ CARE_PLAN = sa.Table(
     sa.Column("referral_ids", JSONB, nullable=False),
     sa.Column("fulfilled", JSONB, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.text("status <> 'closed'")),
+    sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.column("status", sa.Text).not_in(_CLOSED)),
     comment="Joint care plans; the versions are in care_plan_version.",
 )
 
@@ -50,7 +52,7 @@ care_plans = BatchRepository(CarePlan, CARE_PLAN, topic="mdt.care-plan", key=lam
 
 _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(
-    sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status != "closed")
+    sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), is_one_of(CARE_PLAN.c.status, OPEN))
 )
 _COLUMNS = ("care_plan_id", "number", "meeting_id", "case_id", "content", "offered_at", "is_agreed_by_person")
 _INSERT = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))

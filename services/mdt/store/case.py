@@ -11,7 +11,7 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.totality import total
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, is_one_of
 
 CASE = sa.Table(
     "case",
@@ -40,17 +40,16 @@ CASE = sa.Table(
         "uq_case_open",
         "person_id",
         unique=True,
-        postgresql_where=sa.text("status IN ('referred', 'listed', 'active-management', 'stepped-down')"),
+        postgresql_where=sa.column("status", sa.Text).in_(OPEN),
     ),
     comment="Cases before the weekly meeting, from referral to step-down.",
 )
 
 cases = BatchRepository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
 
-_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PEOPLE = Statement(
     sa.select(CASE)
-    .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), CASE.c.status == sa.any_(_OPEN))
+    .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), is_one_of(CASE.c.status, OPEN))
     .order_by(CASE.c.id)
     .with_for_update()
 )

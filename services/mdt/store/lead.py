@@ -13,7 +13,7 @@ from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, is_one_of
 
 _ONE_ACTIVE = "uq_lead_active"
 
@@ -33,16 +33,15 @@ LEAD = sa.Table(
     sa.Column("answer_by", INSTANT),
     sa.Column("activated_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text("status = 'active'")),
+    sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text(f"status = '{Status.ACTIVE}'")),
     comment="Accountable lead professionals, proposed, active and past; at most one is active for a person.",
 )
 
 leads = BatchRepository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
 
-_OPEN = sa.literal([status.value for status in OPEN], sa.ARRAY(sa.Text))
 _OPEN_OF_PERSON = Statement(
     sa.select(LEAD)
-    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == sa.any_(_OPEN))
+    .where(LEAD.c.person_id == sa.bindparam("person_id"), is_one_of(LEAD.c.status, OPEN))
     .order_by(LEAD.c.id)
     .with_for_update()
 )

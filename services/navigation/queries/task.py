@@ -15,7 +15,7 @@ from services.navigation.domain.access import Lead
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import CARE_PLAN, LEAD, PERSON
-from services.navigation.store.task import ATTENTION, TASK, TOPIC, tasks
+from services.navigation.store.task import ATTENTION, TASK, TOPIC, UNASSIGNED, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.totality import total
@@ -93,7 +93,7 @@ _WORK_LIST = Statement(_PAGE.where(TASK.c.navigator_id == sa.bindparam("navigato
 _LISTS = total(
     TaskFilter,
     {
-        TaskFilter.UNASSIGNED: Statement(_IN_LOCALITY.where(sa.text("task.status = 'unassigned'"))),
+        TaskFilter.UNASSIGNED: Statement(_IN_LOCALITY.where(sa.text(UNASSIGNED))),
         TaskFilter.NEEDS_ATTENTION: Statement(_IN_LOCALITY.where(sa.text(ATTENTION))),
     },
 )

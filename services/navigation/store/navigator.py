@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.navigator import Navigator, NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import Task
+from services.navigation.domain.task import Status, Task
 from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Role
@@ -40,7 +40,7 @@ navigators = BatchRepository(
 
 _WEIGHT = sa.func.coalesce(sa.cast(sa.bindparam("weights", type_=JSONB).op("->>")(TASK.c.kind), sa.Integer), 1)
 _OPEN_TASKS = sa.select(sa.func.count()).where(TASK.c.navigator_id == NAVIGATOR.c.code, TASK.c.ended_at.is_(None))
-_LOAD = _OPEN_TASKS.with_only_columns(sa.func.coalesce(sa.func.sum(_WEIGHT), 0)).where(sa.text("task.status <> 'blocked'"))
+_LOAD = _OPEN_TASKS.with_only_columns(sa.func.coalesce(sa.func.sum(_WEIGHT), 0)).where(TASK.c.status != Status.BLOCKED.value)
 _CANDIDATES = sa.select(NAVIGATOR, _OPEN_TASKS.scalar_subquery().label("open_tasks"), _LOAD.scalar_subquery().label("load"))
 _OF_ROLE = Statement(_CANDIDATES.where(NAVIGATOR.c.role == sa.bindparam("role")))
 _OF_ORGANISATION = Statement(

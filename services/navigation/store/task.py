@@ -4,7 +4,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.navigation.domain.task import Task, TaskNotFound
+from services.navigation.domain.task import Status, Task, TaskNotFound
 from services.navigation.store.tables import METADATA, Tx
 from shared.contracts.codes import Role
 from shared.contracts.navigation import TaskSource
@@ -15,8 +15,10 @@ from shared.persistence.statements import Statement
 
 TOPIC = "navigation.task"
 
+#: Literal text, so that the planner uses the index with the same condition.
+UNASSIGNED = f"status = '{Status.UNASSIGNED}'"
 #: Tasks that need a coordinator's attention: blocked, escalated or overdue.
-ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
+ATTENTION = f"ended_at IS NULL AND (status = '{Status.BLOCKED}' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
 
 TASK = sa.Table(
     "task",
@@ -46,7 +48,7 @@ TASK = sa.Table(
     sa.Column("ended_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_task_held", "navigator_id", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
-    sa.Index("ix_task_waiting", "due_at", "id", postgresql_where=sa.text("status = 'unassigned'")),
+    sa.Index("ix_task_waiting", "due_at", "id", postgresql_where=sa.text(UNASSIGNED)),
     sa.Index("ix_task_attention", "due_at", "id", postgresql_where=sa.text(ATTENTION)),
     sa.Index("ix_task_ended_at", "ended_at", postgresql_where=sa.text("outcome IS NOT NULL")),
     comment="Tasks of care navigators and case managers with their due times.",
@@ -58,9 +60,7 @@ _OPEN = sa.select(TASK).where(TASK.c.ended_at.is_(None)).order_by(TASK.c.due_at,
 _OF_SOURCE = Statement(_OPEN.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))
 _OF_PERSON = Statement(_OPEN.where(TASK.c.person_id == sa.bindparam("person_id")))
 _OF_NAVIGATOR = Statement(_OPEN.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
-_WAITING = Statement(
-    _OPEN.where(sa.text("status = 'unassigned'"), TASK.c.locality.is_not(None), TASK.c.role == sa.bindparam("role")).limit(1)
-)
+_WAITING = Statement(_OPEN.where(sa.text(UNASSIGNED), TASK.c.locality.is_not(None), TASK.c.role == sa.bindparam("role")).limit(1))
 
 
 async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[Task]:

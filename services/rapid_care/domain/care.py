@@ -64,6 +64,7 @@ _IS_ADMISSION_AVOIDED = total(
         ResponseOutcome.NO_ACCESS: False,
     },
 )
+AVOIDED = tuple(outcome for outcome, is_avoided in _IS_ADMISSION_AVOIDED.items() if is_avoided)
 
 
 def assess(response: Response, command: RecordAssessment) -> Decision[Response]:

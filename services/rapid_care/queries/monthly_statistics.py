@@ -4,14 +4,15 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from services.rapid_care.domain.care import AVOIDED
 from services.rapid_care.domain.monthly_statistics import MonthlyStatistics
 from services.rapid_care.domain.opening import month_bounds
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import WAITING, Status
-from services.rapid_care.store.tables import RESPONSE, is_one_of
+from services.rapid_care.store.tables import RESPONSE
 from shared.contracts.rapid_care import ContactMode, ResponseOutcome
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 #: A referral that was routed again has several responses on one clock: the last one has the result.
 _BY_AGE = sa.func.row_number().over(partition_by=RESPONSE.c.referral_id, order_by=RESPONSE.c.id.desc())
@@ -44,7 +45,7 @@ _STATISTICS = Statement(
         _count("by_telephone", _C.contact_mode == ContactMode.TELEPHONE_BY_TRIAGE.value),
         _count("no_access", _C.contact_mode == ContactMode.NO_ACCESS.value),
         _count("recorded_late", _C.contacted_at <= _C.due_at, _C.contact_recorded_at > _C.due_at),
-        _count("avoided", _C.outcome == ResponseOutcome.ADMISSION_AVOIDED.value),
+        _count("avoided", is_one_of(_C.outcome, AVOIDED)),
         _count("avoided_confirmed", _C.avoidance_confirmed_at.is_not(None)),
         _count_each("declined", _C.status == Status.DECLINED.value),
         _count_each("cancelled", _C.status == Status.CANCELLED.value),

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import responses
-from services.rapid_care.store.tables import RESPONSE, is_one_of
+from services.rapid_care.store.tables import RESPONSE
 from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
 

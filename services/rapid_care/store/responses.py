@@ -5,10 +5,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
-from services.rapid_care.store.tables import RESPONSE, Tx, is_one_of
+from services.rapid_care.store.tables import RESPONSE, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 responses = BatchRepository(
     Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound

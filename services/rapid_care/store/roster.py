@@ -6,9 +6,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.response import UNFINISHED
 from services.rapid_care.domain.roster import Clinician, ClinicianNotFound
-from services.rapid_care.store.tables import CLINICIAN, RESPONSE, Tx, is_one_of
+from services.rapid_care.store.tables import CLINICIAN, RESPONSE, Tx
 from shared.kernel.errors import VersionConflict
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 #: Each clinician with the number of open responses.
 _ROSTER = (

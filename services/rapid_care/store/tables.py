@@ -1,6 +1,5 @@
 """The tables of Rapid Care's schema. A test compares them with the migrations."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import sqlalchemy as sa
@@ -112,8 +111,3 @@ LEAD = sa.Table(
     sa.Column("activated_at", INSTANT),
     comment="Projection of the accountable lead professional, from mdt.",
 )
-
-
-def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Uses one parameter for all values, so that the statement is compiled once."""
-    return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
