@@ -32,6 +32,7 @@ LONGEST = (
     "tests/chaos/test_poison_check.py",
     "tests/integration/mdt/test_risk_population.py",
     "tests/integration/shared/test_relay.py",
+    "tests/journeys/test_referral_path.py",
     "tests/journeys/test_readme.py",
     "tests/integration/cli/test_temporary_resources.py",
     "tests/architecture/test_totality.py",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.architecture.referral_path import documented
 from tests.architecture.sources import ROOT, sources
 
 _GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -32,7 +33,9 @@ REQUIRED = {
 }
 _ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 _QUESTIONS = re.findall(r"^\| \d+ \| ([^|]+) \| ([^|]+) \|$", _ARCHITECTURE, re.MULTILINE)
-_PATH_OF_A_REFERRAL = _ARCHITECTURE.partition("## The path of a referral")[2].partition("\n## ")[0]
+_REFERRAL_PATH = documented()
+#: To the commit, and to the referrer's answer. `tests/journeys/test_referral_path.py` compares the files with a trace.
+MOST_FILES = (40, 81)
 _CHECKLIST = _ARCHITECTURE.partition("### A context")[2]
 _PATH = re.compile(r"`((?:services|shared|infra|tests|docs)/[\w/.<>*-]+)`")
 
@@ -72,16 +75,20 @@ def test_tenth_question_names_each_file_of_an_outcome() -> None:
     assert dependent <= set(files)
 
 
-def test_path_of_a_referral_names_one_file_a_step() -> None:
-    steps = re.findall(r"^(\d+)\. `([\w/.]+)`: .+$", _PATH_OF_A_REFERRAL, re.MULTILINE)
-    first = steps.index(("1", "services/referrals/api/collection.py"))
-    second, third = (place for place, (number, _) in enumerate(steps) if number == "1" and place > first)
+def test_path_of_a_referral_lists_existing_files_once() -> None:
+    assert list(_REFERRAL_PATH.numbers) == list(range(1, len(_REFERRAL_PATH.files) + 1))
+    assert len(set(_REFERRAL_PATH.files)) == len(_REFERRAL_PATH.files)
+    assert [path for path in (*_REFERRAL_PATH.files, *_REFERRAL_PATH.left_out) if not (ROOT / path).is_file()] == []
+    assert _REFERRAL_PATH.left_out.isdisjoint(_REFERRAL_PATH.files)
 
-    assert [path for _, path in steps if not (ROOT / path).is_file()] == []
-    assert len(_PATH.findall(_PATH_OF_A_REFERRAL)) == len(steps)
-    for part in (steps[:second], steps[second:third], steps[third:]):
-        assert [int(number) for number, _ in part] == list(range(1, len(part) + 1))
-        assert len({path for _, path in part}) == len(part)
+
+def test_path_of_a_referral_has_the_stated_length() -> None:
+    """The limits are those that hold; a longer path needs a reason, and a shorter one lowers them."""
+    lists = (_REFERRAL_PATH.to_commit, _REFERRAL_PATH.files)
+    own = [sum(path.startswith("services/") for path in files) for files in lists]
+
+    assert [*map(len, lists), *own] == list(_REFERRAL_PATH.stated)
+    assert [len(files) <= limit for files, limit in zip(lists, MOST_FILES, strict=True)] == [True, True]
 
 
 def test_checklist_of_a_context_names_files_that_exist() -> None:
