@@ -24,6 +24,8 @@ class CapacityUpdated(Event):
 _REFUSED_WORD, _REFUSED_NAME = "mean" + "while", "a" + "new"  # composed, because no file may contain them
 _COMPARISONS = ("is Urgency.ROUTINE", "!= Urgency.ADVICE", "in (Urgency.ADVICE, Urgency.ROUTINE)")
 _SENT = "_SENT = (Status.ROUTED, Status.ACCEPTED)\nIS_SENT = Referral.status in _SENT\n"
+_IN_SQL = ("REFERRAL.c.urgency == Urgency.ROUTINE.value", "REFERRAL.c.urgency.in_((Urgency.ADVICE, Urgency.ROUTINE))")
+_QUOTED = """("status IN ('merged', 'cancelled')", REFERRAL.c.status == "closed")"""
 _LONG_NAME = "test_word" + "_word" * 9
 _FIXTURES = "".join(f"@pytest.fixture\ndef {name}() -> None: ...\n" for name in ("opened", "own_static", "only_loopback"))
 _LONG_FUNCTION = "async def long() -> None:\n" + "    await other()\n" * 51
@@ -139,6 +141,7 @@ ARCHITECTURE = Gate(
             for name in (
                 "test_every_mapping_with_members_as_keys_is_checked",
                 "test_no_comparison_with_a_member_omits_others",
+                "test_no_service_names_a_member_by_its_value",
                 "test_every_group_of_members_is_checked",
             )
         ),
@@ -169,6 +172,8 @@ ARCHITECTURE = Gate(
         f"services/mdt/domain/agenda.py:1: {_REFUSED_WORD}",
         "test_every_mapping_with_members_as_keys_is_checked",
         *(f": Referral.urgency {comparison}" for comparison in _COMPARISONS),
+        *(f": {comparison}'" for comparison in _IN_SQL),
+        *(f": {value}'" for value in ("merged", "cancelled", "closed")),
         "services/referrals/domain/receipt.py: _SENT",
         "0003-commit-in-one-transaction.md: line 3 must be 'Status: Accepted' or 'Status: Superseded'",
     ),
@@ -181,6 +186,7 @@ ARCHITECTURE = Gate(
         "services/rapid_care/handlers/response.py": "async def on_nothing() -> None: ...\n",
         "services/rapid_care/domain/response.py": _refusal("unheard", "of"),
         "services/referrals/domain/receipt.py": _SENT + "".join(f"Referral.urgency {comparison}\n" for comparison in _COMPARISONS),
+        "services/referrals/queries/referrals.py": "\n".join((*_IN_SQL, _QUOTED)),
         "services/referrals/domain/policy.py": "# TO" + "DO\n",
         "tests/unit/rapid_care/test_clock.py": "def test_x(monkeypatch):\n    monkeypatch.set" + "attr(a, b, c)\n",
         "tests/unit/rapid_care/test_states.py": "from tests.unit.rapid_care.test_clock import test_x\n",
