@@ -11,6 +11,7 @@ from http import HTTPStatus
 from random import Random
 from typing import Any
 
+from shared.kernel.backoff import delay
 from tests.chaos.client_log import ClientLog
 from tests.chaos.http_client import ChaosClient, Reply
 
@@ -66,7 +67,7 @@ class ReferralSender:
         return len(items) == count and all(item["status"] == HTTPStatus.CREATED for item in items)
 
     async def _back_off(self, attempts: int) -> None:
-        await asyncio.sleep(min(_PAUSE * 2**attempts, _MAX_PAUSE) * self.random.uniform(0.5, 1))
+        await asyncio.sleep(delay(attempts + 1, first=_PAUSE, longest=_MAX_PAUSE) * self.random.uniform(0.5, 1))
 
     async def _log(self, key: str, sent: str, status: int | None, body: Mapping[str, Any] | None) -> None:
         created = body if body and status == HTTPStatus.CREATED else None

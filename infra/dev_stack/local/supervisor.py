@@ -15,6 +15,7 @@ from typing import Self
 
 from infra.dev_stack.local.child import Child, start_child
 from infra.dev_stack.local.logs import open_log
+from shared.kernel.backoff import delay
 from shared.messaging.shutdown import cancel_and_wait
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
@@ -75,18 +76,17 @@ class Supervisor:
         await asyncio.gather(*(child.stop(grace_seconds=self.grace_seconds) for child in self._children.values()))
 
     async def _restart_when_ended(self, program: Program) -> None:
-        pause = _FIRST_PAUSE
+        ends = 0
         while True:
             started = monotonic()
             code = await self._children[program.name].process.wait()
-            if monotonic() - started > _STABLE_SECONDS:
-                pause = _FIRST_PAUSE
+            ends = 1 if monotonic() - started > _STABLE_SECONDS else ends + 1
             if code == CONFIGURATION_EXIT_CODE:
                 self.misconfigured = self.misconfigured or program.name
+            pause = delay(ends, first=_FIRST_PAUSE, longest=self.longest_pause)
             self._record(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
             await self._try(program)
-            pause = min(pause * 2, self.longest_pause)
 
     async def _try(self, program: Program) -> None:
         """Survives every error: the program is then found ended again, and the next pause is longer."""
