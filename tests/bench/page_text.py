@@ -23,7 +23,8 @@ therefore has a yardstick, measured before and after each run on the same server
 
 - **Bare endpoint**: FastAPI under the product's uvicorn settings, 32 connections, one INSERT with synchronous commit for each request,
   and nothing else. 5 s each time.
-- **Plain polling relay** (delivery scenarios): select, send, wait for the acknowledgement, delete; at the rate of the scenario.
+- **Plain polling relay** (delivery scenarios): select, send, wait for the acknowledgement, delete; at the rate of the scenario. Its
+  deletion waits for the disk. The product's relay deletes without waiting: a crash of the database server may repeat its last events.
 
 A ratio is the figure divided by the mean of the two measurements of its yardstick. Each scenario starts the whole product as `make up`
 does, with its own data: PostgreSQL with fsync and synchronous commit, Apache Kafka, one API process, and one worker for each context.
