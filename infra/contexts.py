@@ -18,6 +18,12 @@ def subscriptions_of(context: str) -> "Subscriptions":
     return found
 
 
+def subscribed_types(consumer: str, producer: str) -> list[str]:
+    """The types of the events of `producer` that `consumer` subscribes to."""
+    topics = f"{producer.replace('_', '-')}."
+    return [event.TYPE for event in subscriptions_of(consumer).on_event if event.TOPIC.startswith(topics)]
+
+
 def policy_of(context: str) -> type[Any]:
     found: type[Any] = import_module(f"services.{context}.domain.policy").Policy
     return found

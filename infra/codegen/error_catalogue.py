@@ -1,14 +1,13 @@
 """docs/api-conventions.md: the prose of `pages/api-conventions.md`, the lists with their filters, and every error code."""
 
 import ast
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 
+from infra.codegen.modules import modules_of
 from infra.codegen.operations import operations
 from infra.contexts import CONTEXTS
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken
@@ -63,7 +62,7 @@ def _merge(one: ErrorCode, other: ErrorCode) -> ErrorCode:
 
 def _domain_codes() -> Iterator[ErrorCode]:
     for package in ("shared", *(f"services.{context}" for context in CONTEXTS)):
-        _modules(package)
+        modules_of(package)
     for error in sorted(_subclasses(DomainError), key=lambda each: (each.__module__, each.__name__)):
         is_ours = error.__module__.startswith(("shared.", "services."))  # tests declare their own
         if is_ours and "code" in vars(error) and error not in _FAMILIES:
@@ -74,7 +73,7 @@ def _http_codes() -> Iterator[ErrorCode]:
     for status, (code, detail, advice) in FRAMEWORK_PROBLEMS.items():
         yield ErrorCode(code, status, "shared", detail, advice)
     for package in ("shared.web", *(f"services.{context}.api" for context in CONTEXTS)):
-        for module in _modules(package):
+        for module in modules_of(package):
             yield from _problems_of(module)
 
 
@@ -138,12 +137,6 @@ def _calls(function: ast.AST, names: set[str]) -> Iterator[ast.Call]:
 
 def _tree(module: ModuleType) -> ast.Module:
     return ast.parse(Path(str(module.__file__)).read_text())
-
-
-def _modules(name: str) -> Sequence[ModuleType]:
-    package = importlib.import_module(name)
-    below = pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}.")
-    return [package, *(importlib.import_module(each.name) for each in below)]
 
 
 def _subclasses(family: type[DomainError]) -> set[type[DomainError]]:

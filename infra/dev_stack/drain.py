@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from infra.contexts import CONTEXTS, subscriptions_of
+from infra.contexts import CONTEXTS, subscribed_types
 
 _UNSENT = "SELECT count(*) FROM {producer}.outbox"
 _NOT_APPLIED = """
@@ -42,10 +42,5 @@ async def wait_until_drained(owner: "asyncpg.Connection[asyncpg.Record]", within
 
 
 def _subscribers(producer: str) -> Mapping[str, Sequence[str]]:
-    subscribed = {consumer: _types(consumer, producer) for consumer in CONTEXTS}
+    subscribed = {consumer: subscribed_types(consumer, producer) for consumer in CONTEXTS}
     return {consumer: types for consumer, types in subscribed.items() if types}
-
-
-def _types(consumer: str, producer: str) -> list[str]:
-    topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in subscriptions_of(consumer).on_event if event.TOPIC.startswith(topics)]

@@ -11,7 +11,7 @@ MODULES = (referrals, rapid_care, mdt, navigation)
 @cache
 def registry() -> dict[str, type[Event]]:
     """Event classes by TYPE, in the order of their modules."""
-    return {event.TYPE: event for module in MODULES for event in vars(module).values() if _is_event(event)}
+    return {event.TYPE: event for module in MODULES for event in vars(module).values() if is_event(event)}
 
 
 def event_type(name: str) -> type[Event] | None:
@@ -26,5 +26,6 @@ def topics() -> dict[str, list[type[Event]]]:
     return found
 
 
-def _is_event(candidate: object) -> bool:
+def is_event(candidate: object) -> bool:
+    """Whether a value is a class of events, and no base class of them."""
     return isinstance(candidate, type) and issubclass(candidate, Event) and "TYPE" in vars(candidate)

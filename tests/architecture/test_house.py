@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import pkgutil
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from infra.codegen.modules import modules_of
 from infra.codegen.states import scopes, tables
 from infra.contexts import subscriptions_of
 from shared.kernel.errors import DomainError
@@ -229,7 +229,7 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def _handlers(context: str) -> list[str]:
     """Public coroutine functions of the context's handlers."""
-    modules = _modules(f"services.{context}.handlers")
+    modules = modules_of(f"services.{context}.handlers")
     found = {name for module in modules for name, value in vars(module).items() if _is_own_coroutine(value, module)}
     return sorted(name for name in found if not name.startswith("_"))
 
@@ -238,16 +238,10 @@ def _is_own_coroutine(value: object, module: ModuleType) -> bool:
     return inspect.iscoroutinefunction(value) and value.__module__ == module.__name__
 
 
-def _modules(name: str) -> list[ModuleType]:
-    package = importlib.import_module(name)
-    below = pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}.")
-    return [package, *(importlib.import_module(each.name) for each in below)]
-
-
 def _refusals() -> list[type[DomainError]]:
     """Every refusal of the product; base classes are never raised."""
     for context in CONTEXTS:
-        _modules(f"services.{context}.domain")
+        modules_of(f"services.{context}.domain")
     return sorted(_below(DomainError), key=lambda error: (error.__module__, error.__name__))
 
 

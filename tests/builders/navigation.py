@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,6 @@ from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
-from shared.clock import LONDON
 from shared.contracts.codes import Locality, PlaceOfCare, Role, StepDown, TaskKind, Urgency
 from shared.contracts.event import Event
 from shared.contracts.mdt import CarePlanAgreed, CarePlanRevised, LeadActivated, PlanAction
@@ -25,6 +24,7 @@ from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reas
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext, run_context
+from tests.builders.london import london
 
 #: The Wednesday of Mr Dale's meeting (`infra/demo/story.py`).
 WEDNESDAY = date(2015, 3, 4)
@@ -36,7 +36,7 @@ POLICY = Policy()
 
 def at(hour: str, day: date = WEDNESDAY) -> datetime:
     """London time on the day, as an instant in UTC."""
-    return datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=LONDON).astimezone(UTC)
+    return london(f"{day}T{hour}")
 
 
 def a_task(**changes: Any) -> Task:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,13 @@ from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.queries.responses import observe_clocks
-from shared.clock import LONDON
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, Urgency
 from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import Skill
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext, run_context
+from tests.builders.london import london
 
 #: Mr Dale's Sunday (`infra/demo/story.py`).
 SUNDAY = date(2015, 3, 15)
@@ -33,7 +33,7 @@ _POLICY = Policy()
 
 def at(hour: str, day: date = SUNDAY) -> datetime:
     """London time on the day, as an instant in UTC."""
-    return datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=LONDON).astimezone(UTC)
+    return london(f"{day}T{hour}")
 
 
 def a_response(**changes: Any) -> Response:

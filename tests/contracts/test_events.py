@@ -14,7 +14,7 @@ from infra.codegen.catalogue import consumers
 from infra.codegen.generate import stale
 from infra.deploy.topics import FILE, declarations
 from shared.contracts.event import Event, producer
-from shared.contracts.registry import MODULES, registry, topics
+from shared.contracts.registry import MODULES, is_event, registry, topics
 
 #: Verbs without clinical meaning (docs/adr/0008-name-and-version-events.md).
 BANNED = {"completed", "finished", "updated", "changed", "processed", "handled", "status", "started", "failed"}
@@ -103,7 +103,7 @@ def test_declared_topics_are_the_used_topics() -> None:
 def test_topic_has_the_producer_of_its_module() -> None:
     for module in MODULES:
         context = module.__name__.rpartition(".")[2]
-        assert {producer(event) for event in vars(module).values() if _is_event(event)} == {context}
+        assert {producer(event) for event in vars(module).values() if is_event(event)} == {context}
 
 
 def test_topic_is_wholly_restricted_or_public() -> None:
@@ -147,7 +147,3 @@ def _takes_prose(kind: dict[str, Any]) -> bool:
     if inner or "$ref" in kind:
         return any(each is True or _takes_prose(each) for each in inner)
     return kind.get("type") in {None, "string"} and not {"pattern", "format", "enum", "const"} & kind.keys()
-
-
-def _is_event(candidate: object) -> bool:
-    return isinstance(candidate, type) and issubclass(candidate, Event) and "TYPE" in vars(candidate)

@@ -1,14 +1,12 @@
 """The statements of each context fit the tables that its migrations create, and name all that they touch."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from types import ModuleType
 from typing import Any
 
 import asyncpg
 import pytest
 
+from infra.codegen.modules import modules_of
 from infra.contexts import CONTEXTS
 from shared.persistence.statements import Sql, Statement
 from tests.architecture.sources import sources
@@ -71,7 +69,8 @@ def test_each_written_statement_of_a_context_is_found() -> None:
 
 def _statements(context: str) -> Iterator[Statement]:
     """The statements in variables of the context's modules and of the objects there, once each."""
-    found = {id(statement): statement for module in _modules(context) for value in vars(module).values() for statement in _within(value)}
+    values = (value for module in modules_of(f"services.{context}") for value in vars(module).values())
+    found = {id(statement): statement for value in values for statement in _within(value)}
     return iter(found.values())
 
 
@@ -82,8 +81,3 @@ def _within(value: Any) -> Iterator[Statement]:
         yield from (statement for each in value.values() for statement in _within(each))
     elif type(value).__module__.startswith("shared.persistence."):
         yield from _within(getattr(value, "__dict__", {}))
-
-
-def _modules(context: str) -> Iterator[ModuleType]:
-    package = importlib.import_module(f"services.{context}")
-    yield from (importlib.import_module(each.name) for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))

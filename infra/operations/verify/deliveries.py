@@ -19,7 +19,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from infra.contexts import CONTEXTS, subscriptions_of
+from infra.contexts import CONTEXTS, subscribed_types, subscriptions_of
 from infra.deploy.topics import declarations, last_cluster
 from infra.operations.verify.broker import Broker, Offsets
 from infra.operations.verify.check import since
@@ -118,7 +118,7 @@ class Deliveries:
             self.parked[consumer] = {identity async for identity in _parked(owner, consumer)}
             for producer in CONTEXTS:
                 names = {"producer": producer, "consumer": consumer, "applied": since(retention.inbox)}
-                arguments = (_subscribed_types(consumer, producer), recorded_since or _NEVER)
+                arguments = (subscribed_types(consumer, producer), recorded_since or _NEVER)
                 self.subscribed += await owner.fetchval(_SUBSCRIBED.format(**names), *arguments)
                 async for row in owner.cursor(_NOT_APPLIED.format(**names), *arguments, prefetch=_PREFETCH):
                     self.not_applied.add(row["id"].bytes, number, row["seconds"])
@@ -178,11 +178,6 @@ def deliveries(snapshot: KafkaSnapshot, on_progress: OnProgress, foreign_keys: f
             spills[name] for name in ("in_kafka", "in_log", "not_applied", "sequence_numbers")
         )
         yield Deliveries(snapshot, on_progress, in_kafka, in_log, not_applied, sequence_numbers, foreign_keys)
-
-
-def _subscribed_types(consumer: str, producer: str) -> list[str]:
-    topics = f"{producer.replace('_', '-')}."
-    return [event.TYPE for event in subscriptions_of(consumer).on_event if event.TOPIC.startswith(topics)]
 
 
 async def _parked(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> AsyncIterator[bytes]:

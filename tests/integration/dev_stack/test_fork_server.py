@@ -4,29 +4,22 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from infra.dev_stack.local import fork_server
 from infra.dev_stack.local.supervisor import Program, Supervisor
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import until
 
 _HERE = "tests.integration.dev_stack.programs"
 _ROOT = Path(__file__).parents[3]
 
 
-async def _until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
 async def test_program_has_its_own_environment_session_and_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = await fork_server.start(Program("speaker", [f"{_HERE}:speak", "hello"], {"GREETING": "here"}), log)
-    await _until(log.read_text)
+    await until(log.read_text)
     assert log.read_text() == "hello here 1\n"
     assert os.getsid(child.pid) == child.pid
     await child.stop()
@@ -51,8 +44,8 @@ async def test_killed_program_is_restarted(tmp_path: Path) -> None:
         first = supervisor.pid("speaker")
         assert first
         os.kill(first, signal.SIGKILL)
-        await _until(lambda: supervisor.pid("speaker") not in {None, first})
-        await _until(lambda: supervisor.log("speaker").read_text().count("hello"))
+        await until(lambda: supervisor.pid("speaker") not in {None, first})
+        await until(lambda: supervisor.log("speaker").read_text().count("hello"))
     assert "speaker ended (SIGKILL) and restarts in 0.25 s" in supervisor.log("speaker").read_text()
 
 
@@ -60,13 +53,13 @@ async def test_killed_fork_server_restarts_each_program_once(tmp_path: Path) -> 
     names = ("one", "two")
     programs = [Program(name, [f"{_HERE}:speak", name]) for name in names]
     async with Supervisor(programs, tmp_path, fork_server.start) as supervisor:
-        await _until(lambda: all(f"{name} None" in supervisor.log(name).read_text() for name in names))
+        await until(lambda: all(f"{name} None" in supervisor.log(name).read_text() for name in names))
         first = [pid for name in names if (pid := supervisor.pid(name))]
         server = psutil.Process(first[0]).ppid()
         assert server != os.getpid()
         os.kill(server, signal.SIGKILL)
-        await _until(lambda: not any(map(psutil.pid_exists, first)))
-        await _until(lambda: all(supervisor.log(name).read_text().count(f"{name} None") == 2 for name in names))
+        await until(lambda: not any(map(psutil.pid_exists, first)))
+        await until(lambda: all(supervisor.log(name).read_text().count(f"{name} None") == 2 for name in names))
         assert all(supervisor.pid(name) for name in names)
 
 
@@ -78,4 +71,4 @@ async def test_program_ends_with_its_killed_owner(tmp_path: Path) -> None:
     assert psutil.pid_exists(program)
     owner.kill()
     await owner.wait()
-    await _until(lambda: not psutil.pid_exists(program))
+    await until(lambda: not psutil.pid_exists(program))

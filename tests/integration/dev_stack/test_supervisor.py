@@ -1,10 +1,8 @@
 """The supervisor restarts programs until it stops."""
 
-import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,18 +10,12 @@ import psutil
 from infra.dev_stack.local.child import Child
 from infra.dev_stack.local.supervisor import Program, Supervisor, start_command
 from infra.errors import StackError
-from tests.timeouts import LONGEST_WAIT
+from tests.timeouts import until
 
 _PYTHON = [sys.executable, "-I", "-u", "-c"]
 _SPEAKS = [*_PYTHON, "import time; print('hello'); time.sleep(600)"]
 _FAILS = [*_PYTHON, "raise SystemExit(3)"]
 _IGNORES_SIGTERM = [*_PYTHON, "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(600)"]
-
-
-async def _until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(LONGEST_WAIT):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 def _pid(supervisor: Supervisor, name: str) -> int:
@@ -36,8 +28,8 @@ async def test_killed_program_is_restarted(tmp_path: Path) -> None:
     async with Supervisor([Program("speaker", _SPEAKS)], tmp_path) as supervisor:
         first = _pid(supervisor, "speaker")
         os.kill(first, signal.SIGKILL)
-        await _until(lambda: supervisor.pid("speaker") not in {None, first})
-        await _until(lambda: supervisor.log("speaker").read_text().count("hello"))
+        await until(lambda: supervisor.pid("speaker") not in {None, first})
+        await until(lambda: supervisor.log("speaker").read_text().count("hello"))
         second = _pid(supervisor, "speaker")
     assert not psutil.pid_exists(second)
     assert "speaker ended (SIGKILL) and restarts in 0.25 s" in supervisor.log("speaker").read_text()
@@ -45,7 +37,7 @@ async def test_killed_program_is_restarted(tmp_path: Path) -> None:
 
 async def test_restarts_slow_down_when_a_program_keeps_ending(tmp_path: Path) -> None:
     async with Supervisor([Program("failing", _FAILS)], tmp_path) as supervisor:
-        await _until(lambda: "restarts in 1 s" in supervisor.log("failing").read_text())
+        await until(lambda: "restarts in 1 s" in supervisor.log("failing").read_text())
     sentences = supervisor.log("failing").read_text().splitlines()
     assert sentences == [f"failing ended (exit code 3) and restarts in {pause} s" for pause in ("0.25", "0.5", "1")]
     assert supervisor.pid("failing") is None
@@ -54,7 +46,7 @@ async def test_restarts_slow_down_when_a_program_keeps_ending(tmp_path: Path) ->
 async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
     supervisor = Supervisor([Program("deaf", _IGNORES_SIGTERM)], tmp_path, grace_seconds=0.2)
     await supervisor.start()
-    await _until(lambda: "deaf" in supervisor.log("deaf").read_text())
+    await until(lambda: "deaf" in supervisor.log("deaf").read_text())
     pid = _pid(supervisor, "deaf")
     await supervisor.stop()
     assert not psutil.pid_exists(pid)
@@ -72,7 +64,7 @@ async def test_supervisor_retries_after_errors_at_start(tmp_path: Path) -> None:
     async with Supervisor([Program("speaker", _SPEAKS)], tmp_path, begin, notify=messages.append) as supervisor:
         first = _pid(supervisor, "speaker")
         os.kill(first, signal.SIGKILL)
-        await _until(lambda: supervisor.pid("speaker") not in {None, first})
+        await until(lambda: supervisor.pid("speaker") not in {None, first})
 
     log = tmp_path / "speaker.log"
     assert f"speaker could not be started (StackError: no code); see {log}" in messages
@@ -81,5 +73,5 @@ async def test_supervisor_retries_after_errors_at_start(tmp_path: Path) -> None:
 
 async def test_absent_program_writes_the_error_to_its_log(tmp_path: Path) -> None:
     async with Supervisor([Program("absent", ["/nonexistent/program"])], tmp_path) as supervisor:
-        await _until(lambda: "cannot be started" in supervisor.log("absent").read_text())
+        await until(lambda: "cannot be started" in supervisor.log("absent").read_text())
     assert "/nonexistent/program cannot be started: No such file or directory." in supervisor.log("absent").read_text()

@@ -1,25 +1,21 @@
 """Missed deadlines of a referral, and opening hours."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from services.referrals.domain import Policy, deadlines
 from services.referrals.domain.referral import ReferralDeadline, Status
-from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
+from tests.builders.london import london
 from tests.builders.referrals import a_referral
 
 POLICY = Policy()
 
 
-def _london(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
-
-
-DUE = _london("2015-03-16T10:20")
+DUE = london("2015-03-16T10:20")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +58,9 @@ def test_overdue_event_names_responsible_service(status: Status, kind: ReferralD
 def test_missed_deadline_is_replaced(status: Status, urgency: Urgency, at: str, next_due: str) -> None:
     kind = ReferralDeadline.OUTCOME if status is Status.ACCEPTED else ReferralDeadline.ACKNOWLEDGEMENT
 
-    decision = deadlines.mark_overdue(a_referral(status, urgency=urgency, due_at=_london(at)), kind, _london(at), POLICY)
+    decision = deadlines.mark_overdue(a_referral(status, urgency=urgency, due_at=london(at)), kind, london(at), POLICY)
 
-    assert decision.state.due_at == _london(next_due)
+    assert decision.state.due_at == london(next_due)
 
 
 def test_late_firing_sets_next_deadline_from_now() -> None:
@@ -100,8 +96,8 @@ def test_overdue_since_keeps_first_deadline() -> None:
     ],
 )
 def test_point_of_access_opens_from_seven_to_ten_daily(at: str, opening: str) -> None:
-    assert deadlines.opening_of(_london(at), POLICY.opens, POLICY.closes, POLICY) == _london(opening)
+    assert deadlines.opening_of(london(at), POLICY.opens, POLICY.closes, POLICY) == london(opening)
 
 
 def test_service_without_hours_is_always_open() -> None:
-    assert deadlines.opening_of(_london("2015-03-14T03:00"), None, None, POLICY) == _london("2015-03-14T03:00")
+    assert deadlines.opening_of(london("2015-03-14T03:00"), None, None, POLICY) == london("2015-03-14T03:00")

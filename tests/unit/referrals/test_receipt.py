@@ -8,7 +8,6 @@ import pytest
 from services.referrals.domain import Policy, receipt
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status
-from shared.clock import LONDON
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import (
     Reason,
@@ -19,6 +18,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
+from tests.builders.london import london
 from tests.builders.referrals import MONDAY, SATURDAY, a_person, a_referral, a_request
 
 POLICY = Policy()
@@ -53,9 +53,9 @@ def test_urgent_referral_without_number_is_unverified() -> None:
     ],
 )
 def test_received_referral_has_triage_deadline(urgency: Urgency, at: str, due_at: str) -> None:
-    decision = _receive(now=_london(at), urgency=urgency)
+    decision = _receive(now=london(at), urgency=urgency)
 
-    assert decision.state.due_at == _london(due_at)
+    assert decision.state.due_at == london(due_at)
     assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
 
 
@@ -131,17 +131,13 @@ def test_newest_open_referral_is_joined() -> None:
     ],
 )
 def test_emergency_alternative_depends_on_urgency_and_hour(status: Status, changes: dict[str, Any], at: str, service: str | None) -> None:
-    assert receipt.emergency_alternative(a_referral(status, **changes), _london(at), POLICY) == service
+    assert receipt.emergency_alternative(a_referral(status, **changes), london(at), POLICY) == service
 
 
 def _receive(*, now: datetime = NOW, joins: Referral | None = None, **changes: Any) -> Decision[Referral]:
     person = changes.pop("person", None) or a_person()
     arrival = Arrival(new_id(), "CPA-9E7D-RTAY", "W07", is_story_known=False, is_practice_covered=True, joins=joins)
     return receipt.receive(a_request(**changes), person, arrival, now=now, policy=POLICY)
-
-
-def _london(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
 
 
 def test_open_saturday_needs_no_emergency_alternative() -> None:

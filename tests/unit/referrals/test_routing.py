@@ -19,11 +19,11 @@ from services.referrals.domain.directory import (
 )
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, permit
-from shared.clock import LONDON
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
+from tests.builders.london import london
 from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service
 
 POLICY = Policy()
@@ -218,13 +218,13 @@ def test_override_reason_cannot_waive_service_area(service: Service, person: Per
     ],
 )
 def test_closed_service_acknowledges_after_opening(status: Status, at: str, due_at: str) -> None:
-    assert _route(a_referral(status), RAPID_CARE, now=_london(at)).state.due_at == _london(due_at)
+    assert _route(a_referral(status), RAPID_CARE, now=london(at)).state.due_at == london(due_at)
 
 
 def test_routine_receiver_has_two_working_days() -> None:
-    friday = _london("2015-03-13T16:00")
+    friday = london("2015-03-13T16:00")
 
-    assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), now=friday).state.due_at == _london("2015-03-17T16:00")
+    assert _route(a_referral(Status.TRIAGED_ROUTINE), a_service(), now=friday).state.due_at == london("2015-03-17T16:00")
 
 
 @pytest.mark.acceptance("referrals-3")
@@ -287,7 +287,3 @@ def _route(
 def _signpost(referral: Referral, service: Service, *, person: Person | None = None, practice: Practice | None = W07) -> Decision[Referral]:
     command = SignpostReferral(service.code)
     return routing.signpost(referral, command, service=service, person=person or a_person(), practice=practice, now=LATER, policy=POLICY)
-
-
-def _london(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)

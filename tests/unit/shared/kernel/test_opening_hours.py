@@ -1,11 +1,12 @@
 """Opening hours in London time."""
 
-from datetime import UTC, datetime, time
+from datetime import time
 
 import pytest
 
 from shared.clock import LONDON
 from shared.kernel.opening_hours import next_opening
+from tests.builders.london import london
 
 DAY, NIGHT = (time(7), time(22)), (time(20), time(6))
 
@@ -25,8 +26,4 @@ DAY, NIGHT = (time(7), time(22)), (time(20), time(6))
     ],
 )
 def test_opening_is_now_or_the_next(hours: tuple[time, time], at: str, opening: str) -> None:
-    assert next_opening(_london(at), *hours, LONDON) == _london(opening)
-
-
-def _london(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
+    assert next_opening(london(at), *hours, LONDON) == london(opening)
