@@ -175,7 +175,11 @@ def test_only_the_member_that_assigns_watches_topics() -> None:
 
 
 def test_unstarted_client_has_no_fetch_to_limit() -> None:
-    limit_fetches(SimpleNamespace(_consumer=None), FetchLimits(0.25, 1))
+    thread = SimpleNamespace(_consumer=None)
+
+    limit_fetches(thread, FetchLimits(0.25, 1))
+
+    assert thread == SimpleNamespace(_consumer=None)
 
 
 async def test_close_continues_after_the_client_cancels_itself() -> None:
