@@ -125,7 +125,7 @@ def _comparison(against: Result | None) -> list[str]:
     text = (
         f'`make bench ARGS="--against {against["commit"]}"`, {against["date"]}, load before the first run {against["load_before"]:.2f}: '
         "the two versions in turn on the same machine, without yardsticks. The ratio is that of the means. "
-        "An earlier commit whose scenario is named `timers` runs with this commit's poll of overdue deadlines, because its own took no index."
+        "An earlier commit whose scenario is named `timers` runs with this commit's poll of overdue deadlines: its own took no index."
     )
     return [head, "", text, "", *_page_table(_COMPARISON_HEAD, _comparison_rows(against), left=(0, 1, 5, 6)), ""]
 
