@@ -25,8 +25,8 @@ async def relay(database_url: str, bootstrap: str, topic: str) -> None:
     """Runs until it is cancelled."""
     connection = await asyncpg.connect(database_url)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    await producer.start()
     try:
+        await producer.start()
         print("ready", flush=True)  # noqa: T201  the bench waits for this line
         while True:
             if rows := await connection.fetch(_SELECT):
