@@ -17,15 +17,24 @@ class InvalidNhsNumber(RuleBroken):
     """The NHS number does not have ten digits with a correct check digit (IG1)."""
 
     code = "invalid-nhs-number"
-    advice = "Check the ten digits with the person or their GP record; an urgent referral may be sent without a number."
+    advice = "Check the ten digits with the person or their GP record; an urgent referral with demographics may be sent without a number."
 
 
 def parse_nhs_number(text: str) -> str:
     """The ten digits of `text`, which may hold spaces and hyphens. Raises InvalidNhsNumber; never repeats the number."""
     digits = text.replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and nhs_number.is_valid(digits)) or digits in _SAME_DIGITS:
-        raise InvalidNhsNumber("The NHS number is not valid: it has ten digits, the last a check digit.")
+        raise InvalidNhsNumber(_fault_of(digits))
     return digits
+
+
+def _fault_of(digits: str) -> str:
+    """The sentence for an invalid number, without the number."""
+    if not (digits.isascii() and digits.isdigit() and len(digits) == _DIGITS):
+        return "The NHS number does not have ten digits."
+    if nhs_number.calculate_checksum(digits[:-1]) != int(digits[-1]):
+        return "The check digit of the NHS number is wrong: at least one of the ten digits is mistyped."
+    return "No person can have this NHS number, although its check digit is correct."
 
 
 def are_plainly_valid(numbers: Sequence[str]) -> bool:

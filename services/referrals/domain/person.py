@@ -155,7 +155,11 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
         return True
     if IS_URGENT[received.urgency]:
         return False
-    raise IdentityDiffers("The date of birth differs from the record with this NHS number.")
+    raise _differing_identity()
+
+
+def _differing_identity() -> IdentityDiffers:
+    return IdentityDiffers("The date of birth differs from the record with this NHS number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ class Identity:
 def record(
     known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy
 ) -> tuple[Person, Decision[Person] | None]:
-    """The person after a referral, and the change of their record, if any. Raises DemographicsMissing, StoryMissing."""
+    """The person after a referral, and the change of their record, if any. Raises what `register` raises."""
     if known is None:
         registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
         return registered.state, registered
@@ -178,7 +182,12 @@ def record(
 
 
 def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy) -> Decision[Person]:
-    """Registers a person with the demographics and the story of their first referral. Raises DemographicsMissing, StoryMissing."""
+    """Registers a person with the demographics and the story of their first referral.
+
+    Raises DemographicsMissing, StoryMissing, InvalidNhsNumber, IdentityDiffers.
+    """
+    if received.demographics is None or received.story is None:
+        _require_verified(received, identity)
     if received.demographics is None:
         raise DemographicsMissing("The demographics of the person are missing.")
     if received.story is None:
@@ -193,6 +202,16 @@ def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID
         **_values(received.demographics) | {"residence": received.demographics.residence or policy.residence},
     )
     return Decision(person, [_recorded(person)])
+
+
+def _require_verified(received: ReceiveReferral, identity: Identity) -> None:
+    """Refuses the number of an incomplete referral that could not be verified: the person may be known by the right number.
+
+    Raises InvalidNhsNumber, IdentityDiffers.
+    """
+    if received.nhs_number and identity.nhs_number is None:
+        parse_nhs_number(received.nhs_number)
+        raise _differing_identity()
 
 
 def update_from_referral(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:

@@ -232,6 +232,34 @@ async def test_first_referral_needs_demographics_and_story(client: ReferralsClie
     assert await client.context.log() == []
 
 
+@pytest.mark.parametrize("absent", [{"demographics": None}, {"story": None}, {"demographics": None, "story": None}])
+async def test_mistyped_number_of_an_incomplete_urgent_referral_is_named(client: ReferralsClient, absent: dict[str, None]) -> None:
+    """The person may be known by the right number: demographics would register them a second time."""
+    await client.refer()
+    before = await client.context.log()
+
+    mistyped = await client.try_refer(nhs_number="943 476 5918", urgency="urgent", **absent)
+    short = await client.try_refer(nhs_number="943 476", urgency="urgent", **absent)
+
+    assert [(each.status_code, each.json()["code"]) for each in (mistyped, short)] == [(422, "invalid-nhs-number")] * 2
+    assert mistyped.json()["detail"] == "The check digit of the NHS number is wrong: at least one of the ten digits is mistyped."
+    assert short.json()["detail"] == "The NHS number does not have ten digits."
+    assert mistyped.json()["advice"].startswith("Check the ten digits with the person or their GP record")
+    assert await client.context.log() == before
+
+
+async def test_complete_urgent_referral_with_mistyped_number_is_accepted(client: ReferralsClient) -> None:
+    assert (await client.refer(nhs_number="943 476 5918", urgency="urgent"))["status"] == "unverified"
+
+
+async def test_other_birth_date_of_an_urgent_referral_without_story_is_named(client: ReferralsClient) -> None:
+    await client.refer()
+
+    response = await client.try_refer(demographics=a_demographics_body(born_on="1950-01-01"), urgency="urgent", story=None)
+
+    assert (response.status_code, response.json()["code"]) == (409, "identity-differs")
+
+
 async def test_number_with_other_birth_date_opens_no_record(client: ReferralsClient) -> None:
     known = await client.refer()
     stranger = a_demographics_body(born_on="1950-01-01", family_name="Other")

@@ -39,6 +39,22 @@ def test_invalid_number_is_refused(text: str) -> None:
     assert not text or text not in refusal.value.detail
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("943 476 591", "The NHS number does not have ten digits."),
+        ("943 476 591O", "The NHS number does not have ten digits."),
+        ("943 476 5918", "The check digit of the NHS number is wrong: at least one of the ten digits is mistyped."),
+        ("999 999 9999", "No person can have this NHS number, although its check digit is correct."),
+    ],
+)
+def test_refusal_names_the_fault(text: str, fault: str) -> None:
+    with pytest.raises(InvalidNhsNumber) as refusal:
+        parse_nhs_number(text)
+
+    assert refusal.value.detail == fault
+
+
 @given(st.lists(_TEXTS, min_size=1, max_size=6))
 def test_plain_validity_requires_normalised_numbers(texts: list[str]) -> None:
     if are_plainly_valid(texts):
