@@ -127,9 +127,11 @@ def parked(
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="Acknowledge them: a consumer that stopped because of them continues.")
     ] = False,
-    discard: Annotated[int | None, typer.Option(help="Discard the record of this id, if it has no readable envelope or no value.")] = None,
+    discard: Annotated[
+        int | None, typer.Option(help="Discard the record of this id unless its event is in an event log. List the ids first.")
+    ] = None,
 ) -> None:
-    """List the parked records and deadlines of a context."""
+    """List the parked records and deadlines of a context. Their ids belong to this context alone."""
     from infra.operations.replay import acknowledge_parked, discard_parked, list_parked
 
     if discard is not None:
@@ -141,9 +143,9 @@ def parked(
         (each.id, each.record.topic, each.record.partition, each.record.offset, each.parked_at, _text(each.record.key), each.reason)
         for each in records
     ]
-    _print_table(f"{context}: {len(records)} parked", columns, rows)
+    _print_table(f"{context}: {_count(len(records), 'parked record')}", columns, rows)
     due = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
-    _print_table(f"{context}: {len(deadlines)} parked deadlines", ("id", "kind", "due at", "subject", "reason"), due)
+    _print_table(f"{context}: {_count(len(deadlines), 'parked deadline')}", ("id", "kind", "due at", "subject", "reason"), due)
     if acknowledge:
         out.print(f"Acknowledged: {_run(acknowledge_parked(context, name))}.")
 
@@ -151,14 +153,16 @@ def parked(
 @app.command()
 def replay(
     context: Context,
-    record: Annotated[int | None, typer.Argument(help="Id of a parked record; all records of its key are replayed, oldest first.")] = None,
+    record: Annotated[
+        int | None, typer.Argument(help="Id of a parked record of this context; all of its key are replayed, oldest first.")
+    ] = None,
     topic: Annotated[str | None, typer.Option(help="Replay the parked records of this topic and of their keys.")] = None,
-    deadline: Annotated[int | None, typer.Option(help="Id of a parked deadline.")] = None,
+    deadline: Annotated[int | None, typer.Option(help="Id of a parked deadline of this context.")] = None,
     name: Name = "default",
     *,
     everything: Annotated[bool, typer.Option("--all", help="Replay all parked records and deadlines.")] = False,
 ) -> None:
-    """Apply parked records and those behind them, or make parked deadlines pending again."""
+    """Apply parked records and those behind them, or make parked deadlines pending again. List the ids first with `care parked`."""
     from infra.operations.replay import ReplayResult, replay_deadlines, replay_records
 
     if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
@@ -168,7 +172,7 @@ def replay(
     if deadline is None:
         result: ReplayResult = _run(replay_records(context, name, record=record, topic=topic))
         if record is not None and not result.applied and not result.failed:
-            raise StackError(f"No parked record has the id {record}.")
+            raise StackError(f"No parked record of {context} has the id {record}: list the records with `care parked {context}` first.")
         out.print(f"Applied: {result.applied}")
         if result.failed:
             raise StackError(" ".join([*result.failed, "Later records of the same key remain parked."]))
@@ -271,6 +275,10 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
     for row in rows:
         table.add_row(*(Text(f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else str(cell)) for cell in row))
     out.print(table)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _text(key: bytes | None) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
 from infra.contexts import CONTEXTS, policy_of, subscriptions_of
@@ -15,6 +16,7 @@ from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
+from shared.contracts.envelope import UndecodableRecord
 from shared.deployment import ConfigurationError, Deployment, policy, read
 from shared.kernel.actor import Actor
 from shared.messaging.event_processor import EventProcessor
@@ -22,11 +24,13 @@ from shared.messaging.subscriptions import Subscriptions
 from shared.persistence import deadlines, parked_records
 from shared.persistence.database import Database
 from shared.persistence.deadlines import ParkedDeadline
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.parked_records import ParkedRecord
 from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
+_LOGGED = "SELECT EXISTS (SELECT FROM {context}.event WHERE id = $1)"
 _OBJECT = TypeAdapter(dict[str, Any])
 #: The actor of audit entries: a command has no token.
 _OPERATOR = Actor(id="operator", organisation="CARE", role="operator")
@@ -71,9 +75,12 @@ async def acknowledge_parked(context: str, name: str) -> int:
 
 
 async def discard_parked(context: str, name: str, record_id: int) -> ParkedRecord:
-    """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event."""
+    """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event of a log."""
     async with database_of(context, name) as database, database.transaction() as tx:
-        parked = _discardable(await parked_records.lock(tx, record_id), record_id)
+        parked = await parked_records.lock(tx, record_id)
+        if parked is None:
+            raise StackError(f"No parked record of {context} has the id {record_id}: list the records with `care parked {context}` first.")
+        await _require_foreign(parked, endpoints(name).database_url)
         record = parked.record
         with tx.acting_as(RequestContext(_OPERATOR, Cause(f"discard {record.topic} {record.partition}@{record.offset}"))):
             await parked_records.discard(tx, parked)
@@ -85,7 +92,9 @@ async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> 
     async with database_of(context, name) as database, database.transaction() as tx:
         count = await deadlines.replay(tx, deadline_id)
     if deadline_id is not None and not count:
-        raise StackError(f"No parked deadline has the id {deadline_id}.")
+        raise StackError(
+            f"No parked deadline of {context} has the id {deadline_id}: list the deadlines with `care parked {context}` first."
+        )
     return count
 
 
@@ -113,16 +122,23 @@ async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: 
     return result
 
 
-def _discardable(parked: ParkedRecord | None, record_id: int) -> ParkedRecord:
-    """Raises StackError."""
-    if parked is None:
-        raise StackError(f"No parked record has the id {record_id}.")
-    if not parked.is_foreign:
-        raise StackError(
-            f"Record {record_id} is an event with an envelope and a value: apply it with `care replay`. "
-            "`--discard` removes only records without a readable envelope or without a value."
-        )
-    return parked
+async def _require_foreign(parked: ParkedRecord, owner_url: str) -> None:
+    """Raises StackError when an event log contains the event of the record.
+
+    Reads as the owner of the database: the role of a context has no rights in the schemas of the producers.
+    """
+    if parked.event_id is None:
+        return
+    owner = await asyncpg.connect(owner_url)
+    try:
+        for producer in CONTEXTS:
+            if await owner.fetchval(_LOGGED.format(context=producer), parked.event_id):
+                raise StackError(
+                    f"Record {parked.id} is an event: the event log of {producer} contains its id. Apply it with `care replay`. "
+                    "`--discard` removes only records whose event id is in no event log."
+                )
+    finally:
+        await owner.close()
 
 
 def _is_chosen(each: ParkedRecord, record: int | None, topic: str | None) -> bool:
@@ -140,10 +156,21 @@ async def _replay(processor: EventProcessor, queue: list[ParkedRecord], result: 
         try:
             await processor.replay(each)
         except Exception as problem:
-            result.failed.append(f"Record {each.id} failed again ({type(problem).__name__}).")
+            result.failed.append(f"Record {each.id} failed again: {_reason(problem)}.")
             return False
         result.applied += 1
     return True
+
+
+def _reason(problem: Exception) -> str:
+    """The reason that a parked record would have; quotes nothing of the record."""
+    match problem:
+        case UndecodableRecord():
+            return str(problem)
+        case _ if isinstance(problem, INFRASTRUCTURE_ERRORS):
+            return type(problem).__name__
+        case _:
+            return f"{type(problem).__name__} in its handler"
 
 
 def _json_object(variable: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from shared.contracts.encryption import KeyRing
@@ -149,5 +149,6 @@ def _instant(text: str) -> datetime:
 
 
 def _fields(problem: ValueError) -> str:
-    errors: Iterable[dict[str, object]] = getattr(problem, "errors", list)()
-    return ", ".join(sorted({str(error["loc"]) for error in errors})) or "its value"
+    """The paths of the invalid fields, such as `contacts.0.at`; "its value" when the value as a whole is invalid."""
+    errors: Iterable[dict[str, Any]] = getattr(problem, "errors", list)()
+    return ", ".join(sorted({".".join(str(part) for part in error["loc"]) or "its value" for error in errors})) or "its value"

@@ -227,7 +227,8 @@ class EventProcessor:
         await parked_records.park(tx, record, reason)
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
-        log.error("event.parked", context_name=self._subscriptions.context, topic=record.topic, offset=record.offset, reason=reason)
+        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        log.error("event.parked", context_name=self._subscriptions.context, **where, reason=reason)
 
 
 def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:

@@ -41,13 +41,13 @@ class ParkedRecord:
     record: Record
 
     @property
-    def is_foreign(self) -> bool:
-        """True without a value or a readable envelope: no version of the product can apply the record."""
+    def event_id(self) -> UUID | None:
+        """The event id in the envelope. None without a value or a readable envelope: no version of the product can apply such a record."""
         try:
-            read_envelope(self.record)
+            envelope = read_envelope(self.record)
         except UndecodableRecord:
-            return True
-        return self.record.value is None
+            return None
+        return None if self.record.value is None else envelope.id
 
 
 async def park(tx: Transaction[Any], record: Record, reason: str) -> None:

@@ -15,6 +15,8 @@ from aiokafka import AIOKafkaProducer
 
 from infra.contexts import CONTEXTS, subscriptions_of
 from shared.clock import wall_clock
+from shared.contracts.envelope import Envelope, to_headers
+from shared.kernel.ids import new_id
 from tests.builders.population import population, write
 from tests.integration.cli.care_process import RunningProduct
 from tests.integration.cli.referral_request import REFERRAL
@@ -79,7 +81,7 @@ async def test_parked_record_is_listed_and_replayed_by_its_key(
         assert listed.code == 0
         assert "in its handler" in listed.out
         failed = await product.workspace.run("replay", "rapid_care", str(first), "--name", product.name)
-        assert f"Record {first} failed again (RaiseError)." in failed.refusal
+        assert f"Record {first} failed again: RaiseError in its handler." in failed.refusal
 
     replayed = await product.workspace.run("replay", "rapid_care", str(first), "--name", product.name)
 
@@ -104,7 +106,7 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     assert "\\xff[/bold]" in listed.out
     assert "partition" in listed.out
     assert listed.out.endswith("Acknowledged: 1.\n")
-    assert "failed again (UndecodableRecord)" in failed.refusal
+    assert "failed again: envelope: ce_id is absent." in failed.refusal
     assert not await owner.fetchval("SELECT bool_or(counts_as_failure) FROM navigation.parked")
     await owner.execute("DELETE FROM navigation.parked")
 
@@ -126,14 +128,41 @@ async def test_discarded_foreign_record_frees_the_events_behind_it(
     repeated = await care("parked", "rapid_care", "--discard", str(foreign), *name)
     replayed = await care("replay", "rapid_care", str(behind), *name)
 
-    assert f"Record {foreign} failed again (UndecodableRecord)." in stuck.refusal
+    assert f"Record {foreign} failed again: envelope: ce_id is absent." in stuck.refusal
     assert f"Record {behind} is an event" in event.refusal
     assert discarded.out.startswith(f"Discarded: {foreign} (referrals.referral, partition "), discarded.err
-    assert repeated.refusal == f"No parked record has the id {foreign}."
+    assert repeated.refusal == f"No parked record of rapid_care has the id {foreign}: list the records with `care parked rapid_care` first."
     assert replayed.code == 0, replayed.err
     assert await owner.fetchval("SELECT count(*) FROM rapid_care.parked") == 0
     audit = await owner.fetch("SELECT actor_id, action FROM rapid_care.audit WHERE subject = $1 AND action LIKE 'discard %'", key)
     assert [(row["actor_id"], row["action"].split("@")[0][:-1]) for row in audit] == [("operator", "discard referrals.referral ")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("mdt.case.nonesuch.v9", "no contract reads mdt.case.nonesuch.v9"),
+        ("mdt.case.closed.v1", "mdt.case.closed.v1: ValidationError in reason"),
+    ],
+)
+async def test_foreign_record_with_an_envelope_is_discarded(
+    product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", kind: str, reason: str
+) -> None:
+    variables, identity, now = product.workspace.variables, new_id(), wall_clock()
+    envelope = Envelope(identity, kind, "care", str(identity), "", 1, now, now, identity, None, "CLCH", "clinician", None)
+    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
+        topic, key = f"{variables['CARE_TOPIC_PREFIX']}mdt.case", str(identity).encode()
+        await producer.send_and_wait(topic, b"{}", key=key, headers=to_headers(envelope))
+    parked = await _wait_for(owner, f"SELECT id FROM navigation.parked WHERE key = '{key.decode()}'")  # noqa: S608 (an id)
+
+    listed = await product.workspace.run("parked", "navigation", "--name", product.name)
+    discarded = await product.workspace.run("parked", "navigation", "--discard", str(parked), "--name", product.name)
+
+    assert "navigation: 1 parked record\n" in "\n".join(line.strip() for line in listed.out.splitlines()) + "\n"
+    assert reason in listed.out
+    assert discarded.out.startswith(f"Discarded: {parked} (mdt.case, partition "), discarded.err
+    assert await owner.fetchval("SELECT count(*) FROM navigation.parked") == 0
+    assert await owner.fetchval("SELECT count(*) FROM navigation.audit WHERE subject = $1 AND actor_id = 'operator'", identity) == 1
 
 
 async def test_discarded_record_contradicts_i4_while_kafka_retains_it(
@@ -199,9 +228,15 @@ async def test_client_log_with_another_line_is_refused(product: RunningProduct, 
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("replay", "referrals", "999999"), "No parked record has the id 999999."),
+        (
+            ("replay", "referrals", "999999"),
+            "No parked record of referrals has the id 999999: list the records with `care parked referrals` first.",
+        ),
         (("replay", "rapid-care", "--topic", "nope"), "The context “rapid_care” does not read the topic “nope”; it reads "),
-        (("replay", "referrals", "--deadline", "999999"), "No parked deadline has the id 999999."),
+        (
+            ("replay", "referrals", "--deadline", "999999"),
+            "No parked deadline of referrals has the id 999999: list the deadlines with `care parked referrals` first.",
+        ),
         (("republish", "referrals", "--since", "2130-01-01"), "The time 2130-01-01 00:00:00 UTC is in the future."),
     ],
 )

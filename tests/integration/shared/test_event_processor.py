@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from shared.contracts.envelope import Envelope, Record
 from shared.contracts.rapid_care import ResponseRequested
@@ -91,6 +92,16 @@ async def test_poison_event_is_parked_and_rolled_back(harness: DeliveryHarness) 
     assert await harness.effects() == []
     assert await harness.count("navigation.inbox") == 0
     assert [reason for _, reason in await parked_reasons(harness)] == ["ArithmeticError in its handler"]
+
+
+async def test_log_of_a_parked_record_names_its_position(harness: DeliveryHarness) -> None:
+    (record,) = await bad_records(harness, 1, "junk")
+
+    with capture_logs() as lines:
+        await create_processor(harness).apply([replace(record, partition=3)])
+
+    (parked,) = [line for line in lines if line["event"] == "event.parked"]
+    assert (parked["topic"], parked["partition"], parked["offset"]) == ("rapid-care.response", 3, 0)
 
 
 async def test_parked_record_blocks_its_key_alone(harness: DeliveryHarness) -> None:
