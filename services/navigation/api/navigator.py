@@ -10,7 +10,7 @@ from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCo
 from services.navigation.api.responses import NavigatorView, TaskView
 from services.navigation.api.task import audit, page
 from services.navigation.domain.access import require_involved, require_own
-from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed, id_of
+from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import navigator as handlers
 from services.navigation.queries import feed as feeds
@@ -18,7 +18,6 @@ from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, VersionConflict
-from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
 from shared.web.pagination import decode_cursor
@@ -107,7 +106,7 @@ async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Un
 async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Declares the navigator available, or away; the tasks of one who goes away are reallocated."""
     async with unit.transaction(caller) as tx:
-        await handlers.declare_availability(Target(id_of(navigator_id), version), body.command(), tx=tx)
+        await handlers.declare_availability(navigator_id, body.command(), version, tx=tx)
         view = await _view(navigator_id, tx)
     return json_response(view)
 
@@ -124,10 +123,14 @@ async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, curs
 
 
 async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:
-    """The navigator, when the caller is that navigator or coordinates them. Raises NavigatorNotFound and the refusals of access."""
+    """The navigator, when the caller is that navigator or coordinates them.
+
+    Raises FeedAccessDenied, also for an unknown code: a navigator cannot find out which codes exist. Then NavigatorNotFound
+    and OrganisationNotInvolved.
+    """
+    require_own(tx.actor, [navigator_id])
     navigator = await queries.navigator(tx, navigator_id)
     require_involved(tx.actor, navigator.organisation)
-    require_own(tx.actor, [navigator_id])
     return navigator
 
 

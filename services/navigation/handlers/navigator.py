@@ -11,7 +11,6 @@ from services.navigation.store.navigator import navigators, save
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_of
 from shared.contracts.navigation import ReassignReason
-from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
 
@@ -34,12 +33,15 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
     return navigator
 
 
-async def declare_availability(target: Target, command: DeclareAvailability, *, tx: Tx) -> Navigator:
-    """Reallocates the tasks of a navigator who goes away (navigation-3), or allocates the queue when one comes back."""
+async def declare_availability(code: str, command: DeclareAvailability, version: int, *, tx: Tx) -> Navigator:
+    """Reallocates the tasks of a navigator who goes away (navigation-3), or allocates the queue when one comes back.
+
+    Raises FeedAccessDenied first, also for an unknown code, then the refusals of the navigator's state.
+    """
+    require_own(tx.actor, [code])
     await lock_allocation(tx)
-    navigator = await navigators.load(tx, target.id, if_version=target.version)
+    navigator = await navigators.load(tx, id_of(code), if_version=version)
     require_involved(tx.actor, navigator.organisation)
-    require_own(tx.actor, [navigator.code])
     declared: Navigator = await save(tx, domain.declare_availability(navigator, command, tx.now))
     match declared.presence:
         case Presence.AWAY:

@@ -78,6 +78,21 @@ async def test_navigator_accesses_only_own_tasks(client: NavigationClient) -> No
     assert await client.feed(OTHER) == []
 
 
+async def test_navigator_cannot_find_out_which_codes_exist(client: NavigationClient) -> None:
+    """The refusals for another navigator and for an unknown code are the same."""
+    await client.register(NAVIGATOR)
+    http, other = client.context.http, client.navigator(OTHER)
+    paths = [f"navigators/{{}}{part}" for part in ("", "/actions", "/tasks", "/feed", "/feed/stream")]
+
+    for code in (NAVIGATOR, "unknown"):
+        read = {path: await status_and_code(client, path.format(code), other) for path in paths}
+        assert read == dict.fromkeys(paths, (403, "feed-access-denied"))
+        declared = await http.post(
+            f"/navigation/navigators/{code}/availability", headers=other | {"If-Match": 'W/"9"'}, json={"is_available": False}
+        )
+        assert (declared.status_code, declared.json()["code"]) == (403, "feed-access-denied")
+
+
 async def test_navigator_cannot_run_coordinator_commands(client: NavigationClient) -> None:
     _, task = await a_person_with_a_task(client)
     own = client.navigator()
