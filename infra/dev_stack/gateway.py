@@ -17,6 +17,7 @@ from services.mdt.main import create_app as mdt
 from services.navigation.main import create_app as navigation
 from services.rapid_care.main import create_app as rapid_care
 from services.referrals.main import create_app as referrals
+from shared.web import problems
 
 _FACTORIES: Mapping[str, Callable[[], FastAPI]] = {"referrals": referrals, "rapid_care": rapid_care, "mdt": mdt, "navigation": navigation}
 
@@ -27,6 +28,7 @@ class Gateway:
     def __init__(self, apps: Mapping[str, FastAPI]) -> None:
         self._apps = apps
         self._own = Starlette(routes=[Route("/", self._contents), Route("/livez", _live)], lifespan=self._lifespan)
+        problems.install(self._own)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app_of(scope)(scope, receive, send)

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from shared.persistence.database import Database
 from shared.web import health, openapi, problems
 from shared.web.auth import Tokens
-from shared.web.middleware import BodySizeMiddleware, ObservabilityMiddleware, TimeoutMiddleware
+from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
+from shared.web.strict_requests import require_strict
 
 #: The largest body, in bytes; a route that accepts more (an upload) declares its own limit.
 MAX_BODY_BYTES = 1024 * 1024
@@ -29,10 +30,11 @@ def create_app(
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
     app = _app(title, router.prefix, open_database)
     app.state.tokens = tokens
-    app.include_router(router)
+    app.include_router(router, dependencies=[Depends(require_strict)])
     app.include_router(health.router(router.prefix, context, gauges))
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodySizeMiddleware)
     app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
     app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
@@ -53,6 +55,7 @@ def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database
         title=title,
         version="1",
         lifespan=lifespan,
+        redirect_slashes=False,  # a path with a further slash names no resource
         max_body_size=MAX_BODY_BYTES,
         docs_url=f"{prefix}/docs",
         redoc_url=None,

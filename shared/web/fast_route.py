@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from shared.web.problems import is_json
+from shared.web.strict_requests import require_declared_parameters, require_distinct_fields, require_encodable
 
 #: Reads one parameter of an endpoint from the request.
 Reader = Callable[[Request], Awaitable[Any]]
@@ -26,9 +27,11 @@ class FastRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         if not _is_plain(self.dependant):
             return super().get_route_handler()
-        readers, endpoint = _readers(self.dependant), cast("Callable[..., Awaitable[Response]]", self.dependant.call)
+        route = self.dependant
+        readers, endpoint = _readers(route), cast("Callable[..., Awaitable[Response]]", route.call)
 
         async def handle(request: Request) -> Response:
+            require_declared_parameters(request, route)
             return await endpoint(**{name: await read(request) for name, read in readers.items()})
 
         return handle
@@ -57,10 +60,15 @@ def _body(form: TypeAdapter[Any]) -> Reader:
         raw = await request.body()
         if not raw:
             raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
+        is_sent_as_json = is_json(request.headers.get("content-type", ""))
         try:
-            return form.validate_json(raw) if is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
+            body = form.validate_json(raw) if is_sent_as_json else form.validate_python(raw)
         except ValidationError as problem:
+            if is_sent_as_json:
+                require_encodable(raw)  # pydantic has no location for half of a surrogate pair
             errors = problem.errors(include_url=False, include_input=False)
             raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors]) from None
+        require_distinct_fields(raw)
+        return body
 
     return read

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
 from shared.web.problems import CODE_IN_SCOPE, internal_error, unavailable
-from shared.web.routes import route_of
+from shared.web.routes import allowed_methods, route_of
 
 log = structlog.get_logger()
 
@@ -96,6 +96,27 @@ class TimeoutMiddleware:
                 raise
             log.error("request.unavailable", route=route_of(scope), problem="TimeoutError")
             await unavailable(f"The request took longer than {self._within:g} seconds.")(scope, receive, send)
+
+
+class HeadMiddleware:
+    """Answers HEAD as GET without the body, which the framework would refuse."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD" or "HEAD" not in allowed_methods(scope):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        scope["method"] = "GET"
+        try:
+            await self._app(scope, receive, send_without_body)
+        finally:
+            scope["method"] = "HEAD"  # for the log line
 
 
 class BodySizeMiddleware:

@@ -1,5 +1,6 @@
 """OpenAPI with every refusal: the refusals of a route's dependencies are derived from the route, not repeated at each."""
 
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from shared.kernel.errors import VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.problems import MEDIA_TYPE, Problem
+from shared.web.strict_requests import dependants
 
 Codes = Mapping[int, tuple[str, ...]]
 
@@ -62,10 +64,13 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
-    if any(isinstance(each.call, ScopeCheck) for each in _all(route.dependant)):
+    operation["operationId"], operation["summary"] = route.name, _words(str(route.name))
+    if any(isinstance(each.call, ScopeCheck) for each in dependants(route.dependant)):
         operation["security"] = [{"HTTPBearer": []}]
-    if any(each.call is idempotency_key for each in _all(route.dependant)):
+    if any(each.call is idempotency_key for each in dependants(route.dependant)):
         operation.setdefault("parameters", []).append(_KEY)
+    if any(each.call is if_match for each in dependants(route.dependant)):
+        _require_if_match(operation)
     responses = operation["responses"]
     codes = {int(status): _own_codes(response) for status, response in responses.items() if int(status) >= _ERRORS}
     for each in (*_codes(route.dependant), _BODY if "requestBody" in operation else {}):
@@ -73,6 +78,18 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
             codes[status] = codes.get(status, ()) + more
     for status in sorted(codes):
         responses[str(status)] = {"description": ", ".join(dict.fromkeys(codes[status])), "content": _SCHEMA}
+
+
+def _words(name: str) -> str:
+    """`Receive referral` for `ReceiveReferral`, `Read referral` for `read_referral`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).capitalize()
+
+
+def _require_if_match(operation: dict[str, Any]) -> None:
+    """The framework describes the header as optional, because its absence has an own refusal."""
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "if-match":
+            parameter |= {"required": True, "schema": {"type": "string"}}
 
 
 def _own_codes(response: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,7 +100,7 @@ def _own_codes(response: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _codes(route: Dependant) -> Iterator[Codes]:
     yield _EVERY
-    for dependant in _all(route):
+    for dependant in dependants(route):
         if isinstance(dependant.call, ScopeCheck):
             yield _SCOPE
         if dependant.call in _DEPENDENCIES:
@@ -94,9 +111,3 @@ def _codes(route: Dependant) -> Iterator[Codes]:
             yield _IF_MATCH
         if any(parameter.name == "cursor" for parameter in dependant.query_params):
             yield _CURSOR
-
-
-def _all(dependant: Dependant) -> Iterator[Dependant]:
-    yield dependant
-    for each in dependant.dependencies:
-        yield from _all(each)

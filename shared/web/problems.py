@@ -3,7 +3,7 @@
 A problem never repeats a value of the request: it names fields, not their contents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import asyncpg
 import orjson
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -23,7 +24,7 @@ from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
 from shared.web.routes import allowed_methods, route_of
-from shared.web.validation import sentence
+from shared.web.validation import sentence, without_false_lengths
 
 log = structlog.get_logger()
 
@@ -129,7 +130,8 @@ def problem_response(
     return ProblemResponse(problem, headers)
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
+    """Makes `app` answer every error with a problem."""
     app.add_exception_handler(DomainError, _domain)
     app.add_exception_handler(DuplicateRequest, _repeat_response)
     app.add_exception_handler(HttpProblem, _refused)
@@ -173,11 +175,21 @@ async def _validation(request: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)  # noqa: S101  Starlette calls by type
     if _is_unread_body(invalid) and not is_json(request.headers.get("content-type", "")):
         return problem_response(415, "json-expected", "The body is not sent as JSON.", "Send Content-Type: application/json.")
-    errors = [FieldProblem(field=".".join(map(str, error["loc"])), problem=sentence(error)) for error in invalid.errors()]
     if any(error["type"] == "json_invalid" for error in invalid.errors()):
-        return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.", errors=errors)
+        return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.")
+    errors = [FieldProblem(field=_path(error["loc"]), problem=sentence(error)) for error in without_false_lengths(invalid.errors())]
     advice = "Correct the listed fields; the OpenAPI pages describe each."
     return problem_response(422, "validation-failed", "The request does not match the schema.", advice, errors=errors)
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """`body.story.contacts.0`. An unknown field is named by the caller, so it may contain half of a surrogate pair."""
+    return encodable(".".join(map(str, location)))
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark in place of each half of a surrogate pair, which UTF-8 cannot encode."""
+    return text.encode(errors="replace").decode()
 
 
 def _is_unread_body(invalid: RequestValidationError) -> bool:
@@ -188,7 +200,11 @@ def _is_unread_body(invalid: RequestValidationError) -> bool:
 async def _http(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HTTPException)  # noqa: S101  Starlette calls by type
     code, detail, advice = FRAMEWORK_PROBLEMS.get(refusal.status_code, FRAMEWORK_PROBLEMS[400])
-    headers = {"Allow": allowed_methods(request.scope)} if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED else refusal.headers
+    headers = (
+        {"Allow": ", ".join(sorted(allowed_methods(request.scope)))}
+        if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        else refusal.headers
+    )
     return problem_response(refusal.status_code, code, detail, advice, headers=headers)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
+from starlette.responses import StreamingResponse
 from starlette.types import Scope
 
 UNKNOWN = "unknown"
@@ -27,11 +28,11 @@ def route_of(scope: Scope) -> str:
     return table.templates.get(id(scope.get("route"))) or _template_of_path(table, scope)
 
 
-def allowed_methods(scope: Scope) -> str:
+def allowed_methods(scope: Scope) -> frozenset[str]:
     """The methods of all routes of the path, as the header Allow lists them."""
     table = _table(scope)
     found = _of_path(table, scope) if table else []
-    return ", ".join(sorted(frozenset().union(*(methods for methods, _ in found))))
+    return frozenset().union(*(methods for methods, _ in found))
 
 
 def _template_of_path(table: RouteTable, scope: Scope) -> str:
@@ -59,5 +60,15 @@ def _make(app: Any) -> RouteTable:
     routes = [each for each in iter_route_contexts(app.routes) if each.path_format]
     return RouteTable(
         templates={id(each.original_route): str(each.path_format) for each in routes},
-        entries=[(each.path_regex, frozenset(each.methods or ()), str(each.path_format)) for each in routes],
+        entries=[(each.path_regex, _methods(each), str(each.path_format)) for each in routes],
     )
+
+
+def _methods(route: Any) -> frozenset[str]:
+    """With HEAD for every GET but a stream, which would never end."""
+    methods = frozenset(route.methods or ())
+    return methods | {"HEAD"} if "GET" in methods and not _is_stream(getattr(route, "response_class", None)) else methods
+
+
+def _is_stream(response_class: Any) -> bool:
+    return isinstance(response_class, type) and issubclass(response_class, StreamingResponse)

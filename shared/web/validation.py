@@ -1,30 +1,31 @@
 """Plain sentences for pydantic's errors: each states the expectation that a value does not meet, never the value."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _OTHER = "The value does not match the schema."
 _WHOLE_NUMBER, _NUMBER = "The value must be a whole number.", "The value must be a number."
-_BOOLEAN, _UUID, _TEXT = "The value must be true or false.", "The value must be a UUID.", "The value must be a text."
+_BOOLEAN, _UUID, _TEXT = "The value must be true or false.", "The value must be a UUID.", "The value must be a string."
 _DATE = "The value must be a date such as 2015-03-16."
 _TIME = "The value must be a date and time with an offset, such as 2015-03-16T09:00:00Z."
 _OBJECT, _LIST = "The value must be a JSON object.", "The value must be a list."
 _CHOICE = "The value must be {expected}."
 _VALUE_ERROR = "Value error, "
 
-#: By pydantic's error type. The names in braces are those of the error's context.
+#: By the error type of pydantic or of `strict_requests.py`. The names in braces are those of the error's context.
 _SENTENCES: Mapping[str, str] = {
     "missing": "The field is required.",
     "extra_forbidden": "The field is unknown.",
-    "json_invalid": "The body is not valid JSON.",
+    "parameter_unknown": "The parameter is unknown. Permitted: {permitted}.",
+    "parameter_repeated": "The parameter occurs more than once.",
     "none_required": "The value must be null.",
     "enum": _CHOICE,
     "literal_error": _CHOICE,
     "string_type": _TEXT,
-    "string_unicode": _TEXT,
-    "string_too_short": "The text is too short; the minimum length is {min_length}.",
-    "string_too_long": "The text is too long; the maximum length is {max_length}.",
-    "string_pattern_mismatch": "The text must match the pattern '{pattern}'.",
+    "string_unicode": "The string contains half of a surrogate pair, such as \\ud800, which is no character.",
+    "string_too_short": "The string is too short; the minimum length is {min_length}.",
+    "string_too_long": "The string is too long; the maximum length is {max_length}.",
+    "string_pattern_mismatch": "The string must match the pattern '{pattern}'.",
     "too_short": "The list is too short; the minimum length is {min_length}.",
     "too_long": "The list is too long; the maximum length is {max_length}.",
     "greater_than_equal": "The lowest permitted value is {ge}.",
@@ -63,6 +64,15 @@ _SENTENCES: Mapping[str, str] = {
     "set_type": _LIST,
     "frozen_set_type": _LIST,
 }
+
+
+def without_false_lengths(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The errors without those on the length of a list that has an invalid item: pydantic counts the valid items only."""
+    return [each for each in errors if each["type"] != "too_short" or not any(_is_inside(other["loc"], each["loc"]) for other in errors)]
+
+
+def _is_inside(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def sentence(error: Mapping[str, Any]) -> str:

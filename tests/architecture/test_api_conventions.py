@@ -56,8 +56,16 @@ def test_each_code_has_its_own_meaning() -> None:
 def test_variants_of_a_code_are_on_separate_lines() -> None:
     malformed = next(each for each in error_codes() if each.code == "malformed-request")
 
-    assert malformed.meaning.split("<br>") == ["The request is malformed.", "The body is not valid JSON."]
-    assert malformed.advice.split("<br>") == ["Consult the OpenAPI page of the service.", "Send a JSON document."]
+    assert malformed.meaning.split("<br>") == [
+        "The request is malformed.",
+        "The body is not valid JSON.",
+        "The field … occurs more than once in an object of the body.",
+    ]
+    assert malformed.advice.split("<br>") == [
+        "Consult the OpenAPI page of the service.",
+        "Send a JSON document.",
+        "Send each field of an object once.",
+    ]
 
 
 def test_operations_are_all_of_the_four_applications() -> None:

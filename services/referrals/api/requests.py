@@ -17,7 +17,7 @@ Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
 
 def _printable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("a text cannot contain the character NUL")
+        raise ValueError("the string must not contain the character NUL")
     return text
 
 
@@ -34,7 +34,7 @@ def _validated(story: Story) -> Story:
         texts += (each.name, each.relationship, each.telephone or "", each.lives_in or "")
     if "\x00" in "".join(texts):
         field = next((name for name, value in story if name != "contacts" and "\x00" in "".join(value or ())), "contacts")
-        raise ValueError(f"a text cannot contain the character NUL, but {field} does")
+        raise ValueError(f"a string must not contain the character NUL, but {field} does")
     return story
 
 

@@ -104,6 +104,13 @@ async def test_batch_returns_responses_in_order_sent(client: ReferralsClient) ->
     assert (await client.get(f"/{items[2]['referral']['id']}")).json()["reference"] == items[2]["referral"]["reference"]
 
 
+async def test_invalid_item_is_the_only_error_of_its_batch(client: ReferralsClient) -> None:
+    response = await _batch(client, [a_body(urgency="soon")])
+
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["body.referrals.0.urgency"]
+
+
 async def test_repeated_batch_gets_the_same_response(client: ReferralsClient) -> None:
     bodies = [a_body(nhs_number=number) for number in _numbers(30)]
     first, second = await asyncio.gather(_batch(client, bodies), _batch(client, bodies))

@@ -378,11 +378,11 @@ async def test_malformed_request_is_refused(client: ReferralsClient, changes: di
     ("story", "sentence"),
     [
         ({"narrative": "  "}, "The narrative of a story cannot be blank."),
-        ({"narrative": "\x00"}, "A text cannot contain the character NUL, but narrative does."),
-        ({"narrative": "He fell.", "history": ["COPD", "a\x00"]}, "A text cannot contain the character NUL, but history does."),
+        ({"narrative": "\x00"}, "A string must not contain the character NUL, but narrative does."),
+        ({"narrative": "He fell.", "history": ["COPD", "a\x00"]}, "A string must not contain the character NUL, but history does."),
         (
             {"narrative": "He fell.", "contacts": [{"name": "\x00", "relationship": "daughter"}]},
-            "A text cannot contain the character NUL, but contacts does.",
+            "A string must not contain the character NUL, but contacts does.",
         ),
     ],
     ids=["blank", "narrative", "history", "contacts"],

@@ -1,5 +1,6 @@
 """Each bad request of a table is refused with its status and code; the response quotes no sent value, and nothing changes."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -34,6 +35,8 @@ class BadRequest:
 ACCEPTANCE = "/parcels/{parcel}/acceptance"
 CASES = {
     "malformed JSON": BadRequest(400, "malformed-request", body=b'{"person_id": "' + SECRET.encode()),
+    "repeated field": BadRequest(400, "malformed-request", body=b'{"condition": "copd", ' + json.dumps(SENT)[1:].encode()),
+    "unknown parameter": BadRequest(422, "validation-failed", path="/parcels?urgnet=true"),
     "no body": BadRequest(422, "validation-failed", body=None),
     "unknown field": BadRequest(422, "validation-failed", body={**SENT, "story": SECRET}),
     "missing field": BadRequest(422, "validation-failed", body={"condition": "copd"}),
@@ -59,6 +62,7 @@ CASES = {
     "unknown id": BadRequest(404, "parcel-not-found", "/parcels/0193a1f0-0000-7000-8000-000000000000/acceptance"),
     "malformed id": BadRequest(404, "not-found", "/parcels/9990548609/acceptance"),
     "unknown path": BadRequest(404, "not-found", "/parcel"),
+    "path with a further slash": BadRequest(404, "not-found", "/parcels/"),
     "another method": BadRequest(405, "method-not-allowed", method="DELETE"),
 }
 

@@ -1,11 +1,13 @@
 """The OpenAPI of each application lists every refusal, also those that its routes do not list."""
 
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from infra.codegen.operations import operations as described_operations
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import make
 from infra.dev_stack.process_environment import environment
@@ -56,6 +58,30 @@ def test_operation_with_if_match_lists_its_refusals(document: dict[str, Any]) ->
     assert lacking(document, "if-match", (400, "if-match-malformed"), (412, "version-conflict")) == []
     unlisted = lacking(document, "if-match", (428, "if-match-missing"))
     assert [name for name in unlisted if not name.startswith("put ")] == []  # a PUT may create its target
+
+
+def test_if_match_is_required(document: dict[str, Any]) -> None:
+    """Its absence is refused; a PUT may create its target."""
+    described = [
+        (name, parameter)
+        for name, each in operations(document)
+        for parameter in each.get("parameters", [])
+        if parameter["name"].lower() == "if-match" and not name.startswith("put ")
+    ]
+
+    assert [name for name, parameter in described if not parameter["required"] or parameter["schema"] != {"type": "string"}] == []
+    assert described
+
+
+def test_operation_has_the_name_of_its_route(document: dict[str, Any]) -> None:
+    named = {name: each["operationId"] for name, each in operations(document)}
+
+    assert len(set(named.values())) == len(named)
+    assert set(named.values()) == {each.name for each in described_operations() if f"{each.method.lower()} {each.path}" in named}
+
+
+def test_summary_consists_of_words(document: dict[str, Any]) -> None:
+    assert [each["summary"] for _, each in operations(document) if not re.fullmatch(r"[A-Z][a-z]*( [a-z]+)*", each["summary"])] == []
 
 
 def test_creating_operation_lists_idempotency_refusals(document: dict[str, Any]) -> None:

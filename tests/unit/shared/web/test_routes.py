@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -25,6 +26,10 @@ def _routers() -> APIRouter:
     @inner.get("/{code}")
     async def one(code: str) -> str:
         return code
+
+    @inner.get("/{code}/changes", response_class=StreamingResponse)
+    async def follow(code: str) -> StreamingResponse:
+        return StreamingResponse(iter([code]))
 
     @actions.post("/acceptance")
     async def accept(parcel_id: UUID) -> None: ...
@@ -51,7 +56,9 @@ def _client(app: Any) -> httpx.AsyncClient:
 ACCEPTANCE = "/sent/0193a1f0-0000-7000-8000-000000000001/acceptance"
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("/sent", "GET, POST"), ("/sent/x", "GET"), (ACCEPTANCE, "DELETE, POST")])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/sent", "GET, HEAD, POST"), ("/sent/x", "GET, HEAD"), ("/sent/x/changes", "GET"), (ACCEPTANCE, "DELETE, POST")]
+)
 async def test_refused_method_receives_all_methods_of_the_path(path: str, allowed: str) -> None:
     async with _client(_app()) as http:
         response = await http.request("PATCH", path)

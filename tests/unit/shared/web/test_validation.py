@@ -22,7 +22,7 @@ class Size(StrEnum):
 
 def _printable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("a text cannot contain the character NUL")
+        raise ValueError("the string must not contain the character NUL")
     return text
 
 
@@ -48,10 +48,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown": ({"remark": "x"}, "remark", "The field is unknown."),
     "unknown inside": ({"contents": {"note": "book", "page": 1}}, "contents.page", "The field is unknown."),
     "UUID": ({"person_id": "M"}, "person_id", "The value must be a UUID."),
-    "text": ({"contents": {"note": 1}}, "contents.note", "The value must be a text."),
-    "too short": ({"contents": {"note": ""}}, "contents.note", "The text is too short; the minimum length is 1."),
-    "too long": ({"contents": {"note": "a book"}}, "contents.note", "The text is too long; the maximum length is 5."),
-    "NUL": ({"contents": {"note": "\0"}}, "contents.note", "A text cannot contain the character NUL."),
+    "text": ({"contents": {"note": 1}}, "contents.note", "The value must be a string."),
+    "too short": ({"contents": {"note": ""}}, "contents.note", "The string is too short; the minimum length is 1."),
+    "too long": ({"contents": {"note": "a book"}}, "contents.note", "The string is too long; the maximum length is 5."),
+    "NUL": ({"contents": {"note": "\0"}}, "contents.note", "The string must not contain the character NUL."),
     "object": ({"contents": []}, "contents", "The value must be a JSON object."),
     "choice": ({"size": "huge"}, "size", "The value must be 'large' or 'small'."),
     "number": ({"weight": "heavy"}, "weight", "The value must be a whole number."),
@@ -70,7 +70,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "list": ({"codes": "a"}, "codes", "The value must be a list."),
     "empty list": ({"codes": []}, "codes", "The list is too short; the minimum length is 1."),
     "long list": ({"codes": ["a", "b", "c"]}, "codes", "The list is too long; the maximum length is 2."),
-    "pattern": ({"code": "A"}, "code", "The text must match the pattern '^[a-z]+$'."),
+    "pattern": ({"code": "A"}, "code", "The string must match the pattern '^[a-z]+$'."),
 }
 
 
@@ -96,6 +96,31 @@ async def test_invalid_field_is_described_in_a_plain_sentence(name: str, kind: A
 
     assert response.status_code == 422
     assert response.json()["errors"] == [{"field": f"body.{field}", "problem": sentence}]
+
+
+class Batch(RequestModel):
+    codes: Annotated[tuple[Annotated[str, Field(pattern="^[a-z]+$")], ...], Field(min_length=1, max_length=2)]
+    notes: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+@pytest.mark.parametrize("kind", [FastRoute, FastRoute.__base__], ids=["fast", "framework"])
+async def test_list_with_an_invalid_item_is_not_called_too_short(kind: Any) -> None:
+    """Pydantic compares the number of valid items with the minimum."""
+
+    async def send(body: Batch) -> Response:
+        return Response(str(len(body.codes)))
+
+    router, app = APIRouter(route_class=kind), FastAPI()
+    router.post("/batches")(send)
+    app.include_router(router)
+    problems.install(app)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://parcels") as http:
+        response = await http.post("/batches", json={"codes": ["A"], "notes": []})
+
+    assert response.json()["errors"] == [
+        {"field": "body.codes.0", "problem": "The string must match the pattern '^[a-z]+$'."},
+        {"field": "body.notes", "problem": "The list is too short; the minimum length is 1."},
+    ]
 
 
 async def test_query_parameter_is_described_in_a_plain_sentence() -> None:
