@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from infra.codegen.modules import modules_of
-from infra.codegen.operations import operations
+from infra.codegen.operations import Operation, Parameter, operations
 from infra.contexts import CONTEXTS
 from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken
 from shared.web.problems import FRAMEWORK_PROBLEMS, status_of
@@ -155,9 +155,19 @@ def _first_sentence(error: type[DomainError]) -> str:
 
 def _lists() -> str:
     head = "## Lists\n\n| operation | filters | pages |\n|---|---|---|\n"
-    found = [each for each in operations() if each.method == "GET" and "limit" in each.parameters]
-    return head + "".join(f"| `{each.address}` | {_names(each.parameters, paging=False)} | {_names(each.parameters)} |\n" for each in found)
+    found = [each for each in operations() if each.method == "GET" and "limit" in {parameter.name for parameter in each.parameters}]
+    return head + "".join(f"| `{each.address}` | {_filters(each)} | {_paging(each)} |\n" for each in found)
 
 
-def _names(parameters: Sequence[str], *, paging: bool = True) -> str:
-    return ", ".join(f"`{name}`" for name in parameters if (name in _PAGING) is paging)
+def _filters(operation: Operation) -> str:
+    """Each filter on its line: `status` (required): `open`, `closed` (default)."""
+    return _VARIANT.join(_filter(each) for each in operation.parameters if each.name not in _PAGING)
+
+
+def _filter(parameter: Parameter) -> str:
+    values = ", ".join(f"`{value}`" + (" (default)" if value == parameter.default else "") for value in parameter.values)
+    return f"`{parameter.name}`" + (" (required)" if parameter.is_required else "") + (f": {values}" if values else "")
+
+
+def _paging(operation: Operation) -> str:
+    return ", ".join(f"`{each.name}`" for each in operation.parameters if each.name in _PAGING)

@@ -1,4 +1,4 @@
-"""docs/scopes.md: each scope with the operations that it opens, and the professional roles with the rules that use them."""
+"""docs/scopes.md: each scope with the operations that it permits, and the professional roles with the rules that use them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ FILE_NAME = Path("docs/scopes.md")
 _HEAD = """# Scopes and roles
 
 Generated from the routes, `shared/contracts/codes.py` and `services/mdt/domain/table_16.py` by `make generate`.
-A scope opens an operation. The access of callers to people is a rule of each context, in its `domain/access.py`.
+A scope permits an operation. Further rules limit the people whose data a caller may read or change: `domain/access.py` of each context.
 
 """
 _ROLES = """
 ## Roles
 
-The claim `role` of a token is recorded in events and in the audit; it opens nothing. These codes are professional roles in
+The claim `role` of a token is recorded in events and in the audit; it permits no operation. These codes are professional roles in
 requests and events: at the meeting, as accountable lead and as owner of an action.
 
 | role | meeting's quorum | may be lead (Table 16) | has tasks in navigation |
@@ -51,7 +51,7 @@ def _scopes(found: Sequence[Operation]) -> Sequence[str]:
 
 def _section(scope: str, found: Sequence[Operation]) -> str:
     rows = [f"| `{each.method}` | `{each.path}` | {each.name} | {_others(scope, each)} |\n" for each in found if scope in each.scopes]
-    return f"\n## `{scope}`\n\n| method | path | operation | also opened by |\n|---|---|---|---|\n" + "".join(rows)
+    return f"\n## `{scope}`\n\n| method | path | operation | also permitted by |\n|---|---|---|---|\n" + "".join(rows)
 
 
 def _others(scope: str, operation: Operation) -> str:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from infra.codegen.error_catalogue import error_codes
+from infra.codegen.error_catalogue import FILE_NAME, error_catalogue, error_codes
 from infra.codegen.operations import operations
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import make
@@ -74,3 +74,9 @@ def test_operations_are_all_of_the_four_applications() -> None:
     assert {each.context for each in found} == set(CONTEXTS)
     assert [each.address for each in found if not each.scopes] == []
     assert len({each.address for each in found}) == len(found) > 80
+
+
+def test_lists_name_the_values_of_their_filters() -> None:
+    [row] = [line for line in error_catalogue()[FILE_NAME].splitlines() if line.startswith("| `GET /referrals` |")]
+
+    assert row.split(" | ")[1] == "`reference`<br>`whose`: `sent` (default), `registered`<br>`status`: `open` (default), `closed`"
