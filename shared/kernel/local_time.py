@@ -3,20 +3,30 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
+
+from shared.kernel.permitted import require_permitted
+
+
+class _Timezone:
+    def allows(self, value: str) -> bool:
+        return value in _known_timezones()
+
+    def __str__(self) -> str:
+        return "a name in the IANA time zone database, such as Europe/London"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
     """Instants are stored in UTC; days and opening hours are local."""
 
-    # Time zone of days and opening hours, by its name in the IANA database
-    timezone: str = "Europe/London"
+    # Time zone of days, opening hours and times of day
+    timezone: Annotated[str, _Timezone()] = "Europe/London"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an unknown time zone."""
-        if self.timezone not in _known_timezones():
-            raise ValueError("timezone is not one of the IANA database")
+        """Raises ValueError for a field with a value that its annotation does not permit."""
+        require_permitted(self)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from decimal import Decimal
+from typing import Annotated
 
 from shared.contracts.codes import Locality, Role
+from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
+from shared.kernel.permitted import Between, Decimals, Distinct, Each, NotEmpty, Rising, WholeDays, WithoutOffset
 from shared.kernel.totality import total
 
 #: The letters with which the codes of a locality's practices begin (G26).
@@ -17,61 +20,89 @@ def _localities() -> Mapping[str, Locality]:
     return {letters: locality for locality, letters in _LETTERS.items()}
 
 
+_WorkingDays = Annotated[int, Between(1, 260)]
+_Weeks = Annotated[int, Between(1, 104)]
+_DAY, _YEAR = timedelta(days=1), timedelta(days=366)
+#: The decimals of the risk numbers, which keep the version of the rule within the length of a code.
+_THOUSANDTHS = Decimals(3)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """The fields follow the order of the modules that read them."""
+    """`*_working_days` count office days; every other duration runs day and night."""
 
-    #: Locality by the letters with which a practice code begins (G26).
-    localities: Mapping[str, Locality] = field(default_factory=_localities)
+    # Locality by the letters with which a practice code begins; keys are letters only (G26)
+    localities: Annotated[Mapping[str, Locality], NotEmpty()] = field(default_factory=_localities)
 
-    # The weekly meeting (G14): weekday (Monday is 0), time, cut-off, capacity, urgent cases, quorum, weeks planned ahead, roll-over
-    meets_on_weekday: int = 2
-    meets_at: time = time(13)
-    cut_off_working_days: int = 2
-    capacity: int = 10
-    urgent_slots: int = 2
-    quorum: tuple[Role, ...] = (Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE)
-    weeks_ahead: int = 4
-    roll_over_working_days: int = 2
+    # Weekday of the weekly meeting; Monday is 0, Friday is 4 (G14)
+    meets_on_weekday: Annotated[int, Between(0, 4)] = 2
+    # Local time at which the meeting begins (G14)
+    meets_at: Annotated[time, WithoutOffset()] = time(13)
+    # Working days before the meeting on which its agenda closes; 0 is at its beginning (G14)
+    cut_off_working_days: Annotated[int, Between(0, 20)] = 2
+    # Cases of a meeting before slots for urgent cases (G14)
+    capacity: Annotated[int, Between(1, 1000)] = 10
+    # Additional slots of a meeting for urgent cases (G14)
+    urgent_slots: Annotated[int, Between(0, 1000)] = 2
+    # Roles that must attend a meeting (G14)
+    quorum: Annotated[tuple[Role, ...], Distinct()] = (Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE)
+    # Weeks after this one whose meetings are scheduled in advance (G14)
+    weeks_ahead: Annotated[int, Between(0, 52)] = 4
+    # Working days after a meeting on which its undiscussed cases move to the next one (G14)
+    roll_over_working_days: _WorkingDays = 2
 
-    #: Organisations that sit at the meeting: 001:11547-11557, 6728-6736.
-    member_organisations: tuple[str, ...] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
+    # Organisations that sit at the meeting
+    member_organisations: Annotated[tuple[Code, ...], Distinct()] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
 
-    # The case: working days until its screening, highest number of deferrals, age up to which a crisis counts as recent
-    screened_within_working_days: int = 2
-    max_deferrals: int = 2
-    crisis_is_recent_for: timedelta = timedelta(days=30)
+    # Working days until a case is screened
+    screened_within_working_days: _WorkingDays = 2
+    # How often a case may be deferred to the next meeting
+    max_deferrals: Annotated[int, Between(0, 52)] = 2
+    # Age up to which a crisis counts as recent in the order of the agenda
+    crisis_is_recent_for: Annotated[timedelta, Between(_DAY, _YEAR)] = timedelta(days=30)
 
-    # The care plan (G16): weeks until its review by risk and setting, time of the review, working days until an answer
-    review_weeks_very_high_risk: int = 12
-    review_weeks: int = 26
-    review_weeks_care_home: int = 26
-    review_at: time = time(9)
-    review_working_days_before_cut_off: int = 1
-    answered_within_working_days: int = 10
+    # Weeks until the review of a care plan at very high risk (G16)
+    review_weeks_very_high_risk: _Weeks = 12
+    # Weeks until the review of a care plan at any other risk (G16)
+    review_weeks: _Weeks = 26
+    # Weeks until the review of a care plan in a care home, unless the risk demands an earlier one (G16)
+    review_weeks_care_home: _Weeks = 26
+    # Local time of day at which a review is listed (G16)
+    review_at: Annotated[time, WithoutOffset()] = time(9)
+    # Working days before the cut-off of a meeting on which a review is listed for it (G16)
+    review_working_days_before_cut_off: _WorkingDays = 1
+    # Working days until the person's answer to an offered care plan (G16)
+    answered_within_working_days: _WorkingDays = 10
 
-    # The lead (G15, G17): working days until an answer, and the chair who is notified
-    lead_answers_within_working_days: int = 2
-    chair_id: str = "mdt-chair"
+    # Working days until a proposed lead answers (G15, G17)
+    lead_answers_within_working_days: _WorkingDays = 2
+    # Professional id of the meeting's chair, who is notified of late screenings and missing leads (G15)
+    chair_id: Code = "mdt-chair"
 
-    # Lower bounds of the risk levels 1, 2 and 3 (Table 14, G07)
-    risk_bands: tuple[Decimal, Decimal, Decimal] = (Decimal("0.783"), Decimal("4.785"), Decimal("25.925"))
-    # Rise of the risk score that makes a high climber (G08)
-    climber_window: timedelta = timedelta(days=90)
-    climber_ratio: Decimal = Decimal("1.5")
-    climber_rise: Decimal = Decimal("2.0")
-    #: Months ahead for which a score states the risk of an admission (T12).
-    risk_horizon_months: int = 12
+    # Lower bounds of the risk levels 1, 2 and 3, as ratios to the average risk (Table 14, G07)
+    risk_bands: Annotated[tuple[Decimal, Decimal, Decimal], Each(Between(Decimal("0.001"), Decimal(999))), Each(_THOUSANDTHS), Rising()] = (
+        Decimal("0.783"),
+        Decimal("4.785"),
+        Decimal("25.925"),
+    )
+    # Time within which a rise of the risk score makes a high climber (G08)
+    climber_window: Annotated[timedelta, Between(_DAY, _YEAR), WholeDays()] = timedelta(days=90)
+    # Factor by which the score of a high climber rises at least (G08)
+    climber_ratio: Annotated[Decimal, Between(1, 99), _THOUSANDTHS] = Decimal("1.5")
+    # Points by which the score of a high climber rises at least (G08)
+    climber_rise: Annotated[Decimal, Between(0, 99), _THOUSANDTHS] = Decimal("2.0")
+    # Months ahead for which a score states the risk of an admission (T12)
+    risk_horizon_months: Annotated[int, Between(1, 60)] = 12
     # Length of a watching brief
-    watching_brief_for: timedelta = timedelta(weeks=26)
-    # Refused lines of a risk file that the report lists
-    refused_lines_listed: int = 1000
+    watching_brief_for: Annotated[timedelta, Between(_DAY, 2 * _YEAR)] = timedelta(weeks=26)
+    # Refused lines of a risk file that the report lists at most
+    refused_lines_listed: Annotated[int, Between(0, 100_000)] = 1000
 
     def __post_init__(self) -> None:
-        """Raises ValueError for capacities with which no case would be discussed."""
+        """Raises ValueError for values that are not permitted."""
         LocalTime.__post_init__(self)
-        if self.capacity < 1 or self.urgent_slots < 0:
-            raise ValueError("a meeting takes at least one case")
+        if not all(letters.isascii() and letters.isalpha() for letters in self.localities):
+            raise ValueError("localities must have keys of the letters A to Z")
 
     def locality_of(self, practice_code: str) -> Locality | None:
         """None for a practice outside the borough: the mapping is partial."""

@@ -3,42 +3,53 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from typing import Annotated
 
 from shared.contracts.codes import TaskKind
-from shared.contracts.event import Day
+from shared.contracts.event import Code, Day
 from shared.kernel.local_time import LocalTime
+from shared.kernel.permitted import Between, Each, WithoutOffset
 from shared.kernel.working_days import working_days_later
+
+#: Not zero: a task would be overdue at once, or escalated again without end.
+_WorkingDays = Annotated[int, Between(1, 260)]
+_Days = Annotated[int, Between(1, 366)]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """A task weighs 1 in a caseload unless `task_weights` names its kind (G25)."""
+    """`*_working_days` count office days; every other duration runs day and night."""
 
     # Organisation of care navigation
-    organisation: str = "CLCH"
+    organisation: Code = "CLCH"
     # Highest total weight of a navigator's tasks (G25)
-    caseload_cap: int = 50
-    # Weights of kinds of tasks in a caseload
-    task_weights: Mapping[TaskKind, int] = field(default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2})
-    # Deadline of a task's acknowledgement
-    acknowledge_within_working_days: int = 1
-    # Due time of a task whose source names no day
-    due_within_working_days: int = 5
-    # Due time of a task that sends a person to Rapid Care (T2)
-    rapid_care_within: timedelta = timedelta(hours=2)
-    # Time after which an overdue task is escalated to the accountable lead, and the interval of repetitions (AC12)
-    escalate_overdue_after_working_days: int = 2
-    escalate_overdue_again_after_working_days: int = 5
-    # Limits on the number and the days of a navigator's changes of a due time; a coordinator has no limits
-    navigator_reschedules: int = 2
-    own_move_within_days: int = 14
+    caseload_cap: Annotated[int, Between(1, 10_000)] = 50
+    # Weight in a caseload by kind of task; a kind without an entry weighs 1. A task heavier than `caseload_cap` finds no navigator (G25)
+    task_weights: Annotated[Mapping[TaskKind, int], Each(Between(0, 100))] = field(
+        default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2}
+    )
+    # Working days from a task's assignment to the deadline of its acknowledgement
+    acknowledge_within_working_days: _WorkingDays = 1
+    # Working days until a task is due whose source names no day
+    due_within_working_days: _WorkingDays = 5
+    # Time until a task is due that sends a person to Rapid Care (T2)
+    rapid_care_within: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
+    # Working days after its due time on which an overdue task is escalated to the accountable lead (AC12)
+    escalate_overdue_after_working_days: _WorkingDays = 2
+    # Working days between two escalations of a task that stays overdue (AC12)
+    escalate_overdue_again_after_working_days: _WorkingDays = 5
+    # How often a navigator may change the due time of a task; a coordinator has no limit
+    navigator_reschedules: Annotated[int, Between(0, 100)] = 2
+    # Days from now within which a navigator may set a due time; a coordinator has no limit
+    own_move_within_days: _Days = 14
     # Days after a discharge on which a task asks whether the person is still at home (T11)
-    home_check_after_days: int = 91
-    # Time of day at which a task is due
-    working_day_ends: time = time(17)
-    # Interval of heartbeats on a feed's stream, and its longest duration, after which the client must authorise again
-    stream_heartbeat: timedelta = timedelta(seconds=15)
-    stream_duration: timedelta = timedelta(hours=1)
+    home_check_after_days: _Days = 91
+    # Local time of day at which a task is due
+    working_day_ends: Annotated[time, WithoutOffset()] = time(17)
+    # Interval between heartbeats on the stream of a feed, and the longest wait for a slow reader
+    stream_heartbeat: Annotated[timedelta, Between(timedelta(milliseconds=100), timedelta(minutes=1))] = timedelta(seconds=15)
+    # Longest duration of a feed's stream, after which the client must authorise again
+    stream_duration: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=1))] = timedelta(hours=1)
 
     def acknowledge_by(self, now: datetime) -> datetime:
         return working_days_later(now, self.acknowledge_within_working_days, self.zone)

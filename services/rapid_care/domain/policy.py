@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from typing import Annotated
 
 from shared.contracts.codes import Condition
+from shared.contracts.event import Code
 from shared.contracts.rapid_care import Skill
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
+from shared.kernel.permitted import Between, Distinct, Rising, WithoutOffset
 from shared.kernel.totality import total
 
 _NURSE, _COMMUNITY_NURSE = Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE
@@ -28,45 +31,49 @@ _NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = total(
 )
 
 
+_Count = Annotated[int, Between(1, 100_000)]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
-    """The opening hours and two hours are 001:6510-6513, the month's 180 to 200 and the assumed 40 % 001:12735-12757."""
+    """Every duration runs day and night."""
 
     # Organisation of Rapid Care
-    organisation: str = "CLCH"
-    # Opening hours, as in the directory row of the service; a clock that would start in closed hours starts at the next opening (G04)
-    opens: time = EXTENDED_DAY.opens
-    closes: time = EXTENDED_DAY.closes
-    # Time to the first contact (T2)
-    response_target: timedelta = timedelta(hours=2)
-    # Times on the clock at which a warning is published
-    at_risk_after: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
+    organisation: Code = "CLCH"
+    # Local time of opening, as in the directory row of the service; earlier than `closes`. A clock that would start in closed hours starts
+    # at the next opening (G04)
+    opens: Annotated[time, WithoutOffset()] = EXTENDED_DAY.opens
+    # Local time of closing, as in the directory row of the service
+    closes: Annotated[time, WithoutOffset()] = EXTENDED_DAY.closes
+    # Time from the start of the clock to the first contact (T2)
+    response_target: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
+    # Times since the start of the clock at which a warning is published, each above zero and below `response_target`
+    at_risk_after: Annotated[tuple[timedelta, ...], Rising()] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
     # Services for a person who cannot wait until opening
-    while_closed: tuple[str, ...] = ("out-of-hours-gp", "ambulance")
-    # Skills that a condition needs, the best fitting first
+    while_closed: Annotated[tuple[Code, ...], Distinct()] = ("out-of-hours-gp", "ambulance")
+    # Skills that a condition needs, the best fitting first; at least one for every condition
     needed_skills: Mapping[Condition, tuple[Skill, ...]] = field(default_factory=lambda: dict(_NEEDED_SKILLS))
-    # Commissioned responses of a month, lower and upper bound (K02)
-    capacity_low: int = 180
-    capacity_high: int = 200
+    # Commissioned responses of a month; more publish a warning. At most `capacity_high` (K02)
+    capacity_low: _Count = 180
+    # Responses of a month above which an alert is published (K02)
+    capacity_high: _Count = 200
     # Modelled responses of a month, shown with the actual number (K02)
-    modelled_baseline: int = 120
-    # Assumed share of avoided admissions (K03)
-    avoided_rate_assumption: float = 0.40
+    modelled_baseline: Annotated[int, Between(0, 100_000)] = 120
+    # Assumed share of responses that avoid an admission; 1 is all (K03)
+    avoided_rate_assumption: Annotated[float, Between(0, 1)] = 0.40
     # Benefit of an avoided admission in pounds
-    pounds_per_avoided_admission: int = 2004
+    pounds_per_avoided_admission: Annotated[int, Between(0, 1_000_000)] = 2004
     # Time without an admission after which an avoidance is confirmed (G22)
-    avoidance_confirmed_after: timedelta = timedelta(days=14)
+    avoidance_confirmed_after: Annotated[timedelta, Between(timedelta(hours=1), timedelta(days=366))] = timedelta(days=14)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that contradict each other."""
+        """Raises ValueError for values that are not permitted or contradict each other."""
         LocalTime.__post_init__(self)
         if self.opens >= self.closes:
-            raise ValueError("opens must come before closes")
+            raise ValueError("opens must be before closes")
         if any(not timedelta() < elapsed < self.response_target for elapsed in self.at_risk_after):
-            raise ValueError("at_risk_after must lie between the beginning of the clock and response_target")
+            raise ValueError("at_risk_after must be above zero and below response_target in each entry")
         if unmet := [condition.value for condition in Condition if not self.needed_skills.get(condition)]:
-            raise ValueError(f"needed_skills names no skill for {', '.join(unmet)}")
-        if not 0 < self.capacity_low <= self.capacity_high:
-            raise ValueError("capacity_low must not exceed capacity_high")
-        if self.avoidance_confirmed_after <= timedelta():
-            raise ValueError("avoidance_confirmed_after must be longer than nothing")
+            raise ValueError(f"needed_skills must have at least one skill for {', '.join(unmet)}")
+        if self.capacity_low > self.capacity_high:
+            raise ValueError("capacity_low must be at most capacity_high")

@@ -1,62 +1,71 @@
 """The configured numbers of the Community Point of Access, each a default of docs/rules.md; a deployment may set others."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import time, timedelta
+from typing import Annotated
 
 from shared.contracts.codes import Locality
+from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
+from shared.kernel.permitted import Between, WithoutOffset
+
+_WorkingDays = Annotated[int, Between(1, 260)]
+#: A shorter interval would send reminders without end.
+_Minutes = Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))]
+_Days = Annotated[timedelta, Between(timedelta(hours=1), timedelta(days=366))]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
     """`*_working_days` count office days; every other duration runs day and night."""
 
-    # G03: open 07:00 to 22:00, seven days; intake never closes
-    opens: time = EXTENDED_DAY.opens
-    closes: time = EXTENDED_DAY.closes
+    # Local time from which the Community Point of Access triages, every day of the week (G03); earlier than `closes`; intake never closes
+    opens: Annotated[time, WithoutOffset()] = EXTENDED_DAY.opens
+    # Local time until which the Community Point of Access triages (G03)
+    closes: Annotated[time, WithoutOffset()] = EXTENDED_DAY.closes
 
     # Organisation of the Community Point of Access
-    organisation: str = "CLCH"
+    organisation: Code = "CLCH"
 
-    # A second referral for the same reason within this window is merged [R]
-    merge_window: timedelta = timedelta(hours=72)
+    # Time within which a second referral for the same reason is merged into the first [R]
+    merge_window: _Days = timedelta(hours=72)
 
-    # Deadline of triage and of a route
-    triage_urgent: timedelta = timedelta(minutes=15)
-    triage_routine_working_days: int = 1
+    # Time until the triage and the routing of an urgent referral
+    triage_urgent: _Minutes = timedelta(minutes=15)
+    # Working days until the triage and the routing of a routine referral
+    triage_routine_working_days: _WorkingDays = 1
 
-    # Deadline of the receiver's acknowledgement (G42)
-    acknowledge_urgent: timedelta = timedelta(minutes=45)
-    acknowledge_routine_working_days: int = 2
+    # Time until the receiver acknowledges an urgent referral (G42)
+    acknowledge_urgent: _Minutes = timedelta(minutes=45)
+    # Working days until the receiver acknowledges a routine referral (G42)
+    acknowledge_routine_working_days: _WorkingDays = 2
 
-    # Deadline of the receiver's outcome: a crisis lasts days, a home visit is due within four weeks (T9)
-    outcome_urgent: timedelta = timedelta(days=7)
-    outcome_routine: timedelta = timedelta(days=28)
+    # Time until the receiver's outcome of an urgent referral: a crisis lasts days
+    outcome_urgent: _Days = timedelta(days=7)
+    # Time until the receiver's outcome of a routine referral: a home visit is due within four weeks (T9)
+    outcome_routine: _Days = timedelta(days=28)
     # Time until the person is asked whether the signposted service helped (T10)
-    outcome_signposted: timedelta = timedelta(days=21)
+    outcome_signposted: _Days = timedelta(days=21)
 
-    # Interval between reminders of an overdue deadline
-    chase_urgent: timedelta = timedelta(hours=1)
-    chase_routine_working_days: int = 1
-    chase_outcome: timedelta = timedelta(days=7)
+    # Interval between reminders of an overdue triage or acknowledgement of an urgent referral
+    chase_urgent: _Minutes = timedelta(hours=1)
+    # Working days between reminders of an overdue triage or acknowledgement of a routine referral
+    chase_routine_working_days: _WorkingDays = 1
+    # Interval between reminders of an overdue outcome
+    chase_outcome: _Days = timedelta(days=7)
 
     # Council whose residents social care serves (E8, G13)
-    residence: str = "LBB"
+    residence: Code = "LBB"
     # Locality of a person without a local practice; west is the only locality that the documents name (G26)
     locality_without_practice: Locality = Locality.WEST
-    # Services for a person who cannot wait until opening (G03, G23)
-    closed_hours_service: str = "out-of-hours-gp"
-    emergency_service: str = "ambulance"
+    # Service for a person with an urgent need who cannot wait until opening (G03, G23)
+    closed_hours_service: Code = "out-of-hours-gp"
+    # Service for a person with a red flag (G03, G23)
+    emergency_service: Code = "ambulance"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for numbers that contradict each other."""
+        """Raises ValueError for values that are not permitted or contradict each other."""
         LocalTime.__post_init__(self)
         if self.opens >= self.closes:
-            raise ValueError("opens must come before closes")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, timedelta) and value <= timedelta():
-                raise ValueError(f"{field.name} must be longer than nothing")
-            if isinstance(value, int) and value < 1:
-                raise ValueError(f"{field.name} must be one at least")
+            raise ValueError("opens must be before closes")

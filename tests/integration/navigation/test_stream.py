@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(scope="module")
 async def api(common_database: Any, programs: Programs, keys: Keys) -> AsyncIterator[ApiProcess]:
     """The API in another process. The process keeps no state between tests."""
-    async with run_api(programs, common_database.url, keys, stream_heartbeat=0.2) as process:
+    async with run_api(programs, common_database.url, keys, stream_heartbeat="PT0.2S") as process:
         yield process
 
 

@@ -184,7 +184,7 @@ def test_meeting_cannot_be_held_before_start() -> None:
 
 
 def test_capacity_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="capacity must be from 1 to 1000"):
         Policy(capacity=0)
 
 
