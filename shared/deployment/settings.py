@@ -4,20 +4,25 @@ An invalid variable stops the process before it starts, with an error that names
 """
 
 import gc
+import json
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import AfterValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
+from shared.kernel.permitted import Between
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
 from shared.persistence.batch_interfaces import Group
@@ -26,16 +31,37 @@ from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
+from shared.web import validation
 
 if TYPE_CHECKING:
     from shared.web.auth import Tokens
 
 P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
+Named = Callable[[Sequence[int | str]], str]
 
 _KEY_BYTES = 32
 #: Thresholds of the garbage collector's three generations: a full collection pauses the process (docs/performance.md).
 _COLLECTOR = 10_000, 10, 50
+#: A client may send a request again for a day at least; a longer retention than ten years is a mistake.
+_MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
+#: The characters that Kafka permits in the name of a topic and of a member.
+_KAFKA_NAME = r"^[A-Za-z0-9._-]{0,100}$"
+
+_ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
+_DURATION = "the value must be an ISO 8601 duration, such as PT30M or P14D"
+#: Sentences that replace those of the web, by pydantic's error type.
+_OF_SETTINGS: Mapping[str, str] = {
+    "json_invalid": "the value is not JSON",
+    "json_type": "the value is not JSON",
+    "too_short": "the number of entries must be at least {min_length}",
+    "string_too_short": "the value must not be empty",
+    "time_delta_type": _DURATION,
+    "time_delta_parsing": _DURATION,
+    "time_type": "the value must be a time of day, such as 09:00",
+    "time_parsing": "the value must be a time of day, such as 09:00",
+}
+_RANGE_ERRORS = {"greater_than_equal", "less_than_equal"}
 
 
 class ConfigurationError(Exception):
@@ -51,7 +77,7 @@ def read(settings: type[S]) -> S:
         field = re.search(r'field "(\w+)"', str(problem))
         raise ConfigurationError(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
     except ValidationError as problem:
-        raise ConfigurationError(_sentences(problem, lambda loc: _variable(prefix, loc))) from None
+        raise ConfigurationError(_sentences(problem, lambda loc: _variable(prefix, str(loc[0])), _ranges(settings))) from None
 
 
 def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
@@ -63,10 +89,23 @@ def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
     for name in values:
         if name not in known:
             raise ConfigurationError(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
+    for name, hint in get_type_hints(kind).items():
+        if timedelta in (hint, *get_args(hint)) and not _are_durations(values.get(name, [])):
+            raise ConfigurationError(f"{variable}: {name}: {_DURATION}.")
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as problem:
-        raise ConfigurationError(_sentences(problem, lambda loc: f"{variable}: {loc}")) from None
+        raise ConfigurationError(_sentences(problem, lambda loc: ": ".join([variable, *_field(loc)]))) from None
+
+
+def _are_durations(value: object) -> bool:
+    """Whether every text of the value is an ISO 8601 duration: pydantic also accepts forms such as `7days`."""
+    return all(isinstance(each, str) and _ISO_8601.fullmatch(each) for each in (value if isinstance(value, list) else [value]))
+
+
+def _field(loc: Sequence[int | str]) -> Sequence[str]:
+    """The path of a value in a policy, as one name; empty for the policy as a whole. `[key]` is pydantic's mark of a mapping's key."""
+    return [".".join(str(each) for each in loc if each != "[key]")] if loc else []
 
 
 def _key(secret: SecretStr) -> SecretStr:
@@ -79,6 +118,14 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _duration(value: object) -> object:
+    if isinstance(value, str) and not _are_durations(value):
+        raise ValueError(_DURATION)
+    return value
+
+
+#: ISO 8601 alone; pydantic accepts more.
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 #: 256 bits in base64.
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
@@ -88,16 +135,20 @@ class RetentionSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    idempotency_retention: Annotated[timedelta, Field(description="Retention of idempotency keys and stored responses.")] = (
-        DEFAULT_RETENTION.idempotency_keys
-    )
+    idempotency_retention: Annotated[
+        Duration, Field(ge=_MIN_RETENTION, le=_MAX_RETENTION, description="Retention of idempotency keys and stored responses.")
+    ] = DEFAULT_RETENTION.idempotency_keys
     inbox_retention: Annotated[
-        timedelta,
-        Field(ge=MIN_INBOX_RETENTION, description=f"Retention of the ids of applied events, at least {MIN_INBOX_RETENTION.days} days."),
+        Duration,
+        Field(
+            ge=MIN_INBOX_RETENTION,
+            le=_MAX_RETENTION,
+            description=f"Retention of the ids of applied events, at least {MIN_INBOX_RETENTION.days} days.",
+        ),
     ] = DEFAULT_RETENTION.inbox
-    deadline_retention: Annotated[timedelta, Field(description="Retention of fired, refused and cancelled deadlines.")] = (
-        DEFAULT_RETENTION.fired_deadlines
-    )
+    deadline_retention: Annotated[
+        Duration, Field(ge=_MIN_RETENTION, le=_MAX_RETENTION, description="Retention of fired, refused and cancelled deadlines.")
+    ] = DEFAULT_RETENTION.fired_deadlines
 
     def retention(self) -> RetentionPolicy:
         return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
@@ -115,28 +166,38 @@ class Deployment(RetentionSettings):
     ]
     encryption_key_id: Annotated[str, Field(description="Id of the key that encrypts new events.")]
     jwks: Annotated[Json[dict[str, Any]], Field(description="JSON Web Key Set of the token issuer.")]
-    issuer: Annotated[str, Field(description="Required claim `iss` of a token.")] = "care-coordination"
-    audience: Annotated[str, Field(description="Required claim `aud` of a token.")] = "care-coordination"
+    issuer: Annotated[str, Field(min_length=1, description="Required claim `iss` of a token.")] = "care-coordination"
+    audience: Annotated[str, Field(min_length=1, description="Required claim `aud` of a token.")] = "care-coordination"
     allow_time_travel: Annotated[bool, Field(description="Allows `clock_offset` to move the clock of care. Never true in production.")] = (
         False
     )
-    log_level: Annotated[str, Field(description="Lowest level that is logged.")] = "INFO"
+    log_level: Annotated[str, Field(description=f"Lowest level that is logged: {', '.join(logs.LEVELS)}.")] = "INFO"
     kafka_bootstrap_servers: Annotated[
         str,
         Field(min_length=1, validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="Addresses of the Kafka brokers, separated by commas."),
     ]
     topic_prefix: Annotated[
-        str, Field(description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere.")
+        str,
+        Field(
+            pattern=_KAFKA_NAME,
+            description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere.",
+        ),
     ] = ""
     kafka_instance_id: Annotated[
         str | None,
-        Field(description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time."),
+        Field(
+            pattern=_KAFKA_NAME,
+            description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time.",
+        ),
     ] = None
-    metrics_host: Annotated[str, Field(description="Address on which a worker serves `/livez`, `/readyz` and `/metrics`.")] = "127.0.0.1"
+    metrics_host: Annotated[
+        str, Field(min_length=1, description="Address on which a worker serves `/livez`, `/readyz` and `/metrics`.")
+    ] = "127.0.0.1"
     lateness_budget: Annotated[
-        timedelta,
+        Duration,
         Field(
             ge=timedelta(milliseconds=100),
+            le=timedelta(seconds=10),
             description="Lateness from commit to applied that a worker may add on busy cores.",
         ),
     ] = DEFAULT_PACING.budget
@@ -197,12 +258,13 @@ class ContextSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: Annotated[SecretStr, Field(description="Address of the database for the role of this context.")]
+    database_url: Annotated[SecretStr, Field(min_length=1, description="Address of the database for the role of this context.")]
     policy: Annotated[
         dict[str, Any], Field(default_factory=dict, description="JSON object that overrides fields of the context's policy, by name.")
     ]
     metrics_port: Annotated[
-        int | None, Field(description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none.")
+        int | None,
+        Field(ge=1, le=65535, description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none."),
     ] = None
 
     def policy_values(self, kind: type[P]) -> P:
@@ -219,11 +281,30 @@ def _variable(prefix: str, field: str) -> str:
     return field if field.isupper() else f"{prefix}{field}".upper()
 
 
-def _sentences(problem: ValidationError, named: Callable[[str], str]) -> str:
-    return " ".join(
-        _sentence(named(str(error["loc"][0]) if error["loc"] else ""), error["type"], error["msg"]) for error in problem.errors()
-    )
+def range_of(field: FieldInfo) -> Between | None:
+    """The range of a setting that has both bounds."""
+    bounds = {name: value for name in ("ge", "le") for rule in field.metadata if (value := getattr(rule, name, None)) is not None}
+    return Between(**bounds) if len(bounds) == len(("ge", "le")) else None
 
 
-def _sentence(name: str, kind: str, problem: str) -> str:
-    return f"{name} is not set." if kind == "missing" else f"{name}: {problem.removeprefix('Value error, ')}."
+def _ranges(settings: type[BaseSettings]) -> Mapping[str, Between]:
+    return {name: found for name, field in settings.model_fields.items() if (found := range_of(field))}
+
+
+def _sentences(problem: ValidationError, named: Named, ranges: Mapping[str, Between] = MappingProxyType({})) -> str:
+    return " ".join(dict.fromkeys(_sentence(named, error, ranges) for error in problem.errors()))
+
+
+def _sentence(named: Named, error: ErrorDetails, ranges: Mapping[str, Between]) -> str:
+    name, kind = named(error["loc"]), error["type"]
+    if kind == "missing":
+        is_entry = len(error["loc"]) > 1
+        return f"{named(error['loc'][:1])}: an entry is missing." if is_entry else f"{name} is not set."
+    if kind == "value_error":
+        return f"{name}: {error['msg'].removeprefix('Value error, ')}."
+    if kind in _RANGE_ERRORS and (permitted := ranges.get(str(error["loc"][0]))):
+        return f"{name} must be {permitted}."
+    if kind in _OF_SETTINGS:
+        return f"{name}: {_OF_SETTINGS[kind].format_map(error.get('ctx', {}))}."
+    text = validation.sentence(error)
+    return f"{name}: {text[:1].lower()}{text[1:]}"

@@ -30,6 +30,10 @@ _MADE_HERE = frozenset({"level", "timestamp", "trace_id", "traceparent"})
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 
+#: The permitted levels, lowest first. The list of `logging` is no measure: libraries add levels to it.
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
 def configure(level: str = "INFO") -> None:
     """Configures the logs of the process, of its libraries, and of the HTTP server. Each process calls it once."""
     logging.basicConfig(level=logging.WARNING, handlers=[StdlibLogHandler()])
@@ -47,8 +51,8 @@ def configure(level: str = "INFO") -> None:
 
 def level(name: str) -> str:
     """Raises ValueError when there is no such level."""
-    if name not in logging.getLevelNamesMapping():
-        raise ValueError(f"there is no such level; there are {', '.join(logging.getLevelNamesMapping())}")
+    if name not in LEVELS:
+        raise ValueError(f"there is no such level; there are {', '.join(LEVELS)}")
     return name
 
 

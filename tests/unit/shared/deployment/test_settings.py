@@ -52,14 +52,14 @@ WRONG = [
     ("CARE_PERSON_ID_SECRET", TOO_SHORT, "CARE_PERSON_ID_SECRET: it holds 31 bytes, not 32."),
     ("CARE_PERSON_ID_SECRET", "no base64 !", "CARE_PERSON_ID_SECRET: it is not base64."),
     ("CARE_ENCRYPTION_KEYS", "{", "CARE_ENCRYPTION_KEYS is not JSON."),
-    ("CARE_ENCRYPTION_KEYS", "{}", "CARE_ENCRYPTION_KEYS: Dictionary should have at least 1 item"),
+    ("CARE_ENCRYPTION_KEYS", "{}", "CARE_ENCRYPTION_KEYS: the number of entries must be at least 1."),
     ("CARE_ENCRYPTION_KEYS", json.dumps({KEYS.record_key: TOO_SHORT}), "CARE_ENCRYPTION_KEYS: it holds 31 bytes, not 32."),
     ("CARE_ENCRYPTION_KEYS", json.dumps({KEYS.record_key: "?"}), "CARE_ENCRYPTION_KEYS: it is not base64."),
     ("CARE_ENCRYPTION_KEY_ID", "another", "CARE_ENCRYPTION_KEY_ID: CARE_ENCRYPTION_KEYS holds no key of this name."),
     ("CARE_JWKS", "{}", "CARE_JWKS: it is not a JSON Web Key Set."),
     ("CARE_JWKS", '{"keys": [{"kty": "RSA"}]}', "CARE_JWKS: it is not a JSON Web Key Set."),
     ("CARE_LOG_LEVEL", "LOUD", "CARE_LOG_LEVEL: there is no such level"),
-    ("CARE_INBOX_RETENTION", "P7D", "CARE_INBOX_RETENTION: "),
+    ("CARE_INBOX_RETENTION", "P7D", "CARE_INBOX_RETENTION must be from P15D to P3652D."),
     ("KAFKA_BOOTSTRAP_SERVERS", None, "KAFKA_BOOTSTRAP_SERVERS is not set."),
 ]
 
@@ -161,7 +161,7 @@ def test_policy_values_replace_the_defaults() -> None:
     ("values", "sentence"),
     [
         ({"capacitty": 12}, "X_POLICY: there is no “capacitty”; there are capacity, chase_after."),
-        ({"capacity": "many"}, "X_POLICY: capacity: Input should be a valid integer"),
+        ({"capacity": "many"}, "X_POLICY: capacity: the value must be a whole number."),
     ],
 )
 def test_unknown_or_invalid_policy_value_is_refused(values: dict[str, Any], sentence: str) -> None:
