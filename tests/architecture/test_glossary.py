@@ -40,6 +40,13 @@ _CHECKLIST = _ARCHITECTURE.partition("### A context")[2]
 _PATH = re.compile(r"`((?:services|shared|infra|tests|docs)/[\w/.<>*-]+)`")
 
 
+def test_each_word_is_explained_once() -> None:
+    words = [word for word in re.findall(r"^\| ([^|]+) \|", _GLOSSARY, re.MULTILINE) if word != "word"]
+
+    assert len(words) > 50
+    assert sorted({word for word in words if words.count(word) > 1}) == []
+
+
 def test_each_technical_word_is_explained() -> None:
     words = [word for word, _, _ in _TECHNICAL]
 
