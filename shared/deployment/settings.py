@@ -47,6 +47,7 @@ _COLLECTOR = 10_000, 10, 50
 _MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
 #: The characters that Kafka permits in the name of a topic and of a member.
 _KAFKA_NAME = r"^[A-Za-z0-9._-]{0,100}$"
+_KAFKA_CHARACTERS = "at most 100 letters, digits, dots, hyphens and underscores"
 
 _ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
 _DURATION = "the value must be an ISO 8601 duration, such as PT30M or P14D"
@@ -56,6 +57,7 @@ _OF_SETTINGS: Mapping[str, str] = {
     "json_type": "the value is not JSON",
     "too_short": "the number of entries must be at least {min_length}",
     "string_too_short": "the value must not be empty",
+    "string_pattern_mismatch": "the value must consist of letters, digits, dots, hyphens and underscores, and match the pattern {pattern}",
     "time_delta_type": _DURATION,
     "time_delta_parsing": _DURATION,
     "time_type": "the value must be a time of day, such as 09:00",
@@ -180,14 +182,16 @@ class Deployment(RetentionSettings):
         str,
         Field(
             pattern=_KAFKA_NAME,
-            description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere.",
+            description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere. "
+            f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
     ] = ""
     kafka_instance_id: Annotated[
         str | None,
         Field(
             pattern=_KAFKA_NAME,
-            description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time.",
+            description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time. "
+            f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
     ] = None
     metrics_host: Annotated[

@@ -89,3 +89,14 @@ def test_every_field_of_a_policy_has_a_meaning(context: str) -> None:
     section = PAGE.partition(f"## Policy of {context}\n")[2].partition("\n## ")[0]
 
     assert re.findall(r"^\| `(\w+)` \| .* \|  \|$", section, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_field_of_a_policy_has_its_own_meaning_and_permitted_values(context: str) -> None:
+    section = PAGE.partition(f"## Policy of {context}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `.*` \| ([^|]*) \| ([^|]*) \|$", section, re.MULTILINE)
+
+    assert [name for name, *_ in rows] == [field.name for field in fields(policy_of(context))]
+    assert [name for name, permitted, _ in rows if not permitted.strip()] == []
+    assert len({meaning for *_, meaning in rows}) == len(rows)
+    assert "as above" not in section

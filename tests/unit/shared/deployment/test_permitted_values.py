@@ -19,6 +19,7 @@ from shared.telemetry import logs
 
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
 DURATION = "the value must be an ISO 8601 duration, such as PT30M or P14D."
+CHARACTERS = "the value must consist of letters, digits, dots, hyphens and underscores, and match the pattern ^["
 HOUR = "must be a time of day without an offset, such as 09:00."
 
 WRONG_POLICIES = [
@@ -51,13 +52,13 @@ WRONG_POLICIES = [
     ("mdt", "climber_window", "PT36H", "climber_window must be in whole days."),
     ("mdt", "watching_brief_for", "26weeks", f"watching_brief_for: {DURATION}"),
     ("mdt", "member_organisations", [], "member_organisations must be a list of at least one entry without repetition."),
-    ("mdt", "chair_id", "", "chair_id: "),
+    ("mdt", "chair_id", "", f"chair_id: {CHARACTERS}"),
     ("referrals", "merge_window", "P9999D", "merge_window must be from PT1H to P366D."),
     ("referrals", "chase_urgent", "PT0S", "chase_urgent must be from PT1M to P7D."),
     ("referrals", "chase_routine_working_days", 1_000_000, "chase_routine_working_days must be from 1 to 260."),
     ("referrals", "opens", "07:00+01:00", f"opens {HOUR}"),
     ("referrals", "opens", "22:00", "opens must be before closes."),
-    ("referrals", "emergency_service", "", "emergency_service: "),
+    ("referrals", "emergency_service", "", f"emergency_service: {CHARACTERS}"),
     ("rapid_care", "response_target", "PT0S", "response_target must be from PT1M to P7D."),
     ("rapid_care", "at_risk_after", ["PT2H"], "at_risk_after must be above zero and below response_target in each entry."),
     ("rapid_care", "at_risk_after", ["PT1H", "PT1H"], "at_risk_after must be in rising order."),
@@ -88,7 +89,7 @@ WRONG_SETTINGS = [
     ("CARE_ALLOW_TIME_TRAVEL", "perhaps", "CARE_ALLOW_TIME_TRAVEL: the value must be true or false."),
     ("CARE_ISSUER", "", "CARE_ISSUER: the value must not be empty."),
     ("CARE_JWKS", "{", "CARE_JWKS: the value is not JSON."),
-    ("CARE_TOPIC_PREFIX", "west wing", "CARE_TOPIC_PREFIX: "),
+    ("CARE_TOPIC_PREFIX", "west wing", f"CARE_TOPIC_PREFIX: {CHARACTERS}"),
     ("CARE_LOG_LEVEL", "TRACE", "CARE_LOG_LEVEL: there is no such level; there are DEBUG, INFO, WARNING, ERROR, CRITICAL."),
 ]
 
