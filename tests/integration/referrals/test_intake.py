@@ -233,7 +233,7 @@ async def test_first_referral_needs_demographics_and_story(client: ReferralsClie
 
 
 @pytest.mark.parametrize("absent", [{"demographics": None}, {"story": None}, {"demographics": None, "story": None}])
-async def test_mistyped_number_of_an_incomplete_urgent_referral_is_named(client: ReferralsClient, absent: dict[str, None]) -> None:
+async def test_mistyped_number_precedes_missing_demographics(client: ReferralsClient, absent: dict[str, None]) -> None:
     """The person may be known by the right number: demographics would register them a second time."""
     await client.refer()
     before = await client.context.log()
@@ -252,7 +252,7 @@ async def test_complete_urgent_referral_with_mistyped_number_is_accepted(client:
     assert (await client.refer(nhs_number="943 476 5918", urgency="urgent"))["status"] == "unverified"
 
 
-async def test_other_birth_date_of_an_urgent_referral_without_story_is_named(client: ReferralsClient) -> None:
+async def test_differing_birth_date_precedes_missing_story(client: ReferralsClient) -> None:
     await client.refer()
 
     response = await client.try_refer(demographics=a_demographics_body(born_on="1950-01-01"), urgency="urgent", story=None)

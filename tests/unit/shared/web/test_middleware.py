@@ -64,7 +64,7 @@ async def test_completed_request_is_logged_with_its_problem_code() -> None:
     assert completed == [(503, "temporarily-unavailable"), (404, "not-found"), (404, "not-found"), (200, None)]
 
 
-async def test_head_has_the_headers_of_get_without_its_body() -> None:
+async def test_head_is_answered_as_get_without_body() -> None:
     async with _client() as http:
         with capture_logs() as lines:
             got, head = await http.get("/present"), await http.head("/present")

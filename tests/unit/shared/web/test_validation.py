@@ -104,7 +104,7 @@ class Batch(RequestModel):
 
 
 @pytest.mark.parametrize("kind", [FastRoute, FastRoute.__base__], ids=["fast", "framework"])
-async def test_list_with_an_invalid_item_is_not_called_too_short(kind: Any) -> None:
+async def test_list_with_invalid_item_is_not_too_short(kind: Any) -> None:
     """Pydantic compares the number of valid items with the minimum."""
 
     async def send(body: Batch) -> Response:
