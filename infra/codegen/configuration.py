@@ -21,7 +21,7 @@ from infra.contexts import CONTEXTS, policy_of
 from shared.contracts.event import Code
 from shared.deployment import ContextSettings, Deployment
 from shared.deployment.settings import range_of
-from shared.kernel.permitted import rules_of, written
+from shared.kernel.value_rules import rules_of, written
 
 FILE_NAME = Path("docs/configuration.md")
 _HEAD = """# Configuration

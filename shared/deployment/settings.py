@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
-from shared.kernel.permitted import Between
+from shared.kernel.value_rules import Range
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
 from shared.persistence.batch_interfaces import Group
@@ -285,21 +285,21 @@ def _variable(prefix: str, field: str) -> str:
     return field if field.isupper() else f"{prefix}{field}".upper()
 
 
-def range_of(field: FieldInfo) -> Between | None:
+def range_of(field: FieldInfo) -> Range | None:
     """The range of a setting that has both bounds."""
     bounds = {name: value for name in ("ge", "le") for rule in field.metadata if (value := getattr(rule, name, None)) is not None}
-    return Between(**bounds) if len(bounds) == len(("ge", "le")) else None
+    return Range(**bounds) if len(bounds) == len(("ge", "le")) else None
 
 
-def _ranges(settings: type[BaseSettings]) -> Mapping[str, Between]:
+def _ranges(settings: type[BaseSettings]) -> Mapping[str, Range]:
     return {name: found for name, field in settings.model_fields.items() if (found := range_of(field))}
 
 
-def _sentences(problem: ValidationError, named: Named, ranges: Mapping[str, Between] = MappingProxyType({})) -> str:
+def _sentences(problem: ValidationError, named: Named, ranges: Mapping[str, Range] = MappingProxyType({})) -> str:
     return " ".join(dict.fromkeys(_sentence(named, error, ranges) for error in problem.errors()))
 
 
-def _sentence(named: Named, error: ErrorDetails, ranges: Mapping[str, Between]) -> str:
+def _sentence(named: Named, error: ErrorDetails, ranges: Mapping[str, Range]) -> str:
     name, kind = named(error["loc"]), error["type"]
     if kind == "missing":
         is_entry = len(error["loc"]) > 1

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from shared.kernel.permitted import require_permitted
+from shared.kernel.value_rules import require_permitted
 
 
 class _Timezone:

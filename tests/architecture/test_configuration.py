@@ -92,7 +92,7 @@ def test_every_field_of_a_policy_has_a_meaning(context: str) -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_every_field_of_a_policy_has_its_own_meaning_and_permitted_values(context: str) -> None:
+def test_meaning_and_permitted_values_of_a_field_are_stated(context: str) -> None:
     section = PAGE.partition(f"## Policy of {context}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| `.*` \| ([^|]*) \| ([^|]*) \|$", section, re.MULTILINE)
 

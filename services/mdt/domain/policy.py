@@ -9,8 +9,8 @@ from typing import Annotated
 from shared.contracts.codes import Locality, Role
 from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
-from shared.kernel.permitted import Between, Decimals, Distinct, Each, NotEmpty, Rising, WholeDays, WithoutOffset
 from shared.kernel.totality import total
+from shared.kernel.value_rules import Decimals, DistinctEntries, EachEntry, NotEmpty, Range, RisingOrder, WholeDays, WithoutOffset
 
 #: The letters with which the codes of a locality's practices begin (G26).
 _LETTERS = total(Locality, {Locality.WEST: "W", Locality.LOCALITY_B: "B", Locality.LOCALITY_C: "C"})
@@ -20,8 +20,8 @@ def _localities() -> Mapping[str, Locality]:
     return {letters: locality for locality, letters in _LETTERS.items()}
 
 
-_WorkingDays = Annotated[int, Between(1, 260)]
-_Weeks = Annotated[int, Between(1, 104)]
+_WorkingDays = Annotated[int, Range(1, 260)]
+_Weeks = Annotated[int, Range(1, 104)]
 _DAY, _YEAR = timedelta(days=1), timedelta(days=366)
 #: The decimals of the risk numbers, which keep the version of the rule within the length of a code.
 _THOUSANDTHS = Decimals(3)
@@ -35,31 +35,31 @@ class Policy(LocalTime):
     localities: Annotated[Mapping[str, Locality], NotEmpty()] = field(default_factory=_localities)
 
     # Weekday of the weekly meeting; Monday is 0, Friday is 4 (G14)
-    meets_on_weekday: Annotated[int, Between(0, 4)] = 2
+    meets_on_weekday: Annotated[int, Range(0, 4)] = 2
     # Local time at which the meeting begins (G14)
     meets_at: Annotated[time, WithoutOffset()] = time(13)
     # Working days before the meeting on which its agenda closes; 0 is at its beginning (G14)
-    cut_off_working_days: Annotated[int, Between(0, 20)] = 2
+    cut_off_working_days: Annotated[int, Range(0, 20)] = 2
     # Cases of a meeting before slots for urgent cases (G14)
-    capacity: Annotated[int, Between(1, 1000)] = 10
+    capacity: Annotated[int, Range(1, 1000)] = 10
     # Additional slots of a meeting for urgent cases (G14)
-    urgent_slots: Annotated[int, Between(0, 1000)] = 2
+    urgent_slots: Annotated[int, Range(0, 1000)] = 2
     # Roles that must attend a meeting (G14)
-    quorum: Annotated[tuple[Role, ...], Distinct()] = (Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE)
+    quorum: Annotated[tuple[Role, ...], DistinctEntries()] = (Role.GP, Role.SOCIAL_WORKER, Role.COMMUNITY_NURSE)
     # Weeks after this one whose meetings are scheduled in advance (G14)
-    weeks_ahead: Annotated[int, Between(0, 52)] = 4
+    weeks_ahead: Annotated[int, Range(0, 52)] = 4
     # Working days after a meeting on which its undiscussed cases move to the next one (G14)
     roll_over_working_days: _WorkingDays = 2
 
     # Organisations that sit at the meeting
-    member_organisations: Annotated[tuple[Code, ...], Distinct()] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
+    member_organisations: Annotated[tuple[Code, ...], DistinctEntries()] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
 
     # Working days until a case is screened
     screened_within_working_days: _WorkingDays = 2
     # How often a case may be deferred to the next meeting
-    max_deferrals: Annotated[int, Between(0, 52)] = 2
+    max_deferrals: Annotated[int, Range(0, 52)] = 2
     # Age up to which a crisis counts as recent in the order of the agenda
-    crisis_is_recent_for: Annotated[timedelta, Between(_DAY, _YEAR)] = timedelta(days=30)
+    crisis_is_recent_for: Annotated[timedelta, Range(_DAY, _YEAR)] = timedelta(days=30)
 
     # Weeks until the review of a care plan at very high risk (G16)
     review_weeks_very_high_risk: _Weeks = 12
@@ -80,23 +80,25 @@ class Policy(LocalTime):
     chair_id: Code = "mdt-chair"
 
     # Lower bounds of the risk levels 1, 2 and 3, as ratios to the average risk (Table 14, G07)
-    risk_bands: Annotated[tuple[Decimal, Decimal, Decimal], Each(Between(Decimal("0.001"), Decimal(999))), Each(_THOUSANDTHS), Rising()] = (
+    risk_bands: Annotated[
+        tuple[Decimal, Decimal, Decimal], EachEntry(Range(Decimal("0.001"), Decimal(999))), EachEntry(_THOUSANDTHS), RisingOrder()
+    ] = (
         Decimal("0.783"),
         Decimal("4.785"),
         Decimal("25.925"),
     )
     # Time within which a rise of the risk score makes a high climber (G08)
-    climber_window: Annotated[timedelta, Between(_DAY, _YEAR), WholeDays()] = timedelta(days=90)
+    climber_window: Annotated[timedelta, Range(_DAY, _YEAR), WholeDays()] = timedelta(days=90)
     # Factor by which the score of a high climber rises at least (G08)
-    climber_ratio: Annotated[Decimal, Between(1, 99), _THOUSANDTHS] = Decimal("1.5")
+    climber_ratio: Annotated[Decimal, Range(1, 99), _THOUSANDTHS] = Decimal("1.5")
     # Points by which the score of a high climber rises at least (G08)
-    climber_rise: Annotated[Decimal, Between(0, 99), _THOUSANDTHS] = Decimal("2.0")
+    climber_rise: Annotated[Decimal, Range(0, 99), _THOUSANDTHS] = Decimal("2.0")
     # Months ahead for which a score states the risk of an admission (T12)
-    risk_horizon_months: Annotated[int, Between(1, 60)] = 12
+    risk_horizon_months: Annotated[int, Range(1, 60)] = 12
     # Length of a watching brief
-    watching_brief_for: Annotated[timedelta, Between(_DAY, 2 * _YEAR)] = timedelta(weeks=26)
+    watching_brief_for: Annotated[timedelta, Range(_DAY, 2 * _YEAR)] = timedelta(weeks=26)
     # Refused lines of a risk file that the report lists at most
-    refused_lines_listed: Annotated[int, Between(0, 100_000)] = 1000
+    refused_lines_listed: Annotated[int, Range(0, 100_000)] = 1000
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that are not permitted."""

@@ -8,12 +8,12 @@ from typing import Annotated
 from shared.contracts.codes import TaskKind
 from shared.contracts.event import Code, Day
 from shared.kernel.local_time import LocalTime
-from shared.kernel.permitted import Between, Each, WithoutOffset
+from shared.kernel.value_rules import EachEntry, Range, WithoutOffset
 from shared.kernel.working_days import working_days_later
 
 #: Not zero: a task would be overdue at once, or escalated again without end.
-_WorkingDays = Annotated[int, Between(1, 260)]
-_Days = Annotated[int, Between(1, 366)]
+_WorkingDays = Annotated[int, Range(1, 260)]
+_Days = Annotated[int, Range(1, 366)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Policy(LocalTime):
     # Organisation of care navigation
     organisation: Code = "CLCH"
     # Highest total weight of a navigator's tasks (G25)
-    caseload_cap: Annotated[int, Between(1, 10_000)] = 50
+    caseload_cap: Annotated[int, Range(1, 10_000)] = 50
     # Weight in a caseload by kind of task; a kind without an entry weighs 1. A task heavier than `caseload_cap` finds no navigator (G25)
-    task_weights: Annotated[Mapping[TaskKind, int], Each(Between(0, 100))] = field(
+    task_weights: Annotated[Mapping[TaskKind, int], EachEntry(Range(0, 100))] = field(
         default_factory=lambda: {TaskKind.CASE_MANAGEMENT: 3, TaskKind.CARE_COORDINATION: 2}
     )
     # Working days from a task's assignment to the deadline of its acknowledgement
@@ -33,13 +33,13 @@ class Policy(LocalTime):
     # Working days until a task is due whose source names no day
     due_within_working_days: _WorkingDays = 5
     # Time until a task is due that sends a person to Rapid Care (T2)
-    rapid_care_within: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
+    rapid_care_within: Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
     # Working days after its due time on which an overdue task is escalated to the accountable lead (AC12)
     escalate_overdue_after_working_days: _WorkingDays = 2
     # Working days between two escalations of a task that stays overdue (AC12)
     escalate_overdue_again_after_working_days: _WorkingDays = 5
     # How often a navigator may change the due time of a task; a coordinator has no limit
-    navigator_reschedules: Annotated[int, Between(0, 100)] = 2
+    navigator_reschedules: Annotated[int, Range(0, 100)] = 2
     # Days from now within which a navigator may set a due time; a coordinator has no limit
     own_move_within_days: _Days = 14
     # Days after a discharge on which a task asks whether the person is still at home (T11)
@@ -47,9 +47,9 @@ class Policy(LocalTime):
     # Local time of day at which a task is due
     working_day_ends: Annotated[time, WithoutOffset()] = time(17)
     # Interval between heartbeats on the stream of a feed, and the longest wait for a slow reader
-    stream_heartbeat: Annotated[timedelta, Between(timedelta(milliseconds=100), timedelta(minutes=1))] = timedelta(seconds=15)
+    stream_heartbeat: Annotated[timedelta, Range(timedelta(milliseconds=100), timedelta(minutes=1))] = timedelta(seconds=15)
     # Longest duration of a feed's stream, after which the client must authorise again
-    stream_duration: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=1))] = timedelta(hours=1)
+    stream_duration: Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=1))] = timedelta(hours=1)
 
     def acknowledge_by(self, now: datetime) -> datetime:
         return working_days_later(now, self.acknowledge_within_working_days, self.zone)

@@ -10,8 +10,8 @@ from shared.contracts.event import Code
 from shared.contracts.rapid_care import Skill
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
-from shared.kernel.permitted import Between, Distinct, Rising, WithoutOffset
 from shared.kernel.totality import total
+from shared.kernel.value_rules import DistinctEntries, Range, RisingOrder, WithoutOffset
 
 _NURSE, _COMMUNITY_NURSE = Skill.EMERGENCY_NURSE_PRACTITIONER, Skill.COMMUNITY_NURSE
 
@@ -31,7 +31,7 @@ _NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = total(
 )
 
 
-_Count = Annotated[int, Between(1, 100_000)]
+_Count = Annotated[int, Range(1, 100_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Policy(LocalTime):
     # Local time of closing, as in the directory row of the service
     closes: Annotated[time, WithoutOffset()] = EXTENDED_DAY.closes
     # Time from the start of the clock to the first contact (T2)
-    response_target: Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
+    response_target: Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
     # Times since the start of the clock at which a warning is published, each above zero and below `response_target`
-    at_risk_after: Annotated[tuple[timedelta, ...], Rising()] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
+    at_risk_after: Annotated[tuple[timedelta, ...], RisingOrder()] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
     # Services for a person who cannot wait until opening
-    while_closed: Annotated[tuple[Code, ...], Distinct()] = ("out-of-hours-gp", "ambulance")
+    while_closed: Annotated[tuple[Code, ...], DistinctEntries()] = ("out-of-hours-gp", "ambulance")
     # Skills that a condition needs, the best fitting first; at least one for every condition
     needed_skills: Mapping[Condition, tuple[Skill, ...]] = field(default_factory=lambda: dict(_NEEDED_SKILLS))
     # Commissioned responses of a month; more publish a warning. At most `capacity_high` (K02)
@@ -58,13 +58,13 @@ class Policy(LocalTime):
     # Responses of a month above which an alert is published (K02)
     capacity_high: _Count = 200
     # Modelled responses of a month, shown with the actual number (K02)
-    modelled_baseline: Annotated[int, Between(0, 100_000)] = 120
+    modelled_baseline: Annotated[int, Range(0, 100_000)] = 120
     # Assumed share of responses that avoid an admission; 1 is all (K03)
-    avoided_rate_assumption: Annotated[float, Between(0, 1)] = 0.40
+    avoided_rate_assumption: Annotated[float, Range(0, 1)] = 0.40
     # Benefit of an avoided admission in pounds
-    pounds_per_avoided_admission: Annotated[int, Between(0, 1_000_000)] = 2004
+    pounds_per_avoided_admission: Annotated[int, Range(0, 1_000_000)] = 2004
     # Time without an admission after which an avoidance is confirmed (G22)
-    avoidance_confirmed_after: Annotated[timedelta, Between(timedelta(hours=1), timedelta(days=366))] = timedelta(days=14)
+    avoidance_confirmed_after: Annotated[timedelta, Range(timedelta(hours=1), timedelta(days=366))] = timedelta(days=14)
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that are not permitted or contradict each other."""

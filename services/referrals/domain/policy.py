@@ -8,12 +8,12 @@ from shared.contracts.codes import Locality
 from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
-from shared.kernel.permitted import Between, WithoutOffset
+from shared.kernel.value_rules import Range, WithoutOffset
 
-_WorkingDays = Annotated[int, Between(1, 260)]
+_WorkingDays = Annotated[int, Range(1, 260)]
 #: A shorter interval would send reminders without end.
-_Minutes = Annotated[timedelta, Between(timedelta(minutes=1), timedelta(days=7))]
-_Days = Annotated[timedelta, Between(timedelta(hours=1), timedelta(days=366))]
+_Minutes = Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))]
+_Days = Annotated[timedelta, Range(timedelta(hours=1), timedelta(days=366))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The permitted values of a policy's fields, as annotations: `Annotated[int, Between(1, 100)]`."""
+"""The permitted values of a policy's fields, as annotations: `Annotated[int, Range(1, 100)]`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class Range:
     """Numbers or durations from `ge` to `le`, both permitted; not a number (NaN) is outside."""
 
     ge: Any
@@ -32,7 +32,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class EachEntry:
     """Every entry of a list, or every value of a mapping, meets `rule`."""
 
     rule: Rule
@@ -44,7 +44,7 @@ class Each:
         return f"{self.rule} in each entry"
 
 
-class Distinct:
+class DistinctEntries:
     def allows(self, value: Sequence[Any]) -> bool:
         return 0 < len(value) == len(set(value))
 
@@ -60,7 +60,7 @@ class NotEmpty:
         return "an object of at least one entry"
 
 
-class Rising:
+class RisingOrder:
     def allows(self, value: Sequence[Any]) -> bool:
         return all(one < other for one, other in pairwise(value))
 
