@@ -1,10 +1,12 @@
 """The topics declared in infra/kafka/topics.yaml, their layout from the environment, and the Kafka cluster that a relay recorded."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
 import yaml
+from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.errors import StackError
 from shared.messaging.topics import Layout, TopicDeclaration
@@ -44,6 +46,41 @@ async def last_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str
 async def forget_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: str) -> None:
     """Resets the recorded cluster id: the relay of the context then republishes its event log, as after a cluster change, and restarts."""
     await owner.execute(_FORGET_CLUSTER.format(context=context))
+
+
+async def layout_differences(bootstrap: str, layout: Layout) -> list[str]:
+    """A sentence for each topic setting of the environment that an existing topic does not have. Raises KafkaError."""
+    wanted = {"CARE_TOPIC_PARTITIONS": layout.partitions, "CARE_TOPIC_REPLICATION_FACTOR": layout.replication}
+    chosen = [variable for variable in wanted if os.environ.get(variable)]
+    existing = await _existing_layouts(bootstrap, layout.prefix) if chosen else {}
+    found = []
+    for variable in chosen:
+        others = {name: counts[variable] for name, counts in existing.items() if counts[variable] != wanted[variable]}
+        if others:
+            name, count = next(iter(others.items()))
+            found.append(
+                f"{variable} is {wanted[variable]}, but {len(others)} existing topics have another number, for example {name} has {count}. "
+                "The variable applies to new topics only: see “Repartition topics” in docs/runbook.md."
+            )
+    return found
+
+
+async def _existing_layouts(bootstrap: str, prefix: str) -> Mapping[str, Mapping[str, int]]:
+    """The number of partitions and of replicas of each declared topic, by the variable that sets it for new topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        topics = await admin.describe_topics([prefix + each.name for each in declarations()])
+    finally:
+        await admin.close()
+    return {
+        topic["topic"]: {
+            "CARE_TOPIC_PARTITIONS": len(topic["partitions"]),
+            "CARE_TOPIC_REPLICATION_FACTOR": len(topic["partitions"][0]["replicas"]),
+        }
+        for topic in topics
+        if topic["partitions"]
+    }
 
 
 def _number(variable: str, default: int) -> int:

@@ -1,9 +1,15 @@
 """The environment variables of the processes of a local stack."""
 
 import json
+import os
+
+from pydantic import TypeAdapter, ValidationError
 
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import Keys
+from infra.errors import StackError
+
+_BOOLEAN = TypeAdapter(bool)
 
 
 def environment(
@@ -21,3 +27,12 @@ def environment(
         "CARE_TOPIC_PREFIX": topic_prefix,
         "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)
     }
+
+
+def is_time_travel_requested() -> bool:
+    """Reads `CARE_ALLOW_TIME_TRAVEL` as the processes do. Raises StackError for a value that is not boolean."""
+    value = os.environ.get("CARE_ALLOW_TIME_TRAVEL") or "false"
+    try:
+        return _BOOLEAN.validate_python(value)
+    except ValidationError:
+        raise StackError(f"CARE_ALLOW_TIME_TRAVEL must be “true” or “false”, not “{value}”.") from None

@@ -11,11 +11,12 @@ import asyncpg
 from infra.contexts import CONTEXTS
 from infra.deploy.migrate import migrate
 from infra.deploy.topic_recovery import ensure_topics
-from infra.deploy.topics import layout_of_environment
+from infra.deploy.topics import layout_differences, layout_of_environment
 from infra.dev_stack.clock_offset import set_clock
 from infra.dev_stack.dev_secrets import Keys, load_or_make
 from infra.dev_stack.external_secrets import external_secrets
 from infra.dev_stack.local import fork_server
+from infra.dev_stack.local.brokers import is_fallback_chosen
 from infra.dev_stack.local.external_servers import external_database_url, external_kafka_bootstrap
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.paths import stack_folders
@@ -23,7 +24,7 @@ from infra.dev_stack.local.ports import HOST, free_ports, require_free
 from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.local.stack import Stack, StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
-from infra.dev_stack.process_environment import environment
+from infra.dev_stack.process_environment import environment, is_time_travel_requested
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
 from infra.dev_stack.temporary_resources import temporary_database, temporary_topics, unique_name
@@ -110,6 +111,9 @@ async def provision(
     """Starts everything except the processes of the product. Raises StackError."""
     progress = progress or WarningLines()
     layout, secrets = layout_of_environment(), {} if ephemeral else external_secrets()
+    is_fallback_chosen()  # an unknown value is refused before anything starts
+    if is_time_travel_requested() and not clock_at:
+        progress.warned("CARE_ALLOW_TIME_TRAVEL=true has no effect on a local stack: only `care demo` moves the clock of care.")
     stack = Stack(name=name, ephemeral=ephemeral, progress=progress, extra_listener=extra_listener)
     async with AsyncExitStack() as exits:
         addresses = await exits.enter_async_context(stack)
@@ -140,6 +144,8 @@ async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progre
         await migrate(addresses.database_url, keys.roles)
     with timed(progress, "Creating the topics"):
         await ensure_topics(addresses.kafka_bootstrap, addresses.database_url, layout)
+    for difference in await layout_differences(addresses.kafka_bootstrap, layout):
+        progress.warned(difference)
 
 
 async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 import httpx
 
 from infra.contexts import CONTEXTS, prefix
-from infra.dev_stack.local.logs import log_tail
 from infra.dev_stack.local.supervisor import Supervisor
 from infra.errors import StackError
 
@@ -35,11 +34,11 @@ async def _until(holds: Callable[[], Awaitable[bool]], program: str, supervisor:
         async with asyncio.timeout(within):
             while not await holds():
                 if name := supervisor.misconfigured:
-                    raise StackError(f"{name} cannot start with this configuration. {log_tail(supervisor.log(name))}")
+                    raise StackError(f"{name} cannot start with this configuration. {supervisor.log_tail(name)}")
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
         problem = f"{program} did not become ready in {within:g} s."
-        raise StackError(f"{problem} {log_tail(supervisor.log(program))}") from None
+        raise StackError(f"{problem} {supervisor.log_tail(program)}") from None
 
 
 async def _is_ours(http: httpx.AsyncClient, url: str, supervisor: Supervisor) -> bool:

@@ -1,9 +1,11 @@
-"""The scopes of development tokens. A test compares them with the routes: importing the routes takes seconds."""
+"""The scopes and roles of development tokens. A test compares the scopes with the routes: importing the routes takes seconds."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from infra.errors import StackError
+from shared.contracts.codes import Role
 
 SCOPES = (
     "referrals:receive",
@@ -20,6 +22,10 @@ SCOPES = (
     "navigation:work",
 )
 
+#: The professional roles, and those of callers without a part in a meeting or a plan.
+ROLES = (*Role, "clinical-triager", "clinician", "emergency-nurse-practitioner", "mdt-coordinator", "navigation-coordinator")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
 
 def require_known(scopes: Sequence[str]) -> None:
     """Raises StackError for an unknown scope, with the nearest known one, or with all if none is near."""
@@ -28,3 +34,15 @@ def require_known(scopes: Sequence[str]) -> None:
             nearest = get_close_matches(scope, SCOPES, n=1)
             advice = f"the nearest is “{nearest[0]}”" if nearest else f"there are {', '.join(SCOPES)}"
             raise StackError(f"There is no scope “{scope}”; {advice}.")
+
+
+def require_role(role: str) -> None:
+    """Raises StackError for an unknown role."""
+    if role not in ROLES:
+        raise StackError(f"There is no role “{role}”; there are {', '.join(ROLES)}.")
+
+
+def require_code(option: str, code: str) -> None:
+    """Raises StackError unless `code` is letters, digits, dots, hyphens and underscores, beginning with a letter or digit."""
+    if not _CODE.fullmatch(code):
+        raise StackError(f"{option} must be a code of 1 to 64 letters, digits, dots, hyphens or underscores, not “{code}”.")

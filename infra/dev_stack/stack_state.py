@@ -41,8 +41,13 @@ def endpoints(name: str) -> Endpoints:
     found = _published_endpoints(name)
     database = external_database_url() or found.database_url
     if not database:
-        raise StackError(f"The stack “{name}” is not running: start it with `care up`, or set DATABASE_URL.")
+        raise StackError(f"The stack “{name}” is not running: start it with `{up_command(name)}`, or set DATABASE_URL.")
     return Endpoints(found.url, database, external_kafka_bootstrap() or found.kafka_bootstrap, found.metrics_ports)
+
+
+def up_command(name: str) -> str:
+    """The command that starts the stack `name`."""
+    return "care up" if name == "default" else f"care up --name {name}"
 
 
 def _published_endpoints(name: str) -> Endpoints:

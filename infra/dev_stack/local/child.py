@@ -49,6 +49,7 @@ class Child:
 
     process: Process
     output: asyncio.StreamReader | None = None  # of a process with a pipe
+    log_size: int = 0  # the size of its log before the start
 
     @property
     def pid(self) -> int:
@@ -89,6 +90,7 @@ async def start_child(
     folder: Path | None = None,
 ) -> Child:
     """Starts `command`; the kernel sends it `death_signal` when this process dies."""
+    size = 0 if isinstance(output, int) and output < 0 else os.fstat(output if isinstance(output, int) else output.fileno()).st_size
     process = await asyncio.create_subprocess_exec(
         *_with_death_signal(command, identity or _UNCHANGED, death_signal),
         stdin=asyncio.subprocess.DEVNULL,
@@ -98,7 +100,7 @@ async def start_child(
         cwd=folder,
         start_new_session=True,  # Ctrl-C in a terminal reaches only the owner, which stops its children in order
     )
-    return Child(process, process.stdout)
+    return Child(process, process.stdout, size)
 
 
 async def run_child(
@@ -117,9 +119,9 @@ async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], *, 
     deadline = monotonic() + _START_TIMEOUT_SECONDS
     while not await is_ready():
         if not child.is_running:
-            raise StackError(f"{name} did not start. {log_tail(log)}")
+            raise StackError(f"{name} did not start. {log_tail(log, child.log_size)}")
         if monotonic() > deadline:
-            raise StackError(f"{name} has not become ready in {_START_TIMEOUT_SECONDS} s. {log_tail(log)}")
+            raise StackError(f"{name} has not become ready in {_START_TIMEOUT_SECONDS} s. {log_tail(log, child.log_size)}")
         await asyncio.sleep(_POLL_SECONDS)
 
 

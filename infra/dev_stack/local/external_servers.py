@@ -4,6 +4,7 @@ Invariant: an external server is only checked for a response; no address appears
 """
 
 import os
+import re
 from dataclasses import dataclass
 
 import asyncpg
@@ -12,6 +13,8 @@ from infra.dev_stack.local.ports import accepts
 from infra.errors import StackError
 
 _TIMEOUT_SECONDS = 10
+_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+_SCHEME = re.compile(r"[a-z][a-z0-9+]{0,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,18 @@ class Server:
 
 
 def external_database_url() -> str | None:
-    """Returns `DATABASE_URL` in the form that asyncpg accepts, or None."""
+    """Returns `DATABASE_URL` in the form that asyncpg accepts, or None. Raises StackError."""
     url = os.environ.get("DATABASE_URL")
-    return url.replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
+    return require_postgresql(url).replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
+
+
+def require_postgresql(url: str) -> str:
+    """Returns `url`. Raises StackError when its scheme is not one of PostgreSQL; the message names only a word that can be a scheme."""
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme in _SCHEMES:
+        return url
+    found = f" has the scheme {scheme}://, which is not PostgreSQL" if separator and _SCHEME.fullmatch(scheme) else " is not an address"
+    raise StackError(f"DATABASE_URL{found}. Its form is postgresql://owner:password@host:5432/database.")
 
 
 def external_kafka_bootstrap() -> str | None:

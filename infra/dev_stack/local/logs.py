@@ -17,7 +17,16 @@ def open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-def log_tail(path: Path) -> str:
-    """Returns the last lines of the log, for the error about a failed program: the log may be deleted later."""
-    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+def log_size(path: Path) -> int:
+    """The size in bytes, or 0 when there is no log."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def log_tail(path: Path, since: int = 0) -> str:
+    """Returns the last lines of the log, for the error about a failed program: the log may be deleted later.
+
+    `since` is the size of the log before the start: earlier lines belong to earlier starts. A shorter log has been renamed since then.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    lines = content[since if since <= len(content) else 0 :].decode(errors="replace").split("\n")
     return "\n".join([f"{path} ends:", *[line for line in lines if line][-_TAIL_LINES:]])

@@ -1,6 +1,6 @@
 """Restarts the processes of the product when they end.
 
-Invariant: between `start` and `stop` every program runs or waits for its restart; after `stop` none runs.
+Invariant: between `start` and `stop` every program runs, waits for its restart, or has refused its environment; after `stop` none runs.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.dev_stack.local.child import Child, start_child
-from infra.dev_stack.local.logs import open_log
+from infra.dev_stack.local.logs import log_size, log_tail, open_log
 from shared.kernel.backoff import delay
 from shared.messaging.shutdown import cancel_and_wait
 
@@ -50,6 +50,7 @@ class Supervisor:
     grace_seconds: float = 10
     longest_pause: float = _LONGEST_PAUSE
     _children: dict[str, Child] = field(default_factory=dict, init=False)
+    _log_sizes: dict[str, int] = field(default_factory=dict, init=False)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list, init=False)
     #: The first program that refused its environment.
     misconfigured: str | None = field(default=None, init=False)
@@ -62,10 +63,15 @@ class Supervisor:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    def log_tail(self, name: str) -> str:
+        """Returns the last lines that the program has written since `start`."""
+        return log_tail(self.log(name), self._log_sizes.get(name, 0))
+
     async def start(self) -> None:
         """Starts all programs. A program may end immediately; its readiness check detects that."""
         self.logs.mkdir(parents=True, exist_ok=True)
         for program in self.programs:
+            self._log_sizes[program.name] = log_size(self.log(program.name))
             await self._run(program)
             self._watchers.append(asyncio.create_task(self._restart_when_ended(program)))
 
@@ -82,7 +88,9 @@ class Supervisor:
             code = await self._children[program.name].process.wait()
             ends = 1 if monotonic() - started > _STABLE_SECONDS else ends + 1
             if code == CONFIGURATION_EXIT_CODE:
+                self._record(program.name, f"{program.name} ended ({_reason(code)}): its configuration is invalid")
                 self.misconfigured = self.misconfigured or program.name
+                return  # another start would read the same environment
             pause = delay(ends, first=_FIRST_PAUSE, longest=self.longest_pause)
             self._record(program.name, f"{program.name} ended ({_reason(code)}) and restarts in {pause:g} s")
             await asyncio.sleep(pause)
@@ -96,10 +104,14 @@ class Supervisor:
             self._record(program.name, f"{program.name} could not be started ({type(fault).__name__}: {fault})")
 
     async def _run(self, program: Program) -> None:
-        self._children[program.name] = await self.begin(program, self.log(program.name))
+        child = self._children[program.name] = await self.begin(program, self.log(program.name))
+        self._write(program.name, f"{program.name} started with pid {child.pid}")
 
     def _record(self, name: str, sentence: str) -> None:
         self.notify(f"{sentence}; see {self.log(name)}")
+        self._write(name, sentence)
+
+    def _write(self, name: str, sentence: str) -> None:
         with suppress(OSError), self.log(name).open("a") as log:  # a full disk must not prevent restarts
             log.write(f"{sentence}\n")
 

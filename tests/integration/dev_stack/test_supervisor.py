@@ -1,5 +1,6 @@
 """The supervisor restarts programs until it stops."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -38,9 +39,23 @@ async def test_killed_program_is_restarted(tmp_path: Path) -> None:
 async def test_restarts_slow_down_when_a_program_keeps_ending(tmp_path: Path) -> None:
     async with Supervisor([Program("failing", _FAILS)], tmp_path) as supervisor:
         await until(lambda: "restarts in 1 s" in supervisor.log("failing").read_text())
-    sentences = supervisor.log("failing").read_text().splitlines()
+    sentences = [line for line in supervisor.log("failing").read_text().splitlines() if " started with pid " not in line]
     assert sentences == [f"failing ended (exit code 3) and restarts in {pause} s" for pause in ("0.25", "0.5", "1")]
     assert supervisor.pid("failing") is None
+
+
+async def test_program_that_refuses_its_environment_is_not_restarted(tmp_path: Path) -> None:
+    messages: list[str] = []
+    async with Supervisor([Program("wrong", [*_PYTHON, "raise SystemExit(78)"])], tmp_path, notify=messages.append) as supervisor:
+        await until(lambda: supervisor.misconfigured == "wrong")
+        await asyncio.sleep(0.5)
+    assert messages == [f"wrong ended (exit code 78): its configuration is invalid; see {supervisor.log('wrong')}"]
+    assert supervisor.log("wrong").read_text().count("started with pid") == 1
+
+
+async def test_log_names_the_pid_of_each_start(tmp_path: Path) -> None:
+    async with Supervisor([Program("speaker", _SPEAKS)], tmp_path) as supervisor:
+        assert f"speaker started with pid {_pid(supervisor, 'speaker')}\n" in supervisor.log("speaker").read_text()
 
 
 async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from infra.codegen.operations import operations
-from infra.dev_stack.scopes import SCOPES, require_known
+from infra.dev_stack.scopes import ROLES, SCOPES, require_known
+from infra.dev_stack.serve import CALLERS
 from infra.errors import StackError
 
 
@@ -19,3 +20,7 @@ def test_unknown_scope_is_refused_with_the_nearest(scope: str, advice: str) -> N
         require_known(["mdt:read", scope])
 
     assert str(refusal.value).startswith(f"There is no scope “{scope}”; {advice}")
+
+
+def test_roles_of_the_development_callers_are_known() -> None:
+    assert {role for _, role, _ in CALLERS.values()} <= set(ROLES)
