@@ -28,6 +28,13 @@ def _in_utc(instant: datetime | None) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def _postgresql(url: str) -> str:
+    """Raises StackError for an address of another kind."""
+    from infra.dev_stack.local.external_servers import require_postgresql
+
+    return require_postgresql(url) if url else url
+
+
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the four services; 0 takes any free one.")]
 Context = Annotated[
     str, typer.Argument(callback=lambda name: name.replace("-", "_"), help="referrals, rapid-care (or rapid_care), mdt or navigation")
@@ -63,20 +70,24 @@ def token(
     """Issue a development token for a local stack."""
     from infra.dev_stack.dev_secrets import load
     from infra.dev_stack.local.paths import stack_folders
-    from infra.dev_stack.scopes import require_known
+    from infra.dev_stack.scopes import require_code, require_known, require_role
+    from infra.dev_stack.stack_state import up_command
 
     require_known(scope)
+    require_code("--actor", actor)
+    require_code("--organisation", organisation)
+    require_role(role)
     if os.environ.get("CARE_JWKS"):
         raise StackError("CARE_JWKS is set: the issuer of those keys issues the tokens.")
     keys = load(stack_folders(name).root)
     if keys is None:
-        raise StackError(f"The stack “{name}” has no keys: start it with `care up`.")
+        raise StackError(f"The stack “{name}” has no keys: start it with `{up_command(name)}`.")
     sys.stdout.write(keys.token(actor, organisation, role, scope, timedelta(hours=hours)) + "\n")
 
 
 @app.command()
 def migrate(
-    database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="Address of the database for its owner.")],
+    database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", callback=_postgresql, help="Address of the database for its owner.")],
     password: Annotated[str, typer.Option(envvar="CARE_DATABASE_PASSWORD", help="Password of the database roles of the contexts.")],
     roles: Annotated[
         str,
@@ -87,25 +98,38 @@ def migrate(
     from infra.deploy.database_roles import Roles
     from infra.deploy.migrate import migrate as upgrade
 
-    _run(upgrade(database_url, Roles(roles, password)))
+    names = Roles(roles, password)
+    created: dict[str, int] = _run(upgrade(database_url, names))
     out.print("All schemas are at the newest version.")
+    out.print(f"Set the password of the roles {', '.join(names.of(context) for context in created)}.", soft_wrap=True, highlight=False)
+    partitions = ", ".join(f"{count} in {context}" for context, count in created.items() if count)
+    out.print(f"Created monthly partitions: {partitions or 'none'}.")
+
+
+_NOT_REFILLED = (
+    "These topics are empty. The relays refill a re-created topic only when DATABASE_URL is set for `care topics`. "
+    "If a topic existed before, set DATABASE_URL and run `care republish CONTEXT --since DATE` for the context that publishes it."
+)
 
 
 @app.command()
 def topics(
     bootstrap: Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Addresses of the Kafka brokers.")],
     database_url: Annotated[
-        str, typer.Option(envvar="DATABASE_URL", help="Address for the owner; new topics are then refilled from the event logs.")
+        str,
+        typer.Option(
+            envvar="DATABASE_URL", callback=_postgresql, help="Address for the owner; new topics are then refilled from the event logs."
+        ),
     ] = "",
     *,
     recreate: Annotated[
         bool, typer.Option("--recreate", help="Delete the topics first; requires that no worker runs. The relays republish.")
     ] = False,
 ) -> None:
-    """Create the declared topics that do not exist."""
+    """Create the declared topics that do not exist. Without DATABASE_URL a re-created topic stays empty."""
     from infra.deploy.topic_recovery import ensure_topics
     from infra.deploy.topic_recreate import recreate_topics
-    from infra.deploy.topics import declarations, layout_of_environment
+    from infra.deploy.topics import declarations, layout_differences, layout_of_environment
     from shared.messaging.topics import create
 
     if recreate and not database_url:
@@ -117,6 +141,10 @@ def topics(
     else:
         created = _run(create(bootstrap, declarations(), layout_of_environment()))
     out.print(f"Created: {', '.join(created)}" if created else "All topics exist.")
+    if created and not database_url:
+        out.print(f"WARNING: {_NOT_REFILLED}")
+    for difference in _run(layout_differences(bootstrap, layout_of_environment())):
+        out.print(f"WARNING: {difference}")
 
 
 @app.command()
@@ -221,7 +249,7 @@ def verify(
     client_log: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Log of a client as JSON lines, to compare with the data.")
     ] = None,
-    expect_parked: Annotated[int, typer.Option(help="Expected number of parked records and deadlines.")] = 0,
+    expect_parked: Annotated[int, typer.Option(min=0, help="Expected number of parked records and deadlines.")] = 0,
     since: Annotated[
         datetime | None,
         typer.Option(callback=_in_utc, help="Skip deliveries of events recorded before this time, in UTC unless it has an offset."),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from asyncpg.exceptions import ClientConfigurationError
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
@@ -51,7 +52,7 @@ def _description_of(link: BaseException) -> str | None:
             return f"{link.detail} {link.advice}"
         case ValidationError():
             return f"A value is invalid ({link.title}): {'; '.join(error['type'].replace('_', ' ') for error in link.errors())}."
-        case ArgumentError():
+        case ArgumentError() | ClientConfigurationError():
             return "The address of the database is invalid. Its form is postgresql://owner:password@host:5432/database."
         case OSError() if link.filename:
             return f"{link.filename}: {link.strerror}."

@@ -104,7 +104,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Prints the number of tests and the versions of their servers."""
     ran = sum(len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
     servers = config.stash.get(_VERSIONS, "no server")
-    terminalreporter.write_line(f"{ran} tests on {servers}")
+    terminalreporter.write_line(f"{ran} {'test' if ran == 1 else 'tests'} on {servers}")
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,19 @@ _PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE in
 _NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
 
 
-async def migrate(owner_url: str, roles: Roles) -> None:
-    """Upgrades every schema to the newest version; idempotent. Raises sqlalchemy.exc.SQLAlchemyError."""
+async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
+    """Upgrades every schema to the newest version; idempotent. Returns the number of created monthly partitions by context.
+
+    Raises sqlalchemy.exc.SQLAlchemyError.
+    """
+    created: dict[str, int] = {}
     async with _opened(owner_url) as engine:
         for context in CONTEXTS:
             async with engine.begin() as connection:
                 await connection.run_sync(_prepare, context, roles)
-                await connection.run_sync(_upgrade, context)
+                created[context] = await connection.run_sync(_upgrade, context)
                 await connection.run_sync(_grant, context, roles.of(context))
+    return created
 
 
 async def drop_roles(owner_url: str, roles: Roles) -> None:
@@ -73,10 +78,12 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
     connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{context}"')
 
 
-def _upgrade(connection: Connection, context: str) -> None:
+def _upgrade(connection: Connection, context: str) -> int:
+    """Returns the number of created monthly partitions."""
     connection.exec_driver_sql(f'SET LOCAL search_path = "{context}"')
     command.upgrade(configuration(connection, context), "head")
-    connection.execute(sa.text(f'SELECT "{context}".create_partitions(:ahead)'), {"ahead": PARTITIONS_AHEAD})
+    created: int = connection.execute(sa.text(f'SELECT "{context}".create_partitions(:ahead)'), {"ahead": PARTITIONS_AHEAD}).scalar_one()
+    return created
 
 
 def _grant(connection: Connection, context: str, user: str) -> None:

@@ -29,7 +29,10 @@ async def import_risk_file(file: Path, out: Console, name: str) -> dict[str, Any
 
     async with database_of("mdt", name) as database:
         with _bars(out) as on_progress:
-            return as_json(await import_risk(database, file.read_bytes(), on_progress))  # noqa: ASYNC240  no other task runs
+            report = await import_risk(database, file.read_bytes(), on_progress)  # noqa: ASYNC240  no other task runs
+    if refused := sum(report.refused.values()):
+        out.print(f"Refused: {refused} of {report.rows} lines; the others were imported. `refused` counts the reasons.")
+    return as_json(report)
 
 
 async def import_risk(database: Database[Policy], content: bytes, on_progress: OnProgress) -> RiskImport:

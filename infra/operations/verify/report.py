@@ -12,6 +12,7 @@ import asyncpg
 
 from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.stack_state import endpoints
+from infra.errors import StackError
 from infra.operations.verify import client_log, pending_work
 from infra.operations.verify.broker import Broker, connected
 from infra.operations.verify.check import run_check
@@ -71,8 +72,10 @@ async def verify(
 
 
 async def verify_stack(name: str, options: Options, on_progress: OnProgress = silent) -> Verdict:
-    """Raises StackError when the stack is not running and no server is configured."""
+    """Raises StackError when the stack is not running and a server is not configured."""
     found, prefix = endpoints(name), layout_of_environment().prefix
+    if not found.kafka_bootstrap:
+        raise StackError(f"KAFKA_BOOTSTRAP_SERVERS is not set, and the stack “{name}” is not running: set it, as DATABASE_URL is set.")
     return await verify(found.database_url, found.kafka_bootstrap, prefix=prefix, options=options, on_progress=on_progress)
 
 

@@ -24,7 +24,7 @@ class Step(StrEnum):
     """A step of an import."""
 
     READ = "reading scores"
-    FIND = "finding who crossed or climbed"
+    FIND = "finding crossed levels and high climbers"
 
 
 #: Receives the step, the amount done and the total; a total of 0 is unknown.

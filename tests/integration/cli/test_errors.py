@@ -76,7 +76,7 @@ async def test_invalid_number_of_partitions_is_reported(workspace: Workspace, va
 async def test_invalid_database_address_is_reported(offline_workspace: Workspace) -> None:
     refusal = (await offline_workspace.run("migrate", "--password", "hush", DATABASE_URL="my database")).refusal
 
-    assert refusal.startswith("The address of the database is invalid.")
+    assert refusal == "DATABASE_URL is not an address. Its form is postgresql://owner:password@host:5432/database."
 
 
 async def test_owner_without_createrole_is_reported(workspace: Workspace) -> None:
@@ -93,7 +93,9 @@ async def test_owner_without_createrole_is_reported(workspace: Workspace) -> Non
 async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     url = workspace.database_url.replace("postgresql://", "postgresql+asyncpg://")
 
-    assert (await workspace.run("migrate", "--password", "hush", "--roles", "care_driver", DATABASE_URL=url)).code == 0
+    migrated = await workspace.run("migrate", "--password", "hush", "--roles", "care_driver", DATABASE_URL=url)
+    assert migrated.code == 0
+    assert "Created monthly partitions: 3 in referrals, 3 in rapid_care, 3 in mdt, 3 in navigation." in migrated.out
 
     connection = await asyncpg.connect(workspace.database_url)
     assert await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'care\\_driver\\_%'") == 4
@@ -132,10 +134,61 @@ async def test_key_id_without_key_ring_is_refused(workspace: Workspace) -> None:
         (("republish", "referrals", "--since", "2026-11-01", "--topic", "mdt.case"), "The context “referrals” does not publish"),
         (("import-risk", __file__), "The stack “default” is not running"),
         (("up", "--port", "0", "--name", "../home"), "“../home” is not a valid stack name"),
+        (("verify", "--name", "other"), "The stack “other” is not running: start it with `care up --name other`, or set DATABASE_URL."),
+        (("token", "mdt:read", "--name", "other"), "The stack “other” has no keys: start it with `care up --name other`."),
+        (("token", "mdt:read", "--organisation", ""), "--organisation must be a code of 1 to 64 letters,"),
+        (("token", "mdt:read", "--actor", "Mr Dale"), "--actor must be a code of 1 to 64 letters,"),
+        (("token", "mdt:read", "--role", "nonsense"), "There is no role “nonsense”; there are gp, "),
     ],
 )
 async def test_impossible_command_is_refused(offline_workspace: Workspace, command: tuple[str, ...], message: str) -> None:
     assert (await offline_workspace.run(*command)).refusal.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("CARE_KAFKA_BROKER", "foo", "CARE_KAFKA_BROKER must be “fallback” or unset, not “foo”."),
+        ("CARE_ALLOW_TIME_TRAVEL", "perhaps", "CARE_ALLOW_TIME_TRAVEL must be “true” or “false”, not “perhaps”."),
+    ],
+)
+async def test_unknown_value_of_a_local_setting_is_refused(offline_workspace: Workspace, variable: str, value: str, message: str) -> None:
+    assert (await offline_workspace.run("up", "--port", "0", **{variable: value})).refusal == message
+
+
+@pytest.mark.parametrize(
+    "command", [("verify",), ("up", "--port", "0"), ("migrate", "--password", "hush"), ("topics", "--bootstrap", _NO_BROKER)]
+)
+async def test_database_of_another_kind_is_named(offline_workspace: Workspace, command: tuple[str, ...]) -> None:
+    refusal = (await offline_workspace.run(*command, DATABASE_URL="mysql://owner:hush@127.0.0.1:9/care")).refusal
+
+    assert refusal.endswith(
+        "DATABASE_URL has the scheme mysql://, which is not PostgreSQL. Its form is postgresql://owner:password@host:5432/database."
+    )
+
+
+async def test_database_of_a_context_of_another_kind_is_invalid(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_HOME", str(workspace.home))
+    load_or_make(stack_folders("existing").root)
+
+    refusal = (
+        await workspace.run("parked", "mdt", "--name", "existing", MDT_DATABASE_URL="mysql://care_mdt:hush@127.0.0.1:9/care")
+    ).refusal
+
+    assert refusal.startswith("The address of the database is invalid.")
+
+
+async def test_verification_without_broker_names_the_variable(workspace: Workspace) -> None:
+    refusal = (await workspace.run("verify", KAFKA_BOOTSTRAP_SERVERS="")).refusal
+
+    assert refusal.startswith("KAFKA_BOOTSTRAP_SERVERS is not set, and the stack “default” is not running")
+
+
+async def test_negative_number_of_parked_records_is_refused(offline_workspace: Workspace) -> None:
+    result = await offline_workspace.run("verify", "--expect-parked", "-1")
+
+    assert result.code == 2
+    assert "Invalid value for '--expect-parked'" in result.err
 
 
 @pytest.mark.parametrize("port", ["99999", "-5"])

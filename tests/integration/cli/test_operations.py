@@ -253,6 +253,17 @@ async def test_risk_file_is_imported_once(product: RunningProduct, tmp_path: Pat
     assert json.loads(second.out)["events"] == 0
 
 
+async def test_import_prints_the_number_of_refused_lines(product: RunningProduct, tmp_path: Path) -> None:
+    file = tmp_path / "risk.csv"
+    write(file, population(counts={0: 5}), date(2026, 10, 1))
+    file.write_text(file.read_text() + "no line of the format\n")
+
+    result = await product.workspace.run("import-risk", str(file), "--name", product.name)
+
+    assert result.code == 0
+    assert "Refused: 1 of 6 lines; the others were imported." in result.err
+
+
 async def test_invalid_risk_file_is_refused(product: RunningProduct) -> None:
     assert (await product.workspace.run("import-risk", __file__, "--name", product.name)).refusal
 
@@ -263,6 +274,16 @@ async def test_topics_are_created_once_under_their_prefix(product: RunningProduc
     assert "All topics exist." in (await product.workspace.run("topics")).out
     created = await product.workspace.run("topics", CARE_TOPIC_PREFIX=prefix, DATABASE_URL="")  # with a database the relays would republish
     assert f"Created: {prefix}" in created.out
+    assert "The relays refill a re-created topic only when DATABASE_URL is set" in " ".join(created.out.split())
+
+
+async def test_another_number_of_partitions_is_mentioned(product: RunningProduct) -> None:
+    result = await product.workspace.run("topics", CARE_TOPIC_PARTITIONS="24")
+
+    assert result.code == 0
+    assert "CARE_TOPIC_PARTITIONS is 24, but " in result.out
+    assert "has 2." in result.out
+    assert "WARNING" not in (await product.workspace.run("topics")).out
 
 
 async def test_migrate_is_idempotent(product: RunningProduct) -> None:
@@ -271,3 +292,7 @@ async def test_migrate_is_idempotent(product: RunningProduct) -> None:
     migrated = await product.workspace.run("migrate", "--password", secrets["database_password"], "--roles", secrets["database_roles"])
 
     assert migrated.code == 0
+    roles = ", ".join(f"{secrets['database_roles']}_{context}" for context in CONTEXTS)
+    assert f"Set the password of the roles {roles}." in migrated.out
+    assert secrets["database_password"] not in migrated.out
+    assert "Created monthly partitions: none." in migrated.out

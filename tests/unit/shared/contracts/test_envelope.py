@@ -126,7 +126,7 @@ def test_reason_names_fields_and_quotes_no_value() -> None:
     assert str(found.value) == "rapid-care.response.breached.v1: ValidationError in due_at"
 
 
-def test_reason_of_a_value_that_is_no_json_names_the_value() -> None:
+def test_reason_for_invalid_json_names_the_value() -> None:
     with pytest.raises(UndecodableRecord) as found:
         decode(an_envelope("rapid-care.response.breached.v1"), b"Mr Dale fell", RING)
 
