@@ -37,11 +37,20 @@ _ADDED = {"job", "instance"}
 _SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
 _LOG_EVENT = re.compile(r"`((?:batch|consumer|deadline|event|housekeeping|relay|request|scheduler|stream|streams|task|worker)\.[a-z-]+)`")
 
+#: Methods and functions that write a log event; `write` stands for one of the others.
+_LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log", "write"}
 #: The pages that list the reasons of a log event or of a parked record; a list entry begins with them.
 _PAGES_OF_REASONS = ("Relay key blocked", "Records parked")
 _ENTRY = re.compile(r"^- ((?:`[^`]+`(?:, )?)+):", re.MULTILINE)
 #: Stands for a value that the code or the page leaves open.
 _OPEN = "\0"
+
+
+def _logged(tree: ast.AST) -> set[str]:
+    """The names of the log events that a module writes."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _LEVELS)
+    arguments = (each for call in calls for each in call.args[:2] if isinstance(each, ast.Constant))
+    return {each.value for each in arguments if isinstance(each.value, str) and re.fullmatch(r"[a-z]+\.[a-z-]+", each.value)}
 
 
 def _exported_by_processes() -> dict[str, set[str]]:
@@ -171,6 +180,12 @@ def test_runbook_names_existing_log_events() -> None:
     code = "".join(source.text for source in production())
 
     assert [name for name in _LOG_EVENT.findall(RUNBOOK) if f'"{name}"' not in code] == []
+
+
+def test_runbook_lists_every_log_event() -> None:
+    listed = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", RUNBOOK.partition("## Appendix: log events")[2], re.MULTILINE)
+
+    assert listed == sorted({name for source in production() for name in _logged(source.tree)})
 
 
 @pytest.mark.parametrize("heading", _PAGES_OF_REASONS)

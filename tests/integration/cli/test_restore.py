@@ -1,6 +1,8 @@
 """Restores the database to an earlier time and repartitions the topics, by the steps of docs/runbook.md."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -14,16 +16,17 @@ from infra.dev_stack.temporary_resources import administer
 from tests.integration.cli.care_process import Result, RunningProduct, Workspace, care_up
 from tests.integration.cli.referral_request import REFERRAL
 
+_RUNBOOK = (Path(__file__).parents[3] / "docs" / "runbook.md").read_text()
 _BEFORE, _LOST, _AFTER = "9434765919", "9990548609", "9000000009"
 
 
-async def refer(product: RunningProduct, nhs_number: str) -> str:
-    """Sends a referral and returns its id."""
+async def refer(product: RunningProduct, nhs_number: str) -> tuple[str, str]:
+    """Sends a referral and returns its id and its reference."""
     headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": nhs_number}
     async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
         response = await http.post("/referrals", json=REFERRAL | {"nhs_number": nhs_number}, headers=headers)
     assert response.status_code == httpx.codes.CREATED
-    return str(response.json()["id"])
+    return response.json()["id"], response.json()["reference"]
 
 
 async def wait_for_drain(workspace: Workspace) -> None:
@@ -67,17 +70,20 @@ async def test_restored_database_and_recreated_topics_agree(workspace: Workspace
         assert "stop all workers first" in refused.refusal
     await administer(server, f'CREATE DATABASE "{database}_backup" TEMPLATE "{database}"')
     async with care_up(workspace, "restored") as product:
-        lost = await refer(product, _LOST)
+        lost, lost_reference = await refer(product, _LOST)
         await wait_for_drain(workspace)
 
     await administer(server, f'DROP DATABASE "{database}" WITH (FORCE)')
     await administer(server, f'ALTER DATABASE "{database}_backup" RENAME TO "{database}"')
     recreated = await _recreate_topics(workspace, partitions="3")
+    (advance,) = re.findall(r"SELECT setval\(.*;", _RUNBOOK)
+    await administer(workspace.database_url, advance)
 
     assert "referrals.referral" in recreated.out
     assert await partitions(workspace) == {3}
     async with care_up(workspace, "restored") as product:
-        await refer(product, _AFTER)
+        _, reference = await refer(product, _AFTER)
+        assert reference != lost_reference
         await wait_for_drain(workspace)
         verdict = await workspace.run("verify", "--name", "restored")
         assert verdict.code == 0, verdict.out
