@@ -103,7 +103,7 @@ _LOCAL = (
     Variable("CARE_TOPIC_MIN_INSYNC_REPLICAS", "`1`", "`care topics`, local stack", "Replicas that acknowledge a record. Production: 2."),
     Variable("CARE_HOME", "`~/.cache/care-coordination`", "local stack", "Folder of stacks, logs and Kafka's jars."),
     Variable("XDG_CACHE_HOME", "`~/.cache`", "local stack", "Parent of that folder when `CARE_HOME` is unset."),
-    Variable("CARE_KAFKA_BROKER", "unset", "local stack", "`fallback` selects the broker in memory instead of Apache Kafka."),
+    Variable("CARE_KAFKA_BROKER", "unset", "local stack", "`fallback`, the only value, selects the broker in memory."),
     Variable("CARE_KAFKA_JAVA_OPTS", "unset", "local stack", "Options for the Java of Kafka, such as `-Xmx256m`."),
     Variable("CARE_MAVEN_REPOSITORY", "Maven Central", "local stack", "Address of the repository of Kafka's jars."),
 )

@@ -61,7 +61,7 @@ async def test_log_names_the_pid_of_each_start(tmp_path: Path) -> None:
 async def test_program_ignoring_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
     supervisor = Supervisor([Program("deaf", _IGNORES_SIGTERM)], tmp_path, grace_seconds=0.2)
     await supervisor.start()
-    await until(lambda: "deaf" in supervisor.log("deaf").read_text())
+    await until(lambda: "deaf" in supervisor.log("deaf").read_text().splitlines())
     pid = _pid(supervisor, "deaf")
     await supervisor.stop()
     assert not psutil.pid_exists(pid)
