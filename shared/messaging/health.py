@@ -48,14 +48,19 @@ class Health:
         return await asyncio.start_server(self._handle, host, port)
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, IndexError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
-                request = await reader.readuntil(b"\r\n\r\n")
-                status, media_type, body = await self._respond(request.split(b" ", 2)[1].decode("latin-1"))
-                head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
-                writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(OSError, ValueError, IndexError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                    await self._reply(reader, writer)
+        finally:
+            writer.close()
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        status, media_type, body = await self._respond(request.split(b" ", 2)[1].decode("latin-1"))
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        await writer.drain()
 
     async def _respond(self, path: str) -> HttpReply:
         handler = self._handlers.get(path.partition("?")[0])

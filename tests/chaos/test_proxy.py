@@ -16,9 +16,11 @@ _CLOSED = (ConnectionError, asyncio.IncompleteReadError)
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.close()
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+    finally:
+        writer.close()
 
 
 @pytest.fixture

@@ -23,12 +23,14 @@ async def _http_server(process: int | None) -> AsyncIterator[str]:
     """Serves every path with the process id `process`, as `/livez` does."""
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client may have timed out
-            await reader.readuntil(b"\r\n\r\n")
-            body = json.dumps({"process": process}).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-            await writer.drain()
-        writer.close()
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client may have timed out
+                await reader.readuntil(b"\r\n\r\n")
+                body = json.dumps({"process": process}).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                await writer.drain()
+        finally:
+            writer.close()
 
     async with await asyncio.start_server(respond, HOST, 0) as server:
         yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"

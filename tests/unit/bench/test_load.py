@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -28,8 +28,9 @@ async def a_server(pauses: dict[int, float], hangs_up_at: int = -1) -> AsyncIter
 
     async def serve_until_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await serve(reader, writer)
+        finally:
             writer.close()
 
     server = await asyncio.start_server(serve_until_gone, "127.0.0.1", 0)
