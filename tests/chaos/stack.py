@@ -187,13 +187,12 @@ def _copy_logs(logs: Path, name: str) -> None:
 
 async def _is_ready(port: int) -> bool:
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(HOST, port), 1)
+        async with asyncio.timeout(3):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            try:
+                writer.write(b"GET /readyz HTTP/1.1\r\nHost: worker\r\n\r\n")
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
     except (OSError, TimeoutError):
         return False
-    try:
-        writer.write(b"GET /readyz HTTP/1.1\r\nHost: worker\r\n\r\n")
-        return b" 200 " in await asyncio.wait_for(reader.readline(), 2)
-    except (OSError, TimeoutError):
-        return False
-    finally:
-        writer.close()

@@ -44,10 +44,11 @@ def _is_free(port: int) -> bool:
 async def accepts(host: str, port: int) -> bool:
     """Returns whether a server accepts connections."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _TIMEOUT_SECONDS)
+        async with asyncio.timeout(_TIMEOUT_SECONDS):  # not `wait_for`, which loses a connection that opens as the time ends (Python 3.11)
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
     except (OSError, TimeoutError):
         return False
-    writer.close()
     with suppress(OSError):
         await writer.wait_closed()
     return True
