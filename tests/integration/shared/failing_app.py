@@ -32,7 +32,7 @@ async def stream() -> StreamingResponse:
 
 
 @router.get("/background")
-async def background() -> str:
+async def background(name: str = "") -> str:  # noqa: ARG001  personal data in the URL
     async def fail() -> None:
         raise ValueError(PERSONAL_DATA)
 

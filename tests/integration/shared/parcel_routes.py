@@ -32,7 +32,13 @@ class ParcelView(VersionedResponse):
 
 
 @router.post("", status_code=201, response_model=ParcelView, responses=problems())
-async def send_parcel(body: NewParcel, caller: Sender, idempotency_key: IdempotencyHeader, unit: Unit) -> HttpResponse:
+async def send_parcel(
+    body: NewParcel,
+    caller: Sender,
+    idempotency_key: IdempotencyHeader,
+    unit: Unit,
+    recipient: str | None = None,  # noqa: ARG001  a part of the request that the idempotency key covers
+) -> HttpResponse:
     async with unit.transaction(caller, idempotency_key) as tx:
         parcel = await send(tx, a_parcel(tx.now, person_id=body.person_id, condition=body.condition))
         return created(tx, ParcelView.model_validate(parcel), f"/parcels/{parcel.id}")

@@ -36,7 +36,7 @@ async def test_same_body_with_other_query_is_refused(harness: DeliveryHarness) -
     headers = harness.sender.token("parcels:send") | KEY
     await harness.sender.http.post("/parcels", json=body(), headers=headers)
 
-    other = await harness.sender.http.post("/parcels?for=another", json=body(), headers=headers)
+    other = await harness.sender.http.post("/parcels?recipient=another", json=body(), headers=headers)
 
     assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
 
