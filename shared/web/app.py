@@ -11,7 +11,7 @@ from shared.web import health, openapi, problems
 from shared.web.auth import Tokens
 from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
-from shared.web.strict_requests import require_strict
+from shared.web.requests import require_strict
 
 #: The largest body, in bytes; a route that accepts more (an upload) declares its own limit.
 MAX_BODY_BYTES = 1024 * 1024

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from shared.web.problems import is_json
-from shared.web.strict_requests import require_declared_parameters, require_distinct_fields, require_encodable
+from shared.web.requests import require_declared_parameters, require_distinct_fields, require_encodable
 
 #: Reads one parameter of an endpoint from the request.
 Reader = Callable[[Request], Awaitable[Any]]

@@ -14,7 +14,7 @@ from shared.kernel.errors import VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.problems import MEDIA_TYPE, Problem
-from shared.web.strict_requests import dependants
+from shared.web.requests import dependants
 
 Codes = Mapping[int, tuple[str, ...]]
 

@@ -12,7 +12,7 @@ _OBJECT, _LIST = "The value must be a JSON object.", "The value must be a list."
 _CHOICE = "The value must be {expected}."
 _VALUE_ERROR = "Value error, "
 
-#: By the error type of pydantic or of `strict_requests.py`. The names in braces are those of the error's context.
+#: By the error type of pydantic or of `requests.py`. The names in braces are those of the error's context.
 _SENTENCES: Mapping[str, str] = {
     "missing": "The field is required.",
     "extra_forbidden": "The field is unknown.",

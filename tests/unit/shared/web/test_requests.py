@@ -1,4 +1,4 @@
-"""A request that can be read in two ways is refused, whichever kind of route reads it."""
+"""A request that the framework would misread is refused, whichever kind of route reads it."""
 
 from typing import Any
 
@@ -8,8 +8,7 @@ from httpx import ASGITransport, AsyncClient
 
 from shared.web import problems
 from shared.web.fast_route import FastRoute
-from shared.web.requests import RequestModel
-from shared.web.strict_requests import require_strict
+from shared.web.requests import RequestModel, require_strict
 
 KINDS = pytest.mark.parametrize("kind", [FastRoute, FastRoute.__base__], ids=["fast", "framework"])
 JSON = {"content-type": "application/json"}
