@@ -191,7 +191,7 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Replay all parked records and deadlines.")] = False,
 ) -> None:
     """Apply parked records and those behind them, or make parked deadlines pending again. List the ids first with `care parked`."""
-    from infra.operations.replay import ReplayResult, replay_deadlines, replay_records
+    from infra.operations.replay import ReplayResult, absent, replay_deadlines, replay_records
 
     if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
         raise StackError("Name what to replay: the id of a record, or one of --topic, --deadline, --all.")
@@ -200,7 +200,7 @@ def replay(
     if deadline is None:
         result: ReplayResult = _run(replay_records(context, name, record=record, topic=topic))
         if record is not None and not result.applied and not result.failed:
-            raise StackError(f"No parked record of {context} has the id {record}: list the records with `care parked {context}` first.")
+            raise absent("record", context, record)
         out.print(f"Applied: {result.applied}")
         if result.failed:
             raise StackError(" ".join([*result.failed, "Later records of the same key remain parked."]))

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from infra.errors import StackError
 from shared.contracts.codes import Role
+from shared.contracts.event import CODE_PATTERN
 
 SCOPES = (
     "referrals:receive",
@@ -24,7 +25,6 @@ SCOPES = (
 
 #: The professional roles, and those of callers without a part in a meeting or a plan.
 ROLES = (*Role, "clinical-triager", "clinician", "emergency-nurse-practitioner", "mdt-coordinator", "navigation-coordinator")
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def require_known(scopes: Sequence[str]) -> None:
@@ -44,5 +44,5 @@ def require_role(role: str) -> None:
 
 def require_code(option: str, code: str) -> None:
     """Raises StackError unless `code` is letters, digits, dots, hyphens and underscores, beginning with a letter or digit."""
-    if not _CODE.fullmatch(code):
+    if not re.fullmatch(CODE_PATTERN, code):
         raise StackError(f"{option} must be a code of 1 to 64 letters, digits, dots, hyphens or underscores, not “{code}”.")

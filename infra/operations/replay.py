@@ -62,6 +62,10 @@ class ReplayResult:
     failed: list[str] = field(default_factory=list)
 
 
+def absent(what: str, context: str, parked_id: int) -> StackError:
+    return StackError(f"No parked {what} of {context} has the id {parked_id}: list the {what}s with `care parked {context}` first.")
+
+
 async def list_parked(context: str, name: str) -> tuple[list[ParkedRecord], list[ParkedDeadline]]:
     """Returns the parked records and deadlines."""
     async with database_of(context, name) as database, database.read_only() as reader:
@@ -79,7 +83,7 @@ async def discard_parked(context: str, name: str, record_id: int) -> ParkedRecor
     async with database_of(context, name) as database, database.transaction() as tx:
         parked = await parked_records.lock(tx, record_id)
         if parked is None:
-            raise StackError(f"No parked record of {context} has the id {record_id}: list the records with `care parked {context}` first.")
+            raise absent("record", context, record_id)
         await _require_foreign(parked, endpoints(name).database_url)
         record = parked.record
         with tx.acting_as(RequestContext(_OPERATOR, Cause(f"discard {record.topic} {record.partition}@{record.offset}"))):
@@ -92,9 +96,7 @@ async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> 
     async with database_of(context, name) as database, database.transaction() as tx:
         count = await deadlines.replay(tx, deadline_id)
     if deadline_id is not None and not count:
-        raise StackError(
-            f"No parked deadline of {context} has the id {deadline_id}: list the deadlines with `care parked {context}` first."
-        )
+        raise absent("deadline", context, deadline_id)
     return count
 
 

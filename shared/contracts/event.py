@@ -26,8 +26,9 @@ def _no_nhs_number(code: str) -> str:
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 #: A calendar day in Europe/London.
 Day = date
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 #: A code of a code list, or of an organisation: capitals, digits and hyphens; never prose, never an NHS number.
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_no_nhs_number)]
+Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN), AfterValidator(_no_nhs_number)]
 
 
 class Value(BaseModel):

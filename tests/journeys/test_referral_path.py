@@ -25,27 +25,12 @@ from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.serve import token
 from tests.architecture.referral_path import documented
 from tests.builders.programs import Programs
+from tests.builders.referral_request import REFERRAL
 from tests.timeouts import LONGEST_WAIT
 
 pytestmark = pytest.mark.timeout(400)
 
 _RECEIPT, _ANSWER = 1, 2
-_MR_DALE = {
-    "nhs_number": "943 476 5919",
-    "source": "gp",
-    "reason": "urgent-deterioration",
-    "urgency": "urgent",
-    "condition": "pneumonia",
-    "demographics": {
-        "given_name": "Colin",
-        "family_name": "Dale",
-        "born_on": "1944-03-02",
-        "address": "Oakleigh",
-        "practice_code": "W07",
-        "residence": "LBB",
-    },
-    "story": {"narrative": "Short of breath since yesterday."},
-}
 
 
 @dataclass(frozen=True)
@@ -92,7 +77,7 @@ async def test_path_of_a_referral_lists_traced_files(product: TracedProduct) -> 
     path = documented()
 
     product.begin(_RECEIPT)
-    receipt = await product.post("/referrals", "gp", _MR_DALE, Idempotency_Key="path")
+    receipt = await product.post("/referrals", "gp", REFERRAL, Idempotency_Key="path")
     await product.http.get("/livez")  # the connection serves it when the request before has ended
     product.begin(_ANSWER)
     await _until_accepted(product, f"/referrals/{receipt['id']}", receipt["version"])

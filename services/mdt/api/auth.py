@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 
 from services.mdt.domain.access import NotMdtMember, require_member
+from shared.contracts.event import CODE_PATTERN
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
 from shared.web.dependencies import require_scopes
@@ -34,4 +35,4 @@ Professional = Annotated[Actor, require_scopes("mdt:lead")]
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]
-ProfessionalCode = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The professional's own code")]
+ProfessionalCode = Annotated[str, Query(pattern=CODE_PATTERN, description="The professional's own code")]

@@ -18,8 +18,8 @@ from shared.clock import wall_clock
 from shared.contracts.envelope import Envelope, to_headers
 from shared.kernel.ids import new_id
 from tests.builders.population import population, write
+from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import RunningProduct
-from tests.integration.cli.referral_request import REFERRAL
 from tests.timeouts import LONGEST_WAIT
 
 _FOREIGN_KEY = b"\xff[/bold]"

@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import wait_until_drained
 from infra.dev_stack.temporary_resources import administer
+from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import Result, RunningProduct, Workspace, care_up
-from tests.integration.cli.referral_request import REFERRAL
 
 _RUNBOOK = (Path(__file__).parents[3] / "docs" / "runbook.md").read_text()
 _BEFORE, _LOST, _AFTER = "9434765919", "9990548609", "9000000009"

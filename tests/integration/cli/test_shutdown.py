@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.kernel.ids import new_id
 from tests.builders.population import nhs_numbers
+from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import RunningProduct, Workspace, care_up
-from tests.integration.cli.referral_request import REFERRAL
 
 _CLIENTS, _MIN_ACKNOWLEDGED, _MAX_SECONDS = 8, 50, 10.0
 _NAVIGATOR = "clch-navigator-1"
