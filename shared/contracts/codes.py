@@ -91,6 +91,7 @@ class TaskKind(StrEnum):
     INFORM_PERSON_AND_FAMILY = "inform-person-and-family"
     FOLLOW_UP_CHECK = "follow-up-check"
     PROVIDE_INFORMATION = "provide-information"
+    BEREAVEMENT_SUPPORT = "bereavement-support"
 
 
 class PlaceOfCare(StrEnum):

@@ -134,6 +134,16 @@ class CaseSteppedDown(Event):
     TOPIC = "mdt.case"
 
     destination: StepDown
+    practice_code: Code
+    locality: Locality
+
+
+class CaseReopened(Event):
+    """The case had ended with a recorded death or move, which was a mistake. The meeting has it again."""
+
+    TYPE = "mdt.case.reopened.v1"
+    TOPIC = "mdt.case"
+    PUBLIC = True
 
 
 class CaseCloseReason(StrEnum):
@@ -240,6 +250,25 @@ class CarePlanActionFulfilled(Event):
     PUBLIC = True
 
     action_id: UUID
+
+
+class CarePlanActionReturned(Event):
+    """A navigator's task for the action was cancelled. The action is the lead's until another owner has it."""
+
+    TYPE = "mdt.care-plan.action-returned.v1"
+    TOPIC = "mdt.care-plan"
+    PUBLIC = True
+
+    action_id: UUID
+    due_on: Day
+
+
+class CarePlanReopened(Event):
+    """The plan had ended with a recorded death or move, which was a mistake. It is in force again."""
+
+    TYPE = "mdt.care-plan.reopened.v1"
+    TOPIC = "mdt.care-plan"
+    PUBLIC = True
 
 
 class CarePlanClosed(Event):

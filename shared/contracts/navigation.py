@@ -17,6 +17,7 @@ class TaskSource(StrEnum):
     RISK = "risk"
     MDT = "mdt"
     HOSPITAL_DISCHARGE = "hospital-discharge"
+    PERSON = "person"
 
 
 class TaskOutcome(StrEnum):
@@ -30,6 +31,8 @@ class TaskOutcome(StrEnum):
     CHECKED_CONCERN = "checked-concern"
     NOT_NEEDED = "not-needed"
     DECLINED_BY_PERSON = "declined-by-person"
+    PERSON_DIED = "person-died"
+    PERSON_MOVED_AWAY = "person-moved-away"
 
 
 class BlockReason(StrEnum):
@@ -208,13 +211,26 @@ class TaskOverdue(Event):
 
 
 class TaskCancelled(Event):
-    """The task is no longer needed."""
+    """The task ended without an outcome. Its source learns of it, and decides what follows for the person."""
 
     TYPE = "navigation.task.cancelled.v1"
     TOPIC = "navigation.task"
+
+    kind: TaskKind
+    source: TaskSource
+    source_id: UUID
+    reason: Code
+    action_id: UUID | None = None
+
+
+class TaskRestored(Event):
+    """The task had been cancelled for a recorded death or move, which was a mistake. It waits for a navigator again."""
+
+    TYPE = "navigation.task.restored.v1"
+    TOPIC = "navigation.task"
     PUBLIC = True
 
-    reason: Code
+    due_at: Instant
 
 
 class NavigatorAvailabilityDeclared(Event):

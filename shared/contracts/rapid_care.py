@@ -145,6 +145,24 @@ class ResponseAssigned(Event):
     care_plan_version: int | None
 
 
+class UnassignReason(StrEnum):
+    """Why a response lost its clinician before the end."""
+
+    OFF_DUTY = "off-duty"
+    HANDED_BACK = "handed-back"
+
+
+class ResponseUnassigned(Event):
+    """The clinician no longer has the response; a coordinator assigns another one."""
+
+    TYPE = "rapid-care.response.unassigned.v1"
+    TOPIC = "rapid-care.response"
+    PUBLIC = True
+
+    clinician_id: Code
+    reason: UnassignReason
+
+
 class ResponseEnRoute(Event):
     """The clinician is on the way to the person."""
 
@@ -161,6 +179,7 @@ class ResponseContacted(Event):
     TYPE = "rapid-care.response.contacted.v1"
     TOPIC = "rapid-care.response"
 
+    referral_id: UUID
     contacted_at: Instant
     due_at: Instant
     is_met: bool
@@ -192,6 +211,7 @@ class ResponseAtRisk(Event):
     TYPE = "rapid-care.response.at-risk.v1"
     TOPIC = "rapid-care.response"
 
+    referral_id: UUID
     minutes_elapsed: int
     due_at: Instant
 
@@ -202,6 +222,7 @@ class ResponseBreached(Event):
     TYPE = "rapid-care.response.breached.v1"
     TOPIC = "rapid-care.response"
 
+    referral_id: UUID
     due_at: Instant
 
 
@@ -215,12 +236,56 @@ class ResponseBreachCleared(Event):
     contacted_at: Instant
 
 
+class OverdueStep(StrEnum):
+    """The step of a response that is overdue."""
+
+    ASSIGNMENT = "assignment"
+    CONTACT = "contact"
+    NEXT_ATTEMPT = "next-attempt"
+    ANSWER_TO_CALL = "answer-to-call"
+    CARE = "care"
+
+
+class ResponseOverdue(Event):
+    """A step of the response is overdue. The coordinator's work list shows it, and the event is repeated until the step is taken."""
+
+    TYPE = "rapid-care.response.overdue.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    step: OverdueStep
+    due_at: Instant
+    routing: int
+
+
+class ResponseCallAnswered(Event):
+    """Rapid Care has taken note of a second urgent call about the person, and acts on it within this response."""
+
+    TYPE = "rapid-care.response.call-answered.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    answered_at: Instant
+    routing: int
+
+
+class ResponseRestored(Event):
+    """The response had ended with a recorded death or move, which was a mistake. It continues, on the same clock."""
+
+    TYPE = "rapid-care.response.restored.v1"
+    TOPIC = "rapid-care.response"
+    PUBLIC = True
+
+    referral_id: UUID
+
+
 class ResponseSteppedDown(Event):
     """The crisis is over; another service continues the care."""
 
     TYPE = "rapid-care.response.stepped-down.v1"
     TOPIC = "rapid-care.response"
 
+    referral_id: UUID
     destination: StepDown
     locality: Locality
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, Urgency
-from shared.contracts.event import Code, Event, Instant, Value
+from shared.contracts.event import Code, Day, Event, Instant, Value
 
 
 class Source(StrEnum):
@@ -66,6 +66,9 @@ class ReturnReason(StrEnum):
     LIFE_THREATENING = "life-threatening"
     STANDARD_MEASURES_SUFFICE = "standard-measures-suffice"
     INSUFFICIENT_INFORMATION = "insufficient-information"
+    CONCERN = "concern"
+    CALL_UNANSWERED = "call-unanswered"
+    RECEIVER_WITHDREW = "receiver-withdrew"
     OTHER = "other"
 
 
@@ -220,6 +223,32 @@ class ReferralReturned(Event):
     reason: ReturnReason
 
 
+class ReferralRecalled(Event):
+    """The Community Point of Access takes the referral back from a receiver that has not yet seen the person."""
+
+    TYPE = "referrals.referral.recalled.v1"
+    TOPIC = "referrals.referral"
+
+    service_code: Code
+    routing: int
+
+
+class ReferralCallRepeated(Event):
+    """A second urgent call about the person was merged into a referral that a receiver already has. The receiver answers it by `answer_by`.
+
+    `condition` is the condition that the second call names; its text is in the person's record.
+    """
+
+    TYPE = "referrals.referral.call-repeated.v1"
+    TOPIC = "referrals.referral"
+
+    merged_referral_id: UUID
+    condition: Condition | None
+    called_at: Instant
+    answer_by: Instant
+    routing: int
+
+
 class ReferralSignposted(Event):
     """The person was signposted to a service of the directory that meets the need."""
 
@@ -300,6 +329,56 @@ class ReferralCancelled(Event):
     TOPIC = "referrals.referral"
 
     reason: Code
+
+
+class ReferralReopened(Event):
+    """The referral had ended with a recorded death or move, which was a mistake. Its owner has it again."""
+
+    TYPE = "referrals.referral.reopened.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    reopened_at: Instant
+
+
+class PersonChange(StrEnum):
+    """A change of a person's life that ends their care here."""
+
+    DEATH = "death"
+    MOVE = "move"
+
+
+class PersonDeceased(Event):
+    """The person has died. Every service ends its care."""
+
+    TYPE = "referrals.person.deceased.v1"
+    TOPIC = "referrals.person"
+
+    died_on: Day | None
+    reported_by: Code
+    recorded_at: Instant
+
+
+class PersonMoved(Event):
+    """The person has moved out of the area. Every service ends its care."""
+
+    TYPE = "referrals.person.moved.v1"
+    TOPIC = "referrals.person"
+
+    moved_on: Day | None
+    reported_by: Code
+    recorded_at: Instant
+
+
+class PersonRestored(Event):
+    """The recorded death or move was a mistake. What ended with it is open again."""
+
+    TYPE = "referrals.person.restored.v1"
+    TOPIC = "referrals.person"
+
+    mistaken: PersonChange
+    recorded_at: Instant
+    restored_at: Instant
 
 
 class FamilyContact(Value):
