@@ -74,6 +74,9 @@ _IS_RED_FLAG = total(
         ReturnReason.LIFE_THREATENING: True,
         ReturnReason.STANDARD_MEASURES_SUFFICE: False,
         ReturnReason.INSUFFICIENT_INFORMATION: False,
+        ReturnReason.CONCERN: False,
+        ReturnReason.CALL_UNANSWERED: False,
+        ReturnReason.RECEIVER_WITHDREW: False,
         ReturnReason.OTHER: False,
     },
 )

@@ -71,6 +71,8 @@ _OF_TASK = total(
         TaskOutcome.CHECKED_CONCERN: Outcome.NEED_MET,
         TaskOutcome.NOT_NEEDED: Outcome.NEED_MET,
         TaskOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
+        TaskOutcome.PERSON_DIED: Outcome.DIED,
+        TaskOutcome.PERSON_MOVED_AWAY: Outcome.MOVED_AWAY,
     },
 )
 #: A case whose referral was withdrawn closes no referral: the referral has changed already.
