@@ -1,4 +1,4 @@
-"""docs/states/<context>.md: the state tables that guard the commands, printed."""
+"""docs/states/<context>.md: the state tables that guard the commands, and the owner of each open state, printed."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,9 @@ from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from infra.codegen.ownership import owners_of, ownership_rows
 from infra.contexts import CONTEXTS
+from shared.kernel.ownership import Owners
 from shared.kernel.state_table import Transition, Transitions, Trigger, name_of
 from shared.web.dependencies import ScopeCheck
 
@@ -27,6 +29,11 @@ def tables(context: str) -> dict[str, Transitions]:
     return {name: value for module in _domain(context) for name, value in vars(module).items() if _is_table(value)}
 
 
+def owners(context: str) -> dict[str, Owners]:
+    """Name of a table to the ownership of its states."""
+    return {name: found for module in _domain(context) for name, found in owners_of(vars(module)).items()}
+
+
 def scopes(context: str) -> dict[str, tuple[str, ...]]:
     """The scopes of each command, from the route that has its name."""
     router: APIRouter = importlib.import_module(f"services.{context}.api").router
@@ -34,11 +41,12 @@ def scopes(context: str) -> dict[str, tuple[str, ...]]:
 
 
 def _page(context: str) -> str:
-    who = scopes(context)
+    who, owned_by = scopes(context), owners(context)
     parts = [f"# States of {context}\n\nGenerated from `services/{context}/domain` by `make generate`.\n"]
     for name, table in tables(context).items():
         parts.append(f"\n## {name.capitalize().replace('_', ' ')}\n\n{_HEAD}")
         parts += [_row(trigger, row, who) for trigger, row in table.items()]
+        parts += [ownership_rows(owned_by[name], table, who)] if name in owned_by else []
     return "".join(parts)
 
 

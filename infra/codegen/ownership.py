@@ -1,0 +1,51 @@
+"""The part of docs/states that names, for each open state, its owner, its deadlines and the commands that lead on."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any, TypeGuard
+
+from shared.kernel.ownership import Owners, Ownership
+from shared.kernel.state_table import Transition, Transitions, name_of
+
+_HEAD = """
+| open state | owner | work list | a pending deadline, and what it does | ways on |
+|---|---|---|---|---|
+"""
+_SUFFIX = "_OWNERS"
+
+
+def owners_of(names: Mapping[str, Any]) -> dict[str, Owners]:
+    """The ownership of each table, by the table's name: `REFERRAL_OWNERS` belongs to `REFERRAL`."""
+    return {name.removesuffix(_SUFFIX): value for name, value in names.items() if name.endswith(_SUFFIX) and _is_owners(value)}
+
+
+def ownership_rows(owners: Owners, table: Transitions, who: Mapping[str, tuple[str, ...]]) -> str:
+    """The table in Markdown; `who` has the scopes of each command."""
+    rows = (_row(state, ownership, table, who) for state, ownership in owners.items() if ownership)
+    return _HEAD + "".join(rows)
+
+
+def ways_on(state: StrEnum, table: Transitions, who: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The commands that a caller may send in this state, with their scopes."""
+    commands = (name_of(trigger) for trigger, row in table.items() if isinstance(trigger, type) and state in row.sources)
+    return {name: who[name] for name in commands if name in who}
+
+
+def _row(state: StrEnum, ownership: Ownership, table: Transitions, who: Mapping[str, tuple[str, ...]]) -> str:
+    deadlines = "; ".join(f"{kind}: {_effect(table[kind])}" for kind in sorted(ownership.deadlines))
+    ways = "; ".join(f"{name} ({' or '.join(scopes)})" for name, scopes in ways_on(state, table, who).items())
+    desk = ownership.desk
+    return f"| {state} | {desk.name} | {desk.work_list} (`{desk.scope}`) | {deadlines} | {ways} |\n"
+
+
+def _effect(row: Transition) -> str:
+    return ", ".join([*_moves(row), *sorted(f"`{fact.TYPE}`" for fact in row.emits)]) or "notifies the desk"
+
+
+def _moves(row: Transition) -> Iterator[str]:
+    if row.targets:
+        yield f"to {' or '.join(sorted(row.targets))}"
+
+
+def _is_owners(value: object) -> TypeGuard[Owners]:
+    return isinstance(value, Mapping) and all(each is None or isinstance(each, Ownership) for each in value.values())

@@ -1,0 +1,31 @@
+"""Ownership as data: for each state of an aggregate the work list of its owner, and the deadlines of which one is always pending."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The owner of a state: an organisation's role, the operation that lists its work, and the scope of that operation."""
+
+    name: str
+    work_list: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The owner of an open state; at least one deadline of `deadlines` is pending in it."""
+
+    desk: Desk
+    deadlines: frozenset[StrEnum]
+
+
+#: The ownership of each state; None for a state that has ended.
+Owners = Mapping[StrEnum, Ownership | None]
+
+
+def owned(desk: Desk, *deadlines: StrEnum) -> Ownership:
+    """The ownership of one state."""
+    return Ownership(desk, frozenset(deadlines))
