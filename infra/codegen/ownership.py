@@ -1,6 +1,6 @@
 """The part of docs/states that names, for each open state, its owner, its deadlines and the commands that lead on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, TypeGuard
 
@@ -19,9 +19,10 @@ def owners_of(names: Mapping[str, Any]) -> dict[str, Owners]:
     return {name.removesuffix(_SUFFIX): value for name, value in names.items() if name.endswith(_SUFFIX) and _is_owners(value)}
 
 
-def ownership_rows(owners: Owners, table: Transitions, who: Mapping[str, tuple[str, ...]]) -> str:
-    """The table in Markdown; `who` has the scopes of each command."""
-    rows = (_row(state, ownership, table, who) for state, ownership in owners.items() if ownership)
+def ownership_rows(owners: Owners, table: Transitions, every: Iterable[Transitions], who: Mapping[str, tuple[str, ...]]) -> str:
+    """The table in Markdown; `every` has all tables of the context, `who` the scopes of each command."""
+    acts = {trigger: row for each in every for trigger, row in each.items() if isinstance(trigger, StrEnum)}
+    rows = (_row(state, ownership, table, acts, who) for state, ownership in owners.items() if ownership)
     return _HEAD + "".join(rows)
 
 
@@ -31,8 +32,10 @@ def ways_on(state: StrEnum, table: Transitions, who: Mapping[str, tuple[str, ...
     return {name: who[name] for name in commands if name in who}
 
 
-def _row(state: StrEnum, ownership: Ownership, table: Transitions, who: Mapping[str, tuple[str, ...]]) -> str:
-    deadlines = "; ".join(f"{kind}: {_effect(table[kind])}" for kind in sorted(ownership.deadlines))
+def _row(
+    state: StrEnum, ownership: Ownership, table: Transitions, acts: Mapping[StrEnum, Transition], who: Mapping[str, tuple[str, ...]]
+) -> str:
+    deadlines = "; ".join(f"{kind}: {_effect(acts[kind])}" for kind in sorted(ownership.deadlines))
     ways = "; ".join(f"{name} ({' or '.join(scopes)})" for name, scopes in ways_on(state, table, who).items())
     desk = ownership.desk
     return f"| {state} | {desk.name} | {desk.work_list} (`{desk.scope}`) | {deadlines} | {ways} |\n"

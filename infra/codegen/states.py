@@ -43,10 +43,11 @@ def scopes(context: str) -> dict[str, tuple[str, ...]]:
 def _page(context: str) -> str:
     who, owned_by = scopes(context), owners(context)
     parts = [f"# States of {context}\n\nGenerated from `services/{context}/domain` by `make generate`.\n"]
-    for name, table in tables(context).items():
+    found = tables(context)
+    for name, table in found.items():
         parts.append(f"\n## {name.capitalize().replace('_', ' ')}\n\n{_HEAD}")
         parts += [_row(trigger, row, who) for trigger, row in table.items()]
-        parts += [ownership_rows(owned_by[name], table, who)] if name in owned_by else []
+        parts += [ownership_rows(owned_by[name], table, found.values(), who)] if name in owned_by else []
     return "".join(parts)
 
 

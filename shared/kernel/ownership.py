@@ -16,16 +16,20 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The owner of an open state; at least one deadline of `deadlines` is pending in it."""
+    """The owner of an open state; at least one deadline of `deadlines` is pending in it.
+
+    `subject` is the column with the id of the aggregate that has the deadline: of another one where that one moves this.
+    """
 
     desk: Desk
     deadlines: frozenset[StrEnum]
+    subject: str = "id"
 
 
 #: The ownership of each state; None for a state that has ended.
 Owners = Mapping[StrEnum, Ownership | None]
 
 
-def owned(desk: Desk, *deadlines: StrEnum) -> Ownership:
+def owned(desk: Desk, *deadlines: StrEnum, subject: str = "id") -> Ownership:
     """The ownership of one state."""
-    return Ownership(desk, frozenset(deadlines))
+    return Ownership(desk, frozenset(deadlines), subject)

@@ -48,7 +48,9 @@ def test_each_state_table_names_the_owner_of_each_state(context: str) -> None:
 @pytest.mark.parametrize("open_state", _OPEN, ids=str)
 def test_pending_deadline_of_an_open_state_acts_in_it(open_state: OpenState) -> None:
     assert open_state.ownership.deadlines
-    assert [kind for kind in open_state.ownership.deadlines if open_state.state not in open_state.table[kind].sources] == []
+    own = [kind for kind in open_state.ownership.deadlines if kind in open_state.table]
+    assert [kind for kind in own if open_state.state not in open_state.table[kind].sources] == []
+    assert len(own) == len(open_state.ownership.deadlines) or open_state.ownership.subject != "id"
 
 
 @pytest.mark.parametrize("open_state", _OPEN, ids=str)
