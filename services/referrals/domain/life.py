@@ -1,0 +1,194 @@
+"""A person's life as recorded: living, deceased, or moved out of the area. The change holds for every service (G39).
+
+The first report of a change counts, from whichever service. A death may follow a move; nothing follows a death. The last change can
+be reversed as a mistake within a day. Pure. States: docs/states/referrals.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
+from services.referrals.domain.policy import Policy
+from shared.contracts.event import Event
+from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+from shared.kernel.ids import PersonId, derived_id
+from shared.kernel.state_table import Transitions, require_transition, state_table, transition
+from shared.kernel.totality import total
+
+
+class Status(StrEnum):
+    LIVING = "living"
+    DECEASED = "deceased"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`reported_by` is an organisation, or the context whose event reported the change; `correlation_id` is the chain of the report."""
+
+    reported_by: str
+    correlation_id: UUID
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """A death or a move; `happened_on` is None while the day is unknown."""
+
+    kind: PersonChange
+    happened_on: date | None
+    reported_by: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """The reversal of a mistaken change."""
+
+    mistaken: PersonChange
+    restored_at: datetime
+    restored_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One for each person, also for one whom case finding alone knows. `id` is derived from the person's id.
+
+    `changes` are those that hold, the last one at the end; it decides the status. `restoration` is the last one.
+    """
+
+    id: UUID
+    person_id: PersonId
+    correlation_id: UUID
+    status: Status = Status.LIVING
+    changes: tuple[RecordedChange, ...] = ()
+    restoration: Restoration | None = None
+    version: int = 0
+
+
+class ChangeInFuture(RuleBroken):
+    """The stated day of the death or the move lies in the future."""
+
+    code = "change-in-future"
+    advice = "Record a death or a move when it has happened."
+
+
+class RestorationTooLate(RuleBroken):
+    """The death or the move was recorded too long ago to be reversed."""
+
+    code = "restoration-too-late"
+    advice = "Send a new referral for the person: it is accepted, and shows the contradiction to the Community Point of Access."
+
+
+#: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
+LIFE: Transitions = state_table(
+    {
+        RecordDeath: transition((Status.LIVING, Status.MOVED), Status.DECEASED, PersonDeceased),
+        RecordMove: transition(Status.LIVING, Status.MOVED, PersonMoved),
+        RestorePerson: transition((Status.DECEASED, Status.MOVED), (Status.LIVING, Status.MOVED), PersonRestored),
+    }
+)
+_STATUS: Mapping[PersonChange, Status] = total(
+    PersonChange, {PersonChange.DEATH: Status.DECEASED, PersonChange.MOVE: Status.MOVED}
+)
+_COMMAND: Mapping[PersonChange, type] = total(PersonChange, {PersonChange.DEATH: RecordDeath, PersonChange.MOVE: RecordMove})
+#: As a referral of the person shows the contradiction.
+_CONTRADICTION: Mapping[Status, Status | None] = total(
+    Status, {Status.LIVING: None, Status.DECEASED: Status.DECEASED, Status.MOVED: Status.MOVED}
+)
+
+
+def id_of(person_id: PersonId) -> UUID:
+    return derived_id("referrals", "person-life", person_id)
+
+
+def living(person_id: PersonId) -> Life:
+    """The life of a person without a recorded change."""
+    life_id = id_of(person_id)
+    return Life(life_id, person_id, correlation_id=life_id)
+
+
+def record_death(life: Life, command: RecordDeath, report: Report, policy: Policy) -> Decision[Life]:
+    """Raises IllegalTransition, ChangeInFuture."""
+    require_transition(life.status, RecordDeath, LIFE)
+    _require_past(command.died_on, report, policy)
+    return _changed(life, PersonChange.DEATH, command.died_on, report)
+
+
+def record_move(life: Life, command: RecordMove, report: Report, policy: Policy) -> Decision[Life]:
+    """Raises IllegalTransition, ChangeInFuture."""
+    require_transition(life.status, RecordMove, LIFE)
+    _require_past(command.moved_on, report, policy)
+    return _changed(life, PersonChange.MOVE, command.moved_on, report)
+
+
+def record_reported(life: Life, change: PersonChange, report: Report) -> Decision[Life] | None:
+    """Records a change that another service or the end of a referral reports; None when a recorded change stands already."""
+    return _changed(life, change, None, report) if life.status in LIFE[_COMMAND[change]].sources else None
+
+
+def restore(life: Life, command: RestorePerson, *, restored_by: str, now: datetime, policy: Policy) -> Decision[Life]:
+    """Reverses the last change. A move before a mistaken death still holds. Raises IllegalTransition, RestorationTooLate."""
+    require_transition(life.status, RestorePerson, LIFE)
+    *earlier, mistaken = life.changes
+    if not _is_reversible(mistaken, now, policy):
+        raise RestorationTooLate("The change was recorded too long ago.")
+    restoration = Restoration(mistaken.kind, now, restored_by, command.reason)
+    restored = replace(life, status=_status(earlier), changes=tuple(earlier), restoration=restoration)
+    return Decision(restored, [PersonRestored(mistaken=mistaken.kind, recorded_at=mistaken.recorded_at, restored_at=now)])
+
+
+def available_changes(life: Life, now: datetime, policy: Policy) -> Transitions:
+    """The part of the state table that this life permits now."""
+    here = {trigger: row for trigger, row in LIFE.items() if life.status in row.sources}
+    if not all(_is_reversible(change, now, policy) for change in life.changes[-1:]):
+        here.pop(RestorePerson, None)
+    return here
+
+
+def is_superseded(life: Life, change: PersonChange, stated_at: datetime) -> bool:
+    """Whether a report was stated before the Community Point of Access reversed a change of this kind."""
+    restoration = life.restoration
+    return restoration is not None and restoration.mistaken is change and stated_at <= restoration.restored_at
+
+
+def contradiction(life: Life) -> Status | None:
+    """The recorded status that a referral of the person contradicts; None for a living person."""
+    return _CONTRADICTION[life.status]
+
+
+def _changed(life: Life, kind: PersonChange, happened_on: date | None, report: Report) -> Decision[Life]:
+    change = RecordedChange(kind, happened_on, report.reported_by, report.recorded_at)
+    changes = (*life.changes, change)
+    changed = replace(life, status=_status(changes), changes=changes, correlation_id=report.correlation_id)
+    return Decision(changed, [_event(change)])
+
+
+def _status(changes: Sequence[RecordedChange]) -> Status:
+    return _STATUS[changes[-1].kind] if changes else Status.LIVING
+
+
+def _event(change: RecordedChange) -> Event:
+    match change.kind:
+        case PersonChange.DEATH:
+            return PersonDeceased(died_on=change.happened_on, reported_by=change.reported_by, recorded_at=change.recorded_at)
+        case PersonChange.MOVE:
+            return PersonMoved(moved_on=change.happened_on, reported_by=change.reported_by, recorded_at=change.recorded_at)
+        case _:
+            assert_never(change.kind)
+
+
+def _require_past(day: date | None, report: Report, policy: Policy) -> None:
+    if day is not None and day > policy.day_of(report.recorded_at):
+        raise ChangeInFuture("The day of the change is in the future.")
+
+
+def _is_reversible(change: RecordedChange, now: datetime, policy: Policy) -> bool:
+    return now - change.recorded_at <= policy.restoration_within

@@ -1,0 +1,164 @@
+"""A person's recorded life: deaths, moves, and their restoration."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+
+import pytest
+
+from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
+from services.referrals.domain import Policy, life
+from services.referrals.domain.life import LIFE, Life, Report, Restoration, Status, available_changes
+from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import PersonId, derived_id, new_id
+from shared.kernel.state_table import Trigger, name_of
+from tests.builders.referrals import MONDAY
+
+NOW = MONDAY.astimezone(UTC)
+POLICY = Policy()
+RESTORING = RestorePerson("The wrong record was open.")
+
+
+def a_life(*changes: PersonChange, at: timedelta = timedelta()) -> Life:
+    """A life with these changes, recorded one after another at `NOW` and a further `at` each."""
+    lived = life.living(PersonId(new_id()))
+    for number, change in enumerate(changes):
+        decision = life.record_reported(lived, change, a_report(number * at))
+        assert decision
+        lived = saved(decision)
+    return lived
+
+
+def a_report(later: timedelta = timedelta()) -> Report:
+    return Report(reported_by="rapid-care", correlation_id=derived_id("chain"), recorded_at=NOW + later)
+
+
+def saved(decision: Decision[Life]) -> Life:
+    return replace(decision.state, version=decision.state.version + len(decision.events))
+
+
+TRIGGERS: dict[Trigger, Callable[[Life], Decision[Life]]] = {
+    RecordDeath: lambda it: life.record_death(it, RecordDeath(), a_report(), POLICY),
+    RecordMove: lambda it: life.record_move(it, RecordMove(), a_report(), POLICY),
+    RestorePerson: lambda it: life.restore(it, RESTORING, restored_by="triager-1", now=NOW, policy=POLICY),
+}
+LIVES = {Status.LIVING: a_life(), Status.MOVED: a_life(PersonChange.MOVE), Status.DECEASED: a_life(PersonChange.DEATH)}
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=name_of)
+def test_every_command_follows_state_table(trigger: Trigger, status: Status) -> None:
+    lived = LIVES[status]
+
+    assert lived.status is status
+    if status not in LIFE[trigger].sources:
+        assert trigger not in available_changes(lived, NOW, POLICY)
+        with pytest.raises(IllegalTransition):
+            TRIGGERS[trigger](lived)
+        return
+
+    assert trigger in available_changes(lived, NOW, POLICY)
+    decision = TRIGGERS[trigger](lived)
+    assert decision.state.status in LIFE[trigger].targets
+    assert {type(event) for event in decision.events} <= LIFE[trigger].emits
+
+
+def test_table_has_a_row_for_each_command() -> None:
+    assert set(LIFE) == set(TRIGGERS)
+
+
+def test_death_publishes_day_source_and_time() -> None:
+    decision = life.record_death(a_life(), RecordDeath(died_on=date(2015, 3, 14)), a_report(), POLICY)
+
+    assert decision.events == [PersonDeceased(died_on=date(2015, 3, 14), reported_by="rapid-care", recorded_at=NOW)]
+    assert decision.state.correlation_id == derived_id("chain")
+
+
+def test_move_publishes_day_source_and_time() -> None:
+    decision = life.record_move(a_life(), RecordMove(moved_on=date(2015, 3, 14)), a_report(), POLICY)
+
+    assert decision.events == [PersonMoved(moved_on=date(2015, 3, 14), reported_by="rapid-care", recorded_at=NOW)]
+
+
+def test_life_has_one_id_for_each_person() -> None:
+    person_id = PersonId(new_id())
+
+    assert life.living(person_id).id == life.living(person_id).id == derived_id("referrals", "person-life", person_id)
+
+
+@pytest.mark.parametrize("command", [RecordDeath(died_on=date(2015, 3, 17)), RecordMove(moved_on=date(2015, 3, 17))])
+def test_change_in_future_is_refused(command: RecordDeath | RecordMove) -> None:
+    with pytest.raises(life.ChangeInFuture):
+        if isinstance(command, RecordDeath):
+            life.record_death(a_life(), command, a_report(), POLICY)
+        else:
+            life.record_move(a_life(), command, a_report(), POLICY)
+
+
+@pytest.mark.parametrize("change", PersonChange)
+def test_repeated_report_changes_nothing(change: PersonChange) -> None:
+    assert life.record_reported(a_life(change), change, a_report()) is None
+
+
+def test_move_reported_after_death_changes_nothing() -> None:
+    assert life.record_reported(a_life(PersonChange.DEATH), PersonChange.MOVE, a_report()) is None
+
+
+def test_death_reported_after_move_is_recorded() -> None:
+    decision = life.record_reported(a_life(PersonChange.MOVE), PersonChange.DEATH, a_report())
+
+    assert decision
+    assert decision.state.status is Status.DECEASED
+
+
+@pytest.mark.parametrize("change", PersonChange)
+def test_restoration_publishes_the_mistake(change: PersonChange) -> None:
+    later = NOW + timedelta(hours=3)
+
+    decision = life.restore(a_life(change), RESTORING, restored_by="triager-1", now=later, policy=POLICY)
+
+    assert decision.events == [PersonRestored(mistaken=change, recorded_at=NOW, restored_at=later)]
+    assert (decision.state.status, decision.state.changes) == (Status.LIVING, ())
+    assert decision.state.restoration == Restoration(change, later, "triager-1", RESTORING.reason)
+
+
+def test_restored_death_leaves_the_earlier_move() -> None:
+    lived = a_life(PersonChange.MOVE, PersonChange.DEATH, at=timedelta(hours=1))
+
+    once = life.restore(lived, RESTORING, restored_by="triager-1", now=NOW + timedelta(hours=2), policy=POLICY)
+    twice = life.restore(saved(once), RESTORING, restored_by="triager-1", now=NOW + timedelta(hours=3), policy=POLICY)
+
+    assert [(each.state.status, each.events[0].mistaken) for each in (once, twice)] == [  # type: ignore[attr-defined]
+        (Status.MOVED, PersonChange.DEATH),
+        (Status.LIVING, PersonChange.MOVE),
+    ]
+
+
+@pytest.mark.parametrize(("later", "is_permitted"), [(timedelta(), True), (timedelta(microseconds=1), False)])
+def test_mistake_is_restored_within_a_day_only(later: timedelta, *, is_permitted: bool) -> None:
+    lived, now = a_life(PersonChange.DEATH), NOW + POLICY.restoration_within + later
+
+    assert (RestorePerson in available_changes(lived, now, POLICY)) is is_permitted
+    if is_permitted:
+        assert life.restore(lived, RESTORING, restored_by="triager-1", now=now, policy=POLICY).state.status is Status.LIVING
+        return
+    with pytest.raises(life.RestorationTooLate):
+        life.restore(lived, RESTORING, restored_by="triager-1", now=now, policy=POLICY)
+
+
+@pytest.mark.parametrize(
+    ("stated", "change", "is_superseded"),
+    [
+        (timedelta(minutes=-1), PersonChange.DEATH, True),
+        (timedelta(), PersonChange.DEATH, True),
+        (timedelta(minutes=1), PersonChange.DEATH, False),
+        (timedelta(minutes=-1), PersonChange.MOVE, False),
+    ],
+)
+def test_report_stated_before_restoration_is_superseded(stated: timedelta, change: PersonChange, *, is_superseded: bool) -> None:
+    restored = saved(life.restore(a_life(PersonChange.DEATH), RESTORING, restored_by="triager-1", now=NOW, policy=POLICY))
+
+    assert life.is_superseded(restored, change, NOW + stated) is is_superseded
+    assert not life.is_superseded(a_life(), change, NOW + stated)
