@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from shared.contracts.encryption import KeyRing
-from shared.contracts.event import Event
+from shared.contracts.event import Event, Instant
 from shared.contracts.registry import event_type
 
 SPEC_VERSION = "1.0"
 _SEQUENCE_DIGITS = 20
 _TYPE = re.compile(r"[a-z]+([.-][a-z]+){0,12}\.v[0-9]{1,3}")
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 T = TypeVar("T")
 
 
@@ -142,10 +145,7 @@ def _named(kind: str) -> str:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return instant
+    return _INSTANT.validate_python(text)
 
 
 def _fields(problem: ValueError) -> str:

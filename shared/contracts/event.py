@@ -1,34 +1,11 @@
 """The base of every event, and the field types that events are made of."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
-_NHS_DIGITS = 10
-
-
-def _utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError as problem:
-        raise ValueError("the time lies outside the calendar") from problem
-
-
-def _no_nhs_number(code: str) -> str:
-    if len(code) == _NHS_DIGITS and code.isdigit():
-        raise ValueError("a code cannot be ten digits")
-    return code
-
-
-#: A point in time, in UTC.
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
-#: A calendar day in Europe/London.
-Day = date
-CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-#: A code of a code list, or of an organisation: capitals, digits and hyphens; never prose, never an NHS number.
-Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN), AfterValidator(_no_nhs_number)]
+from shared.contracts.input_types import CODE_PATTERN, Code, Day, Instant
 
 
 class Value(BaseModel):
@@ -60,4 +37,4 @@ def producer_of(topic: str) -> str:
     return topic.partition(".")[0].replace("-", "_")
 
 
-__all__ = ["UUID", "Code", "Day", "Event", "Instant", "Value", "producer", "producer_of"]
+__all__ = ["CODE_PATTERN", "UUID", "Code", "Day", "Event", "Instant", "Value", "producer", "producer_of"]

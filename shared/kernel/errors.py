@@ -7,6 +7,7 @@ DomainError
  │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
  │   └─ StoryWithheld
+ ├─ InvalidField  a rule forbids the value of one field                HTTP 422
  ├─ RuleBroken    a rule forbids the command in the present state      HTTP 409
  │   └─ IllegalTransition
  └─ Conflict      another caller changed the resource first            HTTP 409
@@ -56,6 +57,19 @@ class StoryWithheld(NotAllowed):
 
     code = "story-withheld"
     advice = "Ask the person or their accountable lead professional; only a crisis response may read the story."
+
+
+class InvalidField(DomainError):
+    """A rule forbids the value of one field of the request."""
+
+    code = "invalid-field"
+    advice = "Correct the listed field and repeat the request."
+    #: The path of the field in the body, such as `demographics.born_on`.
+    field: str
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field or self.field
 
 
 class RuleBroken(DomainError):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import nhs_number
 
-from shared.kernel.errors import RuleBroken
+from shared.kernel.errors import InvalidField
+from shared.kernel.normalisation import nhs_digits
 
 _DIGITS = 10
 _SAME_DIGITS = frozenset(digit * _DIGITS for digit in "0123456789")
@@ -13,16 +14,17 @@ _SAME_DIGITS = frozenset(digit * _DIGITS for digit in "0123456789")
 _CORRECT_SUMS = frozenset(sum(ord("0") * weight for weight in range(1, _DIGITS + 1)) + 11 * times for times in range(46))
 
 
-class InvalidNhsNumber(RuleBroken):
+class InvalidNhsNumber(InvalidField):
     """The NHS number does not have ten digits with a correct check digit (IG1)."""
 
     code = "invalid-nhs-number"
     advice = "Check the ten digits with the person or their GP record; an urgent referral with demographics may be sent without a number."
+    field = "nhs_number"
 
 
 def parse_nhs_number(text: str) -> str:
-    """The ten digits of `text`, which may hold spaces and hyphens. Raises InvalidNhsNumber; never repeats the number."""
-    digits = text.replace(" ", "").replace("-", "")
+    """The ten digits of `text` without spaces, dashes and invisible characters. Raises InvalidNhsNumber; never repeats the number."""
+    digits = nhs_digits(text)
     if not (digits.isascii() and digits.isdigit() and nhs_number.is_valid(digits)) or digits in _SAME_DIGITS:
         raise InvalidNhsNumber(_fault_of(digits))
     return digits

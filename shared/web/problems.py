@@ -18,8 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from shared.kernel.errors import Conflict, DomainError, NotAllowed, NotFound, RuleBroken, VersionConflict
-from shared.kernel.nhs_number import InvalidNhsNumber
+from shared.kernel.errors import Conflict, DomainError, InvalidField, NotAllowed, NotFound, RuleBroken, VersionConflict
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
@@ -37,7 +36,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     EventTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
-    InvalidNhsNumber: HTTPStatus.UNPROCESSABLE_ENTITY,  # a mistyped number is an invalid request (referrals-5)
+    InvalidField: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAllowed: HTTPStatus.FORBIDDEN,
     RuleBroken: HTTPStatus.CONFLICT,
@@ -145,6 +144,9 @@ def install(app: Starlette) -> None:
 def response_to(problem: Exception) -> Response:
     """The response to an exception: a domain error, an unavailable server (503) or an internal error (500)."""
     match problem:
+        case InvalidField():
+            errors = [FieldProblem(field=f"body.{problem.field}", problem=problem.detail)]
+            return problem_response(422, problem.code, problem.detail, problem.advice, errors=errors)
         case DomainError():
             return problem_response(status_of(type(problem)), problem.code, problem.detail, problem.advice)
         case asyncpg.DataError():

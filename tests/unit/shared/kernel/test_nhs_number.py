@@ -24,13 +24,29 @@ def _parsed(text: str) -> str | None:
         return None
 
 
-@pytest.mark.parametrize("text", ["9990548609", "999 054 8609", "999-054-8609", "9434765919"])
-def test_number_may_contain_spaces_or_hyphens(text: str) -> None:
-    assert parse_nhs_number(text) == text.replace(" ", "").replace("-", "")
+#: No-break, thin, figure, narrow and ideographic spaces; zero-width characters; tab and line end; dashes; marks of order and direction.
+_SEPARATORS = [*" -\u00a0\u2009\u2007\u202f\u3000\u200b\u200d\u2060\t\n\r\u2010\u2011\u2013\u2014\u2212\ufeff\u200e\u200f\u202c"]
+
+
+@pytest.mark.parametrize("separator", ["", *_SEPARATORS])
+def test_number_may_contain_spaces_dashes_and_invisible_characters(separator: str) -> None:
+    assert parse_nhs_number(f"{separator}999{separator}054{separator}8609{separator}") == "9990548609"
 
 
 @pytest.mark.parametrize(
-    "text", ["9990548600", "999054860", "99905486099", "9999999999", "4444444444", "", "nine", "٩٩٩٠٥٤٨٦٠٩", "9990548609\n", "\t9990548609"]
+    "text",
+    [
+        "9990548600",
+        "999054860",
+        "99905486099",
+        "9999999999",
+        "4444444444",
+        "",
+        "nine",
+        "٩٩٩٠٥٤٨٦٠٩",
+        "999.054.8609",
+        "9990548609 (not sure)",
+    ],
 )
 def test_invalid_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidNhsNumber) as refusal:
