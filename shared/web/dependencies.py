@@ -25,7 +25,8 @@ R = TypeVar("R")
 
 #: The longest Idempotency-Key.
 KEY_LENGTH = 128
-_ETAG = re.compile(r'^(?:W/)?"(\d{1,9})"$')
+#: A proxy that compresses a response adds the compression to its ETag, in one of three ways.
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})(?:(?:--?|;)(?:gzip|br|deflate|zstd))?"')
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def version_of(if_match: str | None) -> int:
     advice = "Read the resource and send its ETag in If-Match."
     if if_match is None:
         raise HttpProblem(HTTPStatus.PRECONDITION_REQUIRED, "if-match-missing", "The request has no If-Match header.", advice)
-    found = _ETAG.match(if_match)
+    found = _ETAG.fullmatch(if_match.strip())
     if not found:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "if-match-malformed", "If-Match is not an ETag of this service.", advice)
     return int(found[1])

@@ -2,14 +2,20 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
+from shared.contracts.input_types import Instant
 from shared.web.problems import HttpProblem
 
 #: An instant, and an id that orders entries of the same instant.
 Position = tuple[datetime, UUID]
+
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+_ALPHABET = re.compile("[A-Za-z0-9_-]+")
 
 
 def encode_cursor(instant: datetime, last: UUID) -> str:
@@ -20,11 +26,8 @@ def decode_cursor(text: str) -> Position:
     """Raises HttpProblem 400 cursor-malformed."""
     instant, last = decode(text)
     try:
-        found = datetime.fromisoformat(instant)
-        if found.tzinfo is None:
-            raise malformed()
-        return found.astimezone(UTC), UUID(last)
-    except (ValueError, OverflowError) as problem:
+        return _INSTANT.validate_python(instant), UUID(last)
+    except ValueError as problem:
         raise malformed() from problem
 
 
@@ -48,6 +51,8 @@ def encode(*parts: object) -> str:
 
 def decode(text: str, parts: int = 2) -> list[str]:
     """The content of a cursor. Raises HttpProblem 400 cursor-malformed."""
+    if not _ALPHABET.fullmatch(text):  # the decoder skips other characters
+        raise malformed()
     try:
         found = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
     except ValueError as problem:

@@ -22,6 +22,7 @@ from shared.kernel.errors import Conflict, DomainError, InvalidField, NotAllowed
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
+from shared.web.name_hints import with_hints
 from shared.web.routes import allowed_methods, route_of
 from shared.web.validation import sentence, without_false_lengths
 
@@ -179,9 +180,25 @@ async def _validation(request: Request, invalid: Exception) -> Response:
         return problem_response(415, "json-expected", "The body is not sent as JSON.", "Send Content-Type: application/json.")
     if any(error["type"] == "json_invalid" for error in invalid.errors()):
         return problem_response(400, "malformed-request", "The body is not valid JSON.", "Send a JSON document.")
-    errors = [FieldProblem(field=_path(error["loc"]), problem=sentence(error)) for error in without_false_lengths(invalid.errors())]
+    return _invalid(invalid.errors(), _body_type(request))
+
+
+def invalid_request(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
+    """The response to errors of pydantic in a body of the type `body`; their locations begin at the body."""
+    return _invalid([{**error, "loc": ("body", *error["loc"])} for error in errors], body)
+
+
+def _invalid(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
+    hinted = with_hints(without_false_lengths(errors), body)
+    found = [FieldProblem(field=_path(error["loc"]), problem=sentence(error)) for error in hinted]
     advice = "Correct the listed fields; the OpenAPI pages describe each."
-    return problem_response(422, "validation-failed", "The request does not match the schema.", advice, errors=errors)
+    return problem_response(422, "validation-failed", "The request does not match the schema.", advice, errors=found)
+
+
+def _body_type(request: Request) -> Any:
+    """None for a route without a body."""
+    parameters = request.scope["route"].dependant.body_params
+    return parameters[0].field_info.annotation if parameters else None
 
 
 def _path(location: Sequence[int | str]) -> str:

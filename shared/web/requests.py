@@ -16,6 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
+from shared.web.name_hints import hint
 from shared.web.problems import HttpProblem, encodable, is_json
 
 C = TypeVar("C")
@@ -46,14 +47,15 @@ async def require_strict(request: Request) -> None:
 
 
 def require_declared_parameters(request: Request, route: Dependant) -> None:
-    """Raises RequestValidationError 422 with the permitted names: a misspelt filter would select everything."""
+    """Raises RequestValidationError 422 with the nearest and all permitted names: a misspelt filter would select everything."""
     if not request.scope["query_string"]:
         return
     declared = [parameter.alias for each in dependants(route) for parameter in each.query_params]
     sent = Counter(name for name, _ in request.query_params.multi_items())
-    permitted = ", ".join(declared) or "none"
-    errors = [
-        {"type": "parameter_unknown", "loc": ("query", name), "ctx": {"permitted": permitted}} for name in sent if name not in declared
+    errors: list[dict[str, Any]] = [
+        {"type": "parameter_unknown", "loc": ("query", name), "ctx": {"hint": hint(name, declared)}}
+        for name in sent
+        if name not in declared
     ]
     errors += [{"type": "parameter_repeated", "loc": ("query", name)} for name in declared if sent[name] > 1]
     if errors:

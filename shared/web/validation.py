@@ -15,8 +15,8 @@ _VALUE_ERROR = "Value error, "
 #: By the error type of pydantic or of `requests.py`. The names in braces are those of the error's context.
 _SENTENCES: Mapping[str, str] = {
     "missing": "The field is required.",
-    "extra_forbidden": "The field is unknown.",
-    "parameter_unknown": "The parameter is unknown. Permitted: {permitted}.",
+    "extra_forbidden": "The field is unknown. {hint}",
+    "parameter_unknown": "The parameter is unknown. {hint}",
     "parameter_repeated": "The parameter occurs more than once.",
     "none_required": "The value must be null.",
     "enum": _CHOICE,

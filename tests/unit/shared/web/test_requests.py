@@ -112,7 +112,9 @@ async def test_unknown_parameter_is_refused_with_the_permitted_ones(kind: Any) -
         sent = await http.post("/parcels?dry_run=true", json={"weight": 1})
 
     assert [(each.status_code, each.json()["code"]) for each in (listed, sent)] == [(422, "validation-failed")] * 2
-    assert listed.json()["errors"] == [{"field": "query.statsu", "problem": "The parameter is unknown. Permitted: status, cursor."}]
+    assert listed.json()["errors"] == [
+        {"field": "query.statsu", "problem": "The parameter is unknown. The nearest is status. Permitted: status, cursor."}
+    ]
     assert sent.json()["errors"] == [{"field": "query.dry_run", "problem": "The parameter is unknown. Permitted: none."}]
 
 

@@ -40,13 +40,21 @@ class Parcel(RequestModel):
     sent_at: AwareDatetime | None = None
     code: Annotated[str, Field(pattern="^[a-z]+$")] = "a"
     codes: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)] = ("a",)
+    more: tuple[Contents, ...] | None = None
 
 
+FIELDS = "person_id, contents, size, weight, is_urgent, sent_on, sent_at, code, codes, more"
 VALID = {"person_id": "0193a1f0-0000-7000-8000-000000000001", "contents": {"note": "book"}}
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "missing": ({"contents": {}}, "contents.note", "The field is required."),
-    "unknown": ({"remark": "x"}, "remark", "The field is unknown."),
-    "unknown inside": ({"contents": {"note": "book", "page": 1}}, "contents.page", "The field is unknown."),
+    "unknown": ({"personId": "x"}, "personId", f"The field is unknown. The nearest is person_id. Permitted: {FIELDS}."),
+    "unlike any": ({"remark": "x"}, "remark", f"The field is unknown. Permitted: {FIELDS}."),
+    "unknown inside": ({"contents": {"note": "book", "page": 1}}, "contents.page", "The field is unknown. Permitted: note."),
+    "unknown in a list": (
+        {"more": [{"note": "book"}, {"note": "book", "notes": ""}]},
+        "more.1.notes",
+        "The field is unknown. The nearest is note. Permitted: note.",
+    ),
     "UUID": ({"person_id": "M"}, "person_id", "The value must be a UUID."),
     "text": ({"contents": {"note": 1}}, "contents.note", "The value must be a string."),
     "too short": ({"contents": {"note": ""}}, "contents.note", "The string is too short; the minimum length is 1."),
