@@ -21,9 +21,19 @@ class DeclineResponse:
 
 @dataclass(frozen=True, slots=True)
 class AssignClinician:
-    """A clinician with a needed skill goes, in place of any earlier one. Without an id, the one with the fewest open responses."""
+    """A clinician with a needed skill goes, in place of any earlier one; without an id, the one with the fewest open responses."""
 
     clinician_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandBackResponse:
+    """The clinician cannot go on; a coordinator assigns another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """Rapid Care has taken note of a second urgent call, and acts on it within the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Depart:
 
 @dataclass(frozen=True, slots=True)
 class RecordFirstContact:
-    """A clinician reached the person at the stated time."""
+    """A clinician visited at the stated time. After a visit without access the next one is recorded in the same way."""
 
     contacted_at: datetime
     mode: ContactMode = ContactMode.FACE_TO_FACE

@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 
 from services.rapid_care.domain.response import ResponseDeadline
-from services.rapid_care.handlers import deadlines, projections, referral
+from services.rapid_care.handlers import deadlines, person, projections, referral
 from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralReturned, ReferralRouted
+from shared.contracts.referrals import (
+    PersonDeceased,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import DeadlineHandler, Subscriptions
 
@@ -15,6 +25,11 @@ _ON_DEADLINE: Mapping[ResponseDeadline, DeadlineHandler] = total(
         ResponseDeadline.OPENING: deadlines.on_opening,
         ResponseDeadline.AT_RISK: deadlines.on_at_risk,
         ResponseDeadline.BREACH: deadlines.on_breach,
+        ResponseDeadline.ASSIGNMENT: deadlines.on_step_overdue,
+        ResponseDeadline.CONTACT: deadlines.on_step_overdue,
+        ResponseDeadline.NEXT_ATTEMPT: deadlines.on_step_overdue,
+        ResponseDeadline.CALL: deadlines.on_step_overdue,
+        ResponseDeadline.CARE: deadlines.on_step_overdue,
         ResponseDeadline.AVOIDANCE: deadlines.on_avoidance_confirmation,
     },
 )
@@ -25,6 +40,11 @@ SUBSCRIPTIONS = Subscriptions(
         ReferralRouted: (referral.on_referral_routed,),
         ReferralReturned: (referral.on_referral_returned,),
         ReferralCancelled: (referral.on_referral_cancelled,),
+        ReferralRecalled: (referral.on_referral_recalled,),
+        ReferralCallRepeated: (referral.on_call_repeated,),
+        PersonDeceased: (person.on_person_deceased,),
+        PersonMoved: (person.on_person_moved,),
+        PersonRestored: (person.on_person_restored,),
         PersonRecordRecorded: (projections.project_person,),
         CarePlanRecorded: (projections.project_plan,),
         CarePlanClosed: (projections.drop_plan,),
@@ -34,7 +54,7 @@ SUBSCRIPTIONS = Subscriptions(
     },
     on_deadline=dict(_ON_DEADLINE.items()),
     prefetchers={
-        ReferralRouted: referral.prefetch_latest_responses,
+        ReferralRouted: referral.prefetch_routed_referrals,
         **dict.fromkeys(ResponseDeadline, deadlines.prefetch_responses),
     },
 )

@@ -174,7 +174,7 @@ class ResponseEnRoute(Event):
 
 
 class ResponseContacted(Event):
-    """A clinician reached the person; the two-hour clock stopped."""
+    """A clinician visited, and the two-hour clock stopped. After a visit without access a further visit repeats the result of the clock."""
 
     TYPE = "rapid-care.response.contacted.v1"
     TOPIC = "rapid-care.response"
@@ -258,6 +258,19 @@ class ResponseOverdue(Event):
     routing: int
 
 
+class ResponseCallRepeated(Event):
+    """A second urgent call about the person reached Rapid Care, which answers it by `answer_by`. `condition` is the one that the call names."""
+
+    TYPE = "rapid-care.response.call-repeated.v1"
+    TOPIC = "rapid-care.response"
+    PUBLIC = True
+
+    referral_id: UUID
+    merged_referral_id: UUID
+    condition: Condition | None
+    answer_by: Instant
+
+
 class ResponseCallAnswered(Event):
     """Rapid Care has taken note of a second urgent call about the person, and acts on it within this response."""
 
@@ -314,7 +327,7 @@ class ResponseClosed(Event):
 
 
 class ResponseCancelled(Event):
-    """No visit is needed: the referral was cancelled, taken back, or routed to another service before Rapid Care had accepted it."""
+    """No visit is needed: the referral was cancelled, taken back, recalled or routed to another service, or the person died or moved."""
 
     TYPE = "rapid-care.response.cancelled.v1"
     TOPIC = "rapid-care.response"

@@ -19,7 +19,16 @@ from services.rapid_care.queries.responses import observe_clocks
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, Urgency
 from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
 from shared.contracts.rapid_care import Skill
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
+from shared.contracts.referrals import (
+    FamilyContact,
+    PersonRecordRecorded,
+    Reason,
+    ReferralCallRepeated,
+    ReferralRouted,
+    Route,
+    Source,
+    Story,
+)
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext, run_context
 from tests.builders.london import london
@@ -82,6 +91,18 @@ def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
         "routing": 1,
     }
     return ReferralRouted(**(fields | changes))
+
+
+def a_repeated_call(**changes: Any) -> ReferralCallRepeated:
+    """A second urgent call at 15:00, to be answered by 15:15."""
+    fields: dict[str, Any] = {
+        "merged_referral_id": new_id(),
+        "condition": Condition.FALL,
+        "called_at": at("15:00"),
+        "answer_by": at("15:15"),
+        "routing": 1,
+    }
+    return ReferralCallRepeated(**(fields | changes))
 
 
 def mr_dale(**changes: Any) -> PersonRecordRecorded:

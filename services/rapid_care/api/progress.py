@@ -38,7 +38,7 @@ async def depart(response_id: UUID, caller: Clinician, version: IfMatch, unit: U
     responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, *REFUSALS),
 )
 async def record_first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A clinician reached the person; the clock stops at the stated time."""
+    """A clinician visited; the clock stops at the stated time. After a visit without access the next one is recorded in the same way."""
     return await run_command(unit, caller, handlers.record_first_contact, Target(response_id, version), body.command())
 
 

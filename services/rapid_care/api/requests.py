@@ -20,7 +20,7 @@ class Assignment(CommandModel[commands.AssignClinician]):
 
 
 class FirstContact(CommandModel[commands.RecordFirstContact]):
-    """A telephone call counts only if triage chose it (G05). A visit without access stops the clock as well (G44)."""
+    """A telephone call counts only if triage chose it (G05). A visit without access stops the clock as well, and is repeated (G44)."""
 
     contacted_at: Instant
     mode: ContactMode = ContactMode.FACE_TO_FACE

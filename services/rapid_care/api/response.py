@@ -1,4 +1,4 @@
-"""The queue, one response, its briefing, and the coordinator's commands: accept, decline, assign."""
+"""The queue, one response, its briefing, and the coordinator's commands: accept, decline, assign, hand back, answer a second call."""
 
 from typing import Annotated
 from uuid import UUID
@@ -10,12 +10,13 @@ from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
 from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.response import RESPONSE, ResponseNotFound
+from services.rapid_care.domain.response import RESPONSE, ResponseNotFound, permitted_commands
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
 from services.rapid_care.queries import responses as queries
 from services.rapid_care.queries.briefing import briefing, record
-from services.rapid_care.queries.responses import ResponseFilter
+from services.rapid_care.queries.responses import Attention, ResponseFilter, Selection
+from shared.contracts.event import Code
 from shared.kernel.errors import OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
@@ -33,15 +34,21 @@ async def list_responses(
     caller: Staff,
     unit: Unit,
     *,
-    status: ResponseFilter = ResponseFilter.WAITING,
+    status: Annotated[ResponseFilter | None, Query(description="Without it `waiting`, or with `attention` `open`")] = None,
+    attention: Annotated[Attention | None, Query(description="Only responses that need the coordinator for this reason")] = None,
+    clinician_id: Code | None = None,
     referral_id: UUID | None = None,
     cursor: Annotated[str | None, Query(description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Page[ResponseView]:
-    """The queue, the earliest deadline first; of ended responses, the latest deadline first."""
+    """The queue, the earliest deadline first; of ended responses, the latest deadline first.
+
+    The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`.
+    """
     after = decode_cursor(cursor) if cursor else None
+    selection = Selection(status or (ResponseFilter.OPEN if attention else ResponseFilter.WAITING), attention, clinician_id, referral_id)
     async with unit.transaction(caller) as tx:
-        responses = await queries.list_responses(tx, status, after=after, limit=limit + 1, referral_id=referral_id)
+        responses = await queries.list_responses(tx, selection, after=after, limit=limit + 1)
         policy, now = tx.policy, tx.now
     items = [ResponseView.of(response, policy, now) for response in responses[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)
@@ -61,7 +68,8 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
     """The commands that the response permits now."""
     async with unit.read_only() as reader:
         response = await queries.response(reader, response_id)
-    return actions(request, response.status, [RESPONSE], response_id=response_id)
+    permitted = {command.__name__ for command in permitted_commands(response)}
+    return [action for action in actions(request, response.status, [RESPONSE], response_id=response_id) if action.name in permitted]
 
 
 @router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))
@@ -70,7 +78,7 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
     async with unit.audited_read(caller, response_id) as tx:
         response = await queries.response(tx, response_id)
         current = await briefing(tx, response.person_id)
-    return BriefingView.of(current)
+    return BriefingView.of(current, response)
 
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, StoryWithheld, OrganisationNotInvolved))
@@ -110,9 +118,31 @@ async def decline_response(response_id: UUID, body: Decline, caller: Coordinator
     responses=problems(ResponseNotFound, ClinicianNotFound, ClinicianOffDuty, SkillMissing, NoClinicianAvailable, *REFUSALS),
 )
 async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
-    """A clinician goes. The response contains the briefing with the crisis plan."""
+    """A clinician has the response, also in place of another one. The answer contains the briefing with the crisis plan."""
     async with unit.transaction(caller) as tx:
         response = await handlers.assign_clinician(Target(response_id, version), body.command(), tx=tx)
         current = await briefing(tx, response.person_id)
         policy, now = tx.policy, tx.now
     return json_response(AssignedView.with_briefing(response, current, policy, now))
+
+
+@router.post(
+    "/responses/{response_id:uuid}/hand-back",
+    name="HandBackResponse",
+    response_model=ResponseView,
+    responses=problems(ResponseNotFound, *REFUSALS),
+)
+async def hand_back_response(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The clinician cannot go on, and a coordinator assigns another one; the deadline of the clock stays."""
+    return await run_command(unit, caller, handlers.hand_back_response, Target(response_id, version))
+
+
+@router.post(
+    "/responses/{response_id:uuid}/call-answer",
+    name="AnswerCall",
+    response_model=ResponseView,
+    responses=problems(ResponseNotFound, *REFUSALS),
+)
+async def answer_call(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Rapid Care has taken note of a second urgent call about the person, and acts on it within the response."""
+    return await run_command(unit, caller, handlers.answer_call, Target(response_id, version))

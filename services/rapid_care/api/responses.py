@@ -4,13 +4,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.rapid_care.domain.clock import ClockState, clock_of
+from services.rapid_care.domain.duties import Owner, owner_of
 from services.rapid_care.domain.opening import guidance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.queries.briefing import Briefing
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
 from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
-from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome
+from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Story
 from shared.web.responses import ResponseModel, VersionedResponse
 
@@ -23,12 +24,18 @@ class GuidanceView(ResponseModel):
 
 
 class ResponseView(VersionedResponse):
-    """`seconds_left` until `due_at` is negative afterwards, and absent once the clock has ended. `guidance` is for closed hours."""
+    """`seconds_left` until `due_at` is negative afterwards, and absent once the clock has ended. `guidance` is for closed hours.
+
+    `owner` is the work list that shows the response: its clinician's, or the coordinators'. `overdue_step` is overdue since
+    `overdue_since`. A second urgent call is unanswered while `answer_by` is present; `call_condition` is its condition when it differs.
+    `contacted_at` is the visit that stopped the clock, `visited_at` the latest one.
+    """
 
     id: UUID
     person_id: UUID
     referral_id: UUID
     status: Status
+    owner: Owner | None
     condition: Condition
     locality: Locality
     received_at: datetime
@@ -42,7 +49,16 @@ class ResponseView(VersionedResponse):
     clinician_id: str | None
     contacted_at: datetime | None
     contact_mode: ContactMode | None
+    first_contact_mode: ContactMode | None
+    visited_at: datetime | None
+    at_risk_since: datetime | None
     breached_at: datetime | None
+    overdue_step: OverdueStep | None
+    overdue_since: datetime | None
+    call_repeated_at: datetime | None
+    call_condition: Condition | None
+    answer_by: datetime | None
+    merged_referral_ids: tuple[UUID, ...]
     health_needs: tuple[Need, ...]
     social_needs: tuple[Need, ...]
     package: tuple[PackageItem, ...]
@@ -102,8 +118,23 @@ class LeadView(ResponseModel):
     is_fallback: bool
 
 
+class CallView(ResponseModel):
+    """A second urgent call about the person; its text is in the story. It is unanswered while `answer_by` is present."""
+
+    call_repeated_at: datetime
+    call_condition: Condition | None
+    answer_by: datetime | None
+    merged_referral_ids: tuple[UUID, ...]
+
+    @classmethod
+    def of(cls, response: Response) -> "CallView | None":
+        return None if response.call_repeated_at is None else cls.model_validate(response)
+
+
 class BriefingView(ResponseModel):
     """The briefing of the clinician who goes. A part that has not arrived is absent."""
+
+    newer_call: CallView | None
 
     person: PersonView | None
     story: Story | None
@@ -111,19 +142,22 @@ class BriefingView(ResponseModel):
     preferred_visit_times: str | None
     what_matters: str | None
     preferred_place_of_care: PlaceOfCare | None
+    preferred_place_of_death: PlaceOfCare | None
     crisis_plan: CrisisPlanView | None
     lead: LeadView | None
 
     @classmethod
-    def of(cls, briefing: Briefing) -> "BriefingView":
+    def of(cls, briefing: Briefing, response: Response) -> "BriefingView":
         person, story, plan = briefing.person, briefing.story, briefing.plan
         return cls(
+            newer_call=CallView.of(response),
             person=PersonView.model_validate(person) if person else None,
             story=story,
             contacts=story.contacts if story else (),
             preferred_visit_times=story.preferred_visit_times if story else None,
             what_matters=_what_matters(story, plan),
             preferred_place_of_care=plan.preferred_place_of_care if plan else None,
+            preferred_place_of_death=plan.preferred_place_of_death if plan else None,
             crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
             lead=_lead(briefing.lead, person),
         )
@@ -136,7 +170,7 @@ class AssignedView(ResponseView):
 
     @classmethod
     def with_briefing(cls, response: Response, briefing: Briefing, policy: Policy, now: datetime) -> "AssignedView":
-        return cls(**_fields(response, policy, now), briefing=BriefingView.of(briefing))
+        return cls(**_fields(response, policy, now), briefing=BriefingView.of(briefing, response))
 
 
 def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, object]:
@@ -144,6 +178,7 @@ def _fields(response: Response, policy: Policy, now: datetime) -> dict[str, obje
     own = {name: getattr(response, name) for name in ResponseView.model_fields if hasattr(response, name)}
     return own | {
         "clock": clock_of(response, now),
+        "owner": owner_of(response),
         "seconds_left": None if has_ended else round((response.due_at - now).total_seconds()),
         "guidance": guidance(response.clock_starts_at, policy) if now < response.clock_starts_at and not has_ended else None,
     }

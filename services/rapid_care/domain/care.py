@@ -9,6 +9,7 @@ from typing import assert_never
 
 from services.rapid_care.commands import AgreePackage, CloseResponse, RecordAssessment, StepDownResponse
 from services.rapid_care.domain.clock import unreported_breach
+from services.rapid_care.domain.duties import advance, ended
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
     RESPONSE,
@@ -22,6 +23,7 @@ from services.rapid_care.domain.response import (
 from shared.contracts.rapid_care import (
     ContactMode,
     Need,
+    OverdueStep,
     ResponseAssessed,
     ResponseAvoidanceConfirmed,
     ResponseClosed,
@@ -67,28 +69,30 @@ _IS_ADMISSION_AVOIDED = total(
 AVOIDED = tuple(outcome for outcome, is_avoided in _IS_ADMISSION_AVOIDED.items() if is_avoided)
 
 
-def assess(response: Response, command: RecordAssessment) -> Decision[Response]:
+def assess(response: Response, command: RecordAssessment, policy: Policy, now: datetime) -> Decision[Response]:
     """Health and social needs, assessed together; a side without a need is `none`. Raises IllegalTransition, NeedsInvalid."""
     require_transition(response.status, RecordAssessment, RESPONSE)
     for name, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
             raise NeedsInvalid(f"The {name} needs are missing or contradictory.")
     assessed = replace(response, status=Status.ASSESSED, health_needs=command.health_needs, social_needs=command.social_needs)
-    return Decision(assessed, [ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)])
+    event = ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)
+    return _continued(response, Decision(assessed, [event]), policy, now)
 
 
-def agree_package(response: Response, command: AgreePackage) -> Decision[Response]:
+def agree_package(response: Response, command: AgreePackage, policy: Policy, now: datetime) -> Decision[Response]:
     """Care at home; a later package replaces the earlier one. The package may begin after Rapid Care closes: night sitting (T4)."""
     require_transition(response.status, AgreePackage, RESPONSE)
     agreed = replace(response, status=Status.PACKAGE_AGREED, package=command.items)
-    return Decision(agreed, [ResponsePackageAgreed(items=command.items)])
+    return _continued(response, Decision(agreed, [ResponsePackageAgreed(items=command.items)]), policy, now)
 
 
-def step_down(response: Response, command: StepDownResponse) -> Decision[Response]:
+def step_down(response: Response, command: StepDownResponse, policy: Policy, now: datetime) -> Decision[Response]:
     """The crisis is over; another service continues the care."""
     require_transition(response.status, StepDownResponse, RESPONSE)
-    event = ResponseSteppedDown(destination=command.destination, locality=response.locality)
-    return Decision(replace(response, status=Status.STEPPED_DOWN, stepped_down_to=command.destination), [event])
+    event = ResponseSteppedDown(referral_id=response.referral_id, destination=command.destination, locality=response.locality)
+    stepped_down = replace(response, status=Status.STEPPED_DOWN, stepped_down_to=command.destination)
+    return _continued(response, Decision(stepped_down, [event]), policy, now)
 
 
 def close(response: Response, command: CloseResponse, policy: Policy, now: datetime) -> Decision[Response]:
@@ -101,11 +105,9 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
     is_avoided = _IS_ADMISSION_AVOIDED[command.outcome]
     judged, breach = unreported_breach(response, now)
     closed = replace(
-        judged,
-        status=_STATUS_AFTER[command.outcome],
+        ended(judged, _STATUS_AFTER[command.outcome], now),
         outcome=command.outcome,
         benefit_pounds=policy.pounds_per_avoided_admission if is_avoided else 0,
-        ended_at=now,
     )
     events: list[Fact] = [
         *breach,
@@ -126,6 +128,11 @@ def confirm_avoidance(response: Response, *, is_admitted_since: bool, now: datet
         raise SubsequentlyAdmitted("The person was admitted after the response was closed.")
     event = ResponseAvoidanceConfirmed(referral_id=response.referral_id, benefit_pounds=response.benefit_pounds)
     return Decision(replace(response, avoidance_confirmed_at=now), [event])
+
+
+def _continued(response: Response, decision: Decision[Response], policy: Policy, now: datetime) -> Decision[Response]:
+    """A step of care was taken; the next one is awaited."""
+    return advance(response, decision, policy, now, takes=OverdueStep.CARE)
 
 
 def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:

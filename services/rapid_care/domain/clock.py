@@ -1,4 +1,4 @@
-"""The two-hour clock: when it starts, when it warns, and whether a clinician reached the person in time.
+"""The two-hour clock: when it starts, when it warns, and when it ends without a visit. The visit that stops it is in `contact`.
 
 The clock starts when the referral was received (G02), in closed hours at the next opening (G04). Nothing moves `due_at` afterwards,
 not even a return of the referral and a second routing. Every clock ends in exactly one way: met, breached or released.
@@ -8,43 +8,40 @@ Sources: T1, T2, G05, G44, G53.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
-from services.rapid_care.commands import AcceptResponse, DeclineResponse, RecordFirstContact
-from services.rapid_care.domain.opening import closing, next_opening
+from services.rapid_care.commands import AcceptResponse, DeclineResponse
+from services.rapid_care.domain.duties import advance, ended
+from services.rapid_care.domain.opening import closing, is_opening, next_opening
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
+    IN_CARE,
     RESPONSE,
     WAITING,
-    ContactBeforeReceipt,
-    ContactInFuture,
     Occurrence,
     Response,
     ResponseDeadline,
     Status,
-    TelephoneNotAuthorised,
 )
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
-    ContactMode,
     ResponseAccepted,
     ResponseAtRisk,
-    ResponseBreachCleared,
     ResponseBreached,
     ResponseCancelled,
-    ResponseContacted,
     ResponseDeclined,
     ResponseHeldUntilOpening,
     ResponseRequested,
 )
-from shared.contracts.referrals import ReferralRouted
+from shared.contracts.referrals import ReferralRecalled, ReferralRouted
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import require_transition
 
 #: The resolution of the database's timestamps.
 _INSTANT = timedelta(microseconds=1)
+#: The reason to cancel a response that the Community Point of Access recalled.
+RECALLED = "recalled"
 
 
 class ClockState(StrEnum):
@@ -74,42 +71,52 @@ def request(routed: ReferralRouted, ids: ResponseIds, *, previous: Response | No
     A referral received in closed hours is held, and its clock starts at the next opening (G04, T1). `previous` is the last
     response to the same referral: on the same clock no warning is published twice, and a breach stays a breach.
     """
-    response = _held(routed, ids, policy)
+    held = _held(routed, ids, policy)
+    response = held if now < held.clock_starts_at else replace(held, status=Status.REQUESTED)
+    ended_at = None
     if previous and previous.clock_starts_at == response.clock_starts_at:
-        response = replace(response, breached_at=previous.breached_at)
-    deadlines = _deadlines(response, previous, policy)
-    if now < response.clock_starts_at:
-        opening = Deadline(ResponseDeadline.OPENING, response.clock_starts_at)
-        return Decision(response, [_held_until_opening(response)], [opening, *deadlines])
-    requested = replace(response, status=Status.REQUESTED)
-    return Decision(requested, [_requested(requested)], deadlines)
+        response = replace(response, at_risk_since=previous.at_risk_since, breached_at=previous.breached_at)
+        ended_at = previous.ended_at
+    event = _held_until_opening(response) if response.status is Status.HELD else _requested(response)
+    return advance(None, Decision(response, [event], clock_deadlines(response, policy, since=ended_at)), policy, now)
 
 
 def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: datetime) -> Decision[Response]:
     """Publishes the acceptance again: the Community Point of Access took the referral back before the first one arrived."""
     require_transition(response.status, Occurrence.ROUTED_AGAIN, RESPONSE)
-    reconfirmed = replace(response, routing=routed.routing)
-    return Decision(reconfirmed, [_accepted(reconfirmed, now)])
+    return _accepted_again(response, routed.routing, now)
 
 
-def open_held_response(response: Response) -> Decision[Response]:
+def recall(response: Response, recalled: ReferralRecalled, now: datetime) -> Decision[Response]:
+    """The Community Point of Access takes the referral back from a response that no clinician has reached yet.
+
+    The visit is no longer needed, also for a clinician on the way. After the contact the person stays with Rapid Care: the acceptance is
+    published again. Raises IllegalTransition after the end of the response.
+    """
+    if response.status in IN_CARE:
+        return _accepted_again(response, recalled.routing, now)
+    return cancel(response, trigger=ReferralRecalled.TYPE, reason=RECALLED, now=now)
+
+
+def open_held_response(response: Response, policy: Policy, now: datetime) -> Decision[Response]:
     """The service opens, and the held response is requested."""
     require_transition(response.status, ResponseDeadline.OPENING, RESPONSE)
     opened = replace(response, status=Status.REQUESTED)
-    return Decision(opened, [_requested(opened)])
+    return advance(response, Decision(opened, [_requested(opened)]), policy, now)
 
 
-def accept(response: Response, now: datetime) -> Decision[Response]:
-    """Rapid Care accepts the response; its clock continues."""
+def accept(response: Response, policy: Policy, now: datetime) -> Decision[Response]:
+    """Rapid Care accepts the response; its clock continues. A clinician is assigned within minutes."""
     require_transition(response.status, AcceptResponse, RESPONSE)
-    return Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[ResponseDeadline.OPENING])
+    accepted = Decision(replace(response, status=Status.ACCEPTED), [_accepted(response, now)], cancels=[ResponseDeadline.OPENING])
+    return advance(response, accepted, policy, now)
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
-    """Returns the referral to the Community Point of Access, which must route it elsewhere (G43)."""
+    """Returns the referral to the Community Point of Access, which must route it elsewhere (G43); in every state before the contact."""
     require_transition(response.status, DeclineResponse, RESPONSE)
     judged, breach = unreported_breach(response, now)
-    declined = replace(judged, status=Status.DECLINED, decline_reason=command.reason, ended_at=now)
+    declined = replace(ended(judged, Status.DECLINED, now), decline_reason=command.reason)
     event = ResponseDeclined(referral_id=response.referral_id, reason=command.reason, routing=response.routing)
     return Decision(declined, [*breach, event], cancels=list(ResponseDeadline))
 
@@ -117,63 +124,49 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
 def cancel(response: Response, *, trigger: str, reason: str, now: datetime) -> Decision[Response]:
     """Ends a response without a visit: the referral was withdrawn, taken back or routed elsewhere, or the person died or moved.
 
-    `trigger` is the row of the state table. A death or a move ends the response in every state (G39); the other triggers
-    only before Rapid Care has accepted it. Raises IllegalTransition.
+    `trigger` is the row of the state table. A death or a move ends the response in every state (G39), a recall before the contact; the
+    other triggers only before Rapid Care has accepted it. Raises IllegalTransition.
     """
     require_transition(response.status, trigger, RESPONSE)
     judged, breach = unreported_breach(response, now)
-    cancelled = replace(judged, status=Status.CANCELLED, cancel_reason=reason, ended_at=now)
+    cancelled = replace(ended(judged, Status.CANCELLED, now), cancel_reason=reason)
     return Decision(
         cancelled, [*breach, ResponseCancelled(referral_id=response.referral_id, reason=reason)], cancels=list(ResponseDeadline)
     )
-
-
-def record_first_contact(response: Response, command: RecordFirstContact, now: datetime) -> Decision[Response]:
-    """Stops the clock at the time that the clinician states (G05); a visit without access stops it as well (G44).
-
-    A contact exactly at the deadline meets it (T2). A contact in time that was recorded late clears a breach (G53).
-    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised.
-    """
-    require_transition(response.status, RecordFirstContact, RESPONSE)
-    _require_authorised(command.mode, response)
-    if command.contacted_at > now:
-        raise ContactInFuture("The time of contact is in the future.")
-    if command.contacted_at < response.received_at:
-        raise ContactBeforeReceipt("The time of contact is before the receipt of the referral.")
-    judged, breach = unreported_breach(response, command.contacted_at)
-    contacted = replace(
-        judged,
-        status=Status.CONTACTED,
-        contacted_at=command.contacted_at,
-        contact_mode=command.mode,
-        contact_recorded_at=now,
-    )
-    is_met = command.contacted_at <= response.due_at
-    contact = ResponseContacted(contacted_at=command.contacted_at, due_at=response.due_at, is_met=is_met, mode=command.mode)
-    if not is_met or contacted.breached_at is None:
-        return Decision(contacted, [*breach, contact], cancels=[ResponseDeadline.AT_RISK, ResponseDeadline.BREACH])
-    cleared = ResponseBreachCleared(breached_at=contacted.breached_at, contacted_at=command.contacted_at)
-    return Decision(replace(contacted, breached_at=None), [contact, cleared], cancels=[ResponseDeadline.AT_RISK, ResponseDeadline.BREACH])
 
 
 def warn(response: Response, due_at: datetime) -> Decision[Response]:
     """A warning time of the clock has passed without a contact."""
     require_transition(response.status, ResponseDeadline.AT_RISK, RESPONSE)
     elapsed = round((due_at - response.clock_starts_at) / timedelta(minutes=1))
-    return Decision(response, [ResponseAtRisk(minutes_elapsed=elapsed, due_at=response.due_at)])
+    flagged = replace(response, at_risk_since=response.at_risk_since or due_at)
+    return Decision(flagged, [ResponseAtRisk(referral_id=response.referral_id, minutes_elapsed=elapsed, due_at=response.due_at)])
 
 
-def judge_deadline(response: Response, due_at: datetime) -> Decision[Response]:
-    """The first instant after `due_at` has come without a contact."""
+def judge_deadline(response: Response, due_at: datetime, policy: Policy) -> Decision[Response]:
+    """The first instant after `due_at` has come without a contact, which is asked for until it is made."""
     require_transition(response.status, ResponseDeadline.BREACH, RESPONSE)
-    return Decision(replace(response, breached_at=due_at), [ResponseBreached(due_at=response.due_at)])
+    return advance(response, Decision(replace(response, breached_at=due_at), [_breached(response)]), policy, due_at)
 
 
 def unreported_breach(response: Response, ends_at: datetime) -> tuple[Response, list[Fact]]:
     """The breach that a response must publish at its end when its deadline is processed late (guarantee 4 of docs/architecture.md)."""
     if response.contacted_at or response.breached_at or ends_at <= response.due_at:
         return response, []
-    return replace(response, breached_at=response.due_at + _INSTANT), [ResponseBreached(due_at=response.due_at)]
+    return replace(response, breached_at=response.due_at + _INSTANT), [_breached(response)]
+
+
+def clock_deadlines(response: Response, policy: Policy, *, since: datetime | None) -> list[Deadline]:
+    """The opening of a held response, and those deadlines of its clock that nothing has published.
+
+    `since` is the end of the last response on the same clock: what was due until then was published.
+    """
+    opening = [Deadline(ResponseDeadline.OPENING, response.clock_starts_at)] if response.status is Status.HELD else []
+    if response.contacted_at or response.breached_at:
+        return opening
+    warnings = [Deadline(ResponseDeadline.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
+    every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + _INSTANT)]
+    return [*opening, *(deadline for deadline in every if since is None or deadline.due_at > since)]
 
 
 def clock_of(response: Response, now: datetime) -> ClockState:
@@ -202,22 +195,19 @@ def _held(routed: ReferralRouted, ids: ResponseIds, policy: Policy) -> Response:
         clock_starts_at=starts_at,
         due_at=due_at,
         crosses_close=due_at > closing(starts_at, policy),
-        was_held=starts_at != routed.clock_starts_at,
+        was_held=starts_at != routed.clock_starts_at or (is_opening(starts_at, policy) and routed.received_at < starts_at),
         is_by_telephone=routed.is_by_telephone,
         routing=routed.routing,
     )
 
 
-def _require_authorised(mode: ContactMode, response: Response) -> None:
-    """Raises TelephoneNotAuthorised."""
-    match mode:
-        case ContactMode.TELEPHONE_BY_TRIAGE:
-            if not response.is_by_telephone:
-                raise TelephoneNotAuthorised("Triage did not choose a telephone assessment.")
-        case ContactMode.FACE_TO_FACE | ContactMode.NO_ACCESS:
-            pass
-        case _:
-            assert_never(mode)
+def _breached(response: Response) -> ResponseBreached:
+    return ResponseBreached(referral_id=response.referral_id, due_at=response.due_at)
+
+
+def _accepted_again(response: Response, routing: int, now: datetime) -> Decision[Response]:
+    reconfirmed = replace(response, routing=routing)
+    return Decision(reconfirmed, [_accepted(reconfirmed, now)])
 
 
 def _accepted(response: Response, now: datetime) -> ResponseAccepted:
@@ -245,12 +235,3 @@ def _requested(response: Response) -> ResponseRequested:
         crosses_close=response.crosses_close,
         locality=response.locality,
     )
-
-
-def _deadlines(response: Response, previous: Response | None, policy: Policy) -> list[Deadline]:
-    """Deadlines that no earlier response on the same clock has published: those after the end of the previous one."""
-    warnings = [Deadline(ResponseDeadline.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
-    every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + _INSTANT)]
-    if previous is None or previous.ended_at is None or previous.clock_starts_at != response.clock_starts_at:
-        return every
-    return [deadline for deadline in every if deadline.due_at > previous.ended_at]

@@ -1,14 +1,19 @@
-"""Assignment and departure of a clinician. A new assignment never moves the deadline (rapid_care-4)."""
+"""Assignment and departure of a clinician, and the return of a response to the coordinator.
+
+No assignment moves the deadline of the clock (rapid_care-4). Before the contact a response without clinician is accepted; in care it keeps
+its state. In both cases a coordinator assigns another clinician within minutes or hours.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care.commands import AssignClinician, Depart
+from services.rapid_care.commands import AssignClinician, Depart, HandBackResponse
+from services.rapid_care.domain.duties import advance
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import RESPONSE, Response, Status
+from services.rapid_care.domain.response import IN_CARE, RESPONSE, Occurrence, Response, Status, require_permitted
 from services.rapid_care.domain.roster import Clinician, fitting_skill
-from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute
+from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute, ResponseUnassigned, UnassignReason
 from shared.kernel.decision import Decision
 from shared.kernel.state_table import require_transition
 
@@ -21,10 +26,10 @@ class CrisisPlan:
     plan_version: int
 
 
-def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, policy: Policy) -> Decision[Response]:
-    """A clinician on duty with a needed skill goes, and sees the crisis plan if there is one.
+def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, policy: Policy, now: datetime) -> Decision[Response]:
+    """A clinician on duty with a needed skill has the response, and sees the crisis plan if there is one.
 
-    Raises IllegalTransition, ClinicianOffDuty, SkillMissing.
+    In care the clinician changes and the state does not. Raises IllegalTransition, ClinicianOffDuty, SkillMissing.
     """
     require_transition(response.status, AssignClinician, RESPONSE)
     event = ResponseAssigned(
@@ -33,7 +38,20 @@ def assign(response: Response, clinician: Clinician, plan: CrisisPlan | None, po
         care_plan_id=plan.care_plan_id if plan else None,
         care_plan_version=plan.plan_version if plan else None,
     )
-    return Decision(replace(response, status=Status.ASSIGNED, clinician_id=clinician.id), [event])
+    status = response.status if response.status in IN_CARE else Status.ASSIGNED
+    return advance(response, Decision(replace(response, status=status, clinician_id=clinician.id), [event]), policy, now)
+
+
+def hand_back(response: Response, policy: Policy, now: datetime) -> Decision[Response]:
+    """The clinician cannot go on. Raises IllegalTransition, also when no clinician has the response."""
+    require_permitted(response, HandBackResponse)
+    return _unassign(response, UnassignReason.HANDED_BACK, policy, now)
+
+
+def go_off_duty(response: Response, policy: Policy, now: datetime) -> Decision[Response]:
+    """The clinician of the response goes off duty, and the response goes back to the coordinator."""
+    require_transition(response.status, Occurrence.CLINICIAN_OFF_DUTY, RESPONSE)
+    return _unassign(response, UnassignReason.OFF_DUTY, policy, now)
 
 
 def depart(response: Response, now: datetime) -> Decision[Response]:
@@ -41,3 +59,10 @@ def depart(response: Response, now: datetime) -> Decision[Response]:
     require_transition(response.status, Depart, RESPONSE)
     assert response.clinician_id is not None  # noqa: S101  an assigned response has a clinician
     return Decision(replace(response, status=Status.EN_ROUTE), [ResponseEnRoute(clinician_id=response.clinician_id, left_at=now)])
+
+
+def _unassign(response: Response, reason: UnassignReason, policy: Policy, now: datetime) -> Decision[Response]:
+    assert response.clinician_id is not None  # noqa: S101  the callers have checked it
+    event = ResponseUnassigned(clinician_id=response.clinician_id, reason=reason)
+    status = response.status if response.status in IN_CARE else Status.ACCEPTED
+    return advance(response, Decision(replace(response, status=status, clinician_id=None), [event]), policy, now)

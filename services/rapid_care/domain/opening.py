@@ -23,6 +23,11 @@ def next_opening(instant: datetime, policy: Policy) -> datetime:
     return opening_hours.next_opening(instant, policy.opens, policy.closes, policy.zone)
 
 
+def is_opening(instant: datetime, policy: Policy) -> bool:
+    """Whether the service opens at this instant."""
+    return instant.astimezone(policy.zone).time() == policy.opens
+
+
 def closing(instant: datetime, policy: Policy) -> datetime:
     """When the service closes on the day of `instant`."""
     return policy.instant(policy.day_of(instant), policy.closes)

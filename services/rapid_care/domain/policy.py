@@ -32,6 +32,7 @@ _NEEDED_SKILLS: Mapping[Condition, tuple[Skill, ...]] = total(
 
 
 _Count = Annotated[int, Range(1, 100_000)]
+_Interval = Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class Policy(LocalTime):
     response_target: Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))] = timedelta(hours=2)
     # Times since the start of the clock at which a warning is published, each above zero and below `response_target`
     at_risk_after: Annotated[tuple[timedelta, ...], RisingOrder()] = (timedelta(minutes=60), timedelta(minutes=90), timedelta(minutes=110))
+    # Time from the acceptance, or from the loss of a clinician before the contact, to the assignment; not before the clock starts [R]
+    assigned_within: _Interval = timedelta(minutes=15)
+    # Time from the loss of a clinician to the assignment of another one, for a person in care [R]
+    reassigned_in_care_within: _Interval = timedelta(hours=2)
+    # Time between two reminders of a contact after a breach [R]
+    contact_chased_every: _Interval = timedelta(minutes=15)
+    # Time from a visit without access to the next attempt (G44) [R]
+    attempted_again_within: _Interval = timedelta(minutes=60)
+    # Time between two reminders of a second urgent call without an answer [R]
+    call_chased_every: _Interval = timedelta(minutes=15)
+    # Longest time in care between two steps: visit, assessment, package, step-down, outcome (T4) [R]
+    care_continued_within: _Interval = timedelta(hours=24)
     # Services for a person who cannot wait until opening
     while_closed: Annotated[tuple[Code, ...], DistinctEntries()] = ("out-of-hours-gp", "ambulance")
     # Skills that a condition needs, the best fitting first; at least one for every condition

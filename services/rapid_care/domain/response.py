@@ -1,9 +1,11 @@
 """A response: the duty to reach one person by an instant. This module has its states, its state table and its refusals.
 
-States: docs/states/rapid_care.md. The clock is in `clock`, assignment in `dispatch`, care after the contact in `care`.
+States: docs/states/rapid_care.md. The clock is in `clock`, assignment in `dispatch`, care after the contact in `care`. The owner of a
+response and the step that it awaits, with its deadline, are in `duties`: every unfinished state has an owner, a live deadline and a
+command that leads on. A death or a move is in `person_change`, a second urgent call in `second_call`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,10 +14,12 @@ from uuid import UUID
 from services.rapid_care.commands import (
     AcceptResponse,
     AgreePackage,
+    AnswerCall,
     AssignClinician,
     CloseResponse,
     DeclineResponse,
     Depart,
+    HandBackResponse,
     RecordAssessment,
     RecordFirstContact,
     StepDownResponse,
@@ -25,6 +29,7 @@ from shared.contracts.rapid_care import (
     ContactMode,
     DeclineReason,
     Need,
+    OverdueStep,
     PackageItem,
     ResponseAccepted,
     ResponseAssessed,
@@ -33,6 +38,8 @@ from shared.contracts.rapid_care import (
     ResponseAvoidanceConfirmed,
     ResponseBreachCleared,
     ResponseBreached,
+    ResponseCallAnswered,
+    ResponseCallRepeated,
     ResponseCancelled,
     ResponseClosed,
     ResponseContacted,
@@ -40,14 +47,17 @@ from shared.contracts.rapid_care import (
     ResponseEnRoute,
     ResponseEscalated,
     ResponseOutcome,
+    ResponseOverdue,
     ResponsePackageAgreed,
     ResponseRequested,
+    ResponseRestored,
     ResponseSteppedDown,
+    ResponseUnassigned,
 )
-from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
-from shared.kernel.errors import NotFound, RuleBroken
+from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
+from shared.kernel.errors import IllegalTransition, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
-from shared.kernel.state_table import Transitions, state_table, transition
+from shared.kernel.state_table import Transitions, allowed_commands, require_transition, state_table, transition
 from shared.kernel.totality import total
 
 
@@ -68,18 +78,29 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """The person died or moved away, which ends a response in every state (G39); or an accepted referral is routed here again."""
+    """What happens to a response without a command, a deadline or an event of its referral alone.
+
+    A death or a move of the person ends a response in every state (G39); when it was a mistake, the response is restored. A clinician goes
+    off duty. An accepted referral is routed here again, and the acceptance is published again.
+    """
 
     PERSON_GONE = "person-gone"
+    PERSON_RESTORED = "person-restored"
+    CLINICIAN_OFF_DUTY = "clinician-off-duty"
     ROUTED_AGAIN = "routed-again"
 
 
 class ResponseDeadline(StrEnum):
-    """Deadlines of a response."""
+    """Deadlines of a response. Those of an overdue step are repeated until the step is taken."""
 
     OPENING = "opening"
     AT_RISK = "at-risk"
     BREACH = "breach"
+    ASSIGNMENT = "assignment"
+    CONTACT = "contact-chase"
+    NEXT_ATTEMPT = "next-attempt"
+    CALL = "call"
+    CARE = "care-step"
     AVOIDANCE = "avoidance-confirmation"
 
 
@@ -91,7 +112,15 @@ class Response:
     referral's routing that it answers. `is_by_telephone`: triage chose a telephone assessment (G05).
 
     `breached_at` is the first instant after `due_at` without a contact; a contact in time that was recorded late clears
-    it (G53).
+    it (G53). `at_risk_since` is the first warning of the clock.
+
+    `contacted_at` and `first_contact_mode` are those of the visit that stopped the clock, also without access (G44); `visited_at` and
+    `contact_mode` are those of the latest visit.
+
+    `overdue_step` is the step that became overdue first, at `overdue_since`, and has not been taken. A second urgent call is unanswered
+    while it has an `answer_by`; `call_condition` is its condition when it differs from that of the response.
+
+    A death or a move, recorded at `person_gone_at`, ended the response in the state `ended_from`; both serve to restore it.
     """
 
     id: UUID
@@ -112,7 +141,16 @@ class Response:
     contacted_at: datetime | None = None
     contact_mode: ContactMode | None = None
     contact_recorded_at: datetime | None = None
+    first_contact_mode: ContactMode | None = None
+    visited_at: datetime | None = None
+    at_risk_since: datetime | None = None
     breached_at: datetime | None = None
+    overdue_step: OverdueStep | None = None
+    overdue_since: datetime | None = None
+    call_repeated_at: datetime | None = None
+    call_condition: Condition | None = None
+    answer_by: datetime | None = None
+    merged_referral_ids: tuple[UUID, ...] = ()
     health_needs: tuple[Need, ...] = ()
     social_needs: tuple[Need, ...] = ()
     package: tuple[PackageItem, ...] = ()
@@ -121,6 +159,8 @@ class Response:
     benefit_pounds: int = 0
     decline_reason: DeclineReason | None = None
     cancel_reason: str | None = None
+    ended_from: Status | None = None
+    person_gone_at: datetime | None = None
     ended_at: datetime | None = None
     avoidance_confirmed_at: datetime | None = None
     version: int = 0
@@ -140,10 +180,10 @@ class ContactInFuture(RuleBroken):
 
 
 class ContactBeforeReceipt(RuleBroken):
-    """The stated time of contact lies before the receipt of the referral."""
+    """The stated time of contact lies before the receipt of the referral, or before an earlier visit."""
 
     code = "contact-before-receipt"
-    advice = "State a time of contact after the receipt of the referral."
+    advice = "State a time of contact after the receipt of the referral and after each earlier visit."
 
 
 class TelephoneNotAuthorised(RuleBroken):
@@ -217,17 +257,19 @@ IN_CARE = _in_phase(Phase.IN_CARE)
 UNFINISHED = tuple(status for status, phase in PHASE.items() if not _IS_ENDED[phase])
 ENDED = _in_phase(Phase.ENDED)
 _ACCEPTED = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
+_SENT = (Status.ASSIGNED, Status.EN_ROUTE)
 
 #: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
 #: A trigger that is text is a deadline, an occurrence, or the type of an event of another context.
 RESPONSE: Transitions = state_table(
     {
         AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
-        DeclineResponse: transition((Status.HELD, Status.REQUESTED, Status.ACCEPTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
-        AssignClinician: transition(_ACCEPTED, Status.ASSIGNED, ResponseAssigned),
+        DeclineResponse: transition((Status.HELD, *WAITING), Status.DECLINED, ResponseDeclined, ResponseBreached),
+        AssignClinician: transition((*_ACCEPTED, *IN_CARE), (Status.ASSIGNED, *IN_CARE), ResponseAssigned),
+        HandBackResponse: transition((*_SENT, *IN_CARE), (Status.ACCEPTED, *IN_CARE), ResponseUnassigned),
         Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
         RecordFirstContact: transition(
-            (Status.ASSIGNED, Status.EN_ROUTE), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
+            (*_SENT, Status.CONTACTED), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
         ),
         RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
         AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
@@ -235,16 +277,49 @@ RESPONSE: Transitions = state_table(
         CloseResponse: transition(
             (*_ACCEPTED, *IN_CARE), (Status.CLOSED, Status.ESCALATED), ResponseClosed, ResponseEscalated, ResponseBreached
         ),
+        AnswerCall: transition(UNFINISHED, (), ResponseCallAnswered),
         ResponseDeadline.OPENING: transition(Status.HELD, Status.REQUESTED, ResponseRequested),
         ResponseDeadline.AT_RISK: transition(WAITING, (), ResponseAtRisk),
         ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
+        ResponseDeadline.ASSIGNMENT: transition((Status.ACCEPTED, *IN_CARE), (), ResponseOverdue),
+        ResponseDeadline.CONTACT: transition(WAITING, (), ResponseOverdue),
+        ResponseDeadline.NEXT_ATTEMPT: transition(Status.CONTACTED, (), ResponseOverdue),
+        ResponseDeadline.CALL: transition(UNFINISHED, (), ResponseOverdue),
+        ResponseDeadline.CARE: transition(IN_CARE, (), ResponseOverdue),
         ResponseDeadline.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
         Occurrence.PERSON_GONE: transition(UNFINISHED, Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        Occurrence.PERSON_RESTORED: transition(Status.CANCELLED, UNFINISHED, ResponseRestored, ResponseBreached),
+        Occurrence.CLINICIAN_OFF_DUTY: transition((*_SENT, *IN_CARE), (Status.ACCEPTED, *IN_CARE), ResponseUnassigned),
         ReferralCancelled.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
         ReferralReturned.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
         ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
+        ReferralRecalled.TYPE: transition(UNFINISHED, (Status.CANCELLED, *IN_CARE), ResponseCancelled, ResponseBreached, ResponseAccepted),
+        ReferralCallRepeated.TYPE: transition(UNFINISHED, (), ResponseCallRepeated),
         Occurrence.ROUTED_AGAIN: transition((*_ACCEPTED, *IN_CARE), (), ResponseAccepted),
     },
     ResponseDeadline,
     Occurrence,
 )
+
+#: What a command needs in addition to a state of its row.
+_CONDITIONS: Mapping[type, Callable[[Response], bool]] = {
+    HandBackResponse: lambda response: response.clinician_id is not None,
+    RecordFirstContact: lambda response: response.contacted_at is None or response.contact_mode is ContactMode.NO_ACCESS,
+    AnswerCall: lambda response: response.answer_by is not None,
+}
+
+
+def require_permitted(response: Response, command: type) -> None:
+    """Raises IllegalTransition, also when a state permits the command and the response in it does not."""
+    require_transition(response.status, command, RESPONSE)
+    if not _meets_condition(response, command):
+        raise IllegalTransition(command.__name__, response.status)
+
+
+def permitted_commands(response: Response) -> list[type]:
+    """The commands that the response permits: `GET .../actions` offers exactly these."""
+    return [command for command in allowed_commands(response.status, RESPONSE) if _meets_condition(response, command)]
+
+
+def _meets_condition(response: Response, command: type) -> bool:
+    return command not in _CONDITIONS or _CONDITIONS[command](response)

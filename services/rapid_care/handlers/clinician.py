@@ -1,8 +1,11 @@
 """Commands on the roster of clinicians."""
 
+from dataclasses import replace
+
 from services.rapid_care.commands import RosterClinician
-from services.rapid_care.domain import roster
+from services.rapid_care.domain import dispatch, roster
 from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.store.responses import responses, unfinished_of_clinician
 from services.rapid_care.store.roster import enter_clinician, find_clinician
 from services.rapid_care.store.tables import Tx
 from shared.kernel.errors import VersionConflict
@@ -10,7 +13,10 @@ from shared.kernel.ids import derived_id
 
 
 async def roster_clinician(clinician_id: str, version: int, command: RosterClinician, *, tx: Tx) -> Clinician:
-    """Enters or changes a clinician; `version` is 0 for a new one. An equal entry changes nothing. Raises VersionConflict."""
+    """Enters or changes a clinician; `version` is 0 for a new one. An equal entry changes nothing.
+
+    The unfinished responses of a clinician off duty go back to the coordinator in the same transaction. Raises VersionConflict.
+    """
     present = await find_clinician(tx, clinician_id)
     entered = roster.enter(present, clinician_id, command)
     if present and entered == present:
@@ -19,4 +25,11 @@ async def roster_clinician(clinician_id: str, version: int, command: RosterClini
         raise VersionConflict(f"The clinician {clinician_id}", version, present.version)
     await enter_clinician(tx, entered)
     tx.audit(derived_id("rapid-care", "clinician", clinician_id), entered.version)
-    return entered
+    return entered if entered.is_on_duty else await _without_responses(entered, tx)
+
+
+async def _without_responses(clinician: Clinician, tx: Tx) -> Clinician:
+    """Reads the responses after the change of the clinician's row, whose lock an assignment holds until its end."""
+    for response in await unfinished_of_clinician(tx, clinician.id):
+        await responses.save(tx, dispatch.go_off_duty(response, tx.policy, tx.now))
+    return replace(clinician, open_responses=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.rapid_care.domain import care, clock
+from services.rapid_care.domain import care, clock, duties
 from services.rapid_care.store.responses import is_admitted_since, responses
 from services.rapid_care.store.tables import Tx
 from shared.persistence.deadlines import DueDeadline
@@ -15,7 +15,7 @@ async def prefetch_responses(due: Sequence[DueDeadline], *, tx: Tx) -> None:
 
 async def on_opening(deadline: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, deadline.subject)
-    await responses.save(tx, clock.open_held_response(response))
+    await responses.save(tx, clock.open_held_response(response, tx.policy, tx.now))
 
 
 async def on_at_risk(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -25,7 +25,13 @@ async def on_at_risk(deadline: DueDeadline, *, tx: Tx) -> None:
 
 async def on_breach(deadline: DueDeadline, *, tx: Tx) -> None:
     response = await responses.load(tx, deadline.subject)
-    await responses.save(tx, clock.judge_deadline(response, deadline.due_at))
+    await responses.save(tx, clock.judge_deadline(response, deadline.due_at, tx.policy))
+
+
+async def on_step_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
+    response = await responses.load(tx, deadline.subject)
+    step = duties.STEP_OF[deadline.kind]
+    await responses.save(tx, duties.remind(response, step, deadline.due_at, tx.policy, tx.now))
 
 
 async def on_avoidance_confirmation(deadline: DueDeadline, *, tx: Tx) -> None:

@@ -4,14 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care.domain import capacity, clock
+from services.rapid_care.domain import capacity, clock, person_change, second_call
 from services.rapid_care.domain.opening import month_of
-from services.rapid_care.domain.response import Occurrence, Response
+from services.rapid_care.domain.response import Response
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
+from services.rapid_care.store.projections import PERSON_CHANGES
 from services.rapid_care.store.responses import LATEST, responses, unfinished_of
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReferralRouted, Route
+from shared.contracts.referrals import (
+    CancelReason,
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+    Route,
+)
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.totality import total
 
@@ -32,9 +41,10 @@ _PERSON_IS_GONE = total(
 _GONE = frozenset(reason.value for reason, is_gone in _PERSON_IS_GONE.items() if is_gone)
 
 
-async def prefetch_latest_responses(routed: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
-    """Locks the responses to a batch of referrals by one statement."""
+async def prefetch_routed_referrals(routed: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
+    """Locks the responses to a batch of referrals by one statement, and reads the deaths and moves of their people by another one."""
     await LATEST.prefetch(tx, [UUID(envelope.subject) for _, envelope in routed])
+    await PERSON_CHANGES.prefetch(tx, [UUID(envelope.key) for _, envelope in routed])
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -48,15 +58,19 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
         await responses.save(tx, clock.reconfirm_acceptance(latest, event, tx.now))
         return
     ids = clock.ResponseIds(new_id(), PersonId(UUID(envelope.key)), UUID(envelope.subject), envelope.correlation_id)
-    await responses.save(tx, clock.request(event, ids, previous=latest, policy=tx.policy, now=tx.now))
+    response = await responses.save(tx, clock.request(event, ids, previous=latest, policy=tx.policy, now=tx.now))
+    await _end_if_gone(response, tx)
     if latest is None:
         await _count(event.received_at, tx)
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    """Raises IllegalTransition when Rapid Care has accepted it, unless the person died or moved away."""
-    trigger = Occurrence.PERSON_GONE if event.reason in _GONE else event.TYPE
-    await _cancel(await unfinished_of(tx, UUID(envelope.subject)), trigger, event.reason, tx=tx)
+    """A death or a move ends the response by the event about the person, which a reversal can match.
+
+    Raises IllegalTransition when Rapid Care has accepted it.
+    """
+    if event.reason not in _GONE:
+        await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, event.reason, tx=tx)
 
 
 async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
@@ -65,6 +79,27 @@ async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, t
     Raises IllegalTransition when Rapid Care has accepted it.
     """
     await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, TAKEN_BACK, tx=tx)
+
+
+async def on_referral_recalled(event: ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:
+    """A response that has ended, or that answers a later routing, stays as it is."""
+    response = await unfinished_of(tx, UUID(envelope.subject))
+    if response and event.routing >= response.routing:
+        await responses.save(tx, clock.recall(response, event, tx.now))
+
+
+async def on_call_repeated(event: ReferralCallRepeated, envelope: Envelope, *, tx: Tx) -> None:
+    """After the end of the response the Community Point of Access has the call."""
+    response = await unfinished_of(tx, UUID(envelope.subject))
+    if response:
+        await responses.save(tx, second_call.take_call(response, event, tx.policy, tx.now))
+
+
+async def _end_if_gone(response: Response, tx: Tx) -> None:
+    """The routing crossed a death or a move that was recorded after the receipt of the referral."""
+    gone = await PERSON_CHANGES.get(tx, response.person_id)
+    if gone and response.received_at <= gone.recorded_at:
+        await responses.save(tx, person_change.end(response, gone, tx.now))
 
 
 async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> None:

@@ -1,5 +1,7 @@
 """Commands on a response."""
 
+from collections.abc import Sequence
+
 from services.rapid_care.commands import (
     AgreePackage,
     AssignClinician,
@@ -9,7 +11,7 @@ from services.rapid_care.commands import (
     RecordFirstContact,
     StepDownResponse,
 )
-from services.rapid_care.domain import care, clock, dispatch, roster
+from services.rapid_care.domain import care, clock, contact, dispatch, roster, second_call
 from services.rapid_care.domain.response import Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import projections
@@ -21,7 +23,7 @@ from shared.kernel.target import Target
 
 async def accept_response(target: Target, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, clock.accept(response, tx.now))
+    return await responses.save(tx, clock.accept(response, tx.policy, tx.now))
 
 
 async def decline_response(target: Target, command: DeclineResponse, *, tx: Tx) -> Response:
@@ -30,10 +32,22 @@ async def decline_response(target: Target, command: DeclineResponse, *, tx: Tx) 
 
 
 async def assign_clinician(target: Target, command: AssignClinician, *, tx: Tx) -> Response:
+    """Locks the candidates before the response, as a clinician who goes off duty does: so the two never wait for each other."""
+    candidates = await _lock_candidates(command, tx)
     response = await responses.load(tx, target.id, if_version=target.version)
-    clinician = await _choose_clinician(response, command, tx)
+    clinician = _choose_clinician(candidates, response, command, tx)
     plan = await projections.crisis_plan(tx, response.person_id)
-    return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy))
+    return await responses.save(tx, dispatch.assign(response, clinician, plan, tx.policy, tx.now))
+
+
+async def hand_back_response(target: Target, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, dispatch.hand_back(response, tx.policy, tx.now))
+
+
+async def answer_call(target: Target, *, tx: Tx) -> Response:
+    response = await responses.load(tx, target.id, if_version=target.version)
+    return await responses.save(tx, second_call.answer_call(response, tx.policy, tx.now))
 
 
 async def depart(target: Target, *, tx: Tx) -> Response:
@@ -43,22 +57,22 @@ async def depart(target: Target, *, tx: Tx) -> Response:
 
 async def record_first_contact(target: Target, command: RecordFirstContact, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, clock.record_first_contact(response, command, tx.now))
+    return await responses.save(tx, contact.record_first_contact(response, command, tx.policy, tx.now))
 
 
 async def record_assessment(target: Target, command: RecordAssessment, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, care.assess(response, command))
+    return await responses.save(tx, care.assess(response, command, tx.policy, tx.now))
 
 
 async def agree_package(target: Target, command: AgreePackage, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, care.agree_package(response, command))
+    return await responses.save(tx, care.agree_package(response, command, tx.policy, tx.now))
 
 
 async def step_down_response(target: Target, command: StepDownResponse, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, care.step_down(response, command))
+    return await responses.save(tx, care.step_down(response, command, tx.policy, tx.now))
 
 
 async def close_response(target: Target, command: CloseResponse, *, tx: Tx) -> Response:
@@ -66,9 +80,14 @@ async def close_response(target: Target, command: CloseResponse, *, tx: Tx) -> R
     return await responses.save(tx, care.close(response, command, tx.policy, tx.now))
 
 
-async def _choose_clinician(response: Response, command: AssignClinician, tx: Tx) -> Clinician:
-    """Raises ClinicianNotFound, NoClinicianAvailable."""
+async def _lock_candidates(command: AssignClinician, tx: Tx) -> Sequence[Clinician]:
+    """Raises ClinicianNotFound."""
+    return await locked_roster(tx) if command.clinician_id is None else [await locked_clinician(tx, command.clinician_id)]
+
+
+def _choose_clinician(candidates: Sequence[Clinician], response: Response, command: AssignClinician, tx: Tx) -> Clinician:
+    """The named clinician, or another one than at present. Raises NoClinicianAvailable."""
     if command.clinician_id is not None:
-        return await locked_clinician(tx, command.clinician_id)
-    others = [clinician for clinician in await locked_roster(tx) if clinician.id != response.clinician_id]
+        return candidates[0]
+    others = [clinician for clinician in candidates if clinician.id != response.clinician_id]
     return roster.choose(others, response.condition, tx.policy)

@@ -22,7 +22,8 @@ _OF_MONTH = (
     .subquery()
 )
 _C = _OF_MONTH.c
-_IS_FACE_TO_FACE = _C.contact_mode == ContactMode.FACE_TO_FACE.value
+#: A visit without access stops the clock, and is counted separately also when a later attempt reached the person (G44).
+_IS_FACE_TO_FACE = _C.first_contact_mode == ContactMode.FACE_TO_FACE.value
 
 
 def _count(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Label[int]:
@@ -42,8 +43,8 @@ _STATISTICS = Statement(
         _count("breached", _C.breached_at.is_not(None), sa.func.coalesce(_IS_FACE_TO_FACE, sa.true())),
         _count("running", is_one_of(_C.status, WAITING), _C.breached_at.is_(None)),
         _count("held", _C.was_held),
-        _count("by_telephone", _C.contact_mode == ContactMode.TELEPHONE_BY_TRIAGE.value),
-        _count("no_access", _C.contact_mode == ContactMode.NO_ACCESS.value),
+        _count("by_telephone", _C.first_contact_mode == ContactMode.TELEPHONE_BY_TRIAGE.value),
+        _count("no_access", _C.first_contact_mode == ContactMode.NO_ACCESS.value),
         _count("recorded_late", _C.contacted_at <= _C.due_at, _C.contact_recorded_at > _C.due_at),
         _count("avoided", is_one_of(_C.outcome, AVOIDED)),
         _count("avoided_confirmed", _C.avoidance_confirmed_at.is_not(None)),

@@ -1,6 +1,7 @@
 """One response, and lists of responses."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.rapid_care.domain.response import ENDED, UNFINISHED, WAITING, Response, ResponseNotFound, Status
+from services.rapid_care.domain.response import ENDED, IN_CARE, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import responses
 from services.rapid_care.store.tables import RESPONSE
 from shared.kernel.totality import total
@@ -26,6 +27,17 @@ class ResponseFilter(StrEnum):
     CLOSED = "closed"
 
 
+class Attention(StrEnum):
+    """Why an unfinished response needs the coordinator; `any` is each of the others."""
+
+    AT_RISK = "at-risk"
+    BREACHED = "breached"
+    OVERDUE = "overdue"
+    UNASSIGNED = "unassigned"
+    UNANSWERED_CALL = "unanswered-call"
+    ANY = "any"
+
+
 _STATUSES: Mapping[ResponseFilter, tuple[Status, ...]] = total(
     ResponseFilter,
     {
@@ -34,18 +46,45 @@ _STATUSES: Mapping[ResponseFilter, tuple[Status, ...]] = total(
         ResponseFilter.CLOSED: ENDED,
     },
 )
+_IS_WAITING, _IS_UNFINISHED = is_one_of(RESPONSE.c.status, WAITING), is_one_of(RESPONSE.c.status, UNFINISHED)
+_WITHOUT_CLINICIAN = sa.and_(
+    RESPONSE.c.clinician_id.is_(None), sa.or_(RESPONSE.c.status == Status.ACCEPTED.value, is_one_of(RESPONSE.c.status, IN_CARE))
+)
+_REASONS = (
+    sa.and_(_IS_WAITING, RESPONSE.c.at_risk_since.is_not(None), RESPONSE.c.breached_at.is_(None)),
+    sa.and_(_IS_WAITING, RESPONSE.c.breached_at.is_not(None)),
+    sa.and_(_IS_UNFINISHED, RESPONSE.c.overdue_since.is_not(None)),
+    _WITHOUT_CLINICIAN,
+    sa.and_(_IS_UNFINISHED, RESPONSE.c.answer_by.is_not(None)),
+)
+#: The condition of each reason. A breached response is no longer listed as at risk.
+_NEEDS: Mapping[Attention, sa.ColumnElement[bool]] = total(
+    Attention,
+    {
+        Attention.AT_RISK: _REASONS[0],
+        Attention.BREACHED: _REASONS[1],
+        Attention.OVERDUE: _REASONS[2],
+        Attention.UNASSIGNED: _REASONS[3],
+        Attention.UNANSWERED_CALL: _REASONS[4],
+        Attention.ANY: sa.or_(*_REASONS),
+    },
+)
 _BEFORE_ALL = (datetime(1900, 1, 1, tzinfo=UTC), UUID(int=0))
 _AFTER_ALL = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 
+_CLINICIAN_ID: sa.BindParameter[str] = sa.bindparam("clinician_id", type_=sa.Text)
 _PAGE_KEY = sa.tuple_(RESPONSE.c.due_at, RESPONSE.c.id)
 _LAST = sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
 _LIST = (
     sa.select(RESPONSE)
     .where(RESPONSE.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
     .where(RESPONSE.c.referral_id == sa.func.coalesce(sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.referral_id))
+    .where(sa.or_(_CLINICIAN_ID.is_(None), RESPONSE.c.clinician_id == _CLINICIAN_ID))
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_MOST_URGENT_FIRST = Statement(_LIST.where(_PAGE_KEY > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id))
+_FROM_EARLIEST = _LIST.where(_PAGE_KEY > _LAST).order_by(RESPONSE.c.due_at, RESPONSE.c.id)
+_MOST_URGENT_FIRST = Statement(_FROM_EARLIEST)
+_IN_NEED = {attention: Statement(_FROM_EARLIEST.where(condition)) for attention, condition in _NEEDS.items()}
 _LATEST_FIRST = Statement(_LIST.where(_PAGE_KEY < _LAST).order_by(RESPONSE.c.due_at.desc(), RESPONSE.c.id.desc()))
 #: The time that an available clinician may need to reach the person.
 _SOON = timedelta(minutes=30)
@@ -69,15 +108,38 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
     return response
 
 
-async def list_responses(
-    reader: ReadSession, status_filter: ResponseFilter, *, after: tuple[datetime, UUID] | None, limit: int, referral_id: UUID | None = None
-) -> list[Response]:
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The responses of a list. `attention` selects unfinished ones alone."""
+
+    status_filter: ResponseFilter
+    attention: Attention | None = None
+    clinician_id: str | None = None
+    referral_id: UUID | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status_filter is ResponseFilter.CLOSED
+
+    @property
+    def statement(self) -> Statement:
+        if self.attention is not None:
+            return _IN_NEED[self.attention]
+        return _LATEST_FIRST if self.is_ended else _MOST_URGENT_FIRST
+
+
+async def list_responses(reader: ReadSession, selection: Selection, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Response]:
     """Ordered by `due_at`: open responses from the earliest, ended ones from the latest."""
-    is_ended = status_filter is ResponseFilter.CLOSED
-    statement = _LATEST_FIRST if is_ended else _MOST_URGENT_FIRST
-    due_at, last = after or (_AFTER_ALL if is_ended else _BEFORE_ALL)
-    statuses = list(_STATUSES[status_filter])
-    rows = await reader.fetch(statement, statuses=statuses, referral_id=referral_id, due_at=due_at, id=last, limit=limit)
+    due_at, last = after or (_AFTER_ALL if selection.is_ended else _BEFORE_ALL)
+    rows = await reader.fetch(
+        selection.statement,
+        statuses=list(_STATUSES[selection.status_filter]),
+        referral_id=selection.referral_id,
+        clinician_id=selection.clinician_id,
+        due_at=due_at,
+        id=last,
+        limit=limit,
+    )
     return [responses.from_row(row) for row in rows]
 
 

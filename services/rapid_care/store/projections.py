@@ -1,19 +1,23 @@
-"""Projections for the briefing: the person's record, the care plan and the accountable lead.
+"""Projections: the person's record, the care plan and the accountable lead for the briefing; recorded deaths and moves.
 
 Events may arrive in any order: a row is replaced only by a later one (`sequence`).
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.dispatch import CrisisPlan
-from services.rapid_care.store.tables import CARE_PLAN, LEAD, PERSON, Tx
+from services.rapid_care.domain.person_change import RecordedChange
+from services.rapid_care.store.tables import CARE_PLAN, LEAD, PERSON, PERSON_CHANGE, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CarePlanRecorded, LeadActivated
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.referrals import PersonChange, PersonRecordRecorded
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.projection import upsert_if_newer
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 _PROJECT_PERSON = upsert_if_newer(PERSON)
@@ -23,6 +27,20 @@ _CLOSED = insert(CARE_PLAN).values(
     care_plan_id=sa.bindparam("care_plan_id"), person_id=sa.bindparam("person_id"), sequence=0, is_closed=True
 )
 _DROP_PLAN = Statement(_CLOSED.on_conflict_do_update(index_elements=["care_plan_id"], set_={"is_closed": True}))
+
+_PROJECT_PERSON_CHANGE = upsert_if_newer(PERSON_CHANGE, order=("recorded_at",))
+_DROP_PERSON_CHANGE = Statement(
+    sa.delete(PERSON_CHANGE).where(
+        PERSON_CHANGE.c.person_id == sa.bindparam("person_id"),
+        PERSON_CHANGE.c.change == sa.bindparam("change"),
+        PERSON_CHANGE.c.recorded_at <= sa.bindparam("recorded_at", type_=INSTANT),
+    )
+)
+_PERSON_CHANGES = Statement(
+    sa.select(PERSON_CHANGE)
+    .where(PERSON_CHANGE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))))
+    .order_by(PERSON_CHANGE.c.recorded_at)
+)
 
 _PERSON = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
 _PLAN = Statement(
@@ -41,6 +59,27 @@ _LEAD = Statement(
 
 async def project_person(tx: Tx, record: PersonRecordRecorded, envelope: Envelope) -> None:
     await tx.defer_write(_PROJECT_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
+
+
+async def project_person_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> None:
+    await tx.defer_write(_PROJECT_PERSON_CHANGE, person_id=person_id, change=recorded.change.value, recorded_at=recorded.recorded_at)
+
+
+async def drop_person_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> None:
+    """A later change of the same kind stays."""
+    await tx.defer_write(_DROP_PERSON_CHANGE, person_id=person_id, change=recorded.change.value, recorded_at=recorded.recorded_at)
+
+
+async def _person_changes(tx: Tx, person_ids: Sequence[UUID]) -> dict[UUID, RecordedChange | None]:
+    """The latest change of each person."""
+    rows = await tx.fetch(_PERSON_CHANGES, person_ids=list(person_ids))
+    return {row["person_id"]: RecordedChange(PersonChange(row["change"]), row["recorded_at"]) for row in rows}
+
+
+#: The recorded death or move of a person; None without one.
+PERSON_CHANGES: PrefetchedLookup[UUID, RecordedChange | None] = PrefetchedLookup(
+    _person_changes, absent=lambda: None, tables=("person_change",)
+)
 
 
 async def project_plan(tx: Tx, record: CarePlanRecorded, envelope: Envelope) -> None:

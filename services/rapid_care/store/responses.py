@@ -4,6 +4,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.rapid_care.domain.person_change import REASON, RecordedChange
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
 from services.rapid_care.store.tables import RESPONSE, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
@@ -18,6 +19,30 @@ _UNFINISHED = Statement(
     sa.select(RESPONSE)
     .where(RESPONSE.c.referral_id == sa.bindparam("referral_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
     .with_for_update()
+)
+_UNFINISHED_OF_PERSON = Statement(
+    sa.select(RESPONSE)
+    .where(RESPONSE.c.person_id == sa.bindparam("person_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
+    .order_by(RESPONSE.c.id)
+    .with_for_update()
+)
+_UNFINISHED_OF_CLINICIAN = Statement(
+    sa.select(RESPONSE)
+    .where(RESPONSE.c.clinician_id == sa.bindparam("clinician_id"), is_one_of(RESPONSE.c.status, UNFINISHED))
+    .order_by(RESPONSE.c.id)
+    .with_for_update()
+)
+_LATER = RESPONSE.alias("later")
+_ENDED_BY_CHANGE = Statement(
+    sa.select(RESPONSE)
+    .where(
+        RESPONSE.c.person_id == sa.bindparam("person_id"),
+        RESPONSE.c.cancel_reason == sa.bindparam("reason"),
+        RESPONSE.c.person_gone_at >= sa.bindparam("since", type_=INSTANT),
+        ~sa.exists().where(_LATER.c.referral_id == RESPONSE.c.referral_id, _LATER.c.id > RESPONSE.c.id),
+    )
+    .order_by(RESPONSE.c.id)
+    .with_for_update(of=RESPONSE)
 )
 _AMONG = RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
 _OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).with_for_update())
@@ -39,6 +64,22 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
     """The referral's response that has not ended, locked."""
     row = await tx.fetch_one(_UNFINISHED, referral_id=referral_id)
     return None if row is None else responses.attach(tx, row)
+
+
+async def unfinished_of_person(tx: Tx, person_id: UUID) -> list[Response]:
+    """The person's responses that have not ended, locked."""
+    return [responses.attach(tx, row) for row in await tx.fetch(_UNFINISHED_OF_PERSON, person_id=person_id)]
+
+
+async def unfinished_of_clinician(tx: Tx, clinician_id: str) -> list[Response]:
+    """The clinician's responses that have not ended, locked."""
+    return [responses.attach(tx, row) for row in await tx.fetch(_UNFINISHED_OF_CLINICIAN, clinician_id=clinician_id)]
+
+
+async def ended_by_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> list[Response]:
+    """The responses that ended by this death or move, locked: the last one of each referral."""
+    rows = await tx.fetch(_ENDED_BY_CHANGE, person_id=person_id, reason=REASON[recorded.change].value, since=recorded.recorded_at)
+    return [responses.attach(tx, row) for row in rows]
 
 
 #: The last response to a referral, ended or not, by the referral's id.

@@ -25,6 +25,7 @@ _ROSTER = (
 _READ = Statement(_ROSTER)
 _LOCK = Statement(sa.select(CLINICIAN.c.id).where(CLINICIAN.c.is_on_duty).order_by(CLINICIAN.c.id).with_for_update())
 _LOCK_ONE = Statement(sa.select(CLINICIAN.c.id).where(CLINICIAN.c.id == sa.bindparam("id")).with_for_update())
+_IS_ON_DUTY = Statement(sa.select(CLINICIAN.c.is_on_duty).where(CLINICIAN.c.id == sa.bindparam("id")).with_for_update(read=True))
 _ENTER = insert(CLINICIAN).values({column.name: sa.bindparam(column.name) for column in CLINICIAN.columns})
 _ENTER_CLINICIAN = Statement(
     _ENTER.on_conflict_do_update(
@@ -59,6 +60,12 @@ async def locked_roster(tx: Tx) -> list[Clinician]:
     """All clinicians; those on duty are locked, so that concurrent choices see each other."""
     await tx.fetch(_LOCK)
     return await roster(tx)
+
+
+async def is_on_duty(tx: Tx, clinician_id: str) -> bool:
+    """Locks the row, so that the clinician cannot go off duty in between."""
+    found: bool | None = await tx.fetch_value(_IS_ON_DUTY, id=clinician_id)
+    return bool(found)
 
 
 async def enter_clinician(tx: Tx, entry: Clinician) -> None:

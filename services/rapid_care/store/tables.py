@@ -32,11 +32,20 @@ RESPONSE = sa.Table(
     sa.Column("was_held", sa.Boolean, nullable=False),
     sa.Column("is_by_telephone", sa.Boolean, nullable=False),
     sa.Column("routing", sa.Integer, nullable=False),
-    sa.Column("clinician_id", sa.Text),
+    sa.Column("clinician_id", sa.Text, index=True),
     sa.Column("contacted_at", INSTANT),
     sa.Column("contact_mode", sa.Text),
     sa.Column("contact_recorded_at", INSTANT),
+    sa.Column("first_contact_mode", sa.Text),
+    sa.Column("visited_at", INSTANT),
+    sa.Column("at_risk_since", INSTANT),
     sa.Column("breached_at", INSTANT),
+    sa.Column("overdue_step", sa.Text),
+    sa.Column("overdue_since", INSTANT),
+    sa.Column("call_repeated_at", INSTANT),
+    sa.Column("call_condition", sa.Text),
+    sa.Column("answer_by", INSTANT),
+    sa.Column("merged_referral_ids", JSONB, nullable=False),
     sa.Column("health_needs", JSONB, nullable=False),
     sa.Column("social_needs", JSONB, nullable=False),
     sa.Column("package", JSONB, nullable=False),
@@ -45,6 +54,8 @@ RESPONSE = sa.Table(
     sa.Column("benefit_pounds", sa.Integer, nullable=False),
     sa.Column("decline_reason", sa.Text),
     sa.Column("cancel_reason", sa.Text),
+    sa.Column("ended_from", sa.Text),
+    sa.Column("person_gone_at", INSTANT),
     sa.Column("ended_at", INSTANT),
     sa.Column("avoidance_confirmed_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
@@ -87,6 +98,15 @@ PERSON = sa.Table(
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("record", JSONB, nullable=False),
     comment="Projection of the person's record, from referrals.",
+)
+
+PERSON_CHANGE = sa.Table(
+    "person_change",
+    METADATA,
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("change", sa.Text, primary_key=True),
+    sa.Column("recorded_at", INSTANT, nullable=False),
+    comment="Recorded deaths and moves, from referrals; a referral that was received before and arrives later ends at once.",
 )
 
 CARE_PLAN = sa.Table(

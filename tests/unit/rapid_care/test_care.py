@@ -35,14 +35,14 @@ def _seen(**changes: object) -> Response:
 )
 def test_missing_or_contradictory_needs_are_refused(health: tuple[Need, ...], social: tuple[Need, ...]) -> None:
     with pytest.raises(NeedsInvalid):
-        assess(a_response(status=Status.CONTACTED), RecordAssessment(health, social))
+        assess(a_response(status=Status.CONTACTED), RecordAssessment(health, social), POLICY, at("15:30"))
 
 
 @pytest.mark.acceptance("rapid_care-7")
 def test_package_may_begin_after_closing_time() -> None:
     night = PackageItem(kind=PackageItemKind.NIGHT_SITTING, service_code="night-sitting", starts_at=at("23:00"))
 
-    assert agree_package(_seen(), AgreePackage((night,))).state.package == (night,)
+    assert agree_package(_seen(), AgreePackage((night,)), POLICY, at("15:30")).state.package == (night,)
 
 
 @pytest.mark.acceptance("rapid_care-6")

@@ -14,14 +14,17 @@ from services.rapid_care.domain.clock import (
     clock_of,
     decline,
     judge_deadline,
+    recall,
     reconfirm_acceptance,
-    record_first_contact,
     request,
     warn,
 )
+from services.rapid_care.domain.contact import record_first_contact
 from services.rapid_care.domain.opening import next_opening
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
+    IN_CARE,
+    WAITING,
     ContactBeforeReceipt,
     ContactInFuture,
     Response,
@@ -34,17 +37,21 @@ from shared.contracts.rapid_care import (
     ContactMode,
     DeclineReason,
     ResponseAccepted,
+    ResponseAtRisk,
     ResponseBreachCleared,
     ResponseBreached,
+    ResponseCancelled,
     ResponseContacted,
     ResponseHeldUntilOpening,
     ResponseRequested,
 )
+from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.rapid_care import a_response, a_routed_referral, at
 
 POLICY = Policy()
+_OF_CLOCK = (ResponseDeadline.AT_RISK, ResponseDeadline.BREACH)
 
 instants = st.datetimes(min_value=datetime(2013, 1, 1), max_value=datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  the zone is given
 
@@ -112,10 +119,10 @@ def test_rerouted_referral_repeats_no_warning(ended_at: str, now: str, left: lis
 
     again = _requested(at("14:00"), previous=previous, now=at(now))
 
-    assert [deadline.due_at for deadline in again.deadlines] == [at(each) for each in left]
+    assert [deadline.due_at for deadline in again.deadlines if deadline.kind in _OF_CLOCK] == [at(each) for each in left]
     assert (again.state.breached_at is not None) is (previous.breached_at is not None) is (ended_at > "16:00")
     en_route = replace(again.state, status=Status.EN_ROUTE)
-    events = record_first_contact(en_route, RecordFirstContact(at("16:30")), at("16:30")).events
+    events = record_first_contact(en_route, RecordFirstContact(at("16:30")), POLICY, at("16:30")).events
     assert ([type(event) for event in events] == [ResponseContacted]) is (ended_at > "16:00")
 
 
@@ -132,7 +139,7 @@ def test_telephone_contact_needs_decision_of_triage() -> None:
     call = RecordFirstContact(at("15:00"), ContactMode.TELEPHONE_BY_TRIAGE)
 
     with pytest.raises(TelephoneNotAuthorised):
-        record_first_contact(a_response(status=Status.EN_ROUTE), call, at("15:00"))
+        record_first_contact(a_response(status=Status.EN_ROUTE), call, POLICY, at("15:00"))
 
     assert _requested(at("14:00"), is_by_telephone=True).state.is_by_telephone
 
@@ -148,6 +155,60 @@ def test_rerouted_referral_is_accepted_again() -> None:
     assert (event.referral_id, event.routing) == (accepted.referral_id, 2)
 
 
+@pytest.mark.parametrize("status", [Status.HELD, *WAITING])
+def test_recall_before_contact_cancels_response(status: Status) -> None:
+    response = a_response(status=status)
+
+    decision = recall(response, _RECALLED, at("15:00"))
+
+    assert (decision.state.status, decision.state.cancel_reason) == (Status.CANCELLED, "recalled")
+    assert decision.state.clinician_id == response.clinician_id
+    assert decision.events == [ResponseCancelled(referral_id=response.referral_id, reason="recalled")]
+    assert set(decision.cancels) == set(ResponseDeadline)
+
+
+@pytest.mark.parametrize("status", IN_CARE)
+def test_recall_after_contact_publishes_acceptance_again(status: Status) -> None:
+    response = a_response(status=status, contacted_at=at("14:40"))
+
+    decision = recall(response, _RECALLED, at("15:00"))
+
+    assert decision.state == replace(response, routing=3)
+    assert decision.events == [
+        ResponseAccepted(referral_id=response.referral_id, accepted_at=at("15:00"), due_at=response.due_at, routing=3)
+    ]
+
+
+_RECALLED = ReferralRecalled(service_code="rapid-care", routing=3)
+
+
+@pytest.mark.parametrize("clock_starts_at", ["03:11", "07:00"])
+@pytest.mark.parametrize("now", ["03:20", "07:20"])
+def test_response_shows_clock_of_referral_held_at_night(clock_starts_at: str, now: str) -> None:
+    """A22: the referral may state the opening as the start of its clock, or the receipt."""
+    response = _requested(at("03:11"), clock_starts_at=at(clock_starts_at), now=at(now)).state
+
+    assert (response.clock_starts_at, response.due_at, response.was_held) == (at("07:00"), at("09:00"), True)
+
+
+def test_raised_urgency_in_open_hours_is_not_held() -> None:
+    assert not _requested(at("03:11"), clock_starts_at=at("12:00"), now=at("12:00")).state.was_held
+
+
+def test_first_warning_flags_response_until_its_end() -> None:
+    first = warn(a_response(), at("15:00")).state
+    second = warn(first, at("15:30")).state
+
+    assert second.at_risk_since == at("15:00")
+    declined = decline(second, DeclineResponse(DeclineReason.CAPACITY), at("15:40")).state
+    assert _requested(at("14:00"), previous=declined, now=at("15:45")).state.at_risk_since == at("15:00")
+
+
+@pytest.mark.parametrize("status", [Status.HELD, *WAITING])
+def test_response_is_declined_in_every_state_before_contact(status: Status) -> None:
+    assert decline(a_response(status=status), DeclineResponse(DeclineReason.CAPACITY), at("15:00")).state.status is Status.DECLINED
+
+
 def test_missing_condition_becomes_other() -> None:
     assert _requested(at("14:00"), condition=None).state.condition is Condition.OTHER
 
@@ -160,7 +221,7 @@ def test_deadline_after_closing_time_is_flagged(received_at: str, crosses: bool)
 @pytest.mark.acceptance("rapid_care-1")
 @pytest.mark.parametrize(("contacted_at", "is_met"), [("15:59:59", True), ("16:00:00", True), ("16:00:01", False)])
 def test_contact_exactly_at_deadline_meets_clock(contacted_at: str, is_met: bool) -> None:  # noqa: FBT001  a case
-    decision = record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at(contacted_at)), at("17:00"))
+    decision = record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at(contacted_at)), POLICY, at("17:00"))
 
     contact = decision.events[-1]
     assert isinstance(contact, ResponseContacted)
@@ -171,7 +232,7 @@ def test_contact_exactly_at_deadline_meets_clock(contacted_at: str, is_met: bool
 def test_timely_contact_recorded_late_clears_breach() -> None:
     response = a_response(status=Status.EN_ROUTE, breached_at=at("16:00:01"))
 
-    decision = record_first_contact(response, RecordFirstContact(at("15:50")), at("16:30"))
+    decision = record_first_contact(response, RecordFirstContact(at("15:50")), POLICY, at("16:30"))
 
     assert [type(event) for event in decision.events] == [ResponseContacted, ResponseBreachCleared]
     assert (decision.state.breached_at, decision.state.contact_recorded_at) == (None, at("16:30"))
@@ -180,7 +241,7 @@ def test_timely_contact_recorded_late_clears_breach() -> None:
 def test_late_contact_keeps_breach() -> None:
     response = a_response(status=Status.EN_ROUTE, breached_at=at("16:00:01"))
 
-    decision = record_first_contact(response, RecordFirstContact(at("16:20")), at("16:30"))
+    decision = record_first_contact(response, RecordFirstContact(at("16:20")), POLICY, at("16:30"))
 
     assert [type(event) for event in decision.events] == [ResponseContacted]
     assert clock_of(decision.state, at("16:30")) is ClockState.BREACHED
@@ -190,7 +251,7 @@ def test_late_contact_keeps_breach() -> None:
 def test_every_contact_mode_stops_clock(mode: ContactMode) -> None:
     response = a_response(status=Status.EN_ROUTE, is_by_telephone=True)
 
-    decision = record_first_contact(response, RecordFirstContact(at("15:00"), mode), at("15:00"))
+    decision = record_first_contact(response, RecordFirstContact(at("15:00"), mode), POLICY, at("15:00"))
 
     assert (decision.state.contact_mode, clock_of(decision.state, at("18:00"))) == (mode, ClockState.MET)
 
@@ -198,17 +259,21 @@ def test_every_contact_mode_stops_clock(mode: ContactMode) -> None:
 @pytest.mark.parametrize(("contacted_at", "refusal"), [("17:00:00.000001", ContactInFuture), ("13:59:59.999999", ContactBeforeReceipt)])
 def test_contact_time_lies_between_receipt_and_now(contacted_at: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at(contacted_at)), at("17:00"))
+        record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at(contacted_at)), POLICY, at("17:00"))
 
 
 def test_warning_carries_minutes_elapsed() -> None:
-    assert warn(a_response(), at("15:30")).events[0].minutes_elapsed == 90  # type: ignore[attr-defined]
+    response = a_response()
+
+    assert warn(response, at("15:30")).events == [ResponseAtRisk(referral_id=response.referral_id, minutes_elapsed=90, due_at=at("16:00"))]
 
 
 def test_breach_carries_deadline_and_keeps_status() -> None:
-    decision = judge_deadline(a_response(status=Status.ASSIGNED), at("16:00:00.000001"))
+    response = a_response(status=Status.ASSIGNED)
 
-    assert decision.events == [ResponseBreached(due_at=at("16:00"))]
+    decision = judge_deadline(response, at("16:00:00.000001"), POLICY)
+
+    assert decision.events == [ResponseBreached(referral_id=response.referral_id, due_at=at("16:00"))]
     assert decision.state.status is Status.ASSIGNED
 
 

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from services.rapid_care.commands import RosterClinician
-from services.rapid_care.domain.dispatch import CrisisPlan, assign
+from services.rapid_care.domain.dispatch import CrisisPlan, assign, go_off_duty, hand_back
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import Status
+from services.rapid_care.domain.response import IN_CARE, ResponseDeadline, Status
 from services.rapid_care.domain.roster import ClinicianOffDuty, NoClinicianAvailable, SkillMissing, choose, enter, fitting_skill
 from shared.contracts.codes import Condition
-from shared.contracts.rapid_care import ResponseAssigned, Skill
+from shared.contracts.rapid_care import ResponseAssigned, ResponseUnassigned, Skill, UnassignReason
+from shared.kernel.decision import Deadline
+from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
-from tests.builders.rapid_care import a_clinician, a_response
+from tests.builders.rapid_care import NURSE, a_clinician, a_response, at
 
 POLICY = Policy()
 
@@ -90,7 +92,7 @@ def test_chosen_clinician_is_able_and_least_loaded(roster: list[object], conditi
 def test_assignment_names_crisis_plan_shown() -> None:
     plan = CrisisPlan(new_id(), 3)
 
-    event = assign(a_response(status=Status.ACCEPTED), a_clinician(), plan, POLICY).events[0]
+    event = assign(a_response(status=Status.ACCEPTED), a_clinician(), plan, POLICY, at("15:00")).events[0]
 
     assert isinstance(event, ResponseAssigned)
     assert (event.care_plan_id, event.care_plan_version, event.skill) == (plan.care_plan_id, 3, Skill.EMERGENCY_NURSE_PRACTITIONER)
@@ -100,10 +102,40 @@ def test_assignment_names_crisis_plan_shown() -> None:
 def test_reassignment_keeps_deadline() -> None:
     response = a_response(status=Status.EN_ROUTE)
 
-    decision = assign(response, a_clinician(id="nurse-2"), None, POLICY)
+    decision = assign(response, a_clinician(id="nurse-2"), None, POLICY, at("15:00"))
 
     assert (decision.state.clinician_id, decision.state.due_at, decision.state.status) == ("nurse-2", response.due_at, Status.ASSIGNED)
     assert (list(decision.deadlines), list(decision.cancels)) == ([], [])
+
+
+@pytest.mark.parametrize("status", [Status.ASSIGNED, Status.EN_ROUTE])
+def test_response_without_clinician_before_contact_is_accepted(status: Status) -> None:
+    decision = hand_back(a_response(status=status), POLICY, at("15:00"))
+
+    assert (decision.state.status, decision.state.clinician_id) == (Status.ACCEPTED, None)
+    assert decision.events == [ResponseUnassigned(clinician_id=NURSE, reason=UnassignReason.HANDED_BACK)]
+    assert decision.deadlines == [Deadline(ResponseDeadline.ASSIGNMENT, at("15:15"))]
+
+
+@pytest.mark.parametrize("status", IN_CARE)
+def test_response_without_clinician_in_care_keeps_status(status: Status) -> None:
+    decision = go_off_duty(a_response(status=status), POLICY, at("15:00"))
+
+    assert (decision.state.status, decision.state.clinician_id) == (status, None)
+    assert decision.events == [ResponseUnassigned(clinician_id=NURSE, reason=UnassignReason.OFF_DUTY)]
+    assert decision.deadlines == [Deadline(ResponseDeadline.ASSIGNMENT, at("17:00"))]
+    with pytest.raises(IllegalTransition):
+        hand_back(decision.state, POLICY, at("15:00"))
+
+
+@pytest.mark.parametrize("status", IN_CARE)
+def test_assignment_in_care_changes_clinician_and_not_status(status: Status) -> None:
+    unassigned = go_off_duty(a_response(status=status), POLICY, at("15:00")).state
+
+    decision = assign(unassigned, a_clinician(id="nurse-2"), None, POLICY, at("15:10"))
+
+    assert (decision.state.status, decision.state.clinician_id) == (status, "nurse-2")
+    assert decision.cancels == [ResponseDeadline.ASSIGNMENT]
 
 
 def test_unchanged_roster_entry_keeps_version() -> None:

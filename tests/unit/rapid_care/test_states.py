@@ -3,63 +3,124 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.rapid_care.commands import (
     AcceptResponse,
     AgreePackage,
+    AnswerCall,
     AssignClinician,
     CloseResponse,
     DeclineResponse,
     Depart,
+    HandBackResponse,
     RecordAssessment,
     RecordFirstContact,
     StepDownResponse,
 )
-from services.rapid_care.domain import care, clock, dispatch
+from services.rapid_care.domain import care, clock, contact, dispatch, duties, person_change, second_call
+from services.rapid_care.domain.duties import DEADLINE_OF
+from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ENDED, RESPONSE, UNFINISHED, Occurrence, Response, ResponseDeadline, Status
+from services.rapid_care.domain.response import (
+    ENDED,
+    RESPONSE,
+    UNFINISHED,
+    WAITING,
+    Occurrence,
+    Response,
+    ResponseDeadline,
+    Status,
+)
 from services.rapid_care.subscriptions import SUBSCRIPTIONS
 from shared.contracts.codes import StepDown
-from shared.contracts.rapid_care import DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
-from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReferralRouted
+from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, PackageItemKind, ResponseOutcome
+from shared.contracts.referrals import (
+    PersonChange,
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, allowed_commands
-from tests.builders.rapid_care import a_clinician, a_response, a_routed_referral, at
+from tests.builders.rapid_care import a_clinician, a_repeated_call, a_response, a_routed_referral, at
 
 POLICY = Policy()
 PACKAGE = (PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=at("20:00")),)
 
 Rule = Callable[[Response, datetime], Decision[Response]]
 
+#: For each step what makes a response await it, apart from its state.
+_AWAITING: dict[OverdueStep, dict[str, Any]] = {
+    OverdueStep.ASSIGNMENT: {"clinician_id": None},
+    OverdueStep.CONTACT: {"breached_at": at("16:00:00.000001")},
+    OverdueStep.NEXT_ATTEMPT: {"contact_mode": ContactMode.NO_ACCESS},
+    OverdueStep.ANSWER_TO_CALL: {"answer_by": at("14:50")},
+    OverdueStep.CARE: {"contact_mode": ContactMode.FACE_TO_FACE},
+}
+
+
+def _remind(step: OverdueStep) -> Rule:
+    return lambda response, now: duties.remind(replace(response, **_AWAITING[step]), step, now, POLICY, now)
+
+
+def _contact(contacted_at: Callable[[Response, datetime], datetime]) -> Rule:
+    """A first visit, or the visit after one without access."""
+    return lambda response, now: contact.record_first_contact(
+        response
+        if response.status in WAITING
+        else replace(response, contacted_at=response.received_at, visited_at=response.received_at, contact_mode=ContactMode.NO_ACCESS),
+        RecordFirstContact(contacted_at(response, now)),
+        POLICY,
+        now,
+    )
+
+
+def _restore(status: Status) -> Rule:
+    return lambda response, now: person_change.restore(replace(response, ended_from=status, ended_at=at("14:30")), POLICY, now)
+
+
+def _cancel(trigger: str) -> Rule:
+    return lambda response, now: clock.cancel(response, trigger=trigger, reason="withdrawn", now=now)
+
+
+_RECALLED = ReferralRecalled(service_code="rapid-care", routing=2)
+
 #: For each trigger one or more calls of its rule.
 RULES: dict[Trigger, tuple[Rule, ...]] = {
-    AcceptResponse: (clock.accept,),
+    AcceptResponse: (lambda response, now: clock.accept(response, POLICY, now),),
     DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
-    AssignClinician: (lambda response, _: dispatch.assign(response, a_clinician(), None, POLICY),),
+    AssignClinician: (lambda response, now: dispatch.assign(response, a_clinician(), None, POLICY, now),),
+    HandBackResponse: (lambda response, now: dispatch.hand_back(response, POLICY, now),),
     Depart: (dispatch.depart,),
-    RecordFirstContact: (
-        lambda response, now: clock.record_first_contact(response, RecordFirstContact(now), now),
-        lambda response, now: clock.record_first_contact(response, RecordFirstContact(response.received_at), now),
-    ),
-    RecordAssessment: (lambda response, _: care.assess(response, RecordAssessment((Need.INFECTION,), (Need.NONE,))),),
-    AgreePackage: (lambda response, _: care.agree_package(response, AgreePackage(PACKAGE)),),
-    StepDownResponse: (lambda response, _: care.step_down(response, StepDownResponse(StepDown.GP)),),
+    RecordFirstContact: (_contact(lambda _, now: now), _contact(lambda response, _: response.received_at)),
+    RecordAssessment: (lambda response, now: care.assess(response, RecordAssessment((Need.INFECTION,), (Need.NONE,)), POLICY, now),),
+    AgreePackage: (lambda response, now: care.agree_package(response, AgreePackage(PACKAGE), POLICY, now),),
+    StepDownResponse: (lambda response, now: care.step_down(response, StepDownResponse(StepDown.GP), POLICY, now),),
     CloseResponse: (
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.INAPPROPRIATE), POLICY, now),
         lambda response, now: care.close(response, CloseResponse(ResponseOutcome.ADMITTED), POLICY, now),
     ),
-    ResponseDeadline.OPENING: (lambda response, _: clock.open_held_response(response),),
+    AnswerCall: (lambda response, now: second_call.answer_call(replace(response, answer_by=at("14:50")), POLICY, now),),
+    ResponseDeadline.OPENING: (lambda response, now: clock.open_held_response(response, POLICY, now),),
     ResponseDeadline.AT_RISK: (clock.warn,),
-    ResponseDeadline.BREACH: (clock.judge_deadline,),
+    ResponseDeadline.BREACH: (lambda response, now: clock.judge_deadline(response, now, POLICY),),
+    **{deadline: (_remind(step),) for step, deadline in DEADLINE_OF.items()},
     ResponseDeadline.AVOIDANCE: (lambda response, now: care.confirm_avoidance(response, is_admitted_since=False, now=now),),
-    Occurrence.PERSON_GONE: (lambda response, now: clock.cancel(response, trigger=Occurrence.PERSON_GONE, reason="died", now=now),),
+    Occurrence.PERSON_GONE: (lambda response, now: person_change.end(response, RecordedChange(PersonChange.DEATH, at("14:29")), now),),
+    Occurrence.PERSON_RESTORED: tuple(_restore(status) for status in UNFINISHED),
+    Occurrence.CLINICIAN_OFF_DUTY: (lambda response, now: dispatch.go_off_duty(response, POLICY, now),),
     Occurrence.ROUTED_AGAIN: (lambda response, now: clock.reconfirm_acceptance(response, a_routed_referral(at("14:00"), routing=2), now),),
-    ReferralCancelled.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralCancelled.TYPE, reason="withdrawn", now=now),),
-    ReferralReturned.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralReturned.TYPE, reason="back", now=now),),
-    ReferralRouted.TYPE: (lambda response, now: clock.cancel(response, trigger=ReferralRouted.TYPE, reason="elsewhere", now=now),),
+    ReferralCancelled.TYPE: (_cancel(ReferralCancelled.TYPE),),
+    ReferralReturned.TYPE: (_cancel(ReferralReturned.TYPE),),
+    ReferralRouted.TYPE: (_cancel(ReferralRouted.TYPE),),
+    ReferralRecalled.TYPE: (lambda response, now: clock.recall(response, _RECALLED, now),),
+    ReferralCallRepeated.TYPE: (lambda response, now: second_call.take_call(response, a_repeated_call(), POLICY, now),),
 }
 
 
@@ -117,6 +178,5 @@ def test_no_rule_moves_deadline_or_clock() -> None:
 def test_every_deadline_and_event_trigger_is_subscribed() -> None:
     named = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    assert named == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {
-        event.TYPE for event in (ReferralCancelled, ReferralReturned, ReferralRouted)
-    }
+    events = (ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted)
+    assert named == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {event.TYPE for event in events}

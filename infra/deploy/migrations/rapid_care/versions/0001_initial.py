@@ -40,7 +40,16 @@ def _responses() -> None:
         sa.Column("contacted_at", INSTANT),
         sa.Column("contact_mode", sa.Text),
         sa.Column("contact_recorded_at", INSTANT),
+        sa.Column("first_contact_mode", sa.Text),
+        sa.Column("visited_at", INSTANT),
+        sa.Column("at_risk_since", INSTANT),
         sa.Column("breached_at", INSTANT),
+        sa.Column("overdue_step", sa.Text),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("call_repeated_at", INSTANT),
+        sa.Column("call_condition", sa.Text),
+        sa.Column("answer_by", INSTANT),
+        sa.Column("merged_referral_ids", JSONB, nullable=False),
         sa.Column("health_needs", JSONB, nullable=False),
         sa.Column("social_needs", JSONB, nullable=False),
         sa.Column("package", JSONB, nullable=False),
@@ -49,6 +58,8 @@ def _responses() -> None:
         sa.Column("benefit_pounds", sa.Integer, nullable=False),
         sa.Column("decline_reason", sa.Text),
         sa.Column("cancel_reason", sa.Text),
+        sa.Column("ended_from", sa.Text),
+        sa.Column("person_gone_at", INSTANT),
         sa.Column("ended_at", INSTANT),
         sa.Column("avoidance_confirmed_at", INSTANT),
         sa.Column("version", sa.Integer, nullable=False),
@@ -56,6 +67,7 @@ def _responses() -> None:
     )
     op.create_index("ix_response_person_id", "response", ["person_id"])
     op.create_index("ix_response_referral_id", "response", ["referral_id"])
+    op.create_index("ix_response_clinician_id", "response", ["clinician_id"])
     op.create_index("ix_response_received_at", "response", ["received_at"])
     op.create_index("ix_response_status_due_at", "response", ["status", "due_at"])
 
@@ -94,6 +106,14 @@ def _copies() -> None:
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
         comment="Projection of the person's record, from referrals.",
+    )
+    op.create_table(
+        "person_change",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("change", sa.Text, nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
+        comment="Recorded deaths and moves, from referrals; a referral that was received before and arrives later ends at once.",
     )
     op.create_table(
         "care_plan",

@@ -1,0 +1,42 @@
+"""A death or a move of a person ends every unfinished response; its reversal restores them."""
+
+from uuid import UUID
+
+from services.rapid_care.domain import dispatch, person_change
+from services.rapid_care.domain.person_change import RecordedChange
+from services.rapid_care.domain.response import Response
+from services.rapid_care.store.projections import drop_person_change, project_person_change
+from services.rapid_care.store.responses import ended_by_change, responses, unfinished_of_person
+from services.rapid_care.store.roster import is_on_duty
+from services.rapid_care.store.tables import Tx
+from shared.contracts.envelope import Envelope
+from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+
+
+async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_all(UUID(envelope.key), RecordedChange(PersonChange.DEATH, event.recorded_at), tx)
+
+
+async def on_person_moved(event: PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_all(UUID(envelope.key), RecordedChange(PersonChange.MOVE, event.recorded_at), tx)
+
+
+async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores what ended by this change, not by an earlier one."""
+    mistaken = RecordedChange(event.mistaken, event.recorded_at)
+    await drop_person_change(tx, UUID(envelope.key), mistaken)
+    for response in await ended_by_change(tx, UUID(envelope.key), mistaken):
+        restored = await responses.save(tx, person_change.restore(response, tx.policy, tx.now))
+        await _require_on_duty(restored, tx)
+
+
+async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:
+    await project_person_change(tx, person_id, recorded)
+    for response in await unfinished_of_person(tx, person_id):
+        await responses.save(tx, person_change.end(response, recorded, tx.now))
+
+
+async def _require_on_duty(response: Response, tx: Tx) -> None:
+    """A clinician who went off duty in between does not get the response back."""
+    if response.clinician_id is not None and not await is_on_duty(tx, response.clinician_id):
+        await responses.save(tx, dispatch.go_off_duty(response, tx.policy, tx.now))
