@@ -17,7 +17,7 @@ from shared.kernel.normalisation import is_blank
 T = TypeVar("T")
 
 _NHS_DIGITS = 10
-_DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE)
 #: No living person was born earlier; no plan reaches further. A policy states narrower limits (`shared.kernel.date_limits`).
 FIRST_DAY, LAST_DAY = date(1880, 1, 1), date(2199, 12, 31)
@@ -31,7 +31,7 @@ def _normalised(form: Callable[[str], str]) -> BeforeValidator:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, datetime) or (not isinstance(value, date) and not _is_form(value, _DAY_FORM)):
+    if isinstance(value, datetime) or (not isinstance(value, date) and not _is_form(value, DAY_FORM)):
         raise PydanticKnownError("date_parsing", {"error": "form"})
     return value
 
@@ -85,6 +85,7 @@ Day = Annotated[date, BeforeValidator(_day), AfterValidator(_within_calendar)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]
 
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+PRACTICE_PATTERN = r"^[A-Z][0-9]{2,5}$"
 _ODS_PATTERN, _SERVICE_PATTERN = CODE_PATTERN.replace("a-z", ""), CODE_PATTERN.replace("A-Z", "")
 _ONE_LINE, _PARAGRAPHS = StringConstraints(min_length=1, max_length=MAX_LINE), StringConstraints(min_length=1, max_length=MAX_LONG_TEXT)
 _NUMBER = StringConstraints(min_length=1, max_length=MAX_TYPED_NUMBER)
@@ -96,7 +97,7 @@ Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN), _no_person, _norm
 #: The code of an organisation or a practice, in capitals.
 OdsCode = Annotated[str, StringConstraints(pattern=_ODS_PATTERN), _no_person, _normalised(normalisation.ods_code)]
 #: The code of a GP practice: a capital and two to five digits.
-PracticeCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][0-9]{2,5}$"), _normalised(normalisation.ods_code)]
+PracticeCode = Annotated[str, StringConstraints(pattern=PRACTICE_PATTERN), _normalised(normalisation.ods_code)]
 #: A code of the directory of services, in small letters.
 ServiceCode = Annotated[str, StringConstraints(pattern=_SERVICE_PATTERN), _no_person, _normalised(normalisation.service_code)]
 

@@ -27,6 +27,9 @@ BAD_LINES = (
     ("9990548609,W07,1.000,,2015-02-30", "valid-from-not-a-date"),
     ("9990548609,W07,1.000,,2062-03-02", "valid-from-in-the-future"),
     ("9990548609,W07,1.000,,9999-12-31", "valid-from-in-the-future"),
+    ("9990548609,W07,1.000,,0001-01-01", "valid-from-too-old"),
+    ("9990548609,W07,1.000,,0026-11-20", "valid-from-too-old"),
+    ("9990548609,W7O,1.000,,{day}", "practice-unknown-form"),
     ("9990548609,W07,1.000,{day}", "column-count"),
 )
 

@@ -16,13 +16,14 @@ from typing import Generic, NamedTuple, TypeVar
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import level_of
 from shared.contracts.codes import RiskLevel
+from shared.contracts.input_types import DAY_FORM, PRACTICE_PATTERN
+from shared.kernel import normalisation
 from shared.kernel.errors import RuleBroken
 from shared.kernel.nhs_number import InvalidNhsNumber, are_plainly_valid, parse_nhs_number
 
 COLUMNS = ("nhs_number", "practice", "ratio", "level", "valid_from")
-_PRACTICE = re.compile(r"[A-Z][0-9]{2,5}")
+_PRACTICE = re.compile(PRACTICE_PATTERN)
 _RATIO = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = {*(str(level.value) for level in RiskLevel), ""}
 #: About a thousand lines, which stay in the processor's cache while each column is checked.
 _BLOCK_BYTES = 1 << 15
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     RATIO = "ratio-not-a-number"
     LEVEL = "level-not-0-to-3"
     VALID_FROM = "valid-from-not-a-date"
+    VALID_FROM_TOO_OLD = "valid-from-too-old"
     VALID_FROM_IN_FUTURE = "valid-from-in-the-future"
     DUPLICATE = "nhs-number-twice"
 
@@ -59,7 +61,7 @@ class NotARiskFile(RuleBroken):
 
 
 class Columns(NamedTuple):
-    """Good lines, column by column. `person_ids` are hexadecimal, `levels` the levels that count, the rest as in the file."""
+    """Good lines, column by column. `person_ids` are hexadecimal, `levels` the levels that count, all other values in their normal form."""
 
     person_ids: Sequence[str]
     practices: Sequence[str]
@@ -108,20 +110,21 @@ class Readings(dict[str, V | None], Generic[V]):
 class RiskFile:
     """Reads a file once. `pseudonyms` gives the person ids of valid NHS numbers, in hexadecimal.
 
-    A score from a day after `today` is refused: it would outrank every later score and expire the history.
+    A score from a day after `today` is refused: it would outrank every later score and expire the history. So is one that is older than
+    the policy permits: its date is mistyped.
     """
 
     def __init__(self, content: bytes, policy: Policy, pseudonyms: Callable[[Sequence[str]], list[str]], today: date) -> None:
         header, _, self._body = content.partition(b"\n")
         names = header.decode("utf-8-sig", "replace").replace('"', "").split(",")
-        self._names = [name.strip().lower() for name in names]
+        self._names = [normalisation.line(name).lower() for name in names]
         if sorted(self._names) not in (sorted(COLUMNS), sorted(set(COLUMNS) - {"level"})):
             raise NotARiskFile("The first line does not name the expected columns.")
         self.tally = RiskFileTally(policy.refused_lines_listed)
         self.bytes_read = 0
-        self._pseudonyms, self._today = pseudonyms, today
+        self._pseudonyms, self._first_day, self._last_day = pseudonyms, today - policy.scores_within, today
         self._seen: set[str] = set()
-        self._practices = Readings(_PRACTICE.fullmatch)
+        self._practices = Readings(_practice)
         self._bands = Readings(lambda text: str(level_of(Decimal(text), policy).value) if _RATIO.fullmatch(text) else None)
         self._days = Readings(_day)
 
@@ -147,10 +150,10 @@ class RiskFile:
             yield from self._read(lines[half:], first_line + half)
 
     def _alone(self, text: str, line: int) -> Iterator[Columns]:
-        """One line that is bad, blank, or has a valid NHS number in another form, such as with spaces."""
+        """One line that is bad, blank, or has values in another form, such as an NHS number with spaces."""
         if not text.strip():
             return
-        named = self._named([text])
+        named = self._normalised(text)
         digits = _digits(named["nhs_number"][0]) if named else None
         if named is None or digits is None:
             self.tally.refuse(line, Reason.NHS_NUMBER if named else Reason.COLUMN_COUNT)
@@ -161,6 +164,10 @@ class RiskFile:
             self.tally.refuse(line, reason)
         else:
             yield self._accept(plain)
+
+    def _normalised(self, text: str) -> Mapping[str, Sequence[str]] | None:
+        named = self._named([text])
+        return {name: [normalisation.line(value) for value in values] for name, values in named.items()} if named else None
 
     def _named(self, lines: Sequence[str]) -> Mapping[str, Sequence[str]] | None:
         """The fields of these lines by column; None when one has too few or too many."""
@@ -178,13 +185,18 @@ class RiskFile:
             return Reason.RATIO
         if not _LEVELS.issuperset(named["level"]):
             return Reason.LEVEL
-        days = [self._days[text] for text in set(named["valid_from"])]
+        nhs_numbers = set(named["nhs_number"])
+        is_new = len(nhs_numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(nhs_numbers)
+        return self._reason_of_days(set(named["valid_from"])) or (None if is_new else Reason.DUPLICATE)
+
+    def _reason_of_days(self, texts: set[str]) -> Reason | None:
+        """Compared here, before the database computes with the days: it has years that Python has not."""
+        days = [self._days[text] for text in texts]
         if None in days:
             return Reason.VALID_FROM
-        if any(day > self._today for day in days if day):
-            return Reason.VALID_FROM_IN_FUTURE
-        nhs_numbers = set(named["nhs_number"])
-        return None if len(nhs_numbers) == len(named["nhs_number"]) and self._seen.isdisjoint(nhs_numbers) else Reason.DUPLICATE
+        if any(day < self._first_day for day in days if day):
+            return Reason.VALID_FROM_TOO_OLD
+        return Reason.VALID_FROM_IN_FUTURE if any(day > self._last_day for day in days if day) else None
 
     def _accept(self, named: Mapping[str, Sequence[str]]) -> Columns:
         """A level in the file overrides the band of its ratio; differences are counted (G07)."""
@@ -192,7 +204,8 @@ class RiskFile:
         self._seen.update(nhs_numbers)
         bands = [self._bands[ratio] or "" for ratio in named["ratio"]]
         levels = [level or band for level, band in zip(stated, bands, strict=True)]
-        columns = Columns(self._pseudonyms(nhs_numbers), named["practice"], named["ratio"], levels, named["valid_from"])
+        practices = [self._practices[practice] or "" for practice in named["practice"]]
+        columns = Columns(self._pseudonyms(nhs_numbers), practices, named["ratio"], levels, named["valid_from"])
         self.tally.accept(columns, bands)
         return columns
 
@@ -226,8 +239,13 @@ def _digits(text: str) -> str | None:
         return None
 
 
+def _practice(text: str) -> str | None:
+    code = normalisation.ods_code(text)
+    return code if _PRACTICE.fullmatch(code) else None
+
+
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        return date.fromisoformat(text) if DAY_FORM.fullmatch(text) else None
     except ValueError:
         return None

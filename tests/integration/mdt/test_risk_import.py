@@ -222,6 +222,37 @@ async def test_score_deletion_is_scheduled_only_when_needed(context: RunningCont
     assert counts == [0, 1, 1, 1]
 
 
+@pytest.mark.parametrize("day", [date.min, date(26, 11, 20), date.max])
+async def test_impossible_date_is_refused_alone(context: RunningContext, day: date) -> None:
+    await _import(context, (DALE, "1.00"), (ANOTHER, "1.00"))
+    content = _file((DALE, "27.10"), day=FIRST + timedelta(days=30)) + f"\n{ANOTHER},W07,27.10,3,{day.isoformat()}".encode()
+
+    report = await _import_file(context, content)
+
+    assert (report.accepted, report.crossings, [row.line for row in report.bad_rows]) == (1, 1, [3])
+    assert {event.practice_code for event in await context.published(RiskLevelCrossed)} == {"W07"}
+    assert (await _standing(context, ANOTHER)).level is RiskLevel.MEDIUM
+
+
+async def test_impossible_date_is_refused_alone_over_http(context: RunningContext) -> None:
+    headers = context.token("mdt:import-risk") | {"Content-Type": "text/csv", "Idempotency-Key": "first"}
+
+    response = await context.http.post("/mdt/risk/imports", content=_file((DALE, "27.10"), day=date.min), headers=headers)
+
+    assert (response.status_code, response.json()["bad_rows"]) == (201, [{"line": 2, "reason": "valid-from-too-old"}])
+
+
+async def test_typed_forms_belong_to_the_same_person_and_practice(context: RunningContext) -> None:
+    await _import(context, (DALE, "9.80"))
+    typed = f"{HEADER}\n999\u00a0054\u20138609\u200b, w07 ,27.10,,{FIRST + timedelta(days=30)}\n"
+
+    report = await _import_file(context, typed.encode())
+
+    assert (report.accepted, report.crossings) == (1, 1)
+    assert {event.practice_code for event in await context.published(RiskLevelCrossed)} == {"W07"}
+    assert await context.database.pool.fetchval("SELECT count(DISTINCT person_id) FROM risk_score") == 1
+
+
 def _file(*scores: tuple[str, str], day: date = FIRST) -> bytes:
     return "\n".join([HEADER, *(f"{number},W07,{ratio},,{day}" for number, ratio in scores)]).encode()
 

@@ -1,6 +1,7 @@
 """The risk file: the values read from each line, and the lines refused (S07, G07)."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,10 @@ def test_line_gives_person_practice_ratio_level_and_day() -> None:
         f'{_HEADER}\n"9990548609","W07","9.80","","2015-03-02"\n',
         f"{_HEADER}\n999 054 8609,W07,9.80,,2015-03-02\n",
         f"{_HEADER}\n999-054-8609,W07,9.80,2,2015-03-02\n",
+        f"{_HEADER}\n999\u00a0054\u20098609\u200b,W07,9.80,,2015-03-02\n",
+        f"{_HEADER}\n9990548609,w07,9.80,,2015-03-02\n",
+        f"{_HEADER}\n 9990548609 , W07\u00a0, 9.80 , , 2015-03-02 \n",
+        f"\ufeff {_HEADER.replace(',', ' , ')} \n9990548609,W07,9.80,\u200b,\ufeff2015-03-02\n",
         "nhs_number,practice,ratio,valid_from\n9990548609,W07,9.80,2015-03-02\n",
         "valid_from,level,practice,ratio,nhs_number\n2015-03-02,,W07,9.80,9990548609\n",
     ],
@@ -69,7 +74,7 @@ def test_bad_line_is_reported_and_others_are_read(line: str, reason: str) -> Non
     assert (tally.rows, tally.bad_rows, tally.refused) == (11, [BadRow(7, Reason(reason))], {reason: 1})
 
 
-@pytest.mark.parametrize("ratio", ["", "1,5", "1.5e3", " 1.5", "+1", "١.٥", "inf", "1_000", "0x1", "1.", ".5", "1234567"])
+@pytest.mark.parametrize("ratio", ["", "1,5", "1.5e3", "1. 5", "+1", "١.٥", "inf", "1_000", "0x1", "1.", ".5", "1234567"])
 def test_ratio_allows_digits_and_one_point(ratio: str) -> None:
     _, tally = _read(f'{_HEADER}\n9990548609,W07,"{ratio}",,2015-03-02\n')
 
@@ -131,7 +136,33 @@ def _line(resident: Resident) -> str:
     return f"{resident.nhs_number},{resident.practice},{resident.thousandths / 1000:.3f},,2015-03-02"
 
 
-def test_score_of_tomorrow_is_refused() -> None:
-    _, tally = _read(f"{_HEADER}\n{_DALE}\n9000000009,W07,0.30,1,2015-03-03\n")
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        (TODAY + timedelta(days=1), Reason.VALID_FROM_IN_FUTURE),
+        (date.max, Reason.VALID_FROM_IN_FUTURE),
+        (TODAY - POLICY.scores_within - timedelta(days=1), Reason.VALID_FROM_TOO_OLD),
+        (date(26, 11, 20), Reason.VALID_FROM_TOO_OLD),
+        (date.min, Reason.VALID_FROM_TOO_OLD),
+    ],
+)
+def test_score_outside_the_period_is_refused_alone(day: date, reason: Reason) -> None:
+    _, tally = _read(f"{_HEADER}\n{_DALE}\n9000000009,W07,0.30,3,{day.isoformat()}\n")
 
-    assert (tally.levels, tally.bad_rows) == ([0, 0, 1, 0], [BadRow(3, Reason.VALID_FROM_IN_FUTURE)])
+    assert (tally.levels, tally.bad_rows) == ([0, 0, 1, 0], [BadRow(3, reason)])
+
+
+def test_score_of_first_and_last_permitted_day_is_read() -> None:
+    days = [(TODAY - POLICY.scores_within).isoformat(), TODAY.isoformat()]
+
+    columns, _ = _read(f"{_HEADER}\n9990548609,W07,9.80,,{days[0]}\n9000000009,W07,9.80,,{days[1]}\n")
+
+    assert columns.days == days
+
+
+@given(day=st.dates(), practice=st.sampled_from(["W07", "w07", " W07", "w7"]))
+def test_line_is_read_or_refused_by_its_own_reason(day: date, practice: str) -> None:
+    columns, tally = _read(f"{_HEADER}\n9990548609,{practice},9.80,3,{day.isoformat()}\n")
+
+    assert (columns.practices, len(tally.bad_rows)) in (([], 1), (["W07"], 0))
+    assert all(TODAY - POLICY.scores_within <= date.fromisoformat(each) <= TODAY for each in columns.days)
