@@ -68,7 +68,14 @@ class RescheduleTask:
 
 @dataclass(frozen=True, slots=True)
 class CancelTask:
-    """The task is no longer needed."""
+    """Ends the task without an outcome; its source learns of it."""
+
+    reason: CancelReason
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHomeCheck:
+    """The home check is not needed, or its day of discharge was wrong."""
 
     reason: CancelReason
 

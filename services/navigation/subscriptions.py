@@ -4,11 +4,12 @@ from services.navigation.domain import home_check
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
 from services.navigation.handlers import events, navigator, person, plan, task
+from services.navigation.handlers import home_check as checks
 from shared.contracts.mdt import (
     CarePlanAgreed,
     CarePlanClosed,
+    CarePlanReopened,
     CarePlanRevised,
-    CaseClosed,
     CaseRedirected,
     CaseSteppedDown,
     LeadActivated,
@@ -17,8 +18,19 @@ from shared.contracts.mdt import (
     RiskLevelCrossed,
     RiskScreened,
 )
-from shared.contracts.rapid_care import ResponseClosed, ResponseSteppedDown
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.contracts.rapid_care import ResponseSteppedDown
+from shared.contracts.referrals import (
+    PersonDeceased,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralRecalled,
+    ReferralReopened,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
 
@@ -27,14 +39,15 @@ SUBSCRIPTIONS = Subscriptions(
     on_event={
         CarePlanAgreed: (plan.on_care_plan_agreed,),
         CarePlanRevised: (plan.on_care_plan_revised,),
-        CarePlanClosed: (person.on_end_of_care, plan.on_care_plan_closed),
+        CarePlanClosed: (plan.on_care_plan_closed,),
+        CarePlanReopened: (plan.on_care_plan_reopened,),
         ReferralRouted: (events.on_referral_routed,),
-        ReferralCancelled: (person.on_end_of_care, events.on_referral_ended),
-        ReferralClosed: (person.on_referral_closed, events.on_referral_ended),
-        ReferralReturned: (events.on_referral_ended,),
+        ReferralCancelled: (events.on_referral_cancelled,),
+        ReferralClosed: (events.on_referral_closed,),
+        ReferralReturned: (events.on_referral_given_up,),
+        ReferralRecalled: (events.on_referral_given_up,),
+        ReferralReopened: (events.on_referral_reopened,),
         ResponseSteppedDown: (events.on_response_stepped_down,),
-        ResponseClosed: (person.on_response_closed,),
-        CaseClosed: (person.on_end_of_care,),
         CaseRedirected: (events.on_case_redirected,),
         CaseSteppedDown: (events.on_case_stepped_down,),
         RiskLevelCrossed: (events.on_risk_level_crossed,),
@@ -43,18 +56,28 @@ SUBSCRIPTIONS = Subscriptions(
         LeadActivated: (events.on_lead_activated,),
         LeadEnded: (events.on_lead_ended,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
+        PersonDeceased: (person.on_person_gone,),
+        PersonMoved: (person.on_person_gone,),
+        PersonRestored: (person.on_person_restored,),
     },
     on_deadline={
         **total(
             tasks.TaskDeadline,
             {
                 tasks.TaskDeadline.ACKNOWLEDGEMENT: task.on_acknowledgement,
+                tasks.TaskDeadline.BLOCKED: task.on_blocked,
                 tasks.TaskDeadline.OVERDUE: task.on_overdue,
                 tasks.TaskDeadline.LONG_OVERDUE: task.on_long_overdue,
             },
         ),
-        **total(navigators.NavigatorDeadline, {navigators.NavigatorDeadline.RETURN: navigator.on_return}),
-        home_check.DUE: person.on_home_check,
+        **total(
+            navigators.NavigatorDeadline,
+            {
+                navigators.NavigatorDeadline.RETURN: navigator.on_return,
+                navigators.NavigatorDeadline.RETURN_UNKNOWN: navigator.on_return_unknown,
+            },
+        ),
+        **total(home_check.HomeCheckDeadline, {home_check.HomeCheckDeadline.DUE: checks.on_home_check}),
     },
     prefetchers={
         **dict.fromkeys(tasks.TaskDeadline, task.prefetch_deadlines),

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.event import Code, Event, Instant
+from shared.kernel.totality import total
 
 
 class TaskSource(StrEnum):
@@ -86,10 +87,36 @@ class CancelReason(StrEnum):
     REFERRAL_CANCELLED = "referral-cancelled"
     REFERRAL_REROUTED = "referral-rerouted"
     REFERRAL_RETURNED = "referral-returned"
+    REFERRAL_RECALLED = "referral-recalled"
     REFERRAL_CLOSED = "referral-closed"
     PERSON_DIED = "person-died"
     PERSON_MOVED_AWAY = "person-moved-away"
+    PERSON_RESTORED = "person-restored"
     CREATED_IN_ERROR = "created-in-error"
+    DUPLICATE = "duplicate"
+    NO_LONGER_NEEDED = "no-longer-needed"
+
+
+#: Whether a coordinator decided it: the cancellation then returns the referral or the plan's action to its owner. Any other follows the source.
+_IS_COORDINATORS = total(
+    CancelReason,
+    {
+        CancelReason.CARE_PLAN_CLOSED: False,
+        CancelReason.CARE_PLAN_REVISED: False,
+        CancelReason.REFERRAL_CANCELLED: False,
+        CancelReason.REFERRAL_REROUTED: False,
+        CancelReason.REFERRAL_RETURNED: False,
+        CancelReason.REFERRAL_RECALLED: False,
+        CancelReason.REFERRAL_CLOSED: False,
+        CancelReason.PERSON_DIED: False,
+        CancelReason.PERSON_MOVED_AWAY: False,
+        CancelReason.PERSON_RESTORED: False,
+        CancelReason.CREATED_IN_ERROR: True,
+        CancelReason.DUPLICATE: True,
+        CancelReason.NO_LONGER_NEEDED: True,
+    },
+)
+COORDINATOR_REASONS = frozenset(reason for reason, is_coordinators in _IS_COORDINATORS.items() if is_coordinators)
 
 
 class TaskCreated(Event):
@@ -144,7 +171,7 @@ class TaskBegun(Event):
 
 
 class TaskFulfilled(Event):
-    """The task was fulfilled with an outcome; the lead is notified."""
+    """The task was fulfilled with an outcome; the lead is notified. `is_concern`: the check found a concern, which is not met."""
 
     TYPE = "navigation.task.fulfilled.v1"
     TOPIC = "navigation.task"
@@ -154,6 +181,7 @@ class TaskFulfilled(Event):
     source_id: UUID
     outcome: TaskOutcome
     action_id: UUID | None = None
+    is_concern: bool = False
 
 
 class TaskBlocked(Event):
@@ -179,7 +207,10 @@ class TaskReassigned(Event):
 
 
 class TaskEscalated(Event):
-    """The task was escalated to the accountable lead, with an EscalationReason or, when blocked, its BlockReason."""
+    """The task was escalated to the accountable lead, with an EscalationReason or, when blocked, its BlockReason.
+
+    The event is repeated while no navigator has acknowledged the task, while it is blocked, and while it stays overdue.
+    """
 
     TYPE = "navigation.task.escalated.v1"
     TOPIC = "navigation.task"
@@ -224,7 +255,7 @@ class TaskCancelled(Event):
 
 
 class TaskRestored(Event):
-    """The task had been cancelled for a recorded death or move, which was a mistake. It waits for a navigator again."""
+    """The task had ended with a recorded death or move, which was a mistake. It waits for a navigator again."""
 
     TYPE = "navigation.task.restored.v1"
     TOPIC = "navigation.task"
@@ -241,5 +272,16 @@ class NavigatorAvailabilityDeclared(Event):
     PUBLIC = True
 
     is_available: bool
+    locality: Locality
+    role: Role
+
+
+class NavigatorReturnUnknown(Event):
+    """The navigator is away without a day of return. The coordinator is asked for it, again and again until it is known."""
+
+    TYPE = "navigation.navigator.return-unknown.v1"
+    TOPIC = "navigation.navigator"
+    PUBLIC = True
+
     locality: Locality
     role: Role

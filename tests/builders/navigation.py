@@ -12,6 +12,7 @@ import httpx
 from infra.dev_stack.dev_secrets import Keys
 from services.navigation import api, subscriptions
 from services.navigation.domain.assignment import Candidate
+from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
@@ -30,6 +31,7 @@ from tests.builders.london import london
 WEDNESDAY = date(2015, 3, 4)
 
 NAVIGATOR, OTHER = "clch-navigator-1", "clch-navigator-2"
+LOUISE = FamilyContact(name="Louise", relationship="daughter")
 LEAD = "clch-community-nurse-1"
 POLICY = Policy()
 
@@ -79,6 +81,18 @@ def a_navigator(code: str = NAVIGATOR, **changes: Any) -> Navigator:
         "version": 1,
     }
     return Navigator(**(fields | changes))
+
+
+def a_home_check(**changes: Any) -> HomeCheck:
+    """The check after a discharge on the Wednesday, expected on its 91st day."""
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "person_id": PersonId(new_id()),
+        "discharged_on": WEDNESDAY,
+        "due_at": POLICY.home_check_at(WEDNESDAY),
+        "version": 1,
+    }
+    return HomeCheck(**(fields | changes))
 
 
 def a_candidate(code: str = NAVIGATOR, open_tasks: int = 0, **changes: Any) -> Candidate:
@@ -131,7 +145,7 @@ def a_routed_referral(received_at: datetime, **changes: Any) -> ReferralRouted:
 
 
 def a_step_down(**changes: Any) -> ResponseSteppedDown:
-    fields: dict[str, Any] = {"destination": StepDown.INTEGRATED_LOCALITY_TEAM, "locality": Locality.WEST}
+    fields: dict[str, Any] = {"referral_id": new_id(), "destination": StepDown.INTEGRATED_LOCALITY_TEAM, "locality": Locality.WEST}
     return ResponseSteppedDown(**(fields | changes))
 
 
@@ -164,7 +178,7 @@ def mr_dales_record(**changes: Any) -> PersonRecordRecorded:
             what_matters="To stay at home with Sally.",
             communication_needs=("hearing-aid",),
             preferred_visit_times="after 11:00",
-            contacts=(FamilyContact(name="Louise", relationship="daughter"),),
+            contacts=(LOUISE,),
         ),
     }
     return PersonRecordRecorded(**(fields | changes))

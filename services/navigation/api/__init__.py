@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
-from services.navigation.api import feed, navigator, person, task, task_commands
+from services.navigation.api import feed, home_check, navigator, person, task, task_commands
 
 router = APIRouter(prefix="/navigation")
 
-for part in (task.router, task_commands.router, navigator.router, feed.router, person.router):
+for part in (task.router, task_commands.router, navigator.router, feed.router, person.router, home_check.router):
     router.include_router(part)
 
 __all__ = ["router"]

@@ -11,6 +11,7 @@ from services.navigation.api.responses import NavigatorView, TaskView
 from services.navigation.api.task import audit, page
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed
+from services.navigation.domain.permission import navigator_commands
 from services.navigation.domain.policy import Policy
 from services.navigation.handlers import navigator as handlers
 from services.navigation.queries import feed as feeds
@@ -91,10 +92,11 @@ async def read_navigator(navigator_id: NavigatorCode, caller: Staff, unit: Unit)
 
 @router.get("/navigators/{navigator_id}/actions", responses=problems(*_REFUSALS))
 async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Unit, request: Request) -> list[Action]:
-    """The commands that the present state permits."""
+    """The commands that the caller may send in the present state."""
     async with unit.transaction(caller) as tx:
         navigator = await readable(navigator_id, tx)
-    return actions(request, navigator.presence, [NAVIGATOR], navigator_id=navigator_id)
+    permitted = {command.__name__ for command in navigator_commands(navigator, caller)}
+    return [each for each in actions(request, navigator.presence, [NAVIGATOR], navigator_id=navigator_id) if each.name in permitted]
 
 
 @router.post(
@@ -104,7 +106,7 @@ async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Un
     responses=problems(*_REFUSALS, ReturnTimePassed, VersionConflict),
 )
 async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """Declares the navigator available, or away; the tasks of one who goes away are reallocated."""
+    """Declares the navigator available, or away; the tasks of one who goes away are reallocated. A repetition changes nothing."""
     async with unit.transaction(caller) as tx:
         await handlers.declare_availability(navigator_id, body.command(), version, tx=tx)
         view = await _view(navigator_id, tx)

@@ -4,22 +4,24 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.navigation.domain.access import Lead, is_shared
+from services.navigation.domain.access import Lead, contact_of, is_shared
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.feed import Change
+from services.navigation.domain.home_check import HomeCheck
+from services.navigation.domain.home_check import Status as HomeCheckStatus
 from services.navigation.domain.navigator import Presence
 from services.navigation.domain.task import Status
 from services.navigation.queries.person import PersonWithLead
 from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
-from shared.contracts.referrals import FamilyContact, Story
+from shared.contracts.referrals import FamilyContact, Reason, Story
 from shared.web.pagination import encode_sequence
 from shared.web.responses import ResponseModel, VersionedResponse
 
 
 class LeadView(ResponseModel):
-    """The accountable lead professional."""
+    """The accountable lead professional; as the contact also the GP of the person's practice, who is then the fallback."""
 
     professional_id: str
     role: Role
@@ -28,17 +30,22 @@ class LeadView(ResponseModel):
 
 
 class PersonCard(ResponseModel):
-    """The person, with their visit times and communication needs (AC5)."""
+    """The person as a navigator needs them at the door: address, telephone, visit times and communication needs (AC5)."""
 
     given_name: str
     family_name: str
+    address: str
     telephone: str | None
     preferred_visit_times: str | None
     communication_needs: tuple[str, ...]
 
 
 class TaskView(VersionedResponse):
-    """A task in a list."""
+    """A task in a list.
+
+    Its reason is `source` with `kind`, `service_code` and, for a referral, `referral_reason`. `contact` is the lead, else the GP of the
+    person's practice. `is_concern`: it ended with a concern, which is not met.
+    """
 
     id: UUID
     person_id: UUID
@@ -47,6 +54,7 @@ class TaskView(VersionedResponse):
     source_id: UUID
     action_id: UUID | None
     service_code: str | None
+    referral_reason: Reason | None
     role: Role
     locality: Locality | None
     status: Status
@@ -59,11 +67,13 @@ class TaskView(VersionedResponse):
     overdue_at: datetime | None
     block_reason: BlockReason | None
     outcome: TaskOutcome | None
+    is_concern: bool
     cancel_reason: CancelReason | None
     ended_at: datetime | None
     person: PersonCard | None
     preferred_place_of_care: PlaceOfCare | None
     lead: LeadView | None
+    contact: LeadView | None
 
     @classmethod
     def of(cls, details: TaskDetails) -> "TaskView":
@@ -71,7 +81,7 @@ class TaskView(VersionedResponse):
 
 
 class TaskDetail(TaskView):
-    """A task with the person's story, for those involved (IG8)."""
+    """A task with the person's story and the contacts of the family, for those involved (IG8)."""
 
     narrative: str | None
     what_matters: str | None
@@ -111,6 +121,8 @@ class OutcomeCount(ResponseModel):
 class NavigatorView(VersionedResponse):
     """`load` is the weight of the tasks that are not blocked; the next task goes to the lowest load.
 
+    `return_unknown_at`: since then a coordinator is asked for the day of return of a navigator who is away without one.
+
     To follow the feed after reading the work list, send `feed_cursor` as `cursor` or `feed_sequence` as Last-Event-ID.
     """
 
@@ -120,6 +132,7 @@ class NavigatorView(VersionedResponse):
     role: Role
     presence: Presence
     away_until: datetime | None
+    return_unknown_at: datetime | None
     open_tasks: int
     load: int
     feed_sequence: int
@@ -153,7 +166,7 @@ class StoryView(ResponseModel):
     nhs_number: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: str
@@ -167,19 +180,31 @@ class StoryView(ResponseModel):
         return cls(person_id=person_id, lead=_lead(person.lead), **own)
 
 
-class HomeCheckView(ResponseModel):
-    """A check on this day whether the person is still at home."""
+class HomeCheckView(VersionedResponse):
+    """A check on the day of `due_at` whether the person is still at home. A check that is due has become a task."""
 
     id: UUID
     person_id: UUID
     discharged_on: date
     due_at: datetime
+    status: HomeCheckStatus
+    cancel_reason: CancelReason | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, check: HomeCheck) -> "HomeCheckView":
+        return cls.model_validate(check)
 
 
 def _fields(details: TaskDetails) -> dict[str, Any]:
-    task = details.task
+    task, practice_code = details.task, details.record.practice_code if details.record else None
     own = {name: getattr(task, name) for name in TaskView.model_fields if hasattr(task, name)}
-    return own | {"person": _card(details), "preferred_place_of_care": details.preferred_place_of_care, "lead": _lead(details.lead)}
+    return own | {
+        "person": _card(details),
+        "preferred_place_of_care": details.preferred_place_of_care,
+        "lead": _lead(details.lead),
+        "contact": _lead(contact_of(details.lead, practice_code)),
+    }
 
 
 def _lead(lead: Lead | None) -> LeadView | None:
@@ -193,6 +218,7 @@ def _card(details: TaskDetails) -> PersonCard | None:
     return PersonCard(
         given_name=record.given_name,
         family_name=record.family_name,
+        address=record.address,
         telephone=record.telephone,
         preferred_visit_times=record.story.preferred_visit_times,
         communication_needs=record.story.communication_needs,

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
 from services.navigation.domain.access import require_involved, require_reader
+from services.navigation.domain.permission import task_commands
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
@@ -37,10 +38,11 @@ async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
 
 @router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
 async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
-    """The commands that the present state permits."""
+    """The commands that the caller may send in the present state."""
     async with unit.audited_read(caller, task_id) as tx:
         details = await _readable(task_id, tx)
-    return actions(request, details.task.status, [TASK], task_id=task_id)
+        permitted = {command.__name__ for command in task_commands(details.task, caller, details.employer, tx.policy)}
+    return [each for each in actions(request, details.task.status, [TASK], task_id=task_id) if each.name in permitted]
 
 
 @router.get("/tasks/{task_id:uuid}/history", responses=_REFUSALS)

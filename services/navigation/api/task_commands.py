@@ -1,4 +1,4 @@
-"""Commands of a task over HTTP, for its navigator or a coordinator."""
+"""Commands of a task over HTTP, for its navigator or a coordinator. A repeated command returns the present task, also with a stale ETag."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
@@ -11,9 +11,10 @@ from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
 from services.navigation.api.responses import TaskDetail
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleMismatch
-from services.navigation.domain.due_time import DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded
+from services.navigation.domain.due_time import DueTimePassed, RescheduleLimitExceeded
+from services.navigation.domain.ending import CancelReasonNotYours
 from services.navigation.domain.navigator import NavigatorNotFound
-from services.navigation.domain.task import AlreadyAssigned, Task, TaskNotFound
+from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
@@ -77,19 +78,22 @@ async def acknowledge_task(task_id: UUID, caller: Staff, version: IfMatch, unit:
 
 @router.post("/tasks/{task_id:uuid}/start", name="StartTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def start_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The navigator starts the task."""
+    """The navigator starts the task; a missing acknowledgement is recorded with it."""
     return await _run(unit, caller, handlers.start_task, Target(task_id, version))
 
 
 @router.post("/tasks/{task_id:uuid}/fulfilment", name="FulfilTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def fulfil_task(task_id: UUID, body: Fulfilment, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The task is done; the accountable lead is notified of the outcome."""
+    """The task is done; the accountable lead is notified of the outcome. One call suffices: missing steps are recorded with it.
+
+    `person-died` and `person-moved-away` report a fact about the person, which ends their care in every service.
+    """
     return await _run(unit, caller, handlers.fulfil_task, Target(task_id, version), body.command())
 
 
 @router.post("/tasks/{task_id:uuid}/block", name="BlockTask", response_model=TaskDetail, responses=problems(*_OWN))
 async def block_task(task_id: UUID, body: Block, caller: Staff, version: IfMatch, unit: Unit) -> Response:
-    """The task cannot proceed; the accountable lead is notified of the reason."""
+    """The task cannot proceed; the accountable lead is notified of the reason, again and again until it continues."""
     return await _run(unit, caller, handlers.block_task, Target(task_id, version), body.command())
 
 
@@ -109,7 +113,10 @@ async def unblock_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Uni
     "/tasks/{task_id:uuid}/reassignment",
     name="ReassignTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, *_CHOICE, AlreadyAssigned),
+    responses=problems(
+        *_OWN,
+        *_CHOICE,
+    ),
 )
 async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
     """Another navigator takes the task over; due time and history stay."""
@@ -120,16 +127,21 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
     "/tasks/{task_id:uuid}/due-date",
     name="RescheduleTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded),
+    responses=problems(*_OWN, DueTimePassed, RescheduleLimitExceeded),
 )
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Changes the due time and clears an overdue flag. A navigator may do so within limits, a coordinator without."""
     return await _run(unit, caller, handlers.reschedule_task, Target(task_id, version), body.command())
 
 
-@router.post("/tasks/{task_id:uuid}/cancellation", name="CancelTask", response_model=TaskDetail, responses=problems(*_OWN))
+@router.post(
+    "/tasks/{task_id:uuid}/cancellation",
+    name="CancelTask",
+    response_model=TaskDetail,
+    responses=problems(*_OWN, CancelReasonNotYours),
+)
 async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> Response:
-    """The task is no longer needed."""
+    """Ends the task without an outcome. The referral returns to the Community Point of Access, and the action of a plan to the lead."""
     return await _run(unit, caller, handlers.cancel_task, Target(task_id, version), body.command())
 
 

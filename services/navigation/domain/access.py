@@ -29,18 +29,25 @@ class Lead:
     is_fallback: bool
 
 
-def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> None:
-    """Requires the organisation of navigation (`own`), an employer of the tasks' navigators, or the lead's organisation.
+def is_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> bool:
+    """Whether the caller's is the organisation of navigation (`own`), an employer of the tasks' navigators, or the lead's organisation."""
+    return actor.organisation in {own, *employers, lead.organisation if lead else None}
 
-    Raises OrganisationNotInvolved.
-    """
-    if actor.organisation not in {own, *employers, lead.organisation if lead else None}:
+
+def is_own(actor: Actor, navigator_ids: Collection[str | None]) -> bool:
+    """Whether the caller is the navigator of the feed or task, or a coordinator."""
+    return COORDINATE in actor.scopes or actor.id in navigator_ids
+
+
+def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> None:
+    """Raises OrganisationNotInvolved."""
+    if not is_involved(actor, own, employers, lead):
         raise OrganisationNotInvolved("Your organisation is not involved in this person's care here.")
 
 
 def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
-    """Requires the navigator of the feed or task, or a coordinator. Raises FeedAccessDenied."""
-    if COORDINATE not in actor.scopes and actor.id not in navigator_ids:
+    """Raises FeedAccessDenied."""
+    if not is_own(actor, navigator_ids):
         raise FeedAccessDenied("The feed belongs to another professional.")
 
 
@@ -48,6 +55,13 @@ def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Le
     """Requires the task's navigator, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
     if lead is None or actor.id != lead.professional_id:
         require_own(actor, navigator_ids)
+
+
+def contact_of(lead: Lead | None, practice_code: str | None) -> Lead | None:
+    """The person's contact: the accountable lead professional, else the GP of the practice of today."""
+    if lead is not None or practice_code is None:
+        return lead
+    return Lead(f"gp-{practice_code}", Role.GP, practice_code, is_fallback=True)
 
 
 def is_shared(sharing: SharingPreference) -> bool:

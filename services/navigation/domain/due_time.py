@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.navigation.commands import RescheduleTask
+from services.navigation.domain.escalation import escalated
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import TASK, Task, TaskDeadline, escalated, overdue_deadline
+from services.navigation.domain.task import TASK, Task, TaskDeadline, overdue_deadline
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
@@ -20,13 +21,6 @@ class DueTimePassed(RuleBroken):
 
     code = "due-time-passed"
     advice = "Name a time in the future."
-
-
-class DueTimeUnchanged(RuleBroken):
-    """The new due time equals the present one."""
-
-    code = "due-time-unchanged"
-    advice = "Nothing to do: the task is due at this time already."
 
 
 class RescheduleLimitExceeded(RuleBroken):
@@ -52,13 +46,11 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
 def reschedule(task: Task, command: RescheduleTask, now: datetime) -> Decision[Task]:
     """Changes the due time, and with it the instant at which the task becomes overdue (navigation-8).
 
-    Raises IllegalTransition, DueTimePassed, DueTimeUnchanged.
+    Raises IllegalTransition, DueTimePassed.
     """
     require_transition(task.status, RescheduleTask, TASK)
     if command.due_at <= now:
         raise DueTimePassed("The new due time is not in the future.")
-    if command.due_at == task.due_at:
-        raise DueTimeUnchanged("The task is due at this time already.")
     moved = replace(task, due_at=command.due_at, overdue_at=None)
     if task.escalation is EscalationReason.LONG_OVERDUE:
         moved = replace(moved, escalation=None, escalated_at=None)

@@ -42,7 +42,7 @@ class FeedEntry:
 
 def entries_for(before: Task | None, after: Task) -> list[FeedEntry]:
     """The entries for a change of a task from `before` (None for a new task) to `after`."""
-    former = before.navigator_id if before else None
+    former = before.navigator_id if before and before.status is not Status.CANCELLED else None
     entries = []
     if former is not None and former != after.navigator_id:
         entries.append(FeedEntry(former, Change.TAKEN_AWAY, after))

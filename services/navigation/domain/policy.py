@@ -38,6 +38,14 @@ class Policy(LocalTime):
     escalate_overdue_after_working_days: _WorkingDays = 2
     # Working days between two escalations of a task that stays overdue (AC12)
     escalate_overdue_again_after_working_days: _WorkingDays = 5
+    # Working days between two escalations of a task that no navigator has acknowledged; `rapid_care_within` for one due within that time
+    escalate_waiting_again_after_working_days: _WorkingDays = 1
+    # Working days between two escalations of a task that stays blocked (AC12)
+    escalate_blocked_again_after_working_days: _WorkingDays = 5
+    # Working days after which, and as often again, a coordinator is asked for the return of a navigator whose day of return is unknown
+    ask_return_after_working_days: _WorkingDays = 5
+    # Time within which several services record the same death or move of a person (G39)
+    change_recorded_within: Annotated[timedelta, Range(timedelta(), timedelta(weeks=1))] = timedelta(days=1)
     # How often a navigator may change the due time of a task; a coordinator has no limit
     navigator_reschedules: Annotated[int, Range(0, 100)] = 2
     # Days from now within which a navigator may set a due time; a coordinator has no limit
@@ -63,6 +71,18 @@ class Policy(LocalTime):
 
     def escalate_overdue_again_at(self, now: datetime) -> datetime:
         return working_days_later(now, self.escalate_overdue_again_after_working_days, self.zone)
+
+    def escalate_waiting_again_at(self, now: datetime, span: timedelta) -> datetime:
+        """`span` is the time that the task had from its creation until it is due."""
+        if timedelta() < span <= self.rapid_care_within:
+            return now + self.rapid_care_within
+        return working_days_later(now, self.escalate_waiting_again_after_working_days, self.zone)
+
+    def escalate_blocked_again_at(self, now: datetime) -> datetime:
+        return working_days_later(now, self.escalate_blocked_again_after_working_days, self.zone)
+
+    def ask_return_at(self, now: datetime) -> datetime:
+        return working_days_later(now, self.ask_return_after_working_days, self.zone)
 
     def weight_of(self, kind: TaskKind) -> int:
         return self.task_weights.get(kind, 1)

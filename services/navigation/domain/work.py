@@ -19,7 +19,7 @@ from shared.kernel.ids import PersonId, derived_id
 
 @dataclass(frozen=True, slots=True)
 class WorkSource:
-    """The origin of work: person, correlation id, source and occasion (the event's sequence).
+    """The origin of work: person, correlation id, source, occasion (the event's sequence) and the time of the event.
 
     Every occasion is separate work: a referral may return, and a risk may fall again.
     """
@@ -29,11 +29,12 @@ class WorkSource:
     source: TaskSource
     source_id: UUID
     occasion: int
+    happened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A task before it exists."""
+    """A task before it exists. `happened_at` is the time of the event that it comes from."""
 
     task_id: UUID
     person_id: PersonId
@@ -46,6 +47,8 @@ class Work:
     due_at: datetime
     action_id: UUID | None = None
     service_code: str | None = None
+    referral_reason: Reason | None = None
+    happened_at: datetime | None = None
 
 
 def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
@@ -66,6 +69,7 @@ def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Localit
             due_at=policy.due_on(action.due_on),
             action_id=action.action_id,
             service_code=action.service_code,
+            happened_at=origin.happened_at,
         )
         for action in actions
         if action.owner_role in NAVIGATOR_ROLES
@@ -87,7 +91,7 @@ def of_referral(origin: WorkSource, routed: ReferralRouted, level: RiskLevel | N
         case _:
             assert_never(routed.urgency)
     kind = TaskKind.PROVIDE_INFORMATION if needs_only_information else TaskKind.CARE_COORDINATION
-    return _due_as_usual(origin, kind, routed.locality, now, policy)
+    return replace(_due_as_usual(origin, kind, routed.locality, now, policy), referral_reason=routed.reason)
 
 
 def of_step_down(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
@@ -129,6 +133,11 @@ def of_home_check(origin: WorkSource, locality: Locality | None, now: datetime, 
     return _due_as_usual(origin, TaskKind.FOLLOW_UP_CHECK, locality, now, policy)
 
 
+def of_bereavement(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
+    """Support for the carer or family of a person who died (G39)."""
+    return _due_as_usual(origin, TaskKind.BEREAVEMENT_SUPPORT, locality, now, policy)
+
+
 def _due_as_usual(origin: WorkSource, kind: TaskKind, locality: Locality | None, now: datetime, policy: Policy) -> Work:
     return Work(
         task_id=derived_id(origin.source, origin.source_id, kind, origin.occasion),
@@ -140,4 +149,5 @@ def _due_as_usual(origin: WorkSource, kind: TaskKind, locality: Locality | None,
         role=Role.CARE_NAVIGATOR,
         locality=locality,
         due_at=policy.due_from(now),
+        happened_at=origin.happened_at,
     )

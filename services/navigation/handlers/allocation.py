@@ -1,18 +1,21 @@
-"""Creates, saves and allocates tasks. The caller has taken the allocation lock (`store.tables.lock_allocation`)."""
+"""Creates, saves, allocates, ends and restores tasks. The caller has taken the allocation lock (`store.tables.lock_allocation`)."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.navigation.commands import AssignTask, CancelTask, ReassignTask
+from services.navigation.commands import AssignTask, ReassignTask
+from services.navigation.domain import ending
 from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import choose
 from services.navigation.domain.feed import entries_for
+from services.navigation.domain.person_change import end_of
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource
 from services.navigation.store import feed
 from services.navigation.store.navigator import candidates, update_caseloads
+from services.navigation.store.person_change import STANDING
 from services.navigation.store.tables import Tx
-from services.navigation.store.task import first_waiting, tasks
+from services.navigation.store.task import ended_tasks_from, first_waiting, tasks
 from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.envelope import Envelope
 from shared.contracts.navigation import CancelReason, ReassignReason, TaskSource
@@ -22,7 +25,8 @@ from shared.kernel.ids import PersonId
 
 def origin_of(envelope: Envelope, source: TaskSource) -> WorkSource:
     """The origin of the work of an event."""
-    return WorkSource(PersonId(UUID(envelope.key)), envelope.correlation_id, source, UUID(envelope.subject), envelope.sequence)
+    person_id, source_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
+    return WorkSource(person_id, envelope.correlation_id, source, source_id, envelope.sequence, envelope.time)
 
 
 async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) -> Task:
@@ -34,10 +38,18 @@ async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) ->
 
 
 async def create_if_absent(work: Work, *, tx: Tx) -> None:
-    """Creates and allocates the task of this work, unless it exists."""
-    if await tasks.find(tx, work.task_id) is None:
-        task = await save_task(None, domain.create(work, tx.now, tx.policy), tx=tx)
+    """Creates and allocates the task of this work, unless it exists.
+
+    The task of a person who died or moved away in between ends at once, and is restored when that was a mistake.
+    """
+    if await tasks.find(tx, work.task_id) is not None:
+        return
+    task = await save_task(None, domain.create(work, tx.now, tx.policy), tx=tx)
+    reason = end_of(await STANDING.get(tx, work.person_id), work, tx.policy)
+    if reason is None:
         await allocate(task, tx=tx)
+    else:
+        await save_task(task, ending.end(task, reason, tx.now), tx=tx)
 
 
 async def allocate(task: Task, *, tx: Tx) -> Task:
@@ -67,7 +79,21 @@ async def reallocate(task: Task, reason: ReassignReason, *, tx: Tx) -> None:
 
 
 async def cancel_all(open_tasks: Sequence[Task], reason: CancelReason, *, tx: Tx) -> None:
+    """Ends tasks whose source ended, or whose person died or moved away."""
     for task in open_tasks:
-        await save_task(task, domain.cancel(task, CancelTask(reason), tx.now), tx=tx)
+        await save_task(task, ending.end(task, reason, tx.now), tx=tx)
     if open_tasks:
         await allocate_queue(tx=tx)
+
+
+async def restore_all(ended_tasks: Sequence[Task], *, tx: Tx) -> None:
+    """Restores and allocates tasks whose end was a mistake."""
+    for task in ended_tasks:
+        await allocate(await save_task(task, ending.restore(task, tx.now, tx.policy), tx=tx), tx=tx)
+
+
+async def restore_from(origin: WorkSource, *, tx: Tx) -> None:
+    """Restores the tasks of a plan or referral that is open again. While the person's change holds, the person's event does so later."""
+    if not await STANDING.get(tx, origin.person_id):
+        ended = await ended_tasks_from(tx, origin.source, origin.source_id)
+        await restore_all([task for task in ended if ending.change_that_ended(task)], tx=tx)

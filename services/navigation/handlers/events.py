@@ -6,7 +6,8 @@ from uuid import UUID
 
 from services.navigation.domain import work
 from services.navigation.domain.work import WorkSource
-from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from
+from services.navigation.store.person_change import lift
 from services.navigation.store.projections import drop_lead, is_known, lead_of, level_of, locality_of, project_lead, project_level
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from
@@ -26,14 +27,54 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
+from shared.contracts.referrals import CancelReason as ReferralCancelReason
+from shared.contracts.referrals import (
+    Outcome,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralRecalled,
+    ReferralReopened,
+    ReferralReturned,
+    ReferralRouted,
+    Route,
+)
 from shared.kernel.totality import total
 
 _ENDED: dict[type[Event], CancelReason] = {
-    ReferralCancelled: CancelReason.REFERRAL_CANCELLED,
-    ReferralClosed: CancelReason.REFERRAL_CLOSED,
     ReferralReturned: CancelReason.REFERRAL_RETURNED,
+    ReferralRecalled: CancelReason.REFERRAL_RECALLED,
 }
+#: The reason with which the task of a cancelled referral ends, and of a closed one: a death or move may be a mistake.
+_CANCELLATIONS: Mapping[ReferralCancelReason, CancelReason] = total(
+    ReferralCancelReason,
+    {
+        ReferralCancelReason.WITHDRAWN: CancelReason.REFERRAL_CANCELLED,
+        ReferralCancelReason.SENT_IN_ERROR: CancelReason.REFERRAL_CANCELLED,
+        ReferralCancelReason.DECLINED_BY_PERSON: CancelReason.REFERRAL_CANCELLED,
+        ReferralCancelReason.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        ReferralCancelReason.DIED: CancelReason.PERSON_DIED,
+    },
+)
+#: The reason of a cancelled referral is an open code.
+_BY_CODE = {code.value: reason for code, reason in _CANCELLATIONS.items()}
+_OUTCOMES: Mapping[Outcome, CancelReason] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: CancelReason.REFERRAL_CLOSED,
+        Outcome.ADMITTED: CancelReason.REFERRAL_CLOSED,
+        Outcome.NEED_MET: CancelReason.REFERRAL_CLOSED,
+        Outcome.CARE_PLAN_AGREED: CancelReason.REFERRAL_CLOSED,
+        Outcome.SIGNPOSTED: CancelReason.REFERRAL_CLOSED,
+        Outcome.NOT_ACUTE: CancelReason.REFERRAL_CLOSED,
+        Outcome.INAPPROPRIATE: CancelReason.REFERRAL_CLOSED,
+        Outcome.OTHER_SERVICE_INVOLVED: CancelReason.REFERRAL_CLOSED,
+        Outcome.NO_ACCESS: CancelReason.REFERRAL_CLOSED,
+        Outcome.DECLINED_BY_PERSON: CancelReason.REFERRAL_CLOSED,
+        Outcome.DIED: CancelReason.PERSON_DIED,
+        Outcome.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        Outcome.REDIRECTED_TO_EMERGENCY: CancelReason.REFERRAL_CLOSED,
+    },
+)
 
 #: The destinations of case finding for which a navigator arranges care; None: the meeting has a case, or a watching brief.
 _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
@@ -49,19 +90,37 @@ _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Creates a task for a referral routed here; cancels the task of one routed elsewhere."""
+    """Creates a task for a referral routed here; cancels that of an earlier routing. A death or move recorded before holds no longer."""
     origin = origin_of(envelope, TaskSource.REFERRAL)
-    if event.route is Route.NAVIGATION:
+    routed = work.of_referral(origin, event, await level_of(tx, origin.person_id), tx.now, tx.policy) if _is_ours(event) else None
+    if event.routing > 1:  # the first routing has no predecessor
+        await _end(origin, CancelReason.REFERRAL_REROUTED, tx, keep=routed.task_id if routed else None)
+    if routed:
         await lock_allocation(tx)
-        level = await level_of(tx, origin.person_id)
-        await create_if_absent(work.of_referral(origin, event, level, tx.now, tx.policy), tx=tx)
-    elif event.routing > 1:  # the first routing has no predecessor
-        await _end(origin, CancelReason.REFERRAL_REROUTED, tx)
+        await create_if_absent(routed, tx=tx)
+    await lift(tx, origin.person_id, envelope.time)  # last: the allocation lock comes before any row
 
 
-async def on_referral_ended(event: ReferralCancelled | ReferralClosed | ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
-    """Cancels the task of a referral that was cancelled, closed or returned."""
+async def on_referral_given_up(event: ReferralReturned | ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:
+    """Cancels the task of a referral that the Community Point of Access has again."""
     await _end(origin_of(envelope, TaskSource.REFERRAL), _ENDED[type(event)], tx)
+
+
+async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    reason = _BY_CODE.get(event.reason, CancelReason.REFERRAL_CANCELLED)
+    await _end(origin_of(envelope, TaskSource.REFERRAL), reason, tx)
+
+
+async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
+    await _end(origin_of(envelope, TaskSource.REFERRAL), _OUTCOMES[event.outcome], tx)
+
+
+async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores the task that the end of the referral ended after the person's own event had restored the others."""
+    await lock_allocation(tx)
+    origin = origin_of(envelope, TaskSource.REFERRAL)
+    if not await open_tasks_from(tx, origin.source, origin.source_id):
+        await restore_from(origin, tx=tx)
 
 
 async def on_response_stepped_down(event: ResponseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
@@ -76,11 +135,11 @@ async def on_case_redirected(event: CaseRedirected, envelope: Envelope, *, tx: T
 
 
 async def on_case_stepped_down(event: CaseSteppedDown, envelope: Envelope, *, tx: Tx) -> None:
+    """Creates a task for a case that navigation continues; referrals refers the others onward."""
     match event.destination:
         case StepDown.NAVIGATION:
             await lock_allocation(tx)
-            origin = origin_of(envelope, TaskSource.MDT)
-            await create_if_absent(work.of_case(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy), tx=tx)
+            await create_if_absent(work.of_case(origin_of(envelope, TaskSource.MDT), event.locality, tx.now, tx.policy), tx=tx)
         case StepDown.INTEGRATED_LOCALITY_TEAM | StepDown.GP | StepDown.COMMUNITY_NURSING:
             pass
         case _:
@@ -141,8 +200,13 @@ async def _inform(origin: WorkSource, published: Locality | None, tx: Tx) -> Non
     await create_if_absent(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
 
 
-async def _end(origin: WorkSource, reason: CancelReason, tx: Tx) -> None:
-    """Cancels the tasks of this origin. Takes the allocation lock only when there are any; most referrals have none."""
+async def _end(origin: WorkSource, reason: CancelReason, tx: Tx, *, keep: UUID | None = None) -> None:
+    """Cancels the tasks of this origin, except `keep`. Takes the allocation lock only when there are any; most referrals have none."""
     if await open_tasks_from(tx, origin.source, origin.source_id):
         await lock_allocation(tx)
-        await cancel_all(await open_tasks_from(tx, origin.source, origin.source_id), reason, tx=tx)
+        open_tasks = await open_tasks_from(tx, origin.source, origin.source_id)
+        await cancel_all([task for task in open_tasks if task.id != keep], reason, tx=tx)
+
+
+def _is_ours(event: ReferralRouted) -> bool:
+    return event.route is Route.NAVIGATION

@@ -6,11 +6,13 @@ from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as domain
 from services.navigation.domain.access import require_involved, require_own
 from services.navigation.domain.navigator import Navigator, Presence, id_of
+from services.navigation.domain.repetition import is_declared
 from services.navigation.handlers.allocation import allocate_queue, reallocate
 from services.navigation.store.navigator import navigators, save
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_of
 from shared.contracts.navigation import ReassignReason
+from shared.kernel.errors import VersionConflict
 from shared.persistence.deadlines import DueDeadline
 
 
@@ -36,13 +38,18 @@ async def register_navigator(code: str, command: RegisterNavigator, version: int
 async def declare_availability(code: str, command: DeclareAvailability, version: int, *, tx: Tx) -> Navigator:
     """Reallocates the tasks of a navigator who goes away (navigation-3), or allocates the queue when one comes back.
 
-    Raises FeedAccessDenied first, also for an unknown code, then the refusals of the navigator's state.
+    A repeated command returns the present navigator. Raises FeedAccessDenied first, also for an unknown code, then the refusals of the
+    navigator's state.
     """
     require_own(tx.actor, [code])
     await lock_allocation(tx)
-    navigator = await navigators.load(tx, id_of(code), if_version=version)
+    navigator = await navigators.load(tx, id_of(code))
     require_involved(tx.actor, navigator.organisation)
-    declared: Navigator = await save(tx, domain.declare_availability(navigator, command, tx.now))
+    if is_declared(navigator, command):
+        return navigator
+    if navigator.version != version:
+        raise VersionConflict(f"The navigator {navigator.id}", version, navigator.version)
+    declared: Navigator = await save(tx, domain.declare_availability(navigator, command, tx.now, tx.policy))
     match declared.presence:
         case Presence.AWAY:
             for task in await open_tasks_of(tx, declared.code):
@@ -59,3 +66,9 @@ async def on_return(deadline: DueDeadline, *, tx: Tx) -> None:
     navigator = await navigators.load(tx, deadline.subject)
     await save(tx, domain.return_to_work(navigator))
     await allocate_queue(tx=tx)
+
+
+async def on_return_unknown(deadline: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    navigator = await navigators.load(tx, deadline.subject)
+    await save(tx, domain.ask_return(navigator, tx.now, tx.policy))

@@ -1,6 +1,6 @@
-"""Care plans: their actions become tasks, which follow revisions and end with the plan."""
+"""Care plans: their actions become tasks, which follow revisions, end with the plan, and are restored with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,22 +8,39 @@ from services.navigation.commands import RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource, of_plan
-from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, save_task
-from services.navigation.store.projections import drop_plan, project_plan
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from, save_task
+from services.navigation.store.person_change import STANDING
+from services.navigation.store.projections import project_plan, set_plan_in_force
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanRevised
+from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised, CaseCloseReason
 from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
 from shared.kernel.ids import derived_id
+from shared.kernel.totality import total
+
+#: The reason with which the tasks of a closed plan end.
+_CLOSURES: Mapping[CaseCloseReason, CancelReason] = total(
+    CaseCloseReason,
+    {
+        CaseCloseReason.DIED: CancelReason.PERSON_DIED,
+        CaseCloseReason.MOVED_AWAY: CancelReason.PERSON_MOVED_AWAY,
+        CaseCloseReason.DECLINED_BY_PERSON: CancelReason.CARE_PLAN_CLOSED,
+        CaseCloseReason.NEEDS_MET: CancelReason.CARE_PLAN_CLOSED,
+        CaseCloseReason.REFERRAL_WITHDRAWN: CancelReason.CARE_PLAN_CLOSED,
+    },
+)
+#: The reason of a closed plan is an open code.
+_BY_CODE = {code.value: reason for code, reason in _CLOSURES.items()}
 
 
 async def prefetch_plans(batch: Sequence[tuple[CarePlanAgreed | CarePlanRevised, Envelope]], *, tx: Tx) -> None:
-    """Reads the existing tasks of a batch of plans."""
+    """Reads the existing tasks of a batch of plans, and the recorded changes of their people."""
     await lock_allocation(tx)
     plans = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in batch]
     works = [work for origin, event in plans for work in of_plan(origin, event.actions, event.locality, tx.policy)]
     await tasks.prefetch(tx, [work.task_id for work in works])
+    await STANDING.prefetch(tx, [work.person_id for work in works])
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:
@@ -48,11 +65,21 @@ async def on_care_plan_revised(event: CarePlanRevised, envelope: Envelope, *, tx
     await on_care_plan_agreed(event, envelope, tx=tx)
 
 
-async def on_care_plan_closed(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
+async def on_care_plan_closed(event: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """Ends the tasks of the plan; after a death or move with the reason that a mistake restores."""
     await lock_allocation(tx)
     care_plan_id = UUID(envelope.subject)
-    await drop_plan(tx, care_plan_id)
-    await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), CancelReason.CARE_PLAN_CLOSED, tx=tx)
+    await set_plan_in_force(tx, care_plan_id, is_in_force=False)
+    reason = _BY_CODE.get(event.reason, CancelReason.CARE_PLAN_CLOSED)
+    await cancel_all(await open_tasks_from(tx, TaskSource.CARE_PLAN, care_plan_id), reason, tx=tx)
+
+
+async def on_care_plan_reopened(_: CarePlanReopened, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores the tasks that a close of the plan ended after the person's own event had restored the others."""
+    await lock_allocation(tx)
+    origin = origin_of(envelope, TaskSource.CARE_PLAN)
+    await set_plan_in_force(tx, origin.source_id, is_in_force=True)
+    await restore_from(origin, tx=tx)
 
 
 async def _work_of_plan(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
@@ -60,7 +87,7 @@ async def _work_of_plan(origin: WorkSource, event: CarePlanAgreed | CarePlanRevi
 
 
 async def _with_new_id(work: Work, tx: Tx) -> Work:
-    """A new id for an action whose task an earlier revision cancelled."""
+    """A new id for an action whose task an earlier revision cancelled. The lead keeps one that a coordinator cancelled."""
     task = await tasks.find(tx, work.task_id)
     while task is not None and task.cancel_reason is CancelReason.CARE_PLAN_REVISED:
         work = replace(work, task_id=derived_id(work.task_id, "again"))

@@ -1,64 +1,74 @@
-"""Commands of a task by its navigator or a coordinator, and its deadlines."""
+"""Commands of a task by its navigator or a coordinator, and its deadlines. A repeated command returns the present task (D7)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
-from services.navigation.domain import due_time
+from services.navigation.commands import (
+    AcknowledgeTask,
+    AssignTask,
+    BlockTask,
+    CancelTask,
+    EscalateTask,
+    FulfilTask,
+    ReassignTask,
+    RescheduleTask,
+    StartTask,
+    UnblockTask,
+)
+from services.navigation.domain import due_time, ending, escalation
 from services.navigation.domain import task as domain
 from services.navigation.domain.access import COORDINATE, require_involved, require_own
 from services.navigation.domain.assignment import require_fit
 from services.navigation.domain.navigator import id_of
+from services.navigation.domain.repetition import is_repeated
 from services.navigation.domain.task import Task
 from services.navigation.handlers.allocation import allocate_queue, save_task
 from services.navigation.store.navigator import candidate, navigators
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import tasks
+from shared.kernel.decision import Decision
+from shared.kernel.errors import VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
 
 async def assign_task(target: Target, command: AssignTask, *, tx: Tx) -> Task:
     task = await _authorised_task(target, tx)
+    if is_repeated(task, command, target.version):
+        return _unchanged(task, tx)
+    _require_version(task, target)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     return await save_task(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
 
 
 async def acknowledge_task(target: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    return await save_task(task, domain.acknowledge(task), tx=tx)
+    return await _change(target, AcknowledgeTask(), domain.acknowledge, tx)
 
 
 async def start_task(target: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    return await save_task(task, domain.start(task), tx=tx)
+    return await _change(target, StartTask(), domain.start, tx)
 
 
 async def unblock_task(target: Target, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    return await save_task(task, domain.unblock(task), tx=tx)
+    return await _change(target, UnblockTask(), domain.unblock, tx)
 
 
 async def block_task(target: Target, command: BlockTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    blocked = await save_task(task, domain.block(task, command, tx.now), tx=tx)
-    await allocate_queue(tx=tx)
-    return blocked
+    return await _change(target, command, lambda task: domain.block(task, command, tx.now, tx.policy), tx, makes_room=True)
 
 
 async def escalate_task(target: Target, command: EscalateTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    return await save_task(task, domain.escalate(task, command, tx.now), tx=tx)
+    return await _change(target, command, lambda task: escalation.escalate(task, command, tx.now), tx)
 
 
 async def fulfil_task(target: Target, command: FulfilTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    fulfilled = await save_task(task, domain.fulfil(task, command, tx.now), tx=tx)
-    await allocate_queue(tx=tx)
-    return fulfilled
+    return await _change(target, command, lambda task: ending.fulfil(task, command, tx.now), tx, makes_room=True)
 
 
 async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Task:
     task = await _authorised_task(target, tx)
+    if is_repeated(task, command, target.version):
+        return _unchanged(task, tx)
+    _require_version(task, target)
     decision = domain.reassign(task, command, tx.now, tx.policy)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     reassigned = await save_task(task, decision, tx=tx)
@@ -68,17 +78,16 @@ async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Tas
 
 async def reschedule_task(target: Target, command: RescheduleTask, *, tx: Tx) -> Task:
     """A navigator reschedules within the limits of the policy; a coordinator without limits."""
-    task = await _authorised_task(target, tx)
     is_coordinator = COORDINATE in tx.actor.scopes
-    decision = due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
-    return await save_task(task, decision, tx=tx)
+
+    def rescheduled(task: Task) -> Decision[Task]:
+        return due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
+
+    return await _change(target, command, rescheduled, tx)
 
 
 async def cancel_task(target: Target, command: CancelTask, *, tx: Tx) -> Task:
-    task = await _authorised_task(target, tx)
-    cancelled = await save_task(task, domain.cancel(task, command, tx.now), tx=tx)
-    await allocate_queue(tx=tx)
-    return cancelled
+    return await _change(target, command, lambda task: ending.cancel(task, command, tx.now), tx, makes_room=True)
 
 
 async def prefetch_deadlines(batch: Sequence[DueDeadline], *, tx: Tx) -> None:
@@ -89,7 +98,13 @@ async def prefetch_deadlines(batch: Sequence[DueDeadline], *, tx: Tx) -> None:
 async def on_acknowledgement(deadline: DueDeadline, *, tx: Tx) -> None:
     await lock_allocation(tx)
     task = await tasks.load(tx, deadline.subject)
-    await save_task(task, domain.escalate_unacknowledged(task, tx.now), tx=tx)
+    await save_task(task, escalation.escalate_unacknowledged(task, tx.now, tx.policy), tx=tx)
+
+
+async def on_blocked(deadline: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    task = await tasks.load(tx, deadline.subject)
+    await save_task(task, escalation.escalate_blocked(task, tx.now, tx.policy), tx=tx)
 
 
 async def on_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -104,10 +119,36 @@ async def on_long_overdue(deadline: DueDeadline, *, tx: Tx) -> None:
     await save_task(task, due_time.escalate_long_overdue(task, tx.now, tx.policy), tx=tx)
 
 
+async def _change(target: Target, command: object, decide: Callable[[Task], Decision[Task]], tx: Tx, *, makes_room: bool = False) -> Task:
+    """Saves the decision, unless the command is repeated. `makes_room`: the caseload of the navigator shrinks.
+
+    Raises as `_authorised_task` does, VersionConflict, and the refusals of the decision.
+    """
+    task = await _authorised_task(target, tx)
+    if is_repeated(task, command, target.version):
+        return _unchanged(task, tx)
+    _require_version(task, target)
+    changed = await save_task(task, decide(task), tx=tx)
+    if makes_room:
+        await allocate_queue(tx=tx)
+    return changed
+
+
+def _unchanged(task: Task, tx: Tx) -> Task:
+    """The present task. The response shows its person, which is audited."""
+    tx.audit(task.id)
+    return task
+
+
+def _require_version(task: Task, target: Target) -> None:
+    if task.version != target.version:
+        raise VersionConflict(f"The task {task.id}", target.version, task.version)
+
+
 async def _authorised_task(target: Target, tx: Tx) -> Task:
     """The task, locked. Raises FeedAccessDenied and OrganisationNotInvolved unless it is the caller's or they coordinate it."""
     await lock_allocation(tx)
-    task = await tasks.load(tx, target.id, if_version=target.version)
+    task = await tasks.load(tx, target.id)
     navigator = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
     require_involved(tx.actor, tx.policy.organisation, [navigator.organisation if navigator else None])
     require_own(tx.actor, [task.navigator_id])

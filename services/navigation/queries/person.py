@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from services.navigation.domain.access import Lead
 from services.navigation.store.navigator import NAVIGATOR
-from services.navigation.store.projections import PERSON, lead_of
+from services.navigation.store.projections import lead_of, record_of
 from services.navigation.store.task import TASK
 from shared.contracts.referrals import PersonRecordRecorded
 from shared.kernel.errors import PersonRecordNotFound
@@ -24,7 +24,6 @@ class PersonWithLead:
     navigators: dict[str, str]
 
 
-_RECORD = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
 _NAVIGATORS = Statement(
     sa.select(NAVIGATOR.c.code, NAVIGATOR.c.organisation)
     .distinct()
@@ -35,11 +34,9 @@ _NAVIGATORS = Statement(
 
 async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
     """Raises PersonRecordNotFound."""
-    record = await reader.fetch_value(_RECORD, person_id=person_id)
+    record = await record_of(reader, PersonId(person_id))
     if record is None:
         raise PersonRecordNotFound("Care navigation has no record of the person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     navigators = {row["code"]: row["organisation"] for row in rows}
-    return PersonWithLead(
-        PersonRecordRecorded.model_validate(record, extra="ignore"), await lead_of(reader, PersonId(person_id)), navigators
-    )
+    return PersonWithLead(record, await lead_of(reader, PersonId(person_id)), navigators)

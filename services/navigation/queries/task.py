@@ -57,7 +57,7 @@ class HistoryEntry:
 
 _PLACE_OF_CARE = (
     sa.select(CARE_PLAN.c.preferred_place_of_care)
-    .where(CARE_PLAN.c.person_id == TASK.c.person_id)
+    .where(CARE_PLAN.c.person_id == TASK.c.person_id, CARE_PLAN.c.is_in_force)
     .order_by(CARE_PLAN.c.care_plan_id)
     .limit(1)
     .scalar_subquery()

@@ -30,6 +30,7 @@ NAVIGATOR = sa.Table(
     sa.Column("presence", sa.Text, nullable=False),
     sa.Column("away_until", INSTANT),
     sa.Column("correlation_id", sa.Uuid, nullable=False),
+    sa.Column("return_unknown_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     comment="Care navigators and case managers: locality, role and availability.",
 )

@@ -1,4 +1,4 @@
-"""Projections of other contexts: the person's record, the lead, the risk level, and the care plan in force."""
+"""Projections of other contexts: the person's record, the lead, the risk level, and the care plans."""
 
 from uuid import UUID
 
@@ -55,7 +55,8 @@ CARE_PLAN = sa.Table(
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("sequence", sa.Integer, nullable=False),
     sa.Column("preferred_place_of_care", sa.Text, nullable=False),
-    comment="Projection of the care plans in force, from mdt.",
+    sa.Column("is_in_force", sa.Boolean, nullable=False),
+    comment="Projection of the care plans, from mdt.",
 )
 
 
@@ -64,9 +65,12 @@ _UPSERT_LEAD = upsert_if_newer(LEAD, order=("activated_at",))
 _UPSERT_LEVEL = upsert_if_newer(RISK)
 _UPSERT_PLAN = upsert_if_newer(CARE_PLAN)
 _DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lead_id")))
-_DROP_PLAN = Statement(sa.delete(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("care_plan_id")))
+_SET_IN_FORCE = Statement(
+    sa.update(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("plan")).values(is_in_force=sa.bindparam("in_force"))
+)
 _LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
 _LEVEL_OF = Statement(sa.select(RISK.c.level).where(RISK.c.person_id == sa.bindparam("person_id")))
+_RECORD = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
 _IS_KNOWN = Statement(sa.select(sa.exists().where(PERSON.c.person_id == sa.bindparam("person_id"))))
 _LEAD_ROW = TypeAdapter(Lead)
 _LOCALITY = Statement(
@@ -97,16 +101,23 @@ async def drop_lead(tx: Tx, lead_id: UUID) -> None:
 
 
 async def project_plan(tx: Tx, person_id: PersonId, care_plan_id: UUID, sequence: int, place: PlaceOfCare) -> None:
-    await tx.defer_write(_UPSERT_PLAN, care_plan_id=care_plan_id, person_id=person_id, sequence=sequence, preferred_place_of_care=place)
+    values = {"person_id": person_id, "sequence": sequence, "preferred_place_of_care": place, "is_in_force": True}
+    await tx.defer_write(_UPSERT_PLAN, care_plan_id=care_plan_id, **values)
 
 
-async def drop_plan(tx: Tx, care_plan_id: UUID) -> None:
-    await tx.defer_write(_DROP_PLAN, care_plan_id=care_plan_id)
+async def set_plan_in_force(tx: Tx, care_plan_id: UUID, *, is_in_force: bool) -> None:
+    await tx.defer_write(_SET_IN_FORCE, plan=care_plan_id, in_force=is_in_force)
 
 
 async def lead_of(reader: ReadSession, person_id: PersonId) -> Lead | None:
     row = await reader.fetch_one(_LEAD_OF, person_id=person_id)
     return None if row is None else _LEAD_ROW.validate_python(dict(row))
+
+
+async def record_of(reader: ReadSession, person_id: PersonId) -> PersonRecordRecorded | None:
+    """The newest record of the person; None when none has arrived."""
+    record = await reader.fetch_value(_RECORD, person_id=person_id)
+    return None if record is None else PersonRecordRecorded.model_validate(record, extra="ignore")
 
 
 async def is_known(reader: ReadSession, person_id: PersonId) -> bool:

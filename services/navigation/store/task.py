@@ -37,6 +37,7 @@ TASK = sa.Table(
     sa.Column("created_at", INSTANT, nullable=False),
     sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("acknowledge_by", INSTANT, nullable=False),
+    sa.Column("referral_reason", sa.Text),
     sa.Column("navigator_id", sa.Text),
     sa.Column("escalated_at", INSTANT),
     sa.Column("escalation", sa.Text),
@@ -60,6 +61,9 @@ _OPEN = sa.select(TASK).where(TASK.c.ended_at.is_(None)).order_by(TASK.c.due_at,
 _OF_SOURCE = Statement(_OPEN.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))
 _OF_PERSON = Statement(_OPEN.where(TASK.c.person_id == sa.bindparam("person_id")))
 _OF_NAVIGATOR = Statement(_OPEN.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
+_ENDED = sa.select(TASK).where(TASK.c.ended_at.is_not(None)).order_by(TASK.c.due_at, TASK.c.id)
+_ENDED_OF_SOURCE = Statement(_ENDED.where(TASK.c.source == sa.bindparam("source"), TASK.c.source_id == sa.bindparam("source_id")))
+_ENDED_OF_PERSON = Statement(_ENDED.where(TASK.c.person_id == sa.bindparam("person_id")))
 _WAITING = Statement(_OPEN.where(sa.text(UNASSIGNED), TASK.c.locality.is_not(None), TASK.c.role == sa.bindparam("role")).limit(1))
 
 
@@ -70,6 +74,14 @@ async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[T
 
 async def open_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
     return [tasks.from_row(row) for row in await tx.fetch(_OF_PERSON, person_id=person_id)]
+
+
+async def ended_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[Task]:
+    return [tasks.from_row(row) for row in await tx.fetch(_ENDED_OF_SOURCE, source=source, source_id=source_id)]
+
+
+async def ended_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
+    return [tasks.from_row(row) for row in await tx.fetch(_ENDED_OF_PERSON, person_id=person_id)]
 
 
 async def open_tasks_of(tx: Tx, navigator_id: str) -> list[Task]:

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
-from services.navigation.domain import due_time
+from services.navigation.domain import due_time, ending, escalation
 from services.navigation.domain import task as tasks
-from services.navigation.domain.due_time import DueTimePassed, DueTimeUnchanged, RescheduleLimitExceeded
-from services.navigation.domain.task import PERSON_CONCERNS, AlreadyAssigned, Status, TaskDeadline
+from services.navigation.domain.due_time import DueTimePassed, RescheduleLimitExceeded
+from services.navigation.domain.ending import CancelReasonNotYours
+from services.navigation.domain.task import PERSON_CONCERNS, Status, TaskDeadline
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Role, TaskKind
@@ -20,6 +21,7 @@ from shared.contracts.navigation import (
     ReassignReason,
     RescheduleReason,
     TaskBlocked,
+    TaskCancelled,
     TaskCreated,
     TaskEscalated,
     TaskFulfilled,
@@ -99,7 +101,7 @@ def test_due_day_ends_at_office_closing() -> None:
 def test_fulfilled_task_has_outcome_and_no_deadline() -> None:
     task = a_task(status=Status.BEGUN)
 
-    decision = tasks.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
+    decision = ending.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
 
     assert (decision.state.status, decision.state.outcome, decision.state.ended_at) == (
         Status.FULFILLED,
@@ -119,14 +121,27 @@ def test_fulfilled_task_has_outcome_and_no_deadline() -> None:
 def test_blocked_task_escalates_with_its_reason(reason: BlockReason) -> None:
     task = a_task(status=Status.BEGUN)
 
-    decision = tasks.block(task, BlockTask(reason), at("15:00"))
+    decision = tasks.block(task, BlockTask(reason), at("15:00"), POLICY)
 
     assert (decision.state.status, decision.state.block_reason, decision.state.escalated_at) == (Status.BLOCKED, reason, at("15:00"))
     assert decision.events == [TaskBlocked(kind=task.kind, reason=reason), TaskEscalated(kind=task.kind, reason=reason.value)]
 
 
+def test_blocked_task_escalates_again_while_it_stays_blocked() -> None:
+    [first] = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00"), POLICY).deadlines
+    blocked = a_task(status=Status.BLOCKED, block_reason=BlockReason.FUNDING)
+
+    again = escalation.escalate_blocked(blocked, first.due_at, POLICY)
+
+    assert first == Deadline(TaskDeadline.BLOCKED, at("15:00", date(2015, 3, 11)))
+    assert again.events == [TaskEscalated(kind=blocked.kind, reason="funding")]
+    assert list(again.deadlines) == [Deadline(TaskDeadline.BLOCKED, at("15:00", date(2015, 3, 18)))]
+    assert TaskDeadline.BLOCKED in tasks.unblock(blocked).cancels
+    assert TaskDeadline.BLOCKED in tasks.put_back(blocked, ReassignReason.ABSENCE, at("16:00"), POLICY).cancels
+
+
 def test_blocked_task_keeps_overdue_deadline() -> None:
-    assert TaskDeadline.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).cancels
+    assert TaskDeadline.OVERDUE not in tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00"), POLICY).cancels
 
 
 def test_unblocked_task_has_no_block_reason() -> None:
@@ -148,11 +163,6 @@ def test_reassigned_task_keeps_due_time_and_needs_acknowledgement(status: Status
     assert decision.events == [TaskReassigned(from_navigator_id=NAVIGATOR, to_navigator_id=OTHER, reason="closer-to-person")]
 
 
-def test_reassignment_to_same_navigator_is_refused() -> None:
-    with pytest.raises(AlreadyAssigned):
-        tasks.reassign(a_task(), ReassignTask(NAVIGATOR, ReassignReason.WORKLOAD), at("15:00"), POLICY)
-
-
 def test_returned_task_waits_with_escalation_deadline() -> None:
     decision = tasks.put_back(a_task(status=Status.BEGUN), ReassignReason.ABSENCE, at("15:00"), POLICY)
 
@@ -165,18 +175,47 @@ def test_returned_task_waits_with_escalation_deadline() -> None:
 def test_task_unassigned_or_unacknowledged_in_time_escalates(status: Status, reason: str) -> None:
     task = a_task(status=status)
 
-    decision = tasks.escalate_unacknowledged(task, at("15:00"))
+    decision = escalation.escalate_unacknowledged(task, at("15:00"), POLICY)
 
     assert decision.state == replace(task, escalated_at=at("15:00"), escalation=EscalationReason(reason))
     assert decision.events == [TaskEscalated(kind=task.kind, reason=reason)]
+
+
+@pytest.mark.parametrize("status", [Status.UNASSIGNED, Status.ASSIGNED])
+def test_unacknowledged_task_escalates_again_each_working_day(status: Status) -> None:
+    friday = at("15:00", date(2015, 3, 6))
+
+    decision = escalation.escalate_unacknowledged(a_task(status=status), friday, POLICY)
+
+    assert list(decision.deadlines) == [Deadline(TaskDeadline.ACKNOWLEDGEMENT, at("15:00", date(2015, 3, 9)))]
+
+
+def test_urgent_unacknowledged_task_escalates_again_every_two_hours() -> None:
+    saturday = at("15:00", date(2015, 3, 7))
+    urgent = a_task(status=Status.UNASSIGNED, created_at=at("13:00", date(2015, 3, 7)), due_at=saturday)
+
+    decision = escalation.escalate_unacknowledged(urgent, saturday, POLICY)
+
+    assert list(decision.deadlines) == [Deadline(TaskDeadline.ACKNOWLEDGEMENT, at("17:00", date(2015, 3, 7)))]
+
+
+@pytest.mark.parametrize("outcome", TaskOutcome)
+def test_only_concern_found_stays_a_concern(outcome: TaskOutcome) -> None:
+    decision = ending.fulfil(a_task(status=Status.BEGUN), FulfilTask(outcome), at("15:00"))
+
+    is_concern = outcome is TaskOutcome.CHECKED_CONCERN
+    assert decision.state.is_concern is is_concern
+    [event] = decision.events
+    assert isinstance(event, TaskFulfilled)
+    assert (event.is_concern, event.outcome) == (is_concern, outcome)
 
 
 @pytest.mark.parametrize("concern", PERSON_CONCERNS)
 def test_concern_stays_escalated_through_later_changes(concern: EscalationReason) -> None:
     task = a_task(status=Status.BEGUN)
 
-    decision = tasks.escalate(task, EscalateTask(concern), at("15:00"))
-    blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00")).state
+    decision = escalation.escalate(task, EscalateTask(concern), at("15:00"))
+    blocked = tasks.block(decision.state, BlockTask(BlockReason.FUNDING), at("16:00"), POLICY).state
     unblocked = tasks.unblock(blocked).state
     moved = due_time.reschedule(unblocked, RescheduleTask(at("12:00", date(2015, 3, 6)), RescheduleReason.PERSON_ASKED), at("16:00")).state
 
@@ -186,8 +225,8 @@ def test_concern_stays_escalated_through_later_changes(concern: EscalationReason
 
 
 def test_escalation_clears_when_work_continues() -> None:
-    late = tasks.escalate_unacknowledged(a_task(), at("15:00")).state
-    blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00")).state
+    late = escalation.escalate_unacknowledged(a_task(), at("15:00"), POLICY).state
+    blocked = tasks.block(a_task(status=Status.BEGUN), BlockTask(BlockReason.FUNDING), at("15:00"), POLICY).state
 
     continued = [
         tasks.acknowledge(late).state,
@@ -254,15 +293,24 @@ def test_due_time_in_past_is_refused(due_at: datetime) -> None:
         due_time.reschedule(a_task(), RescheduleTask(due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
 
 
-def test_unchanged_due_time_is_refused() -> None:
-    task = a_task()
+@pytest.mark.parametrize("reason", CancelReason)
+def test_coordinator_states_only_own_reasons(reason: CancelReason) -> None:
+    """Any other reason is a fact of the source, which states it itself."""
+    task = a_task(status=Status.BEGUN)
 
-    with pytest.raises(DueTimeUnchanged):
-        due_time.reschedule(task, RescheduleTask(task.due_at, RescheduleReason.SERVICE_DATE), at("15:00"))
+    if reason in {CancelReason.CREATED_IN_ERROR, CancelReason.DUPLICATE, CancelReason.NO_LONGER_NEEDED}:
+        decision = ending.cancel(task, CancelTask(reason), at("15:00"))
+        assert decision.events == [
+            TaskCancelled(kind=task.kind, source=task.source, source_id=task.source_id, reason=reason.value, action_id=task.action_id)
+        ]
+    else:
+        with pytest.raises(CancelReasonNotYours) as refusal:
+            ending.cancel(task, CancelTask(reason), at("15:00"))
+        assert (refusal.value.code, refusal.value.field) == ("cancel-reason-of-source", "reason")
 
 
 def test_cancelled_task_has_no_deadline() -> None:
-    decision = tasks.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.PERSON_DIED), at("15:00"))
+    decision = ending.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.DUPLICATE), at("15:00"))
 
     assert set(decision.cancels) == set(TaskDeadline)
     assert decision.state.ended_at == at("15:00")

@@ -97,10 +97,10 @@ def test_returned_referral_becomes_new_task() -> None:
     ],
 )
 def test_home_check_is_91_days_after_discharge(discharged_on: date, due_at: object) -> None:
-    check = expect(PERSON, discharged_on, at("14:00"), POLICY)
+    check = expect(PERSON, discharged_on, at("14:00"), POLICY).state
 
     assert check.due_at == due_at
-    assert check.id == expect(PERSON, discharged_on, at("15:00"), POLICY).id
+    assert check.id == expect(PERSON, discharged_on, at("15:00"), POLICY).state.id
 
 
 @pytest.mark.parametrize(("discharged_on", "refusal"), [(date(2015, 3, 5), DischargeInFuture), (date(2014, 12, 3), HomeCheckInPast)])

@@ -39,6 +39,7 @@ def _tasks() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("acknowledge_by", INSTANT, nullable=False),
+        sa.Column("referral_reason", sa.Text),
         sa.Column("navigator_id", sa.Text),
         sa.Column("escalated_at", INSTANT),
         sa.Column("escalation", sa.Text),
@@ -70,6 +71,7 @@ def _navigators() -> None:
         sa.Column("presence", sa.Text, nullable=False),
         sa.Column("away_until", INSTANT),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("return_unknown_at", INSTANT),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_navigator"),
         sa.UniqueConstraint("code", name="uq_navigator_code"),
@@ -109,9 +111,14 @@ def _home_checks() -> None:
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("discharged_on", sa.Date, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("cancel_reason", sa.Text),
+        sa.Column("ended_at", INSTANT),
+        sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_home_check"),
     )
     op.create_index("ix_home_check_person_id", "home_check", ["person_id"])
+    op.create_index("ix_home_check_expected", "home_check", ["due_at", "id"], postgresql_where=sa.text("status = 'expected'"))
 
 
 def _copies() -> None:
@@ -122,6 +129,15 @@ def _copies() -> None:
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
         comment="Projection of the person's record, from referrals.",
+    )
+    op.create_table(
+        "person_change",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("change", sa.Text, nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False),
+        sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a new referral"),
+        sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
+        comment="Projection of people's deaths and moves, from referrals.",
     )
     op.create_table(
         "lead",
@@ -149,7 +165,8 @@ def _copies() -> None:
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("preferred_place_of_care", sa.Text, nullable=False),
+        sa.Column("is_in_force", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
-        comment="Projection of the care plans in force, from mdt.",
+        comment="Projection of the care plans, from mdt.",
     )
     op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])

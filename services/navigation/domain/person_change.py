@@ -1,0 +1,66 @@
+"""Death and move of a person: what they end here, and what a mistaken one restores (G39).
+
+The change is a fact about the person, decided once in referrals. Events of other topics may cross with it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.navigation.domain.access import is_shared
+from services.navigation.domain.ending import REASON_OF, change_that_ended
+from services.navigation.domain.policy import Policy
+from services.navigation.domain.task import Task
+from services.navigation.domain.work import Work
+from shared.contracts.navigation import CancelReason, TaskSource
+from shared.contracts.referrals import PersonChange, PersonRecordRecorded
+from shared.kernel.errors import RuleBroken
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """A death or a move that holds: neither reversed, nor followed by a new referral."""
+
+    change: PersonChange
+    recorded_at: datetime
+
+
+class PersonDied(RuleBroken):
+    """The person has died."""
+
+    code = "person-died"
+    advice = "If the record of the death is a mistake, ask the Community Point of Access to reverse it first."
+
+
+def end_of(changes: Iterable[RecordedChange], work: Work, policy: Policy) -> CancelReason | None:
+    """The reason that ends new work: it crossed with a recorded change. None: the work stands.
+
+    A referral that was routed after the change stands, as does work that began long after it: the person is here again.
+    """
+    crossed = {each.change for each in changes if _crossed(each, work, policy)}
+    return next((reason for change, reason in REASON_OF.items() if change in crossed), None)
+
+
+def ended_with(task: Task, mistaken: PersonChange, recorded_at: datetime, policy: Policy) -> bool:
+    """Whether the mistaken change ended the task. A task or plan may have ended shortly before the change was recorded for all."""
+    since = recorded_at - policy.change_recorded_within
+    return change_that_ended(task) is mistaken and task.ended_at is not None and task.ended_at >= since
+
+
+def names_contact(record: PersonRecordRecorded | None) -> bool:
+    """Whether the record names a relative or friend whom a navigator may see."""
+    return record is not None and bool(record.story.contacts) and is_shared(record.sharing)
+
+
+def require_alive(changes: Iterable[RecordedChange]) -> None:
+    """Raises PersonDied."""
+    if any(each.change is PersonChange.DEATH for each in changes):
+        raise PersonDied("The person's death is recorded.")
+
+
+def _crossed(change: RecordedChange, work: Work, policy: Policy) -> bool:
+    if work.source is TaskSource.PERSON:  # support for the bereaved
+        return False
+    window = policy.change_recorded_within
+    until = change.recorded_at if work.source is TaskSource.REFERRAL else change.recorded_at + window
+    return work.happened_at is None or work.happened_at <= until

@@ -1,0 +1,53 @@
+"""Home checks: expected after a discharge, cancelled by staff, and due on their day."""
+
+from datetime import date
+from uuid import UUID
+
+from services.navigation.commands import CancelHomeCheck
+from services.navigation.domain import home_check as domain
+from services.navigation.domain import work
+from services.navigation.domain.home_check import HomeCheck, HomeCheckNotFound, Status
+from services.navigation.domain.person_change import require_alive
+from services.navigation.domain.work import WorkSource
+from services.navigation.handlers.allocation import create_if_absent
+from services.navigation.store import home_check as store
+from services.navigation.store.person_change import STANDING
+from services.navigation.store.projections import locality_of
+from services.navigation.store.tables import Tx, lock_allocation
+from shared.contracts.navigation import TaskSource
+from shared.kernel.errors import VersionConflict
+from shared.kernel.ids import PersonId
+from shared.kernel.target import Target
+from shared.persistence.deadlines import DueDeadline
+
+
+async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
+    """Idempotent: one check for each discharge. Raises DischargeInFuture, HomeCheckInPast, PersonDied."""
+    await lock_allocation(tx)
+    require_alive(await STANDING.get(tx, person_id))
+    expected = domain.expect(person_id, discharged_on, tx.now, tx.policy)
+    present = await store.find(tx, expected.state.id)
+    if present is None:
+        return await store.save(tx, expected)
+    return await store.save(tx, domain.expect_again(present)) if present.status is Status.CANCELLED else present
+
+
+async def cancel_home_check(person_id: UUID, target: Target, command: CancelHomeCheck, *, tx: Tx) -> HomeCheck:
+    """A repeated command returns the present check. Raises HomeCheckNotFound, VersionConflict, IllegalTransition, CancelReasonNotYours."""
+    await lock_allocation(tx)
+    check = await store.load(tx, target.id)
+    if check.person_id != person_id:
+        raise HomeCheckNotFound(f"No home check of this person has the id {target.id}.")
+    if domain.is_repeated(check, command):
+        return check
+    if check.version != target.version:
+        raise VersionConflict(f"The home check {check.id}", target.version, check.version)
+    return await store.save(tx, domain.cancel(check, command, tx.now))
+
+
+async def on_home_check(deadline: DueDeadline, *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    check = await store.save(tx, domain.fall_due(await store.load(tx, deadline.subject), tx.now))
+    origin = WorkSource(check.person_id, deadline.correlation_id, TaskSource.HOSPITAL_DISCHARGE, check.id, 1, tx.now)
+    locality = await locality_of(tx, check.person_id)
+    await create_if_absent(work.of_home_check(origin, locality, tx.now, tx.policy), tx=tx)
