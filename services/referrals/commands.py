@@ -4,23 +4,35 @@ from dataclasses import dataclass
 from datetime import date
 
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.contracts.referrals import (
+    CancelReason,
+    Discrepancy,
+    Outcome,
+    Reason,
+    ReturnReason,
+    Route,
+    SharingPreference,
+    Source,
+    Story,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Demographics:
     """Identity, address and registration; `residence` is the code of the council where the person lives (G13, G50).
 
-    A field that is None keeps its recorded value, or takes the default of the policy.
+    A field that is None keeps its recorded value, or takes the default of the policy. Only an urgent referral may lack others than
+    `telephone` and `residence`. `born_as_typed` is a date of birth that cannot be one.
     """
 
-    given_name: str
-    family_name: str
-    born_on: date
-    address: str
+    given_name: str | None
+    family_name: str | None
+    born_on: date | None
+    address: str | None
     telephone: str | None
-    practice_code: str
+    practice_code: str | None
     residence: str | None
+    born_as_typed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,8 @@ class TriageReferral:
     """A clinician decides the urgency, with a reason.
 
     `has_red_flag`: life is in danger (G23); None leaves the flag as it was. `is_by_telephone`: a call is enough to assess the
-    person, and only then does a call stop the two-hour clock (G05).
+    person, and only then does a call stop the two-hour clock (G05). `condition` is asked for an urgent referral without one; None
+    leaves it as it was.
     """
 
     urgency: Urgency
@@ -58,6 +71,22 @@ class TriageReferral:
     reason: str
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetCondition:
+    """The condition of the referral is known now, or was wrong."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveDiscrepancy:
+    """The Community Point of Access has settled a fault of an urgent referral, or decided that it does not matter."""
+
+    discrepancy: Discrepancy
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +114,7 @@ class RequestInformation:
 
 @dataclass(frozen=True, slots=True)
 class AnswerInformation:
-    """The referrer gives the requested information."""
+    """The referrer gives information, requested or not."""
 
     answer: str
 
@@ -101,6 +130,16 @@ class ReturnReferral:
 
     reason: ReturnReason
     suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecallReferral:
+    """The Community Point of Access takes the referral back from Rapid Care, which has not reached the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """The receiver has taken note of a repeated urgent call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +161,24 @@ class CancelReferral:
     """The referral is withdrawn."""
 
     reason: CancelReason
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDeath:
+    """The person has died; `died_on` is None while the day is unknown."""
+
+    died_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMove:
+    """The person has moved out of the area; `moved_on` is None while the day is unknown."""
+
+    moved_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePerson:
+    """The last recorded death or move of the person was a mistake, for the stated reason."""
+
+    reason: str

@@ -1,9 +1,9 @@
 """Subscriptions of the Community Point of Access: the handlers of each event and the handler of each deadline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from services.referrals.domain.referral import ReferralDeadline
-from services.referrals.handlers import deadlines, projections, reactions
+from services.referrals.handlers import deadlines, projections, reactions, responses
 from shared.contracts import mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.registry import topics
@@ -16,6 +16,8 @@ TIMELINE_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead
 REACTIONS: Mapping[type[Event], EventHandler] = {
     rapid_care.ResponseAccepted: reactions.on_response_accepted,
     rapid_care.ResponseDeclined: reactions.on_response_declined,
+    rapid_care.ResponseContacted: reactions.on_response_contacted,
+    rapid_care.ResponseCallAnswered: reactions.on_response_call_answered,
     rapid_care.ResponseEscalated: reactions.on_response_escalated,
     rapid_care.ResponseClosed: reactions.on_response_closed,
     mdt.CaseListed: reactions.on_case_listed,
@@ -33,12 +35,21 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
     mdt.RiskHighClimberFound: projections.project_risk,
     navigation.TaskAcknowledged: reactions.on_task_acknowledged,
     navigation.TaskFulfilled: reactions.on_task_fulfilled,
+    navigation.TaskCancelled: reactions.on_task_cancelled,
 }
 
 
 def _handlers() -> dict[type[Event], tuple[EventHandler, ...]]:
     events = [event for topic in TIMELINE_TOPICS for event in topics()[topic]]
-    return {event: (projections.project_event, *([REACTIONS[event]] if event in REACTIONS else [])) for event in events}
+    return {event: tuple(_handlers_of(event)) for event in events}
+
+
+def _handlers_of(event: type[Event]) -> Iterator[EventHandler]:
+    yield projections.project_event
+    if event in responses.FOLLOWED:
+        yield responses.project_response
+    if event in REACTIONS:
+        yield REACTIONS[event]
 
 
 SUBSCRIPTIONS = Subscriptions(

@@ -108,6 +108,19 @@ class SharingPreference(StrEnum):
     WITHHELD = "withheld"
 
 
+class Discrepancy(StrEnum):
+    """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it."""
+
+    NUMBER_MISSING = "number-missing"
+    NUMBER_INVALID = "number-invalid"
+    IDENTITY_DIFFERS = "identity-differs"
+    BIRTHDAY_INVALID = "birthday-invalid"
+    DEMOGRAPHICS_MISSING = "demographics-missing"
+    STORY_MISSING = "story-missing"
+    HISTORY_SHORTENED = "history-shortened"
+    CONDITION_MISSING = "condition-missing"
+
+
 class ReferralReceived(Event):
     """A referral was acknowledged with a reference. It has an owner until it is closed."""
 
@@ -124,6 +137,7 @@ class ReferralReceived(Event):
     practice_code: Code
     locality: Locality
     is_story_known: bool
+    discrepancies: tuple[Discrepancy, ...] = ()
 
 
 class ReferralIdentified(Event):
@@ -249,6 +263,37 @@ class ReferralCallRepeated(Event):
     routing: int
 
 
+class ReferralCallAnswered(Event):
+    """The receiver has taken note of the repeated urgent call."""
+
+    TYPE = "referrals.referral.call-answered.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    answered_at: Instant
+
+
+class ReferralDiscrepancyResolved(Event):
+    """The Community Point of Access resolved a fault of an urgent referral, or a correction of the record ended it."""
+
+    TYPE = "referrals.referral.discrepancy-resolved.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    discrepancies: tuple[Discrepancy, ...]
+    resolved_at: Instant
+
+
+class ReferralConditionSet(Event):
+    """The condition of the referral is known, or was corrected."""
+
+    TYPE = "referrals.referral.condition-set.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    condition: Condition
+
+
 class ReferralSignposted(Event):
     """The person was signposted to a service of the directory that meets the need."""
 
@@ -270,7 +315,7 @@ class ReferralInformationRequested(Event):
 
 
 class ReferralInformationAnswered(Event):
-    """The referrer gave the requested information; the text is in the person's record."""
+    """The referrer gave information, requested or not; the text is in the person's record."""
 
     TYPE = "referrals.referral.information-answered.v1"
     TOPIC = "referrals.referral"
@@ -402,7 +447,11 @@ class Story(Value):
 
 
 class PersonRecordRecorded(Event):
-    """The whole current record of a person; each record replaces the previous one. Restricted: its data is encrypted."""
+    """The whole current record of a person; each record replaces the previous one. Restricted: its data is encrypted.
+
+    An urgent referral may lack what a record has: `born_on` is then absent, and a missing text is `not given`. Old history is left
+    out of a record that would be larger than Kafka accepts.
+    """
 
     TYPE = "referrals.person-record.recorded.v1"
     TOPIC = "referrals.person-record"
@@ -411,7 +460,7 @@ class PersonRecordRecorded(Event):
     nhs_number: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: Code

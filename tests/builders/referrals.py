@@ -15,24 +15,28 @@ from services.referrals import api, subscriptions
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.commands import (
     AcceptReferral,
+    AnswerCall,
     AnswerInformation,
     CancelReferral,
     CloseReferral,
     Demographics,
     RaiseUrgency,
+    RecallReferral,
     ReceiveReferral,
     RequestInformation,
+    ResolveDiscrepancy,
     ReturnReferral,
     RouteReferral,
+    SetCondition,
     SignpostReferral,
     TriageReferral,
 )
-from services.referrals.domain import Policy, closure, deadlines, routing, triage
+from services.referrals.domain import Policy, calls, closure, deadlines, discrepancies, routing, triage
 from services.referrals.domain.directory import Need, Practice, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
 from shared.clock import LONDON
-from shared.contracts.codes import Locality, Urgency
+from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
 from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
@@ -294,18 +298,31 @@ def transitions(
         RouteReferral: lambda it: _route(it, a_person(), now, policy),
         SignpostReferral: lambda it: _signpost(it, now, policy),
         RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
-        AnswerInformation: lambda it: triage.answer_information(it, now),
+        AnswerInformation: lambda it: triage.answer_information(it, now, is_joined_open=True),
+        SetCondition: lambda it: discrepancies.set_condition(it, SetCondition(Condition.PNEUMONIA), now),
+        ResolveDiscrepancy: lambda it: discrepancies.resolve(it, ResolveDiscrepancy(it.discrepancies[0], "Asked the GP"), now),
         AcceptReferral: lambda it: routing.accept(it, now, policy),
         ReturnReferral: lambda it: routing.return_referral(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
+        RecallReferral: lambda it: routing.recall(it, is_contacted=False, now=now, policy=policy),
+        AnswerCall: lambda it: calls.answer(it, now),
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
-        CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now),
-        CancelReferral: lambda it: closure.cancel(it, CancelReferral(CancelReason.DIED), has_merged=False, now=now),
+        CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now, policy),
+        CancelReferral: lambda it: closure.cancel(it, _cancellation(it), has_merged=False, now=now, is_joined_open=True),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.record_other_acceptance(it, "rapid-care", now),
+        Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
+        Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),
         ReferralDeadline.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, ReferralDeadline.ACKNOWLEDGEMENT, now, policy),
         ReferralDeadline.OUTCOME: lambda it: deadlines.mark_overdue(it, ReferralDeadline.OUTCOME, now, policy),
+        ReferralDeadline.CALL: lambda it: deadlines.mark_overdue(it, ReferralDeadline.CALL, now, policy),
+        ReferralDeadline.DISCREPANCY: lambda it: deadlines.mark_overdue(it, ReferralDeadline.DISCREPANCY, now, policy),
     }
+
+
+def _cancellation(referral: Referral) -> CancelReferral:
+    """A death ends every open referral; a merged one can only be withdrawn."""
+    return CancelReferral(CancelReason.WITHDRAWN if referral.status is Status.MERGED else CancelReason.DIED)
 
 
 def _route(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral]:

@@ -8,17 +8,16 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Referrer, Triager
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.presenter import followed
+from services.referrals.api.presenter import alternative_service, followed, views
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy, person
 from services.referrals.domain.access import require_referrer
-from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
-from services.referrals.queries import directory, referrals
-from services.referrals.queries.referrals import Whose
+from services.referrals.queries import referrals
+from services.referrals.queries.referrals import Whose, WorkSection
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
@@ -54,8 +53,7 @@ async def send_referral(body: requests.NewReferral, caller: Referrer, key: Idemp
 async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> HttpResponse:
     """Receives the referral and stores its 201 for repetitions of the request. `receive_group.py` lets many share a transaction."""
     received = await receive_referral(command, tx=tx)
-    code = emergency_alternative(received.joins or received.referral, tx.now, tx.policy)
-    service = await directory.service(tx, code, tx.policy.day_of(tx.now)) if code else None
+    service = await alternative_service(tx, received.joins or received.referral)
     view = ReceivedView.acknowledging(received, alternative=service, policy=tx.policy, now=tx.now)
     return created(tx, view, f"/referrals/{received.referral.id}")
 
@@ -76,18 +74,28 @@ async def own_referrals(
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await referrals.followed_by(tx, caller.organisation, whose, is_open=status == "open", before=before, limit=limit)
-        policy, now = tx.policy, tx.now
-    return pages.of_newest(page, limit, policy, now)
+        items = await views(tx, page)
+    return pages.of_newest(page, items, limit)
 
 
 @router.get("/work")
-async def work_list(caller: Triager, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[ReferralView]:
-    """Referrals that need triage or a route, returned ones, and all that are overdue: urgent first, then by deadline."""
+async def work_list(
+    caller: Triager,
+    unit: Unit,
+    section: Annotated[WorkSection | None, Query(description="One section of the list; all by default")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[ReferralView]:
+    """Referrals that the Community Point of Access must act on: urgent first, then by deadline.
+
+    It has those that need triage or a route, returned and overdue ones, unanswered calls, discrepancies, and those whose receiver is at
+    risk of being late although it owns them.
+    """
     after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
-        page = await referrals.work(tx, after=after, limit=limit)
-        policy, now = tx.policy, tx.now
-    return pages.of_most_urgent(page, limit, policy, now)
+        page = await referrals.work(tx, section, after=after, limit=limit)
+        items = await views(tx, page)
+    return pages.of_most_urgent(page, items, limit)
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:

@@ -8,8 +8,8 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import requests
 from services.referrals.api.auth import Referrer, Triager
 from services.referrals.api.presenter import run_command
-from services.referrals.api.responses import ReferralView
-from services.referrals.domain import closure, directory, routing, triage
+from services.referrals.api.responses import AdvisedReferralView
+from services.referrals.domain import closure, directory, discrepancies, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -25,7 +25,7 @@ _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
 @router.post(
     "/{referral_id:uuid}/triage",
     name="TriageReferral",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(*_ANY, triage.RedFlagIsUrgent),
 )
 async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
@@ -36,7 +36,7 @@ async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Tria
 @router.post(
     "/{referral_id:uuid}/route",
     name="RouteReferral",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(
         *_ANY,
         directory.ServiceNotInDirectory,
@@ -58,7 +58,7 @@ async def route_referral(referral_id: UUID, body: requests.Routing, caller: Tria
 @router.post(
     "/{referral_id:uuid}/signpost",
     name="SignpostReferral",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(
         *_ANY, directory.ServiceNotInDirectory, directory.EligibleHere, directory.LocalityNotCovered, routing.SignpostNeedsAdvice
     ),
@@ -71,7 +71,7 @@ async def signpost_referral(referral_id: UUID, body: requests.Signpost, caller: 
 @router.post(
     "/{referral_id:uuid}/urgency",
     name="RaiseUrgency",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(*_ANY, triage.AlreadyUrgent),
 )
 async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
@@ -80,9 +80,42 @@ async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager
 
 
 @router.post(
+    "/{referral_id:uuid}/recall",
+    name="RecallReferral",
+    response_model=AdvisedReferralView,
+    responses=problems(*_ANY, routing.RecallNotPossible, routing.AlreadyContacted),
+)
+async def recall_referral(referral_id: UUID, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """Takes the referral back from Rapid Care, which has not reached the person, for another triage and route."""
+    return await run_command(unit, caller, handlers.recall_referral, Target(referral_id, version))
+
+
+@router.post(
+    "/{referral_id:uuid}/condition",
+    name="SetCondition",
+    response_model=AdvisedReferralView,
+    responses=problems(*_ANY),
+)
+async def set_condition(referral_id: UUID, body: requests.NewCondition, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The condition is known now, or was wrong."""
+    return await run_command(unit, caller, handlers.set_condition, Target(referral_id, version), body.command())
+
+
+@router.post(
+    "/{referral_id:uuid}/discrepancy-resolution",
+    name="ResolveDiscrepancy",
+    response_model=AdvisedReferralView,
+    responses=problems(*_ANY, discrepancies.DiscrepancyNotOpen),
+)
+async def resolve_discrepancy(referral_id: UUID, body: requests.Resolution, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """A fault of an urgent referral is settled, or does not matter."""
+    return await run_command(unit, caller, handlers.resolve_discrepancy, Target(referral_id, version), body.command())
+
+
+@router.post(
     "/{referral_id:uuid}/information-request",
     name="RequestInformation",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(*_ANY),
 )
 async def request_information(referral_id: UUID, body: requests.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
@@ -93,20 +126,20 @@ async def request_information(referral_id: UUID, body: requests.Question, caller
 @router.post(
     "/{referral_id:uuid}/information",
     name="AnswerInformation",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(*_ANY, OrganisationNotInvolved),
 )
 async def answer_information(
     referral_id: UUID, body: requests.InformationAnswer, caller: Referrer, version: IfMatch, unit: Unit
 ) -> HttpResponse:
-    """The referrer gives the requested information, which becomes part of the person's story."""
+    """The referrer gives information, requested or not, which becomes part of the person's story; possible until the referral ends."""
     return await run_command(unit, caller, handlers.answer_information, Target(referral_id, version), body.command())
 
 
 @router.post(
     "/{referral_id:uuid}/cancellation",
     name="CancelReferral",
-    response_model=ReferralView,
+    response_model=AdvisedReferralView,
     responses=problems(*_ANY, OrganisationNotInvolved, closure.CareInProgress, closure.HasMergedReferrals),
 )
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import Query
 
 from services.referrals.api.responses import ReferralView
-from services.referrals.domain import Policy
 from services.referrals.domain.referral import Referral
 from services.referrals.queries import referrals, timeline
 from shared.web import pagination
@@ -43,20 +42,21 @@ def oldest_first(cursor: str | None) -> timeline.PageKey:
     return (_EARLIEST, _SMALLEST) if cursor is None else pagination.decode_cursor(cursor)
 
 
-def of_newest(page: Sequence[Referral], limit: int, policy: Policy, now: datetime) -> Page[ReferralView]:
-    return _page(page, limit, policy, now, *([page[-1].id] if page else []))
+def of_newest(page: Sequence[Referral], items: list[ReferralView], limit: int) -> Page[ReferralView]:
+    """`items` are the views of the page."""
+    return _page(items, limit, *([page[-1].id] if page else []))
 
 
-def of_most_urgent(page: Sequence[Referral], limit: int, policy: Policy, now: datetime) -> Page[ReferralView]:
+def of_most_urgent(page: Sequence[Referral], items: list[ReferralView], limit: int) -> Page[ReferralView]:
+    """`items` are the views of the page."""
     if not page:
         return Page[ReferralView](items=[])
     rank, due_at, referral_id = referrals.page_key_of(page[-1])
-    return _page(page, limit, policy, now, rank, due_at.isoformat(), referral_id)
+    return _page(items, limit, rank, due_at.isoformat(), referral_id)
 
 
-def _page(page: Sequence[Referral], limit: int, policy: Policy, now: datetime, *key: object) -> Page[ReferralView]:
-    items = [ReferralView.of(each, policy, now) for each in page]
-    return Page[ReferralView](items=items, next=pagination.encode(*key) if len(page) == limit else None)
+def _page(items: list[ReferralView], limit: int, *key: object) -> Page[ReferralView]:
+    return Page[ReferralView](items=items, next=pagination.encode(*key) if len(items) == limit else None)
 
 
 def _uuid(text: str) -> UUID:

@@ -1,6 +1,7 @@
 """People at the Community Point of Access. The NHS number is in a body, never in a URL; every read is audited."""
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Staff, Triager, TriagerOrLead
 from services.referrals.api.pages import Cursor, LongLimit
+from services.referrals.api.presenter import views
 from services.referrals.api.referral import EntryView, page_of
-from services.referrals.api.responses import ReferralView
+from services.referrals.api.responses import ContactView, ReferralView, ResponsibleView, owner_of
 from services.referrals.domain import access
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
+from services.referrals.domain.referral import Referral
 from services.referrals.handlers.people import revise_record
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
@@ -29,18 +32,6 @@ from shared.web.responses import Page, ResponseModel, VersionedResponse, json_re
 router = APIRouter(prefix="/people", tags=["people"])
 
 
-class ContactView(ResponseModel):
-    """The one responsible professional. `is_gp_by_default`: no other lead was agreed."""
-
-    professional_id: str
-    role: str
-    organisation: str
-    telephone: str
-    is_gp_by_default: bool
-    since: datetime | None
-    is_family_kept_informed: bool
-
-
 class RiskView(ResponseModel):
     level: int
     valid_from: date
@@ -48,14 +39,15 @@ class RiskView(ResponseModel):
 
 
 class PersonView(VersionedResponse):
-    """The person's record with their story. `number_as_typed` is the unverified number as received."""
+    """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth."""
 
     id: UUID
     nhs_number: str | None
     number_as_typed: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
+    born_as_typed: str | None
     address: str
     telephone: str | None
     practice_code: str
@@ -66,10 +58,10 @@ class PersonView(VersionedResponse):
 
 
 class PersonPageView(PersonView):
-    """The record, the open referrals, the responsible professional and the risk level."""
+    """The record, the open referrals, who is responsible now, and the risk level."""
 
     open_referrals: list[ReferralView]
-    contact: ContactView
+    responsible: ResponsibleView
     risk: RiskView | None
 
 
@@ -119,6 +111,13 @@ async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactVie
     return ContactView.model_validate(contact)
 
 
+@router.get("/{person_id:uuid}/responsible", responses=problems(PersonNotFound))
+async def read_responsible(person_id: UUID, caller: Staff, unit: Unit) -> ResponsibleView:
+    """Who is responsible now: the person's professional, and the service that must act next on the most urgent open referral."""
+    async with unit.audited_read(caller, person_id) as tx:
+        return await _responsible(tx, person_id, await referrals.open_of_person(tx, person_id))
+
+
 @router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
 async def person_timeline(
     person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
@@ -137,7 +136,14 @@ async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
     risk = await people.risk(tx, person.id)
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
-        open_referrals=[ReferralView.of(each, tx.policy, tx.now) for each in open_referrals],
-        contact=ContactView.model_validate(await people.contact(tx, person.id, on=tx.policy.day_of(tx.now), policy=tx.policy)),
+        open_referrals=await views(tx, open_referrals),
+        responsible=await _responsible(tx, person.id, open_referrals),
         risk=None if risk is None else RiskView.model_validate(risk),
     )
+
+
+async def _responsible(tx: Transaction[Any], person_id: UUID, open_referrals: Sequence[Referral]) -> ResponsibleView:
+    contact = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
+    most_urgent = min(open_referrals, key=referrals.page_key_of, default=None)
+    owner = owner_of(most_urgent, tx.policy) if most_urgent else None
+    return ResponsibleView(contact=ContactView.model_validate(contact), owner=owner)

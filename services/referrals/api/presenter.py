@@ -1,13 +1,15 @@
 """Runs a command on a referral, and presents referrals with their feedback and merged referrals."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import Response as HttpResponse
 
-from services.referrals.api.responses import FollowedReferralView, ReferralView
+from services.referrals.api.responses import AdvisedReferralView, FollowedReferralView, ReferralView
+from services.referrals.domain.directory import Service
+from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.referral import Referral
-from services.referrals.queries import referrals
+from services.referrals.queries import directory, people, referrals
 from services.referrals.queries.feedback import feedback
 from shared.kernel.actor import Actor
 from shared.persistence.transaction import Transaction
@@ -19,17 +21,36 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: Callable[..., Aw
     """Runs `handler(*arguments, tx=tx)` in one transaction; presents the referral after the commit."""
     async with unit.transaction(caller) as tx:
         referral = await handler(*arguments, tx=tx)
+        alternative = await alternative_service(tx, referral)
+        progress = await referrals.progress(tx, [referral.id])
         policy, now = tx.policy, tx.now
-    return json_response(ReferralView.of(referral, policy, now))
+    view = AdvisedReferralView.advising(referral, alternative=alternative, policy=policy, now=now, progress=progress.get(referral.id))
+    return json_response(view)
+
+
+async def alternative_service(tx: Transaction[Any], referral: Referral) -> Service | None:
+    """The directory's entry of the service for a person who cannot wait; for a merged referral, pass the one that it joined."""
+    code = emergency_alternative(referral, tx.now, tx.policy)
+    return await directory.service(tx, code, tx.policy.day_of(tx.now)) if code else None
+
+
+async def views(tx: Transaction[Any], page: Sequence[Referral]) -> list[ReferralView]:
+    """The referrals of a list, with Rapid Care's progress."""
+    progress = await referrals.progress(tx, [each.id for each in page])
+    return [ReferralView.of(each, tx.policy, tx.now, progress.get(each.id)) for each in page]
 
 
 async def followed(tx: Transaction[Any], referral: Referral) -> FollowedReferralView:
     target = await referrals.referral(tx, referral.merged_into) if referral.merged_into else None
+    acting = target or referral
     return FollowedReferralView.following(
         referral,
-        lines=await feedback(tx, referral),
+        lines=await feedback(tx, referral, tx.policy),
         target=target,
         joined=await referrals.merged_into(tx, referral.id),
+        contact=await people.contact(tx, referral.person_id, on=tx.policy.day_of(tx.now), policy=tx.policy),
+        alternative=await alternative_service(tx, acting),
+        progress=(await referrals.progress(tx, [acting.id])).get(acting.id),
         policy=tx.policy,
         now=tx.now,
     )

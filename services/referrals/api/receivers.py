@@ -8,9 +8,10 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Receiver
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.presenter import run_command
-from services.referrals.api.responses import ReferralView
+from services.referrals.api.presenter import run_command, views
+from services.referrals.api.responses import AdvisedReferralView, ReferralView
 from services.referrals.domain.access import AnsweredByService
+from services.referrals.domain.calls import NoOpenCall
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
@@ -31,23 +32,34 @@ async def incoming_referrals(caller: Receiver, unit: Unit, cursor: Cursor = None
     after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await referrals.incoming(tx, caller.organisation, after=after, limit=limit)
-        policy, now = tx.policy, tx.now
-    return pages.of_most_urgent(page, limit, policy, now)
+        items = await views(tx, page)
+    return pages.of_most_urgent(page, items, limit)
 
 
-@router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=ReferralView, responses=problems(*_ANY))
+@router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
 async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The receiver accepts the referral and owns it."""
     return await run_command(unit, caller, handlers.accept_referral, Target(referral_id, version))
 
 
-@router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=ReferralView, responses=problems(*_ANY))
+@router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
 async def return_referral(referral_id: UUID, body: requests.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Returns the referral to the Community Point of Access, which routes it elsewhere; never to the referrer."""
+    """Returns the referral to the Community Point of Access, which routes it elsewhere; never to the referrer.
+
+    A life-threatening return makes it urgent at once; `alternative_service` of the answer names the service to call.
+    """
     return await run_command(unit, caller, handlers.return_referral, Target(referral_id, version), body.command())
 
 
-@router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=ReferralView, responses=problems(*_ANY))
+@router.post(
+    "/{referral_id:uuid}/call-answer", name="AnswerCall", response_model=AdvisedReferralView, responses=problems(*_ANY, NoOpenCall)
+)
+async def answer_call(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The receiver has taken note of a second urgent call about the person; its text is in the person's record."""
+    return await run_command(unit, caller, handlers.answer_call, Target(referral_id, version))
+
+
+@router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
 async def close_referral(referral_id: UUID, body: requests.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The referral ended with an outcome, which the referrer sees."""
+    """The referral ended with an outcome, which the referrer sees. With an unanswered urgent call it returns to triage instead."""
     return await run_command(unit, caller, handlers.close_referral, Target(referral_id, version), body.command())

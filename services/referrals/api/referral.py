@@ -7,30 +7,26 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
-from services.referrals import commands
 from services.referrals.api import pages
 from services.referrals.api.auth import Involved, Receiver
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import followed
 from services.referrals.api.responses import FollowedReferralView
 from services.referrals.domain import access
+from services.referrals.domain.actions import offered
 from services.referrals.domain.person import Person, PersonNotFound
-from services.referrals.domain.referral import Referral, ReferralNotFound, available_transitions
+from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
+from services.referrals.queries.circumstances import circumstances
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
-from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved
-from shared.kernel.state_table import Transitions
 from shared.web import pagination
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, actions, json_response
 
 router = APIRouter()
-
-_BY_REFERRER: frozenset[type] = frozenset({commands.AnswerInformation, commands.CancelReferral})
-_BY_RECEIVER: frozenset[type] = frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral})
 
 
 class EntryView(ResponseModel):
@@ -52,7 +48,7 @@ class RecordView(ResponseModel):
     nhs_number: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: str
@@ -83,10 +79,11 @@ async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> Http
 @router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, OrganisationNotInvolved))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
     """The commands that the referral permits to this caller now."""
-    async with unit.read_only() as reader:
-        referral = await referrals.referral(reader, referral_id)
-    access.require_involved(referral, caller)
-    return actions(request, referral.status, [_open_to(referral, caller)], referral_id=referral_id)
+    async with unit.transaction(caller) as tx:
+        referral = await referrals.referral(tx, referral_id)
+        access.require_involved(referral, caller)
+        facts = await circumstances(tx, referral, on=tx.policy.day_of(tx.now), policy=tx.policy)
+    return actions(request, referral.status, [offered(referral, caller, facts)], referral_id=referral_id)
 
 
 @router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, OrganisationNotInvolved))
@@ -120,14 +117,3 @@ async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> Ht
 def page_of(entries: list[timeline.TimelineEntry], limit: int) -> Page[EntryView]:
     more = pagination.encode_cursor(entries[-1].occurred_at, entries[-1].id) if len(entries) == limit else None
     return Page[EntryView](items=[EntryView.model_validate(entry) for entry in entries], next=more)
-
-
-def _open_to(referral: Referral, caller: Actor) -> Transitions:
-    """The part of the state table whose commands this caller may give now."""
-    permitted = set(available_transitions(referral))
-    if not access.is_triager(caller):
-        permitted &= (_BY_REFERRER if access.is_referrer(referral, caller) else set()) | (
-            _BY_RECEIVER if access.is_receiver(referral, caller) else set()
-        )
-    permitted -= {command for command in _BY_RECEIVER if access.is_internal_service(referral, caller, command)}
-    return {trigger: row for trigger, row in available_transitions(referral).items() if trigger in permitted}

@@ -1,14 +1,15 @@
 """Bodies of requests, and the commands that they become."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, PrivateAttr, StringConstraints, ValidationError, model_validator
 
 from services.referrals import commands
+from services.referrals.api import urgent
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.event import Code
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
 from shared.web.requests import CommandModel, RequestModel
 
 #: No living person was born earlier.
@@ -57,7 +58,11 @@ class Demographics(CommandModel[commands.Demographics]):
 
 
 class NewReferral(RequestModel):
-    """Demographics and story are needed once: for a known person the NHS number is enough."""
+    """Demographics and story are needed once: for a known person the NHS number is enough.
+
+    An urgent referral is never refused for a number, a date of birth, demographics, a story or a condition that is wrong or missing:
+    it is accepted, and `discrepancies` of the acknowledgement names each fault.
+    """
 
     nhs_number: Annotated[str, Field(max_length=20)] | None = None
     demographics: Demographics | None = None
@@ -67,10 +72,32 @@ class NewReferral(RequestModel):
     urgency: Urgency
     condition: Condition | None = None
 
+    _readable: commands.Demographics | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _accept_urgent(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(body)
+        except ValidationError:
+            if not urgent.is_urgent(body):
+                raise
+            return cls._of_readable(body, validate)
+
+    @classmethod
+    def _of_readable(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        sent = body.get("demographics")
+        demographics = urgent.demographics(sent, Demographics)
+        readable = urgent.readable(body, cls)
+        is_set_aside = demographics is not None or not isinstance(sent, dict)
+        received = validate(readable | {"demographics": None} if is_set_aside else readable)
+        received._readable = demographics  # noqa: SLF001  a private attribute of its own class
+        return received
+
     def command(self) -> commands.ReceiveReferral:
         return commands.ReceiveReferral(
             nhs_number=self.nhs_number,
-            demographics=self.demographics.command() if self.demographics else None,
+            demographics=self.demographics.command() if self.demographics else self._readable,
             story=self.story,
             source=self.source,
             reason=self.reason,
@@ -100,13 +127,28 @@ class Revision(RequestModel):
 
 
 class Triage(CommandModel[commands.TriageReferral]):
-    """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05)."""
+    """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05).
+
+    An urgent referral without a condition should have one here; without it, it is marked.
+    """
 
     urgency: Urgency
     is_complex: bool = False
     reason: LongText
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
+    condition: Condition | None = None
+
+
+class NewCondition(CommandModel[commands.SetCondition]):
+    condition: Condition
+
+
+class Resolution(CommandModel[commands.ResolveDiscrepancy]):
+    """The reason says how the fault was settled, or why it does not matter."""
+
+    discrepancy: Discrepancy
+    reason: LongText
 
 
 class Routing(CommandModel[commands.RouteReferral]):

@@ -7,12 +7,24 @@ from uuid import UUID
 
 from services.referrals.domain import Policy
 from services.referrals.domain.directory import Need, Serves, Service
-from services.referrals.domain.receipt import emergency_alternative
-from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
+from services.referrals.domain.life import LifeStatus
+from services.referrals.domain.receipt import clock_starts_at, emergency_alternative, opening
+from services.referrals.domain.referral import (
+    POINT_OF_ACCESS,
+    Referral,
+    ReferralDeadline,
+    Status,
+    current_deadline,
+    is_with_receiver,
+    owner,
+)
 from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.feedback import Line
-from shared.contracts.codes import Condition, Locality, Urgency
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source, Story
+from services.referrals.queries.people import Contact
+from services.referrals.queries.referrals import ReceiverProgress
+from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
+from shared.contracts.rapid_care import OverdueStep
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source, Story
 from shared.web.problems import Problem
 from shared.web.responses import ResponseModel, VersionedResponse
 
@@ -22,6 +34,29 @@ class OwnerView(ResponseModel):
 
     service_code: str
     organisation: str
+
+
+class ContactView(ResponseModel):
+    """The one responsible professional. `is_gp_by_default`: no other lead was agreed."""
+
+    professional_id: str
+    role: str
+    organisation: str
+    telephone: str
+    is_gp_by_default: bool
+    since: datetime | None
+    is_family_kept_informed: bool
+
+
+class ResponsibleView(ResponseModel):
+    """The one answer to "who is responsible now?".
+
+    `contact` is the professional who answers for the person's care as a whole: the accountable lead, else the GP. `owner` is the service
+    that must act next on the referral; a person's page names that of the most urgent open referral, and none without one.
+    """
+
+    contact: ContactView
+    owner: OwnerView | None
 
 
 class DeadlineView(ResponseModel):
@@ -35,7 +70,13 @@ class DeadlineView(ResponseModel):
 class ReferralView(VersionedResponse):
     """An open referral always has an owner and a deadline. `emergency_alternative` is the service for a person who cannot wait.
 
-    `also_with` is a second service that accepted the referral after it had been routed elsewhere.
+    `opens_at`: the opening for which an urgent referral of closed hours waits; its clock starts then. `receiver_*`: Rapid Care's
+    progress; `receiver_due_at` is the time by which a clinician reaches the person. `answer_by`: the receiver's answer to a second
+    urgent call, which was repeated at `call_repeated_at`. `informed_at`: the referrer's last information is in the person's record.
+    `discrepancies`: faults of an urgent referral, which the Community Point of Access resolves by `discrepancies_due_at`.
+
+    `also_with` is a second service that accepted the referral after it had been routed elsewhere. `person_is_recorded_as`: the
+    referral contradicts a recorded death or move.
     """
 
     id: UUID
@@ -57,22 +98,35 @@ class ReferralView(VersionedResponse):
     locality: Locality
     received_at: datetime
     clock_starts_at: datetime
+    opens_at: datetime | None
     owner: OwnerView | None
     deadline: DeadlineView | None
     route: Route | None
     service_code: str | None
     also_with: str | None
+    receiver_due_at: datetime | None
+    receiver_at_risk_since: datetime | None
+    receiver_breached_at: datetime | None
+    receiver_contacted_at: datetime | None
+    receiver_overdue_step: OverdueStep | None
+    call_repeated_at: datetime | None
+    answer_by: datetime | None
+    call_overdue_since: datetime | None
+    informed_at: datetime | None
+    discrepancies: tuple[Discrepancy, ...]
+    discrepancies_due_at: datetime | None
     return_reason: ReturnReason | None
     suggestion: str | None
     emergency_alternative: str | None
     merged_into: UUID | None
+    person_is_recorded_as: LifeStatus | None
     outcome: Outcome | None
     cancel_reason: CancelReason | None
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, referral: Referral, policy: Policy, now: datetime) -> "ReferralView":
-        return cls(**referral_fields(referral, policy, now))
+    def of(cls, referral: Referral, policy: Policy, now: datetime, progress: ReceiverProgress | None = None) -> "ReferralView":
+        return cls(**referral_fields(referral, policy, now, progress=progress))
 
 
 class FeedbackLine(ResponseModel):
@@ -88,39 +142,6 @@ class JoinedView(ResponseModel):
     reference: str
     status: Status
     outcome: Outcome | None
-
-
-class FollowedReferralView(ReferralView):
-    """One referral with its feedback in words, and the referrals that were merged."""
-
-    triaged_at: datetime | None
-    triaged_by: str | None
-    triage_reason: str | None
-    override_reason: str | None
-    question: str | None
-    feedback: list[FeedbackLine]
-    continued_as: JoinedView | None
-    joined_by: list[JoinedView]
-
-    @classmethod
-    def following(
-        cls,
-        referral: Referral,
-        *,
-        lines: Sequence[Line],
-        target: Referral | None,
-        joined: Sequence[Referral],
-        policy: Policy,
-        now: datetime,
-    ) -> "FollowedReferralView":
-        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question")
-        return cls(
-            **referral_fields(referral, policy, now, joins=target),
-            **{name: getattr(referral, name) for name in names},
-            feedback=[FeedbackLine.model_validate(line) for line in lines],
-            continued_as=None if target is None else JoinedView.model_validate(target),
-            joined_by=[JoinedView.model_validate(each) for each in joined],
-        )
 
 
 class ServiceView(ResponseModel):
@@ -142,12 +163,63 @@ class ServiceView(ResponseModel):
     valid_until: date | None
 
 
-class ReceivedView(ReferralView):
+class AdvisedReferralView(ReferralView):
+    """`alternative_service` is the directory's entry of `emergency_alternative`: the service to call for a person who cannot wait."""
+
+    alternative_service: ServiceView | None
+
+    @classmethod
+    def advising(
+        cls, referral: Referral, *, alternative: Service | None, policy: Policy, now: datetime, progress: ReceiverProgress | None
+    ) -> "AdvisedReferralView":
+        return cls(**referral_fields(referral, policy, now, progress=progress), alternative_service=_service(alternative))
+
+
+class FollowedReferralView(AdvisedReferralView):
+    """One referral with its feedback in words, the referrals that were merged, and the person's responsible professional."""
+
+    responsible: ResponsibleView
+    triaged_at: datetime | None
+    triaged_by: str | None
+    triage_reason: str | None
+    override_reason: str | None
+    question: str | None
+    discrepancy_reason: str | None
+    feedback: list[FeedbackLine]
+    continued_as: JoinedView | None
+    joined_by: list[JoinedView]
+
+    @classmethod
+    def following(
+        cls,
+        referral: Referral,
+        *,
+        lines: Sequence[Line],
+        target: Referral | None,
+        joined: Sequence[Referral],
+        contact: Contact,
+        alternative: Service | None,
+        progress: ReceiverProgress | None,
+        policy: Policy,
+        now: datetime,
+    ) -> "FollowedReferralView":
+        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question", "discrepancy_reason")
+        return cls(
+            **referral_fields(referral, policy, now, joins=target, progress=progress),
+            **{name: getattr(referral, name) for name in names},
+            alternative_service=_service(alternative),
+            responsible=ResponsibleView(contact=ContactView.model_validate(contact), owner=owner_of(target or referral, policy)),
+            feedback=[FeedbackLine.model_validate(line) for line in lines],
+            continued_as=None if target is None else JoinedView.model_validate(target),
+            joined_by=[JoinedView.model_validate(each) for each in joined],
+        )
+
+
+class ReceivedView(AdvisedReferralView):
     """The acknowledgement. A known person's story is returned for confirmation unless the person restricts sharing (AC1, G12)."""
 
     is_story_known: bool
     story: Story | None
-    alternative_service: ServiceView | None
 
     @classmethod
     def acknowledging(cls, received: Acknowledgement, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
@@ -156,7 +228,7 @@ class ReceivedView(ReferralView):
             **referral_fields(received.referral, policy, now, joins=received.joins),
             is_story_known=received.is_story_known,
             story=person.story if person.is_story_confirmed else None,
-            alternative_service=None if alternative is None else ServiceView.model_validate(alternative),
+            alternative_service=_service(alternative),
         )
 
 
@@ -172,17 +244,44 @@ class BatchView(ResponseModel):
     items: tuple[BatchItemView, ...]
 
 
-def referral_fields(referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None) -> dict[str, Any]:
-    """`joins` is the referral that a merged one continues as."""
+def referral_fields(
+    referral: Referral, policy: Policy, now: datetime, *, joins: Referral | None = None, progress: ReceiverProgress | None = None
+) -> dict[str, Any]:
+    """`joins` is the referral that a merged one continues as; `progress` is that of Rapid Care."""
+    acting = joins or referral
     computed = {
-        "owner": _owner(referral, policy),
+        "owner": owner_of(referral, policy),
         "deadline": _deadline(referral),
-        "emergency_alternative": emergency_alternative(joins or referral, now, policy),
+        "emergency_alternative": emergency_alternative(acting, now, policy),
+        "clock_starts_at": clock_starts_at(acting, policy),
+        "opens_at": _opens_at(acting, now, policy),
+        **_receiver_fields(progress if is_with_receiver(acting) else None),
+        **{name: getattr(acting, name) for name in ("call_repeated_at", "answer_by", "call_overdue_since")},
     }
     return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
 
 
-def _owner(referral: Referral, policy: Policy) -> OwnerView | None:
+def _opens_at(referral: Referral, now: datetime, policy: Policy) -> datetime | None:
+    """The opening that an urgent referral waits for."""
+    starts_at = clock_starts_at(referral, policy)
+    is_waiting = referral.ended_at is None and IS_URGENT[referral.urgency]
+    return (starts_at if starts_at > now else opening(now, policy)) if is_waiting and not _is_reached(referral, now, policy) else None
+
+
+def _is_reached(referral: Referral, now: datetime, policy: Policy) -> bool:
+    return referral.status is Status.ACCEPTED and clock_starts_at(referral, policy) <= now
+
+
+def _receiver_fields(progress: ReceiverProgress | None) -> dict[str, Any]:
+    names = ("due_at", "at_risk_since", "breached_at", "contacted_at", "overdue_step")
+    return {f"receiver_{name}": getattr(progress, name, None) for name in names}
+
+
+def _service(service: Service | None) -> ServiceView | None:
+    return None if service is None else ServiceView.model_validate(service)
+
+
+def owner_of(referral: Referral, policy: Policy) -> OwnerView | None:
     code = owner(referral)
     if code is None:
         return None

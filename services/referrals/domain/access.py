@@ -4,8 +4,9 @@ A receiver loses access when it returns or closes the referral. The person's pra
 person, so that the GP learns how a crisis ended (S24, rapid_care-8).
 """
 
-from services.referrals.commands import ReturnReferral
-from services.referrals.domain.referral import Referral
+
+from services.referrals import commands
+from services.referrals.domain.referral import AT_RECEIVER, Referral, Status, effective_status
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
@@ -21,7 +22,14 @@ class AnsweredByService(RuleBroken):
     """The receiving service answers this referral through its events."""
 
     code = "answered-by-service"
-    advice = "Wait for the service's answer; once it is overdue, the Community Point of Access may return the referral."
+    advice = "Wait for the service's answer; the Community Point of Access may take an unanswered referral back."
+
+
+#: The roles that may give a command, beside the Community Point of Access, which may give each of them.
+_BY_REFERRER, _BY_RECEIVER = (
+    frozenset({commands.AnswerInformation, commands.CancelReferral}),
+    frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral, commands.AnswerCall}),
+)
 
 
 def is_triager(actor: Actor) -> bool:
@@ -64,11 +72,26 @@ def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
         raise AnsweredByService(f"The service {referral.service_code} answers this referral.")
 
 
+def require_permitted(referral: Referral, actor: Actor, command: type) -> None:
+    """Raises OrganisationNotInvolved, AnsweredByService."""
+    if command in _BY_REFERRER:
+        require_referrer(referral, actor)
+    elif command in _BY_RECEIVER:
+        require_receiver(referral, actor, command)
+    elif not is_triager(actor):
+        raise OrganisationNotInvolved("Only the Community Point of Access decides this.")
+
+
 def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:
-    """Whether only the service's events may answer. The Community Point of Access may still take an overdue referral back."""
-    if referral.route is None or not _ANSWERS_BY_EVENTS[referral.route]:
+    """Whether only the service's events may answer. The Community Point of Access may still take back what is unanswered.
+
+    An accepted referral is taken back from Rapid Care by a recall, from the other services by a return once it is overdue.
+    """
+    if referral.route is None or not _ANSWERS_BY_EVENTS[referral.route] or effective_status(referral) not in AT_RECEIVER:
         return False
-    may_take_back = command is ReturnReferral and referral.overdue_since is not None and is_triager(actor)
+    is_unanswered = effective_status(referral) is Status.ROUTED
+    is_overdue = referral.overdue_since is not None and referral.route is not Route.RAPID_CARE
+    may_take_back = command is commands.ReturnReferral and (is_unanswered or is_overdue) and is_triager(actor)
     return not may_take_back
 
 

@@ -1,14 +1,27 @@
-"""Closure of a referral with an outcome, and cancellation. The referrer sees both. Sources: E11, G39."""
+"""Closure of a referral with an outcome, cancellation, and reopening after a mistake. The referrer sees each. Sources: E11, G39."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
-from services.referrals.commands import CancelReferral, CloseReferral
-from services.referrals.domain import deadlines
-from services.referrals.domain.referral import Referral, Status, permit
-from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralClosed
+from services.referrals.commands import CancelReferral, CloseReferral, ReturnReferral
+from services.referrals.domain import deadlines, routing
+from services.referrals.domain.directory import Service
+from services.referrals.domain.life import LifeStatus
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline, effective_status, permit
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    PersonChange,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReopened,
+    ReturnReason,
+)
 from shared.kernel.decision import Decision
-from shared.kernel.errors import RuleBroken
+from shared.kernel.errors import IllegalTransition, RuleBroken
 from shared.kernel.totality import total
 
 
@@ -20,45 +33,138 @@ class CareInProgress(RuleBroken):
 
 
 class HasMergedReferrals(RuleBroken):
-    """Another referrer's referral was merged into this one, so its referrer alone cannot cancel it."""
+    """The referral of another organisation was merged into this one, so its referrer alone cannot cancel it."""
 
     code = "has-merged-referrals"
     advice = "Ask the Community Point of Access to decide on the merged referral."
 
 
-#: Reasons that hold for every referral of the person, whichever organisation sent it.
-_PERSON_IS_GONE = total(
+#: The change of the person's life that a reason states. It holds for every referral of the person, whichever organisation sent it.
+CHANGE_BY_REASON: Mapping[CancelReason, PersonChange | None] = total(
     CancelReason,
     {
-        CancelReason.WITHDRAWN: False,
-        CancelReason.SENT_IN_ERROR: False,
-        CancelReason.DECLINED_BY_PERSON: False,
-        CancelReason.MOVED_AWAY: True,
-        CancelReason.DIED: True,
+        CancelReason.WITHDRAWN: None,
+        CancelReason.SENT_IN_ERROR: None,
+        CancelReason.DECLINED_BY_PERSON: None,
+        CancelReason.MOVED_AWAY: PersonChange.MOVE,
+        CancelReason.DIED: PersonChange.DEATH,
     },
+)
+#: The same for an outcome.
+CHANGE_BY_OUTCOME: Mapping[Outcome, PersonChange | None] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: None,
+        Outcome.ADMITTED: None,
+        Outcome.NEED_MET: None,
+        Outcome.CARE_PLAN_AGREED: None,
+        Outcome.SIGNPOSTED: None,
+        Outcome.NOT_ACUTE: None,
+        Outcome.INAPPROPRIATE: None,
+        Outcome.OTHER_SERVICE_INVOLVED: None,
+        Outcome.NO_ACCESS: None,
+        Outcome.DECLINED_BY_PERSON: None,
+        Outcome.DIED: PersonChange.DEATH,
+        Outcome.MOVED_AWAY: PersonChange.MOVE,
+        Outcome.REDIRECTED_TO_EMERGENCY: None,
+    },
+)
+_REASON: Mapping[PersonChange, CancelReason] = total(
+    PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}
 )
 
 
-def close(referral: Referral, command: CloseReferral, now: datetime) -> Decision[Referral]:
-    """Ends the referral with a stated outcome."""
+def close(referral: Referral, command: CloseReferral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Ends the referral with a stated outcome. While an urgent call about a living person is unanswered, triage gets the referral instead.
+
+    The Community Point of Access may also end a returned referral, whose need another service has met.
+    """
     permit(referral, CloseReferral)
-    closed = replace(referral, status=Status.CLOSED, outcome=command.outcome)
+    if referral.answer_by is not None and CHANGE_BY_OUTCOME[command.outcome] is not PersonChange.DEATH:
+        return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
+    ended_from = effective_status(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
+    closed = replace(referral, status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
     return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now)], now)
 
 
-def cancel(referral: Referral, command: CancelReferral, *, has_merged: bool, now: datetime) -> Decision[Referral]:
-    """Withdraws the referral, unless care has begun, or another referral was merged into it, whose referrer still needs the care.
+def cancel(
+    referral: Referral, command: CancelReferral, *, has_merged: bool, now: datetime, is_joined_open: bool = False
+) -> Decision[Referral]:
+    """Withdraws the referral, unless care has begun, or the referral of another organisation was merged into it (`has_merged`).
 
-    Raises IllegalTransition, CareInProgress, HasMergedReferrals.
+    A merged referral is withdrawn alone, as long as the one that it joined is open (`is_joined_open`). Raises IllegalTransition,
+    CareInProgress, HasMergedReferrals.
     """
     permit(referral, CancelReferral)
-    if not _PERSON_IS_GONE[command.reason]:
-        _require_unneeded(referral, has_merged=has_merged)
-    cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason)
+    change = CHANGE_BY_REASON[command.reason]
+    if not change:
+        require_withdrawable(referral, has_merged=has_merged, is_joined_open=is_joined_open)
+    if referral.status is Status.MERGED:
+        return _withdraw_merged(referral, command, now)
+    ended_from = effective_status(referral) if change else None
+    cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
     return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason)], now)
 
 
-def _require_unneeded(referral: Referral, *, has_merged: bool) -> None:
+def end_with(referral: Referral, change: PersonChange, now: datetime) -> Decision[Referral]:
+    """Cancels an open referral of a person who has died or moved away. Raises IllegalTransition."""
+    return cancel(referral, CancelReferral(_REASON[change]), has_merged=False, now=now)
+
+
+def change_of(referral: Referral) -> PersonChange | None:
+    """The change of the person's life for which the referral ended."""
+    by_outcome = CHANGE_BY_OUTCOME[referral.outcome] if referral.outcome else None
+    return by_outcome or (CHANGE_BY_REASON[referral.cancel_reason] if referral.cancel_reason else None)
+
+
+def reopen(
+    referral: Referral, *, service: Service | None, contradicts: LifeStatus | None, now: datetime, policy: Policy
+) -> Decision[Referral]:
+    """Returns the referral to its status and its owner, with a new deadline: the death or the move was a mistake.
+
+    `service` is the directory's entry of today for the referral's service; `contradicts` is a recorded status that still holds.
+    A question without an answer is withdrawn. Raises IllegalTransition, also for a referral that ended for another reason.
+    """
+    permit(referral, Occurrence.PERSON_RESTORED)
+    if referral.ended_from is None:
+        raise IllegalTransition(Occurrence.PERSON_RESTORED, referral.status)
+    reopened = replace(
+        referral,
+        status=referral.ended_from,
+        ended_from=None,
+        ended_at=None,
+        outcome=None,
+        cancel_reason=None,
+        person_is_recorded_as=contradicts,
+    )
+    return deadlines.begin(reopened, [ReferralReopened(reopened_at=now)], _due_again(reopened, service, now, policy))
+
+
+def _due_again(referral: Referral, service: Service | None, now: datetime, policy: Policy) -> datetime:
+    kind = current_deadline(referral)
+    match kind:
+        case ReferralDeadline.OUTCOME:
+            return deadlines.outcome_by(referral, now, policy)
+        case ReferralDeadline.ACKNOWLEDGEMENT:
+            return deadlines.acknowledge_by(referral, service, now, policy) if service else deadlines.triage_by(referral, now, policy)
+        case ReferralDeadline.TRIAGE | ReferralDeadline.CALL | ReferralDeadline.DISCREPANCY | None:
+            return deadlines.triage_by(referral, now, policy)
+        case _:
+            assert_never(kind)
+
+
+def _withdraw_merged(referral: Referral, command: CancelReferral, now: datetime) -> Decision[Referral]:
+    """The referral that it joined goes on. A death or a move ends that one, never the merged one alone. Raises IllegalTransition."""
+    if CHANGE_BY_REASON[command.reason]:
+        raise IllegalTransition(CancelReferral.__name__, referral.status)
+    withdrawn = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason, merged_into=None)
+    return deadlines.end(withdrawn, [ReferralCancelled(reason=command.reason)], now)
+
+
+def require_withdrawable(referral: Referral, *, has_merged: bool, is_joined_open: bool) -> None:
+    """Raises IllegalTransition, CareInProgress, HasMergedReferrals."""
+    if referral.status is Status.MERGED and not is_joined_open:
+        raise IllegalTransition(CancelReferral.__name__, referral.status)
     if referral.status is Status.ACCEPTED:
         raise CareInProgress(f"The service {referral.service_code} has accepted the referral.")
     if has_merged:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from services.referrals.domain.directory import Service
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, permit
+from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, ReferralDeadline, Status, pending_deadlines, permit
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
@@ -45,6 +45,12 @@ def acknowledge_by(referral: Referral, service: Service, now: datetime, policy: 
             assert_never(referral.urgency)
 
 
+def answer_call_by(service: Service | None, now: datetime, policy: Policy) -> datetime:
+    """The deadline for the receiver's answer to a second urgent call; it counts from the service's next opening."""
+    opens, closes = (service.opens, service.closes) if service else (None, None)
+    return opening_of(now, opens, closes, policy) + policy.acknowledge_urgent
+
+
 def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
     """The deadline for the outcome."""
     if referral.status is Status.SIGNPOSTED:
@@ -59,22 +65,32 @@ def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
 
 
 def begin(referral: Referral, events: Sequence[Event], due_at: datetime) -> Decision[Referral]:
-    """Enters a state whose owner must act by `due_at`. The earlier deadline and an open question end."""
-    entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None)
+    """Enters a state whose owner must act by `due_at`. The earlier deadline and an open question end.
+
+    Discrepancies keep their deadline; new ones are due at `due_at`, as triage is.
+    """
+    resolved_by = (referral.discrepancies_due_at or due_at) if referral.discrepancies else None
+    entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None, discrepancies_due_at=resolved_by)
     return Decision(entered, events, _rows(entered), cancels=list(ReferralDeadline))
 
 
 def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[Referral]:
     """Ends the referral: no owner and no deadline remain."""
-    return Decision(replace(referral, due_at=None, overdue_since=None, asked_in=None, ended_at=now), events, cancels=list(ReferralDeadline))
+    ended = without_call(replace(referral, due_at=None, overdue_since=None, asked_in=None, discrepancies_due_at=None, ended_at=now))
+    return Decision(ended, events, cancels=list(ReferralDeadline))
+
+
+def without_call(referral: Referral) -> Referral:
+    """The referral with its repeated call answered, or with the Community Point of Access, whose triage covers the call."""
+    return replace(referral, call_repeated_at=None, answer_by=None, call_overdue_since=None)
 
 
 def mark_overdue(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> Decision[Referral]:
     """The deadline passed: publishes a reminder and sets the next deadline."""
     permit(referral, kind)
-    due_at = referral.due_at or now
-    reminded = replace(referral, overdue_since=referral.overdue_since or due_at, due_at=_chase(referral, kind, now, policy))
-    return Decision(reminded, [_overdue(referral, kind, due_at)], _rows(reminded))
+    due_at = pending_deadlines(referral).get(kind, now)
+    reminded = _reminded(referral, kind, due_at, _chase(referral, kind, now, policy))
+    return Decision(reminded, [_overdue(referral, kind, due_at)], rows_of(reminded, kind))
 
 
 def opening_of(instant: datetime, opens: time | None, closes: time | None, policy: Policy) -> datetime:
@@ -84,12 +100,26 @@ def opening_of(instant: datetime, opens: time | None, closes: time | None, polic
     return next_opening(instant, opens, closes, policy.zone)
 
 
+def _reminded(referral: Referral, kind: ReferralDeadline, due_at: datetime, next_due: datetime) -> Referral:
+    match kind:
+        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.OUTCOME:
+            return replace(referral, overdue_since=referral.overdue_since or due_at, due_at=next_due)
+        case ReferralDeadline.CALL:
+            return replace(referral, call_overdue_since=referral.call_overdue_since or due_at, answer_by=next_due)
+        case ReferralDeadline.DISCREPANCY:
+            return replace(referral, discrepancies_due_at=next_due)
+        case _:
+            assert_never(kind)
+
+
 def _chase(referral: Referral, kind: ReferralDeadline, now: datetime, policy: Policy) -> datetime:
     match kind:
         case ReferralDeadline.OUTCOME:
             return now + policy.chase_outcome
-        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT:
+        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.DISCREPANCY:
             return _chase_answer(referral.urgency, now, policy)
+        case ReferralDeadline.CALL:
+            return _chase_answer(Urgency.URGENT, now, policy)
         case _:
             assert_never(kind)
 
@@ -106,9 +136,9 @@ def _chase_answer(urgency: Urgency, now: datetime, policy: Policy) -> datetime:
 
 def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Event:
     match kind:
-        case ReferralDeadline.TRIAGE:
+        case ReferralDeadline.TRIAGE | ReferralDeadline.DISCREPANCY:
             return ReferralAcknowledgementOverdue(service_code=POINT_OF_ACCESS, acknowledge_by=due_at)
-        case ReferralDeadline.ACKNOWLEDGEMENT:
+        case ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.CALL:
             return ReferralAcknowledgementOverdue(service_code=referral.service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
         case ReferralDeadline.OUTCOME:
             return ReferralOutcomeOverdue(service_code=referral.service_code or POINT_OF_ACCESS, outcome_by=due_at)
@@ -116,6 +146,10 @@ def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Ev
             assert_never(kind)
 
 
+def rows_of(referral: Referral, *kinds: ReferralDeadline) -> list[Deadline]:
+    """The pending deadlines of these kinds, as rows."""
+    return [Deadline(kind, due_at + _JUST_AFTER) for kind, due_at in pending_deadlines(referral).items() if kind in kinds]
+
+
 def _rows(referral: Referral) -> list[Deadline]:
-    kind = current_deadline(referral)
-    return [Deadline(kind, referral.due_at + _JUST_AFTER)] if kind and referral.due_at else []
+    return rows_of(referral, *ReferralDeadline)

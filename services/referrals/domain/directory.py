@@ -108,9 +108,9 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """The facts that eligibility depends on."""
+    """The facts that eligibility depends on; `age` is None while the date of birth is unknown."""
 
-    age: int
+    age: int | None
     locality: Locality
     is_practice_covered: bool
     is_resident: bool
@@ -124,7 +124,7 @@ class ServiceNotInDirectory(RuleBroken):
 
 
 class BelowMinimumAge(RuleBroken):
-    """The person is younger than the service's minimum age (G10)."""
+    """The person is younger than the service's minimum age, or their age is unknown (G10)."""
 
     code = "below-minimum-age"
     advice = "Give a reason to override, or choose another service for this need."
@@ -171,7 +171,7 @@ def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[Rul
         failures.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
     if (failure := _entitlement_failure(service, applicant)) is not None:
         failures.append(failure)
-    if service.minimum_age is not None and applicant.age < service.minimum_age:
+    if service.minimum_age is not None and (applicant.age is None or applicant.age < service.minimum_age):
         failures.append(BelowMinimumAge(f"{service.code} serves people aged {service.minimum_age} and over."))
     return failures
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
+from services.referrals.domain.story import fit, published
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -28,12 +29,17 @@ _IS_CONFIRMED = total(
     {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: False, SharingPreference.WITHHELD: False},
 )
 
+#: Stands for a text that an urgent referral lacks, and for its practice; never an invented fact.
+NOT_GIVEN, UNKNOWN_PRACTICE = "not given", "unknown"
+_PLACEHOLDERS = {"given_name": NOT_GIVEN, "family_name": NOT_GIVEN, "address": NOT_GIVEN, "practice_code": UNKNOWN_PRACTICE}
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """`id` is the pseudonym of a verified NHS number, and random without one. `correlation_id` is the last referral.
 
-    `number_as_typed` is the unverified number as received, for a check by staff; no event contains it.
+    `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
+    no event contains them. `born_on` is None while it is unknown.
     """
 
     id: PersonId
@@ -41,7 +47,7 @@ class Person:
     nhs_number: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: str
@@ -49,6 +55,7 @@ class Person:
     locality: Locality
     story: Story
     number_as_typed: str | None = None
+    born_as_typed: str | None = None
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
     version: int = 0
 
@@ -142,8 +149,26 @@ def valid_nhs_number(received: ReceiveReferral) -> str | None:
 
 def require_born(demographics: Demographics | None, today: date) -> None:
     """Raises BirthDateInFuture."""
-    if demographics is not None and demographics.born_on > today:
+    if demographics is not None and demographics.born_on is not None and demographics.born_on > today:
         raise BirthDateInFuture("The date of birth is in the future.")
+
+
+def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
+    """An urgent referral with whatever would refuse it set aside: a date of birth in the future, and texts that exceed an event.
+
+    Raises BirthDateInFuture for a referral that is not urgent.
+    """
+    if not IS_URGENT[received.urgency]:
+        require_born(received.demographics, today)
+        return received
+    story = fit(received.story) if received.story else None
+    return replace(received, story=story, demographics=_born(received.demographics, today))
+
+
+def _born(demographics: Demographics | None, today: date) -> Demographics | None:
+    if demographics is None or demographics.born_on is None or demographics.born_on <= today:
+        return demographics
+    return replace(demographics, born_on=None, born_as_typed=demographics.born_on.isoformat())
 
 
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
@@ -151,11 +176,18 @@ def is_same_person(person: Person, received: ReceiveReferral) -> bool:
 
     Raises IdentityDiffers unless the referral is urgent, which continues unverified (G11).
     """
-    if received.demographics is None or received.demographics.born_on == person.born_on:
+    if received.demographics is None or _agrees(received.demographics, person.born_on):
         return True
     if IS_URGENT[received.urgency]:
         return False
     raise _differing_identity()
+
+
+def _agrees(demographics: Demographics, recorded: date | None) -> bool:
+    """An absent date of birth agrees with every record; an impossible one with none."""
+    if demographics.born_as_typed is not None:
+        return False
+    return demographics.born_on is None or recorded is None or demographics.born_on == recorded
 
 
 def _differing_identity() -> IdentityDiffers:
@@ -178,40 +210,53 @@ def record(
         registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
         return registered.state, registered
     updated = update_from_referral(known, received, referral_id=referral_id, locality=locality)
-    return (updated.state, updated) if updated else (known, None)
+    person = updated.state if updated else known
+    _require_complete(person, received)
+    return person, updated
 
 
 def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy) -> Decision[Person]:
-    """Registers a person with the demographics and the story of their first referral.
+    """Registers a person with the demographics and the story of their first referral; an urgent one may lack parts of both.
 
-    Raises DemographicsMissing, StoryMissing, InvalidNhsNumber, IdentityDiffers.
+    Raises DemographicsMissing, StoryMissing.
     """
-    if received.demographics is None or received.story is None:
-        _require_verified(received, identity)
-    if received.demographics is None:
-        raise DemographicsMissing("The demographics of the person are missing.")
-    if received.story is None:
-        raise StoryMissing("The story of the person is missing.")
+    given = {} if received.demographics is None else _given(received.demographics)
+    absent: dict[str, Any] = _PLACEHOLDERS | {"born_on": None, "telephone": None, "residence": policy.residence}
     person = Person(
         id=identity.person_id,
         correlation_id=referral_id,
         nhs_number=identity.nhs_number,
         locality=locality,
-        story=received.story,
+        story=received.story or Story(narrative=NOT_GIVEN),
         number_as_typed=None if identity.nhs_number else received.nhs_number,
-        **_values(received.demographics) | {"residence": received.demographics.residence or policy.residence},
+        **absent | given,
     )
+    _require_complete(person, received)
     return Decision(person, [_recorded(person)])
 
 
-def _require_verified(received: ReceiveReferral, identity: Identity) -> None:
-    """Refuses the number of an incomplete referral that could not be verified: the person may be known by the right number.
+def _require_complete(person: Person, received: ReceiveReferral) -> None:
+    """Refuses a referral that is not urgent without the demographics or the story that no record has."""
+    if IS_URGENT[received.urgency]:
+        return
+    if lacks_demographics(person):
+        raise DemographicsMissing("The demographics of the person are missing.")
+    if lacks_story(person):
+        raise StoryMissing("The story of the person is missing.")
 
-    Raises InvalidNhsNumber, IdentityDiffers.
-    """
-    if received.nhs_number and identity.nhs_number is None:
-        parse_nhs_number(received.nhs_number)
-        raise _differing_identity()
+
+def lacks_demographics(person: Person) -> bool:
+    """Whether an urgent referral left a part of the person's demographics open."""
+    return person.born_on is None or any(getattr(person, name) == text for name, text in _PLACEHOLDERS.items())
+
+
+def lacks_story(person: Person) -> bool:
+    return person.story.narrative == NOT_GIVEN
+
+
+def is_shortened(person: Person) -> bool:
+    """Whether the published record leaves out old history."""
+    return published(person.story) != person.story
 
 
 def update_from_referral(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
@@ -245,7 +290,7 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Deci
 
 def merge_stories(recorded: Story, received: Story) -> Story:
     """The received story with the replaced texts in its history; parts that it omits keep their recorded value."""
-    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old != new]
+    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old not in {new, NOT_GIVEN}]
     history = _distinct([*recorded.history, *replaced, *received.history])
     return Story(
         narrative=received.narrative,
@@ -258,14 +303,17 @@ def merge_stories(recorded: Story, received: Story) -> Story:
 
 
 def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
-    """Given fields replace the recorded ones; fields that are None stay."""
+    """Given fields replace the recorded ones; fields that are None stay. A date of birth replaces an impossible one."""
     if demographics is None:
         return person
-    return replace(person, locality=locality, **{name: value for name, value in _values(demographics).items() if value is not None})
+    given = _given(demographics)
+    known = {"born_as_typed": None} if demographics.born_on else {}
+    return replace(person, locality=locality, **given | known)
 
 
-def _values(demographics: Demographics) -> dict[str, Any]:
-    return {field.name: getattr(demographics, field.name) for field in fields(demographics)}
+def _given(demographics: Demographics) -> dict[str, Any]:
+    values = {field.name: getattr(demographics, field.name) for field in fields(demographics)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, str | None]]:
@@ -297,6 +345,6 @@ def _recorded(person: Person) -> PersonRecordRecorded:
         telephone=person.telephone,
         practice_code=person.practice_code,
         locality=person.locality,
-        story=person.story,
+        story=published(person.story),
         sharing=person.sharing,
     )

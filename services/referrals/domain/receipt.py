@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import deadlines
+from services.referrals.domain import calls, deadlines, discrepancies
+from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import MERGEABLE, OPEN, Referral, Status
@@ -33,13 +34,14 @@ class Arrival:
     is_story_known: bool
     is_practice_covered: bool
     joins: Referral | None
+    person_is_recorded_as: LifeStatus | None = None
 
 
 def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now: datetime, policy: Policy) -> Decision[Referral]:
     """Acknowledges the referral with a reference; its clock starts now (G02).
 
-    An urgent referral is received even when the person is unverified (G11). A second referral for the same person and reason
-    within the merge window merges into the open one, and both references stay valid.
+    An urgent referral is received even when the person is unverified (G11), with its faults marked. A second referral for the same
+    person and reason within the merge window merges into the open one, and both references stay valid.
     """
     referral = _referral(received, person, arrival, now)
     begun = ReferralReceived(
@@ -52,6 +54,7 @@ def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now:
         practice_code=referral.practice_code,
         locality=referral.locality,
         is_story_known=arrival.is_story_known,
+        discrepancies=referral.discrepancies,
     )
     events: list[Event] = [begun, ReferralIdentified() if referral.is_identified else ReferralIdentityUnverified()]
     if arrival.joins is not None:
@@ -62,7 +65,8 @@ def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now:
 def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: datetime, policy: Policy) -> Referral | None:
     """The newest mergeable referral of the person for the same reason within the merge window.
 
-    A referral never merges into a less urgent one, nor into one that was signposted, which no service watches.
+    A referral never merges into a less urgent one, nor into one that was signposted, which no service watches; an urgent one
+    never into one with the weekly meeting or a navigator, who do not answer calls.
     """
     fitting = [each for each in candidates if _may_join(received, each) and now - each.received_at <= policy.merge_window]
     return max(fitting, key=lambda each: each.received_at, default=None)
@@ -71,19 +75,40 @@ def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: date
 def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> str | None:
     """The code of the service for a person who cannot wait, if any; for a merged referral, pass the one that it joined.
 
-    The ambulance when life is in danger (G23); the out-of-hours GP for an urgent referral in closed hours (G03, G04).
+    The ambulance when life is in danger (G23); the out-of-hours GP for an urgent referral in closed hours (G03, G04). An accepted
+    referral has one while its clock has not begun, or while an urgent call about it is unanswered.
     """
-    if referral.status not in OPEN or referral.status is Status.ACCEPTED:
+    if referral.status not in OPEN or not _waits(referral, now, policy):
         return None
-    if referral.has_red_flag:
+    if referral.has_red_flag and (referral.status is not Status.ACCEPTED or referral.answer_by is not None):
         return policy.emergency_service
-    is_closed = deadlines.opening_of(now, policy.opens, policy.closes, policy) != now
+    is_closed = opening(now, policy) is not None
     return policy.closed_hours_service if is_closed and IS_URGENT[referral.urgency] else None
+
+
+def opening(now: datetime, policy: Policy) -> datetime | None:
+    """The next opening of the Community Point of Access; None while it is open."""
+    opens_at = deadlines.opening_of(now, policy.opens, policy.closes, policy)
+    return None if opens_at == now else opens_at
+
+
+def clock_starts_at(referral: Referral, policy: Policy) -> datetime:
+    """The start of the referral's clock: for an urgent referral of closed hours the next opening, as in its response (G04)."""
+    if not IS_URGENT[referral.urgency]:
+        return referral.clock_starts_at
+    return deadlines.opening_of(referral.clock_starts_at, policy.opens, policy.closes, policy)
+
+
+def _waits(referral: Referral, now: datetime, policy: Policy) -> bool:
+    """Whether no service acts for the person yet."""
+    is_accepted = referral.status is Status.ACCEPTED
+    return not is_accepted or referral.answer_by is not None or now < clock_starts_at(referral, policy)
 
 
 def _may_join(received: ReceiveReferral, other: Referral) -> bool:
     is_as_urgent = _RANK[other.urgency] <= _RANK[received.urgency]
-    return other.status in MERGEABLE and other.reason is received.reason and is_as_urgent
+    is_fitting = other.status in MERGEABLE and other.reason is received.reason and is_as_urgent
+    return is_fitting and calls.takes_call(other, received.urgency)
 
 
 def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: datetime) -> Referral:
@@ -108,6 +133,8 @@ def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: 
         received_at=now,
         clock_starts_at=now,
         was_urgent=IS_URGENT[received.urgency],
+        discrepancies=() if joins else discrepancies.at_receipt(received, person),
+        person_is_recorded_as=arrival.person_is_recorded_as,
         merged_into=joins.id if joins else None,
         ended_at=now if joins else None,
     )

@@ -13,34 +13,46 @@ from uuid import UUID
 
 from services.referrals.commands import (
     AcceptReferral,
+    AnswerCall,
     AnswerInformation,
     CancelReferral,
     CloseReferral,
     RaiseUrgency,
+    RecallReferral,
     ReceiveReferral,
     RequestInformation,
+    ResolveDiscrepancy,
     ReturnReferral,
     RouteReferral,
+    SetCondition,
     SignpostReferral,
     TriageReferral,
 )
+from services.referrals.domain.life import LifeStatus
 from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
 from shared.contracts.referrals import (
     CancelReason,
+    Discrepancy,
     Outcome,
     Reason,
     ReferralAcceptanceCrossed,
     ReferralAccepted,
     ReferralAcknowledgementOverdue,
+    ReferralCallAnswered,
+    ReferralCallRepeated,
     ReferralCancelled,
     ReferralClosed,
+    ReferralConditionSet,
+    ReferralDiscrepancyResolved,
     ReferralIdentified,
     ReferralIdentityUnverified,
     ReferralInformationAnswered,
     ReferralInformationRequested,
     ReferralMerged,
     ReferralOutcomeOverdue,
+    ReferralRecalled,
     ReferralReceived,
+    ReferralReopened,
     ReferralReturned,
     ReferralRouted,
     ReferralSignposted,
@@ -76,18 +88,26 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """An acceptance that crossed with a command of the Community Point of Access."""
+    """An acceptance that crossed with a command of the Community Point of Access, or another event about the person."""
 
     ACCEPTED_AFTER_ALL = "accepted-after-all"
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
+    CALL_REPEATED = "call-repeated"
+    PERSON_RESTORED = "person-restored"
 
 
 class ReferralDeadline(StrEnum):
-    """Deadlines of the owner of a referral: triage and route, acknowledgement, outcome."""
+    """Deadlines of the owner of a referral: triage and route, acknowledgement, outcome.
+
+    `call`: the receiver answers a repeated urgent call. `discrepancy`: the Community Point of Access resolves the faults of an urgent
+    referral. Both run beside the first three.
+    """
 
     TRIAGE = "triage"
     ACKNOWLEDGEMENT = "acknowledgement"
     OUTCOME = "outcome"
+    CALL = "call"
+    DISCREPANCY = "discrepancy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +116,9 @@ class Referral:
 
     `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings:
     an answer names the routing that it belongs to. `also_with` is a second service that accepted the referral after it had
-    been routed elsewhere.
+    been routed elsewhere. `answer_by` is the deadline of an unanswered repeated call, and `informed_at` the time of the referrer's last
+    information. `ended_from` is the status before a death or a move ended the referral. `person_is_recorded_as` is the status of
+    a person who was recorded as deceased or moved when the referral was received.
     """
 
     id: UUID
@@ -135,10 +157,19 @@ class Referral:
     suggestion: str | None = None
     asked_in: Status | None = None
     question: str | None = None
+    informed_at: datetime | None = None
+    call_repeated_at: datetime | None = None
+    answer_by: datetime | None = None
+    call_overdue_since: datetime | None = None
+    discrepancies: tuple[Discrepancy, ...] = ()
+    discrepancies_due_at: datetime | None = None
+    discrepancy_reason: str | None = None
     merged_into: UUID | None = None
     outcome: Outcome | None = None
     cancel_reason: CancelReason | None = None
     ended_at: datetime | None = None
+    ended_from: Status | None = None
+    person_is_recorded_as: LifeStatus | None = None
     version: int = 0
 
 
@@ -165,6 +196,7 @@ AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED)
 #: A service acts on the referral, or triage must choose one, so that another referral may merge into it.
 MERGEABLE = (*AT_POINT_OF_ACCESS, *AT_RECEIVER)
 OPEN = (*MERGEABLE, Status.SIGNPOSTED)
+_WITHOUT_QUESTION = (*_UNTRIAGED, *_ANY_TRIAGED, *AT_RECEIVER, Status.SIGNPOSTED)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 total(Status, dict.fromkeys((*OPEN, *ENDED)))  # every status is open or an end
 _TRIAGED_AS_URGENT = tuple(status for urgency, status in TRIAGED.items() if IS_URGENT[urgency])
@@ -181,23 +213,37 @@ REFERRAL: Transitions = state_table(
             ReferralIdentityUnverified,
             ReferralMerged,
         ),
-        TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised),
+        TriageReferral: transition(AT_POINT_OF_ACCESS, _ANY_TRIAGED, ReferralTriaged, ReferralUrgencyRaised, ReferralConditionSet),
         RouteReferral: transition((*_ANY_TRIAGED, _WITH_QUESTION), Status.ROUTED, ReferralRouted),
         SignpostReferral: transition(
             (Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _WITH_QUESTION), Status.SIGNPOSTED, ReferralSignposted
         ),
         RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
-        AnswerInformation: transition(_WITH_QUESTION, (*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), ReferralInformationAnswered),
+        AnswerInformation: transition((*OPEN, Status.MERGED), (*_WITHOUT_QUESTION, Status.MERGED), ReferralInformationAnswered),
+        SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
+        ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
-        ReturnReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralReturned),
-        RaiseUrgency: transition(_NOT_TRIAGED_AS_URGENT, Status.TRIAGED_URGENT, ReferralUrgencyRaised),
-        CloseReferral: transition((Status.ACCEPTED, Status.SIGNPOSTED), Status.CLOSED, ReferralClosed),
-        CancelReferral: transition(OPEN, Status.CANCELLED, ReferralCancelled),
+        ReturnReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralReturned, ReferralUrgencyRaised),
+        RecallReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralRecalled),
+        AnswerCall: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallAnswered),
+        RaiseUrgency: transition(_NOT_TRIAGED_AS_URGENT, Status.TRIAGED_URGENT, ReferralRecalled, ReferralUrgencyRaised),
+        CloseReferral: transition(
+            (Status.ACCEPTED, Status.SIGNPOSTED, Status.RETURNED),
+            (Status.CLOSED, Status.RETURNED),
+            ReferralClosed,
+            ReferralReturned,
+            ReferralUrgencyRaised,
+        ),
+        CancelReferral: transition((*OPEN, Status.MERGED), Status.CANCELLED, ReferralCancelled),
         Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
+        Occurrence.CALL_REPEATED: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallRepeated),
+        Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
         ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
         ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
+        ReferralDeadline.CALL: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.DISCREPANCY: transition(OPEN, (), ReferralAcknowledgementOverdue),
     },
     Occurrence,
     ReferralDeadline,
@@ -239,13 +285,26 @@ def permit(referral: Referral, trigger: Trigger) -> None:
 def available_transitions(referral: Referral) -> Transitions:
     """The part of the state table that this referral permits now."""
     here = {trigger: row for trigger, row in REFERRAL.items() if referral.status in row.sources}
-    if IS_URGENT[referral.urgency]:
-        here.pop(RaiseUrgency, None)
-    if referral.route is None:
-        here.pop(Occurrence.ACCEPTED_AFTER_ALL, None)
+    for trigger in _without_object(referral):
+        here.pop(trigger, None)
     if referral.asked_in is None:
         return here
     return {trigger: row for trigger, row in here.items() if trigger is AnswerInformation or referral.asked_in in row.sources}
+
+
+def _without_object(referral: Referral) -> frozenset[Trigger]:
+    """The triggers that the status permits, although this referral has nothing that they could change."""
+    absent: Mapping[Trigger, bool] = {
+        RaiseUrgency: IS_URGENT[referral.urgency],
+        RecallReferral: referral.route is not Route.RAPID_CARE,
+        Occurrence.ACCEPTED_AFTER_ALL: referral.route is None,
+        Occurrence.PERSON_RESTORED: referral.ended_from is None,
+        AnswerCall: referral.answer_by is None,
+        ReferralDeadline.CALL: referral.answer_by is None,
+        ResolveDiscrepancy: not referral.discrepancies,
+        ReferralDeadline.DISCREPANCY: not referral.discrepancies,
+    }
+    return frozenset(trigger for trigger, is_absent in absent.items() if is_absent)
 
 
 def owner(referral: Referral) -> str | None:
@@ -258,3 +317,16 @@ def owner(referral: Referral) -> str | None:
 def current_deadline(referral: Referral) -> ReferralDeadline | None:
     """The kind of deadline at `due_at`; None for an ended referral."""
     return _CURRENT_DEADLINE[effective_status(referral)]
+
+
+def pending_deadlines(referral: Referral) -> Mapping[ReferralDeadline, datetime]:
+    """All deadlines of the referral: the current one, that of a repeated call, and that of discrepancies."""
+    kind = current_deadline(referral)
+    by_kind = {kind: referral.due_at} if kind else {}
+    by_kind |= {ReferralDeadline.CALL: referral.answer_by, ReferralDeadline.DISCREPANCY: referral.discrepancies_due_at}
+    return {each: due_at for each, due_at in by_kind.items() if due_at is not None}
+
+
+def is_with_receiver(referral: Referral) -> bool:
+    """Whether a receiver was asked to accept the referral, or has accepted it."""
+    return effective_status(referral) in AT_RECEIVER

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
+from services.referrals.commands import AcceptReferral, RecallReferral, ReturnReferral, RouteReferral, SignpostReferral
 from services.referrals.domain import deadlines
 from services.referrals.domain.directory import (
     OVERRIDABLE,
     Applicant,
     BelowMinimumAge,
     Practice,
+    PracticeNotCovered,
     Service,
     age_on,
     eligibility_failures,
@@ -21,13 +22,16 @@ from services.referrals.domain.directory import (
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, Status, permit
+from services.referrals.domain.urgency import made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.referrals import (
     ReferralAcceptanceCrossed,
     ReferralAccepted,
+    ReferralRecalled,
     ReferralReturned,
     ReferralRouted,
     ReferralSignposted,
+    ReferralUrgencyRaised,
     ReturnReason,
     Route,
 )
@@ -64,6 +68,20 @@ class EmergencyCall999(RuleBroken):
     advice = "The caller must ring 999 now. Route to the ambulance service and close the referral after its confirmation."
 
 
+class RecallNotPossible(RuleBroken):
+    """Only a referral with Rapid Care is recalled."""
+
+    code = "recall-not-possible"
+    advice = "Take the referral back with a return; a service that has accepted it may be asked to return it."
+
+
+class AlreadyContacted(RuleBroken):
+    """Rapid Care has reached the person, and continues the care."""
+
+    code = "already-contacted"
+    advice = "Speak to the Rapid Care coordinator; the response page names the clinician."
+
+
 #: Whether a receiver who returns the referral for this reason has seen a red flag.
 _IS_RED_FLAG = total(
     ReturnReason,
@@ -79,6 +97,14 @@ _IS_RED_FLAG = total(
         ReturnReason.RECEIVER_WITHDREW: False,
         ReturnReason.OTHER: False,
     },
+)
+#: Whether a referral that is returned for this reason is urgent from now on.
+_MAKES_URGENT = total(ReturnReason, {**_IS_RED_FLAG, ReturnReason.CALL_UNANSWERED: True})
+#: Whether a referral that is returned for this reason has no receiver whose acceptance could still arrive.
+_IS_FINAL = total(
+    ReturnReason,
+    dict.fromkeys(ReturnReason, False)
+    | dict.fromkeys((ReturnReason.CONCERN, ReturnReason.CALL_UNANSWERED, ReturnReason.RECEIVER_WITHDREW), True),
 )
 #: The routes that each urgency permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow.
 _PERMITTED_ROUTES: Mapping[Urgency, frozenset[Route]] = total(
@@ -144,6 +170,18 @@ def signpost(
     return deadlines.begin(signposted, [event], deadlines.outcome_by(signposted, now, policy))
 
 
+def require_routable(referral: Referral, *, is_practice_covered: bool) -> None:
+    """Advice is routed to health services alone, which serve people registered here. Raises PracticeNotCovered."""
+    if _IS_SIGNPOSTED[referral.urgency] and not is_practice_covered:
+        raise PracticeNotCovered("The person is not registered with a practice of the borough.")
+
+
+def require_signpostable(referral: Referral, *, is_entitled: bool) -> None:
+    """More than advice is signposted elsewhere alone, for a person not entitled here. Raises SignpostNeedsAdvice."""
+    if not _IS_SIGNPOSTED[referral.urgency] and is_entitled:
+        raise SignpostNeedsAdvice(f"The referral is triaged as {referral.urgency}.")
+
+
 def accept(
     referral: Referral, now: datetime, policy: Policy, trigger: type[AcceptReferral] | Occurrence = AcceptReferral
 ) -> Decision[Referral]:
@@ -160,19 +198,58 @@ def record_other_acceptance(referral: Referral, service_code: str, now: datetime
     return Decision(replace(referral, also_with=service_code), [ReferralAcceptanceCrossed(service_code=service_code, crossed_at=now)])
 
 
-def return_referral(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Returns the referral to the Community Point of Access, never to the referrer; reference, received time and clock stay (AC4, E11)."""
+def return_referral(
+    referral: Referral, command: ReturnReferral, now: datetime, policy: Policy, *, is_urgent: bool = False
+) -> Decision[Referral]:
+    """Returns the referral to the Community Point of Access, never to the referrer; reference and received time stay (AC4, E11).
+
+    It becomes urgent at once when life is in danger, when an urgent call was not answered, or with `is_urgent`: the receiver sees
+    a need for Rapid Care.
+    """
     permit(referral, ReturnReferral)
+    return to_triage(referral, command, now, policy, is_urgent=is_urgent)
+
+
+def to_triage(referral: Referral, command: ReturnReferral, now: datetime, policy: Policy, *, is_urgent: bool = False) -> Decision[Referral]:
+    """As `return_referral`, for a caller that has checked the state."""
+    is_raised = (is_urgent or _MAKES_URGENT[command.reason]) and not IS_URGENT[referral.urgency]
+    judged = made_urgent(referral, now) if is_raised else referral
     returned = replace(
-        referral,
-        status=Status.RETURNED,
-        receiver_organisation=None,
+        _taken_back(judged),
         return_reason=command.reason,
         suggestion=command.suggestion,
         has_red_flag=referral.has_red_flag or _IS_RED_FLAG[command.reason],
     )
-    event = ReferralReturned(service_code=referral.service_code or "", reason=command.reason)
-    return deadlines.begin(returned, [event], deadlines.triage_by(returned, now, policy))
+    if _IS_FINAL[command.reason]:
+        returned = replace(returned, route=None, service_code=None)
+    raised = [ReferralUrgencyRaised(clock_starts_at=returned.clock_starts_at)] if is_raised else []
+    events = [ReferralReturned(service_code=referral.service_code or "", reason=command.reason), *raised]
+    return deadlines.begin(returned, events, deadlines.triage_by(returned, now, policy))
+
+
+def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Takes the referral back from Rapid Care, which has not reached the person. Its acceptance may still arrive, and then counts.
+
+    Raises IllegalTransition, RecallNotPossible, AlreadyContacted.
+    """
+    permit(referral, RecallReferral)
+    require_recallable(referral, is_contacted=is_contacted)
+    recalled = replace(_taken_back(referral), return_reason=None, suggestion=None)
+    event = ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing)
+    return deadlines.begin(recalled, [event], deadlines.triage_by(recalled, now, policy))
+
+
+def require_recallable(referral: Referral, *, is_contacted: bool) -> None:
+    """Raises RecallNotPossible, AlreadyContacted."""
+    if referral.route is not Route.RAPID_CARE:
+        raise RecallNotPossible("The referral is not with Rapid Care.")
+    if is_contacted:
+        raise AlreadyContacted("Rapid Care has reached the person.")
+
+
+def _taken_back(referral: Referral) -> Referral:
+    """The Community Point of Access has the referral again, and an unanswered call with it."""
+    return deadlines.without_call(replace(referral, status=Status.RETURNED, receiver_organisation=None))
 
 
 def _require_route(referral: Referral, command: RouteReferral, service: Service, policy: Policy) -> None:
@@ -236,7 +313,7 @@ def _event(routed: Referral, command: RouteReferral, service: Service, acknowled
 def _applicant(person: Person, practice: Practice | None, now: datetime, policy: Policy) -> Applicant:
     """The person as recorded today, not as at the receipt of the referral."""
     return Applicant(
-        age=age_on(person.born_on, policy.day_of(now)),
+        age=age_on(person.born_on, policy.day_of(now)) if person.born_on else None,
         locality=person.locality,
         is_practice_covered=practice is not None,
         is_resident=person.residence == policy.residence,

@@ -2,14 +2,18 @@
 
 An answer that no longer fits the referral changes nothing but the timeline. The one exception is an acceptance, which is
 never lost, because a clinician who accepted will go (`_accept`).
+
+An answer may report that the person died or moved away, which ends all referrals of the person (`_conclude_and_report`).
 """
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
-from services.referrals.domain import closure, routing
-from services.referrals.domain.referral import Occurrence, Referral, available_transitions
+from services.referrals.commands import AcceptReferral, AnswerCall, CloseReferral, ReturnReferral
+from services.referrals.domain import calls, closure, routing
+from services.referrals.domain.life import Report, is_superseded
+from services.referrals.domain.referral import Occurrence, Referral, Status, available_transitions, is_with_receiver
+from services.referrals.handlers import life
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.envelope import Envelope
@@ -24,17 +28,21 @@ from shared.contracts.mdt import (
     CaseDiscussed,
     CaseListed,
     CaseRedirected,
+    Destination,
 )
-from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
+from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import (
     DeclineReason,
     ResponseAccepted,
+    ResponseCallAnswered,
     ResponseClosed,
+    ResponseContacted,
     ResponseDeclined,
     ResponseEscalated,
     ResponseOutcome,
 )
-from shared.contracts.referrals import Outcome, ReturnReason, Route
+from shared.contracts.referrals import Outcome, PersonChange, ReturnReason, Route
+from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 
 _OF_DECLINE = total(
@@ -60,7 +68,8 @@ _OF_RESPONSE = total(
         ResponseOutcome.NO_ACCESS: Outcome.NO_ACCESS,
     },
 )
-_OF_TASK = total(
+#: A concern closes nothing: the Community Point of Access decides.
+_OF_TASK: Mapping[TaskOutcome, Outcome | None] = total(
     TaskOutcome,
     {
         TaskOutcome.ARRANGED: Outcome.NEED_MET,
@@ -68,7 +77,7 @@ _OF_TASK = total(
         TaskOutcome.INFORMATION_GIVEN: Outcome.NEED_MET,
         TaskOutcome.SIGNPOSTED: Outcome.SIGNPOSTED,
         TaskOutcome.CHECKED_WELL: Outcome.NEED_MET,
-        TaskOutcome.CHECKED_CONCERN: Outcome.NEED_MET,
+        TaskOutcome.CHECKED_CONCERN: None,
         TaskOutcome.NOT_NEEDED: Outcome.NEED_MET,
         TaskOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
         TaskOutcome.PERSON_DIED: Outcome.DIED,
@@ -86,6 +95,19 @@ _OF_CASE: Mapping[CaseCloseReason, Outcome | None] = total(
         CaseCloseReason.REFERRAL_WITHDRAWN: None,
     },
 )
+#: Whether a redirected person needs Rapid Care's response, in two hours.
+_NEEDS_RAPID_CARE: Mapping[Destination, bool] = total(
+    Destination,
+    {
+        Destination.INTEGRATED_LOCALITY_TEAM: False,
+        Destination.GP: False,
+        Destination.NAVIGATION: False,
+        Destination.COMMUNITY_NURSING: False,
+        Destination.RAPID_CARE: True,
+    },
+)
+#: Beginnings of the reasons for which a task ended because its referral, its plan or its person did: they have their own way on.
+_ENDED_UPSTREAM = ("care-plan-", "referral-", "person-")
 #: As a redirected case names its reason; any other code becomes `other`.
 _OF_REDIRECTION = {reason.value: reason for reason in ReturnReason}
 #: As a closed plan names its reason; any other code becomes `need-met`.
@@ -93,20 +115,39 @@ _OF_PLAN = {reason.value: outcome for reason, outcome in _OF_CASE.items()}
 
 
 async def prefetch_referrals(answers: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
-    """Reads the referrals that began the chains of a batch; a handler reads any other referral separately."""
-    await referrals.prefetch(tx, [envelope.correlation_id for _, envelope in answers])
+    """Reads the referrals that began the chains of a batch, and all of a person who may have died or moved away.
+
+    A handler reads any other referral separately.
+    """
+    gone = [UUID(envelope.key) for event, envelope in answers if _change_in(event)]
+    open_ids = await life.prefetch_people(gone, tx=tx) if gone else []
+    await referrals.prefetch(tx, [*(envelope.correlation_id for _, envelope in answers), *open_ids])
 
 
 async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) -> None:
     await _accept(event.referral_id, Route.RAPID_CARE, tx, event.routing)
 
 
+async def on_response_contacted(event: ResponseContacted, _: Envelope, *, tx: Tx) -> None:
+    """A clinician has reached the person: Rapid Care has the referral, also when it was recalled before the contact was known here."""
+    referral = await _find(event.referral_id, tx)
+    if referral is not None and not _is_accepted_by(Route.RAPID_CARE, referral):
+        await _accept(event.referral_id, Route.RAPID_CARE, tx, referral.routing)
+
+
+async def on_response_call_answered(event: ResponseCallAnswered, _: Envelope, *, tx: Tx) -> None:
+    referral = await _with_receiver(event.referral_id, Route.RAPID_CARE, tx, event.routing)
+    if referral is not None and AnswerCall in available_transitions(referral):
+        await referrals.save(tx, calls.answer(referral, tx.now))
+
+
 async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) -> None:
     await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(_OF_DECLINE[event.reason]), tx, event.routing)
 
 
-async def on_response_closed(event: ResponseClosed, _: Envelope, *, tx: Tx) -> None:
-    await _conclude(event.referral_id, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], tx, event.routing)
+async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    answers = {event.referral_id: event.routing}
+    await _conclude_and_report(answers, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], envelope, tx)
 
 
 async def on_response_escalated(event: ResponseEscalated, _: Envelope, *, tx: Tx) -> None:
@@ -118,8 +159,10 @@ async def on_case_listed(event: CaseListed, _: Envelope, *, tx: Tx) -> None:
 
 
 async def on_case_redirected(event: CaseRedirected, _: Envelope, *, tx: Tx) -> None:
+    """The referral returns with the meeting's destination; as urgent, when this is Rapid Care."""
     reason = _OF_REDIRECTION.get(event.reason, ReturnReason.OTHER)
-    await _return_referral(event.referral_id, Route.MDT, ReturnReferral(reason, suggestion=event.destination), tx)
+    returning = ReturnReferral(reason, suggestion=event.destination)
+    await _return_referral(event.referral_id, Route.MDT, returning, tx, is_urgent=_NEEDS_RAPID_CARE[event.destination])
 
 
 async def on_case_discussed(event: CaseDiscussed, _: Envelope, *, tx: Tx) -> None:
@@ -137,14 +180,15 @@ async def on_care_plan_declined(event: CarePlanDeclined, _: Envelope, *, tx: Tx)
         await _conclude(referral_id, Route.MDT, Outcome.DECLINED_BY_PERSON, tx)
 
 
-async def on_care_plan_closed(event: CarePlanClosed, _: Envelope, *, tx: Tx) -> None:
+async def on_care_plan_closed(event: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
     """The plan ended before the person answered."""
-    for referral_id in event.referral_ids:
-        await _conclude(referral_id, Route.MDT, _OF_PLAN.get(event.reason, Outcome.NEED_MET), tx)
+    answers = dict.fromkeys(event.referral_ids)
+    await _conclude_and_report(answers, Route.MDT, _OF_PLAN.get(event.reason, Outcome.NEED_MET), envelope, tx)
 
 
-async def on_case_closed(event: CaseClosed, _: Envelope, *, tx: Tx) -> None:
-    await _conclude(event.referral_id, Route.MDT, _OF_CASE[event.reason], tx)
+async def on_case_closed(event: CaseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    answers = {event.referral_id: None} if event.referral_id else {}
+    await _conclude_and_report(answers, Route.MDT, _OF_CASE[event.reason], envelope, tx)
 
 
 async def on_task_acknowledged(event: TaskAcknowledged, _: Envelope, *, tx: Tx) -> None:
@@ -152,9 +196,20 @@ async def on_task_acknowledged(event: TaskAcknowledged, _: Envelope, *, tx: Tx) 
         await _accept(event.source_id, Route.NAVIGATION, tx)
 
 
-async def on_task_fulfilled(event: TaskFulfilled, _: Envelope, *, tx: Tx) -> None:
-    if event.source is TaskSource.REFERRAL:
-        await _conclude(event.source_id, Route.NAVIGATION, _OF_TASK[event.outcome], tx)
+async def on_task_cancelled(event: TaskCancelled, _: Envelope, *, tx: Tx) -> None:
+    """The navigator's service gave up the task: the referral has no receiver, and returns."""
+    if event.source is TaskSource.REFERRAL and not event.reason.startswith(_ENDED_UPSTREAM):
+        await _return_referral(event.source_id, Route.NAVIGATION, ReturnReferral(ReturnReason.RECEIVER_WITHDREW), tx)
+
+
+async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
+    """A navigator's concern is never an outcome: the referral returns, and its referrer sees the concern."""
+    answers = {event.source_id: None} if event.source is TaskSource.REFERRAL else {}
+    if event.outcome is TaskOutcome.CHECKED_CONCERN:
+        for referral_id in answers:
+            await _return_referral(referral_id, Route.NAVIGATION, ReturnReferral(ReturnReason.CONCERN), tx)
+        return
+    await _conclude_and_report(answers, Route.NAVIGATION, _OF_TASK[event.outcome], envelope, tx)
 
 
 async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None = None) -> None:
@@ -168,14 +223,16 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
         elif answered and Occurrence.ACCEPTED_AFTER_ALL in open_to:
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy, Occurrence.ACCEPTED_AFTER_ALL))
-    elif answered and referral.route is not route and Occurrence.ACCEPTED_ELSEWHERE in open_to:
+    elif answered and route not in {referral.route, referral.also_with} and Occurrence.ACCEPTED_ELSEWHERE in open_to:
         await referrals.save(tx, routing.record_other_acceptance(referral, route.value, tx.now))
 
 
-async def _return_referral(referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None) -> None:
+async def _return_referral(
+    referral_id: UUID | None, route: Route, command: ReturnReferral, tx: Tx, answered: int | None = None, *, is_urgent: bool = False
+) -> None:
     referral = await _with_receiver(referral_id, route, tx, answered)
     if referral is not None and ReturnReferral in available_transitions(referral):
-        await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))
+        await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy, is_urgent=is_urgent))
 
 
 async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | None, tx: Tx, answered: int | None = None) -> None:
@@ -184,8 +241,58 @@ async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | N
         return
     await _accept(referral_id, route, tx, answered)
     referral = await _find(referral_id, tx)
-    if referral is not None and CloseReferral in available_transitions(referral):
-        await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now))
+    if referral is not None and is_with_receiver(referral) and CloseReferral in available_transitions(referral):
+        await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now, tx.policy))
+
+
+async def _conclude_and_report(
+    answers: Mapping[UUID, int | None], route: Route, outcome: Outcome | None, envelope: Envelope, tx: Tx
+) -> None:
+    """Concludes referrals, each with the number of the routing that is answered, and records the death or the move that this reports.
+
+    A service that ended its care because of an event follows a change that is recorded here already: it reports nothing.
+    """
+    change = closure.CHANGE_BY_OUTCOME[outcome] if outcome else None
+    if change is None:
+        await _conclude_all(answers, route, outcome, tx)
+    elif envelope.causation_id is None:
+        await _report(answers, route, outcome, change, envelope, tx)
+
+
+async def _report(
+    answers: Mapping[UUID, int | None], route: Route, outcome: Outcome | None, change: PersonChange, envelope: Envelope, tx: Tx
+) -> None:
+    """A report from before the reversal of such a change is superseded: the Community Point of Access has the referral again."""
+    person_id = PersonId(UUID(envelope.key))
+    if is_superseded(await life.lock_care(person_id, tx=tx), change, envelope.time):
+        for referral_id, answered in answers.items():
+            await _return_referral(referral_id, route, ReturnReferral(ReturnReason.OTHER), tx, answered)
+        return
+    await _conclude_all(answers, route, outcome, tx)
+    context, _, _ = envelope.type.partition(".")
+    await life.record_report(person_id, change, Report(context, envelope.correlation_id, tx.now), tx=tx)
+
+
+async def _conclude_all(answers: Mapping[UUID, int | None], route: Route, outcome: Outcome | None, tx: Tx) -> None:
+    for referral_id, answered in answers.items():
+        await _conclude(referral_id, route, outcome, tx, answered)
+
+
+def _change_in(event: Event) -> PersonChange | None:
+    """The change of the person's life that an event states."""
+    outcome: Outcome | None = None
+    match event:
+        case ResponseClosed():
+            outcome = _OF_RESPONSE[event.outcome]
+        case CarePlanClosed():
+            outcome = _OF_PLAN.get(event.reason)
+        case CaseClosed():
+            outcome = _OF_CASE[event.reason]
+        case TaskFulfilled():
+            outcome = _OF_TASK[event.outcome]
+        case _:
+            pass
+    return closure.CHANGE_BY_OUTCOME[outcome] if outcome else None
 
 
 async def _with_receiver(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None) -> Referral | None:
@@ -194,6 +301,10 @@ async def _with_receiver(referral_id: UUID | None, route: Route, tx: Tx, answere
     if referral is None or referral.route is not route:
         return None
     return referral if answered in {None, referral.routing} else None
+
+
+def _is_accepted_by(route: Route, referral: Referral) -> bool:
+    return referral.route is route and referral.status is Status.ACCEPTED
 
 
 async def _find(referral_id: UUID | None, tx: Tx) -> Referral | None:

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
+from services.referrals.domain import calls, deadlines, discrepancies, receipt
 from services.referrals.domain import person as people
-from services.referrals.domain import receipt
+from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import reference_of
-from services.referrals.domain.referral import Referral
+from services.referrals.domain.referral import Referral, is_with_receiver
+from services.referrals.handlers.people import settle_discrepancies
+from services.referrals.store import directory
 from services.referrals.store.directory import PRACTICES
+from services.referrals.store.life import find_life, prefetch_lives
 from services.referrals.store.people import lock_people, persons
 from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
+from shared.contracts.codes import IS_URGENT
 from shared.kernel.ids import PersonId, new_id
 
 
@@ -33,10 +38,10 @@ class Acknowledgement:
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgement:
     """Matches or registers the person, stores the story, then acknowledges the referral or merges it.
 
-    Decides before the first write, so that a refusal leaves nothing. Raises InvalidNhsNumber, NhsNumberMissing,
-    BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
+    Decides before the first write, so that a refusal leaves nothing. An urgent referral is never refused: its faults are marked.
+    Raises InvalidNhsNumber, NhsNumberMissing, BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
     """
-    people.require_born(command.demographics, tx.policy.day_of(tx.now))
+    command = people.acceptable(command, tx.policy.day_of(tx.now))
     nhs_number, known = await _match(command, tx)
     practice = await PRACTICES.get(tx, _practice_code(command, known))
     referral_id, locality = new_id(), practice.locality if practice else tx.policy.locality_without_practice
@@ -46,14 +51,33 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         referral_id=referral_id,
         reference=reference_of(await REFERENCE_NUMBERS.take(tx)),
         referrer_organisation=tx.actor.organisation,
-        is_story_known=known is not None,
+        is_story_known=known is not None and not people.lacks_story(known),
         is_practice_covered=practice is not None,
         joins=receipt.to_join(command, await mergeable_for(tx, person.id), tx.now, tx.policy),
+        person_is_recorded_as=contradiction(await find_life(tx, person.id)) if nhs_number else None,
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
         await persons.save(tx, change)
-    return Acknowledgement(await referrals.save(tx, decision), arrival.joins, person, arrival.is_story_known)
+    received = await referrals.save(tx, decision)
+    if known and change and (people.lacks_story(known) or people.lacks_demographics(known)):
+        await settle_discrepancies(person, tx=tx)
+    joins = await _join(command, received, arrival.joins, tx) if arrival.joins else None
+    return Acknowledgement(received, joins, person, arrival.is_story_known)
+
+
+async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx) -> Referral:
+    """The joined referral after an urgent call: its receiver must answer the call; at the Community Point of Access it has a condition."""
+    if not IS_URGENT[command.urgency]:
+        return joined
+    joined = await referrals.load(tx, joined.id)
+    if is_with_receiver(joined):
+        service = await directory.service(tx, joined.service_code or "", tx.policy.day_of(tx.now))
+        answer_by = deadlines.answer_call_by(service, tx.now, tx.policy)
+        return await referrals.save(tx, calls.repeat(joined, received.id, command.condition, answer_by, tx.now))
+    if command.condition and joined.condition is None:
+        return await referrals.save(tx, discrepancies.with_condition(joined, command.condition, tx.now))
+    return joined
 
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:
@@ -62,6 +86,7 @@ async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> Non
     ids = [tx.secrets.pseudonym(number) for number in nhs_numbers if number]
     await lock_people(tx, ids)
     await persons.prefetch(tx, ids)
+    await prefetch_lives(tx, ids)
     known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in nhs_numbers]
     await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
     await MERGEABLE_IDS.prefetch(tx, ids)
@@ -80,6 +105,5 @@ async def _match(command: ReceiveReferral, tx: Tx) -> tuple[str | None, Person |
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:
-    if command.demographics is not None:
-        return command.demographics.practice_code
-    return known.practice_code if known else ""
+    given = command.demographics.practice_code if command.demographics else None
+    return given or (known.practice_code if known else "")

@@ -1,12 +1,14 @@
 """Commands on a referral."""
 
 from services.referrals import commands
-from services.referrals.domain import access, closure, routing, triage
+from services.referrals.domain import access, calls, closure, discrepancies, routing, triage
 from services.referrals.domain import person as people
-from services.referrals.domain.referral import Referral
+from services.referrals.domain.referral import OPEN, Referral
+from services.referrals.handlers import life
 from services.referrals.store import directory
 from services.referrals.store.people import get_person, persons
-from services.referrals.store.referrals import has_merged, person_of, referrals
+from services.referrals.store.referrals import is_relied_on, person_of, referrals
+from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
 from shared.kernel.target import Target
 
@@ -30,10 +32,23 @@ async def answer_information(target: Target, command: commands.AnswerInformation
     # The person is locked before the referral, in the same order as at receipt, so that no two transactions deadlock.
     person = await persons.load(tx, await person_of(tx, target.id))
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    access.require_referrer(referral, tx.actor)
-    decision = triage.answer_information(referral, tx.now)
+    access.require_permitted(referral, tx.actor, commands.AnswerInformation)
+    joined = await _open_joined(referral, tx)
+    decision = triage.answer_information(referral, tx.now, is_joined_open=joined is not None)
     await persons.save(tx, people.add_answer(person, command.answer, referral_id=referral.id))
+    if joined:
+        await referrals.save(tx, triage.inform(joined, tx.now))
     return await referrals.save(tx, decision)
+
+
+async def set_condition(target: Target, command: commands.SetCondition, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    return await referrals.save(tx, discrepancies.set_condition(referral, command, tx.now))
+
+
+async def resolve_discrepancy(target: Target, command: commands.ResolveDiscrepancy, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    return await referrals.save(tx, discrepancies.resolve(referral, command, tx.now))
 
 
 async def route_referral(target: Target, command: commands.RouteReferral, *, tx: Tx) -> Referral:
@@ -56,24 +71,53 @@ async def signpost_referral(target: Target, command: commands.SignpostReferral, 
 
 async def accept_referral(target: Target, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    access.require_receiver(referral, tx.actor, commands.AcceptReferral)
+    access.require_permitted(referral, tx.actor, commands.AcceptReferral)
     return await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
 
 
 async def return_referral(target: Target, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    access.require_receiver(referral, tx.actor, commands.ReturnReferral)
+    access.require_permitted(referral, tx.actor, commands.ReturnReferral)
     return await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))
 
 
-async def close_referral(target: Target, command: commands.CloseReferral, *, tx: Tx) -> Referral:
+async def recall_referral(target: Target, *, tx: Tx) -> Referral:
+    """Rapid Care ends the response; its contact with the person, if it crosses with the recall, gives it the referral again."""
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    access.require_receiver(referral, tx.actor, commands.CloseReferral)
-    return await referrals.save(tx, closure.close(referral, command, tx.now))
+    contacted = await is_contacted(tx, referral.id)
+    return await referrals.save(tx, routing.recall(referral, is_contacted=contacted, now=tx.now, policy=tx.policy))
+
+
+async def answer_call(target: Target, *, tx: Tx) -> Referral:
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    access.require_permitted(referral, tx.actor, commands.AnswerCall)
+    return await referrals.save(tx, calls.answer(referral, tx.now))
+
+
+async def close_referral(target: Target, command: commands.CloseReferral, *, tx: Tx) -> Referral:
+    if closure.CHANGE_BY_OUTCOME[command.outcome]:
+        await life.lock_care_of(target.id, tx=tx)
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    access.require_permitted(referral, tx.actor, commands.CloseReferral)
+    closed = await referrals.save(tx, closure.close(referral, command, tx.now, tx.policy))
+    await life.record_end(closed, tx=tx)
+    return closed
 
 
 async def cancel_referral(target: Target, command: commands.CancelReferral, *, tx: Tx) -> Referral:
+    if closure.CHANGE_BY_REASON[command.reason]:
+        await life.lock_care_of(target.id, tx=tx)
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    access.require_referrer(referral, tx.actor)
-    others_rely = not access.is_triager(tx.actor) and await has_merged(tx, referral.id)
-    return await referrals.save(tx, closure.cancel(referral, command, has_merged=others_rely, now=tx.now))
+    access.require_permitted(referral, tx.actor, commands.CancelReferral)
+    others_rely = not access.is_triager(tx.actor) and await is_relied_on(tx, referral)
+    is_joined_open = await _open_joined(referral, tx) is not None
+    decision = closure.cancel(referral, command, has_merged=others_rely, now=tx.now, is_joined_open=is_joined_open)
+    cancelled = await referrals.save(tx, decision)
+    await life.record_end(cancelled, tx=tx)
+    return cancelled
+
+
+async def _open_joined(referral: Referral, tx: Tx) -> Referral | None:
+    """The open referral that a merged one joined, locked. The earlier referral is locked after the later one, by no other command."""
+    joined = await referrals.find(tx, referral.merged_into, lock=True) if referral.merged_into else None
+    return joined if joined and joined.status in OPEN else None

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
+from services.referrals.domain import Policy
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
 from services.referrals.store.directory import SERVICE
 from services.referrals.store.tables import EVENT
@@ -32,6 +33,10 @@ _SENTENCES: Mapping[str, str] = {
     "accepted": "{service} has taken it.",
     "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
     "returned": "{service} gave it back: {reason}. We are finding another way; you need not do anything.",
+    "recalled": "We have taken it back from {service}, to find a quicker way; you need not do anything.",
+    "call-repeated": "There was another urgent call about the person. {service} must answer it.",
+    "call-answered": "The other urgent call about the person was answered.",
+    "discrepancy-resolved": "A question about what was sent is settled.",
     "signposted": "The person was signposted to {service}.",
     "information-requested": "We need more from you. Nothing waits for it.",
     "information-answered": "Your answer has arrived.",
@@ -39,6 +44,16 @@ _SENTENCES: Mapping[str, str] = {
     "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
     "closed": "It is closed: {outcome}.",
     "cancelled": "It was withdrawn: {reason}.",
+    "reopened": "The record that the person had died or moved away was a mistake. Your referral is open again.",
+}
+
+
+#: The sentence for a return whose reason concerns the referrer, by the reason.
+_RETURNED: Mapping[str, str] = {
+    "life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
+    "concern": "{service} has seen the person and is concerned. We decide today who goes next.",
+    "call-unanswered": "{service} had ended its care while an urgent call about the person was unanswered. We are acting on the call.",
+    "receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
 }
 
 
@@ -51,14 +66,15 @@ class Line:
     text: str
 
 
-async def feedback(reader: ReadSession, referral: Referral) -> list[Line]:
+async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> list[Line]:
     """Oldest first; a merged referral includes the later feedback of the referral that it joined."""
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     rows = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
     names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
     since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
     relevant = [row for row in rows if row["occurred_at"] >= since[row["subject"]] and _is_own(row, referral.id)]
-    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names) for row in relevant]
+    emergency = names.get(policy.emergency_service, "")
+    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names, emergency) for row in relevant]
     return [line for line in lines if line is not None]
 
 
@@ -70,10 +86,11 @@ def _is_own(row: Any, referral_id: UUID) -> bool:
     return bool(row["subject"] == referral_id) or not row["type"].endswith(_OF_ITS_REFERRER)
 
 
-def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str]) -> Line | None:
+def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str], emergency: str) -> Line | None:
     verb = kind.split(".")[-2]
     if verb not in _SENTENCES:
         return None
-    service = names.get(data.get("service_code", ""), data.get("service_code", ""))
+    service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
-    return Line(at, verb, _SENTENCES[verb].format(service=service, reference=data.get("reference", ""), **values))
+    sentence = (_RETURNED.get(data.get("reason", "")) if verb == "returned" else None) or _SENTENCES[verb]
+    return Line(at, verb, sentence.format(service=service, reference=data.get("reference", ""), emergency=emergency, **values))

@@ -7,7 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.referrals.domain import Policy
-from services.referrals.domain.person import Person, PersonNotFound
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, PersonNotFound
+from services.referrals.domain.referral import POINT_OF_ACCESS
 from services.referrals.store import directory
 from services.referrals.store.leads import LEAD
 from services.referrals.store.people import get_person, persons
@@ -54,7 +55,7 @@ async def find(reader: ReadSession, person_id: UUID) -> Person | None:
 
 
 async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy) -> Contact:
-    """The one contact: the active lead, else the GP of the person's practice (AC2, G15).
+    """The one contact: the active lead, else the GP of the person's practice (AC2, G15), else the Community Point of Access.
 
     The risk import names the practice of a person who was never referred. Raises PersonNotFound.
     """
@@ -74,6 +75,9 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
     practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, person_id=person_id)
     if practice_code is None:
         raise PersonNotFound("No person has this id.")
+    if practice_code == UNKNOWN_PRACTICE:
+        telephone = await _telephone(reader, policy.organisation, on, policy)
+        return Contact(POINT_OF_ACCESS, POINT_OF_ACCESS, policy.organisation, telephone, False, None, is_informed)
     telephone = await _telephone(reader, practice_code, on, policy)
     return Contact(f"gp-{practice_code}", Role.GP, practice_code, telephone, True, None, is_informed)
 

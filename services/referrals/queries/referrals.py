@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
+from services.referrals.store import responses
 from services.referrals.store.referrals import REFERRAL, referrals
+from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Route
 from shared.kernel.totality import total
@@ -64,7 +66,46 @@ def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
 
 
-_WORK = _by_urgency(sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.overdue_since.is_not(None), REFERRAL.c.also_with.is_not(None)))
+#: A live response of Rapid Care without contact that is at risk or late, or that has an overdue step.
+_RECEIVER_AT_RISK = sa.and_(
+    REFERRAL.c.status.in_([sa.literal_column(f"'{status}'") for status in AT_RECEIVER]),
+    sa.exists().where(
+        RESPONSE.c.referral_id == REFERRAL.c.id,
+        IS_LIVE,
+        sa.or_(
+            sa.and_(RESPONSE.c.contacted_at.is_(None), sa.or_(RESPONSE.c.at_risk_since.is_not(None), IS_BREACHED)),
+            IS_OVERDUE,
+        ),
+    ),
+)
+
+
+class WorkSection(StrEnum):
+    """Sections of the Community Point of Access's work list; one referral may be in several."""
+
+    TRIAGE = "triage"
+    OVERDUE = "overdue"
+    RECEIVER_AT_RISK = "receiver-at-risk"
+    UNANSWERED_CALLS = "unanswered-calls"
+    DISCREPANCIES = "discrepancies"
+    CROSSED_ACCEPTANCES = "crossed-acceptances"
+    CONTRADICTIONS = "contradictions"
+
+
+_SECTIONS: Mapping[WorkSection, sa.ColumnElement[bool]] = total(
+    WorkSection,
+    {
+        WorkSection.TRIAGE: REFERRAL.c.status.in_([sa.literal_column(f"'{status}'") for status in AT_POINT_OF_ACCESS]),
+        WorkSection.OVERDUE: REFERRAL.c.overdue_since.is_not(None),
+        WorkSection.RECEIVER_AT_RISK: _RECEIVER_AT_RISK,
+        WorkSection.UNANSWERED_CALLS: REFERRAL.c.call_overdue_since.is_not(None),
+        WorkSection.DISCREPANCIES: sa.func.jsonb_array_length(REFERRAL.c.discrepancies) > sa.literal_column("0"),
+        WorkSection.CROSSED_ACCEPTANCES: REFERRAL.c.also_with.is_not(None),
+        WorkSection.CONTRADICTIONS: REFERRAL.c.person_is_recorded_as.is_not(None),
+    },
+)
+_WORK = _by_urgency(sa.or_(*_SECTIONS.values()))
+_WORK_OF: Mapping[WorkSection, Statement] = {section: _by_urgency(condition) for section, condition in _SECTIONS.items()}
 _INCOMING = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
     REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
@@ -76,6 +117,10 @@ _OF_PERSON = Statement(
     .where(_in(REFERRAL.c.status, "statuses"))
     .order_by(REFERRAL.c.id)
 )
+
+#: Rapid Care's progress with referrals, by referral.
+ReceiverProgress = responses.ReceiverProgress
+progress = responses.progress
 
 #: The key of a row in a list by urgency: rank, deadline, id.
 PageKey = tuple[int, datetime, UUID]
@@ -107,9 +152,10 @@ async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, i
     return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, limit=limit))
 
 
-async def work(reader: ReadSession, *, after: PageKey, limit: int) -> list[Referral]:
-    """Referrals that need the Community Point of Access: at it, overdue, or accepted by two services."""
-    return _all(await reader.fetch(_WORK, statuses=list(AT_POINT_OF_ACCESS), **_page_key_values(after), limit=limit))
+async def work(reader: ReadSession, section: WorkSection | None = None, *, after: PageKey, limit: int) -> list[Referral]:
+    """Referrals that need the Community Point of Access, of one section or of all."""
+    statement = _WORK_OF[section] if section else _WORK
+    return _all(await reader.fetch(statement, **_page_key_values(after), limit=limit))
 
 
 async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:

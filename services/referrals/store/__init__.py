@@ -1,9 +1,9 @@
 """The tables of the Community Point of Access and the only SQL that writes them, one module per aggregate."""
 
-from services.referrals.store import directory, leads, people, referrals, risks, timeline
+from services.referrals.store import directory, leads, life, people, referrals, responses, risks, timeline
 from services.referrals.store.tables import METADATA
 
 #: Importing a module registers its tables.
-MODULES = (people, referrals, directory, leads, risks, timeline)
+MODULES = (people, referrals, responses, directory, leads, risks, timeline, life)
 
 __all__ = ["METADATA", "MODULES"]

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.batching.prefetch import PrefetchedLookup, PrefetchedSupply
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import ReadSession, Statement
 
 REFERRAL = sa.Table(
     "referral",
@@ -52,10 +53,19 @@ REFERRAL = sa.Table(
     sa.Column("suggestion", sa.Text),
     sa.Column("asked_in", sa.Text),
     sa.Column("question", sa.Text),
+    sa.Column("informed_at", INSTANT),
+    sa.Column("call_repeated_at", INSTANT),
+    sa.Column("answer_by", INSTANT),
+    sa.Column("call_overdue_since", INSTANT),
+    sa.Column("discrepancies", JSONB, nullable=False),
+    sa.Column("discrepancies_due_at", INSTANT),
+    sa.Column("discrepancy_reason", sa.Text),
     sa.Column("merged_into", sa.Uuid, index=True),
     sa.Column("outcome", sa.Text),
     sa.Column("cancel_reason", sa.Text),
     sa.Column("ended_at", INSTANT),
+    sa.Column("ended_from", sa.Text),
+    sa.Column("person_is_recorded_as", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_referral_referrer_organisation_id", "referrer_organisation", "id"),
     sa.Index("ix_referral_practice_code_id", "practice_code", "id"),
@@ -81,8 +91,21 @@ _MERGEABLE_FOR = Statement(
     .order_by(REFERRAL.c.id)
     .with_for_update()
 )
+_WITH_DISCREPANCIES = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.person_id == sa.bindparam("person_id"), REFERRAL.c.ended_at.is_(None))
+    .where(sa.func.jsonb_array_length(REFERRAL.c.discrepancies) > sa.literal_column("0"))
+    .order_by(REFERRAL.c.id)
+    .with_for_update()
+)
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
-_HAS_MERGED = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
+_IS_RELIED_ON = Statement(
+    sa.select(
+        sa.exists().where(
+            REFERRAL.c.merged_into == sa.bindparam("referral_id"), REFERRAL.c.referrer_organisation != sa.bindparam("organisation")
+        )
+    )
+)
 
 
 async def _next_numbers(tx: Tx, count: int) -> list[int]:
@@ -109,6 +132,11 @@ async def mergeable_for(tx: Tx, person_id: UUID) -> list[Referral]:
     return [referral for referral in candidates if referral is not None]
 
 
+async def with_discrepancies(tx: Tx, person_id: UUID) -> list[Referral]:
+    """The person's open referrals that have a fault, locked."""
+    return [referrals.attach(tx, row) for row in await tx.fetch(_WITH_DISCREPANCIES, person_id=person_id)]
+
+
 async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     """The person of a referral, without a lock. Raises ReferralNotFound."""
     person_id: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
@@ -117,7 +145,7 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     return person_id
 
 
-async def has_merged(tx: Tx, referral_id: UUID) -> bool:
-    """Whether another referral was merged into this one."""
-    has_merged: bool = await tx.fetch_value(_HAS_MERGED, referral_id=referral_id)
-    return has_merged
+async def is_relied_on(reader: ReadSession, referral: Referral) -> bool:
+    """Whether the referral of another organisation was merged into this one."""
+    is_relied_on: bool = await reader.fetch_value(_IS_RELIED_ON, referral_id=referral.id, organisation=referral.referrer_organisation)
+    return is_relied_on

@@ -5,17 +5,18 @@ from datetime import UTC
 import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
-from services.referrals.domain import closure
+from services.referrals.domain import Policy, closure
 from services.referrals.domain.referral import ReferralDeadline, Status, current_deadline, owner
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
 from tests.builders.referrals import MONDAY, a_referral
 
 NOW = MONDAY.astimezone(UTC)
+POLICY = Policy()
 
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.SIGNPOSTED])
 def test_closed_referral_has_outcome_and_no_owner(status: Status) -> None:
-    decision = closure.close(a_referral(status), CloseReferral(Outcome.NEED_MET), NOW)
+    decision = closure.close(a_referral(status), CloseReferral(Outcome.NEED_MET), NOW, POLICY)
 
     assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
     assert (decision.state.ended_at, owner(decision.state), current_deadline(decision.state)) == (NOW, None, None)

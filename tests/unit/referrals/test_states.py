@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,31 @@ from services.referrals.domain.referral import (
     current_deadline,
     owner,
 )
-from shared.contracts.referrals import Route
+from shared.contracts.codes import Urgency
+from shared.contracts.referrals import Discrepancy, Route
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, name_of
 from tests.builders.referrals import MONDAY, a_referral, transitions
 
 TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 
+
+#: A merged referral is withdrawn by its referrer, and a mistaken death or move is reversed.
+_FROM_AN_END: dict[Status, set[Trigger]] = {
+    Status.MERGED: {commands.CancelReferral},
+    Status.CLOSED: {Occurrence.PERSON_RESTORED},
+    Status.CANCELLED: {Occurrence.PERSON_RESTORED},
+}
+_OF_A_CALL = {"answer_by": MONDAY, "call_repeated_at": MONDAY}
+_OF_A_DISCREPANCY = {"discrepancies": (Discrepancy.CONDITION_MISSING,), "discrepancies_due_at": MONDAY}
+_NEEDED: dict[Trigger, dict[str, Any]] = {
+    commands.RecallReferral: {"route": Route.RAPID_CARE, "service_code": "rapid-care"},
+    commands.AnswerCall: _OF_A_CALL,
+    ReferralDeadline.CALL: _OF_A_CALL,
+    commands.ResolveDiscrepancy: _OF_A_DISCREPANCY,
+    ReferralDeadline.DISCREPANCY: _OF_A_DISCREPANCY,
+    Occurrence.PERSON_RESTORED: {"ended_from": Status.IDENTIFIED},
+}
 
 #: Every state, and an open question asked in each state that permits one.
 SITUATIONS = [
@@ -38,7 +57,7 @@ SITUATIONS = [
 @pytest.mark.parametrize(("status", "asked_in"), SITUATIONS, ids=str)
 @pytest.mark.parametrize("trigger", TRANSITIONS, ids=name_of)
 def test_every_trigger_follows_state_table(trigger: Trigger, status: Status, asked_in: Status | None) -> None:
-    referral = _in(status, asked_in)
+    referral = _in(status, asked_in, trigger)
 
     if not _is_permitted(trigger, status, asked_in):
         assert trigger not in available_transitions(referral)
@@ -74,7 +93,17 @@ def test_only_open_states_can_be_left() -> None:
     for status in OPEN:
         assert any(status in row.sources and row.targets - {status} for row in REFERRAL.values())
     for status in ENDED:
-        assert not any(status in row.sources for row in REFERRAL.values())
+        leaving = {trigger for trigger, row in REFERRAL.items() if status in row.sources and row.targets - {status}}
+        assert leaving <= _FROM_AN_END[status]
+
+
+def test_referral_offers_no_command_without_object() -> None:
+    """A call, a discrepancy, and a receiver that can be recalled."""
+    accepted = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT)
+
+    absent = {commands.AnswerCall, commands.ResolveDiscrepancy, commands.RecallReferral, commands.RaiseUrgency}
+    assert not absent & set(available_transitions(accepted))
+    assert not {ReferralDeadline.CALL, ReferralDeadline.DISCREPANCY} & set(available_transitions(accepted))
 
 
 def _is_permitted(trigger: Trigger, status: Status, asked_in: Status | None) -> bool:
@@ -82,7 +111,8 @@ def _is_permitted(trigger: Trigger, status: Status, asked_in: Status | None) -> 
     return status in sources and (asked_in is None or trigger is AnswerInformation or asked_in in sources)
 
 
-def _in(status: Status, asked_in: Status | None) -> Referral:
-    """A referral routed before, so that an acceptance may still arrive."""
-    routed = a_referral(asked_in or status, route=Route.SERVICE, service_code="district-nursing")
+def _in(status: Status, asked_in: Status | None, trigger: Trigger | None = None) -> Referral:
+    """A referral routed before, so that an acceptance may still arrive, with the object that the trigger needs."""
+    needed: dict[str, Any] = _NEEDED.get(trigger, {}) if trigger else {}
+    routed = a_referral(asked_in or status, **{"route": Route.SERVICE, "service_code": "district-nursing"} | needed)
     return replace(routed, status=status, asked_in=asked_in)

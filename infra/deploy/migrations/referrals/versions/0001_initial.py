@@ -34,6 +34,7 @@ _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 def upgrade() -> None:
     shared_tables_v1.create()
     _people()
+    _lives()
     _referrals()
     _directory()
     _copies()
@@ -49,7 +50,7 @@ def _people() -> None:
         sa.Column("nhs_number", sa.Text),
         sa.Column("given_name", sa.Text, nullable=False),
         sa.Column("family_name", sa.Text, nullable=False),
-        sa.Column("born_on", sa.Date, nullable=False),
+        sa.Column("born_on", sa.Date),
         sa.Column("address", sa.Text, nullable=False),
         sa.Column("telephone", sa.Text),
         sa.Column("practice_code", sa.Text, nullable=False),
@@ -57,9 +58,25 @@ def _people() -> None:
         sa.Column("locality", sa.Text, nullable=False),
         sa.Column("story", JSONB, nullable=False),
         sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
+        sa.Column("born_as_typed", sa.Text, comment="the impossible date of birth as received"),
         sa.Column("sharing", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
+    )
+
+
+def _lives() -> None:
+    op.create_table(
+        "life",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("changes", JSONB, nullable=False, comment="the recorded death and move that hold, the last one at the end"),
+        sa.Column("restoration", JSONB, comment="the last reversal of a mistaken change"),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_life"),
+        comment="Recorded deaths and moves of persons, and their reversal. A person without a row is living.",
     )
 
 
@@ -102,10 +119,19 @@ def _referrals() -> None:
         sa.Column("suggestion", sa.Text),
         sa.Column("asked_in", sa.Text),
         sa.Column("question", sa.Text),
+        sa.Column("informed_at", INSTANT),
+        sa.Column("call_repeated_at", INSTANT),
+        sa.Column("answer_by", INSTANT),
+        sa.Column("call_overdue_since", INSTANT),
+        sa.Column("discrepancies", JSONB, nullable=False),
+        sa.Column("discrepancies_due_at", INSTANT),
+        sa.Column("discrepancy_reason", sa.Text),
         sa.Column("merged_into", sa.Uuid),
         sa.Column("outcome", sa.Text),
         sa.Column("cancel_reason", sa.Text),
         sa.Column("ended_at", INSTANT),
+        sa.Column("ended_from", sa.Text),
+        sa.Column("person_is_recorded_as", sa.Text),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_referral"),
         sa.UniqueConstraint("reference", name="uq_referral_reference"),
@@ -177,6 +203,26 @@ def _copies() -> None:
         comment="Projection of accountable lead professionals, from mdt; the current one is the last activated that has not ended.",
     )
     op.create_index("ix_lead_person_id", "lead", ["person_id"])
+    op.create_table(
+        "response",
+        sa.Column("response_id", sa.Uuid, nullable=False),
+        sa.Column("referral_id", sa.Uuid),
+        sa.Column("opens_at", INSTANT),
+        sa.Column("due_at", INSTANT),
+        sa.Column("at_risk_since", INSTANT),
+        sa.Column("breached_at", INSTANT),
+        sa.Column("is_breach_cleared", sa.Boolean, nullable=False),
+        sa.Column("contacted_at", INSTANT),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("overdue_step", sa.Text),
+        sa.Column("overdue_sequence", sa.Integer, nullable=False),
+        sa.Column("progress_sequence", sa.Integer, nullable=False),
+        sa.Column("ended_sequence", sa.Integer, nullable=False),
+        sa.Column("restored_sequence", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("response_id", name="pk_response"),
+        comment="Projection of Rapid Care's responses, from rapid_care.",
+    )
+    op.create_index("ix_response_referral_id", "response", ["referral_id"])
     op.create_table(
         "risk",
         sa.Column("person_id", sa.Uuid, nullable=False),

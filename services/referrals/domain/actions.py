@@ -1,0 +1,70 @@
+"""The commands that a referral permits to a caller now: exactly those that are not refused.
+
+A command is offered by the rules that guard it. One whose reason decides is offered for its usual reason: a cancellation as a withdrawal.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from services.referrals import commands
+from services.referrals.domain import access, calls, closure, routing, triage
+from services.referrals.domain.referral import Referral, available_transitions
+from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError
+from shared.kernel.state_table import Transitions, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Facts beside the referral that decide about its commands.
+
+    `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
+    open. `is_contacted`: Rapid Care has reached the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
+    borough's health services, and to its social care.
+    """
+
+    is_relied_on: bool = False
+    is_joined_open: bool = False
+    is_contacted: bool = False
+    is_practice_covered: bool = True
+    is_resident: bool = True
+
+
+def _withdrawal(referral: Referral, actor: Actor, facts: Circumstances) -> None:
+    closure.require_withdrawable(
+        referral, has_merged=facts.is_relied_on and not access.is_triager(actor), is_joined_open=facts.is_joined_open
+    )
+
+
+def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
+    routing.require_recallable(referral, is_contacted=facts.is_contacted)
+
+
+#: The refusals that depend on more than the state and the caller.
+_GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
+    commands.CancelReferral: _withdrawal,
+    commands.RecallReferral: _recall,
+    commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
+    commands.RouteReferral: lambda referral, _, facts: routing.require_routable(referral, is_practice_covered=facts.is_practice_covered),
+    commands.SignpostReferral: lambda referral, _, facts: routing.require_signpostable(
+        referral, is_entitled=facts.is_practice_covered and facts.is_resident
+    ),
+    commands.RaiseUrgency: lambda referral, *_: triage.require_not_urgent(referral),
+    commands.AnswerCall: lambda referral, *_: calls.require_call(referral),
+}
+
+
+def offered(referral: Referral, actor: Actor, facts: Circumstances) -> Transitions:
+    """The part of the state table whose commands this caller may give now."""
+    open_to = {trigger: row for trigger, row in available_transitions(referral).items() if isinstance(trigger, type)}
+    return {command: row for command, row in open_to.items() if _is_offered(command, referral, actor, facts)}
+
+
+def _is_offered(command: type, referral: Referral, actor: Actor, facts: Circumstances) -> bool:
+    try:
+        access.require_permitted(referral, actor, command)
+        if command in _GUARDS:
+            _GUARDS[command](referral, actor, facts)
+    except DomainError:
+        return False
+    return True

@@ -1,0 +1,25 @@
+"""The facts beside a referral that decide about its commands."""
+
+from datetime import date
+
+from services.referrals.domain import Policy
+from services.referrals.domain.actions import Circumstances
+from services.referrals.domain.referral import OPEN, Referral
+from services.referrals.store import directory
+from services.referrals.store.people import get_person
+from services.referrals.store.referrals import is_relied_on, referrals
+from services.referrals.store.responses import is_contacted
+from shared.persistence.statements import ReadSession
+
+
+async def circumstances(reader: ReadSession, referral: Referral, *, on: date, policy: Policy) -> Circumstances:
+    """Raises PersonNotFound."""
+    person = await get_person(reader, referral.person_id)
+    joined = await referrals.find(reader, referral.merged_into) if referral.merged_into else None
+    return Circumstances(
+        is_relied_on=await is_relied_on(reader, referral),
+        is_joined_open=joined is not None and joined.status in OPEN,
+        is_contacted=await is_contacted(reader, referral.id),
+        is_practice_covered=await directory.practice(reader, person.practice_code, on) is not None,
+        is_resident=person.residence == policy.residence,
+    )
