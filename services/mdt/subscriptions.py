@@ -4,10 +4,11 @@ from services.mdt.domain.care_plan import CarePlanDeadline as PlanDue
 from services.mdt.domain.case import CaseDeadline as CaseDue
 from services.mdt.domain.lead import LeadDeadline as LeadDue
 from services.mdt.domain.meeting import MeetingDeadline as MeetingDue
+from services.mdt.domain.notification import NotificationDeadline as NotificationDue
 from services.mdt.domain.risk import RiskDeadline as RiskDue
-from services.mdt.handlers import care_plan, case, case_finding, lead, meeting, notification, person, risk
+from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
-from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -16,7 +17,17 @@ from shared.contracts.rapid_care import (
     ResponseContacted,
     ResponseEscalated,
 )
-from shared.contracts.referrals import PersonRecordRecorded, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted
+from shared.contracts.referrals import (
+    PersonDeceased,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReopened,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
 
@@ -27,17 +38,22 @@ SUBSCRIPTIONS = Subscriptions(
         ReferralReturned: (case.on_referral_returned,),
         ReferralClosed: (case.on_referral_closed,),
         ReferralCancelled: (case.on_referral_cancelled,),
+        ReferralReopened: (closure.on_referral_reopened,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
+        PersonDeceased: (closure.on_person_deceased,),
+        PersonMoved: (closure.on_person_moved,),
+        PersonRestored: (closure.on_person_restored,),
         ResponseAssigned: (care_plan.on_response_assigned, notification.on_notifiable_event),
         ResponseContacted: (notification.on_notifiable_event,),
         ResponseBreached: (notification.on_notifiable_event,),
         ResponseEscalated: (care_plan.on_response_escalated, notification.on_notifiable_event),
-        ResponseClosed: (notification.on_notifiable_event, care_plan.on_response_closed),  # notify first: a death ends the lead
+        ResponseClosed: (notification.on_notifiable_event, care_plan.on_response_closed),
         ResponseCancelled: (notification.on_notifiable_event,),
         TaskFulfilled: (care_plan.on_task_fulfilled, notification.on_notifiable_event),
         TaskBlocked: (notification.on_notifiable_event,),
         TaskEscalated: (notification.on_notifiable_event,),
         TaskOverdue: (notification.on_notifiable_event,),
+        TaskCancelled: (care_plan.on_task_cancelled,),
         RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
     on_deadline={
@@ -47,12 +63,21 @@ SUBSCRIPTIONS = Subscriptions(
             PlanDue,
             {
                 PlanDue.REVIEW: care_plan.on_review_due,
+                PlanDue.REVIEW_REMINDER: care_plan.on_review_undiscussed,
                 PlanDue.ANSWER: care_plan.on_answer_due,
                 PlanDue.ACTION: care_plan.on_action_due,
             },
         ),
         **total(LeadDue, {LeadDue.ANSWER: lead.on_answer_due}),
-        **total(RiskDue, {RiskDue.WATCH: case_finding.on_watch_over, RiskDue.SCORES_EXPIRED: risk.on_scores_expired}),
+        **total(
+            RiskDue,
+            {
+                RiskDue.SCREENING: case_finding.on_screening_due,
+                RiskDue.WATCH: case_finding.on_watch_over,
+                RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
+            },
+        ),
+        **total(NotificationDue, {NotificationDue.ACKNOWLEDGEMENT: notification.on_unanswered}),
     },
-    prefetchers={ReferralRouted: case.prefetch_referrals_routed},
+    prefetchers={ReferralRouted: case.prefetch_referrals_routed, PersonRecordRecorded: person.prefetch_records},
 )

@@ -427,3 +427,24 @@ class RiskWatchEnded(Event):
 
     level: RiskLevel
     practice_code: Code
+
+
+class RiskEnded(Event):
+    """The person has died or moved away: case finding no longer lists them."""
+
+    TYPE = "mdt.risk.ended.v1"
+    TOPIC = "mdt.risk"
+    PUBLIC = True
+
+    reason: CaseCloseReason
+
+
+class RiskRestored(Event):
+    """The recorded death or move was a mistake: case finding has the person as before, a watched person for another review."""
+
+    TYPE = "mdt.risk.restored.v1"
+    TOPIC = "mdt.risk"
+    PUBLIC = True
+
+    level: RiskLevel
+    practice_code: Code

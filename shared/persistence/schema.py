@@ -146,7 +146,7 @@ def _deadlines(metadata: sa.MetaData) -> None:
         sa.Column("resolved_at", INSTANT, comment="by the clock of care"),
         sa.Column("late_by_ms", sa.BigInteger),
         sa.Column("reason", sa.Text),
-        sa.UniqueConstraint("subject", "kind", "due_at"),
+        sa.Index("uq_deadline_live", "subject", "kind", "due_at", unique=True, postgresql_where=sa.text("state IN ('pending', 'parked')")),
         sa.Index("ix_deadline_due", "due_at", postgresql_where=sa.text("state = 'pending'")),
         sa.Index("ix_deadline_parked", "due_at", postgresql_where=sa.text("state = 'parked'")),
         comment="Deadlines of all kinds: pending, fired, cancelled, refused or parked.",

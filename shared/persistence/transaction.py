@@ -54,7 +54,7 @@ stored_responses AS (
     WHERE idempotency.actor_id = stored.actor_id AND idempotency.key = stored.key)
 INSERT INTO deadline (subject, kind, due_at, correlation_id)
 SELECT * FROM unnest($28::uuid[], $29::text[], $30::timestamptz[], $31::uuid[])
-ON CONFLICT (subject, kind, due_at) DO UPDATE SET state = 'pending', resolved_at = NULL WHERE deadline.state = 'cancelled'"""
+ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING"""
 _EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 8, 5, 4
 
 

@@ -1,6 +1,6 @@
 """Risk scores, earlier scores of a person, and their assessment."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from shared.kernel.ids import PersonId, new_id
 
 POLICY = Policy()
 TODAY = date(2015, 3, 2)
+NOW = datetime(2015, 3, 2, 10, tzinfo=UTC)
 
 
 def a_score(ratio: str = "9.80", **changes: Any) -> Score:
@@ -50,5 +51,5 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
 
 def assessed(score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None) -> Decision[Risk] | None:
     """The decision on a new score; None when it changes nothing."""
-    person = ScoredPerson(score, earlier or ScoreHistory(), known)
+    person = ScoredPerson(score, earlier or ScoreHistory(), NOW, known)
     return assess(person, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

@@ -73,8 +73,9 @@ def _deadlines() -> None:
         sa.Column("late_by_ms", sa.BigInteger),
         sa.Column("reason", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_deadline"),
-        sa.UniqueConstraint("subject", "kind", "due_at", name="uq_deadline_subject_kind_due_at"),
     )
+    is_live = sa.text("state IN ('pending', 'parked')")
+    op.create_index("uq_deadline_live", "deadline", ["subject", "kind", "due_at"], unique=True, postgresql_where=is_live)
     op.create_index("ix_deadline_due", "deadline", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
     op.create_index("ix_deadline_parked", "deadline", ["due_at"], postgresql_where=sa.text("state = 'parked'"))
 

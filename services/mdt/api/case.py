@@ -11,9 +11,11 @@ from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
 from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
-from services.mdt.domain.access import NotMdtMember, require_member
+from services.mdt.domain.access import NotMdtMember
+from services.mdt.domain.case_end import CaseNotDiscussed
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
+from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.event import Code
 from shared.contracts.mdt import CaseCloseReason, Destination
@@ -87,7 +89,7 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One case, with its row of Table 16."""
     async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
-        require_member(caller, tx.policy, case.practice_code)
+        await require_involved(tx, case.person_id)
         standing = await queries.standing_of(tx, case.person_id)
     return json_response(CaseView.of(case, standing))
 
@@ -143,7 +145,7 @@ async def step_down_case(case_id: UUID, body: StepDownBody, caller: Decider, ver
     "/cases/{case_id:uuid}/closure",
     name="CloseCase",
     response_model=CaseView,
-    responses=problems(domain.CaseNotFound, domain.CaseNotDiscussed, *REFUSALS),
+    responses=problems(domain.CaseNotFound, CaseNotDiscussed, *REFUSALS),
 )
 async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Ends case, plan and lead together."""

@@ -14,6 +14,7 @@ from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.notification import Kind, NotificationNotFound, require_own_feed
+from services.mdt.domain.plan_schedule import is_leads_own
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers import lead as handlers
 from services.mdt.handlers.notification import acknowledge_notification
@@ -21,7 +22,6 @@ from services.mdt.queries import lead as queries
 from services.mdt.queries import notification as notifications
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
-from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.mdt import PlanAction
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
@@ -40,7 +40,10 @@ FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 
 
 class NotificationView(ResponseModel):
-    """An event about one of the professional's people. `subject` is the response, task, plan, lead or case."""
+    """An event about one of the professional's people. `subject` is the response, task, plan, lead or case.
+
+    `needs_answer`: without an acknowledgement in time the chair is notified as well, with `is_escalated`, and again until one comes.
+    """
 
     id: int
     person_id: UUID
@@ -48,16 +51,18 @@ class NotificationView(ResponseModel):
     subject: UUID
     occurred_at: datetime
     acknowledged_at: datetime | None
+    needs_answer: bool
+    is_escalated: bool
 
 
 class NextStepView(PlanAction):
-    """`is_leads_own`: the action is not a navigator's task, so the lead records it as done."""
+    """`is_leads_own`: the action is no navigator's task, or the task was cancelled, so the lead records it as done."""
 
     is_leads_own: bool
 
     @classmethod
-    def of(cls, action: PlanAction) -> "NextStepView":
-        return cls(**action.model_dump(), is_leads_own=action.owner_role not in NAVIGATOR_ROLES)
+    def of(cls, action: PlanAction, plan: plan_domain.CarePlan) -> "NextStepView":
+        return cls(**action.model_dump(), is_leads_own=is_leads_own(action, plan.returned))
 
 
 class OwnPersonView(ResponseModel):
@@ -77,7 +82,7 @@ class OwnPersonView(ResponseModel):
             lead=LeadView.model_validate(own.lead),
             care_plan_id=own.plan.id if own.plan else None,
             review_on=in_force.review_on if in_force else None,
-            next_steps=[NextStepView.of(action) for action in plan_domain.next_steps(own.plan)] if own.plan else [],
+            next_steps=[NextStepView.of(action, own.plan) for action in plan_domain.next_steps(own.plan)] if own.plan else [],
             meeting_id=own.meeting_id,
             meeting_starts_at=own.meeting_starts_at,
         )

@@ -1,28 +1,39 @@
 """The care plan: offered, agreed or declined by the person, reviewed and revised; all versions stay.
 
-Pure: values in, a Decision out. Sources: G16, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
+Invariant: every open action of the version in force has an owner and a live deadline.
+Pure: values in, a Decision out. Sources: G16, G39, G51, AC10, AC12; 001:10101-10102, 001:6691-6697.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
 from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
-from services.mdt.domain import meeting
+from services.mdt.domain.person_change import Ended
+from services.mdt.domain.plan_schedule import (
+    ReturnedAction,
+    is_leads_own,
+    noticed_at,
+    reminded_after,
+    returned_action,
+    review_listed_at,
+    still_returned,
+)
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import NAVIGATOR_ROLES, Locality, ReviewTrigger, RiskLevel
+from shared.contracts.codes import Locality, ReviewTrigger
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
+    CarePlanActionReturned,
     CarePlanAgreed,
     CarePlanClosed,
     CarePlanDeclined,
     CarePlanEnacted,
     CarePlanOffered,
     CarePlanRecorded,
+    CarePlanReopened,
     CarePlanReviewDue,
     CarePlanRevised,
     PlanAction,
@@ -44,9 +55,10 @@ class Status(StrEnum):
 
 
 class CarePlanDeadline(StrEnum):
-    """Deadlines of a care plan: its review, the person's answer to an offer, and an action of the lead."""
+    """Deadlines of a care plan: its review, a due review that no meeting discusses, the person's answer to an offer, and its actions."""
 
     REVIEW = "review"
+    REVIEW_REMINDER = "review-reminder"
     ANSWER = "plan-answer"
     ACTION = "plan-action"
 
@@ -59,7 +71,9 @@ class Occurrence(StrEnum):
     RISK_LEVEL_CROSSED = "risk-level-crossed"
     ENACTED = "enacted"
     TASK_FULFILLED = "task-fulfilled"
+    TASK_CANCELLED = "task-cancelled"
     CASE_CLOSED = "case-closed"
+    CARE_RESTORED = "care-restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,8 @@ class CarePlan:
     """A person's plan.
 
     `in_force` is the version agreed last, `offered` the version that the person has not answered. `referral_ids` wait for that answer too;
-    `fulfilled` are the actions that are done.
+    `fulfilled` are the actions that are done, `returned` those of navigators that are the lead's again.
+    A plan that `ended` with a death or a move keeps what it had, because that may be a mistake.
     """
 
     id: UUID
@@ -92,6 +107,9 @@ class CarePlan:
     enacted_for: UUID | None = None
     referral_ids: tuple[UUID, ...] = ()
     fulfilled: tuple[UUID, ...] = ()
+    returned: tuple[ReturnedAction, ...] = ()
+    review_on: date | None = None
+    ended: Ended | None = None
     version: int = 0
 
 
@@ -119,7 +137,10 @@ OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
 total(Status, dict.fromkeys((*OPEN, Status.CLOSED)))  # every status is open or closed
 _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
-_FULFILLED = transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanActionFulfilled)
+_IN_FORCE = (Status.OFFERED, Status.AGREED, Status.REVIEW_DUE)
+_FULFILLED = transition(_IN_FORCE, (), CarePlanActionFulfilled)
+
+_REVIEWS = (CarePlanDeadline.REVIEW, CarePlanDeadline.REVIEW_REMINDER)
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 CARE_PLAN: Transitions = state_table(
@@ -129,8 +150,9 @@ CARE_PLAN: Transitions = state_table(
         RequestReview: _REVIEW,
         FulfilAction: _FULFILLED,
         CarePlanDeadline.REVIEW: _REVIEW,
+        CarePlanDeadline.REVIEW_REMINDER: transition(Status.REVIEW_DUE, ()),
         CarePlanDeadline.ANSWER: transition(Status.OFFERED, ()),
-        CarePlanDeadline.ACTION: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), ()),
+        CarePlanDeadline.ACTION: transition(_IN_FORCE, ()),
         Occurrence.RAPID_CARE_CLOSED: _REVIEW,
         Occurrence.RISK_LEVEL_CROSSED: _REVIEW,
         Occurrence.DISCUSSED: transition(
@@ -138,17 +160,19 @@ CARE_PLAN: Transitions = state_table(
             (Status.OFFERED, Status.AGREED, Status.DECLINED),
             *(CarePlanOffered, CarePlanAgreed, CarePlanRevised, CarePlanDeclined, CarePlanRecorded),
         ),
-        Occurrence.ENACTED: transition((Status.OFFERED, Status.AGREED, Status.REVIEW_DUE), (), CarePlanEnacted),
+        Occurrence.ENACTED: transition(_IN_FORCE, (), CarePlanEnacted),
         Occurrence.TASK_FULFILLED: _FULFILLED,
+        Occurrence.TASK_CANCELLED: transition(_IN_FORCE, (), CarePlanActionReturned),
         Occurrence.CASE_CLOSED: transition(OPEN, Status.CLOSED, CarePlanClosed),
+        Occurrence.CARE_RESTORED: transition(Status.CLOSED, OPEN, CarePlanReopened),
     },
     CarePlanDeadline,
     Occurrence,
 )
 
-#: The published reason of a review by its trigger: one for each row of the state table that leads to REVIEW_DUE.
+#: The published reason of a review by its trigger: one for each row of the state table that makes a review due.
 TRIGGERS: Mapping[Trigger, ReviewTrigger] = total(
-    [trigger for trigger, row in CARE_PLAN.items() if Status.REVIEW_DUE in row.targets],
+    [trigger for trigger, row in CARE_PLAN.items() if CarePlanReviewDue in row.emits],
     {
         RequestReview: ReviewTrigger.PERSON_ASKED,
         CarePlanDeadline.REVIEW: ReviewTrigger.DUE_DATE,
@@ -178,23 +202,20 @@ def offer(
     """
     require_transition(plan.status, Occurrence.DISCUSSED, CARE_PLAN)
     waiting = tuple(dict.fromkeys((*plan.referral_ids, *referral_ids)))
-    offered = replace(plan, status=Status.OFFERED, offered=version, plan_version=version.number, referral_ids=waiting)
+    offered = replace(
+        plan, status=Status.OFFERED, offered=version, plan_version=version.number, referral_ids=waiting, review_on=version.review_on
+    )
     review = Deadline(CarePlanDeadline.REVIEW, review_listed_at(version.review_on, policy))
     if is_agreed_by_person is None:
-        answer_by = working_days_later(version.offered_at, policy.answered_within_working_days, policy.zone)
-        return Decision(
-            offered,
-            [CarePlanOffered()],
-            [review, Deadline(CarePlanDeadline.ANSWER, answer_by)],
-            cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER],
-        )
+        deadlines = [review, answer_deadline(version.offered_at, policy)]
+        return Decision(offered, [CarePlanOffered()], deadlines, cancels=[*_REVIEWS, CarePlanDeadline.ANSWER])
     answered = answer(offered, is_agreed_by_person=is_agreed_by_person, policy=policy)
     offer_events = [CarePlanOffered()] if plan.in_force is None else []
     return replace(
         answered,
         events=[*offer_events, *answered.events],
         deadlines=[review, *answered.deadlines],
-        cancels=[CarePlanDeadline.REVIEW, *answered.cancels],
+        cancels=[*_REVIEWS, *answered.cancels],
     )
 
 
@@ -207,13 +228,12 @@ def agree(plan: CarePlan, policy: Policy) -> Decision[CarePlan]:
     """The person agrees: the version is in force, and its text is published for clinicians in a crisis."""
     require_transition(plan.status, AgreePlan, CARE_PLAN)
     version = _offered(plan)
-    agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=())
-    days = {action.due_on for action in version.actions if action.owner_role not in NAVIGATOR_ROLES}
-    deadlines = [Deadline(CarePlanDeadline.ACTION, overdue_at(day, policy)) for day in sorted(days)]
+    returned = still_returned(version.actions, plan.returned)
+    agreed = replace(plan, status=Status.AGREED, offered=None, in_force=version, referral_ids=(), returned=returned)
     return Decision(
         agreed,
         [_in_force(plan, version), _recorded(plan.id, version)],
-        deadlines,
+        _action_deadlines(noticed_at(action, returned, policy) for action in next_steps(agreed)),
         cancels=[CarePlanDeadline.ANSWER, CarePlanDeadline.ACTION],
     )
 
@@ -226,9 +246,14 @@ def decline(plan: CarePlan) -> Decision[CarePlan]:
     return Decision(declined, [CarePlanDeclined(referral_ids=plan.referral_ids)], cancels=[CarePlanDeadline.ANSWER])
 
 
-def require_unanswered(plan: CarePlan) -> None:
-    """Raises IllegalTransition."""
-    require_transition(plan.status, CarePlanDeadline.ANSWER, CARE_PLAN)
+def answer_deadline(now: datetime, policy: Policy) -> Deadline:
+    """The time until which the person answers; then, and as often again, the lead is notified."""
+    return Deadline(CarePlanDeadline.ANSWER, working_days_later(now, policy.answered_within_working_days, policy.zone))
+
+
+def require_live(plan: CarePlan, deadline: CarePlanDeadline) -> None:
+    """Raises IllegalTransition in a state without this deadline."""
+    require_transition(plan.status, deadline, CARE_PLAN)
 
 
 def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePlan] | None:
@@ -237,11 +262,26 @@ def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePl
     action = next((action for action in _actions(plan) if action.action_id == action_id), None)
     if action is None:
         raise ActionUnknown("The plan has no action with this id.")
-    if trigger is FulfilAction and action.owner_role in NAVIGATOR_ROLES:
+    if trigger is FulfilAction and not is_leads_own(action, plan.returned):
         raise ActionOwnedByNavigator("This action is a navigator's task.")
     if action_id in plan.fulfilled:
         return None
     return Decision(replace(plan, fulfilled=(*plan.fulfilled, action_id)), [CarePlanActionFulfilled(action_id=action_id)])
+
+
+def return_action(plan: CarePlan, action_id: UUID, now: datetime, policy: Policy) -> Decision[CarePlan] | None:
+    """The task of a navigator's action was cancelled: the lead has the action, by its due day and within two working days at most.
+
+    None for an action that is done, is the lead's already, or is not in the plan in force.
+    """
+    action = next((action for action in next_steps(plan) if action.action_id == action_id), None)
+    if action is None or is_leads_own(action, plan.returned):
+        return None
+    require_transition(plan.status, Occurrence.TASK_CANCELLED, CARE_PLAN)
+    again = returned_action(action, now, policy)
+    returned = replace(plan, returned=(*plan.returned, again))
+    events = [CarePlanActionReturned(action_id=action_id, due_on=again.due_on)]
+    return Decision(returned, events, _action_deadlines([noticed_at(action, returned.returned, policy)]))
 
 
 def next_steps(plan: CarePlan) -> list[PlanAction]:
@@ -250,29 +290,28 @@ def next_steps(plan: CarePlan) -> list[PlanAction]:
 
 
 def overdue(plan: CarePlan, instant: datetime, policy: Policy) -> list[PlanAction]:
-    """The lead's actions whose due day ended at that instant. Raises IllegalTransition."""
-    require_transition(plan.status, CarePlanDeadline.ACTION, CARE_PLAN)
-    own = [action for action in next_steps(plan) if action.owner_role not in NAVIGATOR_ROLES]
-    return [action for action in own if overdue_at(action.due_on, policy) == instant]
+    """The open actions that are noticed as overdue at that instant, or of which the lead is reminded then. Raises IllegalTransition."""
+    require_live(plan, CarePlanDeadline.ACTION)
+    before = instant - timedelta(microseconds=1)
+    return [action for action in next_steps(plan) if reminded_after(action, plan.returned, before, policy) == instant]
 
 
-def overdue_at(due_on: date, policy: Policy) -> datetime:
-    """The end of the due day."""
-    return policy.instant(due_on + timedelta(days=1), time())
+def reminders(plan: CarePlan, actions: Sequence[PlanAction], now: datetime, policy: Policy) -> list[Deadline]:
+    """The next deadlines of these actions: they are repeated until the action is done."""
+    return _action_deadlines(reminded_after(action, plan.returned, now, policy) for action in actions)
 
 
-def review_listed_at(review_on: date, policy: Policy) -> datetime:
-    """The instant of listing: before the cut-off of the meeting in the week of the review (G16)."""
-    closes = meeting.cut_off_at(meeting.starts_at(meeting.week_of(review_on), policy), policy)
-    before = working_days_later(closes, -policy.review_working_days_before_cut_off, policy.zone)
-    return policy.instant(policy.day_of(before), policy.review_at)
-
-
-def request_review(plan: CarePlan, trigger: Trigger) -> Decision[CarePlan]:
+def request_review(plan: CarePlan, trigger: Trigger, now: datetime, policy: Policy) -> Decision[CarePlan]:
     """Makes the review due; an unanswered offer lapses. Raises IllegalTransition."""
     require_transition(plan.status, trigger, CARE_PLAN)
     due = replace(plan, status=Status.REVIEW_DUE, offered=None)
-    return Decision(due, [CarePlanReviewDue(trigger=TRIGGERS[trigger])], cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
+    events = [CarePlanReviewDue(trigger=TRIGGERS[trigger])]
+    return Decision(due, events, [review_reminder(now, policy)], cancels=[CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
+
+
+def review_reminder(now: datetime, policy: Policy) -> Deadline:
+    """The time after which a due review is listed again and the lead reminded."""
+    return Deadline(CarePlanDeadline.REVIEW_REMINDER, now + timedelta(weeks=policy.review_reminded_after_weeks))
 
 
 def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[CarePlan] | None:
@@ -284,33 +323,16 @@ def enact(plan: CarePlan, *, plan_version: int, response_id: UUID) -> Decision[C
     return Decision(replace(plan, enacted_for=response_id), [enacted])
 
 
-def close(plan: CarePlan, reason: str) -> Decision[CarePlan]:
-    """Closes the plan with its case; its versions stay readable."""
-    require_transition(plan.status, Occurrence.CASE_CLOSED, CARE_PLAN)
-    closed = replace(plan, status=Status.CLOSED, offered=None, referral_ids=())
-    return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(CarePlanDeadline))
-
-
-def review_day(today: date, level: RiskLevel, *, is_care_home_resident: bool, policy: Policy) -> date:
-    """Twelve weeks at very high risk, else twenty-six, and never later than a care home's own cadence (G16)."""
-    match level:
-        case RiskLevel.VERY_HIGH:
-            weeks = policy.review_weeks_very_high_risk
-        case RiskLevel.HIGH | RiskLevel.MEDIUM | RiskLevel.LOW:
-            weeks = policy.review_weeks
-        case _:
-            assert_never(level)
-    if is_care_home_resident:
-        weeks = min(weeks, policy.review_weeks_care_home)
-    return today + timedelta(weeks=weeks)
-
-
 def require_known(plan: CarePlan | None, actions: Sequence[ActionAgreed]) -> None:
     """Requires that continued actions belong to the plan. Raises ActionUnknown."""
     versions = [version for version in (plan.in_force, plan.offered) if version] if plan else []
     known = {action.action_id for version in versions for action in version.actions}
     if any(action.action_id is not None and action.action_id not in known for action in actions):
         raise ActionUnknown("An action continues one that is not in the current plan.")
+
+
+def _action_deadlines(instants: Iterable[datetime]) -> list[Deadline]:
+    return [Deadline(CarePlanDeadline.ACTION, instant) for instant in sorted(set(instants))]
 
 
 def _actions(plan: CarePlan) -> Sequence[PlanAction]:

@@ -1,7 +1,7 @@
 """A person's case at the meeting: referral, screening, agenda, discussion, step-down, closure.
 
 Invariant: an open case waits for screening, is on an agenda, or has a plan with a review date; it leaves with a destination.
-Sources: E9, E11, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
+Sources: E9, E11, G39, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,19 @@ from services.mdt.commands import (
     StepDownCase,
 )
 from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot, require_quorate
+from services.mdt.domain.person_change import Ended
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, ScreeningOutcome
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CaseClosed,
-    CaseCloseReason,
     CaseDeferred,
     CaseDiscussed,
     CaseListed,
     CaseRedirected,
     CaseReferred,
+    CaseReopened,
     CaseScreened,
     CaseSteppedDown,
 )
@@ -66,6 +67,9 @@ class Occurrence(StrEnum):
     REVIEW_DUE = "review-due"
     ROLLED_OVER = "rolled-over"
     KEPT_AS_URGENT = "kept-as-urgent"
+    CARE_ENDED = "care-ended"
+    CARE_RESTORED = "care-restored"
+    PLAN_RESTORED = "plan-restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Case:
     """One person's case; a person has at most one open case.
 
     `referral_ids` wait for a discussion; `discussed_in` is the meeting of the last discussion, `rolled_from` the meeting
-    from whose agenda the case moved on undiscussed.
+    from whose agenda the case moved on undiscussed. A case that `ended` with a death or a move keeps its referrals, because that may be a
+    mistake.
     """
 
     id: UUID
@@ -94,6 +99,7 @@ class Case:
     discussed_in: UUID | None = None
     rolled_from: UUID | None = None
     care_plan_id: UUID | None = None
+    ended: Ended | None = None
     version: int = 0
 
 
@@ -168,13 +174,6 @@ class ActionDueInPast(RuleBroken):
     advice = "Set the due day of each action to today or later."
 
 
-class CaseNotDiscussed(RuleBroken):
-    """A case can only be closed as met after a meeting discussed it."""
-
-    code = "case-not-discussed"
-    advice = "Screen the case or list it for a meeting, or close it for another reason."
-
-
 _WAITING = (Status.REFERRED, Status.LISTED)
 _MANAGED = (Status.ACTIVE, Status.STEPPED_DOWN)
 
@@ -192,24 +191,15 @@ CASE: Transitions = state_table(
         Occurrence.REVIEW_DUE: transition(_MANAGED, Status.LISTED, CaseListed),
         Occurrence.ROLLED_OVER: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
         Occurrence.KEPT_AS_URGENT: transition(Status.LISTED, Status.LISTED, CaseListed),
+        Occurrence.CARE_ENDED: transition((*_WAITING, *_MANAGED), Status.CLOSED, CaseClosed),
+        Occurrence.CARE_RESTORED: transition(Status.CLOSED, (*_WAITING, *_MANAGED), CaseReopened, CaseListed),
+        Occurrence.PLAN_RESTORED: transition(_WAITING, Status.LISTED, CaseListed),
     },
     CaseDeadline,
     Occurrence,
 )
 OPEN = (*_WAITING, *_MANAGED)
 total(Status, dict.fromkeys((*OPEN, Status.REDIRECTED, Status.CLOSED)))  # every status is open or an end
-
-#: Whether a case can end for this reason only after a meeting has discussed it.
-_NEEDS_DISCUSSION = total(
-    CaseCloseReason,
-    {
-        CaseCloseReason.DIED: False,
-        CaseCloseReason.MOVED_AWAY: False,
-        CaseCloseReason.DECLINED_BY_PERSON: False,
-        CaseCloseReason.NEEDS_MET: True,
-        CaseCloseReason.REFERRAL_WITHDRAWN: False,
-    },
-)
 
 
 def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
@@ -228,9 +218,9 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
     joined = replace(case, referral_ids=(*case.referral_ids, referral_id), is_urgent=case.is_urgent or is_urgent, correlation_id=chain)
     events: list[Event] = [_referred(joined, standing, referral_id)]
     if slot is not None:
-        joined = _with_slot(joined, slot)
+        joined = with_slot(joined, slot)
     if joined.status is Status.LISTED:
-        events += _listed(joined, joined.referral_ids if slot else (referral_id,))
+        events += listed_events(joined, joined.referral_ids if slot else (referral_id,))
     return Decision(joined, events)
 
 
@@ -239,10 +229,9 @@ def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision
     require_transition(case.status, ScreenCase, CASE)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
-    listed = _with_slot(screened, slot)
-    return Decision(
-        listed, [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *_listed(listed, case.referral_ids)], cancels=[CaseDeadline.SCREENING]
-    )
+    listed = with_slot(screened, slot)
+    events = [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *listed_events(listed, case.referral_ids)]
+    return Decision(listed, events, cancels=[CaseDeadline.SCREENING])
 
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
@@ -275,7 +264,7 @@ def roll_over(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
 def keep_as_urgent(case: Case) -> Decision[Case]:
     """Keeps the case in an urgent slot, because higher-ranked cases have the ordinary ones."""
     require_transition(case.status, Occurrence.KEPT_AS_URGENT, CASE)
-    return Decision(replace(case, slot=Slot.URGENT), _listed(case, case.referral_ids))
+    return Decision(replace(case, slot=Slot.URGENT), listed_events(case, case.referral_ids))
 
 
 def meeting_of(case: Case, command: DiscussCase) -> UUID:
@@ -320,8 +309,8 @@ def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, 
 def list_for_review(case: Case, slot: AgendaSlot) -> Decision[Case]:
     """Lists the case again, because its plan is due for review (G16)."""
     require_transition(case.status, Occurrence.REVIEW_DUE, CASE)
-    listed = _with_slot(case, slot)
-    return Decision(listed, _listed(listed, case.referral_ids))
+    listed = with_slot(case, slot)
+    return Decision(listed, listed_events(listed, case.referral_ids))
 
 
 def should_move(case: Case, slot: AgendaSlot, *, is_urgent: bool) -> bool:
@@ -336,26 +325,22 @@ def require_unscreened(case: Case) -> None:
     require_transition(case.status, CaseDeadline.SCREENING, CASE)
 
 
-def step_down(case: Case, command: StepDownCase) -> Decision[Case]:
-    """Another service continues; the plan, its reviews and the lead stay."""
+def step_down(case: Case, command: StepDownCase, *, practice_code: str, locality: Locality) -> Decision[Case]:
+    """Another service continues, at the person's practice of today; the plan, its reviews and the lead stay."""
     require_transition(case.status, StepDownCase, CASE)
-    return Decision(replace(case, status=Status.STEPPED_DOWN), [CaseSteppedDown(destination=command.destination)])
+    stepped_down = CaseSteppedDown(destination=command.destination, practice_code=practice_code, locality=locality)
+    return Decision(replace(case, status=Status.STEPPED_DOWN), [stepped_down])
 
 
-def close(case: Case, command: CloseCase) -> Decision[Case]:
-    """Raises IllegalTransition, CaseNotDiscussed."""
-    require_transition(case.status, CloseCase, CASE)
-    if _NEEDS_DISCUSSION[command.reason] and case.care_plan_id is None:
-        raise CaseNotDiscussed("No meeting has discussed this case.")
-    return _close(case, command.reason)
+def with_slot(case: Case, slot: AgendaSlot) -> Case:
+    """The case on the agenda of a meeting."""
+    return replace(case, status=Status.LISTED, meeting_id=slot.meeting_id, meeting_starts_at=slot.starts_at, slot=slot.slot)
 
 
-def withdraw(case: Case, referral_id: UUID) -> Decision[Case] | None:
-    """Closes a case that waits for this referral alone and was never discussed; None for any other."""
-    if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
-        return None
-    require_transition(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
-    return _close(case, CaseCloseReason.REFERRAL_WITHDRAWN)
+def listed_events(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
+    """One event for each referral, or one for a case without any."""
+    facts = {"meeting_id": case.meeting_id, "meeting_starts_at": case.meeting_starts_at, "is_urgent": case.is_urgent}
+    return [CaseListed.model_validate({"referral_id": waiting, **facts}) for waiting in referral_ids or (None,)]
 
 
 def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseReferred:
@@ -364,22 +349,7 @@ def _referred(case: Case, standing: Standing, referral_id: UUID | None) -> CaseR
     )
 
 
-def _with_slot(case: Case, slot: AgendaSlot) -> Case:
-    return replace(case, status=Status.LISTED, meeting_id=slot.meeting_id, meeting_starts_at=slot.starts_at, slot=slot.slot)
-
-
-def _listed(case: Case, referral_ids: Sequence[UUID]) -> list[Event]:
-    facts = {"meeting_id": case.meeting_id, "meeting_starts_at": case.meeting_starts_at, "is_urgent": case.is_urgent}
-    return [CaseListed.model_validate({"referral_id": waiting, **facts}) for waiting in referral_ids or (None,)]
-
-
 def _move(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
     deferred = CaseDeferred.model_validate({"reason": reason, "from_meeting_id": case.meeting_id})
-    moved = replace(_with_slot(case, slot), is_deferred=True)
-    return Decision(moved, [deferred, *_listed(moved, case.referral_ids)])
-
-
-def _close(case: Case, reason: CaseCloseReason) -> Decision[Case]:
-    events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
-    closed = replace(case, status=Status.CLOSED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
-    return Decision(closed, events, cancels=[CaseDeadline.SCREENING])
+    moved = replace(with_slot(case, slot), is_deferred=True)
+    return Decision(moved, [deferred, *listed_events(moved, case.referral_ids)])

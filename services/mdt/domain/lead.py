@@ -1,7 +1,7 @@
 """The accountable lead professional: one professional as lead of one person, from the proposal to the end.
 
 `lead_succession` decides the order of leads, so that a person always has exactly one.
-Sources: Table 16, G15, G17, G46; 001:10073-10079.
+Sources: Table 16, G15, G17, G39, G46; 001:10073-10079.
 """
 
 from dataclasses import dataclass, replace
@@ -10,9 +10,19 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import AcceptLead, DeclineLead, HandOverLead, LeadCandidate
+from services.mdt.domain import person_change
+from services.mdt.domain.person_change import Ended
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
-from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.contracts.mdt import (
+    CaseCloseReason,
+    LeadAccepted,
+    LeadActivated,
+    LeadDeclined,
+    LeadEnded,
+    LeadHandedOver,
+    LeadProposed,
+)
 from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
@@ -41,11 +51,15 @@ class Occurrence(StrEnum):
 
     SUCCEEDED = "succeeded"
     ENDED = "ended"
+    CARE_RESTORED = "care-restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One professional as proposed, active or former lead. After a refusal the `alternatives` are proposed in turn."""
+    """One professional as proposed, active or former lead. After a refusal the `alternatives` are proposed in turn.
+
+    `by_change` is the death or the move that ended the lead.
+    """
 
     id: UUID
     person_id: PersonId
@@ -59,6 +73,7 @@ class Lead:
     alternatives: tuple[LeadCandidate, ...] = ()
     answer_by: datetime | None = None
     activated_at: datetime | None = None
+    by_change: Ended | None = None
     version: int = 0
 
 
@@ -105,6 +120,7 @@ LEAD: Transitions = state_table(
         LeadDeadline.ANSWER: transition(Status.PROPOSED, Status.EXPIRED, LeadDeclined),
         Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
         Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
+        Occurrence.CARE_RESTORED: transition(Status.ENDED, (Status.PROPOSED, Status.ACTIVE), LeadProposed, LeadActivated),
     },
     LeadDeadline,
     Occurrence,
@@ -117,6 +133,11 @@ total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED))
 def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
     return LeadCandidate(f"gp-{practice_code}", Role.GP, practice_code)
+
+
+def is_practice_gp(lead: Lead) -> bool:
+    """Whether the lead is the practice and not a professional by name: such a lead follows the person's registration."""
+    return lead.professional_id == gp(lead.organisation).professional_id
 
 
 def propose(lead: Lead) -> Decision[Lead]:
@@ -164,6 +185,21 @@ def end(lead: Lead, reason: str) -> Decision[Lead]:
     """Ends a lead or a proposal that is no longer needed."""
     require_transition(lead.status, Occurrence.ENDED, LEAD)
     return Decision(replace(lead, status=Status.ENDED), [LeadEnded(reason=reason)], cancels=[LeadDeadline.ANSWER])
+
+
+def end_care(lead: Lead, reason: CaseCloseReason, now: datetime) -> Decision[Lead]:
+    """Ends a lead or a proposal with the person's case."""
+    ending = end(lead, reason)
+    return replace(ending, state=replace(ending.state, by_change=person_change.ended(lead.status, reason, now)))
+
+
+def restore(lead: Lead, now: datetime, answer_by: datetime) -> Decision[Lead]:
+    """The death or move was a mistake: the lead is active again, or proposed with a new time to answer. Raises IllegalTransition."""
+    require_transition(lead.status, Occurrence.CARE_RESTORED, LEAD)
+    if lead.by_change is not None and lead.by_change.status == Status.ACTIVE:
+        active = replace(lead, status=Status.ACTIVE, activated_at=now, by_change=None)
+        return Decision(active, [_activated(active, now, is_from_meeting=False)])
+    return propose(replace(lead, status=Status.PROPOSED, answer_by=answer_by, by_change=None))
 
 
 def require_own(lead: Lead, actor_id: str) -> None:

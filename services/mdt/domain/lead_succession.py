@@ -11,12 +11,14 @@ from uuid import UUID
 from services.mdt.commands import LeadCandidate, LeadProposal
 from services.mdt.domain import lead as leads
 from services.mdt.domain.lead import AlreadyLead, Lead, LeadNotFound, Status
+from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 
 Decisions = list[Decision[Lead]]
 
 SUPERSEDED = "superseded"
+PRACTICE_CHANGED = "practice-changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,25 @@ def replace_absent(person: CasePerson, lead: Lead, current: Leads, to: LeadPropo
     return [leads.hand_over(lead, successor.id, reason), *successions]
 
 
-def end_all(current: Leads, reason: str) -> Decisions:
+def follow_registration(person: CasePerson, current: Leads, now: LeadContext) -> Decisions:
+    """Hands over from the GP of the former practice to that of today's; a lead by name stays."""
+    active = current.active
+    if active is None or not leads.is_practice_gp(active) or active.professional_id == leads.gp(person.practice_code).professional_id:
+        return []
+    return [leads.hand_over(active, now.fallback_id, PRACTICE_CHANGED), *_fallback(person, None, now)]
+
+
+def end_all(current: Leads, reason: CaseCloseReason, now: datetime) -> Decisions:
     """Ends all open leads of the person."""
     open_leads = [*current.proposed, *([current.active] if current.active else [])]
-    return [leads.end(lead, reason) for lead in open_leads]
+    return [leads.end_care(lead, reason, now) for lead in open_leads]
+
+
+def restore(current: Leads, ended: Sequence[Lead], now: LeadContext) -> Decisions:
+    """Restores the leads that a mistaken death or move ended, unless another lead or a proposal to the same professional is open."""
+    taken = {lead.professional_id for lead in (*current.proposed, *([current.active] if current.active else []))}
+    restored = [leads.restore(lead, now.at, now.answer_by) for lead in ended if lead.professional_id not in taken]
+    return [each for each in restored if each.state.status is Status.PROPOSED or current.active is None]
 
 
 def _require_another(person: CasePerson, lead: Lead, to: LeadProposal | None) -> None:

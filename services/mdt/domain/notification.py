@@ -1,12 +1,21 @@
-"""Notifications of a lead: crises, tasks and reviews of their people (AC6, S05); of the chair, when no lead can act (G15)."""
+"""Notifications of a lead: crises, tasks and reviews of their people (AC6, S05); of the chair, when no lead can act (G15).
 
+Invariant: a notification that needs an answer has a deadline until a recipient acknowledges it. The chair has it too when the lead does not
+answer in time.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from services.mdt.domain.policy import Policy
 from shared.kernel.actor import Actor
+from shared.kernel.decision import Deadline
 from shared.kernel.errors import FeedAccessDenied, NotFound
+from shared.kernel.totality import total
+from shared.kernel.working_days import working_days_later
 
 
 class Kind(StrEnum):
@@ -27,11 +36,56 @@ class Kind(StrEnum):
     LEAD_PROPOSED = "lead-proposed"
     NO_LEAD_FOUND = "no-lead-found"
     SCREENING_OVERDUE = "screening-overdue"
+    FINDING_OVERDUE = "finding-overdue"
+    CONCERN = "concern"
+    ACTION_RETURNED = "action-returned"
+    CARE_ENDED = "care-ended"
+    CARE_RESTORED = "care-restored"
+
+
+#: Whether a recipient must acknowledge it.
+NEEDS_ANSWER: Mapping[Kind, bool] = total(
+    Kind,
+    {
+        Kind.RESPONSE_ASSIGNED: False,
+        Kind.RESPONSE_CONTACTED: False,
+        Kind.RESPONSE_BREACHED: True,
+        Kind.RESPONSE_ESCALATED: True,
+        Kind.RESPONSE_CLOSED: False,
+        Kind.RESPONSE_CANCELLED: False,
+        Kind.TASK_FULFILLED: False,
+        Kind.TASK_BLOCKED: True,
+        Kind.TASK_ESCALATED: True,
+        Kind.TASK_OVERDUE: False,  # navigation escalates a task that stays overdue
+        Kind.REVIEW_DUE: True,
+        Kind.PLAN_UNANSWERED: True,
+        Kind.ACTION_OVERDUE: True,
+        Kind.REDIRECTED: True,
+        Kind.LEAD_PROPOSED: False,  # the proposal has a deadline of its own
+        Kind.NO_LEAD_FOUND: True,
+        Kind.SCREENING_OVERDUE: True,
+        Kind.FINDING_OVERDUE: False,  # the finding has a deadline of its own, and an import has thousands
+        Kind.CONCERN: True,
+        Kind.ACTION_RETURNED: True,
+        Kind.CARE_ENDED: False,
+        Kind.CARE_RESTORED: True,
+    },
+)
+
+
+class NotificationDeadline(StrEnum):
+    """The deadline of the answer."""
+
+    ACKNOWLEDGEMENT = "notification-acknowledgement"
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification of one professional. `subject` is the response, task, plan, lead or case; `id` orders the feed."""
+    """One notification of one professional. `subject` is the response, task, plan, lead or case; `id` orders the feed.
+
+    `thread_id` joins a notification that needs an answer with its repetitions: the first acknowledgement ends them. `is_escalated`: the
+    chair has it, because the professional has not answered in time.
+    """
 
     id: int
     professional_id: str
@@ -40,12 +94,24 @@ class Notification:
     subject: UUID
     occurred_at: datetime
     acknowledged_at: datetime | None = None
+    thread_id: UUID | None = None
+    is_escalated: bool = False
+
+    @property
+    def needs_answer(self) -> bool:
+        return NEEDS_ANSWER[self.kind]
 
 
 class NotificationNotFound(NotFound):
     """The professional has no notification with this id."""
 
     code = "notification-not-found"
+
+
+def answer_deadline(now: datetime, policy: Policy) -> Deadline:
+    """The time until which a recipient acknowledges it; then, and as often again, the chair is notified."""
+    due_at = working_days_later(now, policy.acknowledged_within_working_days, policy.zone)
+    return Deadline(NotificationDeadline.ACKNOWLEDGEMENT, due_at)
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:

@@ -56,6 +56,8 @@ class Policy(LocalTime):
 
     # Working days until a case is screened
     screened_within_working_days: _WorkingDays = 2
+    # Working days until a person of case finding is reviewed
+    finding_screened_within_working_days: _WorkingDays = 20
     # How often a case may be deferred to the next meeting
     max_deferrals: Annotated[int, Range(0, 52)] = 2
     # Age up to which a crisis counts as recent in the order of the agenda
@@ -71,8 +73,19 @@ class Policy(LocalTime):
     review_at: Annotated[time, WithoutOffset()] = time(9)
     # Working days before the cut-off of a meeting on which a review is listed for it (G16)
     review_working_days_before_cut_off: _WorkingDays = 1
+    # Weeks after which a due review that no meeting discussed is listed again and the lead reminded
+    review_reminded_after_weeks: _Weeks = 4
     # Working days until the person's answer to an offered care plan (G16)
     answered_within_working_days: _WorkingDays = 10
+
+    # Working days until the lead sees to an action whose task a navigator's service cancelled
+    returned_action_within_working_days: _WorkingDays = 2
+    # Working days after which the lead is reminded of an overdue action, and first notified of an overdue action of a navigator (AC12)
+    action_reminded_after_working_days: _WorkingDays = 5
+    # Working days until a notification that needs an answer is acknowledged; then, and as often again, the chair is notified
+    acknowledged_within_working_days: _WorkingDays = 2
+    # Time within which several services record the same death or move of a person (G39)
+    change_recorded_within: Annotated[timedelta, Range(timedelta(), timedelta(weeks=1))] = _DAY
 
     # Working days until a proposed lead answers (G15, G17)
     lead_answers_within_working_days: _WorkingDays = 2
@@ -97,6 +110,8 @@ class Policy(LocalTime):
     risk_horizon_months: Annotated[int, Range(1, 60)] = 12
     # Length of a watching brief
     watching_brief_for: Annotated[timedelta, Range(_DAY, 2 * _YEAR)] = timedelta(weeks=26)
+    # Age up to which a risk score is imported
+    scores_within: Annotated[timedelta, Range(_DAY, 10 * _YEAR), WholeDays()] = 2 * _YEAR
     # Refused lines of a risk file that the report lists at most
     refused_lines_listed: Annotated[int, Range(0, 100_000)] = 1000
 

@@ -1,7 +1,7 @@
 """Risk stratification: levels, crossings of the two highest levels, high climbers, and the review of case finding.
 
 A person is listed from the first time that they reach level 2 or climb. A coordinator reviews them before any case opens (G54).
-Sources: Table 14, T12, G07, G08, G54; 001:9876-9931, 001:10070-10072.
+Sources: Table 14, T12, G07, G08, G39, G54; 001:9876-9931, 001:10070-10072.
 """
 
 from bisect import bisect_right
@@ -12,34 +12,49 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
+from services.mdt.domain.person_change import REASON_OF, Ended
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Event
-from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened, RiskWatchEnded
+from shared.contracts.mdt import (
+    FindingDestination,
+    RiskEnded,
+    RiskHighClimberFound,
+    RiskLevelCrossed,
+    RiskRestored,
+    RiskScreened,
+    RiskWatchEnded,
+)
+from shared.contracts.referrals import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
+from shared.kernel.working_days import working_days_later
 
 
 class Status(StrEnum):
     FOUND = "found"
     SCREENED = "screened"
     BELOW = "below"
+    ENDED = "ended"
 
 
 class Occurrence(StrEnum):
-    """Changes of a person's risk by a score."""
+    """Changes of a person's risk by a score, and by a death or a move."""
 
     ROSE = "rose"
     FELL = "fell"
+    CARE_ENDED = "care-ended"
+    CARE_RESTORED = "care-restored"
 
 
 class RiskDeadline(StrEnum):
-    """The deadline of imports, and that of a watching brief."""
+    """The deadline of imports, that of a review, and that of a watching brief."""
 
     SCORES_EXPIRED = "risk-scores-expired"
+    SCREENING = "finding-screening"
     WATCH = "watching-brief"
 
 
@@ -48,6 +63,7 @@ class Risk:
     """A person's risk since a score last changed it. `correlation_id` is the case-finding id; each rise starts a new one.
 
     `climbed_on` is the day of the score that last made them a high climber; they count as one until the window has passed.
+    `ended` is the death or the move after which they are not listed.
     """
 
     id: UUID
@@ -62,6 +78,7 @@ class Risk:
     climber_until: date | None = None
     destination: FindingDestination | None = None
     reason: str | None = None
+    ended: Ended | None = None
     version: int = 0
 
 
@@ -88,10 +105,11 @@ class ScoreHistory:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPerson:
-    """A score with the earlier scores and risk. `known` is None for a person who was never listed."""
+    """A score with the earlier scores and risk, at the time of the import. `known` is None for a person who was never listed."""
 
     score: Score
     earlier: ScoreHistory
+    at: datetime
     known: Risk | None = None
 
 
@@ -109,16 +127,21 @@ class LocalityMissing(RuleBroken):
     advice = "Send the locality of the person's practice."
 
 
-_LISTED = (Status.FOUND, Status.SCREENED)
-total(Status, dict.fromkeys((*_LISTED, Status.BELOW)))  # every status is on the case-finding list or below its level
+LISTED = (Status.FOUND, Status.SCREENED)
+_PRESENT = (*LISTED, Status.BELOW)
+_REVIEWS = (RiskDeadline.WATCH, RiskDeadline.SCREENING)
+total(Status, dict.fromkeys((*_PRESENT, Status.ENDED)))  # every status is on the case-finding list, below its level or an end
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 RISK: Transitions = state_table(
     {
         ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
+        RiskDeadline.SCREENING: transition(Status.FOUND, ()),
         RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
-        Occurrence.ROSE: transition((*_LISTED, Status.BELOW), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
-        Occurrence.FELL: transition((*_LISTED, Status.BELOW), (Status.BELOW, *_LISTED), RiskLevelCrossed),
+        Occurrence.ROSE: transition(tuple(Status), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
+        Occurrence.FELL: transition(tuple(Status), tuple(Status), RiskLevelCrossed),
+        Occurrence.CARE_ENDED: transition(_PRESENT, Status.ENDED, RiskEnded),
+        Occurrence.CARE_RESTORED: transition(Status.ENDED, _PRESENT, RiskRestored),
     },
     Occurrence,
 )
@@ -156,10 +179,10 @@ def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
 def assess(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
     """The change by a score; None without one, or for a score older than the newest. `rule` is the policy's `rule_version`.
 
-    A rise starts a new case-finding id and a new review; a fall keeps the id of the rise.
+    A rise starts a new case-finding id and a new review; a fall keeps the id of the rise. Scores of a person who died change nothing.
     """
     score, earlier = person.score, person.earlier
-    if earlier.newest_on is not None and earlier.newest_on > score.valid_from:
+    if (earlier.newest_on is not None and earlier.newest_on > score.valid_from) or _has_died(person.known):
         return None
     previous = _previous_level(person)
     has_crossed, has_climbed = crosses(previous, score.level), is_high_climber(score, earlier, policy)
@@ -167,8 +190,10 @@ def assess(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, ca
         return None
     events = _events(score, previous if has_crossed else score.level, earlier.lowest_level if has_climbed else None, rule)
     if has_climbed or score.level > (RiskLevel.LOW if previous is None else previous):
-        return Decision(_rise(person, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id), events)
-    return Decision(_fall(person), events)
+        risen = _rise(person, policy, has_climbed=has_climbed, risk_id=risk_id, case_finding_id=case_finding_id)
+        return Decision(risen, events, until_screened(risen, person.at, policy), cancels=_REVIEWS)
+    fallen = _fall(person)
+    return Decision(fallen, events, cancels=() if fallen.status in LISTED else _REVIEWS)
 
 
 def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
@@ -179,7 +204,20 @@ def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now
     watched = (
         [Deadline(RiskDeadline.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
     )
-    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watched, cancels=[RiskDeadline.WATCH])
+    events = [RiskScreened.model_validate({**facts, "locality": locality})]
+    return Decision(screened, events, watched, cancels=_REVIEWS)
+
+
+def until_screened(risk: Risk, now: datetime, policy: Policy) -> list[Deadline]:
+    """The deadline of the coordinator's review, which is repeated until the review; none for a person who is not waiting for one."""
+    if risk.status is not Status.FOUND:
+        return []
+    return [Deadline(RiskDeadline.SCREENING, working_days_later(now, policy.finding_screened_within_working_days, policy.zone))]
+
+
+def require_unscreened(risk: Risk) -> None:
+    """Raises IllegalTransition."""
+    require_transition(risk.status, RiskDeadline.SCREENING, RISK)
 
 
 def is_watched(risk: Risk) -> bool:
@@ -187,11 +225,30 @@ def is_watched(risk: Risk) -> bool:
     return risk.status in RISK[RiskDeadline.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
 
 
-def end_watch(risk: Risk) -> Decision[Risk]:
+def end_watch(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
     """Returns the person to the list for another review. Raises IllegalTransition."""
     require_transition(risk.status, RiskDeadline.WATCH, RISK)
     again = replace(risk, status=Status.FOUND, destination=None, reason=None)
-    return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)])
+    return Decision(again, [RiskWatchEnded(level=risk.level, practice_code=risk.practice_code)], until_screened(again, now, policy))
+
+
+def end(risk: Risk, change: PersonChange, now: datetime) -> Decision[Risk]:
+    """The person died or moved away (G39). Raises IllegalTransition."""
+    require_transition(risk.status, Occurrence.CARE_ENDED, RISK)
+    ended = replace(risk, status=Status.ENDED, ended=Ended(change, risk.status, now))
+    return Decision(ended, [RiskEnded(reason=REASON_OF[change])], cancels=_REVIEWS)
+
+
+def restore(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
+    """The death or move was a mistake: a person who was found or watched is found again. Raises IllegalTransition."""
+    require_transition(risk.status, Occurrence.CARE_RESTORED, RISK)
+    before = replace(risk, status=Status.ENDED if risk.ended is None else Status(risk.ended.status), ended=None)
+    restored = replace(before, status=Status.FOUND, destination=None, reason=None) if is_watched(before) else before
+    return Decision(restored, [RiskRestored(level=risk.level, practice_code=risk.practice_code)], until_screened(restored, now, policy))
+
+
+def _has_died(known: Risk | None) -> bool:
+    return known is not None and known.ended is not None and known.ended.by is PersonChange.DEATH
 
 
 def _previous_level(person: ScoredPerson) -> RiskLevel | None:
@@ -228,7 +285,7 @@ def _fall(person: ScoredPerson) -> Risk:
     require_transition(known.status, Occurrence.FELL, RISK)
     return replace(
         known,
-        status=known.status if score.level >= RiskLevel.HIGH else Status.BELOW,
+        status=known.status if score.level >= RiskLevel.HIGH or known.status is Status.ENDED else Status.BELOW,
         practice_code=score.practice_code,
         level=score.level,
         ratio=score.ratio,

@@ -11,7 +11,6 @@ from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanDeadline,
 from services.mdt.domain.lead import require_lead
 from services.mdt.domain.notification import Kind
 from services.mdt.handlers.agenda import list_for_review
-from services.mdt.handlers.closure import end_care
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
 from services.mdt.store.case import OPEN_CASES
@@ -20,30 +19,33 @@ from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CaseCloseReason, RiskLevelCrossed
-from shared.contracts.navigation import TaskFulfilled
+from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.navigation import COORDINATOR_REASONS, CancelReason, TaskCancelled, TaskFulfilled, TaskSource
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Trigger
 from shared.kernel.target import Target
 from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
-#: Whether the outcome of a response is the person's death, which ends case, plan and lead (G39).
-_IS_DEATH = total(
+#: Whether the outcome of a response proves a crisis, which raises the case's rank and makes a review due (G16).
+_IS_CRISIS = total(
     ResponseOutcome,
     {
-        ResponseOutcome.ADMISSION_AVOIDED: False,
-        ResponseOutcome.ADMITTED: False,
-        ResponseOutcome.NOT_ACUTE: False,
+        ResponseOutcome.ADMISSION_AVOIDED: True,
+        ResponseOutcome.ADMITTED: True,
+        ResponseOutcome.NOT_ACUTE: True,
         ResponseOutcome.INAPPROPRIATE: False,
         ResponseOutcome.OTHER_SERVICE_INVOLVED: False,
-        ResponseOutcome.DIED_IN_PREFERRED_PLACE: True,
-        ResponseOutcome.DIED_ELSEWHERE: True,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: False,
+        ResponseOutcome.DIED_ELSEWHERE: False,
         ResponseOutcome.DECLINED_BY_PERSON: False,
         ResponseOutcome.NO_ACCESS: False,
     },
 )
+#: Reasons of a cancelled task that follow the plan, a referral or the person; any other returns the action.
+_FOLLOWS_SOURCE = frozenset(CancelReason) - COORDINATOR_REASONS
 
 
 async def agree_plan(target: Target, *, tx: Tx) -> CarePlan:
@@ -82,32 +84,57 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
         await care_plans.save(tx, decision)
 
 
+async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    """Returns the action of a cancelled task to the lead (AC12). Ignores an action that the plan in force no longer has."""
+    if event.source is not TaskSource.CARE_PLAN or event.action_id is None or event.reason in _FOLLOWS_SOURCE:
+        return
+    plan = await open_plan(tx, PersonId(UUID(envelope.key)))
+    decision = domain.return_action(plan, event.action_id, tx.now, tx.policy) if plan else None
+    if decision:
+        await care_plans.save(tx, decision)
+        await notify_lead(tx, decision.state.person_id, Kind.ACTION_RETURNED, event.action_id, envelope.time)
+
+
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Notifies the lead that the person has not answered the offer (AC10)."""
+    """Notifies the lead that the person has not answered the offer (AC10), and repeats this until the answer."""
     plan = await care_plans.load(tx, deadline.subject)
-    domain.require_unanswered(plan)
+    domain.require_live(plan, CarePlanDeadline.ANSWER)
     await notify_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, deadline.due_at)
+    tx.set_deadline(_about(plan), domain.answer_deadline(tx.now, tx.policy))
 
 
 async def on_action_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Notifies the lead of their overdue actions, once for each due day (AC12)."""
+    """Notifies the lead of overdue actions at the end of their due day, and repeats this until they are done (AC12)."""
     plan = await care_plans.load(tx, deadline.subject)
-    for action in domain.overdue(plan, deadline.due_at, tx.policy):
+    overdue = domain.overdue(plan, deadline.due_at, tx.policy)
+    for action in overdue:
         await notify_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, deadline.due_at)
+    for again in domain.reminders(plan, overdue, tx.now, tx.policy):
+        tx.set_deadline(_about(plan), again)
 
 
 async def on_review_due(deadline: DueDeadline, *, tx: Tx) -> None:
     await _review(tx, await _person_of(tx, deadline.subject), CarePlanDeadline.REVIEW)
 
 
+async def on_review_undiscussed(deadline: DueDeadline, *, tx: Tx) -> None:
+    """Lists the case of a due review again, if it is not listed, and reminds the lead; repeated until a meeting discusses it."""
+    person_id = await _person_of(tx, deadline.subject)
+    await lock_diary(tx)
+    case = await OPEN_CASES.find(tx, person_id)
+    plan = await care_plans.load(tx, deadline.subject)
+    domain.require_live(plan, CarePlanDeadline.REVIEW_REMINDER)
+    await list_for_review(tx, case)
+    await notify_lead(tx, person_id, Kind.REVIEW_DUE, plan.id, deadline.due_at)
+    tx.set_deadline(_about(plan), domain.review_reminder(tx.now, tx.policy))
+
+
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """Requests a review after a crisis and raises the case's rank (G16). A death ends case, plan and lead (G39)."""
-    person_id = PersonId(UUID(envelope.key))
-    if _IS_DEATH[event.outcome]:
-        await end_care(tx, person_id, CaseCloseReason.DIED)
-        return
-    await project_crisis(tx, person_id, envelope.time)
-    await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
+    """Requests a review after a crisis and raises the case's rank (G16)."""
+    if _IS_CRISIS[event.outcome]:
+        person_id = PersonId(UUID(envelope.key))
+        await project_crisis(tx, person_id, envelope.time)
+        await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
 
 
 async def on_response_escalated(_: ResponseEscalated, envelope: Envelope, *, tx: Tx) -> None:
@@ -150,9 +177,13 @@ async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
 
 
 async def _make_due(tx: Tx, plan: CarePlan, trigger: Trigger) -> CarePlan:
-    due = await care_plans.save(tx, domain.request_review(plan, trigger))
+    due = await care_plans.save(tx, domain.request_review(plan, trigger, tx.now, tx.policy))
     await notify_lead(tx, plan.person_id, Kind.REVIEW_DUE, plan.id, tx.now)
     return due
+
+
+def _about(plan: CarePlan) -> EventSubject:
+    return EventSubject(plan.id, plan.person_id, plan.correlation_id)
 
 
 async def _person_of(tx: Tx, plan_id: UUID) -> PersonId:

@@ -1,49 +1,59 @@
 """Cases: referral, screening, deferral, step-down and closure. The diary is locked before any case."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
 from services.mdt.commands import CloseCase, DeferCase, ReferCase, ScreenCase, StepDownCase
 from services.mdt.domain import case as domain
-from services.mdt.domain.case import Case, CaseAlreadyOpen, Status
+from services.mdt.domain import case_end
+from services.mdt.domain.case import Case, CaseAlreadyOpen, CaseDeadline, Status
 from services.mdt.domain.notification import Kind
-from services.mdt.handlers.closure import end_care, end_case
+from services.mdt.handlers.closure import end_case, screen_by
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
 from services.mdt.store.case import OPEN_CASES, cases
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
+from services.mdt.store.person import locality_of, practice_of
 from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import IS_URGENT, ScreeningOutcome
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReferralRouted, Route
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    PersonChange,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReturned,
+    ReferralRouted,
+    Route,
+)
+from shared.kernel.decision import Deadline
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.totality import total
-from shared.kernel.working_days import working_days_later
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
-#: Why case, plan and lead end together when a referral is cancelled (G39); None: the case ends only if it waited for that referral.
+#: The change of the person's life with which a referral was cancelled. The change itself is an event of the person, which ends all care.
 #: The event's reason is an open code: a code that is absent here counts as None.
-_CANCELLATIONS: Mapping[str, CaseCloseReason | None] = {
-    code.value: reason
-    for code, reason in total(
+_CANCELLATIONS: Mapping[str, PersonChange | None] = {
+    code.value: change
+    for code, change in total(
         CancelReason,
         {
             CancelReason.WITHDRAWN: None,
             CancelReason.SENT_IN_ERROR: None,
             CancelReason.DECLINED_BY_PERSON: None,
-            CancelReason.MOVED_AWAY: CaseCloseReason.MOVED_AWAY,
-            CancelReason.DIED: CaseCloseReason.DIED,
+            CancelReason.MOVED_AWAY: PersonChange.MOVE,
+            CancelReason.DIED: PersonChange.DEATH,
         },
     ).items()
 }
 #: The same when a referral is closed.
-_OUTCOMES: Mapping[Outcome, CaseCloseReason | None] = total(
+_OUTCOMES: Mapping[Outcome, PersonChange | None] = total(
     Outcome,
     {
         Outcome.ADMISSION_AVOIDED: None,
@@ -56,8 +66,8 @@ _OUTCOMES: Mapping[Outcome, CaseCloseReason | None] = total(
         Outcome.OTHER_SERVICE_INVOLVED: None,
         Outcome.NO_ACCESS: None,
         Outcome.DECLINED_BY_PERSON: None,
-        Outcome.DIED: CaseCloseReason.DIED,
-        Outcome.MOVED_AWAY: None,
+        Outcome.DIED: PersonChange.DEATH,
+        Outcome.MOVED_AWAY: PersonChange.MOVE,
         Outcome.REDIRECTED_TO_EMERGENCY: None,
     },
 )
@@ -118,23 +128,15 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    """Ends case, plan and lead when the person died or moved away (G39); else withdraws the referral from its case."""
-    person_id = PersonId(UUID(envelope.key))
-    reason = _CANCELLATIONS.get(event.reason)
-    if reason:
-        await end_care(tx, person_id, reason)
-        return
-    await _withdraw(await OPEN_CASES.find(tx, person_id), UUID(envelope.subject), tx)
+    """Withdraws the referral from its case."""
+    change = _CANCELLATIONS.get(event.reason)
+    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx, change)
 
 
 async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """Ends case, plan and lead when the person died (G39); else withdraws the referral from its case."""
-    person_id = PersonId(UUID(envelope.key))
-    reason = _OUTCOMES[event.outcome]
-    if reason:
-        await end_care(tx, person_id, reason)
-        return
-    await _withdraw(await OPEN_CASES.find(tx, person_id), UUID(envelope.subject), tx)
+    """Withdraws the referral from its case."""
+    change = _OUTCOMES[event.outcome]
+    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx, change)
 
 
 async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
@@ -164,7 +166,9 @@ async def defer_case(target: Target, command: DeferCase, *, tx: Tx) -> Case:
 
 async def step_down_case(target: Target, command: StepDownCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, target.id, if_version=target.version)
-    return await cases.save(tx, domain.step_down(case, command))
+    practice_code = await practice_of(tx, case.person_id) or case.practice_code
+    locality = await locality_of(tx, case.person_id) or case.locality
+    return await cases.save(tx, domain.step_down(case, command, practice_code=practice_code, locality=locality))
 
 
 async def close_case(target: Target, command: CloseCase, *, tx: Tx) -> Case:
@@ -172,15 +176,16 @@ async def close_case(target: Target, command: CloseCase, *, tx: Tx) -> Case:
 
 
 async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Notifies the chair of a case that was not screened in time."""
+    """Notifies the chair of a case that was not screened in time, and repeats this until the screening."""
     case = await cases.load(tx, deadline.subject)
     domain.require_unscreened(case)
     await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
+    tx.set_deadline(EventSubject(case.id, case.person_id, case.correlation_id), Deadline(CaseDeadline.SCREENING, screen_by(tx)))
 
 
 async def _refer(case: Case, tx: Tx) -> Case:
     standing = await standing_of(tx, case.person_id)
-    return await cases.save(tx, domain.refer(case, standing, screen_by=_screen_by(tx)))
+    return await cases.save(tx, domain.refer(case, standing, screen_by=screen_by(tx)))
 
 
 async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
@@ -191,8 +196,8 @@ async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
     return redirected
 
 
-async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx) -> None:
-    decision = domain.withdraw(case, referral_id) if case else None
+async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx, change: PersonChange | None = None) -> None:
+    decision = case_end.withdraw(case, referral_id, tx.now, change) if case else None
     if decision:
         await cases.save(tx, decision)
 
@@ -205,7 +210,3 @@ async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx
     slot = free if domain.should_move(case, free, is_urgent=is_urgent) else None
     decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, slot=slot)
     return await cases.save(tx, decision)
-
-
-def _screen_by(tx: Tx) -> datetime:
-    return working_days_later(tx.now, tx.policy.screened_within_working_days, tx.policy.zone)

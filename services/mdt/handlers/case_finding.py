@@ -8,6 +8,7 @@ from services.mdt.domain.notification import Kind
 from services.mdt.domain.risk import LocalityMissing, Risk
 from services.mdt.handlers.case import refer_case
 from services.mdt.handlers.notification import notify_lead
+from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
@@ -15,6 +16,7 @@ from shared.contracts.codes import Locality
 from shared.contracts.mdt import FindingDestination
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
 
 async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
@@ -37,11 +39,20 @@ async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> R
     return screened
 
 
+async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
+    """Notifies the chair of a person of case finding who was not reviewed in time, and repeats this until the review."""
+    risk = await risks.load(tx, deadline.subject)
+    domain.require_unscreened(risk)
+    await notify(tx, tx.policy.chair_id, risk.person_id, Kind.FINDING_OVERDUE, risk.id, deadline.due_at)
+    for again in domain.until_screened(risk, tx.now, tx.policy):
+        tx.set_deadline(EventSubject(risk.id, risk.person_id, risk.correlation_id), again)
+
+
 async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
     """Returns the person to the list. Does nothing when a newer score has ended the watching brief."""
     risk = await risks.load(tx, deadline.subject)
     if domain.is_watched(risk):
-        await risks.save(tx, domain.end_watch(risk))
+        await risks.save(tx, domain.end_watch(risk, tx.now, tx.policy))
 
 
 async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:

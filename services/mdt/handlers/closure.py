@@ -1,29 +1,123 @@
-"""Ends case, plan and lead together: on closure by the meeting, and when the person died or moved away (G39, mdt-10)."""
+"""Ends case, plan and lead together: on closure by the meeting, and when the person died or moved away (G39, mdt-10).
+
+A mistaken death or move restores what it ended. Locks are taken in one order: the finding, the diary, the case, the plan, the leads.
+"""
+
+from datetime import datetime
+from uuid import UUID
 
 from services.mdt.commands import CloseCase
-from services.mdt.domain import care_plan as plan_domain
-from services.mdt.domain import case as domain
-from services.mdt.domain.case import Case
-from services.mdt.handlers.lead import end_leads
-from services.mdt.store.care_plan import care_plans, open_plan
-from services.mdt.store.case import OPEN_CASES, cases
+from services.mdt.domain import case_end, person_change, plan_end
+from services.mdt.domain import risk as findings
+from services.mdt.domain.case import Case, Status
+from services.mdt.domain.notification import Kind
+from services.mdt.domain.person_change import REASON_OF, Mistake
+from services.mdt.domain.risk import RISK
+from services.mdt.handlers.lead import end_leads, follow_registration, restore_leads
+from services.mdt.handlers.notification import notify_lead
+from services.mdt.handlers.schedule import find_slot
+from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
+from services.mdt.store.case import OPEN_CASES, cases, closed_cases
+from services.mdt.store.lead import active_professional
+from services.mdt.store.meeting import lock_diary
+from services.mdt.store.risk import find_risk, risks
 from services.mdt.store.tables import Tx
+from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
+from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored, ReferralReopened
 from shared.kernel.ids import PersonId
+from shared.kernel.working_days import working_days_later
 
 
-async def end_care(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
-    """Ends the person's open case with plan and lead. Idempotent: several services may report the same death."""
-    case = await OPEN_CASES.find(tx, person_id)
+async def on_person_deceased(_: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_care(tx, PersonId(UUID(envelope.key)), PersonChange.DEATH)
+
+
+async def on_person_moved(_: PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
+    await _end_care(tx, PersonId(UUID(envelope.key)), PersonChange.MOVE)
+
+
+async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores what ended because of the mistaken change, with its deadlines from now."""
+    person_id = PersonId(UUID(envelope.key))
+    mistaken = person_change.mistake(event.mistaken, event.recorded_at, recorded_within=tx.policy.change_recorded_within)
+    await _restore_finding(tx, person_id, mistaken)
+    await lock_diary(tx)
+    case = await OPEN_CASES.find(tx, person_id) or await _restore_case(tx, person_id, mistaken)
     if case:
-        await end_case(tx, case, CloseCase(reason))
+        await _restore_plan(tx, case, mistaken)
+        await restore_leads(person_id, mistaken, tx=tx)
+        await follow_registration(person_id, tx=tx)
+        await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
+
+
+async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores a case that waited for this referral and ended with it, when the two events crossed."""
+    person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
+    await lock_diary(tx)
+    if await OPEN_CASES.find(tx, person_id) is None:
+        ended = [case for case in await closed_cases(tx, person_id) if case.ended and referral_id in case.referral_ids]
+        if ended:
+            await _restored(tx, ended[0])
 
 
 async def end_case(tx: Tx, case: Case, command: CloseCase) -> Case:
     """Raises IllegalTransition, CaseNotDiscussed."""
-    closed = await cases.save(tx, domain.close(case, command))
-    plan = await open_plan(tx, case.person_id)
-    if plan:
-        await care_plans.save(tx, plan_domain.close(plan, command.reason))
-    await end_leads(case.person_id, command.reason, tx=tx)
+    closed = await cases.save(tx, case_end.close(case, command, tx.now))
+    await _end_plan_and_leads(tx, case.person_id, command.reason)
     return closed
+
+
+def screen_by(tx: Tx) -> datetime:
+    """The time until which a case is screened; then, and as often again, the chair is notified."""
+    return working_days_later(tx.now, tx.policy.screened_within_working_days, tx.policy.zone)
+
+
+async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:
+    """Ends finding, case, plan and lead. Idempotent: the meeting itself may have reported the change."""
+    finding = await find_risk(tx, person_id)
+    if finding and finding.status in RISK[findings.Occurrence.CARE_ENDED].sources:
+        await risks.save(tx, findings.end(finding, change, tx.now))
+    case = await OPEN_CASES.find(tx, person_id)
+    if case:
+        await _notify_of_end(tx, case)
+        await cases.save(tx, case_end.end(case, change, tx.now))
+    await _end_plan_and_leads(tx, person_id, REASON_OF[change])
+
+
+async def _end_plan_and_leads(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
+    plan = await open_plan(tx, person_id)
+    if plan:
+        await care_plans.save(tx, plan_end.close(plan, reason, tx.now))
+    await end_leads(person_id, reason, tx=tx)
+
+
+async def _notify_of_end(tx: Tx, case: Case) -> None:
+    if await active_professional(tx, case.person_id):
+        await notify_lead(tx, case.person_id, Kind.CARE_ENDED, case.id, tx.now)
+
+
+async def _restore_finding(tx: Tx, person_id: PersonId, mistaken: Mistake) -> None:
+    finding = await find_risk(tx, person_id)
+    if finding and person_change.is_restored(finding.ended, mistaken):
+        await risks.save(tx, findings.restore(finding, tx.now, tx.policy))
+
+
+async def _restore_case(tx: Tx, person_id: PersonId, mistaken: Mistake) -> Case | None:
+    ended = [case for case in await closed_cases(tx, person_id) if person_change.is_restored(case.ended, mistaken)]
+    return await _restored(tx, ended[0]) if ended else None
+
+
+async def _restored(tx: Tx, case: Case) -> Case:
+    slot = await find_slot(tx, is_urgent=case.is_urgent) if case_end.was_listed(case) else None
+    return await cases.save(tx, case_end.restore(case, slot, screen_by=screen_by(tx)))
+
+
+async def _restore_plan(tx: Tx, case: Case, mistaken: Mistake) -> None:
+    """Restores the plan, unless the person has another. A case that is newer than the plan takes it over."""
+    ended = [plan for plan in await closed_plans(tx, case.person_id) if person_change.is_restored(plan.ended, mistaken)]
+    if not ended or await open_plan(tx, case.person_id):
+        return
+    plan = await care_plans.save(tx, plan_end.restore(ended[0], tx.now, tx.policy))
+    if case.care_plan_id != plan.id and case.status in {Status.REFERRED, Status.LISTED}:
+        await cases.save(tx, case_end.take_plan(case, plan.id, await find_slot(tx, is_urgent=case.is_urgent)))

@@ -7,11 +7,13 @@ from services.mdt.domain.care_plan import CarePlan, PlanVersion
 from services.mdt.domain.case import Agreement, Case
 from services.mdt.domain.lead_succession import CasePerson
 from services.mdt.domain.meeting import Meeting
+from services.mdt.domain.plan_schedule import continued_id, review_day
 from services.mdt.handlers.lead import appoint_lead
 from services.mdt.store.care_plan import Discussion, care_plans, open_plan, save_version
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
+from services.mdt.store.person import practice_of
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import PlanAction
@@ -25,7 +27,8 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
-    lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, case.practice_code), agreed.lead, tx=tx)
+    practice_code = await practice_of(tx, case.person_id) or case.practice_code
+    lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code), agreed.lead, tx=tx)
     discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
     return await cases.save(tx, discussed)
 
@@ -47,15 +50,15 @@ async def _draft(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreement) ->
     """Drafts the next version. The review day counts from the meeting, not from the day of recording."""
     standing = await standing_of(tx, plan.person_id)
     met_on, is_resident = tx.policy.day_of(meeting.starts_at), agreed.joint_plan.is_care_home_resident
-    review_on = plan_domain.review_day(met_on, standing.judged_as, is_care_home_resident=is_resident, policy=tx.policy)
-    actions = [_action(action) for action in agreed.actions]
+    review_on = review_day(met_on, standing.judged_as, is_care_home_resident=is_resident, policy=tx.policy)
+    actions = [_action(action, plan) for action in agreed.actions]
     return plan_domain.draft_version(plan, agreed.joint_plan, actions, review_on=review_on, now=tx.now)
 
 
-def _action(agreed: ActionAgreed) -> PlanAction:
-    """A continued action keeps its id, so that its task is not created twice."""
+def _action(agreed: ActionAgreed, plan: CarePlan) -> PlanAction:
+    """A continued action keeps its id, so that its task is not created twice; one whose task was cancelled gets a new task."""
     return PlanAction(
-        action_id=agreed.action_id or new_id(),
+        action_id=continued_id(agreed.action_id, agreed.owner_role, plan.returned) or new_id(),
         kind=agreed.kind,
         owner_role=agreed.owner_role,
         due_on=agreed.due_on,

@@ -9,11 +9,14 @@ from services.mdt.domain.access import require_member
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
 from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
 from services.mdt.domain.notification import Kind
+from services.mdt.domain.person_change import Mistake, is_restored
 from services.mdt.domain.table_16 import require_allowed
-from services.mdt.store.lead import leads, lock_leads, open_leads, save_leads
+from services.mdt.store.lead import ended_leads, leads, lock_leads, open_leads, save_leads
 from services.mdt.store.notification import notify
+from services.mdt.store.person import practice_of
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
+from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
@@ -33,7 +36,7 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, target.id)
     domain.require_own(lead, tx.actor.id)
     _require_version(lead, target)
-    decisions = lead_succession.decline(_person(lead), lead, current, command.reason, _now(tx))
+    decisions = lead_succession.decline(await _person(tx, lead), lead, current, command.reason, _now(tx))
     return _with_id(target.id, await _save(tx, lead.person_id, decisions))
 
 
@@ -44,14 +47,15 @@ async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Le
         require_member(tx.actor, tx.policy)
     _require_version(lead, target)
     await _require_allowed(tx, lead.person_id, command.to)
-    saved = await _save(tx, lead.person_id, _succession(lead, current, command, tx))
+    saved = await _save(tx, lead.person_id, await _succession(lead, current, command, tx))
     return next((each for each in reversed(saved) if each.id != target.id), lead)
 
 
-def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
+async def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
+    person = await _person(tx, lead)
     if lead.professional_id == tx.actor.id or command.reason is None:
-        return lead_succession.hand_over(_person(lead), lead, current, command.to, _now(tx))
-    return lead_succession.replace_absent(_person(lead), lead, current, command.to, command.reason, _now(tx))
+        return lead_succession.hand_over(person, lead, current, command.to, _now(tx))
+    return lead_succession.replace_absent(person, lead, current, command.to, command.reason, _now(tx))
 
 
 async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
@@ -63,15 +67,31 @@ async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx:
     return lead_succession.Leads.of([*saved, *([current.active] if current.active else [])]).require_active()
 
 
-async def end_leads(person_id: PersonId, reason: str, *, tx: Tx) -> None:
+async def end_leads(person_id: PersonId, reason: CaseCloseReason, *, tx: Tx) -> None:
     await lock_leads(tx, person_id)
-    await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason))
+    await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason, tx.now))
+
+
+async def restore_leads(person_id: PersonId, mistaken: Mistake, *, tx: Tx) -> None:
+    """Restores the leads that a mistaken death or move ended."""
+    await lock_leads(tx, person_id)
+    ended = [lead for lead in await ended_leads(tx, person_id) if is_restored(lead.by_change, mistaken)]
+    await _save(tx, person_id, lead_succession.restore(await open_leads(tx, person_id), ended, _now(tx)))
+
+
+async def follow_registration(person_id: PersonId, *, tx: Tx) -> None:
+    """Hands over from the GP of the person's former practice to that of today's."""
+    await lock_leads(tx, person_id)
+    current = await open_leads(tx, person_id)
+    if current.active:
+        person = await _person(tx, current.active)
+        await save_leads(tx, lead_succession.follow_registration(person, current, _now(tx)))
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Proposes the next candidate after a proposal expired; without one notifies the chair (G15)."""
     lead, current = await _locked(tx, deadline.subject)
-    await _save(tx, lead.person_id, lead_succession.expire(_person(lead), lead, current, _now(tx)))
+    await _save(tx, lead.person_id, lead_succession.expire(await _person(tx, lead), lead, current, _now(tx)))
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
@@ -108,8 +128,9 @@ def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
     return LeadContext(tx.now, answer_by, lead_id=new_id(), fallback_id=new_id(), is_meeting=is_meeting)
 
 
-def _person(lead: Lead) -> CasePerson:
-    return CasePerson(lead.person_id, lead.correlation_id, lead.practice_code)
+async def _person(tx: Tx, lead: Lead) -> CasePerson:
+    """The person with their practice of today, whose GP is the fallback."""
+    return CasePerson(lead.person_id, lead.correlation_id, await practice_of(tx, lead.person_id) or lead.practice_code)
 
 
 def _require_version(lead: Lead, target: Target) -> None:

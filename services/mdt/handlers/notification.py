@@ -6,14 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from services.mdt.domain.lead import gp
-from services.mdt.domain.notification import Kind, Notification, require_own_feed
+from services.mdt.domain.notification import Kind, Notification, NotificationDeadline, answer_deadline, require_own_feed
 from services.mdt.store.lead import active_professional
-from services.mdt.store.notification import load_notification, mark_acknowledged, notify
+from services.mdt.store.notification import escalate, load_notification, mark_acknowledged, notify, thread
 from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -23,6 +23,8 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.kernel.ids import PersonId
+from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
 #: The kind of notification for each event that a lead is notified of.
 NOTIFICATIONS: Mapping[type[Event], Kind] = {
@@ -41,17 +43,27 @@ NOTIFICATIONS: Mapping[type[Event], Kind] = {
 
 async def on_notifiable_event(event: Event, envelope: Envelope, *, tx: Tx) -> None:
     person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
-    await notify_lead(tx, person_id, NOTIFICATIONS[type(event)], subject, envelope.time)
+    await notify_lead(tx, person_id, _kind(event), subject, envelope.time)
 
 
 async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notification:
-    """Marks the notification as seen; idempotent. Raises NotificationNotFound, FeedAccessDenied."""
+    """Marks the notification as seen, which ends its repetitions; idempotent. Raises NotificationNotFound, FeedAccessDenied."""
     notification = await load_notification(tx, notification_id)
     require_own_feed(tx.actor, notification.professional_id)
     tx.audit(notification.subject)
     if notification.acknowledged_at is None:
         await mark_acknowledged(tx, notification.id, tx.now)
+    if notification.thread_id:
+        tx.cancel_deadlines(notification.thread_id, NotificationDeadline.ACKNOWLEDGEMENT)
     return replace(notification, acknowledged_at=notification.acknowledged_at or tx.now)
+
+
+async def on_unanswered(deadline: DueDeadline, *, tx: Tx) -> None:
+    """Notifies the chair of what no recipient has acknowledged, and repeats this until one does."""
+    first, *others = await thread(tx, deadline.subject)
+    if all(each.acknowledged_at is None for each in (first, *others)):
+        await escalate(tx, first)
+        tx.set_deadline(EventSubject(deadline.subject, first.person_id, deadline.correlation_id), answer_deadline(tx.now, tx.policy))
 
 
 async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
@@ -61,3 +73,8 @@ async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, oc
         practice_code = await practice_of(tx, person_id)
         professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
     await notify(tx, professional_id, person_id, kind, subject, occurred_at)
+
+
+def _kind(event: Event) -> Kind:
+    is_concern = isinstance(event, TaskFulfilled) and (event.is_concern or event.outcome is TaskOutcome.CHECKED_CONCERN)
+    return Kind.CONCERN if is_concern else NOTIFICATIONS[type(event)]

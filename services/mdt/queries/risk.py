@@ -8,12 +8,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.mdt.domain.risk import Risk, RiskNotFound, Status
+from services.mdt.domain.risk import LISTED, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import risk_import
 from services.mdt.store.risk import RISK, risks
 from shared.contracts.codes import RiskLevel
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ _AFTER = sa.tuple_(
 )
 _FOUND = Statement(
     sa.select(RISK)
-    .where(RISK.c.practice_code == sa.bindparam("practice"), RISK.c.status != Status.BELOW.value, _RANK > _AFTER)
+    .where(RISK.c.practice_code == sa.bindparam("practice"), is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
     .where(
         sa.or_(
             RISK.c.status == Status.FOUND.value,

@@ -30,6 +30,11 @@ CARE_PLAN = sa.Table(
     sa.Column("enacted_for", sa.Uuid),
     sa.Column("referral_ids", JSONB, nullable=False),
     sa.Column("fulfilled", JSONB, nullable=False),
+    sa.Column(
+        "returned", JSONB, nullable=False, comment="actions whose task was cancelled, with the day until which the lead sees to them"
+    ),
+    sa.Column("review_on", sa.Date, comment="of the version that was offered last"),
+    sa.Column("ended", JSONB, comment="the death or move that ended the plan, and the status before"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("uq_care_plan_open", "person_id", unique=True, postgresql_where=sa.column("status", sa.Text).not_in(_CLOSED)),
     comment="Joint care plans; the versions are in care_plan_version.",
@@ -54,6 +59,12 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(
     sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), is_one_of(CARE_PLAN.c.status, OPEN))
 )
+_CLOSED_OF_PERSON = Statement(
+    sa.select(CARE_PLAN)
+    .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status == Status.CLOSED.value)
+    .order_by(CARE_PLAN.c.id.desc())
+    .with_for_update()
+)
 _COLUMNS = ("care_plan_id", "number", "meeting_id", "case_id", "content", "offered_at", "is_agreed_by_person")
 _INSERT = Statement(insert(CARE_PLAN_VERSION).values({name: sa.bindparam(name) for name in _COLUMNS}))
 _ANSWER = Statement(
@@ -72,6 +83,11 @@ async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
     """The person's plan, locked; None when there is none."""
     found = await open_plan_id(tx, person_id)
     return None if found is None else await care_plans.load(tx, found)
+
+
+async def closed_plans(tx: Tx, person_id: PersonId) -> list[CarePlan]:
+    """The closed plans of the person, locked, the newest one first."""
+    return [care_plans.attach(tx, row) for row in await tx.fetch(_CLOSED_OF_PERSON, person_id=person_id)]
 
 
 @dataclass(frozen=True, slots=True)

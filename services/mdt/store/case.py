@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
 from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
@@ -34,6 +35,7 @@ CASE = sa.Table(
     sa.Column("discussed_in", sa.Uuid, index=True),
     sa.Column("rolled_from", sa.Uuid),
     sa.Column("care_plan_id", sa.Uuid),
+    sa.Column("ended", JSONB, comment="the death or move that ended the case, and the status before"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_case_referred_at_id", "referred_at", "id"),
     sa.Index(
@@ -53,6 +55,12 @@ _OPEN_OF_PEOPLE = Statement(
     .order_by(CASE.c.id)
     .with_for_update()
 )
+_CLOSED_OF_PERSON = Statement(
+    sa.select(CASE)
+    .where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status == Status.CLOSED.value)
+    .order_by(CASE.c.referred_at.desc(), CASE.c.id.desc())
+    .with_for_update()
+)
 _LISTED = Statement(
     sa.select(CASE.c.id)
     .where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value)
@@ -69,6 +77,11 @@ _COUNT_USED_SLOTS = Statement(
 
 #: The open case of a person, by their id.
 OPEN_CASES = cases.index(_OPEN_OF_PEOPLE, keys="person_ids", column="person_id")
+
+
+async def closed_cases(tx: Tx, person_id: PersonId) -> list[Case]:
+    """The closed cases of the person, locked, the newest one first."""
+    return [cases.attach(tx, row) for row in await tx.fetch(_CLOSED_OF_PERSON, person_id=person_id)]
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:

@@ -1,17 +1,19 @@
 """Accountable leads. The database itself refuses a second active lead of one person (G46)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status
+from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
 from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
+from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement, is_one_of
 
@@ -32,6 +34,7 @@ LEAD = sa.Table(
     sa.Column("alternatives", JSONB, nullable=False),
     sa.Column("answer_by", INSTANT),
     sa.Column("activated_at", INSTANT),
+    sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text(f"status = '{Status.ACTIVE}'")),
     comment="Accountable lead professionals, proposed, active and past; at most one is active for a person.",
@@ -47,9 +50,29 @@ _OPEN_OF_PERSON = Statement(
 )
 
 
+_ENDED_OF_PERSON = Statement(
+    sa.select(LEAD)
+    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ENDED.value)
+    .order_by(LEAD.c.id)
+    .with_for_update()
+)
+_ACTIVE_OF_PEOPLE = Statement(
+    sa.select(LEAD).where(
+        LEAD.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), LEAD.c.status == Status.ACTIVE.value
+    )
+)
 _ACTIVE = Statement(
     sa.select(LEAD.c.professional_id).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ACTIVE.value)
 )
+
+
+async def _leading_practices(tx: Tx, person_ids: Sequence[UUID]) -> Mapping[UUID, str | None]:
+    found = [leads.from_row(row) for row in await tx.fetch(_ACTIVE_OF_PEOPLE, person_ids=person_ids)]
+    return {lead.person_id: lead.organisation for lead in found if is_practice_gp(lead)}
+
+
+#: The practice whose GP is the active lead, by person; None for a lead by name, and without a lead.
+LEADING_PRACTICES: PrefetchedLookup[UUID, str | None] = PrefetchedLookup(_leading_practices, absent=lambda: None, tables=("lead",))
 
 
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:
@@ -67,6 +90,11 @@ async def open_leads(tx: Tx, person_id: PersonId) -> Leads:
     """The active and the proposed leads of the person, locked."""
     rows = await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)
     return Leads.of([leads.from_row(row) for row in rows])
+
+
+async def ended_leads(tx: Tx, person_id: PersonId) -> list[Lead]:
+    """The ended leads and proposals of the person, locked."""
+    return [leads.attach(tx, row) for row in await tx.fetch(_ENDED_OF_PERSON, person_id=person_id)]
 
 
 async def save_leads(tx: Tx, decisions: Sequence[Decision[Lead]]) -> list[Lead]:

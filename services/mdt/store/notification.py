@@ -1,5 +1,6 @@
 """Feeds of the leads. A lock numbers the notifications of a feed in commit order, so that a cursor skips none."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -7,11 +8,12 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.mdt.domain.notification import Kind, Notification, NotificationNotFound
+from services.mdt.domain.notification import NEEDS_ANSWER, Kind, Notification, NotificationNotFound, answer_deadline
 from services.mdt.store.tables import METADATA, Tx
-from shared.kernel.ids import PersonId
+from shared.kernel.ids import PersonId, new_id
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
+from shared.persistence.transaction import EventSubject
 
 NOTIFICATION = sa.Table(
     "notification",
@@ -23,12 +25,25 @@ NOTIFICATION = sa.Table(
     sa.Column("subject", sa.Uuid, nullable=False),
     sa.Column("occurred_at", INSTANT, nullable=False),
     sa.Column("acknowledged_at", INSTANT),
+    sa.Column("thread_id", sa.Uuid, index=True, comment="subject of the deadline for an answer, with all repetitions; null without one"),
+    sa.Column("is_escalated", sa.Boolean, nullable=False, comment="the chair has it, because no recipient answered in time"),
     sa.Index("ix_notification_professional_id_id", "professional_id", "id"),
+    sa.Index("ix_notification_subject", "subject", postgresql_where=sa.text("thread_id IS NOT NULL")),
     comment="Feed of notifications for each professional, with their acknowledgements.",
 )
 
-_INSERT = Statement(
-    insert(NOTIFICATION).values({name: sa.bindparam(name) for name in ("professional_id", "person_id", "kind", "subject", "occurred_at")})
+_COLUMNS = ("professional_id", "person_id", "kind", "subject", "occurred_at", "thread_id", "is_escalated")
+_INSERT = Statement(insert(NOTIFICATION).values({name: sa.bindparam(name) for name in _COLUMNS}))
+_OPEN_THREAD = Statement(
+    sa.select(NOTIFICATION.c.thread_id)
+    .where(NOTIFICATION.c.subject == sa.bindparam("subject"), NOTIFICATION.c.kind == sa.bindparam("kind", type_=sa.Text))
+    .where(NOTIFICATION.c.thread_id.is_not(None))
+    .group_by(NOTIFICATION.c.thread_id)
+    .having(sa.func.bool_and(NOTIFICATION.c.acknowledged_at.is_(None)))
+    .limit(1)
+)
+_THREAD = Statement(
+    sa.select(NOTIFICATION).where(NOTIFICATION.c.thread_id == sa.bindparam("thread_id")).order_by(NOTIFICATION.c.id).with_for_update()
 )
 _FIND = Statement(sa.select(NOTIFICATION).where(NOTIFICATION.c.id == sa.bindparam("notification_id")).with_for_update())
 _ACKNOWLEDGE = Statement(
@@ -39,11 +54,22 @@ _ACKNOWLEDGE = Statement(
 
 
 async def notify(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
-    """Adds a notification to the end of a professional's feed."""
-    await tx.lock(f"notifications of {professional_id}")
-    await tx.execute(
-        _INSERT, professional_id=professional_id, person_id=person_id, kind=kind.value, subject=subject, occurred_at=occurred_at
-    )
+    """Adds a notification to the end of a professional's feed. One that needs an answer gets a deadline, or joins its open thread."""
+    thread_id = await _thread_of(tx, person_id, kind, subject) if NEEDS_ANSWER[kind] else None
+    await _add(tx, Notification(0, professional_id, person_id, kind, subject, occurred_at, thread_id=thread_id))
+
+
+async def escalate(tx: Tx, first: Notification) -> None:
+    """Adds the notification to the end of the chair's feed, marked as escalated."""
+    await _add(tx, replace(first, professional_id=tx.policy.chair_id, is_escalated=True))
+
+
+async def thread(tx: Tx, thread_id: UUID) -> list[Notification]:
+    """A notification with its repetitions, the first one first, locked. Raises NotificationNotFound."""
+    rows = await tx.fetch(_THREAD, thread_id=thread_id)
+    if not rows:
+        raise NotificationNotFound("No notification has this thread.")
+    return [notification_of(row) for row in rows]
 
 
 async def load_notification(tx: Tx, notification_id: int) -> Notification:
@@ -60,3 +86,19 @@ async def mark_acknowledged(tx: Tx, notification_id: int, acknowledged_at: datet
 
 def notification_of(row: asyncpg.Record) -> Notification:
     return Notification(**{**row, "kind": Kind(row["kind"])})
+
+
+async def _thread_of(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID) -> UUID:
+    """The thread without an answer, so that repetitions share one deadline; else a new one."""
+    found: UUID | None = await tx.fetch_value(_OPEN_THREAD, subject=subject, kind=kind.value)
+    if found:
+        return found
+    thread_id = new_id()
+    tx.set_deadline(EventSubject(thread_id, person_id, thread_id), answer_deadline(tx.now, tx.policy))
+    return thread_id
+
+
+async def _add(tx: Tx, new: Notification) -> None:
+    await tx.lock(f"notifications of {new.professional_id}")
+    values = {name: getattr(new, name) for name in _COLUMNS}
+    await tx.execute(_INSERT, **values | {"kind": new.kind.value})

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.risk import Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
@@ -39,6 +40,7 @@ RISK = sa.Table(
     sa.Column("climber_until", sa.Date),
     sa.Column("destination", sa.Text),
     sa.Column("reason", sa.Text),
+    sa.Column("ended", JSONB, comment="the death or move after which the person is not listed, and the status before"),
     sa.Column("version", sa.Integer, nullable=False),
     comment="Case finding: people who ever were at level 2 or 3 or were high climbers.",
 )
@@ -87,7 +89,7 @@ compared AS (
     SELECT scored.*, lowest_ratio, lowest_level, DATE 'epoch' + newest[1] AS newest_on, newest[3] AS newest_level,
         coalesce(newest[3], known_level) AS previous_level
     FROM scored LEFT JOIN earlier USING (person_id))
-SELECT * FROM compared
+SELECT person_id, practice_code, ratio, level, valid_from, newest_on, newest_level, lowest_ratio, lowest_level FROM compared
 WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
     OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
 _ID_OF_PERSON = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
@@ -124,6 +126,12 @@ async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
     return await risks.load(tx, risk_id, if_version=if_version)
 
 
+async def find_risk(tx: Tx, person_id: UUID) -> Risk | None:
+    """Locked; None for a person whom case finding has not listed."""
+    risk_id: UUID | None = await tx.fetch_value(_ID_OF_PERSON, person_id=person_id)
+    return None if risk_id is None else await risks.load(tx, risk_id)
+
+
 async def prepare(tx: Tx) -> None:
     """Sets planner and timeout of this transaction for statements over the whole population."""
     await tx.connection.execute(_PREPARE)
@@ -147,7 +155,7 @@ async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[Scored
     cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_TIMEOUT_SECONDS)
     while rows := await cursor.fetch(_BATCH, timeout=_TIMEOUT_SECONDS):
         known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
-        yield [ScoredPerson(_score(row), _earlier(row), known.get(row["person_id"])) for row in rows]
+        yield [ScoredPerson(_score(row), _earlier(row), tx.now, known.get(row["person_id"])) for row in rows]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
@@ -160,6 +168,7 @@ async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
             if isinstance(event, Event):
                 version += 1
                 tx.record(about, event, version)
+        _set_deadlines(tx, about, decision)
         tx.audit(state.id, version)
         states.append((*_all_but_version(state), version))
     if states:
@@ -175,6 +184,13 @@ async def delete_expired(tx: Tx, before: date) -> None:
     """Deletes scores from before a day, except the newest of each person."""
     await prepare(tx)
     await tx.connection.execute(_DELETE_EXPIRED, before, timeout=_TIMEOUT_SECONDS)
+
+
+def _set_deadlines(tx: Tx, about: EventSubject, decision: Decision[Risk]) -> None:
+    for kind in decision.cancels if decision.state.version else ():
+        tx.cancel_deadlines(about.id, kind)
+    for deadline in decision.deadlines:
+        tx.set_deadline(about, deadline)
 
 
 def _score(row: asyncpg.Record) -> Score:

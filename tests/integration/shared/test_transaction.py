@@ -129,6 +129,19 @@ async def test_cancelled_deadline_can_be_set_again(harness: DeliveryHarness) -> 
     assert await harness.count("rapid_care.deadline", "state = 'pending'") == 2
 
 
+async def test_fired_deadline_can_be_set_again_and_keeps_its_record(harness: DeliveryHarness) -> None:
+    """A later version of a plan may have the same day, whose deadline fired before."""
+    parcel = await harness.send()
+    await harness.owner.execute("UPDATE rapid_care.deadline SET state = 'fired', resolved_at = due_at WHERE subject = $1", parcel.id)
+
+    for _ in range(2):
+        async with harness.sender.database.transaction() as tx:
+            tx.set_deadline(EventSubject(parcel.id, parcel.person_id, parcel.correlation_id), Deadline(REMINDER, parcel.due_at))
+
+    rows = await harness.owner.fetch("SELECT state FROM rapid_care.deadline WHERE subject = $1 ORDER BY id", parcel.id)
+    assert [row["state"] for row in rows] == ["fired", "pending"]
+
+
 async def test_deadline_cancelled_in_its_transaction_is_not_stored(harness: DeliveryHarness) -> None:
     async with harness.sender.database.transaction() as tx:
         about = EventSubject(new_id(), new_id(), new_id())

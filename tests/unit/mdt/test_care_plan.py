@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from services.mdt.commands import FulfilAction, RequestReview
 from services.mdt.domain import care_plan as domain
+from services.mdt.domain import plan_end
 from services.mdt.domain.care_plan import ActionOwnedByNavigator, ActionUnknown, CarePlanDeadline, Occurrence, Status
+from services.mdt.domain.plan_schedule import review_day
 from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
@@ -21,6 +23,7 @@ from shared.contracts.mdt import (
     CarePlanRecorded,
     CarePlanReviewDue,
     CarePlanRevised,
+    CaseCloseReason,
 )
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
@@ -100,7 +103,7 @@ def test_plan_text_is_only_in_restricted_record() -> None:
     ],
 )
 def test_review_names_trigger_and_cancels_other_deadlines(trigger: Trigger, reason: ReviewTrigger) -> None:
-    decision = domain.request_review(a_plan(), trigger)
+    decision = domain.request_review(a_plan(), trigger, STARTS_AT, POLICY)
 
     assert decision.events == [CarePlanReviewDue(trigger=reason)]
     assert (decision.state.status, list(decision.cancels)) == (Status.REVIEW_DUE, [CarePlanDeadline.REVIEW, CarePlanDeadline.ANSWER])
@@ -126,13 +129,13 @@ def test_response_enacts_crisis_plan_once() -> None:
     ],
 )
 def test_review_is_due_by_risk_after_weeks(*, level: RiskLevel, is_resident: bool, review_on: date) -> None:
-    assert domain.review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
+    assert review_day(TODAY, level, is_care_home_resident=is_resident, policy=POLICY) == review_on
 
 
 def test_shorter_care_home_cadence_sets_review() -> None:
     fortnightly = replace(POLICY, review_weeks_care_home=2)
 
-    assert domain.review_day(TODAY, RiskLevel.VERY_HIGH, is_care_home_resident=True, policy=fortnightly) == date(2015, 3, 18)
+    assert review_day(TODAY, RiskLevel.VERY_HIGH, is_care_home_resident=True, policy=fortnightly) == date(2015, 3, 18)
 
 
 def test_review_is_listed_before_cut_off_in_london_time() -> None:
@@ -145,14 +148,14 @@ def test_review_is_listed_before_cut_off_in_london_time() -> None:
 def test_answer_names_every_waiting_referral() -> None:
     first, second = new_id(), new_id()
     offered = domain.offer(a_new_plan(), a_version(), referral_ids=(first,), is_agreed_by_person=None, policy=POLICY).state
-    lapsed = domain.request_review(offered, RequestReview).state
+    lapsed = domain.request_review(offered, RequestReview, STARTS_AT, POLICY).state
 
     again = domain.offer(lapsed, a_version(2), referral_ids=(second,), is_agreed_by_person=True, policy=POLICY)
 
     assert [event.referral_ids for event in again.events if isinstance(event, CarePlanAgreed)] == [(first, second)]
     assert again.state.referral_ids == ()
     assert [event.referral_ids for event in domain.decline(offered).events if isinstance(event, CarePlanDeclined)] == [(first,)]
-    assert domain.close(offered, "died").events == [CarePlanClosed(reason="died", referral_ids=(first,))]
+    assert plan_end.close(offered, CaseCloseReason.DIED, STARTS_AT).events == [CarePlanClosed(reason="died", referral_ids=(first,))]
 
 
 def test_action_is_fulfilled_once_by_its_owner() -> None:

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.mdt.commands import CloseCase, DeferCase, DiscussCase, ScreenCase
+from services.mdt.commands import CloseCase, DeferCase, DiscussCase, ScreenCase, StepDownCase
 from services.mdt.domain import case as domain
+from services.mdt.domain import case_end
 from services.mdt.domain.case import (
     ActionDueInPast,
     ActionMissing,
-    CaseNotDiscussed,
     CaseNotOnAgenda,
     DeferredTooOften,
     DestinationMissing,
@@ -17,10 +17,11 @@ from services.mdt.domain.case import (
     LeadMissing,
     Status,
 )
+from services.mdt.domain.case_end import CaseNotDiscussed
 from services.mdt.domain.meeting import MeetingNotStarted, Slot
 from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
-from shared.contracts.codes import RiskLevel, ScreeningOutcome
+from shared.contracts.codes import Locality, RiskLevel, ScreeningOutcome, StepDown
 from shared.contracts.mdt import (
     CaseClosed,
     CaseCloseReason,
@@ -30,6 +31,7 @@ from shared.contracts.mdt import (
     CaseRedirected,
     CaseReferred,
     CaseScreened,
+    CaseSteppedDown,
     Destination,
 )
 from shared.kernel.errors import DomainError
@@ -167,15 +169,15 @@ def test_rolled_over_case_keeps_priority() -> None:
 
 def test_needs_met_requires_a_discussion() -> None:
     with pytest.raises(CaseNotDiscussed):
-        domain.close(a_case(), CloseCase(CaseCloseReason.NEEDS_MET))
+        case_end.close(a_case(), CloseCase(CaseCloseReason.NEEDS_MET), STARTS_AT)
 
-    assert domain.close(a_case(), CloseCase(CaseCloseReason.DIED)).state.status is Status.CLOSED
+    assert case_end.close(a_case(), CloseCase(CaseCloseReason.DIED), STARTS_AT).state.status is Status.CLOSED
 
 
 def test_withdrawal_closes_case_of_single_referral() -> None:
     referral_id = new_id()
 
-    decision = domain.withdraw(a_case(Status.REFERRED, referral_ids=(referral_id,)), referral_id)
+    decision = case_end.withdraw(a_case(Status.REFERRED, referral_ids=(referral_id,)), referral_id, STARTS_AT)
 
     assert decision is not None
     assert decision.events == [CaseClosed(referral_id=referral_id, reason="referral-withdrawn")]
@@ -185,6 +187,12 @@ def test_withdrawal_closes_case_of_single_referral() -> None:
 def test_withdrawal_keeps_case_with_other_referral_or_plan() -> None:
     referral_id = new_id()
 
-    assert domain.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id) is None
-    assert domain.withdraw(a_case(referral_ids=(referral_id,), care_plan_id=new_id()), referral_id) is None
-    assert domain.withdraw(a_case(Status.ACTIVE), referral_id) is None
+    assert case_end.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id, STARTS_AT) is None
+    assert case_end.withdraw(a_case(referral_ids=(referral_id,), care_plan_id=new_id()), referral_id, STARTS_AT) is None
+    assert case_end.withdraw(a_case(Status.ACTIVE), referral_id, STARTS_AT) is None
+
+
+def test_step_down_names_practice_of_today() -> None:
+    decision = domain.step_down(a_case(Status.ACTIVE), StepDownCase(StepDown.GP), practice_code="B01", locality=Locality.LOCALITY_B)
+
+    assert decision.events == [CaseSteppedDown(destination=StepDown.GP, practice_code="B01", locality=Locality.LOCALITY_B)]

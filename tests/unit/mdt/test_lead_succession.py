@@ -1,5 +1,6 @@
 """The succession of leads: from the first proposal on, a person has exactly one lead after any sequence of commands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from services.mdt.domain import lead_succession
 from services.mdt.domain.lead import AlreadyLead, Lead, Status
 from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
 from shared.contracts.codes import Role
-from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
+from shared.contracts.mdt import CaseCloseReason, LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.mdt_states import STARTS_AT, a_candidate, a_lead_of, a_proposal
@@ -135,12 +136,44 @@ def test_handover_to_self_is_refused() -> None:
         lead_succession.hand_over(PERSON, gp, Leads(gp), None, now())
 
 
+def test_gp_of_former_practice_hands_over_to_gp_of_new_one() -> None:
+    former = a_lead_of(professional_id="gp-B01", organisation="B01", practice_code="B01", role=Role.GP)
+
+    decisions = lead_succession.follow_registration(PERSON, Leads(former), now())
+
+    assert event_types(decisions) == [LeadHandedOver, LeadActivated]
+    assert decisions[1].state.professional_id == "gp-W07"
+
+
+@pytest.mark.parametrize("active", [None, a_lead_of(practice_code="B01"), a_lead_of(professional_id="gp-W07", organisation="W07")])
+def test_lead_by_name_and_gp_of_same_practice_stay(active: Lead | None) -> None:
+    assert lead_succession.follow_registration(PERSON, Leads(active), now()) == []
+
+
+def test_mistaken_death_restores_lead_and_proposal() -> None:
+    active, proposed = a_lead_of(professional_id="gp-W07"), a_lead_of(Status.PROPOSED, "nurse-2")
+    ended = [decision.state for decision in lead_succession.end_all(Leads(active, (proposed,)), CaseCloseReason.DIED, STARTS_AT)]
+
+    decisions = lead_succession.restore(Leads(), ended, now())
+
+    assert event_types(decisions) == [LeadProposed, LeadActivated]
+    assert [decision.state.status for decision in decisions] == [Status.PROPOSED, Status.ACTIVE]
+    assert [deadline.kind for deadline in decisions[0].deadlines] == [leads.LeadDeadline.ANSWER]
+
+
+def test_mistaken_death_leaves_newer_lead() -> None:
+    ended = [decision.state for decision in lead_succession.end_all(Leads(a_lead_of()), CaseCloseReason.DIED, STARTS_AT)]
+
+    assert lead_succession.restore(Leads(a_lead_of(professional_id="nurse-9")), ended, now()) == []
+
+
 class SuccessionOfLeads(RuleBasedStateMachine):
     """A person's leads in memory, saved one decision at a time, as the database does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.leads: dict[str, Lead] = {}
+        self.waiting: set[str] = set()
         self.is_over = False
 
     @property
@@ -157,7 +190,10 @@ class SuccessionOfLeads(RuleBasedStateMachine):
 
     def save(self, decisions: Decisions) -> None:
         for decision in decisions:
-            self.leads[str(decision.state.id)] = decision.state
+            lead_id = str(decision.state.id)
+            self.leads[lead_id] = decision.state
+            self.waiting -= {lead_id} if leads.LeadDeadline.ANSWER in decision.cancels else set()
+            self.waiting |= {lead_id} if decision.deadlines else set()
             assert len(self.active) <= 1, "two active leads within one transaction"
 
     @initialize(name=NAMES, has_accepted=st.booleans(), others=st.lists(NAMES, max_size=2))
@@ -181,6 +217,7 @@ class SuccessionOfLeads(RuleBasedStateMachine):
             case "decline":
                 self.save(lead_succession.decline(PERSON, lead, current, "caseload", now()))
             case _:
+                self.waiting.discard(str(lead.id))
                 self.save(lead_succession.expire(PERSON, lead, current, now()))
 
     @precondition(lambda self: self.active)
@@ -204,7 +241,23 @@ class SuccessionOfLeads(RuleBasedStateMachine):
     @rule()
     def person_dies(self) -> None:
         self.is_over = True
-        self.save(lead_succession.end_all(Leads.of(self.open), "died"))
+        self.save(lead_succession.end_all(Leads.of(self.open), CaseCloseReason.DIED, STARTS_AT))
+
+    @precondition(lambda self: self.is_over)
+    @rule()
+    def death_was_a_mistake(self) -> None:
+        self.is_over = False
+        ended = [lead for lead in self.leads.values() if lead.by_change is not None]
+        self.save(lead_succession.restore(Leads.of(self.open), ended, now()))
+
+    @precondition(lambda self: not self.is_over)
+    @rule(practice_code=st.sampled_from(["W07", "B01"]))
+    def person_changes_practice(self, *, practice_code: str) -> None:
+        self.save(lead_succession.follow_registration(replace(PERSON, practice_code=practice_code), Leads.of(self.open), now()))
+
+    @invariant()
+    def every_proposal_has_an_answer_deadline(self) -> None:
+        assert {str(lead.id) for lead in self.proposed} == self.waiting
 
     @invariant()
     def has_exactly_one_lead_until_death(self) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from services.mdt import commands
-from services.mdt.domain import care_plan, case, lead, meeting, risk
+from services.mdt.domain import care_plan, case, case_end, lead, meeting, plan_end, risk
+from services.mdt.domain.person_change import Ended
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
+from shared.contracts.referrals import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
@@ -40,8 +42,41 @@ def _ended(state: meeting.Meeting) -> None:
     meeting.end(state)
 
 
-def _unanswered(state: care_plan.CarePlan) -> None:
-    care_plan.require_unanswered(state)
+def _live(deadline: care_plan.CarePlanDeadline) -> Act:
+    return lambda state: care_plan.require_live(state, deadline)
+
+
+def _review(trigger: Trigger) -> Act:
+    return lambda state: care_plan.request_review(state, trigger, STARTS_AT, POLICY)
+
+
+def _returned(state: care_plan.CarePlan) -> Decision[Any] | None:
+    version = a_version()
+    return care_plan.return_action(replace(state, in_force=version), version.actions[0].action_id, STARTS_AT, POLICY)
+
+
+def _restored_plan(state: care_plan.CarePlan) -> Decision[Any]:
+    return plan_end.restore(replace(state, ended=_ended_as(care_plan.Status.AGREED)), STARTS_AT, POLICY)
+
+
+def _restored_case(state: case.Case) -> Decision[Any]:
+    return case_end.restore(replace(state, ended=_ended_as(case.Status.LISTED)), a_slot(), screen_by=STARTS_AT)
+
+
+def _restored_lead(state: lead.Lead) -> Decision[Any]:
+    return lead.restore(replace(state, by_change=_ended_as(lead.Status.ACTIVE)), STARTS_AT, STARTS_AT)
+
+
+def _restored_finding(state: risk.Risk) -> Decision[Any]:
+    return risk.restore(replace(state, ended=_ended_as(risk.Status.FOUND)), STARTS_AT, POLICY)
+
+
+def _unscreened_finding(state: risk.Risk) -> None:
+    risk.require_unscreened(state)
+
+
+def _ended_as(status: str) -> Ended:
+    return Ended(PersonChange.DEATH, status, STARTS_AT)
 
 
 def _overdue(state: care_plan.CarePlan) -> None:
@@ -94,29 +129,37 @@ CASE: dict[Trigger, Act] = {
     commands.ScreenCase: _screened,
     commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_slot(), POLICY),
     commands.DiscussCase: _discuss,
-    commands.StepDownCase: lambda state: case.step_down(state, commands.StepDownCase(StepDown.GP)),
-    commands.CloseCase: lambda state: case.close(state, commands.CloseCase(CaseCloseReason.DIED)),
+    commands.StepDownCase: lambda state: case.step_down(
+        state, commands.StepDownCase(StepDown.GP), practice_code="W07", locality=Locality.WEST
+    ),
+    commands.CloseCase: lambda state: case_end.close(state, commands.CloseCase(CaseCloseReason.DIED), STARTS_AT),
     case.CaseDeadline.SCREENING: _unscreened,
     case.Occurrence.REFERRED_AGAIN: _referred_again,
-    case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case.withdraw(state, state.referral_ids[0]),
+    case.Occurrence.REFERRAL_WITHDRAWN: lambda state: case_end.withdraw(state, state.referral_ids[0], STARTS_AT),
     case.Occurrence.REVIEW_DUE: lambda state: case.list_for_review(state, a_slot()),
     case.Occurrence.KEPT_AS_URGENT: case.keep_as_urgent,
     case.Occurrence.ROLLED_OVER: lambda state: case.roll_over(state, "not-reached", a_slot()),
+    case.Occurrence.CARE_ENDED: lambda state: case_end.end(state, PersonChange.MOVE, STARTS_AT),
+    case.Occurrence.CARE_RESTORED: _restored_case,
+    case.Occurrence.PLAN_RESTORED: lambda state: case_end.take_plan(state, new_id(), a_slot()),
 }
 CARE_PLAN: dict[Trigger, Act] = {
     commands.AgreePlan: lambda state: care_plan.agree(state, POLICY),
     commands.FulfilAction: _fulfilled(commands.FulfilAction),
-    care_plan.CarePlanDeadline.ANSWER: _unanswered,
+    care_plan.CarePlanDeadline.ANSWER: _live(care_plan.CarePlanDeadline.ANSWER),
+    care_plan.CarePlanDeadline.REVIEW_REMINDER: _live(care_plan.CarePlanDeadline.REVIEW_REMINDER),
     care_plan.CarePlanDeadline.ACTION: _overdue,
     care_plan.Occurrence.TASK_FULFILLED: _fulfilled(care_plan.Occurrence.TASK_FULFILLED),
     commands.DeclinePlan: care_plan.decline,
-    commands.RequestReview: lambda state: care_plan.request_review(state, commands.RequestReview),
-    care_plan.CarePlanDeadline.REVIEW: lambda state: care_plan.request_review(state, care_plan.CarePlanDeadline.REVIEW),
-    care_plan.Occurrence.RAPID_CARE_CLOSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RAPID_CARE_CLOSED),
-    care_plan.Occurrence.RISK_LEVEL_CROSSED: lambda state: care_plan.request_review(state, care_plan.Occurrence.RISK_LEVEL_CROSSED),
+    commands.RequestReview: _review(commands.RequestReview),
+    care_plan.CarePlanDeadline.REVIEW: _review(care_plan.CarePlanDeadline.REVIEW),
+    care_plan.Occurrence.RAPID_CARE_CLOSED: _review(care_plan.Occurrence.RAPID_CARE_CLOSED),
+    care_plan.Occurrence.RISK_LEVEL_CROSSED: _review(care_plan.Occurrence.RISK_LEVEL_CROSSED),
     care_plan.Occurrence.DISCUSSED: lambda state: care_plan.offer(state, a_version(2), is_agreed_by_person=True, policy=POLICY),
     care_plan.Occurrence.ENACTED: lambda state: care_plan.enact(state, plan_version=1, response_id=new_id()),
-    care_plan.Occurrence.CASE_CLOSED: lambda state: care_plan.close(state, "died"),
+    care_plan.Occurrence.TASK_CANCELLED: _returned,
+    care_plan.Occurrence.CASE_CLOSED: lambda state: plan_end.close(state, CaseCloseReason.DIED, STARTS_AT),
+    care_plan.Occurrence.CARE_RESTORED: _restored_plan,
 }
 LEAD: dict[Trigger, Act] = {
     commands.AcceptLead: lambda state: lead.accept(state, STARTS_AT),
@@ -124,11 +167,15 @@ LEAD: dict[Trigger, Act] = {
     commands.HandOverLead: _handed_over,
     lead.LeadDeadline.ANSWER: lead.expire,
     lead.Occurrence.SUCCEEDED: lambda state: lead.hand_over(state, new_id()),
-    lead.Occurrence.ENDED: lambda state: lead.end(state, "died"),
+    lead.Occurrence.ENDED: lambda state: lead.end_care(state, CaseCloseReason.DIED, STARTS_AT),
+    lead.Occurrence.CARE_RESTORED: _restored_lead,
 }
 RISK: dict[Trigger, Act] = {
     commands.ScreenFinding: _screened_finding,
-    risk.RiskDeadline.WATCH: risk.end_watch,
+    risk.RiskDeadline.SCREENING: _unscreened_finding,
+    risk.RiskDeadline.WATCH: lambda state: risk.end_watch(state, STARTS_AT, POLICY),
+    risk.Occurrence.CARE_ENDED: lambda state: risk.end(state, PersonChange.DEATH, STARTS_AT),
+    risk.Occurrence.CARE_RESTORED: _restored_finding,
     risk.Occurrence.ROSE: lambda state: assessed(a_score("27.10"), scored_before("9.80"), state),
     risk.Occurrence.FELL: lambda state: assessed(a_score("1.00"), scored_before("9.80"), state),
 }

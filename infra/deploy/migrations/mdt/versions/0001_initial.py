@@ -64,6 +64,7 @@ def _case() -> None:
         sa.Column("discussed_in", sa.Uuid),
         sa.Column("rolled_from", sa.Uuid),
         sa.Column("care_plan_id", sa.Uuid),
+        sa.Column("ended", JSONB, comment="the death or move that ended the case, and the status before"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_case"),
     )
@@ -88,6 +89,11 @@ def _care_plan() -> None:
         sa.Column("enacted_for", sa.Uuid),
         sa.Column("referral_ids", JSONB, nullable=False),
         sa.Column("fulfilled", JSONB, nullable=False),
+        sa.Column(
+            "returned", JSONB, nullable=False, comment="actions whose task was cancelled, with the day until which the lead sees to them"
+        ),
+        sa.Column("review_on", sa.Date, comment="of the version that was offered last"),
+        sa.Column("ended", JSONB, comment="the death or move that ended the plan, and the status before"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_care_plan"),
     )
@@ -123,6 +129,7 @@ def _lead() -> None:
         sa.Column("alternatives", JSONB, nullable=False),
         sa.Column("answer_by", INSTANT),
         sa.Column("activated_at", INSTANT),
+        sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lead"),
     )
@@ -141,8 +148,12 @@ def _notice() -> None:
         sa.Column("subject", sa.Uuid, nullable=False),
         sa.Column("occurred_at", INSTANT, nullable=False),
         sa.Column("acknowledged_at", INSTANT),
+        sa.Column("thread_id", sa.Uuid, comment="subject of the deadline for an answer, with all repetitions; null without one"),
+        sa.Column("is_escalated", sa.Boolean, nullable=False, comment="the chair has it, because no recipient answered in time"),
         sa.PrimaryKeyConstraint("id", name="pk_notification"),
     )
+    op.create_index("ix_notification_thread_id", "notification", ["thread_id"])
+    op.create_index("ix_notification_subject", "notification", ["subject"], postgresql_where=sa.text("thread_id IS NOT NULL"))
     op.create_index("ix_notification_professional_id_id", "notification", ["professional_id", "id"])
 
 
@@ -179,6 +190,7 @@ def _risk() -> None:
         sa.Column("climber_until", sa.Date),
         sa.Column("destination", sa.Text),
         sa.Column("reason", sa.Text),
+        sa.Column("ended", JSONB, comment="the death or move after which the person is not listed, and the status before"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_risk"),
         sa.UniqueConstraint("person_id", name="uq_risk_person_id"),

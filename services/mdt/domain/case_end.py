@@ -1,0 +1,94 @@
+"""The end of a case: closure by the meeting, a withdrawn referral, a death or a move; and the return of what a mistake ended (G39)."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.mdt.commands import CloseCase
+from services.mdt.domain import person_change
+from services.mdt.domain.case import CASE, Case, CaseDeadline, Occurrence, Status, listed_events, with_slot
+from services.mdt.domain.meeting import AgendaSlot
+from services.mdt.domain.person_change import REASON_OF
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseReopened
+from shared.contracts.referrals import PersonChange
+from shared.kernel.decision import Deadline, Decision
+from shared.kernel.errors import RuleBroken
+from shared.kernel.state_table import require_transition
+from shared.kernel.totality import total
+
+
+class CaseNotDiscussed(RuleBroken):
+    """A case can only be closed as met after a meeting discussed it."""
+
+    code = "case-not-discussed"
+    advice = "Screen the case or list it for a meeting, or close it for another reason."
+
+
+#: Whether a case can end for this reason only after a meeting has discussed it.
+_NEEDS_DISCUSSION = total(
+    CaseCloseReason,
+    {
+        CaseCloseReason.DIED: False,
+        CaseCloseReason.MOVED_AWAY: False,
+        CaseCloseReason.DECLINED_BY_PERSON: False,
+        CaseCloseReason.NEEDS_MET: True,
+        CaseCloseReason.REFERRAL_WITHDRAWN: False,
+    },
+)
+
+
+def close(case: Case, command: CloseCase, now: datetime) -> Decision[Case]:
+    """Raises IllegalTransition, CaseNotDiscussed."""
+    require_transition(case.status, CloseCase, CASE)
+    if _NEEDS_DISCUSSION[command.reason] and case.care_plan_id is None:
+        raise CaseNotDiscussed("No meeting has discussed this case.")
+    return _close(case, command.reason, now)
+
+
+def end(case: Case, change: PersonChange, now: datetime) -> Decision[Case]:
+    """The person died or moved away (G39). Raises IllegalTransition."""
+    require_transition(case.status, Occurrence.CARE_ENDED, CASE)
+    return _close(case, REASON_OF[change], now)
+
+
+def withdraw(case: Case, referral_id: UUID, now: datetime, change: PersonChange | None = None) -> Decision[Case] | None:
+    """Closes a case that waits for this referral alone and was never discussed; None for any other.
+
+    `change` is the death or the move with which the referral ended.
+    """
+    if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
+        return None
+    require_transition(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
+    return _close(case, REASON_OF[change] if change else CaseCloseReason.REFERRAL_WITHDRAWN, now)
+
+
+def was_listed(case: Case) -> bool:
+    """Whether a mistaken death or move took the case off an agenda, so that it needs another slot."""
+    return case.ended is not None and case.ended.status == Status.LISTED
+
+
+def restore(case: Case, slot: AgendaSlot | None, *, screen_by: datetime) -> Decision[Case]:
+    """The death or move was a mistake: the case is as before, a listed one in `slot`. Raises IllegalTransition."""
+    require_transition(case.status, Occurrence.CARE_RESTORED, CASE)
+    restored = replace(case, status=Status.CLOSED if case.ended is None else Status(case.ended.status), ended=None)
+    if slot is not None:
+        listed = with_slot(restored, slot)
+        return Decision(listed, [CaseReopened(), *listed_events(listed, case.referral_ids)])
+    screening = [Deadline(CaseDeadline.SCREENING, screen_by)] if restored.status is Status.REFERRED else []
+    return Decision(restored, [CaseReopened()], screening)
+
+
+def take_plan(case: Case, care_plan_id: UUID, slot: AgendaSlot) -> Decision[Case]:
+    """A newer case takes over the plan that a mistake had closed: it needs no screening and is listed. Raises IllegalTransition."""
+    require_transition(case.status, Occurrence.PLAN_RESTORED, CASE)
+    listed = replace(case if case.status is Status.LISTED else with_slot(case, slot), care_plan_id=care_plan_id)
+    return Decision(listed, listed_events(listed, case.referral_ids), cancels=[CaseDeadline.SCREENING])
+
+
+def _close(case: Case, reason: CaseCloseReason, now: datetime) -> Decision[Case]:
+    events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
+    ended = person_change.ended(case.status, reason, now)
+    closed = replace(case, status=Status.CLOSED, ended=ended, meeting_id=None, meeting_starts_at=None, slot=None)
+    if ended is None:
+        closed = replace(closed, referral_ids=())
+    return Decision(closed, events, cancels=[CaseDeadline.SCREENING])
