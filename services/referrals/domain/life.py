@@ -15,6 +15,7 @@ from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
 from services.referrals.domain.policy import Policy
 from shared.contracts.event import Event
 from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id
@@ -22,7 +23,7 @@ from shared.kernel.state_table import Transitions, require_transition, state_tab
 from shared.kernel.totality import total
 
 
-class Status(StrEnum):
+class LifeStatus(StrEnum):
     LIVING = "living"
     DECEASED = "deceased"
     MOVED = "moved"
@@ -67,17 +68,10 @@ class Life:
     id: UUID
     person_id: PersonId
     correlation_id: UUID
-    status: Status = Status.LIVING
+    status: LifeStatus = LifeStatus.LIVING
     changes: tuple[RecordedChange, ...] = ()
     restoration: Restoration | None = None
     version: int = 0
-
-
-class ChangeInFuture(RuleBroken):
-    """The stated day of the death or the move lies in the future."""
-
-    code = "change-in-future"
-    advice = "Record a death or a move when it has happened."
 
 
 class RestorationTooLate(RuleBroken):
@@ -90,18 +84,18 @@ class RestorationTooLate(RuleBroken):
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
 LIFE: Transitions = state_table(
     {
-        RecordDeath: transition((Status.LIVING, Status.MOVED), Status.DECEASED, PersonDeceased),
-        RecordMove: transition(Status.LIVING, Status.MOVED, PersonMoved),
-        RestorePerson: transition((Status.DECEASED, Status.MOVED), (Status.LIVING, Status.MOVED), PersonRestored),
+        RecordDeath: transition((LifeStatus.LIVING, LifeStatus.MOVED), LifeStatus.DECEASED, PersonDeceased),
+        RecordMove: transition(LifeStatus.LIVING, LifeStatus.MOVED, PersonMoved),
+        RestorePerson: transition((LifeStatus.DECEASED, LifeStatus.MOVED), (LifeStatus.LIVING, LifeStatus.MOVED), PersonRestored),
     }
 )
-_STATUS: Mapping[PersonChange, Status] = total(
-    PersonChange, {PersonChange.DEATH: Status.DECEASED, PersonChange.MOVE: Status.MOVED}
+_STATUS: Mapping[PersonChange, LifeStatus] = total(
+    PersonChange, {PersonChange.DEATH: LifeStatus.DECEASED, PersonChange.MOVE: LifeStatus.MOVED}
 )
 _COMMAND: Mapping[PersonChange, type] = total(PersonChange, {PersonChange.DEATH: RecordDeath, PersonChange.MOVE: RecordMove})
 #: As a referral of the person shows the contradiction.
-_CONTRADICTION: Mapping[Status, Status | None] = total(
-    Status, {Status.LIVING: None, Status.DECEASED: Status.DECEASED, Status.MOVED: Status.MOVED}
+_CONTRADICTION: Mapping[LifeStatus, LifeStatus | None] = total(
+    LifeStatus, {LifeStatus.LIVING: None, LifeStatus.DECEASED: LifeStatus.DECEASED, LifeStatus.MOVED: LifeStatus.MOVED}
 )
 
 
@@ -116,16 +110,16 @@ def living(person_id: PersonId) -> Life:
 
 
 def record_death(life: Life, command: RecordDeath, report: Report, policy: Policy) -> Decision[Life]:
-    """Raises IllegalTransition, ChangeInFuture."""
+    """Raises IllegalTransition, DateOutOfLimits."""
     require_transition(life.status, RecordDeath, LIFE)
-    _require_past(command.died_on, report, policy)
+    _require_recent("died_on", command.died_on, report, policy)
     return _changed(life, PersonChange.DEATH, command.died_on, report)
 
 
 def record_move(life: Life, command: RecordMove, report: Report, policy: Policy) -> Decision[Life]:
-    """Raises IllegalTransition, ChangeInFuture."""
+    """Raises IllegalTransition, DateOutOfLimits."""
     require_transition(life.status, RecordMove, LIFE)
-    _require_past(command.moved_on, report, policy)
+    _require_recent("moved_on", command.moved_on, report, policy)
     return _changed(life, PersonChange.MOVE, command.moved_on, report)
 
 
@@ -159,7 +153,13 @@ def is_superseded(life: Life, change: PersonChange, stated_at: datetime) -> bool
     return restoration is not None and restoration.mistaken is change and stated_at <= restoration.restored_at
 
 
-def contradiction(life: Life) -> Status | None:
+def is_reversed(restored: Life, change: PersonChange | None) -> bool:
+    """Whether a referral that ended with this change is reopened: an earlier move may still hold for those that it ended."""
+    mistaken = restored.restoration.mistaken if restored.restoration else None
+    return contradiction(restored) is None or change is mistaken
+
+
+def contradiction(life: Life) -> LifeStatus | None:
     """The recorded status that a referral of the person contradicts; None for a living person."""
     return _CONTRADICTION[life.status]
 
@@ -171,8 +171,8 @@ def _changed(life: Life, kind: PersonChange, happened_on: date | None, report: R
     return Decision(changed, [_event(change)])
 
 
-def _status(changes: Sequence[RecordedChange]) -> Status:
-    return _STATUS[changes[-1].kind] if changes else Status.LIVING
+def _status(changes: Sequence[RecordedChange]) -> LifeStatus:
+    return _STATUS[changes[-1].kind] if changes else LifeStatus.LIVING
 
 
 def _event(change: RecordedChange) -> Event:
@@ -185,9 +185,10 @@ def _event(change: RecordedChange) -> Event:
             assert_never(change.kind)
 
 
-def _require_past(day: date | None, report: Report, policy: Policy) -> None:
-    if day is not None and day > policy.day_of(report.recorded_at):
-        raise ChangeInFuture("The day of the change is in the future.")
+def _require_recent(field: str, day: date | None, report: Report, policy: Policy) -> None:
+    if day is not None:
+        earliest, latest = (policy.day_of(at) for at in (report.recorded_at - policy.change_known_within, report.recorded_at))
+        require_within(field, day, earliest, latest)
 
 
 def _is_reversible(change: RecordedChange, now: datetime, policy: Policy) -> bool:

@@ -55,6 +55,11 @@ class Policy(LocalTime):
     # Interval between reminders of an overdue outcome
     chase_outcome: _Days = timedelta(days=7)
 
+    # Time within which a death or a move becomes known; an earlier day is refused [R]
+    change_known_within: _Days = timedelta(days=366)
+    # Time within which a recorded death or move can be reversed as a mistake [R]
+    restoration_within: _Days = timedelta(days=1)
+
     # Council whose residents social care serves (E8, G13)
     residence: Code = "LBB"
     # Locality of a person without a local practice; west is the only locality that the documents name (G26)

@@ -8,9 +8,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.referrals.domain import life
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
 from services.referrals.store.timeline import TIMELINE_EVENT
+from shared.kernel.ids import PersonId
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -33,7 +35,7 @@ class TimelineEntry:
 
 _PUBLIC_DATA = sa.case(
     (
-        EVENT.c.topic == sa.literal_column("'referrals.referral'"),
+        EVENT.c.topic.in_([sa.literal_column("'referrals.referral'"), sa.literal_column("'referrals.person'")]),
         sa.cast(sa.func.convert_from(EVENT.c.data, sa.literal_column("'UTF8'")), JSONB),
     ),
     else_=sa.null(),
@@ -62,8 +64,9 @@ _OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correla
 
 _PERSON = sa.bindparam("person_id", type_=sa.Uuid)
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PERSON)
+_SUBJECTS = (_PERSON, sa.bindparam("life_id", type_=sa.Uuid))
 _OF_PERSON = _timeline(
-    sa.or_(EVENT.c.subject == _PERSON, sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PERSON)),
+    sa.or_(EVENT.c.subject.in_(_SUBJECTS), sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PERSON)),
     TIMELINE_EVENT.c.person_id == _PERSON,
 )
 
@@ -78,7 +81,8 @@ async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey,
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
     """All chains of a person, including those that began with case finding."""
     occurred_at, event_id = after
-    rows = await reader.fetch(_OF_PERSON, person_id=person_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
+    life_id = life.id_of(PersonId(person_id))
+    rows = await reader.fetch(_OF_PERSON, person_id=person_id, life_id=life_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 

@@ -1,0 +1,104 @@
+"""A person's recorded life: death, move, and the reversal of a mistake, by the Community Point of Access."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi import Response as HttpResponse
+
+from services.referrals import commands
+from services.referrals.api.auth import Triager
+from services.referrals.domain.life import LifeStatus, RestorationTooLate, available_changes
+from services.referrals.domain.person import PersonNotFound
+from services.referrals.handlers import life as handlers
+from services.referrals.queries import life as queries
+from shared.contracts.input_types import Day, LongText
+from shared.contracts.referrals import PersonChange
+from shared.kernel.date_limits import DateOutOfLimits
+from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.kernel.target import Target
+from shared.web.dependencies import IfMatch, Unit
+from shared.web.problems import problems
+from shared.web.requests import CommandModel
+from shared.web.responses import Action, ResponseModel, VersionedResponse, actions, json_response
+
+router = APIRouter(prefix="/people/{person_id:uuid}", tags=["people"])
+
+_ANY = (PersonNotFound, IllegalTransition, VersionConflict)
+
+
+class Death(CommandModel[commands.RecordDeath]):
+    died_on: Day | None = None
+
+
+class Move(CommandModel[commands.RecordMove]):
+    moved_on: Day | None = None
+
+
+class Reversal(CommandModel[commands.RestorePerson]):
+    reason: LongText
+
+
+class ChangeView(ResponseModel):
+    """A recorded death or move. `reported_by` is an organisation, or the service that reported it."""
+
+    kind: PersonChange
+    happened_on: date | None
+    reported_by: str
+    recorded_at: datetime
+
+
+class RestorationView(ResponseModel):
+    """The last reversal of a mistaken change."""
+
+    mistaken: PersonChange
+    restored_at: datetime
+    restored_by: str
+    reason: str
+
+
+class LifeView(VersionedResponse):
+    """The recorded life of a person; version 0 without a recorded change. `changes` are those that hold."""
+
+    person_id: UUID
+    status: LifeStatus
+    changes: tuple[ChangeView, ...]
+    restoration: RestorationView | None
+
+
+@router.get("/life", response_model=LifeView, responses=problems(PersonNotFound))
+async def read_life(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
+    """Whether the person is recorded as living, deceased or moved, also for a person without a referral."""
+    async with unit.audited_read(caller, person_id) as tx:
+        life = await queries.life(tx, person_id)
+    return json_response(LifeView.model_validate(life))
+
+
+@router.get("/life/actions", responses=problems(PersonNotFound))
+async def life_actions(person_id: UUID, caller: Triager, unit: Unit, request: Request) -> list[Action]:
+    """The commands that the person's recorded life permits now."""
+    async with unit.audited_read(caller, person_id) as tx:
+        life = await queries.life(tx, person_id)
+        permitted = available_changes(life, tx.now, tx.policy)
+    return actions(request, life.status, [permitted], person_id=person_id)
+
+
+@router.post("/death", name="RecordDeath", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
+async def record_death(person_id: UUID, body: Death, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person has died: every service ends its care. If-Match is the version of the life."""
+    life = await unit.command(caller, handlers.record_death, Target(person_id, version), body.command())
+    return json_response(LifeView.model_validate(life))
+
+
+@router.post("/move", name="RecordMove", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
+async def record_move(person_id: UUID, body: Move, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person has moved out of the area: every service ends its care. If-Match is the version of the life."""
+    life = await unit.command(caller, handlers.record_move, Target(person_id, version), body.command())
+    return json_response(LifeView.model_validate(life))
+
+
+@router.post("/restoration", name="RestorePerson", response_model=LifeView, responses=problems(*_ANY, RestorationTooLate))
+async def restore_person(person_id: UUID, body: Reversal, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The recorded death or move was a mistake: every service reopens what ended with it. Permitted within a day."""
+    life = await unit.command(caller, handlers.restore_person, Target(person_id, version), body.command())
+    return json_response(LifeView.model_validate(life))
