@@ -4,7 +4,7 @@ Invariant: a notification that needs an answer has a deadline until a recipient 
 answer in time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +112,11 @@ def answer_deadline(now: datetime, policy: Policy) -> Deadline:
     """The time until which a recipient acknowledges it; then, and as often again, the chair is notified."""
     due_at = working_days_later(now, policy.acknowledged_within_working_days, policy.zone)
     return Deadline(NotificationDeadline.ACKNOWLEDGEMENT, due_at)
+
+
+def is_unanswered(thread: Sequence[Notification]) -> bool:
+    """Whether no recipient has acknowledged the notification or one of its repetitions."""
+    return all(each.acknowledged_at is None for each in thread)
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:

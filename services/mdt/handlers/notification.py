@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.mdt.domain.lead import gp
-from services.mdt.domain.notification import Kind, Notification, NotificationDeadline, answer_deadline, require_own_feed
+from services.mdt.domain.notification import Kind, Notification, NotificationDeadline, answer_deadline, is_unanswered, require_own_feed
 from services.mdt.store.lead import active_professional
 from services.mdt.store.notification import escalate, load_notification, mark_acknowledged, notify, thread
 from services.mdt.store.person import practice_of
@@ -60,10 +60,11 @@ async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notificat
 
 async def on_unanswered(deadline: DueDeadline, *, tx: Tx) -> None:
     """Notifies the chair of what no recipient has acknowledged, and repeats this until one does."""
-    first, *others = await thread(tx, deadline.subject)
-    if all(each.acknowledged_at is None for each in (first, *others)):
-        await escalate(tx, first)
-        tx.set_deadline(EventSubject(deadline.subject, first.person_id, deadline.correlation_id), answer_deadline(tx.now, tx.policy))
+    repeated = await thread(tx, deadline.subject)
+    if is_unanswered(repeated):
+        await escalate(tx, repeated[0])
+        about = EventSubject(deadline.subject, repeated[0].person_id, deadline.correlation_id)
+        tx.set_deadline(about, answer_deadline(tx.now, tx.policy))
 
 
 async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
