@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.rapid_care.domain.response import Status
-from shared.contracts.codes import Role
+from shared.contracts.codes import PlaceOfCare, Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import CarePlanClosed, LeadEnded, LeadHandedOver
 from shared.contracts.rapid_care import ResponseAssigned
@@ -22,7 +22,7 @@ async def _deliver(team: RapidCareClient, person_id: UUID, event: Event, subject
 
 @pytest.mark.acceptance("rapid_care-10")
 async def test_assignment_shows_and_names_crisis_plan(team: RapidCareClient) -> None:
-    person_id, plan = new_id(), a_care_plan(plan_version=2)
+    person_id, plan = new_id(), a_care_plan(plan_version=2, preferred_place_of_death=PlaceOfCare.HOSPICE)
     await _deliver(team, person_id, mr_dale())
     await _deliver(team, person_id, plan, plan.care_plan_id, 2)
     await _deliver(team, person_id, a_lead(), new_id())
@@ -35,6 +35,7 @@ async def test_assignment_shows_and_names_crisis_plan(team: RapidCareClient) -> 
     assert briefing["crisis_plan"]["what_to_do"] == "Treat the infection at home"
     assert (briefing["crisis_plan"]["care_plan_id"], briefing["crisis_plan"]["plan_version"]) == (str(plan.care_plan_id), 2)
     assert (briefing["preferred_place_of_care"], briefing["preferred_visit_times"]) == ("home", "Mornings")
+    assert (briefing["preferred_place_of_death"], briefing["newer_call"]) == ("hospice", None)
     assert briefing["story"]["narrative"] == mr_dale().story.narrative
     assert [contact["name"] for contact in briefing["contacts"]] == ["Louise"]
     assert (briefing["person"]["family_name"], briefing["person"]["address"]) == ("Dale", "Oakleigh")

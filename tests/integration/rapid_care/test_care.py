@@ -13,7 +13,6 @@ from shared.contracts.rapid_care import (
     ResponseAssessed,
     ResponseAvoidanceConfirmed,
     ResponseBreached,
-    ResponseCancelled,
     ResponseClosed,
     ResponseContacted,
     ResponseEnRoute,
@@ -157,28 +156,12 @@ async def test_avoided_admission_is_unconfirmed_after_later_admission(team: Rapi
     assert [tuple(row) for row in deadlines] == [("refused", "subsequently-admitted")]
 
 
-@pytest.mark.parametrize("status", [Status.REQUESTED, Status.EN_ROUTE, Status.PACKAGE_AGREED])
-async def test_cancelled_referral_ends_response_and_clock(team: RapidCareClient, status: Status) -> None:
-    referral_id = new_id()
-    response_id = await team.receive_referral(referral_id=referral_id)
-    if status is not Status.REQUESTED:
-        await team.advance(response_id, status)
-
-    await team.context.deliver(ReferralCancelled(reason="died"), key=new_id(), subject=referral_id)
-    await team.context.let_pass(timedelta(hours=3))
-
-    ended = await team.read(response_id)
-    assert (ended["status"], ended["cancel_reason"]) == ("cancelled", "died")
-    assert [event.reason for event in await team.context.published(ResponseCancelled)] == ["died"]
-    assert await team.context.published(ResponseBreached) == []
-
-
 async def test_cancelled_referral_leaves_closed_response_unchanged(team: RapidCareClient) -> None:
     referral_id = new_id()
     response_id = await team.receive_referral(referral_id=referral_id)
     closed = await team.advance(response_id, Status.CLOSED)
 
-    await team.context.deliver(ReferralCancelled(reason="died"), key=new_id(), subject=referral_id)
+    await team.context.deliver(ReferralCancelled(reason="withdrawn"), key=new_id(), subject=referral_id)
 
     assert await team.read(response_id) == closed
 

@@ -101,13 +101,15 @@ async def test_rerouted_referral_reconfirms_accepted_response(team: RapidCareCli
         ("withdrawn", None, "cancelled"),
         ("withdrawn", Status.ACCEPTED, "accepted"),
         ("sent-in-error", Status.ASSESSED, "assessed"),
-        ("died", Status.ASSESSED, "cancelled"),
-        ("moved-away", Status.ACCEPTED, "cancelled"),
+        ("died", None, "requested"),
+        ("died", Status.ASSESSED, "assessed"),
+        ("moved-away", Status.ACCEPTED, "accepted"),
     ],
 )
 async def test_withdrawn_referral_ends_no_care_in_progress(
     team: RapidCareClient, reason: str, brought_to: Status | None, left: str
 ) -> None:
+    """The events about the person end the response of a person who died or moved away (`test_person_change`)."""
     referral_id = new_id()
     response_id = await team.receive_referral(referral_id=referral_id)
     if brought_to:

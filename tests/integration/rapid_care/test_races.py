@@ -120,3 +120,35 @@ async def test_concurrent_referrals_are_each_counted(team: RapidCareClient) -> N
     await asyncio.gather(*(EventProcessor(database, subscriptions.SUBSCRIPTIONS).apply([record]) for record in records))
 
     assert await database.pool.fetchval("SELECT referrals FROM monthly_referral_count") == 6
+
+
+async def test_assignment_that_waits_for_duty_change_is_refused(team: RapidCareClient) -> None:
+    response_id = await team.receive_referral()
+    accepted = await team.advance(response_id, Status.ACCEPTED)
+    entry = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": False}
+    path, headers = "/rapid-care/clinicians/nurse-1", team.staff | {"If-Match": 'W/"1"'}
+
+    async with team.context.database.pool.acquire() as connection, connection.transaction():
+        await connection.fetchrow("SELECT 1 FROM clinician WHERE id = 'nurse-1' FOR UPDATE")
+        leaving = await _queued(team, team.context.http.put(path, headers=headers, json=entry))
+        assigning = await _queued(team, team.try_command(response_id, "assignment", version=accepted["version"], clinician_id="nurse-1"))
+    left, refused = await asyncio.gather(leaving, assigning)
+
+    assert (left.status_code, refused.status_code, refused.json()["code"]) == (200, 409, "clinician-off-duty")
+    assert (await team.read(response_id))["clinician_id"] is None
+
+
+async def test_duty_change_that_waits_for_assignment_unassigns_it(team: RapidCareClient) -> None:
+    response_id = await team.receive_referral()
+    accepted = await team.advance(response_id, Status.ACCEPTED)
+    entry = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": False}
+    path, headers = "/rapid-care/clinicians/nurse-1", team.staff | {"If-Match": 'W/"1"'}
+
+    async with _locked(team, response_id):
+        assigning = await _queued(team, team.try_command(response_id, "assignment", version=accepted["version"], clinician_id="nurse-1"))
+        leaving = await _queued(team, team.context.http.put(path, headers=headers, json=entry))
+    assigned, left = await asyncio.gather(assigning, leaving)
+
+    assert (assigned.status_code, left.status_code) == (200, 200)
+    unassigned = await team.read(response_id)
+    assert (unassigned["status"], unassigned["clinician_id"]) == ("accepted", None)

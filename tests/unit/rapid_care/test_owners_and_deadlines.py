@@ -1,7 +1,7 @@
 """No response is without an owner: in any unfinished state it has a work list, a live deadline and a command that leads on."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -26,24 +26,35 @@ _PATH = ["AcceptResponse", "AssignClinician", "Depart", "RecordFirstContact", "R
 _LONGEST = max(POLICY.care_continued_within, POLICY.reassigned_in_care_within, timedelta(hours=24))
 
 
-@st.composite
-def lives(draw: st.DrawFn) -> tuple[Life, list[Step], datetime]:
-    """A response brought to some phase, and what happens to it then."""
-    received_at = at(draw(st.sampled_from(["03:11", "14:00", "21:30", "22:00"])))
-    life, now = Life.of_referral(received_at), received_at
-    for act in _PATH[: draw(st.integers(0, len(_PATH)))]:
-        now += timedelta(minutes=draw(st.integers(0, 20)))
-        life.fire_due(now)
-        life.run(ACTS[act], now)
-    return life, draw(st.lists(steps, max_size=8)), now
+@dataclass(frozen=True)
+class Course:
+    """When the referral arrives, the minutes between the first commands of `_PATH`, and what happens then."""
+
+    received_at: datetime
+    beginning: list[int]
+    steps: list[Step]
+
+
+courses = st.builds(
+    Course,
+    st.sampled_from([at(hour) for hour in ("03:11", "14:00", "21:30", "22:00")]),
+    st.lists(st.integers(0, 20), max_size=len(_PATH)),
+    st.lists(steps, max_size=8),
+)
+
+
+def test_courses_reach_every_unfinished_state() -> None:
+    beginnings = (Course(at(hour), [1] * length, []) for hour in ("03:11", "14:00") for length in range(len(_PATH) + 1))
+
+    assert {_begun(course)[0].response.status for course in beginnings} == set(UNFINISHED)
 
 
 @settings(max_examples=2 * settings().max_examples)
-@given(lives())
-def test_unfinished_response_always_has_owner_deadline_and_command(drawn: tuple[Life, list[Step], datetime]) -> None:
-    for life, now in _moments(*drawn):
+@given(courses)
+def test_unfinished_response_always_has_owner_deadline_and_command(course: Course) -> None:
+    for life, now in _moments(course):
         if life.response.status in UNFINISHED:
-            assert owner_of(life.response) in Owner
+            assert owner_of(life.response) is (Owner.CLINICIAN if life.response.clinician_id else Owner.COORDINATOR)
             assert _live_deadlines(life, now)
             assert _commands_that_lead_on(life, now)
         else:
@@ -51,35 +62,35 @@ def test_unfinished_response_always_has_owner_deadline_and_command(drawn: tuple[
             assert owner_of(life.response) is None
 
 
-@given(lives())
-def test_actions_are_exactly_the_commands_not_refused(drawn: tuple[Life, list[Step], datetime]) -> None:
-    for life, now in _moments(*drawn):
+@given(courses)
+def test_actions_are_exactly_the_commands_not_refused(course: Course) -> None:
+    for life, now in _moments(course):
         accepted = {command for command, act in COMMANDS.items() if replace(life).run(act, now)}
 
         assert accepted == set(permitted_commands(life.response))
 
 
-@given(lives())
-def test_each_awaited_step_has_one_deadline(drawn: tuple[Life, list[Step], datetime]) -> None:
-    for life, _ in _moments(*drawn):
+@given(courses)
+def test_each_awaited_step_has_one_deadline(course: Course) -> None:
+    for life, _ in _moments(course):
         steps_with_deadline = sorted(each.kind for each in life.pending if each.kind in set(DEADLINE_OF.values()))
 
         assert steps_with_deadline == sorted(DEADLINE_OF[step] for step in awaited(life.response))
 
 
-@given(lives())
-def test_no_deadline_of_response_is_refused(drawn: tuple[Life, list[Step], datetime]) -> None:
+@given(courses)
+def test_no_deadline_of_response_is_refused(course: Course) -> None:
     """A deadline that its handler refuses would end in silence."""
-    life, acts, now = drawn
-    for minutes_later, act, _ in acts:
+    life, now = _begun(course)
+    for minutes_later, act, _ in course.steps:
         now += timedelta(minutes=minutes_later)
         assert life.fire_due(now) == []
         life.run(ACTS[act], now)
 
 
-@given(lives())
-def test_neglected_response_is_overdue_until_step_is_taken(drawn: tuple[Life, list[Step], datetime]) -> None:
-    life, _, now = drawn
+@given(courses)
+def test_neglected_response_is_overdue_until_step_is_taken(course: Course) -> None:
+    life, now = _begun(course)
     before = len(life.events(ResponseOverdue))
 
     life.fire_due(now + 2 * _LONGEST)
@@ -96,10 +107,20 @@ def test_every_unfinished_state_can_be_ended_by_a_true_statement(status: Status)
     assert by_closure if status in IN_CARE else by_decline
 
 
-def _moments(life: Life, acts: list[Step], now: datetime) -> Iterator[tuple[Life, datetime]]:
-    """The life after its beginning and after each act; the deadline scheduler runs or does not."""
+def _begun(course: Course) -> tuple[Life, datetime]:
+    life, now = Life.of_referral(course.received_at), course.received_at
+    for minutes_later, act in zip(course.beginning, _PATH, strict=False):
+        now += timedelta(minutes=minutes_later)
+        life.fire_due(now)
+        life.run(ACTS[act], now)
+    return life, now
+
+
+def _moments(course: Course) -> Iterator[tuple[Life, datetime]]:
+    """The life after its beginning and after each step; the deadline scheduler runs or does not."""
+    life, now = _begun(course)
     yield life, now
-    for minutes_later, act, is_scheduler_up in acts:
+    for minutes_later, act, is_scheduler_up in course.steps:
         now += timedelta(minutes=minutes_later)
         if is_scheduler_up:
             life.fire_due(now)

@@ -3,8 +3,9 @@
 import pytest
 
 from services.rapid_care.api.responses import BriefingView, ResponseView
+from services.rapid_care.domain.duties import Owner
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import ResponseDeadline, Status, permitted_commands
+from services.rapid_care.domain.response import Status, permitted_commands
 from services.rapid_care.queries.briefing import Briefing
 from shared.contracts.codes import Condition, PlaceOfCare
 from shared.contracts.rapid_care import OverdueStep
@@ -42,9 +43,9 @@ def test_response_shows_flags_and_owner() -> None:
     view = ResponseView.of(response, POLICY, at("15:10"))
 
     assert (view.owner, view.at_risk_since, view.overdue_step, view.overdue_since) == (
-        "coordinator",
+        Owner.COORDINATOR,
         at("15:00"),
-        ResponseDeadline.ASSIGNMENT,
+        OverdueStep.ASSIGNMENT,
         at("14:25"),
     )
 

@@ -1,0 +1,67 @@
+"""The Community Point of Access recalls a referral: before the contact the response ends, afterwards Rapid Care keeps it (A18)."""
+
+import pytest
+
+from services.rapid_care.domain.response import Status
+from shared.contracts.rapid_care import ResponseAccepted, ResponseCancelled, ResponseRequested
+from shared.contracts.referrals import ReferralRecalled, Route
+from shared.kernel.ids import new_id
+from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
+
+
+def _recalled(routing: int = 1) -> ReferralRecalled:
+    return ReferralRecalled(service_code="rapid-care", routing=routing)
+
+
+@pytest.mark.parametrize("status", [Status.REQUESTED, Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE])
+async def test_recall_before_contact_cancels_response(team: RapidCareClient, status: Status) -> None:
+    referral_id = new_id()
+    response_id = await team.receive_referral(referral_id=referral_id)
+    if status is not Status.REQUESTED:
+        await team.advance(response_id, status)
+
+    await team.context.deliver(_recalled(), key=new_id(), subject=referral_id, sequence=2)
+
+    recalled = await team.read(response_id)
+    assert (recalled["status"], recalled["cancel_reason"], recalled["clock"]) == ("cancelled", "recalled", "released")
+    assert [(event.referral_id, event.reason) for event in await team.context.published(ResponseCancelled)] == [(referral_id, "recalled")]
+    if status in {Status.ASSIGNED, Status.EN_ROUTE}:
+        closed = await team.get("responses", clinician_id=NURSE, status="closed")
+        assert [item["cancel_reason"] for item in closed["items"]] == ["recalled"]
+
+
+async def test_recalled_referral_may_be_routed_here_again(team: RapidCareClient) -> None:
+    referral_id, person_id = new_id(), new_id()
+    await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.context.deliver(_recalled(), key=person_id, subject=referral_id, sequence=2)
+
+    await team.context.deliver(a_routed_referral(at("14:00"), routing=2), key=person_id, subject=referral_id, sequence=3)
+
+    assert len(await team.context.published(ResponseRequested)) == 2
+
+
+@pytest.mark.parametrize("status", [Status.CONTACTED, Status.ASSESSED, Status.STEPPED_DOWN])
+async def test_recall_after_contact_leaves_referral_with_rapid_care(team: RapidCareClient, status: Status) -> None:
+    referral_id = new_id()
+    response_id = await team.receive_referral(referral_id=referral_id)
+    await team.advance(response_id, status)
+
+    await team.context.deliver(_recalled(routing=2), key=new_id(), subject=referral_id, sequence=2)
+
+    assert (await team.read(response_id))["status"] == status
+    assert [event.routing for event in await team.context.published(ResponseAccepted)] == [1, 2]
+
+
+async def test_recall_that_crosses_changes_nothing(team: RapidCareClient) -> None:
+    declined_referral, rerouted_referral, elsewhere = new_id(), new_id(), new_id()
+    declined = await team.receive_referral(referral_id=declined_referral)
+    before = await team.command(declined, "decline", reason="capacity")
+    rerouted = await team.receive_referral(referral_id=rerouted_referral, routing=2)
+    await team.context.deliver(a_routed_referral(at("14:00"), route=Route.SERVICE), key=new_id(), subject=elsewhere)
+
+    for referral_id in (declined_referral, rerouted_referral, elsewhere):
+        await team.context.deliver(_recalled(routing=1), key=new_id(), subject=referral_id, sequence=2)
+
+    assert await team.read(declined) == before
+    assert (await team.read(rerouted))["status"] == "requested"
+    assert await team.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
