@@ -1,11 +1,11 @@
 """Events of the Community Point of Access: a referral from receipt to closure, and (restricted) the person's record."""
 
-from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.event import Code, Day, Event, Instant, Value
+from shared.contracts.input_types import Address, Line, LongText, OrAbsent, Telephone, Texts
 
 
 class Source(StrEnum):
@@ -429,20 +429,20 @@ class PersonRestored(Event):
 class FamilyContact(Value):
     """A relative or friend whom the person wants kept informed."""
 
-    name: str
-    relationship: str
-    telephone: str | None = None
-    lives_in: str | None = None
+    name: Line
+    relationship: Line
+    telephone: OrAbsent[Telephone] = None
+    lives_in: OrAbsent[Line] = None
 
 
 class Story(Value):
     """The person's story, which is given once."""
 
-    narrative: str
-    history: tuple[str, ...] = ()
-    what_matters: str | None = None
-    communication_needs: tuple[str, ...] = ()
-    preferred_visit_times: str | None = None
+    narrative: LongText
+    history: Texts[LongText] = ()
+    what_matters: OrAbsent[LongText] = None
+    communication_needs: Texts[LongText] = ()
+    preferred_visit_times: OrAbsent[LongText] = None
     contacts: tuple[FamilyContact, ...] = ()
 
 
@@ -458,11 +458,11 @@ class PersonRecordRecorded(Event):
     RESTRICTED = True
 
     nhs_number: str | None
-    given_name: str
-    family_name: str
-    born_on: date | None
-    address: str
-    telephone: str | None
+    given_name: Line
+    family_name: Line
+    born_on: Day | None
+    address: Address
+    telephone: OrAbsent[Telephone]
     practice_code: Code
     locality: Locality
     story: Story

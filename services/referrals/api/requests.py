@@ -1,45 +1,28 @@
 """Bodies of requests, and the commands that they become."""
 
-from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, PrivateAttr, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from services.referrals import commands
 from services.referrals.api import urgent
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.event import Code
+from shared.contracts.input_types import (
+    Address,
+    Day,
+    Flag,
+    Line,
+    LongText,
+    OdsCode,
+    OrAbsent,
+    PracticeCode,
+    ServiceCode,
+    Telephone,
+    TypedNhsNumber,
+)
 from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.web.batch_items import BatchItem
 from shared.web.requests import CommandModel, RequestModel
-
-#: No living person was born earlier.
-Birthday = Annotated[date, Field(ge=date(1890, 1, 1), le=date(2100, 1, 1))]
-
-
-def _printable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("the string must not contain the character NUL")
-    return text
-
-
-#: A short text such as a name, an address or a reason; and a long text.
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_printable)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)]
-
-
-def _validated(story: Story) -> Story:
-    if not story.narrative.strip():
-        raise ValueError("the narrative of a story cannot be blank")
-    texts = [story.narrative, *story.history, *story.communication_needs, story.what_matters or "", story.preferred_visit_times or ""]
-    for each in story.contacts:
-        texts += (each.name, each.relationship, each.telephone or "", each.lives_in or "")
-    if "\x00" in "".join(texts):
-        field = next((name for name, value in story if name != "contacts" and "\x00" in "".join(value or ())), "contacts")
-        raise ValueError(f"a string must not contain the character NUL, but {field} does")
-    return story
-
-
-ValidatedStory = Annotated[Story, AfterValidator(_validated)]
 
 
 class Demographics(CommandModel[commands.Demographics]):
@@ -50,11 +33,11 @@ class Demographics(CommandModel[commands.Demographics]):
 
     given_name: Line
     family_name: Line
-    born_on: Birthday
-    address: Line
-    telephone: Line | None = None
-    practice_code: Code
-    residence: Code | None = None
+    born_on: Day
+    address: Address
+    telephone: OrAbsent[Telephone] = None
+    practice_code: PracticeCode
+    residence: OrAbsent[OdsCode] = None
 
 
 class NewReferral(RequestModel):
@@ -64,9 +47,9 @@ class NewReferral(RequestModel):
     it is accepted, and `discrepancies` of the acknowledgement names each fault.
     """
 
-    nhs_number: Annotated[str, Field(max_length=20)] | None = None
+    nhs_number: OrAbsent[TypedNhsNumber] = None
     demographics: Demographics | None = None
-    story: ValidatedStory | None = None
+    story: Story | None = None
     source: Source
     reason: Reason
     urgency: Urgency
@@ -107,18 +90,20 @@ class NewReferral(RequestModel):
 
 
 class NewReferrals(RequestModel):
-    referrals: Annotated[tuple[NewReferral, ...], Field(min_length=1, max_length=100)]
+    """An invalid referral is refused alone."""
+
+    referrals: Annotated[tuple[BatchItem[NewReferral], ...], Field(min_length=1, max_length=100)]
 
 
 class Search(RequestModel):
-    nhs_number: Annotated[str, Field(max_length=20)]
+    nhs_number: TypedNhsNumber
 
 
 class Revision(RequestModel):
     """Named parts replace the recorded ones; the others stay."""
 
     demographics: Demographics | None = None
-    story: ValidatedStory | None = None
+    story: Story | None = None
     sharing: SharingPreference | None = None
 
     def command(self) -> commands.ReviseRecord:
@@ -133,10 +118,10 @@ class Triage(CommandModel[commands.TriageReferral]):
     """
 
     urgency: Urgency
-    is_complex: bool = False
+    is_complex: Flag = False
     reason: LongText
-    has_red_flag: bool | None = None
-    is_by_telephone: bool = False
+    has_red_flag: Flag | None = None
+    is_by_telephone: Flag = False
     condition: Condition | None = None
 
 
@@ -153,12 +138,12 @@ class Resolution(CommandModel[commands.ResolveDiscrepancy]):
 
 class Routing(CommandModel[commands.RouteReferral]):
     route: Route
-    service_code: Code
-    override_reason: LongText | None = None
+    service_code: ServiceCode
+    override_reason: OrAbsent[LongText] = None
 
 
 class Signpost(CommandModel[commands.SignpostReferral]):
-    service_code: Code
+    service_code: ServiceCode
 
 
 class Question(CommandModel[commands.RequestInformation]):
@@ -175,7 +160,7 @@ class Raise(CommandModel[commands.RaiseUrgency]):
 
 class Return(CommandModel[commands.ReturnReferral]):
     reason: ReturnReason
-    suggestion: Code | None = None
+    suggestion: OrAbsent[ServiceCode] = None
 
 
 class Closure(CommandModel[commands.CloseReferral]):

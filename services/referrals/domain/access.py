@@ -4,7 +4,6 @@ A receiver loses access when it returns or closes the referral. The person's pra
 person, so that the GP learns how a crisis ended (S24, rapid_care-8).
 """
 
-
 from services.referrals import commands
 from services.referrals.domain.referral import AT_RECEIVER, Referral, Status, effective_status
 from shared.contracts.referrals import Route

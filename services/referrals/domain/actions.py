@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, calls, closure, routing, triage
+from services.referrals.domain import access, closure, routing, triage
 from services.referrals.domain.referral import Referral, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -49,8 +49,6 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.SignpostReferral: lambda referral, _, facts: routing.require_signpostable(
         referral, is_entitled=facts.is_practice_covered and facts.is_resident
     ),
-    commands.RaiseUrgency: lambda referral, *_: triage.require_not_urgent(referral),
-    commands.AnswerCall: lambda referral, *_: calls.require_call(referral),
 }
 
 

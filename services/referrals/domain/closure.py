@@ -19,6 +19,7 @@ from shared.contracts.referrals import (
     ReferralClosed,
     ReferralReopened,
     ReturnReason,
+    Route,
 )
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition, RuleBroken
@@ -72,6 +73,8 @@ CHANGE_BY_OUTCOME: Mapping[Outcome, PersonChange | None] = total(
 _REASON: Mapping[PersonChange, CancelReason] = total(
     PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}
 )
+#: Whether the receiver continues care that it ended as died or moved away itself, once that proves to be a mistake.
+_CONTINUES = total(Route, {Route.RAPID_CARE: False, Route.MDT: True, Route.NAVIGATION: True, Route.SERVICE: True})
 
 
 def close(referral: Referral, command: CloseReferral, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -82,7 +85,7 @@ def close(referral: Referral, command: CloseReferral, now: datetime, policy: Pol
     permit(referral, CloseReferral)
     if referral.answer_by is not None and CHANGE_BY_OUTCOME[command.outcome] is not PersonChange.DEATH:
         return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
-    ended_from = effective_status(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
+    ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
     closed = replace(referral, status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
     return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now)], now)
 
@@ -106,8 +109,14 @@ def cancel(
     return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason)], now)
 
 
-def end_with(referral: Referral, change: PersonChange, now: datetime) -> Decision[Referral]:
-    """Cancels an open referral of a person who has died or moved away. Raises IllegalTransition."""
+def end_with(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Cancels an open referral of a person who has died or moved away. Raises IllegalTransition.
+
+    An unanswered urgent call contradicts a move: triage gets that referral.
+    """
+    if referral.answer_by is not None and change is not PersonChange.DEATH:
+        contradicting = replace(referral, person_is_recorded_as=LifeStatus.MOVED)
+        return routing.to_triage(contradicting, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
     return cancel(referral, CancelReferral(_REASON[change]), has_merged=False, now=now)
 
 
@@ -123,7 +132,8 @@ def reopen(
     """Returns the referral to its status and its owner, with a new deadline: the death or the move was a mistake.
 
     `service` is the directory's entry of today for the referral's service; `contradicts` is a recorded status that still holds.
-    A question without an answer is withdrawn. Raises IllegalTransition, also for a referral that ended for another reason.
+    A question without an answer is withdrawn, and triage gets a referral that Rapid Care closed, because it has no open response.
+    Raises IllegalTransition, also for a referral that ended for another reason.
     """
     permit(referral, Occurrence.PERSON_RESTORED)
     if referral.ended_from is None:
@@ -136,8 +146,17 @@ def reopen(
         outcome=None,
         cancel_reason=None,
         person_is_recorded_as=contradicts,
+        discrepancies_due_at=deadlines.triage_by(referral, now, policy),
     )
+    if reopened.status is Status.RETURNED:
+        reopened = replace(reopened, receiver_organisation=None)
     return deadlines.begin(reopened, [ReferralReopened(reopened_at=now)], _due_again(reopened, service, now, policy))
+
+
+def _resumes_at(referral: Referral) -> Status:
+    """The status after the reversal of an end that the receiver has stated."""
+    is_left = referral.route is not None and not _CONTINUES[referral.route]
+    return Status.RETURNED if is_left else effective_status(referral)
 
 
 def _due_again(referral: Referral, service: Service | None, now: datetime, policy: Policy) -> datetime:

@@ -1,5 +1,7 @@
 """Which callers may read a referral and run its commands."""
 
+from datetime import datetime
+
 import pytest
 
 from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
@@ -57,14 +59,31 @@ def test_product_service_answers_by_events_only(command: type) -> None:
     with_rapid_care = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care")
     overdue = a_referral(Status.ROUTED, route=Route.RAPID_CARE, service_code="rapid-care", overdue_since=MONDAY)
 
-    for referral, actor in ((with_rapid_care, TRIAGER), (overdue, _actor("CLCH", access.RECEIVE))):
+    for referral in (with_rapid_care, overdue):
         with pytest.raises(access.AnsweredByService):
-            access.require_receiver(referral, actor, command)
-    if command is ReturnReferral:
-        access.require_receiver(overdue, TRIAGER, command)
-    else:
-        with pytest.raises(access.AnsweredByService):
-            access.require_receiver(overdue, TRIAGER, command)
+            access.require_receiver(referral, _actor("CLCH", access.RECEIVE), command)
+        if command is ReturnReferral:
+            access.require_receiver(referral, TRIAGER, command)
+        else:
+            with pytest.raises(access.AnsweredByService):
+                access.require_receiver(referral, TRIAGER, command)
+
+
+@pytest.mark.parametrize(
+    ("route", "overdue_since", "may_return"),
+    [
+        (Route.RAPID_CARE, None, False),
+        (Route.RAPID_CARE, MONDAY, False),  # a recall informs Rapid Care, which ends its response
+        (Route.MDT, None, False),
+        (Route.MDT, MONDAY, True),
+        (Route.NAVIGATION, MONDAY, True),
+        (Route.SERVICE, None, True),
+    ],
+)
+def test_accepted_referral_is_taken_back_when_overdue(*, route: Route, overdue_since: datetime | None, may_return: bool) -> None:
+    accepted = a_referral(Status.ACCEPTED, route=route, overdue_since=overdue_since)
+
+    assert access.is_internal_service(accepted, TRIAGER, ReturnReferral) is not may_return
 
 
 def test_lead_sees_own_people_only() -> None:

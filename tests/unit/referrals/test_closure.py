@@ -8,6 +8,8 @@ from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
 from services.referrals.domain.referral import ReferralDeadline, Status, current_deadline, owner
 from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
+from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_referral
 
 NOW = MONDAY.astimezone(UTC)
@@ -29,6 +31,30 @@ def test_cancelled_referral_has_reason(reason: CancelReason) -> None:
 
     assert decision.events == [ReferralCancelled(reason=reason)]
     assert decision.state.status is Status.CANCELLED
+
+
+def test_returned_referral_is_closed_with_true_outcome() -> None:
+    """The need was met elsewhere: nothing must be closed by an untrue statement."""
+    decision = closure.close(a_referral(Status.RETURNED), CloseReferral(Outcome.OTHER_SERVICE_INVOLVED), NOW, POLICY)
+
+    assert decision.state.status is Status.CLOSED
+
+
+def test_merged_referral_is_withdrawn_alone() -> None:
+    merged = a_referral(Status.MERGED, merged_into=new_id(), ended_at=MONDAY)
+
+    decision = closure.cancel(merged, CancelReferral(CancelReason.SENT_IN_ERROR), has_merged=False, now=NOW, is_joined_open=True)
+
+    assert decision.events == [ReferralCancelled(reason=CancelReason.SENT_IN_ERROR)]
+    assert (decision.state.status, decision.state.merged_into) == (Status.CANCELLED, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_joined_open"), [(CancelReason.WITHDRAWN, False), (CancelReason.DIED, True), (CancelReason.MOVED_AWAY, True)]
+)
+def test_merged_referral_of_ended_one_or_for_death_is_not_withdrawn(*, reason: CancelReason, is_joined_open: bool) -> None:
+    with pytest.raises(IllegalTransition):
+        closure.cancel(a_referral(Status.MERGED), CancelReferral(reason), has_merged=False, now=NOW, is_joined_open=is_joined_open)
 
 
 def test_referral_with_merged_ones_cannot_be_withdrawn() -> None:

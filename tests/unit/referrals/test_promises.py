@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from services.referrals.domain import Policy, deadlines, receipt
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
-from services.referrals.domain.referral import OPEN, Referral, ReferralDeadline, available_transitions, current_deadline, owner
+from services.referrals.domain.referral import (
+    OPEN,
+    Referral,
+    ReferralDeadline,
+    available_transitions,
+    current_deadline,
+    owner,
+    pending_deadlines,
+)
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import ReferralUrgencyRaised
 from shared.kernel.decision import Decision
@@ -86,9 +94,9 @@ def _assert_invariants(journey: Journey, first: Referral, clock: datetime) -> No
     if referral.status in OPEN:
         assert owner(referral) is not None
         assert referral.due_at is not None
-        [(kind, at)] = journey.pending
-        assert (kind, at) == (current_deadline(referral), referral.due_at + timedelta(microseconds=1))
-        assert at > journey.now
+        assert journey.pending == {(kind, at + timedelta(microseconds=1)) for kind, at in pending_deadlines(referral).items()}
+        assert current_deadline(referral) in pending_deadlines(referral)
+        assert all(at > journey.now for _, at in journey.pending)
     else:
         assert (owner(referral), current_deadline(referral), referral.due_at, journey.pending) == (None, None, None, set())
         assert referral.ended_at is not None

@@ -15,6 +15,7 @@ from shared.contracts.referrals import (
     ReferralIdentityUnverified,
     ReferralMerged,
     ReferralReceived,
+    Route,
 )
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
@@ -23,6 +24,11 @@ from tests.builders.referrals import MONDAY, SATURDAY, a_person, a_referral, a_r
 
 POLICY = Policy()
 NOW = MONDAY.astimezone(UTC)
+
+
+#: Received at night, and a second call about an accepted referral.
+_NIGHT_CALL: dict[str, Any] = {"urgency": Urgency.URGENT, "clock_starts_at": london("2015-03-14T23:00")}
+_REPEATED_CALL: dict[str, Any] = {"urgency": Urgency.URGENT, "answer_by": MONDAY, "call_repeated_at": MONDAY}
 
 
 def test_received_referral_starts_its_clock() -> None:
@@ -56,7 +62,7 @@ def test_received_referral_has_triage_deadline(urgency: Urgency, at: str, due_at
     decision = _receive(now=london(at), urgency=urgency)
 
     assert decision.state.due_at == london(due_at)
-    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
+    assert [deadline.kind for deadline in decision.deadlines][:1] == [ReferralDeadline.TRIAGE]
 
 
 @pytest.mark.acceptance("referrals-2")
@@ -127,6 +133,12 @@ def test_newest_open_referral_is_joined() -> None:
         (Status.TRIAGED_URGENT, {"has_red_flag": True}, "2015-03-14T12:00", "ambulance"),
         (Status.TRIAGED_URGENT, {"has_red_flag": True}, "2015-03-14T23:00", "ambulance"),
         (Status.ACCEPTED, {"has_red_flag": True}, "2015-03-14T12:00", None),
+        (Status.ACCEPTED, _NIGHT_CALL, "2015-03-15T03:11", "out-of-hours-gp"),
+        (Status.ACCEPTED, _NIGHT_CALL, "2015-03-15T07:00", None),
+        (Status.ACCEPTED, _NIGHT_CALL, "2015-03-15T23:00", None),
+        (Status.ACCEPTED, _REPEATED_CALL, "2015-03-17T23:00", "out-of-hours-gp"),
+        (Status.ACCEPTED, _REPEATED_CALL, "2015-03-17T12:00", None),
+        (Status.ACCEPTED, _REPEATED_CALL | {"has_red_flag": True}, "2015-03-17T12:00", "ambulance"),
         (Status.CLOSED, {"has_red_flag": True}, "2015-03-14T12:00", None),
     ],
 )
@@ -138,6 +150,25 @@ def _receive(*, now: datetime = NOW, joins: Referral | None = None, **changes: A
     person = changes.pop("person", None) or a_person()
     arrival = Arrival(new_id(), "CPA-9E7D-RTAY", "W07", is_story_known=False, is_practice_covered=True, joins=joins)
     return receipt.receive(a_request(**changes), person, arrival, now=now, policy=POLICY)
+
+
+def test_urgent_call_is_not_merged_into_meeting_or_navigation() -> None:
+    call = a_request(urgency=Urgency.URGENT)
+
+    for route in Route:
+        joined = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, route=route)
+        assert (receipt.to_join(call, [joined], NOW, POLICY) is joined) is (route in {Route.RAPID_CARE, Route.SERVICE})
+
+
+@pytest.mark.parametrize(
+    ("received_at", "starts_at"),
+    [("2015-03-14T23:00", "2015-03-15T07:00"), ("2015-03-14T09:00", "2015-03-14T09:00")],
+    ids=["closed hours", "opening hours"],
+)
+def test_shown_clock_of_urgent_referral_follows_opening_rule(received_at: str, starts_at: str) -> None:
+    referral = a_referral(urgency=Urgency.URGENT, clock_starts_at=london(received_at))
+
+    assert receipt.clock_starts_at(referral, POLICY) == london(starts_at)
 
 
 def test_open_saturday_needs_no_emergency_alternative() -> None:

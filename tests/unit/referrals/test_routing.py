@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
 from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
-from services.referrals.domain import Policy, routing
+from services.referrals.domain import Policy, receipt, routing
 from services.referrals.domain.directory import (
     BelowMinimumAge,
     EligibleHere,
@@ -18,9 +19,19 @@ from services.referrals.domain.directory import (
     Service,
 )
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, permit
-from shared.contracts.codes import Locality
-from shared.contracts.referrals import ReferralAccepted, ReferralReturned, ReferralRouted, ReferralSignposted, ReturnReason, Route
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, owner, permit
+from shared.contracts.codes import Locality, Urgency
+from shared.contracts.referrals import (
+    Discrepancy,
+    ReferralAccepted,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+    ReferralSignposted,
+    ReferralUrgencyRaised,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from tests.builders.london import london
@@ -30,6 +41,7 @@ POLICY = Policy()
 LATER = MONDAY.astimezone(UTC) + timedelta(hours=1)
 W07 = a_practice()
 RAPID_CARE = a_service("rapid-care", opens=time(7), closes=time(22))
+_WITH_RAPID_CARE: dict[str, Any] = {"urgency": Urgency.URGENT, "route": Route.RAPID_CARE, "service_code": "rapid-care"}
 
 
 @pytest.mark.acceptance("referrals-1")
@@ -257,10 +269,88 @@ def test_returned_referral_keeps_reference_and_clock(status: Status) -> None:
     assert (after.reference, after.received_at, after.clock_starts_at) == (before.reference, before.received_at, before.clock_starts_at)
 
 
-def test_life_threatening_return_sets_red_flag() -> None:
-    decision = routing.return_referral(a_referral(Status.ROUTED), ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
+def test_life_threatening_return_is_urgent_at_once(status: Status) -> None:
+    before = a_referral(status, triaged_at=MONDAY)
 
-    assert decision.state.has_red_flag
+    decision = routing.return_referral(before, ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
+
+    after = decision.state
+    assert (after.status, after.urgency, after.was_urgent, after.has_red_flag) == (Status.RETURNED, Urgency.URGENT, True, True)
+    assert (after.clock_starts_at, after.due_at) == (LATER, LATER + timedelta(minutes=15))
+    assert decision.events == [
+        ReferralReturned(service_code="district-nursing", reason=ReturnReason.LIFE_THREATENING),
+        ReferralUrgencyRaised(clock_starts_at=LATER),
+    ]
+    assert receipt.emergency_alternative(after, LATER, POLICY) == "ambulance"
+    assert Discrepancy.CONDITION_MISSING in after.discrepancies
+
+
+def test_life_threatening_return_keeps_clock_of_urgent_referral() -> None:
+    before = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, triaged_at=MONDAY)
+
+    decision = routing.return_referral(before, ReturnReferral(ReturnReason.LIFE_THREATENING), LATER, POLICY)
+
+    assert decision.state.clock_starts_at == before.clock_starts_at
+    assert [type(event) for event in decision.events] == [ReferralReturned]
+
+
+def test_redirection_to_rapid_care_is_urgent() -> None:
+    before = a_referral(Status.ROUTED, route=Route.MDT, triaged_at=MONDAY)
+    redirected = ReturnReferral(ReturnReason.OTHER, suggestion="rapid-care")
+
+    decision = routing.return_referral(before, redirected, LATER, POLICY, is_urgent=True)
+
+    assert (decision.state.urgency, decision.state.has_red_flag, decision.state.suggestion) == (Urgency.URGENT, False, "rapid-care")
+    assert decision.state.due_at == LATER + timedelta(minutes=15)
+    assert decision.events[-1] == ReferralUrgencyRaised(clock_starts_at=LATER)
+
+
+@pytest.mark.parametrize("reason", [ReturnReason.CONCERN, ReturnReason.CALL_UNANSWERED, ReturnReason.RECEIVER_WITHDREW])
+def test_receiver_that_has_ended_its_care_cannot_accept_after_all(reason: ReturnReason) -> None:
+    returned = routing.return_referral(a_referral(Status.ACCEPTED), ReturnReferral(reason), LATER, POLICY).state
+
+    assert (returned.route, returned.service_code) == (None, None)
+    assert Occurrence.ACCEPTED_AFTER_ALL not in available_transitions(returned)
+
+
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
+def test_unvisited_referral_is_recalled_from_rapid_care(status: Status) -> None:
+    before = a_referral(status, **_WITH_RAPID_CARE)
+
+    decision = routing.recall(before, is_contacted=False, now=LATER, policy=POLICY)
+
+    assert decision.events == [ReferralRecalled(service_code="rapid-care", routing=1)]
+    assert (decision.state.status, owner(decision.state)) == (Status.RETURNED, "community-point-of-access")
+    assert decision.state.due_at == LATER + timedelta(minutes=15)
+    assert (decision.state.received_at, decision.state.clock_starts_at) == (before.received_at, before.clock_starts_at)
+
+
+def test_acceptance_crossing_recall_is_honoured() -> None:
+    recalled = routing.recall(a_referral(Status.ROUTED, **_WITH_RAPID_CARE), is_contacted=False, now=LATER, policy=POLICY).state
+
+    accepted = routing.accept(recalled, LATER, POLICY, Occurrence.ACCEPTED_AFTER_ALL)
+
+    assert owner(accepted.state) == "rapid-care"
+
+
+def test_visited_person_is_not_recalled() -> None:
+    with pytest.raises(routing.AlreadyContacted):
+        routing.recall(a_referral(Status.ACCEPTED, **_WITH_RAPID_CARE), is_contacted=True, now=LATER, policy=POLICY)
+
+
+def test_only_rapid_care_is_recalled() -> None:
+    with pytest.raises(routing.RecallNotPossible):
+        routing.recall(a_referral(Status.ACCEPTED), is_contacted=False, now=LATER, policy=POLICY)
+
+
+def test_unknown_age_needs_override_reason() -> None:
+    unknown, referral = a_person(born_on=None), a_referral(Status.TRIAGED_URGENT)
+
+    with pytest.raises(BelowMinimumAge):
+        _route(referral, RAPID_CARE, person=unknown)
+
+    assert _route(referral, RAPID_CARE, person=unknown, override_reason="He looks 80").state.status is Status.ROUTED
 
 
 def test_receiver_may_accept_during_open_question() -> None:

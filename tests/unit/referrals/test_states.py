@@ -30,9 +30,9 @@ from tests.builders.referrals import MONDAY, a_referral, transitions
 TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 
 
-#: A merged referral is withdrawn by its referrer, and a mistaken death or move is reversed.
+#: A merged referral is withdrawn by its referrer, who may also give information, and a mistaken death or move is reversed.
 _FROM_AN_END: dict[Status, set[Trigger]] = {
-    Status.MERGED: {commands.CancelReferral},
+    Status.MERGED: {commands.CancelReferral, commands.AnswerInformation},
     Status.CLOSED: {Occurrence.PERSON_RESTORED},
     Status.CANCELLED: {Occurrence.PERSON_RESTORED},
 }
@@ -75,7 +75,8 @@ def test_every_trigger_follows_state_table(trigger: Trigger, status: Status, ask
 
 def test_every_command_and_deadline_has_a_row() -> None:
     named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
-    not_of_a_referral = {commands.Demographics, commands.ReviseRecord}
+    of_a_life = {commands.RecordDeath, commands.RecordMove, commands.RestorePerson}
+    not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
     assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral}

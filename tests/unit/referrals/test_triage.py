@@ -6,11 +6,14 @@ import pytest
 
 from services.referrals.commands import RaiseUrgency, RequestInformation, TriageReferral
 from services.referrals.domain import Policy, triage
-from services.referrals.domain.referral import Referral, ReferralDeadline, Status, current_deadline
-from shared.contracts.codes import Urgency
+from services.referrals.domain.referral import OPEN, Referral, ReferralDeadline, Status, current_deadline
+from shared.contracts.codes import Condition, Urgency
 from shared.contracts.referrals import (
+    Discrepancy,
+    ReferralConditionSet,
     ReferralInformationAnswered,
     ReferralInformationRequested,
+    ReferralRecalled,
     ReferralTriaged,
     ReferralUrgencyRaised,
 )
@@ -112,7 +115,38 @@ def test_changed_urgency_sets_new_deadline() -> None:
     decision = _triage(a_referral(), Urgency.URGENT)
 
     assert decision.state.due_at == LATER + timedelta(minutes=15)
-    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE]
+    assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.TRIAGE, ReferralDeadline.DISCREPANCY]
+
+
+def test_referral_made_urgent_without_condition_is_marked() -> None:
+    without = _triage(a_referral(), Urgency.URGENT).state
+    named = _triage(a_referral(), Urgency.URGENT, condition=Condition.FALL)
+
+    assert (without.condition, without.discrepancies) == (None, (Discrepancy.CONDITION_MISSING,))
+    assert without.discrepancies_due_at == without.due_at
+    assert (named.state.condition, named.state.discrepancies) == (Condition.FALL, ())
+    assert ReferralConditionSet(condition=Condition.FALL) in named.events
+
+
+def test_condition_at_triage_ends_mark_of_receipt() -> None:
+    marked = a_referral(urgency=Urgency.URGENT, discrepancies=(Discrepancy.CONDITION_MISSING,), discrepancies_due_at=MONDAY)
+
+    decision = _triage(marked, Urgency.URGENT, condition=Condition.COPD)
+
+    assert (decision.state.discrepancies, decision.state.discrepancies_due_at) == ((), None)
+    assert ReferralDeadline.DISCREPANCY in decision.cancels
+
+
+def test_mark_that_was_resolved_is_not_set_again() -> None:
+    resolved = a_referral(urgency=Urgency.URGENT)
+
+    assert _triage(resolved, Urgency.URGENT).state.discrepancies == ()
+
+
+def test_less_urgent_referral_needs_no_condition() -> None:
+    marked = a_referral(urgency=Urgency.URGENT, discrepancies=(Discrepancy.CONDITION_MISSING,), discrepancies_due_at=MONDAY)
+
+    assert _triage(marked, Urgency.ROUTINE).state.discrepancies == ()
 
 
 def test_red_flag_must_be_urgent() -> None:
@@ -133,7 +167,20 @@ def test_urgency_can_be_raised_in_any_open_state(status: Status) -> None:
     assert decision.state.status is Status.TRIAGED_URGENT
     assert (decision.state.clock_starts_at, decision.state.received_at) == (LATER, before.received_at)
     assert decision.state.due_at == LATER + timedelta(minutes=15)
-    assert decision.events == [ReferralUrgencyRaised(clock_starts_at=LATER)]
+    assert decision.events[-1] == ReferralUrgencyRaised(clock_starts_at=LATER)
+
+
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
+def test_receiver_learns_that_raised_referral_is_taken_back(status: Status) -> None:
+    raised = triage.raise_urgency(a_referral(status), RaiseUrgency("Fever"), raised_by="clinician-1", now=LATER, policy=POLICY)
+
+    assert raised.events[0] == ReferralRecalled(service_code="district-nursing", routing=1)
+
+
+def test_referral_without_receiver_is_raised_without_recall() -> None:
+    raised = triage.raise_urgency(a_referral(), RaiseUrgency("Fever"), raised_by="clinician-1", now=LATER, policy=POLICY)
+
+    assert [type(event) for event in raised.events] == [ReferralUrgencyRaised]
 
 
 def test_urgent_referral_cannot_be_raised_again() -> None:
@@ -178,6 +225,35 @@ def test_open_question_permits_nothing_new() -> None:
         _triage(asked, Urgency.URGENT)
 
 
-def _triage(referral: Referral, urgency: Urgency, *, has_red_flag: bool | None = None) -> Decision[Referral]:
-    command = TriageReferral(urgency, is_complex=False, reason="As the GP says", has_red_flag=has_red_flag)
+@pytest.mark.parametrize("status", OPEN)
+def test_information_is_accepted_in_every_open_state(status: Status) -> None:
+    before = a_referral(status)
+
+    decision = triage.answer_information(before, LATER)
+
+    assert decision.events == [ReferralInformationAnswered(answered_at=LATER)]
+    assert decision.state.status is (before.asked_in or before.status)
+    assert decision.state.informed_at == LATER
+
+
+def test_late_answer_is_accepted_after_triage_ended_question() -> None:
+    asked = triage.request_information(a_referral(), RequestInformation("Which medicines?"), LATER).state
+
+    answered = triage.answer_information(_triage(asked, Urgency.ROUTINE).state, LATER)
+
+    assert answered.state.status is Status.TRIAGED_ROUTINE
+
+
+def test_merged_referral_takes_information_while_joined_one_is_open() -> None:
+    merged = a_referral(Status.MERGED)
+
+    assert triage.answer_information(merged, LATER, is_joined_open=True).state.informed_at == LATER
+    with pytest.raises(IllegalTransition):
+        triage.answer_information(merged, LATER)
+
+
+def _triage(
+    referral: Referral, urgency: Urgency, *, has_red_flag: bool | None = None, condition: Condition | None = None
+) -> Decision[Referral]:
+    command = TriageReferral(urgency, is_complex=False, reason="As the GP says", has_red_flag=has_red_flag, condition=condition)
     return triage.triage(referral, command, triaged_by="clinician-1", now=LATER, policy=POLICY)

@@ -1,0 +1,182 @@
+"""`GET .../actions` offers exactly the commands that are not refused, for every referral and every caller."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.referrals import commands
+from services.referrals.domain import Policy, access, calls, closure, discrepancies, routing, triage
+from services.referrals.domain.actions import Circumstances, offered
+from services.referrals.domain.directory import Serves, Service
+from services.referrals.domain.referral import OPEN, REFERRAL, Referral, Status
+from shared.contracts.codes import Condition, Urgency
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReturnReason, Route
+from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError
+from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service
+
+NOW = MONDAY.astimezone(UTC) + timedelta(hours=1)
+POLICY = Policy()
+COMMANDS = [trigger for trigger in REFERRAL if isinstance(trigger, type) and trigger is not commands.ReceiveReferral]
+
+#: Some service for everybody, of each route, here and elsewhere.
+SERVICES = [
+    *(a_service(code) for code in ("district-nursing", "rapid-care", "mdt", "care-navigation")),
+    a_service("social-care-direct", serves=Serves.RESIDENT),
+    a_service("carers-centre", serves=Serves.ANYBODY),
+    a_service("ambulance", serves=Serves.ANYBODY),
+    a_service("health-elsewhere", serves=Serves.REGISTERED_ELSEWHERE),
+    a_service("social-care-elsewhere", serves=Serves.RESIDENT_ELSEWHERE),
+]
+
+#: The status in which each urgency is triaged.
+_URGENCY = {Status.TRIAGED_URGENT: Urgency.URGENT, Status.TRIAGED_ROUTINE: Urgency.ROUTINE, Status.TRIAGED_ADVICE: Urgency.ADVICE}
+_MAY_ASK = [status for status in Status if status in REFERRAL[commands.RequestInformation].sources]
+
+
+@st.composite
+def referrals(draw: st.DrawFn) -> Referral:
+    """Any referral that the rules can produce, and some more."""
+    status = draw(st.sampled_from(Status))
+    asked_in = draw(st.sampled_from(_MAY_ASK)) if status is Status.INFORMATION_REQUESTED else None
+    effective = asked_in or status
+    urgency = _URGENCY.get(effective) or draw(st.sampled_from(Urgency))
+    is_placed = effective in {Status.ROUTED, Status.ACCEPTED}
+    route = draw(st.sampled_from(Route)) if is_placed else draw(st.none() | st.sampled_from(Route))
+    has_call = is_placed and draw(st.booleans())
+    changes: dict[str, Any] = {
+        "urgency": urgency,
+        "route": route,
+        "service_code": "district-nursing" if route else None,
+        "receiver_organisation": draw(st.sampled_from(["CLCH", "LBB"])) if is_placed else None,
+        "referrer_organisation": draw(st.sampled_from(["W07", "LAS"])),
+        "overdue_since": draw(st.none() | st.just(MONDAY)),
+        "has_red_flag": urgency is Urgency.URGENT and draw(st.booleans()),
+        "answer_by": MONDAY if has_call else None,
+        "discrepancies": tuple(draw(st.lists(st.sampled_from(Discrepancy), max_size=2, unique=True))) if status in OPEN else (),
+        "ended_at": None if status in OPEN else MONDAY,
+    }
+    return replace(a_referral(effective, **changes), status=status, asked_in=asked_in)
+
+
+ACTORS = st.builds(
+    Actor,
+    id=st.just("actor-1"),
+    organisation=st.sampled_from(["W07", "LAS", "CLCH", "LBB"]),
+    role=st.just("clinician"),
+    scopes=st.sets(st.sampled_from([access.REFER, access.RECEIVE, access.TRIAGE])).map(frozenset),
+)
+FACTS = st.builds(
+    Circumstances,
+    is_relied_on=st.booleans(),
+    is_joined_open=st.booleans(),
+    is_contacted=st.booleans(),
+    is_practice_covered=st.booleans(),
+    is_resident=st.booleans(),
+)
+
+
+@settings(max_examples=10 * settings().max_examples, deadline=None)
+@given(referrals(), ACTORS, FACTS)
+def test_actions_are_exactly_what_is_not_refused(referral: Referral, actor: Actor, facts: Circumstances) -> None:
+    accepted = {command for command in COMMANDS if _is_accepted(command, referral, actor, facts)}
+
+    assert set(offered(referral, actor, facts)) == accepted
+
+
+@pytest.mark.parametrize(
+    ("is_relied_on", "is_offered"), [(False, True), (True, False)], ids=["the same referrer sent both", "another organisation relies on it"]
+)
+def test_doubled_referral_is_withdrawn_by_its_referrer_alone(*, is_relied_on: bool, is_offered: bool) -> None:
+    gp = Actor("gp-W07", "W07", "gp", frozenset({access.REFER}))
+
+    assert (commands.CancelReferral in offered(a_referral(), gp, Circumstances(is_relied_on=is_relied_on))) is is_offered
+
+
+def _is_accepted(command: type, referral: Referral, actor: Actor, facts: Circumstances) -> bool:
+    """Runs the command as its handler does, with each of some plausible bodies."""
+    return any(_runs(command, run, referral, actor) for run in RUNS[command](facts))
+
+
+def _runs(command: type, run: "Run", referral: Referral, actor: Actor) -> bool:
+    try:
+        access.require_permitted(referral, actor, command)
+        run(referral, actor)
+    except DomainError:
+        return False
+    return True
+
+
+Run = Callable[[Referral, Actor], object]
+
+
+def _triages(_: Circumstances) -> list[Run]:
+    bodies = [commands.TriageReferral(urgency, is_complex=False, reason="Seen") for urgency in Urgency]
+    return [lambda it, _, body=body: triage.triage(it, body, triaged_by="x", now=NOW, policy=POLICY) for body in bodies]  # type: ignore[misc]
+
+
+def _routes(facts: Circumstances) -> list[Run]:
+    return [lambda it, _, to=to: _route(it, to, facts) for to in SERVICES]  # type: ignore[misc]
+
+
+def _signposts(facts: Circumstances) -> list[Run]:
+    return [lambda it, _, to=to: _signpost(it, to, facts) for to in SERVICES]  # type: ignore[misc]
+
+
+def _route(referral: Referral, service: Service, facts: Circumstances) -> object:
+    command = commands.RouteReferral(service.route, service.code, "A clinician's reason")
+    practice = a_practice() if facts.is_practice_covered else None
+    return routing.route(referral, command, service=service, person=_person(facts), practice=practice, now=NOW, policy=POLICY)
+
+
+def _signpost(referral: Referral, service: Service, facts: Circumstances) -> object:
+    practice = a_practice() if facts.is_practice_covered else None
+    command = commands.SignpostReferral(service.code)
+    return routing.signpost(referral, command, service=service, person=_person(facts), practice=practice, now=NOW, policy=POLICY)
+
+
+def _person(facts: Circumstances) -> Any:
+    return a_person(residence="LBB" if facts.is_resident else "ENFIELD")
+
+
+def _cancel(facts: Circumstances) -> list[Run]:
+    def run(referral: Referral, actor: Actor) -> object:
+        relied_on = facts.is_relied_on and not access.is_triager(actor)
+        command = commands.CancelReferral(CancelReason.WITHDRAWN)
+        return closure.cancel(referral, command, has_merged=relied_on, now=NOW, is_joined_open=facts.is_joined_open)
+
+    return [run]
+
+
+def _resolutions(_: Circumstances) -> list[Run]:
+    bodies = [commands.ResolveDiscrepancy(each, "Asked") for each in Discrepancy]
+    return [lambda it, _, body=body: discrepancies.resolve(it, body, NOW) for body in bodies]  # type: ignore[misc]
+
+
+def _one(run: Callable[[Referral, Circumstances], object]) -> Callable[[Circumstances], list[Run]]:
+    return lambda facts: [lambda it, _: run(it, facts)]
+
+
+RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
+    commands.TriageReferral: _triages,
+    commands.RouteReferral: _routes,
+    commands.SignpostReferral: _signposts,
+    commands.CancelReferral: _cancel,
+    commands.ResolveDiscrepancy: _resolutions,
+    commands.RequestInformation: _one(lambda it, _: triage.request_information(it, commands.RequestInformation("Who?"), NOW)),
+    commands.AnswerInformation: _one(lambda it, facts: triage.answer_information(it, NOW, is_joined_open=facts.is_joined_open)),
+    commands.SetCondition: _one(lambda it, _: discrepancies.set_condition(it, commands.SetCondition(Condition.COPD), NOW)),
+    commands.AcceptReferral: _one(lambda it, _: routing.accept(it, NOW, POLICY)),
+    commands.ReturnReferral: _one(lambda it, _: routing.return_referral(it, commands.ReturnReferral(ReturnReason.CAPACITY), NOW, POLICY)),
+    commands.RecallReferral: _one(lambda it, facts: routing.recall(it, is_contacted=facts.is_contacted, now=NOW, policy=POLICY)),
+    commands.AnswerCall: _one(lambda it, _: calls.answer(it, NOW)),
+    commands.RaiseUrgency: _one(
+        lambda it, _: triage.raise_urgency(it, commands.RaiseUrgency("Fever"), raised_by="x", now=NOW, policy=POLICY)
+    ),
+    commands.CloseReferral: _one(lambda it, _: closure.close(it, commands.CloseReferral(Outcome.NEED_MET), NOW, POLICY)),
+}
