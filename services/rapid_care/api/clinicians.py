@@ -10,7 +10,7 @@ from services.rapid_care.api.requests import RosterEntry
 from services.rapid_care.domain.roster import ClinicianNotFound
 from services.rapid_care.handlers.clinician import roster_clinician
 from services.rapid_care.queries import roster
-from shared.contracts.event import CODE_PATTERN
+from shared.contracts.input_types import Code
 from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import Unit, version_of
@@ -24,7 +24,7 @@ async def _known_version(header: Annotated[str | None, Header(alias="If-Match", 
     return version_of(header) if header else 0
 
 
-ClinicianId = Annotated[str, Path(pattern=CODE_PATTERN)]
+ClinicianId = Annotated[Code, Path()]
 KnownVersion = Annotated[int, Depends(_known_version)]
 
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from services.rapid_care import commands
 from shared.contracts.codes import StepDown
-from shared.contracts.event import Code, Instant
+from shared.contracts.input_types import Code, Flag, Instant
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, ResponseOutcome, Skill
 from shared.web.requests import CommandModel
 
@@ -49,4 +49,4 @@ class Closure(CommandModel[commands.CloseResponse]):
 
 class RosterEntry(CommandModel[commands.RosterClinician]):
     skills: tuple[Skill, ...] = Field(max_length=len(Skill))
-    is_on_duty: bool
+    is_on_duty: Flag

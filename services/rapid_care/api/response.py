@@ -38,7 +38,7 @@ async def list_responses(
     attention: Annotated[Attention | None, Query(description="Only responses that need the coordinator for this reason")] = None,
     clinician_id: Code | None = None,
     referral_id: UUID | None = None,
-    cursor: Annotated[str | None, Query(description="`next` of the previous page")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
 ) -> Page[ResponseView]:
     """The queue, the earliest deadline first; of ended responses, the latest deadline first.

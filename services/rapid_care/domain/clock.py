@@ -121,6 +121,11 @@ def decline(response: Response, command: DeclineResponse, now: datetime) -> Deci
     return Decision(declined, [*breach, event], cancels=list(ResponseDeadline))
 
 
+def may_cancel(response: Response, trigger: str) -> bool:
+    """Whether this event ends the response: it is unanswered, or not yet visited. Two messages that cross have a defined result."""
+    return response.status in RESPONSE[trigger].sources
+
+
 def cancel(response: Response, *, trigger: str, reason: str, now: datetime) -> Decision[Response]:
     """Ends a response without a visit: the referral was withdrawn, taken back or routed elsewhere, or the person died or moved.
 

@@ -24,8 +24,8 @@ from shared.contracts.referrals import (
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.totality import total
 
-#: Reasons to cancel a response whose referral Rapid Care no longer has.
-TAKEN_BACK, ROUTED_ELSEWHERE = "taken-back", "routed-elsewhere"
+#: Reasons to cancel a response whose referral Rapid Care no longer has, or has by a later routing.
+TAKEN_BACK, ROUTED_ELSEWHERE, ROUTED_AGAIN = "taken-back", "routed-elsewhere", "routed-again"
 
 _PERSON_IS_GONE = total(
     CancelReason,
@@ -48,36 +48,25 @@ async def prefetch_routed_referrals(routed: Sequence[tuple[ReferralRouted, Envel
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Raises IllegalTransition when it was routed elsewhere after Rapid Care had accepted it."""
+    """Routed here again, an accepted response is accepted again, and one that waits for an answer gives way to a new one."""
     latest = await LATEST.find(tx, UUID(envelope.subject))
-    is_unfinished = latest is not None and latest.ended_at is None
+    unfinished = latest if latest and latest.ended_at is None else None
     if event.route is not Route.RAPID_CARE:
-        await _cancel(latest if is_unfinished else None, event.TYPE, ROUTED_ELSEWHERE, tx=tx)
-        return
-    if latest and is_unfinished:
-        await responses.save(tx, clock.reconfirm_acceptance(latest, event, tx.now))
-        return
-    ids = clock.ResponseIds(new_id(), PersonId(UUID(envelope.key)), UUID(envelope.subject), envelope.correlation_id)
-    response = await responses.save(tx, clock.request(event, ids, previous=latest, policy=tx.policy, now=tx.now))
-    await _end_if_gone(response, tx)
-    if latest is None:
-        await _count(event.received_at, tx)
+        await _cancel(unfinished, event.TYPE, ROUTED_ELSEWHERE, tx=tx)
+    elif unfinished and not clock.may_cancel(unfinished, event.TYPE):
+        await responses.save(tx, clock.reconfirm_acceptance(unfinished, event, tx.now))
+    else:
+        await _request(event, envelope, await _cancel(unfinished, event.TYPE, ROUTED_AGAIN, tx=tx) or latest, tx)
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    """A death or a move ends the response by the event about the person, which a reversal can match.
-
-    Raises IllegalTransition when Rapid Care has accepted it.
-    """
+    """A death or a move ends the response by the event about the person, which a reversal can match."""
     if event.reason not in _GONE:
         await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, event.reason, tx=tx)
 
 
 async def on_referral_returned(event: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
-    """The Community Point of Access took it back unanswered. After a decline by Rapid Care there is no response left to end.
-
-    Raises IllegalTransition when Rapid Care has accepted it.
-    """
+    """The Community Point of Access took it back unanswered. After a decline by Rapid Care there is no response left to end."""
     await _cancel(await unfinished_of(tx, UUID(envelope.subject)), event.TYPE, TAKEN_BACK, tx=tx)
 
 
@@ -95,6 +84,14 @@ async def on_call_repeated(event: ReferralCallRepeated, envelope: Envelope, *, t
         await responses.save(tx, second_call.take_call(response, event, tx.policy, tx.now))
 
 
+async def _request(event: ReferralRouted, envelope: Envelope, previous: Response | None, tx: Tx) -> None:
+    ids = clock.ResponseIds(new_id(), PersonId(UUID(envelope.key)), UUID(envelope.subject), envelope.correlation_id)
+    response = await responses.save(tx, clock.request(event, ids, previous=previous, policy=tx.policy, now=tx.now))
+    await _end_if_gone(response, tx)
+    if previous is None:
+        await _count(event.received_at, tx)
+
+
 async def _end_if_gone(response: Response, tx: Tx) -> None:
     """The routing crossed a death or a move that was recorded after the receipt of the referral."""
     gone = await PERSON_CHANGES.get(tx, response.person_id)
@@ -102,9 +99,11 @@ async def _end_if_gone(response: Response, tx: Tx) -> None:
         await responses.save(tx, person_change.end(response, gone, tx.now))
 
 
-async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> None:
-    if unfinished:
-        await responses.save(tx, clock.cancel(unfinished, trigger=trigger, reason=reason, now=tx.now))
+async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> Response | None:
+    """The cancelled response. An accepted one continues: the Community Point of Access decides when it receives the acceptance."""
+    if unfinished is None or not clock.may_cancel(unfinished, trigger):
+        return None
+    return await responses.save(tx, clock.cancel(unfinished, trigger=trigger, reason=reason, now=tx.now))
 
 
 async def _count(received_at: datetime, tx: Tx) -> None:

@@ -95,6 +95,20 @@ async def test_rerouted_referral_reconfirms_accepted_response(team: RapidCareCli
     assert len(await team.context.published(ResponseRequested)) == 1
 
 
+async def test_unanswered_response_gives_way_to_later_routing(team: RapidCareClient) -> None:
+    referral_id, person_id = new_id(), new_id()
+    response_id = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+
+    await team.context.deliver(a_routed_referral(at("14:00"), routing=2), key=person_id, subject=referral_id, sequence=2)
+
+    first = await team.read(response_id)
+    [again] = (await team.get("responses", referral_id=str(referral_id)))["items"]
+    assert (first["status"], first["cancel_reason"]) == ("cancelled", "routed-again")
+    assert (again["status"], again["due_at"]) == ("requested", first["due_at"])
+    await team.command(UUID(again["id"]), "acceptance")
+    assert [event.routing for event in await team.context.published(ResponseAccepted)] == [2]
+
+
 @pytest.mark.parametrize(
     ("reason", "brought_to", "left"),
     [
@@ -118,6 +132,7 @@ async def test_withdrawn_referral_ends_no_care_in_progress(
     await team.context.deliver(ReferralCancelled(reason=reason), key=new_id(), subject=referral_id)
 
     assert (await team.read(response_id))["status"] == left
+    assert await team.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
 
 
 async def test_telephone_contact_needs_decision_of_triage(team: RapidCareClient) -> None:

@@ -14,6 +14,7 @@ from services.rapid_care.domain.clock import (
     clock_of,
     decline,
     judge_deadline,
+    may_cancel,
     recall,
     reconfirm_acceptance,
     request,
@@ -45,7 +46,7 @@ from shared.contracts.rapid_care import (
     ResponseHeldUntilOpening,
     ResponseRequested,
 )
-from shared.contracts.referrals import ReferralRecalled
+from shared.contracts.referrals import ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.rapid_care import a_response, a_routed_referral, at
@@ -207,6 +208,12 @@ def test_first_warning_flags_response_until_its_end() -> None:
 @pytest.mark.parametrize("status", [Status.HELD, *WAITING])
 def test_response_is_declined_in_every_state_before_contact(status: Status) -> None:
     assert decline(a_response(status=status), DeclineResponse(DeclineReason.CAPACITY), at("15:00")).state.status is Status.DECLINED
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("trigger", [ReferralCancelled.TYPE, ReferralReturned.TYPE, ReferralRouted.TYPE])
+def test_only_unanswered_response_is_taken_back(status: Status, trigger: str) -> None:
+    assert may_cancel(a_response(status=status), trigger) is (status in (Status.HELD, Status.REQUESTED))
 
 
 def test_missing_condition_becomes_other() -> None:

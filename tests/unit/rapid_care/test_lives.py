@@ -50,7 +50,7 @@ def courses(draw: st.DrawFn) -> tuple[datetime, list[Step]]:
     return at(draw(st.sampled_from(["06:30", "14:00", "21:30", "22:00"]))), [*usual, *draw(st.lists(steps, max_size=4))]
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(courses())
 def test_any_path_ends_clock_once_and_silences_it(course: tuple[datetime, list[Step]]) -> None:
     life = _simulate(*course)

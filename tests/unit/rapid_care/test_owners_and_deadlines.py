@@ -18,6 +18,9 @@ from tests.builders.rapid_care_lives import ACTS, COMMANDS, POLICY, Life
 
 Step = tuple[int, str, bool]
 
+#: A course of days fires many deadlines.
+_UNTIMED = settings(deadline=None)
+
 minutes = st.sampled_from([0, 1, 14, 15, 16, 60, 61, 120, 121, 600, 1441])
 steps = st.tuples(minutes, st.sampled_from(sorted(ACTS)), st.booleans())
 #: Commands that reach each phase, so that the random acts begin there.
@@ -49,7 +52,7 @@ def test_courses_reach_every_unfinished_state() -> None:
     assert {_begun(course)[0].response.status for course in beginnings} == set(UNFINISHED)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(_UNTIMED, max_examples=2 * settings().max_examples)
 @given(courses)
 def test_unfinished_response_always_has_owner_deadline_and_command(course: Course) -> None:
     for life, now in _moments(course):
@@ -62,6 +65,7 @@ def test_unfinished_response_always_has_owner_deadline_and_command(course: Cours
             assert owner_of(life.response) is None
 
 
+@_UNTIMED
 @given(courses)
 def test_actions_are_exactly_the_commands_not_refused(course: Course) -> None:
     for life, now in _moments(course):
@@ -70,6 +74,7 @@ def test_actions_are_exactly_the_commands_not_refused(course: Course) -> None:
         assert accepted == set(permitted_commands(life.response))
 
 
+@_UNTIMED
 @given(courses)
 def test_each_awaited_step_has_one_deadline(course: Course) -> None:
     for life, _ in _moments(course):
@@ -78,6 +83,7 @@ def test_each_awaited_step_has_one_deadline(course: Course) -> None:
         assert steps_with_deadline == sorted(DEADLINE_OF[step] for step in awaited(life.response))
 
 
+@_UNTIMED
 @given(courses)
 def test_no_deadline_of_response_is_refused(course: Course) -> None:
     """A deadline that its handler refuses would end in silence."""
@@ -88,6 +94,7 @@ def test_no_deadline_of_response_is_refused(course: Course) -> None:
         life.run(ACTS[act], now)
 
 
+@_UNTIMED
 @given(courses)
 def test_neglected_response_is_overdue_until_step_is_taken(course: Course) -> None:
     life, now = _begun(course)
