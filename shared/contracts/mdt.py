@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Locality, PlaceOfCare, ReviewTrigger, RiskLevel, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.event import Code, Day, Event, Instant, Value
+from shared.contracts.input_types import LongText
 
 
 class MeetingScheduled(Event):
@@ -284,9 +285,9 @@ class CarePlanClosed(Event):
 class CrisisSection(Value):
     """Instructions for a crisis, addressed to the clinician who visits."""
 
-    warning_signs: str
-    what_to_do: str
-    whom_to_call: str
+    warning_signs: LongText
+    what_to_do: LongText
+    whom_to_call: LongText
 
 
 class CarePlanRecorded(Event):
@@ -299,7 +300,7 @@ class CarePlanRecorded(Event):
     care_plan_id: UUID
     plan_version: int
     preferred_place_of_care: PlaceOfCare
-    what_matters: str
+    what_matters: LongText
     crisis: CrisisSection | None
     preferred_place_of_death: PlaceOfCare | None = None
 

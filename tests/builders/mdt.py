@@ -216,6 +216,13 @@ async def notifications(context: RunningContext, professional_id: str) -> list[d
     return list(found["items"])
 
 
+async def acknowledge(context: RunningContext, notification: dict[str, Any], *, actor: str | None = None) -> None:
+    """Acknowledges a notification as its professional, or as a coordinator for the chair."""
+    headers = _header(context, actor, "mdt:lead") if actor else _header(context, None, *STAFF)
+    response = await context.http.post(f"/mdt/leads/notifications/{notification['id']}/acknowledgement", headers=headers)
+    assert response.status_code == 200, response.text
+
+
 async def hold(context: RunningContext, meeting_id: UUID | str, attended: Sequence[str] = QUORUM) -> None:
     """Records the attendance of a meeting."""
     version = await context.database.pool.fetchval("SELECT version FROM meeting WHERE id = $1", UUID(str(meeting_id)))

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from services.mdt.domain.access import NotMdtMember, require_member
-from shared.contracts.event import CODE_PATTERN
+from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
 from shared.web.dependencies import require_scopes
@@ -35,4 +35,6 @@ Professional = Annotated[Actor, require_scopes("mdt:lead")]
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]
-ProfessionalCode = Annotated[str, Query(pattern=CODE_PATTERN, description="The professional's own code")]
+ProfessionalCode = Annotated[Code, Query(description="The professional's own code")]
+#: Read as a parameter: a converter of the path fails at a number of thousands of digits.
+NotificationNumber = Annotated[int, Path(ge=1, lt=2**63)]

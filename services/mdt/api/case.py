@@ -17,7 +17,7 @@ from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
 from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
-from shared.contracts.event import Code
+from shared.contracts.input_types import Code, Flag, PracticeCode
 from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.actor import Actor
 from shared.kernel.target import Target
@@ -36,17 +36,17 @@ class CaseFound(CommandModel[commands.ReferCase]):
     """A person of case finding who becomes a case without a referral."""
 
     person_id: UUID
-    practice_code: Code
+    practice_code: PracticeCode
     locality: Locality
-    is_urgent: bool = False
+    is_urgent: Flag = False
 
 
 class Screening(CommandModel[commands.ScreenCase]):
     """A case that is not eligible needs a `destination` and a `reason`. `is_urgent` corrects the urgency of the referral."""
 
     outcome: ScreeningOutcome
-    is_urgent: bool | None = None
-    needs_mental_health: bool = False
+    is_urgent: Flag | None = None
+    needs_mental_health: Flag = False
     destination: Destination | None = None
     reason: Code = "standard-measures-suffice"
 

@@ -1,7 +1,8 @@
 """Case finding over HTTP: the people at high risk of a practice, and their review."""
 
+import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
 from services.mdt.queries.risk import NewestScore, Rank
 from shared.contracts.codes import Locality, RiskLevel
-from shared.contracts.event import Code
+from shared.contracts.input_types import Code, PracticeCode
 from shared.contracts.mdt import FindingDestination
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
@@ -27,6 +28,9 @@ from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, VersionedResponse, actions, json_response
 
 router = APIRouter(tags=["case-finding"])
+
+#: Whether screened, the level and the ratio of a cursor.
+_RANK = re.compile(r"[01] [0-3] [0-9]{1,6}(\.[0-9]{1,9})?")
 
 
 class Screening(CommandModel[commands.ScreenFinding]):
@@ -70,7 +74,7 @@ class FindingView(VersionedResponse):
 
 @router.get("/case-finding", responses=problems(NotMdtMember))
 async def list_findings(
-    practice: Annotated[Code, Query(description="The practice's code")],
+    practice: Annotated[PracticeCode, Query(description="The practice's code")],
     caller: Reader,
     unit: Unit,
     *,
@@ -130,6 +134,8 @@ def _cursor(risk: domain.Risk) -> str:
 def _rank(text: str) -> Rank:
     is_screened, level, ratio, last = decode(text, parts=4)
     try:
+        if not _RANK.fullmatch(f"{is_screened} {level} {ratio}"):
+            raise malformed()
         return Rank(is_screened == "1", int(level), Decimal(ratio), UUID(last))
-    except (ValueError, InvalidOperation) as problem:
+    except ValueError as problem:
         raise malformed() from problem

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
-from services.mdt.api.auth import Cursor, Limit, Professional, ProfessionalCode, Reader
+from services.mdt.api.auth import Cursor, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
 from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
@@ -42,7 +42,8 @@ FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 class NotificationView(ResponseModel):
     """An event about one of the professional's people. `subject` is the response, task, plan, lead or case.
 
-    `needs_answer`: without an acknowledgement in time the chair is notified as well, with `is_escalated`, and again until one comes.
+    `needs_answer`: without an acknowledgement in time the chair is notified as well, with `is_escalated`, and again until one comes or the
+    matter is settled.
     """
 
     id: int
@@ -112,8 +113,8 @@ async def read_notifications(
     return Page(items=[NotificationView.model_validate(notification) for notification in feed], next=following)
 
 
-@router.post("/leads/notifications/{notification_id:int}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
-async def acknowledge(notification_id: int, caller: FeedReader, unit: Unit) -> NotificationView:
+@router.post("/leads/notifications/{notification_id}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
+async def acknowledge(notification_id: NotificationNumber, caller: FeedReader, unit: Unit) -> NotificationView:
     """Marks the notification as seen; idempotent."""
     notification = await unit.command(caller, acknowledge_notification, notification_id)
     return NotificationView.model_validate(notification)

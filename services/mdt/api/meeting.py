@@ -1,10 +1,12 @@
 """The diary and the agenda over HTTP."""
 
 from datetime import date, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
+from pydantic import Field
 
 from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Member
@@ -29,7 +31,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 class Attendance(CommandModel[commands.HoldMeeting]):
-    attended: tuple[Role, ...]
+    attended: Annotated[tuple[Role, ...], Field(max_length=len(Role))]
 
 
 class Cancellation(CommandModel[commands.CancelMeeting]):

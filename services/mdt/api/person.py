@@ -25,7 +25,7 @@ class PersonStoryView(ResponseModel):
     person_id: UUID
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: str

@@ -1,34 +1,39 @@
 """Bodies of a discussion and of a hand-over: plan, actions and lead."""
 
 from dataclasses import replace
-from datetime import date
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from services.mdt import commands
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
-from shared.contracts.event import Code
+from shared.contracts.input_types import Code, Day, Flag, Line, LongText, OdsCode, OrAbsent, ServiceCode, Telephone, Texts
 from shared.contracts.mdt import CrisisSection
 from shared.web.requests import CommandModel
+
+#: Entries of a list of a plan.
+_MANY = 50
 
 
 class CarerBody(CommandModel[commands.Carer]):
     """The person's carer at home."""
 
-    name: str
-    relationship: str
-    telephone: str | None = None
+    name: Line
+    relationship: Line
+    telephone: OrAbsent[Telephone] = None
 
 
 class JointPlanBody(CommandModel[commands.JointPlan]):
     """The words of the plan that health and social care agreed."""
 
-    what_matters: str
+    what_matters: LongText
     preferred_place_of_care: PlaceOfCare
     preferred_place_of_death: PlaceOfCare | None = None
-    problems: tuple[str, ...] = ()
+    problems: Annotated[Texts[LongText], Field(max_length=_MANY)] = ()
     crisis: CrisisSection | None = None
     carer: CarerBody | None = None
-    is_care_home_resident: bool = False
+    is_care_home_resident: Flag = False
 
     def command(self) -> commands.JointPlan:
         return replace(super().command(), carer=self.carer.command() if self.carer else None)
@@ -39,23 +44,23 @@ class ActionBody(CommandModel[commands.ActionAgreed]):
 
     kind: TaskKind
     owner_role: Role
-    due_on: date
-    service_code: Code | None = None
+    due_on: Day
+    service_code: OrAbsent[ServiceCode] = None
     action_id: UUID | None = None
 
 
 class CandidateBody(CommandModel[commands.LeadCandidate]):
     professional_id: Code
     role: Role
-    organisation: Code
+    organisation: OdsCode
 
 
 class LeadBody(CommandModel[commands.LeadProposal]):
     """`has_accepted`: the candidate has accepted already. After a refusal or no answer the `alternatives` are proposed in turn."""
 
     candidate: CandidateBody
-    has_accepted: bool = False
-    alternatives: tuple[CandidateBody, ...] = ()
+    has_accepted: Flag = False
+    alternatives: Annotated[tuple[CandidateBody, ...], Field(max_length=_MANY)] = ()
 
     def command(self) -> commands.LeadProposal:
         alternatives = tuple(other.command() for other in self.alternatives)
@@ -70,9 +75,9 @@ class Discussion(CommandModel[commands.DiscussCase]):
     """
 
     joint_plan: JointPlanBody | None = None
-    actions: tuple[ActionBody, ...] = ()
+    actions: Annotated[tuple[ActionBody, ...], Field(max_length=_MANY)] = ()
     lead: LeadBody | None = None
-    is_agreed_by_person: bool | None = None
+    is_agreed_by_person: Flag | None = None
     meeting_id: UUID | None = None
 
     def command(self) -> commands.DiscussCase:
@@ -92,7 +97,7 @@ class HandOver(CommandModel[commands.HandOverLead]):
     """The proposed successor; without one the GP takes over at once. `reason` is for a coordinator who acts for an absent lead."""
 
     to: LeadBody | None = None
-    reason: Code | None = None
+    reason: OrAbsent[Code] = None
 
     def command(self) -> commands.HandOverLead:
         return replace(super().command(), to=self.to.command() if self.to else None)

@@ -1,7 +1,7 @@
 """Notifications of a lead: crises, tasks and reviews of their people (AC6, S05); of the chair, when no lead can act (G15).
 
-Invariant: a notification that needs an answer has a deadline until a recipient acknowledges it. The chair has it too when the lead does not
-answer in time.
+Invariant: a notification that needs an answer has a deadline until a recipient acknowledges it, or a command settles the matter. The chair
+has it too when the lead does not answer in time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ class Notification:
     """One notification of one professional. `subject` is the response, task, plan, lead or case; `id` orders the feed.
 
     `thread_id` joins a notification that needs an answer with its repetitions: the first acknowledgement ends them. `is_escalated`: the
-    chair has it, because the professional has not answered in time.
+    chair has it, because the professional has not answered in time. `settled_at`: the matter was settled without an acknowledgement.
     """
 
     id: int
@@ -96,10 +96,12 @@ class Notification:
     acknowledged_at: datetime | None = None
     thread_id: UUID | None = None
     is_escalated: bool = False
+    settled_at: datetime | None = None
 
     @property
     def needs_answer(self) -> bool:
-        return NEEDS_ANSWER[self.kind]
+        """Whether it still waits for an acknowledgement."""
+        return NEEDS_ANSWER[self.kind] and is_unanswered([self])
 
 
 class NotificationNotFound(NotFound):
@@ -115,8 +117,8 @@ def answer_deadline(now: datetime, policy: Policy) -> Deadline:
 
 
 def is_unanswered(thread: Sequence[Notification]) -> bool:
-    """Whether no recipient has acknowledged the notification or one of its repetitions."""
-    return all(each.acknowledged_at is None for each in thread)
+    """Whether no recipient has acknowledged the notification or one of its repetitions, and the matter is not settled."""
+    return all(each.acknowledged_at is None and each.settled_at is None for each in thread)
 
 
 def require_own_feed(actor: Actor, professional_id: str) -> None:

@@ -12,6 +12,7 @@ from services.mdt.domain.lead import require_lead
 from services.mdt.domain.notification import Kind
 from services.mdt.handlers.agenda import list_for_review
 from services.mdt.handlers.notification import notify_lead
+from services.mdt.handlers.settlement import save_plan
 from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
 from services.mdt.store.case import OPEN_CASES
 from services.mdt.store.crisis import project_crisis
@@ -71,7 +72,7 @@ async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> Car
     plan = await care_plans.load(tx, target.id, if_version=target.version)
     require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
     decision = domain.fulfil(plan, command.action_id, FulfilAction)
-    return await care_plans.save(tx, decision) if decision else plan
+    return await save_plan(tx, plan, decision) if decision else plan
 
 
 async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
@@ -81,7 +82,7 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
         return
     decision = domain.fulfil(plan, event.action_id, Occurrence.TASK_FULFILLED)
     if decision:
-        await care_plans.save(tx, decision)
+        await save_plan(tx, plan, decision)
 
 
 async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx) -> None:
@@ -159,7 +160,7 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
 
 async def _record_consent(target: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:
     plan = await care_plans.load(tx, target.id, if_version=target.version)
-    answered = await care_plans.save(tx, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
+    answered = await save_plan(tx, plan, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
     await save_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
     return answered
 
@@ -177,7 +178,7 @@ async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
 
 
 async def _make_due(tx: Tx, plan: CarePlan, trigger: Trigger) -> CarePlan:
-    due = await care_plans.save(tx, domain.request_review(plan, trigger, tx.now, tx.policy))
+    due = await save_plan(tx, plan, domain.request_review(plan, trigger, tx.now, tx.policy))
     await notify_lead(tx, plan.person_id, Kind.REVIEW_DUE, plan.id, tx.now)
     return due
 

@@ -12,6 +12,7 @@ from services.mdt.domain.notification import Kind
 from services.mdt.handlers.closure import end_case, screen_by
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
+from services.mdt.handlers.settlement import save_case
 from services.mdt.store.case import OPEN_CASES, cases
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
@@ -150,7 +151,8 @@ async def screen_case(target: Target, command: ScreenCase, *, tx: Tx) -> Case:
     match command.outcome:
         case ScreeningOutcome.ELIGIBLE:
             is_urgent = screened.is_urgent if command.is_urgent is None else command.is_urgent
-            return await cases.save(tx, domain.list_eligible(screened, command, await find_slot(tx, is_urgent=is_urgent)))
+            slot = await find_slot(tx, is_urgent=is_urgent)
+            return await save_case(tx, screened, domain.list_eligible(screened, command, slot))
         case ScreeningOutcome.NOT_ELIGIBLE:
             return await _redirect(screened, command, tx)
         case _:
@@ -190,7 +192,7 @@ async def _refer(case: Case, tx: Tx) -> Case:
 
 async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
     """Notifies the lead of a case without a referral, because no referrer follows it up (E11)."""
-    redirected = await cases.save(tx, domain.redirect(case, command))
+    redirected = await save_case(tx, case, domain.redirect(case, command))
     if not case.referral_ids:
         await notify_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
     return redirected
@@ -198,8 +200,8 @@ async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
 
 async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx, change: PersonChange | None = None) -> None:
     decision = case_end.withdraw(case, referral_id, tx.now, change) if case else None
-    if decision:
-        await cases.save(tx, decision)
+    if case and decision:
+        await save_case(tx, case, decision)
 
 
 async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx) -> Case:

@@ -16,6 +16,7 @@ from services.mdt.domain.risk import RISK
 from services.mdt.handlers.lead import end_leads, follow_registration, restore_leads
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot
+from services.mdt.handlers.settlement import save_case, save_plan
 from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
 from services.mdt.store.case import OPEN_CASES, cases, closed_cases
 from services.mdt.store.lead import active_professional
@@ -43,12 +44,14 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     mistaken = person_change.mistake(event.mistaken, event.recorded_at, recorded_within=tx.policy.change_recorded_within)
     await _restore_finding(tx, person_id, mistaken)
     await lock_diary(tx)
-    case = await OPEN_CASES.find(tx, person_id) or await _restore_case(tx, person_id, mistaken)
+    newer = await OPEN_CASES.find(tx, person_id)
+    case = newer or await _restore_case(tx, person_id, mistaken)
     if case:
-        await _restore_plan(tx, case, mistaken)
+        has_plan = await _restore_plan(tx, case, mistaken)
         await restore_leads(person_id, mistaken, tx=tx)
         await follow_registration(person_id, tx=tx)
-        await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
+        if has_plan or case is not newer:
+            await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
 
 
 async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
@@ -63,7 +66,7 @@ async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: T
 
 async def end_case(tx: Tx, case: Case, command: CloseCase) -> Case:
     """Raises IllegalTransition, CaseNotDiscussed."""
-    closed = await cases.save(tx, case_end.close(case, command, tx.now))
+    closed = await save_case(tx, case, case_end.close(case, command, tx.now))
     await _end_plan_and_leads(tx, case.person_id, command.reason)
     return closed
 
@@ -81,14 +84,14 @@ async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:
     case = await OPEN_CASES.find(tx, person_id)
     if case:
         await _notify_of_end(tx, case)
-        await cases.save(tx, case_end.end(case, change, tx.now))
+        await save_case(tx, case, case_end.end(case, change, tx.now))
     await _end_plan_and_leads(tx, person_id, REASON_OF[change])
 
 
 async def _end_plan_and_leads(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
     plan = await open_plan(tx, person_id)
     if plan:
-        await care_plans.save(tx, plan_end.close(plan, reason, tx.now))
+        await save_plan(tx, plan, plan_end.close(plan, reason, tx.now))
     await end_leads(person_id, reason, tx=tx)
 
 
@@ -113,11 +116,12 @@ async def _restored(tx: Tx, case: Case) -> Case:
     return await cases.save(tx, case_end.restore(case, slot, screen_by=screen_by(tx)))
 
 
-async def _restore_plan(tx: Tx, case: Case, mistaken: Mistake) -> None:
-    """Restores the plan, unless the person has another. A case that is newer than the plan takes it over."""
+async def _restore_plan(tx: Tx, case: Case, mistaken: Mistake) -> bool:
+    """Whether a plan is restored: the person has no other. A case that is newer than the plan takes it over."""
     ended = [plan for plan in await closed_plans(tx, case.person_id) if person_change.is_restored(plan.ended, mistaken)]
     if not ended or await open_plan(tx, case.person_id):
-        return
+        return False
     plan = await care_plans.save(tx, plan_end.restore(ended[0], tx.now, tx.policy))
     if case.care_plan_id != plan.id and case.status in {Status.REFERRED, Status.LISTED}:
-        await cases.save(tx, case_end.take_plan(case, plan.id, await find_slot(tx, is_urgent=case.is_urgent)))
+        await save_case(tx, case, case_end.take_plan(case, plan.id, await find_slot(tx, is_urgent=case.is_urgent)))
+    return True

@@ -9,7 +9,8 @@ from services.mdt.domain.lead_succession import CasePerson
 from services.mdt.domain.meeting import Meeting
 from services.mdt.domain.plan_schedule import continued_id, review_day
 from services.mdt.handlers.lead import appoint_lead
-from services.mdt.store.care_plan import Discussion, care_plans, open_plan, save_version
+from services.mdt.handlers.settlement import save_case, save_plan
+from services.mdt.store.care_plan import Discussion, open_plan, save_version
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
@@ -30,7 +31,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     practice_code = await practice_of(tx, case.person_id) or case.practice_code
     lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code), agreed.lead, tx=tx)
     discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
-    return await cases.save(tx, discussed)
+    return await save_case(tx, case, discussed)
 
 
 async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreement, *, is_agreed_by_person: bool | None) -> CarePlan:
@@ -43,7 +44,7 @@ async def _offer(tx: Tx, case: Case, meeting: Meeting, agreed: Agreement, *, is_
     version = await _draft(tx, plan, meeting, agreed)
     decision = plan_domain.offer(plan, version, referral_ids=case.referral_ids, is_agreed_by_person=is_agreed_by_person, policy=tx.policy)
     await save_version(tx, plan.id, version, Discussion(meeting.id, case.id), is_agreed_by_person=is_agreed_by_person)
-    return await care_plans.save(tx, decision)
+    return await save_plan(tx, plan, decision)
 
 
 async def _draft(tx: Tx, plan: CarePlan, meeting: Meeting, agreed: Agreement) -> PlanVersion:

@@ -1,5 +1,6 @@
 """Feeds of the leads. A lock numbers the notifications of a feed in commit order, so that a cursor skips none."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.mdt.domain.notification import NEEDS_ANSWER, Kind, Notification, NotificationNotFound, answer_deadline
+from services.mdt.domain.notification import NEEDS_ANSWER, Kind, Notification, NotificationDeadline, NotificationNotFound, answer_deadline
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.ids import PersonId, new_id
 from shared.persistence.schema import INSTANT
@@ -26,6 +27,7 @@ NOTIFICATION = sa.Table(
     sa.Column("occurred_at", INSTANT, nullable=False),
     sa.Column("acknowledged_at", INSTANT),
     sa.Column("thread_id", sa.Uuid, index=True, comment="subject of the deadline for an answer, with all repetitions; null without one"),
+    sa.Column("settled_at", INSTANT, comment="when a command settled the matter without an acknowledgement"),
     sa.Column("is_escalated", sa.Boolean, nullable=False, comment="the chair has it, because no recipient answered in time"),
     sa.Index("ix_notification_professional_id_id", "professional_id", "id"),
     sa.Index("ix_notification_subject", "subject", postgresql_where=sa.text("thread_id IS NOT NULL")),
@@ -34,13 +36,21 @@ NOTIFICATION = sa.Table(
 
 _COLUMNS = ("professional_id", "person_id", "kind", "subject", "occurred_at", "thread_id", "is_escalated")
 _INSERT = Statement(insert(NOTIFICATION).values({name: sa.bindparam(name) for name in _COLUMNS}))
+_IS_OPEN = sa.and_(NOTIFICATION.c.acknowledged_at.is_(None), NOTIFICATION.c.settled_at.is_(None))
 _OPEN_THREAD = Statement(
     sa.select(NOTIFICATION.c.thread_id)
     .where(NOTIFICATION.c.subject == sa.bindparam("subject"), NOTIFICATION.c.kind == sa.bindparam("kind", type_=sa.Text))
     .where(NOTIFICATION.c.thread_id.is_not(None))
     .group_by(NOTIFICATION.c.thread_id)
-    .having(sa.func.bool_and(NOTIFICATION.c.acknowledged_at.is_(None)))
+    .having(sa.func.bool_and(_IS_OPEN))
     .limit(1)
+)
+_SETTLE = Statement(
+    sa.update(NOTIFICATION)
+    .where(NOTIFICATION.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))), NOTIFICATION.c.thread_id.is_not(None))
+    .where(_IS_OPEN)
+    .values(settled_at=sa.bindparam("settled_at"))
+    .returning(NOTIFICATION.c.thread_id)
 )
 _THREAD = Statement(
     sa.select(NOTIFICATION).where(NOTIFICATION.c.thread_id == sa.bindparam("thread_id")).order_by(NOTIFICATION.c.id).with_for_update()
@@ -70,6 +80,13 @@ async def thread(tx: Tx, thread_id: UUID) -> list[Notification]:
     if not rows:
         raise NotificationNotFound("No notification has this thread.")
     return [notification_of(row) for row in rows]
+
+
+async def settle(tx: Tx, subjects: Collection[UUID]) -> None:
+    """The matter of these plans, actions or cases is settled: their notifications need no answer, and are not repeated."""
+    rows = await tx.fetch(_SETTLE, subjects=list(subjects), settled_at=tx.now) if subjects else []
+    for row in rows:
+        tx.cancel_deadlines(row["thread_id"], NotificationDeadline.ACKNOWLEDGEMENT)
 
 
 async def load_notification(tx: Tx, notification_id: int) -> Notification:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import Locality, StepDown, Urgency
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanClosed,
@@ -21,8 +21,17 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     LeadEnded,
 )
-from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    PersonDeceased,
+    PersonMoved,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReturned,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, notifications, read, send_command
@@ -186,32 +195,23 @@ async def test_concurrent_discussions_record_one(context: RunningContext) -> Non
     assert len(await context.published(CaseDiscussed)) == 1
 
 
-DIED_AT_HOME = ResponseClosed(
-    referral_id=new_id(), outcome=ResponseOutcome.DIED_IN_PREFERRED_PLACE, is_admission_avoided=False, benefit_pounds=0
-)
+DIED = PersonDeceased(died_on=None, reported_by="CLCH", recorded_at=MONDAY)
+MOVED = PersonMoved(moved_on=None, reported_by="CLCH", recorded_at=MONDAY)
 
 
 @pytest.mark.acceptance("mdt-10")
-@pytest.mark.parametrize(
-    "died",
-    [
-        ReferralCancelled(reason=CancelReason.DIED),
-        ReferralClosed(outcome=Outcome.DIED, closed_at=MONDAY),
-        DIED_AT_HOME,
-        DIED_AT_HOME.model_copy(update={"outcome": ResponseOutcome.DIED_ELSEWHERE}),
-    ],
-)
-async def test_death_closes_case_plan_lead_and_deadlines(context: RunningContext, died: Event) -> None:
+@pytest.mark.parametrize(("change", "reason"), [(DIED, "died"), (MOVED, "moved-away")])
+async def test_death_or_move_ends_case_plan_lead_and_deadlines(context: RunningContext, change: Event, reason: str) -> None:
     patient = await Patient.discussed(context)
 
-    await context.deliver(died, key=patient.person_id, subject=patient.referral_id)
-    await context.deliver(died, key=patient.person_id, subject=new_id())
+    for _ in range(2):
+        await context.deliver(change, key=patient.person_id, subject=patient.person_id)
 
     last = [event for event in await context.log() if isinstance(event, CaseClosed | CarePlanClosed | LeadEnded | CarePlanReviewDue)]
     assert [(type(event), event.reason) for event in last if not isinstance(event, CarePlanReviewDue)] == [
-        (CaseClosed, "died"),
-        (CarePlanClosed, "died"),
-        (LeadEnded, "died"),
+        (CaseClosed, reason),
+        (CarePlanClosed, reason),
+        (LeadEnded, reason),
     ]
     assert len(last) == 3
     assert await patient.leads() == []
@@ -255,7 +255,9 @@ async def test_case_steps_down_then_closes_when_needs_met(context: RunningContex
     closed = await patient.command("closure", {"reason": "needs-met"})
 
     assert closed["status"] == "closed"
-    assert [event.destination for event in await context.published(CaseSteppedDown)] == ["integrated-locality-team"]
+    assert await context.published(CaseSteppedDown) == [
+        CaseSteppedDown(destination=StepDown.INTEGRATED_LOCALITY_TEAM, practice_code="W07", locality=Locality.WEST)
+    ]
     assert (await patient.plan())["status"] == "closed"
     assert await patient.leads() == []
 

@@ -268,8 +268,10 @@ async def test_lead_is_notified_of_own_people_only(context: RunningContext) -> N
         "task-blocked": TaskBlocked(kind=TaskKind.SIGNPOST, reason=BlockReason.WAITING_LIST),
         "task-escalated": TaskEscalated(kind=TaskKind.SIGNPOST, reason="blocked"),
         "task-overdue": TaskOverdue(kind=TaskKind.SIGNPOST, due_at=now),
-        "response-contacted": ResponseContacted(contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE),
-        "response-breached": ResponseBreached(due_at=now),
+        "response-contacted": ResponseContacted(
+            referral_id=new_id(), contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE
+        ),
+        "response-breached": ResponseBreached(referral_id=new_id(), due_at=now),
     }
     for event in events.values():
         await context.deliver(event, key=patient.person_id, subject=new_id())
@@ -310,7 +312,7 @@ async def test_notification_cursor_misses_none_written_concurrently(context: Run
 
 async def test_lead_acknowledges_own_notification_once(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
-    await context.deliver(ResponseBreached(due_at=context.clock.at), key=patient.person_id, subject=new_id())
+    await context.deliver(ResponseBreached(referral_id=new_id(), due_at=context.clock.at), key=patient.person_id, subject=new_id())
     notification = (await notifications(context, NURSE))[0]
     path, own_token = f"/mdt/leads/notifications/{notification['id']}/acknowledgement", context.token("mdt:lead", actor=NURSE)
 

@@ -190,7 +190,7 @@ async def test_fulfilled_task_leaves_next_steps(context: RunningContext) -> None
     assert [kind for kind, _ in await notified(context)] == ["task-fulfilled"] * 3
 
 
-async def test_action_of_lead_is_overdue_once_then_recorded(context: RunningContext) -> None:
+async def test_overdue_action_of_lead_is_notified_then_recorded(context: RunningContext) -> None:
     patient = await Patient.listed(context)
     await patient.meet()
     own = an_action(owner_role="social-worker", due_on=(context.clock.at.date() + timedelta(days=5)).isoformat())
@@ -207,7 +207,8 @@ async def test_action_of_lead_is_overdue_once_then_recorded(context: RunningCont
     recorded = await send_command(context, path, plan["version"], body, actor=NURSE)
     await context.let_pass(timedelta(weeks=3))
 
-    assert await notified(context) == [("action-overdue", body["action_id"])]
+    navigators = (await next_steps(context))[0]["action_id"]
+    assert await notified(context) == [("action-overdue", body["action_id"]), ("action-overdue", navigators)]
     assert (by_another.status_code, by_another.json()["code"]) == (403, "not-your-lead")
     assert recorded.json()["fulfilled"] == [body["action_id"]]
     assert [step["owner_role"] for step in await next_steps(context)] == ["care-navigator"]

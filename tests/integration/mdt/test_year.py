@@ -7,13 +7,16 @@ from uuid import UUID
 import pytest
 
 from services.mdt.commands import DiscussCase, HoldMeeting, ReferCase, ScreenCase
+from services.mdt.domain import care_plan
 from services.mdt.domain.case import Case
 from services.mdt.domain.meeting import MeetingNotFound
 from services.mdt.handlers.case import refer_case, screen_case
 from services.mdt.handlers.discussion import discuss_case
 from services.mdt.handlers.meeting import hold_meeting
+from services.mdt.store.care_plan import care_plans, open_plan
 from services.mdt.store.case import listed_cases
 from services.mdt.store.meeting import meetings
+from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality, ScreeningOutcome
 from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld
 from shared.kernel.ids import PersonId, new_id
@@ -49,7 +52,18 @@ async def hold_next_meeting(context: RunningContext) -> int:
         listed = await listed_cases(tx, row["id"])
         for case in listed:
             await discuss_case(Target(case.id, case.version), _discussion(context, case), tx=tx)
+            await fulfil_action(tx, case)
     return len(listed)
+
+
+async def fulfil_action(tx: Tx, case: Case) -> None:
+    """The navigator of the plan's only action fulfils its task at once, so that a year has no reminders."""
+    plan = await open_plan(tx, case.person_id)
+    assert plan is not None
+    (action,) = care_plan.next_steps(plan)
+    fulfilled = care_plan.fulfil(plan, action.action_id, care_plan.Occurrence.TASK_FULFILLED)
+    assert fulfilled is not None
+    await care_plans.save(tx, fulfilled)
 
 
 def _discussion(context: RunningContext, case: Case) -> DiscussCase:

@@ -149,6 +149,7 @@ def _notice() -> None:
         sa.Column("occurred_at", INSTANT, nullable=False),
         sa.Column("acknowledged_at", INSTANT),
         sa.Column("thread_id", sa.Uuid, comment="subject of the deadline for an answer, with all repetitions; null without one"),
+        sa.Column("settled_at", INSTANT, comment="when a command settled the matter without an acknowledgement"),
         sa.Column("is_escalated", sa.Boolean, nullable=False, comment="the chair has it, because no recipient answered in time"),
         sa.PrimaryKeyConstraint("id", name="pk_notification"),
     )

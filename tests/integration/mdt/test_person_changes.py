@@ -1,0 +1,273 @@
+"""Death, move and change of practice on the real database: what they end, what a mistake restores, and who has access (G39, IG8)."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from shared.contracts.codes import Locality, RiskLevel
+from shared.contracts.event import Event
+from shared.contracts.mdt import (
+    CarePlanReopened,
+    CaseClosed,
+    CaseCloseReason,
+    CaseListed,
+    CaseReopened,
+    CaseSteppedDown,
+    LeadActivated,
+    LeadEnded,
+    LeadHandedOver,
+    RiskEnded,
+    RiskRestored,
+)
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    PersonChange,
+    PersonDeceased,
+    PersonMoved,
+    PersonRestored,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReopened,
+)
+from shared.kernel.ids import new_id
+from tests.builders.context_app import RunningContext, repeated
+from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, notifications, read, send_command
+from tests.builders.population import HEADER
+
+NURSE = "clch-community-nurse-1"
+
+
+def recorded(context: RunningContext, change: PersonChange = PersonChange.DEATH) -> PersonDeceased | PersonMoved:
+    match change:
+        case PersonChange.DEATH:
+            return PersonDeceased(died_on=None, reported_by="CLCH", recorded_at=context.clock.at)
+        case PersonChange.MOVE:
+            return PersonMoved(moved_on=None, reported_by="CLCH", recorded_at=context.clock.at)
+
+
+def mistaken(event: PersonDeceased | PersonMoved, context: RunningContext) -> PersonRestored:
+    change = PersonChange.DEATH if isinstance(event, PersonDeceased) else PersonChange.MOVE
+    return PersonRestored(mistaken=change, recorded_at=event.recorded_at, restored_at=context.clock.at)
+
+
+async def deliver(patient: Patient, event: Event) -> None:
+    """An event of the person, as the Community Point of Access publishes it; it may arrive twice."""
+    record = await patient.context.deliver(event, key=patient.person_id, subject=patient.person_id)
+    await patient.context.processor.apply(repeated(record, 2))
+    await patient.context.deliver(event, key=patient.person_id, subject=patient.person_id)
+
+
+async def pending(context: RunningContext) -> list[str]:
+    """The kinds of the pending deadlines, apart from those of meetings."""
+    rows = await context.database.pool.fetch(
+        "SELECT kind FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting) ORDER BY kind"
+    )
+    return [row["kind"] for row in rows]
+
+
+@pytest.mark.parametrize("change", PersonChange)
+async def test_mistaken_change_restores_plan_lead_and_deadlines(context: RunningContext, change: PersonChange) -> None:
+    patient = await Patient.discussed(context)
+    plan, before = await patient.plan(), await pending(context)
+    event = recorded(context, change)
+    await deliver(patient, event)
+    assert (await patient.case())["status"] == "closed"
+    assert await pending(context) == []
+
+    context.clock.advance(timedelta(hours=5))
+    await deliver(patient, mistaken(event, context))
+
+    assert (await patient.case())["status"] == "active-management"
+    assert (await patient.plan())["in_force"] == plan["in_force"]
+    assert [(lead["status"], lead["professional_id"]) for lead in await patient.leads()] == [("active", NURSE)]
+    assert (len(await context.published(CaseReopened)), len(await context.published(CarePlanReopened))) == (1, 1)
+    assert len(await context.published(LeadActivated)) == 2
+    assert await pending(context) == sorted([*before, "notification-acknowledgement"])
+    assert [notification["kind"] for notification in await notifications(context, NURSE)] == ["care-ended", "care-restored"]
+
+
+async def test_mistaken_death_lists_waiting_case_again(context: RunningContext) -> None:
+    listed, referred = await Patient.listed(context), await Patient.referred(context)
+    event = recorded(context)
+    for patient in (listed, referred):
+        await deliver(patient, event)
+
+    for patient in (listed, referred):
+        await deliver(patient, mistaken(event, context))
+
+    assert [(await patient.case())["status"] for patient in (listed, referred)] == ["listed", "referred"]
+    assert (await listed.case())["referral_ids"] == [str(listed.referral_id)]
+    assert "screening" in await pending(context)
+    await listed.discuss()
+
+
+async def test_death_that_the_meeting_reports_is_reversible(context: RunningContext) -> None:
+    """The closure over HTTP precedes the record of the death, which its event causes."""
+    patient = await Patient.discussed(context)
+    await patient.command("closure", {"reason": "died"})
+    context.clock.advance(timedelta(seconds=2))
+    event = recorded(context)
+    await deliver(patient, event)
+
+    await deliver(patient, mistaken(event, context))
+
+    assert [closed.reason for closed in await context.published(CaseClosed)] == ["died"]
+    assert (await patient.case())["status"] == "active-management"
+    assert (await patient.plan())["status"] == "agreed"
+
+
+async def test_mistake_leaves_what_ended_for_another_reason(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await patient.command("closure", {"reason": "needs-met"})
+    event = recorded(context)
+    await deliver(patient, event)
+
+    await deliver(patient, mistaken(event, context))
+
+    assert (await patient.case())["status"] == "closed"
+    assert await context.published(CaseReopened) == []
+
+
+@pytest.mark.parametrize("ending", [ReferralClosed(outcome=Outcome.DIED, closed_at=MONDAY), ReferralCancelled(reason=CancelReason.DIED)])
+@pytest.mark.parametrize("referral_is_first", [True, False])
+async def test_death_and_end_of_referral_may_cross(context: RunningContext, ending: Event, *, referral_is_first: bool) -> None:
+    patient = await Patient.referred(context)
+    event = recorded(context)
+    if referral_is_first:
+        await context.deliver(ending, key=patient.person_id, subject=patient.referral_id)
+    await deliver(patient, event)
+    if not referral_is_first:
+        await context.deliver(ending, key=patient.person_id, subject=patient.referral_id)
+
+    assert [closed.reason for closed in await context.published(CaseClosed)] == ["died"]
+    await deliver(patient, mistaken(event, context))
+    assert (await patient.case())["status"] == "referred"
+    reopened = ReferralReopened(reopened_at=context.clock.at)
+    await context.deliver(reopened, key=patient.person_id, subject=patient.referral_id)
+    assert len(await context.published(CaseReopened)) == 1
+
+
+async def test_end_of_referral_that_arrives_after_the_reversal_is_undone_with_the_referral(context: RunningContext) -> None:
+    patient = await Patient.referred(context)
+    event = recorded(context)
+    await deliver(patient, event)
+    await deliver(patient, mistaken(event, context))
+    late = ReferralClosed(outcome=Outcome.DIED, closed_at=context.clock.at)
+    await context.deliver(late, key=patient.person_id, subject=patient.referral_id)
+    assert (await patient.case())["status"] == "closed"
+
+    await context.deliver(ReferralReopened(reopened_at=context.clock.at), key=patient.person_id, subject=patient.referral_id)
+
+    assert (await patient.case())["status"] == "referred"
+    assert "screening" in await pending(context)
+
+
+async def test_newer_case_takes_over_plan_that_a_mistake_had_closed(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    event = recorded(context)
+    await deliver(patient, event)
+    newer = await Patient.referred(context, person_id=patient.person_id)
+
+    await deliver(patient, mistaken(event, context))
+
+    assert (await newer.case())["status"] == "listed"
+    assert (await newer.case())["care_plan_id"] == (await patient.plan())["id"]
+    assert (await patient.plan())["status"] == "agreed"
+    assert len(await patient.leads()) == 1
+
+
+async def test_death_of_person_of_case_finding_is_reversible(context: RunningContext) -> None:
+    person = await a_finding(context)
+    patient = Patient(context, person, new_id())
+    event = recorded(context)
+    await deliver(patient, event)
+    assert (await pending(context), len(await context.published(RiskEnded))) == ([], 1)
+    page = await read(context, "/mdt/case-finding?practice=W07")
+    assert page["items"] == []
+
+    await deliver(patient, mistaken(event, context))
+
+    assert [event.level for event in await context.published(RiskRestored)] == [RiskLevel.VERY_HIGH]
+    assert await pending(context) == ["finding-screening"]
+    assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
+
+
+async def a_finding(context: RunningContext) -> UUID:
+    """A person of case finding at level 3."""
+    content = f"{HEADER}\n9990548609,W07,27.10,,{date(2015, 1, 31)}\n"
+    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+    response = await context.http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
+    assert response.status_code == 201, response.text
+    return context.database.secrets.pseudonym("9990548609")
+
+
+async def register(patient: Patient, practice_code: str, sequence: int, locality: Locality = Locality.WEST) -> None:
+    """The person's record with the practice at which they are registered."""
+    record = a_person_record(practice_code=practice_code, locality=locality)
+    await patient.context.deliver(record, key=patient.person_id, subject=patient.person_id, sequence=sequence)
+
+
+async def test_fallback_lead_follows_registration(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    await register(patient, "W07", 1)
+
+    await register(patient, "B01", 3, Locality.LOCALITY_B)
+    await register(patient, "W07", 2)  # an older record arrives late
+
+    leads = {lead["status"]: lead for lead in await patient.leads()}
+    assert (leads["active"]["professional_id"], leads["active"]["organisation"]) == ("gp-B01", "B01")
+    assert [event.reason for event in await context.published(LeadHandedOver)] == ["practice-changed"]
+    assert [event.professional_id for event in await context.published(LeadActivated)] == ["gp-W07", "gp-B01"]
+
+
+async def test_lead_by_name_stays_and_later_falls_back_to_practice_of_today(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await register(patient, "B01", 1, Locality.LOCALITY_B)
+    (lead,) = await patient.leads()
+    assert lead["professional_id"] == NURSE
+
+    response = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": None}, actor=NURSE)
+
+    assert response.json()["professional_id"] == "gp-B01", response.text
+    assert await context.published(LeadEnded) == []
+
+
+@pytest.mark.parametrize("path", ["cases/{case}", "care-plans/{plan}", "people/{person}/care-plan", "people/{person}/story"])
+async def test_access_follows_registration(context: RunningContext, path: str) -> None:
+    patient = await Patient.discussed(context)
+    await register(patient, "W07", 1)
+    ids = {"case": (await patient.case())["id"], "plan": (await patient.plan())["id"], "person": patient.person_id}
+
+    async def status(practice_code: str) -> int:
+        caller = context.token("mdt:read", organisation=practice_code, actor=f"gp-{practice_code}")
+        return (await context.http.get(f"/mdt/{path.format(**ids)}", headers=caller)).status_code
+
+    before = [await status(practice_code) for practice_code in ("W07", "B01")]
+    await register(patient, "B01", 2, Locality.LOCALITY_B)
+
+    assert before == [200, 403]
+    assert [await status(practice_code) for practice_code in ("W07", "B01")] == [403, 200]
+
+
+async def test_step_down_names_practice_and_locality_of_today(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await register(patient, "B01", 1, Locality.LOCALITY_B)
+
+    await patient.command("step-down", {"destination": "gp"})
+
+    assert [(event.practice_code, event.locality) for event in await context.published(CaseSteppedDown)] == [("B01", "locality-b")]
+
+
+async def test_restored_fallback_lead_is_the_gp_of_today(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead={"candidate": {"professional_id": "gp-W07", "role": "gp", "organisation": "W07"}})
+    event = recorded(context)
+    await deliver(patient, event)
+    await register(patient, "B01", 1, Locality.LOCALITY_B)
+
+    await deliver(patient, mistaken(event, context))
+
+    assert [lead["professional_id"] for lead in await patient.leads()] == ["gp-B01"]
+    assert [closed.reason for closed in await context.published(CaseClosed)] == [CaseCloseReason.DIED]
+    assert len(await context.published(CaseListed)) == 1
