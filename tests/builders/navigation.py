@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
-from tests.builders.context_app import RunningContext, run_context
+from tests.builders.context_app import RunningContext, arrived, run_context
 from tests.builders.london import london
 
 #: The Wednesday of Mr Dale's meeting (`infra/demo/story.py`).
@@ -222,10 +222,14 @@ class NavigationClient:
             )
             assert response.status_code == 201, response.text
 
-    async def publish(self, event: Event, *, person: UUID, subject: UUID) -> None:
-        """Delivers an event of another context, as the next one of the aggregate `subject`."""
+    async def publish(self, event: Event, *, person: UUID, subject: UUID, happened_at: datetime | None = None) -> None:
+        """Delivers an event of another context, as the next one of the aggregate `subject`; without a time it is days old."""
         sequence = self.sequences[subject] = self.sequences.get(subject, 0) + 1
-        await self.context.deliver(event, key=person, subject=subject, sequence=sequence)
+        record = arrived(event, key=person, subject=subject, secrets=self.context.database.secrets, sequence=sequence)
+        if happened_at is not None:
+            headers = dict(record.headers) | {"ce_time": happened_at.isoformat().encode()}
+            record = replace(record, headers=tuple(headers.items()))
+        await self.context.processor.apply([record])
 
     async def plan(self, *actions: PlanAction, person: UUID | None = None) -> tuple[UUID, UUID]:
         """Publishes an agreed care plan; returns the ids of the person and the plan."""

@@ -5,22 +5,55 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts.codes import Role
-from shared.contracts.navigation import TaskEscalated, TaskOverdue, TaskRescheduled
+from shared.contracts.navigation import NavigatorReturnUnknown, TaskEscalated, TaskOverdue, TaskRescheduled
 from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, an_action, at
 
 
-async def test_unacknowledged_task_escalates_once_after_a_working_day(client: NavigationClient) -> None:
+async def test_unacknowledged_task_escalates_each_working_day(client: NavigationClient) -> None:
     await client.register(NAVIGATOR)
     await client.plan(an_action())
 
     await client.context.let_pass(timedelta(days=1, seconds=-1))
     assert await client.context.published(TaskEscalated) == []
     await client.context.let_pass(timedelta(days=3))
-
-    assert [event.reason for event in await client.context.published(TaskEscalated)] == ["not-acknowledged"]
+    assert [event.reason for event in await client.context.published(TaskEscalated)] == ["not-acknowledged"] * 2
     [task] = await client.tasks()
-    assert task["escalated_at"] == "2015-03-05T14:00:00Z"
+    assert task["escalated_at"] == "2015-03-06T14:00:00Z"
     assert (await client.feed())[-1]["change"] == "changed"
+
+    await client.advance(task["id"], "acknowledgement")
+    await client.context.let_pass(timedelta(days=2))
+    assert len(await client.context.published(TaskEscalated)) == 2
+
+
+async def test_blocked_task_escalates_again_each_week(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action(due_on=date(2015, 6, 1)))
+    [task] = await client.tasks()
+    await client.try_command(task["id"], "block", reason="waiting-list")
+
+    await client.context.let_pass(timedelta(days=15))
+    assert [event.reason for event in await client.context.published(TaskEscalated)] == ["waiting-list"] * 3
+    await client.advance(task["id"], "unblock")
+    await client.context.let_pass(timedelta(days=15))
+
+    assert len(await client.context.published(TaskEscalated)) == 3
+
+
+async def test_coordinator_is_asked_for_an_unknown_return(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.declare(NAVIGATOR, is_available=False)
+
+    await client.context.let_pass(timedelta(days=15))
+
+    assert len(await client.context.published(NavigatorReturnUnknown)) == 2
+    [listed] = (await client.read("navigators"))["items"]
+    assert (listed["presence"], listed["return_unknown_at"]) == ("away", "2015-03-18T14:00:00Z")
+    confirmed = await client.declare(NAVIGATOR, is_available=False)
+    assert (confirmed.status_code, confirmed.json()["return_unknown_at"]) == (200, None)
+    await client.declare(NAVIGATOR, is_available=True)
+    await client.context.let_pass(timedelta(days=15))
+    assert len(await client.context.published(NavigatorReturnUnknown)) == 2
 
 
 async def test_acknowledged_task_does_not_escalate(client: NavigationClient) -> None:
@@ -83,7 +116,7 @@ async def test_task_fulfilled_at_due_time_is_not_overdue(client: NavigationClien
 
 @pytest.mark.parametrize(
     ("due_at", "code"),
-    [("2015-03-04T13:00:00Z", "due-time-passed"), ("2015-03-11T17:00:00Z", "due-time-unchanged")],
+    [("2015-03-04T13:00:00Z", "due-time-passed"), ("2015-03-04T14:00:00Z", "due-time-passed")],
 )
 async def test_invalid_due_time_is_refused(client: NavigationClient, due_at: str, code: str) -> None:
     await client.register(NAVIGATOR)

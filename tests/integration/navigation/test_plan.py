@@ -8,7 +8,6 @@ import pytest
 from shared.contracts.codes import Role, TaskKind
 from shared.contracts.mdt import CarePlanClosed
 from shared.contracts.navigation import (
-    TaskAcknowledged,
     TaskAssigned,
     TaskBegun,
     TaskBlocked,
@@ -18,6 +17,7 @@ from shared.contracts.navigation import (
     TaskFulfilled,
     TaskRescheduled,
 )
+from shared.contracts.referrals import Reason
 from shared.kernel.ids import new_id
 from tests.builders.context_app import repeated
 from tests.builders.navigation import (
@@ -26,6 +26,7 @@ from tests.builders.navigation import (
     WEDNESDAY,
     NavigationClient,
     a_revised_plan,
+    a_routed_referral,
     an_action,
     an_activated_lead,
     an_agreed_plan,
@@ -108,12 +109,26 @@ async def test_every_task_shows_visit_needs_and_lead(client: NavigationClient) -
     for task in await client.tasks():
         assert task["person"]["preferred_visit_times"] == "after 11:00"
         assert task["person"]["communication_needs"] == ["hearing-aid"]
+        assert task["person"]["address"] == "Oakleigh"
         assert task["preferred_place_of_care"] == "home"
-        assert task["lead"]["professional_id"] == LEAD
+        assert task["lead"]["professional_id"] == task["contact"]["professional_id"] == LEAD
         assert "narrative" not in task
     detail = await client.read(f"tasks/{task['id']}", client.navigator())
     assert detail["narrative"].startswith("Lives alone")
     assert [contact["name"] for contact in detail["contacts"]] == ["Louise"]
+
+
+async def test_task_without_lead_shows_gp_and_reason_of_referral(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    person_id = new_id()
+    await client.publish(mr_dales_record(telephone="020 8346 0000"), person=person_id, subject=person_id)
+
+    await client.publish(a_routed_referral(at("13:00"), reason=Reason.SOCIAL_CARE), person=person_id, subject=new_id())
+
+    [task] = await client.tasks()
+    assert (task["lead"], task["person"]["telephone"]) == (None, "020 8346 0000")
+    assert task["contact"] == {"professional_id": "gp-W07", "role": "gp", "organisation": "W07", "is_fallback": True}
+    assert (task["source"], task["kind"], task["referral_reason"]) == ("referral", "care-coordination", "social-care")
 
 
 async def test_revised_plan_cancels_moves_and_adds_tasks(client: NavigationClient) -> None:
@@ -248,13 +263,16 @@ async def test_illegal_command_is_refused_and_actions_list_legal_ones(client: Na
     await client.plan(an_action())
     [task] = await client.tasks()
 
-    response = await client.try_command(task["id"], "fulfilment", outcome="arranged")
+    response = await client.try_command(task["id"], "unblock")
 
     assert (response.status_code, response.json()["code"]) == (409, "illegal-transition")
-    actions = {action["name"]: action["href"] for action in await client.read(f"tasks/{task['id']}/actions")}
-    assert sorted(actions) == ["AcknowledgeTask", "CancelTask", "EscalateTask", "ReassignTask", "RescheduleTask"]
+    actions = {action["name"]: action["href"] for action in await client.read(f"tasks/{task['id']}/actions", client.navigator())}
+    own = ["AcknowledgeTask", "BlockTask", "EscalateTask", "FulfilTask", "RescheduleTask", "StartTask"]
+    assert sorted(actions) == own
     assert actions["AcknowledgeTask"] == f"/navigation/tasks/{task['id']}/acknowledgement"
-    assert await client.context.published(TaskAcknowledged) == []
+    coordinators = [action["name"] for action in await client.read(f"tasks/{task['id']}/actions")]
+    assert sorted(coordinators) == sorted([*own, "CancelTask", "ReassignTask"])
+    assert await client.context.published(TaskBegun) == []
 
 
 async def test_change_needs_current_version(client: NavigationClient) -> None:

@@ -1,17 +1,13 @@
 """Tasks created or cancelled by events of referrals, rapid care and the weekly meeting."""
 
-from datetime import date, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.contracts.codes import Locality, RiskLevel, StepDown, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
     CarePlanClosed,
-    CaseClosed,
-    CaseCloseReason,
     CaseRedirected,
     CaseSteppedDown,
     Destination,
@@ -21,9 +17,17 @@ from shared.contracts.mdt import (
     RiskLevelCrossed,
     RiskScreened,
 )
-from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskCreated, TaskSource
-from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
-from shared.contracts.referrals import Outcome, Reason, ReferralCancelled, ReferralClosed, ReferralReturned, ReturnReason, Route
+from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskCreated, TaskFulfilled, TaskSource
+from shared.contracts.referrals import (
+    Outcome,
+    Reason,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralRecalled,
+    ReferralReturned,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.ids import new_id
 from tests.builders.context_app import repeated
 from tests.builders.navigation import (
@@ -53,16 +57,8 @@ def a_redirection(destination: Destination, locality: Locality | None = None) ->
     return CaseRedirected(referral_id=None, destination=destination, reason="social", locality=locality)
 
 
-def a_closed_response(outcome: ResponseOutcome) -> ResponseClosed:
-    return ResponseClosed(referral_id=new_id(), outcome=outcome, is_admission_avoided=False, benefit_pounds=0)
-
-
-async def expect_home_check(client: NavigationClient, person_id: Any, discharged_on: date, **headers: str) -> httpx.Response:
-    return await client.context.http.post(
-        f"/navigation/people/{person_id}/home-checks",
-        headers=client.coordinator | {"Idempotency-Key": str(new_id())} | headers,
-        json={"discharged_on": discharged_on.isoformat()},
-    )
+def a_stepped_down_case(destination: StepDown) -> CaseSteppedDown:
+    return CaseSteppedDown(destination=destination, practice_code="W07", locality=Locality.LOCALITY_C)
 
 
 async def test_acknowledged_task_names_its_referral(client: NavigationClient) -> None:
@@ -98,6 +94,9 @@ async def test_rerouted_referral_cancels_task_and_may_return(client: NavigationC
         (ReferralCancelled(reason="withdrawn"), "referral-cancelled"),
         (ReferralClosed(outcome=Outcome.NEED_MET, closed_at=at("15:00")), "referral-closed"),
         (ReferralReturned(service_code="care-navigation", reason=ReturnReason.OTHER), "referral-returned"),
+        (ReferralRecalled(service_code="care-navigation", routing=1), "referral-recalled"),
+        (ReferralCancelled(reason="died"), "person-died"),
+        (ReferralClosed(outcome=Outcome.MOVED_AWAY, closed_at=at("15:00")), "person-moved-away"),
     ],
 )
 async def test_ended_referral_cancels_only_its_task(client: NavigationClient, event: Event, reason: str) -> None:
@@ -108,7 +107,55 @@ async def test_ended_referral_cancels_only_its_task(client: NavigationClient, ev
     await client.publish(event, person=person_id, subject=referral_id)
 
     assert [task["kind"] for task in await client.unassigned()] == ["follow-up-check"]
-    assert [event.reason for event in await client.context.published(TaskCancelled)] == [reason]
+    [cancelled] = await client.context.published(TaskCancelled)
+    assert (cancelled.kind, cancelled.source, cancelled.source_id) == (TaskKind.CARE_COORDINATION, TaskSource.REFERRAL, referral_id)
+    assert cancelled.reason == reason
+
+
+async def test_referral_routed_here_again_has_one_task(client: NavigationClient) -> None:
+    person_id, referral_id = new_id(), new_id()
+    await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+    [first] = await client.unassigned()
+
+    await client.publish(a_routed_referral(at("13:00"), routing=2), person=person_id, subject=referral_id)
+
+    [second] = await client.unassigned()
+    assert second["id"] != first["id"]
+    assert [event.reason for event in await client.context.published(TaskCancelled)] == ["referral-rerouted"]
+
+
+@pytest.mark.parametrize("reason", ["created-in-error", "duplicate", "no-longer-needed"])
+async def test_coordinators_cancellation_names_the_source(client: NavigationClient, reason: str) -> None:
+    person_id, referral_id = new_id(), new_id()
+    await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+    [task] = await client.unassigned()
+
+    response = await client.try_command(task["id"], "cancellation", client.coordinator, reason=reason)
+
+    assert (response.status_code, response.json()["cancel_reason"]) == (200, reason)
+    [cancelled] = await client.context.published(TaskCancelled)
+    assert (cancelled.source, cancelled.source_id, cancelled.reason) == (TaskSource.REFERRAL, referral_id, reason)
+
+
+async def test_upstream_reason_of_a_cancellation_is_refused(client: NavigationClient) -> None:
+    await client.publish(a_routed_referral(at("13:00")), person=new_id(), subject=new_id())
+    [task] = await client.unassigned()
+
+    response = await client.try_command(task["id"], "cancellation", client.coordinator, reason="person-died")
+
+    assert (response.status_code, response.json()["code"]) == (422, "cancel-reason-of-source")
+    assert [task["id"]] == [each["id"] for each in await client.unassigned()]
+
+
+async def test_concern_found_stays_visible_as_a_concern(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    await client.publish(a_step_down(), person=new_id(), subject=new_id())
+    [task] = await client.tasks()
+
+    response = await client.try_command(task["id"], "fulfilment", outcome="checked-concern")
+
+    assert (response.json()["status"], response.json()["outcome"], response.json()["is_concern"]) == ("fulfilled", "checked-concern", True)
+    assert [event.is_concern for event in await client.context.published(TaskFulfilled)] == [True]
 
 
 async def test_closed_referral_leaves_fulfilled_task(client: NavigationClient) -> None:
@@ -182,7 +229,7 @@ async def test_known_person_falling_to_level_0_gets_information_task(client: Nav
             if destination is not Destination.NAVIGATION
         ),
         (a_redirection(Destination.NAVIGATION), ("care-coordination", None)),
-        (CaseSteppedDown(destination=StepDown.NAVIGATION), ("care-coordination", None)),
+        (a_stepped_down_case(StepDown.NAVIGATION), ("care-coordination", None)),
         (a_screening(FindingDestination.NAVIGATION, RiskLevel.HIGH), ("care-coordination", None)),
         (a_screening(FindingDestination.NAVIGATION, RiskLevel.LOW), ("provide-information", None)),
         (a_screening(FindingDestination.GP, RiskLevel.HIGH), ("care-coordination", "gp")),
@@ -200,7 +247,9 @@ async def test_person_not_taken_by_mdt_gets_task(client: NavigationClient, event
     "event",
     [
         CaseRedirected(referral_id=new_id(), destination=Destination.GP, reason="social"),
-        CaseSteppedDown(destination=StepDown.GP),
+        a_stepped_down_case(StepDown.GP),
+        a_stepped_down_case(StepDown.INTEGRATED_LOCALITY_TEAM),
+        a_stepped_down_case(StepDown.COMMUNITY_NURSING),
         a_screening(FindingDestination.MDT, RiskLevel.HIGH),
         a_screening(FindingDestination.WATCHING_BRIEF, RiskLevel.HIGH),
     ],
@@ -210,6 +259,12 @@ async def test_person_in_other_hands_gets_no_task(client: NavigationClient, even
     await client.publish(event, person=new_id(), subject=new_id())
 
     assert await client.context.published(TaskCreated) == []
+
+
+async def test_stepped_down_case_keeps_locality_of_event(client: NavigationClient) -> None:
+    await client.publish(a_stepped_down_case(StepDown.NAVIGATION), person=new_id(), subject=new_id())
+
+    assert [task["locality"] for task in await client.unassigned()] == ["locality-c"]
 
 
 async def test_task_without_locality_waits_for_coordinator(client: NavigationClient) -> None:
@@ -272,70 +327,11 @@ async def test_lead_is_cleared_only_without_successor(client: NavigationClient) 
     assert (await client.unassigned())[0]["lead"] is None
 
 
-@pytest.mark.acceptance("navigation-5")
-async def test_home_check_comes_91_days_after_discharge(client: NavigationClient) -> None:
-    await client.register(NAVIGATOR)
-    person_id = new_id()
-    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
-    responses = [await expect_home_check(client, person_id, WEDNESDAY) for _ in range(2)]
-    assert [response.status_code for response in responses] == [201, 201]
-    assert responses[0].json()["due_at"] == "2015-06-02T23:00:00Z"
-
-    await client.context.let_pass(timedelta(days=90))
-    assert await client.tasks() == []
-    await client.context.let_pass(timedelta(days=1))
-
-    assert [(task["kind"], task["source"]) for task in await client.tasks()] == [("follow-up-check", "hospital-discharge")]
-
-
-@pytest.mark.acceptance("navigation-5")
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        (ReferralCancelled(reason="died"), "person-died"),
-        (ReferralCancelled(reason="moved-away"), "person-moved-away"),
-        (ReferralClosed(outcome=Outcome.DIED, closed_at=at("15:00")), "person-died"),
-        (CarePlanClosed(reason="died"), "person-died"),
-        (CaseClosed(referral_id=None, reason=CaseCloseReason.DIED), "person-died"),
-        (a_closed_response(ResponseOutcome.DIED_IN_PREFERRED_PLACE), "person-died"),
-        (a_closed_response(ResponseOutcome.DIED_ELSEWHERE), "person-died"),
-    ],
-)
-async def test_death_or_move_cancels_tasks_and_home_check(client: NavigationClient, event: Event, reason: str) -> None:
-    await client.register(NAVIGATOR)
-    person_id, bystander = new_id(), new_id()
-    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
-    await client.plan(an_action(), person=person_id)
-    await client.publish(a_step_down(), person=person_id, subject=new_id())
-    await client.publish(a_step_down(), person=bystander, subject=new_id())
-    await expect_home_check(client, person_id, WEDNESDAY)
-
-    await client.publish(event, person=person_id, subject=new_id())
-    await client.context.let_pass(timedelta(days=100))
-
-    assert [task["person_id"] for task in await client.tasks()] == [str(bystander)]
-    assert [event.reason for event in await client.context.published(TaskCancelled)] == [reason] * 2
-    assert len(await client.context.published(TaskCreated)) == 3
-
-
-@pytest.mark.parametrize("event", [CarePlanClosed(reason="goals-reached"), a_closed_response(ResponseOutcome.ADMISSION_AVOIDED)])
-async def test_other_closures_leave_other_tasks(client: NavigationClient, event: Event) -> None:
+async def test_closed_plan_leaves_tasks_of_other_sources(client: NavigationClient) -> None:
     person_id = new_id()
     await client.publish(a_step_down(), person=person_id, subject=new_id())
 
-    await client.publish(event, person=person_id, subject=new_id())
+    for reason in ("goals-reached", "died"):
+        await client.publish(CarePlanClosed(reason=reason), person=person_id, subject=new_id())
 
     assert len(await client.unassigned()) == 1
-
-
-async def test_invalid_home_check_is_refused(client: NavigationClient) -> None:
-    person_id = new_id()
-    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
-
-    tomorrow = await expect_home_check(client, person_id, WEDNESDAY + timedelta(days=1))
-    last_year = await expect_home_check(client, person_id, WEDNESDAY - timedelta(days=91))
-    unknown = await expect_home_check(client, new_id(), WEDNESDAY)
-
-    codes = [(response.status_code, response.json()["code"]) for response in (tomorrow, last_year, unknown)]
-    assert codes == [(409, "discharge-in-future"), (409, "home-check-in-past"), (404, "person-record-not-found")]
-    assert await client.context.database.pool.fetchval("SELECT count(*) FROM deadline") == 0

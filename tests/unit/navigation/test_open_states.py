@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.navigation.commands import DeclareAvailability
+from services.navigation.commands import CancelTask, DeclareAvailability, FulfilTask
 from services.navigation.domain import task as tasks
 from services.navigation.domain.access import COORDINATE
 from services.navigation.domain.home_check import HOME_CHECK, HOME_CHECK_OWNERS, expect
@@ -22,13 +22,16 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
-from shared.kernel.state_table import Transitions, allowed_commands
+from shared.kernel.state_table import Transitions, allowed_commands, name_of
 from tests.builders.navigation import NAVIGATOR as FIRST
 from tests.builders.navigation import OTHER, POLICY, WEDNESDAY, a_navigator, at
 from tests.builders.navigation_acts import Act, home_check_acts, navigator_acts, task_acts
 
 COORDINATOR = Actor("navigation-coordinator", "CLCH", "coordinator", frozenset({COORDINATE}))
-STEPS = settings(max_examples=60, stateful_step_count=40, deadline=None)
+#: Ends that no mistake reverses; a run tries them late.
+FINAL = (FulfilTask, CancelTask, tasks.Occurrence.SOURCE_ENDED)
+MANY_STEPS = 20
+STEPS = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 hours = st.integers(0, 24 * 10).map(lambda number: timedelta(hours=number))
 
@@ -64,8 +67,14 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = at("14:00")
+        self.now, self.steps = at("14:00"), 0
         self.stored = Stored(None)
+
+    def pass_time(self, wait: timedelta) -> None:
+        """Lets time pass, until the next deadline at most."""
+        following = min((due_at for _, due_at in self.stored.pending), default=self.now + wait)
+        self.now += min(wait, max(following - self.now, timedelta()))
+        self.steps += 1
 
     def attempt(self, act: Act) -> None:
         try:
@@ -111,16 +120,25 @@ class TaskMachine(Machine):
     def acts(self) -> Any:
         return task_acts(self.now)
 
-    @rule(
-        wait=hours, code=st.sampled_from([FIRST, OTHER]), trigger=st.sampled_from([each for each in TASK if each not in set(TaskDeadline)])
-    )
-    def change(self, wait: timedelta, code: str, trigger: Any) -> None:
-        self.now += wait if not self.stored.pending else min(wait, max(min(self.stored.pending, key=_due)[1] - self.now, timedelta()))
-        self.attempt(task_acts(self.now, navigator_id=code, due_at=self.now + wait + timedelta(hours=1))[trigger])
+    @rule(wait=hours, code=st.sampled_from([FIRST, OTHER]), data=st.data())
+    def change(self, wait: timedelta, code: str, data: st.DataObject) -> None:
+        """Any change that the state permits, apart from an end for good."""
+        self.pass_time(wait)
+        acts = {name_of(each): act for each, act in self.permitted(code, self.now + wait).items() if each not in FINAL}
+        if acts:
+            self.attempt(acts[data.draw(st.sampled_from(sorted(acts)))])
 
-    @rule()
-    def lose_navigator(self) -> None:
-        self.attempt(lambda task: tasks.put_back(task, ReassignReason.ABSENCE, self.now, POLICY))
+    @precondition(lambda self: self.steps > MANY_STEPS)
+    @rule(trigger=st.sampled_from(FINAL))
+    def end_for_good(self, trigger: Any) -> None:
+        self.attempt(task_acts(self.now)[trigger])
+
+    def permitted(self, code: str, due_at: datetime) -> dict[Any, Act]:
+        status = self.stored.state.status
+        acts = task_acts(self.now, navigator_id=code, due_at=due_at + timedelta(hours=1))
+        found = {each: act for each, act in acts.items() if status in TASK[each].sources and each not in set(TaskDeadline)}
+        put_back: dict[Any, Act] = {"put-back": lambda task: tasks.put_back(task, ReassignReason.ABSENCE, self.now, POLICY)}
+        return found | (put_back if status in HELD else {})
 
     @precondition(lambda self: self.stored.pending)
     @rule(late_by=hours)
@@ -217,10 +235,6 @@ class HomeCheckMachine(Machine):
             return
         assert self.stored.kinds & ownership.deadlines
         assert self.leads_on(allowed_commands(check.status, HOME_CHECK), check.status)
-
-
-def _due(deadline: tuple[str, datetime]) -> datetime:
-    return deadline[1]
 
 
 TestTask = TaskMachine.TestCase

@@ -1,0 +1,254 @@
+"""A person's death or move ends their tasks; a mistaken one restores them. Events of other topics cross with it in any order."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.contracts.event import Event
+from shared.contracts.mdt import CarePlanClosed, CarePlanReopened
+from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
+from shared.contracts.referrals import (
+    PersonChange,
+    PersonDeceased,
+    PersonMoved,
+    PersonRestored,
+    ReferralCancelled,
+    ReferralReopened,
+    SharingPreference,
+)
+from shared.kernel.ids import new_id
+from tests.builders.context_app import arrived, repeated
+from tests.builders.navigation import (
+    NAVIGATOR,
+    WEDNESDAY,
+    NavigationClient,
+    a_routed_referral,
+    a_step_down,
+    an_action,
+    an_activated_lead,
+    an_agreed_plan,
+    at,
+    mr_dales_record,
+)
+from tests.integration.navigation.test_home_checks import expect_home_check
+
+RECORDED = at("14:00")
+
+
+def a_death(recorded_at: datetime = RECORDED) -> PersonDeceased:
+    return PersonDeceased(died_on=WEDNESDAY, reported_by="CLCH", recorded_at=recorded_at)
+
+
+def a_move(recorded_at: datetime = RECORDED) -> PersonMoved:
+    return PersonMoved(moved_on=None, reported_by="CLCH", recorded_at=recorded_at)
+
+
+def a_reversal(mistaken: PersonChange = PersonChange.DEATH, recorded_at: datetime = RECORDED) -> PersonRestored:
+    return PersonRestored(mistaken=mistaken, recorded_at=recorded_at, restored_at=recorded_at + timedelta(hours=1))
+
+
+async def mr_dale(client: NavigationClient, **record: Any) -> UUID:
+    person_id = new_id()
+    await client.publish(mr_dales_record(**record), person=person_id, subject=person_id)
+    return person_id
+
+
+async def open_kinds(client: NavigationClient) -> list[str]:
+    """The kinds of the open tasks."""
+    rows = await client.context.database.pool.fetch("SELECT kind FROM task WHERE ended_at IS NULL ORDER BY kind")
+    return [row["kind"] for row in rows]
+
+
+async def cancel_reasons(client: NavigationClient) -> list[str]:
+    return [event.reason for event in await client.context.published(TaskCancelled)]
+
+
+@pytest.mark.acceptance("navigation-5")
+@pytest.mark.parametrize(("event", "reason", "left"), [(a_death(), "person-died", 1), (a_move(), "person-moved-away", 0)])
+async def test_death_or_move_ends_tasks_and_home_check(client: NavigationClient, event: Event, reason: str, left: int) -> None:
+    await client.register(NAVIGATOR)
+    person_id, bystander = await mr_dale(client), new_id()
+    await client.plan(an_action(), person=person_id)
+    await client.publish(a_step_down(), person=person_id, subject=new_id())
+    await client.publish(a_step_down(), person=bystander, subject=new_id())
+    await expect_home_check(client, person_id, WEDNESDAY)
+
+    await client.publish(event, person=person_id, subject=new_id())
+    await client.context.let_pass(timedelta(days=100))
+
+    assert await open_kinds(client) == ["bereavement-support"] * left + ["follow-up-check"]
+    assert await cancel_reasons(client) == [reason] * 2
+    assert len(await client.context.published(TaskCreated)) == 3 + left
+
+
+async def test_death_offers_support_to_the_bereaved_once(client: NavigationClient) -> None:
+    await client.register(NAVIGATOR)
+    person_id = await mr_dale(client)
+    record = arrived(a_death(), key=person_id, subject=new_id(), secrets=client.context.database.secrets)
+
+    await client.context.processor.apply(repeated(record, 3))
+    await client.publish(a_death(at("15:00")), person=person_id, subject=new_id())
+
+    [task] = await client.tasks()
+    assert (task["kind"], task["source"], task["source_id"]) == ("bereavement-support", "person", str(person_id))
+    detail = await client.read(f"tasks/{task['id']}", client.navigator())
+    assert [contact["name"] for contact in detail["contacts"]] == ["Louise"]
+    assert (await client.try_command(task["id"], "fulfilment", outcome="advice-given")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "record", [{"story": mr_dales_record().story.model_copy(update={"contacts": ()})}, {"sharing": SharingPreference.WITHHELD}]
+)
+async def test_no_support_without_a_contact_to_show(client: NavigationClient, record: dict[str, Any]) -> None:
+    person_id = await mr_dale(client, **record)
+
+    await client.publish(a_death(), person=person_id, subject=new_id())
+    await client.publish(a_death(), person=new_id(), subject=new_id())
+
+    assert await open_kinds(client) == []
+
+
+@pytest.mark.parametrize(("event", "mistaken"), [(a_death(), PersonChange.DEATH), (a_move(), PersonChange.MOVE)])
+async def test_mistake_restores_tasks_and_home_check(client: NavigationClient, event: Event, mistaken: PersonChange) -> None:
+    await client.register(NAVIGATOR)
+    person_id = await mr_dale(client)
+    await client.plan(an_action(), person=person_id)
+    await expect_home_check(client, person_id, WEDNESDAY)
+    [task] = await client.tasks()
+    await client.publish(event, person=person_id, subject=new_id())
+    await client.context.let_pass(timedelta(hours=2))
+
+    for _ in range(2):
+        await client.publish(a_reversal(mistaken), person=person_id, subject=new_id())
+
+    assert [(each["id"], each["status"], each["due_at"]) for each in await client.tasks()] == [(task["id"], "assigned", task["due_at"])]
+    assert [event.due_at.isoformat() for event in await client.context.published(TaskRestored)] == ["2015-03-11T17:00:00+00:00"]
+    assert await open_kinds(client) == [task["kind"]]
+    assert [entry["change"] for entry in await client.feed() if entry["task_id"] == task["id"]] == ["assigned", "taken-away", "assigned"]
+    [check] = (await client.read(f"people/{person_id}/home-checks"))["items"]
+    assert check["status"] == "expected"
+    await client.context.let_pass(timedelta(days=91))
+    assert await open_kinds(client) == [task["kind"], "follow-up-check"]
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM deadline WHERE state = 'parked'") == 0
+
+
+async def test_restored_task_has_deadlines_and_is_not_overdue(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.plan(an_action(due_on=WEDNESDAY), person=person_id)
+    await client.publish(a_death(), person=person_id, subject=new_id())
+    await client.context.let_pass(timedelta(hours=20))
+
+    await client.publish(a_reversal(), person=person_id, subject=new_id())
+
+    [task] = await client.unassigned()
+    assert (task["due_at"], task["overdue_at"]) == ("2015-03-12T10:00:00Z", None)
+    kinds = await client.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending' ORDER BY kind")
+    assert [row["kind"] for row in kinds] == ["acknowledgement", "overdue"]
+
+
+async def test_navigators_report_of_a_death_is_reversible(client: NavigationClient) -> None:
+    """The task that reported the death ends before referrals records it for all services."""
+    await client.register(NAVIGATOR)
+    person_id, referral_id = await mr_dale(client), new_id()
+    await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+    [task] = await client.tasks()
+
+    fulfilled = await client.try_command(task["id"], "fulfilment", outcome="person-died")
+    await client.context.let_pass(timedelta(minutes=5))
+    await client.publish(ReferralCancelled(reason="died"), person=person_id, subject=referral_id)
+    await client.publish(a_death(at("14:05")), person=person_id, subject=new_id())
+    assert await open_kinds(client) == ["bereavement-support"]
+    await client.publish(a_reversal(recorded_at=at("14:05")), person=person_id, subject=new_id())
+    await client.publish(ReferralReopened(reopened_at=at("15:05")), person=person_id, subject=referral_id)
+
+    assert (fulfilled.status_code, fulfilled.json()["outcome"]) == (200, "person-died")
+    assert [event.outcome for event in await client.context.published(TaskFulfilled)] == ["person-died"]
+    [restored] = await client.tasks()
+    assert (restored["id"], restored["status"], restored["outcome"]) == (task["id"], "assigned", None)
+    assert await cancel_reasons(client) == ["person-restored"]
+
+
+@pytest.mark.parametrize("order", ["DRCO", "DCRO", "DCOR", "CDRO", "CDOR", "CODR"])
+async def test_crossing_events_of_plan_and_person_agree(client: NavigationClient, order: str) -> None:
+    """Death and reversal of the person, close and reopening of the plan: each topic has its order, and crosses with the other."""
+    person_id, plan_id = await mr_dale(client), new_id()
+    await client.publish(an_agreed_plan([an_action()]), person=person_id, subject=plan_id)
+    events: dict[str, tuple[Event, UUID]] = {
+        "D": (a_death(), person_id),
+        "R": (a_reversal(), person_id),
+        "C": (CarePlanClosed(reason="died"), plan_id),
+        "O": (CarePlanReopened(), plan_id),
+    }
+
+    for letter in order:
+        event, subject = events[letter]
+        await client.publish(event, person=person_id, subject=subject)
+
+    assert await open_kinds(client) == ["arrange-social-care-assessment"]
+    [task] = await client.unassigned()
+    assert task["preferred_place_of_care"] == "home"
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
+
+
+async def test_work_that_crosses_with_a_death_is_restored(client: NavigationClient) -> None:
+    person_id = await mr_dale(client, story=mr_dales_record().story.model_copy(update={"contacts": ()}))
+    await client.publish(a_death(), person=person_id, subject=new_id())
+
+    await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=new_id(), happened_at=at("13:59"))
+    await client.publish(an_activated_lead(at("15:00"), is_from_meeting=False), person=person_id, subject=new_id(), happened_at=at("15:00"))
+    assert await open_kinds(client) == []
+    assert await cancel_reasons(client) == ["person-died"] * 2
+    await client.publish(a_reversal(), person=person_id, subject=new_id())
+
+    assert await open_kinds(client) == ["care-coordination", "inform-person-and-family"]
+
+
+async def test_referral_after_the_change_brings_new_work(client: NavigationClient) -> None:
+    """The Community Point of Access accepts a referral that contradicts the record; what follows from it stands."""
+    person_id = await mr_dale(client)
+    await client.publish(a_move(), person=person_id, subject=new_id())
+
+    await client.publish(a_routed_referral(at("14:30")), person=person_id, subject=new_id(), happened_at=at("14:30"))
+    await client.publish(a_step_down(), person=person_id, subject=new_id(), happened_at=at("14:40"))
+
+    assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
+    assert await cancel_reasons(client) == []
+
+
+async def test_reversal_of_an_older_record_changes_nothing(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.plan(an_action(), person=person_id)
+    await client.publish(a_reversal(recorded_at=at("12:00")), person=person_id, subject=new_id())
+    await client.publish(a_death(at("12:00")), person=person_id, subject=new_id())
+    assert await open_kinds(client) == ["arrange-social-care-assessment"]
+
+    await client.publish(a_death(), person=person_id, subject=new_id())
+    await client.publish(a_reversal(recorded_at=at("12:00")), person=person_id, subject=new_id())
+
+    assert await open_kinds(client) == ["bereavement-support"]
+
+
+async def test_second_true_death_offers_support_again(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.publish(a_death(), person=person_id, subject=person_id)
+    await client.publish(a_reversal(), person=person_id, subject=person_id)
+    assert await open_kinds(client) == []
+
+    await client.publish(a_death(at("16:00")), person=person_id, subject=person_id)
+
+    assert await open_kinds(client) == ["bereavement-support"]
+
+
+async def test_other_cancellations_are_not_restored(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.plan(an_action(), an_action(), person=person_id)
+    first, _ = await client.unassigned()
+    await client.try_command(first["id"], "cancellation", client.coordinator, reason="duplicate")
+    await client.publish(a_move(), person=person_id, subject=new_id())
+
+    await client.publish(a_reversal(PersonChange.MOVE), person=person_id, subject=new_id())
+
+    assert [task["id"] for task in await client.unassigned()] != [first["id"]]
+    assert len(await client.unassigned()) == 1
