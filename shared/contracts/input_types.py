@@ -103,6 +103,8 @@ ServiceCode = Annotated[str, StringConstraints(pattern=_SERVICE_PATTERN), _no_pe
 
 #: A required short text such as a name: one line.
 Line = Annotated[str, _ONE_LINE, _normalised(normalisation.line)]
+#: A required text of several lines, which its door or its domain bounds.
+Text = Annotated[str, StringConstraints(min_length=1), _normalised(normalisation.text)]
 #: A required text of several lines.
 LongText = Annotated[str, _PARAGRAPHS, _normalised(normalisation.text)]
 #: An address on one line, with its postcode in capitals.

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, StepDown
 from shared.contracts.event import Code, Day, Event, Instant, Value
+from shared.contracts.input_types import ServiceCode
 
 
 class Skill(StrEnum):
@@ -77,7 +78,7 @@ class PackageItem(Value):
     """One part of the package, with its provider and its start. Night sitting may start after closing time (T4)."""
 
     kind: PackageItemKind
-    service_code: Code
+    service_code: ServiceCode
     starts_at: Instant
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.event import Code, Day, Event, Instant, Value
-from shared.contracts.input_types import Address, Line, LongText, OrAbsent, Telephone, Texts
+from shared.contracts.input_types import Address, Line, OrAbsent, Telephone, Text, Texts
 
 
 class Source(StrEnum):
@@ -438,11 +438,11 @@ class FamilyContact(Value):
 class Story(Value):
     """The person's story, which is given once."""
 
-    narrative: LongText
-    history: Texts[LongText] = ()
-    what_matters: OrAbsent[LongText] = None
-    communication_needs: Texts[LongText] = ()
-    preferred_visit_times: OrAbsent[LongText] = None
+    narrative: Text
+    history: Texts[Text] = ()
+    what_matters: OrAbsent[Text] = None
+    communication_needs: Texts[Text] = ()
+    preferred_visit_times: OrAbsent[Text] = None
     contacts: tuple[FamilyContact, ...] = ()
 
 

@@ -26,10 +26,10 @@ def _member(*scopes: str) -> Any:
 Coordinator = Annotated[Actor, _member("mdt:coordinate")]
 #: Records the decisions of the meeting.
 Decider = Annotated[Actor, _member("mdt:decide")]
-#: Reads the diary, agendas and lists.
-Member = Annotated[Actor, _member("mdt:read")]
-#: Reads about one person: a member of the meeting, or the person's own practice.
-Reader = Annotated[Actor, require_scopes("mdt:read")]
+#: Reads the diary, agendas and lists, which are also the work lists of coordinators and deciders.
+Member = Annotated[Actor, _member("mdt:read", "mdt:coordinate", "mdt:decide")]
+#: Reads about people: a member of the meeting, or the person's own practice.
+Reader = Annotated[Actor, require_scopes("mdt:read", "mdt:coordinate", "mdt:decide")]
 #: A professional who acts for themselves.
 Professional = Annotated[Actor, require_scopes("mdt:lead")]
 

@@ -6,7 +6,7 @@ from fastapi import Path, Query
 from pydantic import Field
 
 from services.navigation.domain.access import COORDINATE, WORK
-from shared.contracts.event import CODE_PATTERN
+from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
@@ -14,7 +14,7 @@ from shared.web.dependencies import require_scopes
 Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
 Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 
-NavigatorCode = Annotated[str, Path(pattern=CODE_PATTERN, description="A staff code")]
-NavigatorName = Annotated[str, Field(pattern=CODE_PATTERN, description="A staff code")]
+NavigatorCode = Annotated[Code, Path(description="A staff code")]
+NavigatorName = Annotated[Code, Field(description="A staff code")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]

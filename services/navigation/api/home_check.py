@@ -1,6 +1,6 @@
 """Home checks over HTTP: recorded after a discharge, listed, and cancelled."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +15,7 @@ from services.navigation.domain.home_check import HOME_CHECK, DischargeInFuture,
 from services.navigation.domain.person_change import PersonDied
 from services.navigation.handlers import home_check as handlers
 from services.navigation.store import home_check as store
+from shared.contracts.input_types import Day
 from shared.contracts.navigation import CancelReason
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.kernel.ids import PersonId
@@ -31,7 +32,7 @@ _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 
 
 class Discharge(RequestModel):
-    discharged_on: date
+    discharged_on: Day
 
 
 class HomeCheckCancellation(CommandModel[commands.CancelHomeCheck]):

@@ -1,9 +1,10 @@
 """Navigators over HTTP: the roster, availability and work lists."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import AwareDatetime, model_validator
+from pydantic import ValidationInfo, field_validator
 
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCode, Staff
@@ -18,6 +19,7 @@ from services.navigation.queries import feed as feeds
 from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
+from shared.contracts.input_types import Flag, Instant
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, VersionConflict
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
@@ -37,14 +39,15 @@ class Registration(CommandModel[commands.RegisterNavigator]):
 
 
 class Availability(CommandModel[commands.DeclareAvailability]):
-    is_available: bool
-    until: AwareDatetime | None = None
+    is_available: Flag
+    until: Instant | None = None
 
-    @model_validator(mode="after")
-    def _until_belongs_to_an_absence(self) -> "Availability":
-        if self.is_available and self.until is not None:
+    @field_validator("until")
+    @classmethod
+    def _until_belongs_to_an_absence(cls, until: datetime | None, others: ValidationInfo) -> datetime | None:
+        if until is not None and others.data.get("is_available"):
             raise ValueError("only an absence has an end")
-        return self
+        return until
 
 
 @router.put(

@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
@@ -16,6 +15,7 @@ from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
 from services.navigation.queries.task import TaskDetails, TaskFilter
 from shared.contracts.codes import Locality
+from shared.contracts.input_types import Instant
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
@@ -69,7 +69,7 @@ async def list_tasks(
 
 @router.get("/outcomes", responses=problems(OrganisationNotInvolved))
 async def task_outcomes(
-    caller: Coordinator, unit: Unit, since: Annotated[AwareDatetime, Query()], until: Annotated[AwareDatetime, Query()]
+    caller: Coordinator, unit: Unit, since: Annotated[Instant, Query()], until: Annotated[Instant, Query()]
 ) -> list[OutcomeCount]:
     """Numbers of fulfilled tasks by kind and outcome, such as social care assessments arranged (K18, K19)."""
     async with unit.transaction(caller) as tx:

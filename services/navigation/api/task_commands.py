@@ -5,7 +5,6 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime
 
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
@@ -17,6 +16,7 @@ from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
+from shared.contracts.input_types import Instant
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -47,7 +47,7 @@ class Escalation(CommandModel[commands.EscalateTask]):
 
 
 class DueTime(CommandModel[commands.RescheduleTask]):
-    due_at: AwareDatetime
+    due_at: Instant
     reason: RescheduleReason
 
 

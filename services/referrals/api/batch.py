@@ -15,9 +15,10 @@ from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import DuplicateRequest
 from shared.persistence.transaction import IdempotencyKey
 from shared.telemetry.logs import frames
+from shared.web.batch_items import InvalidItem
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
-from shared.web.problems import problems, response_to
+from shared.web.problems import invalid_request, problems, response_to
 
 log = structlog.get_logger()
 
@@ -35,7 +36,9 @@ async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: Ide
     return Response(b'{"items":[%b]}' % b",".join(map(_item, responses)), media_type="application/json")
 
 
-async def _one(body: requests.NewReferral, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
+async def _one(body: requests.NewReferral | InvalidItem, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
+    if isinstance(body, InvalidItem):
+        return invalid_request(body.errors, requests.NewReferral)
     try:
         return await unit.submit(caller, key, acknowledge, body.command())
     except DuplicateRequest as repeated:

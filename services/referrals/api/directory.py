@@ -1,6 +1,5 @@
 """The directory of services (AC11)."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,6 +8,7 @@ from services.referrals.api.auth import Staff
 from services.referrals.api.responses import ServiceView
 from services.referrals.domain.directory import Need
 from services.referrals.queries import directory
+from shared.contracts.input_types import Day
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.get("/directory", responses=problems())
 async def list_services(
-    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[date | None, Query(description="Today by default")] = None
+    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[Day | None, Query(description="Today by default")] = None
 ) -> Page[ServiceView]:
     """The services that are valid on a day, all or those for a need."""
     async with unit.transaction(caller) as tx:

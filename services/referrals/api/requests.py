@@ -6,6 +6,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 
 from services.referrals import commands
 from services.referrals.api import urgent
+from services.referrals.api.story_bounds import require_bounded
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.input_types import (
     Address,
@@ -61,11 +62,14 @@ class NewReferral(RequestModel):
     @classmethod
     def _accept_urgent(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return validate(body)
+            received = validate(body)
         except ValidationError:
             if not urgent.is_urgent(body):
                 raise
             return cls._of_readable(body, validate)
+        if received.urgency is not Urgency.URGENT:
+            require_bounded(received.story)
+        return received
 
     @classmethod
     def _of_readable(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
@@ -105,6 +109,11 @@ class Revision(RequestModel):
     demographics: Demographics | None = None
     story: Story | None = None
     sharing: SharingPreference | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        require_bounded(self.story)
+        return self
 
     def command(self) -> commands.ReviseRecord:
         demographics = self.demographics.command() if self.demographics else None

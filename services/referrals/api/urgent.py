@@ -3,6 +3,7 @@
 Unknown fields stay, so that they are refused as everywhere.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
@@ -47,15 +48,25 @@ def demographics(sent: Any, model: type[BaseModel]) -> commands.Demographics | N
 
 
 def _story(sent: Mapping[str, Any]) -> dict[str, Any]:
+    sent = _with_unreadable_contacts(sent)
     kept = {name: value for name, value in sent.items() if name not in Story.model_fields or _is_valid(Story, name, value)}
-    narrative = kept.get("narrative") or ""
-    return kept | {"narrative": narrative if narrative.strip() else NOT_GIVEN}
+    return {"narrative": NOT_GIVEN, **kept}
+
+
+def _with_unreadable_contacts(sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The history has the text of each contact that cannot be read as one."""
+    contacts, history = sent.get("contacts"), sent.get("history", [])
+    if not isinstance(contacts, list) or not isinstance(history, list):
+        return sent
+    unreadable = [each for each in contacts if not _is_valid(Story, "contacts", [each])]
+    texts = [json.dumps(each, ensure_ascii=False) for each in unreadable]
+    return {**sent, "contacts": [each for each in contacts if each not in unreadable], "history": [*history, *texts]}
 
 
 @cache
 def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     field = model.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[valid-type,name-defined]
+    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
 
 
 def _is_valid(model: type[BaseModel], name: str, value: Any) -> bool:
