@@ -15,6 +15,7 @@ from services.mdt.domain.lead import LeadAlreadyActive
 from services.mdt.domain.meeting import MeetingNotFound, MeetingNotStarted, NotQuorate
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
+from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
@@ -22,7 +23,16 @@ from shared.web.problems import problems
 router = APIRouter(tags=["cases"])
 
 _MEETING = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
-_CONTENT = (JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, ActionUnknown, LeadNotAllowed, LeadAlreadyActive)
+_CONTENT = (
+    JointPlanMissing,
+    LeadMissing,
+    ActionMissing,
+    ActionDueInPast,
+    DateOutOfLimits,
+    ActionUnknown,
+    LeadNotAllowed,
+    LeadAlreadyActive,
+)
 
 
 @router.post(

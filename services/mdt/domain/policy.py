@@ -78,6 +78,8 @@ class Policy(LocalTime):
     # Working days until the person's answer to an offered care plan (G16)
     answered_within_working_days: _WorkingDays = 10
 
+    # Time within which an action is due
+    actions_due_within: Annotated[timedelta, Range(_DAY, 10 * _YEAR), WholeDays()] = 2 * _YEAR
     # Working days until the lead sees to an action whose task a navigator's service cancelled
     returned_action_within_working_days: _WorkingDays = 2
     # Working days after which the lead is reminded of an overdue action, and first notified of an overdue action of a navigator (AC12)

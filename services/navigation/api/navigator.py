@@ -20,6 +20,7 @@ from services.navigation.queries import navigator as queries
 from services.navigation.queries import task as tasks
 from shared.contracts.codes import Locality, Role
 from shared.contracts.input_types import Flag, Instant
+from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, VersionConflict
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
@@ -106,7 +107,7 @@ async def navigator_actions(navigator_id: NavigatorCode, caller: Staff, unit: Un
     "/navigators/{navigator_id}/availability",
     name="DeclareAvailability",
     response_model=NavigatorView,
-    responses=problems(*_REFUSALS, ReturnTimePassed, VersionConflict),
+    responses=problems(*_REFUSALS, DateOutOfLimits, ReturnTimePassed, VersionConflict),
 )
 async def declare_availability(navigator_id: NavigatorCode, body: Availability, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Declares the navigator available, or away; the tasks of one who goes away are reallocated. A repetition changes nothing."""

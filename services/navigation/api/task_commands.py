@@ -19,6 +19,7 @@ from services.navigation.queries import task as queries
 from shared.contracts.input_types import Instant
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.actor import Actor
+from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit, UnitOfWork
@@ -127,7 +128,7 @@ async def reassign_task(task_id: UUID, body: Reassignment, caller: Coordinator, 
     "/tasks/{task_id:uuid}/due-date",
     name="RescheduleTask",
     response_model=TaskDetail,
-    responses=problems(*_OWN, DueTimePassed, RescheduleLimitExceeded),
+    responses=problems(*_OWN, DateOutOfLimits, DueTimePassed, RescheduleLimitExceeded),
 )
 async def reschedule_task(task_id: UUID, body: DueTime, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """Changes the due time and clears an overdue flag. A navigator may do so within limits, a coordinator without."""

@@ -11,6 +11,7 @@ from services.navigation.domain.escalation import escalated
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import TASK, Task, TaskDeadline, overdue_deadline
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
+from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.state_table import require_transition
@@ -40,6 +41,13 @@ def move(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> 
         raise RescheduleLimitExceeded(f"The navigator has rescheduled the task {task.navigator_reschedules} times.")
     if command.due_at > now + timedelta(days=policy.own_move_within_days):
         raise RescheduleLimitExceeded(f"A navigator may reschedule by at most {policy.own_move_within_days} days.")
+    return moved
+
+
+def set_by_coordinator(task: Task, command: RescheduleTask, now: datetime, policy: Policy) -> Decision[Task]:
+    """A coordinator reschedules a task, as often as needed. Raises as `reschedule` does, and DateOutOfLimits."""
+    moved = reschedule(task, command, now)
+    require_within("due_at", command.due_at, now, now + policy.planned_within)
     return moved
 
 

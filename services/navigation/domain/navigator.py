@@ -13,6 +13,7 @@ from services.navigation.domain.access import COORDINATE
 from services.navigation.domain.policy import Policy
 from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import NavigatorAvailabilityDeclared, NavigatorReturnUnknown
+from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
@@ -119,10 +120,12 @@ def move(navigator: Navigator, command: RegisterNavigator) -> Decision[Navigator
 
 
 def declare_availability(navigator: Navigator, command: DeclareAvailability, now: datetime, policy: Policy) -> Decision[Navigator]:
-    """Available, or away until a time of return. Without one a coordinator is asked for it. Raises ReturnTimePassed."""
+    """Available, or away until a time of return. Without one a coordinator is asked for it. Raises ReturnTimePassed, DateOutOfLimits."""
     require_transition(navigator.presence, DeclareAvailability, NAVIGATOR)
     if command.until is not None and command.until <= now:
         raise ReturnTimePassed("The time of return is not in the future.")
+    if command.until is not None:
+        require_within("until", command.until, now, now + policy.planned_within)
     presence = Presence.AVAILABLE if command.is_available else Presence.AWAY
     until = None if command.is_available else command.until
     declared = replace(navigator, presence=presence, away_until=until, return_unknown_at=None)

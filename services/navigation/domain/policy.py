@@ -8,7 +8,7 @@ from typing import Annotated
 from shared.contracts.codes import TaskKind
 from shared.contracts.event import Code, Day
 from shared.kernel.local_time import LocalTime
-from shared.kernel.value_rules import EachEntry, Range, WithoutOffset
+from shared.kernel.value_rules import EachEntry, Range, WholeDays, WithoutOffset
 from shared.kernel.working_days import working_days_later
 
 #: Not zero: a task would be overdue at once, or escalated again without end.
@@ -48,6 +48,8 @@ class Policy(LocalTime):
     change_recorded_within: Annotated[timedelta, Range(timedelta(), timedelta(weeks=1))] = timedelta(days=1)
     # How often a navigator may change the due time of a task; a coordinator has no limit
     navigator_reschedules: Annotated[int, Range(0, 100)] = 2
+    # Time within which a coordinator may set the due time of a task, and a navigator the end of an absence
+    planned_within: Annotated[timedelta, Range(timedelta(days=1), timedelta(days=3660)), WholeDays()] = timedelta(days=366)
     # Days from now within which a navigator may set a due time; a coordinator has no limit
     own_move_within_days: _Days = 14
     # Days after a discharge on which a task asks whether the person is still at home (T11)

@@ -77,11 +77,11 @@ async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Tas
 
 
 async def reschedule_task(target: Target, command: RescheduleTask, *, tx: Tx) -> Task:
-    """A navigator reschedules within the limits of the policy; a coordinator without limits."""
-    is_coordinator = COORDINATE in tx.actor.scopes
+    """A navigator reschedules within limits of number and days; a coordinator within the period of planning."""
+    change = due_time.set_by_coordinator if COORDINATE in tx.actor.scopes else due_time.move
 
     def rescheduled(task: Task) -> Decision[Task]:
-        return due_time.reschedule(task, command, tx.now) if is_coordinator else due_time.move(task, command, tx.now, tx.policy)
+        return change(task, command, tx.now, tx.policy)
 
     return await _change(target, command, rescheduled, tx)
 

@@ -32,6 +32,7 @@ from shared.contracts.rapid_care import (
     ResponsePackageAgreed,
     ResponseSteppedDown,
 )
+from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.state_table import require_transition
 from shared.kernel.totality import total
@@ -81,8 +82,13 @@ def assess(response: Response, command: RecordAssessment, policy: Policy, now: d
 
 
 def agree_package(response: Response, command: AgreePackage, policy: Policy, now: datetime) -> Decision[Response]:
-    """Care at home; a later package replaces the earlier one. The package may begin after Rapid Care closes: night sitting (T4)."""
+    """Care at home; a later package replaces the earlier one. The package may begin after Rapid Care closes: night sitting (T4).
+
+    Raises IllegalTransition, DateOutOfLimits.
+    """
     require_transition(response.status, AgreePackage, RESPONSE)
+    for number, item in enumerate(command.items):
+        require_within(f"items.{number}.starts_at", item.starts_at, response.received_at, now + policy.package_starts_within)
     agreed = replace(response, status=Status.PACKAGE_AGREED, package=command.items)
     return _continued(response, Decision(agreed, [ResponsePackageAgreed(items=command.items)]), policy, now)
 

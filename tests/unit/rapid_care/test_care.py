@@ -18,6 +18,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
     ResponseOutcome,
 )
+from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.decision import Deadline
 from tests.builders.rapid_care import a_response, at
 
@@ -43,6 +44,16 @@ def test_package_may_begin_after_closing_time() -> None:
     night = PackageItem(kind=PackageItemKind.NIGHT_SITTING, service_code="night-sitting", starts_at=at("23:00"))
 
     assert agree_package(_seen(), AgreePackage((night,)), POLICY, at("15:30")).state.package == (night,)
+
+
+@pytest.mark.parametrize("days", [-1, 29, 365 * 180])
+def test_package_of_another_time_is_refused(days: int) -> None:
+    night = PackageItem(kind=PackageItemKind.NIGHT_SITTING, service_code="night-sitting", starts_at=at("15:30") + timedelta(days=days))
+
+    with pytest.raises(DateOutOfLimits) as refusal:
+        agree_package(_seen(), AgreePackage((night,)), POLICY, at("15:30"))
+
+    assert refusal.value.field == "items.0.starts_at"
 
 
 @pytest.mark.acceptance("rapid_care-6")
