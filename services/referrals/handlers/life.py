@@ -108,7 +108,7 @@ async def _stated(life: Life, tx: Tx) -> Report:
 async def _end_care(decision: Decision[Life], tx: Tx) -> Life:
     life = await lives.save(tx, decision)
     for referral in await lock_open_referrals(tx, life.person_id):
-        await referrals.save(tx, closure.end_with(referral, life.changes[-1].kind, tx.now))
+        await referrals.save(tx, closure.end_with(referral, life.changes[-1].kind, tx.now, tx.policy))
     return life
 
 

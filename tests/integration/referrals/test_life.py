@@ -277,22 +277,36 @@ async def test_restoration_reopens_every_referral_that_the_death_ended(client: R
 
     assert (life["status"], life["changes"], life["restoration"]["reason"]) == ("living", [], MISTAKE["reason"])
     seen = [await client.read(each["id"]) for each in (reporting, routed, unsent, withdrawn)]
-    assert [each["status"] for each in seen] == ["accepted", "routed", "identified", "cancelled"]
+    assert [each["status"] for each in seen] == ["returned", "routed", "identified", "cancelled"]
     assert [each["owner"] and each["owner"]["service_code"] for each in seen] == [
-        "rapid-care",
+        "community-point-of-access",
         "community-point-of-access",
         "community-point-of-access",
         None,
     ]
     kinds = [await pending_deadlines(client, each["id"]) for each in (reporting, routed, unsent, withdrawn)]
-    assert kinds == [["outcome"], ["acknowledgement"], ["triage"], []]
-    assert seen[0]["deadline"]["due_at"] == "2015-03-23T13:05:00Z"
+    assert kinds == [["triage"], ["acknowledgement"], ["triage"], []]
+    assert seen[0]["deadline"]["due_at"] == "2015-03-16T13:20:00Z"
     assert (seen[0]["received_at"], seen[0]["clock_starts_at"]) == (reporting["received_at"], reporting["clock_starts_at"])
     [restored] = await client.context.published(PersonRestored)
     assert (restored.mistaken, restored.recorded_at, restored.restored_at) == (PersonChange.DEATH, MONDAY, MONDAY + timedelta(hours=3))
     assert len(await client.context.published(ReferralReopened)) == 3
     assert "It was withdrawn: died." in [line["text"] for line in seen[1]["feedback"]]
     assert seen[1]["feedback"][-1]["code"] == "reopened"
+
+
+async def test_restoration_gives_an_accepted_referral_back_to_its_receiver(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route()
+    nurse = client.receiver("CLCH")
+    await client.command(routed["id"], "acceptance", caller=nurse)
+    await client.command(routed["id"], "closure", {"outcome": "died"}, caller=nurse)
+
+    await change(client, routed["person_id"], "restoration", MISTAKE)
+
+    again = await client.read(routed["id"])
+    assert (again["status"], again["outcome"], again["owner"]["service_code"]) == ("accepted", None, "district-nursing")
+    assert (again["deadline"]["kind"], again["deadline"]["due_at"]) == ("outcome", "2015-04-13T10:05:00Z")
+    assert [each["id"] for each in (await client.get("/incoming", nurse)).json()["items"]] == [routed["id"]]
 
 
 async def test_answers_after_a_restoration_fit_again(client: ReferralsClient) -> None:

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.referrals.commands import CloseReferral, RecordDeath, RecordMove, RestorePerson, ReturnReferral
+from services.referrals.commands import CancelReferral, CloseReferral, RecordDeath, RecordMove, RestorePerson, ReturnReferral
 from services.referrals.domain import Policy, closure, deadlines, life, receipt, routing
-from services.referrals.domain.life import Life, Report, available_changes, contradiction
+from services.referrals.domain.life import Life, LifeStatus, Report, available_changes, contradiction
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import (
     OPEN,
@@ -22,7 +22,7 @@ from services.referrals.domain.referral import (
     pending_deadlines,
 )
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import Outcome, PersonChange, ReturnReason
+from shared.contracts.referrals import CancelReason, Outcome, PersonChange, ReturnReason
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import MONDAY, a_person, a_request, a_service, transitions
@@ -30,6 +30,7 @@ from tests.builders.referrals import MONDAY, a_person, a_request, a_service, tra
 NOW = MONDAY.astimezone(UTC)
 POLICY = Policy()
 OUTCOMES = {PersonChange.DEATH: Outcome.DIED, PersonChange.MOVE: Outcome.MOVED_AWAY}
+REASONS = {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}
 _JUST_AFTER = timedelta(microseconds=1)
 T = TypeVar("T")
 
@@ -46,12 +47,16 @@ class Statement:
 
 @dataclass
 class World:
-    """One person with all referrals, and the rows that the deadline table would hold."""
+    """One person with all referrals, and the rows that the deadline table would hold.
+
+    `called` are the referrals that a move left open, because an urgent call was unanswered.
+    """
 
     now: datetime = NOW
     life: Life = field(default_factory=lambda: life.living(PersonId(new_id())))
     referrals: dict[UUID, Referral] = field(default_factory=dict)
     rows: dict[UUID, set[tuple[str, datetime]]] = field(default_factory=dict)
+    called: set[UUID] = field(default_factory=set)
 
     def of_status(self, *, is_open: bool) -> list[Referral]:
         return [each for each in self.referrals.values() if (each.status in OPEN) is is_open]
@@ -68,7 +73,11 @@ class World:
         if decision:
             self.life = replace(decision.state, version=decision.state.version + len(decision.events))
             for referral in self.of_status(is_open=True):
-                self.save(closure.end_with(referral, self.life.changes[-1].kind, self.now))
+                ended = self.save(closure.end_with(referral, self.life.changes[-1].kind, self.now, POLICY))
+                if ended.status in OPEN:
+                    assert referral.answer_by is not None
+                    assert self.life.status is LifeStatus.MOVED
+                    self.called.add(referral.id)
 
     def restore(self) -> None:
         decision = life.restore(self.life, RestorePerson("A mistake"), restored_by="triager-1", now=self.now, policy=POLICY)
@@ -118,6 +127,13 @@ class LifeMachine(RuleBasedStateMachine):
         closable = [each for each in world.referrals.values() if CloseReferral in available_transitions(each)]
         self._follow(world.save(closure.close(_pick(closable, which), CloseReferral(OUTCOMES[change]), world.now, POLICY)))
 
+    @precondition(lambda self: self.world.of_status(is_open=True))
+    @rule(which=st.integers(0, 9), change=st.sampled_from(PersonChange))
+    def cancel(self, which: int, change: PersonChange) -> None:
+        world, command = self.world, CancelReferral(REASONS[change])
+        referral = _pick(world.of_status(is_open=True), which)
+        self._follow(world.save(closure.cancel(referral, command, has_merged=False, now=world.now)))
+
     @rule(which=st.integers(0, 9), change=st.sampled_from(PersonChange), is_echo=st.booleans())
     def state(self, which: int, change: PersonChange, *, is_echo: bool) -> None:
         found = list(self.world.referrals.values())
@@ -147,7 +163,7 @@ class LifeMachine(RuleBasedStateMachine):
     def restore(self) -> None:
         self.world.restore()
 
-    @rule(minutes=st.integers(0, 3000))
+    @rule(minutes=st.integers(0, 720))
     def let_pass(self, minutes: int) -> None:
         """Runs the scheduler, perhaps late: each row that is due fires once."""
         world, until = self.world, self.world.now + timedelta(minutes=minutes)
@@ -179,7 +195,8 @@ class LifeMachine(RuleBasedStateMachine):
     @invariant()
     def change_ends_every_earlier_referral(self) -> None:
         for change in self.world.life.changes[-1:]:
-            assert all(referral.received_at >= change.recorded_at for referral in self.world.of_status(is_open=True))
+            for referral in self.world.of_status(is_open=True):
+                assert referral.received_at >= change.recorded_at or referral.id in self.world.called
 
     def _follow(self, referral: Referral) -> None:
         """Records the change for which a command has ended a referral."""

@@ -11,6 +11,7 @@ from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import (
     OPEN,
+    POINT_OF_ACCESS,
     Occurrence,
     Referral,
     ReferralDeadline,
@@ -20,7 +21,16 @@ from services.referrals.domain.referral import (
     owner,
 )
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import CancelReason, Outcome, PersonChange, ReferralCancelled, ReferralReopened, Route
+from shared.contracts.referrals import (
+    CancelReason,
+    Discrepancy,
+    Outcome,
+    PersonChange,
+    ReferralCancelled,
+    ReferralReopened,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_person, a_referral, a_request, a_service
@@ -39,7 +49,7 @@ def reopened(referral: Referral) -> Referral:
 @pytest.mark.parametrize("change", PersonChange)
 @pytest.mark.parametrize("status", OPEN)
 def test_change_of_life_ends_an_open_referral_for_its_reason(status: Status, change: PersonChange) -> None:
-    decision = closure.end_with(a_referral(status), change, NOW)
+    decision = closure.end_with(a_referral(status), change, NOW, POLICY)
 
     reason = {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}[change]
     assert decision.events == [ReferralCancelled(reason=reason)]
@@ -69,7 +79,7 @@ def test_closed_referral_states_the_change_that_ended_it(outcome: Outcome) -> No
 def test_reopened_referral_has_its_status_owner_and_a_new_deadline(status: Status) -> None:
     before = a_referral(status)
     decision = closure.reopen(
-        closure.end_with(before, PersonChange.DEATH, NOW).state, service=a_service(), contradicts=None, now=LATER, policy=POLICY
+        closure.end_with(before, PersonChange.DEATH, NOW, POLICY).state, service=a_service(), contradicts=None, now=LATER, policy=POLICY
     )
 
     state = decision.state
@@ -86,7 +96,7 @@ def test_reopened_referral_without_answer_has_the_status_of_its_question() -> No
         QUESTIONED, asked_in=Status.ROUTED, route=Route.SERVICE, service_code="district-nursing", question="Which medicines?"
     )
 
-    state = reopened(closure.end_with(asked, PersonChange.MOVE, NOW).state)
+    state = reopened(closure.end_with(asked, PersonChange.MOVE, NOW, POLICY).state)
 
     assert (state.status, state.asked_in, state.question) == (Status.ROUTED, None, "Which medicines?")
 
@@ -110,13 +120,45 @@ def test_closed_referral_is_reopened_with_its_receiver() -> None:
     ],
 )
 def test_deadline_of_reopened_referral_counts_from_now(urgency: Urgency, status: Status, due_in: timedelta) -> None:
-    ended = closure.end_with(a_referral(status, urgency=urgency), PersonChange.DEATH, NOW).state
+    ended = closure.end_with(a_referral(status, urgency=urgency), PersonChange.DEATH, NOW, POLICY).state
 
     assert reopened(ended).due_at == LATER + due_in
 
 
+def test_referral_that_rapid_care_closed_returns_to_triage_when_reopened() -> None:
+    accepted = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, route=Route.RAPID_CARE, service_code="rapid-care")
+    closed = closure.close(accepted, CloseReferral(Outcome.DIED), NOW, POLICY).state
+
+    state = reopened(closed)
+
+    assert (state.status, owner(state), state.receiver_organisation) == (Status.RETURNED, POINT_OF_ACCESS, None)
+    assert (state.route, state.routing, state.due_at) == (Route.RAPID_CARE, 1, LATER + POLICY.triage_urgent)
+
+
+def test_move_leaves_a_referral_with_an_unanswered_call_to_triage() -> None:
+    called = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, answer_by=NOW + timedelta(minutes=30))
+
+    moved, died = (closure.end_with(called, change, NOW, POLICY).state for change in (PersonChange.MOVE, PersonChange.DEATH))
+
+    assert (moved.status, moved.return_reason, moved.person_is_recorded_as) == (
+        Status.RETURNED,
+        ReturnReason.CALL_UNANSWERED,
+        LifeStatus.MOVED,
+    )
+    assert moved.due_at == NOW + POLICY.triage_urgent
+    assert died.status is Status.CANCELLED
+
+
+def test_discrepancies_of_reopened_referral_are_due_as_triage() -> None:
+    marked = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, discrepancies=(Discrepancy.CONDITION_MISSING,))
+
+    state = reopened(closure.end_with(marked, PersonChange.DEATH, NOW, POLICY).state)
+
+    assert (state.due_at, state.discrepancies_due_at) == (LATER + POLICY.outcome_urgent, LATER + POLICY.triage_urgent)
+
+
 def test_reopened_referral_to_an_absent_service_is_due_as_for_triage() -> None:
-    ended = closure.end_with(a_referral(Status.ROUTED, urgency=Urgency.URGENT), PersonChange.DEATH, NOW).state
+    ended = closure.end_with(a_referral(Status.ROUTED, urgency=Urgency.URGENT), PersonChange.DEATH, NOW, POLICY).state
 
     decision = closure.reopen(ended, service=None, contradicts=None, now=LATER, policy=POLICY)
 
@@ -126,7 +168,7 @@ def test_reopened_referral_to_an_absent_service_is_due_as_for_triage() -> None:
 def test_clock_of_reopened_referral_is_unchanged() -> None:
     before = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT)
 
-    state = reopened(closure.end_with(before, PersonChange.DEATH, NOW).state)
+    state = reopened(closure.end_with(before, PersonChange.DEATH, NOW, POLICY).state)
 
     same = ("reference", "received_at", "clock_starts_at", "routing", "route", "service_code", "receiver_organisation")
     assert [getattr(state, name) for name in same] == [getattr(before, name) for name in same]
@@ -145,7 +187,7 @@ def test_referral_that_ended_otherwise_is_not_reopened(ending: CloseReferral | C
 
 
 def test_reopened_referral_shows_an_earlier_change_that_still_holds() -> None:
-    ended = closure.end_with(a_referral(Status.ACCEPTED), PersonChange.DEATH, NOW).state
+    ended = closure.end_with(a_referral(Status.ACCEPTED), PersonChange.DEATH, NOW, POLICY).state
 
     decision = closure.reopen(ended, service=None, contradicts=LifeStatus.MOVED, now=LATER, policy=POLICY)
 
