@@ -129,7 +129,7 @@ async def test_reversal_restores_only_what_ended_by_this_change(team: RapidCareC
     assert statuses == ["cancelled", "declined", "requested"]
 
 
-async def test_referral_that_crosses_death_ends_at_once_and_is_restored(team: RapidCareClient) -> None:
+async def test_referral_crossing_death_ends_and_is_restored(team: RapidCareClient) -> None:
     """The topics have no common order: the death may arrive before the routing of an earlier referral."""
     person_id, referral_id = PersonId(new_id()), new_id()
     await _deliver(team, person_id, _died(at("14:05")))

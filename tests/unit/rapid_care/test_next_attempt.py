@@ -72,7 +72,7 @@ def test_assessment_takes_place_of_next_attempt() -> None:
     assert [deadline.kind for deadline in decision.deadlines] == [ResponseDeadline.CARE]
 
 
-def test_attempt_is_recorded_only_after_closed_door_and_in_order() -> None:
+def test_attempt_is_recorded_only_after_closed_door() -> None:
     reached = record_first_contact(a_response(status=Status.EN_ROUTE), RecordFirstContact(at("15:00")), POLICY, at("15:00")).state
 
     with pytest.raises(IllegalTransition):

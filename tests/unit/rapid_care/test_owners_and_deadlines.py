@@ -107,7 +107,7 @@ def test_neglected_response_is_overdue_until_step_is_taken(course: Course) -> No
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_every_unfinished_state_can_be_ended_by_a_true_statement(status: Status) -> None:
+def test_true_statement_can_end_every_unfinished_state(status: Status) -> None:
     """Before the acceptance Rapid Care declines, which needs no outcome."""
     by_decline, by_closure = (status in RESPONSE[command].sources for command in (DeclineResponse, CloseResponse))
 
