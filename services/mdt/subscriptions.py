@@ -24,6 +24,7 @@ from shared.contracts.referrals import (
     PersonRestored,
     ReferralCancelled,
     ReferralClosed,
+    ReferralRecalled,
     ReferralReopened,
     ReferralReturned,
     ReferralRouted,
@@ -36,6 +37,7 @@ SUBSCRIPTIONS = Subscriptions(
     on_event={
         ReferralRouted: (case.on_referral_routed,),
         ReferralReturned: (case.on_referral_returned,),
+        ReferralRecalled: (case.on_referral_returned,),
         ReferralClosed: (case.on_referral_closed,),
         ReferralCancelled: (case.on_referral_cancelled,),
         ReferralReopened: (closure.on_referral_reopened,),

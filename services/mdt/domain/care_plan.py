@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
+from services.mdt.domain import desks
 from services.mdt.domain.person_change import Ended
 from services.mdt.domain.plan_schedule import (
     ReturnedAction,
@@ -41,6 +42,7 @@ from shared.contracts.mdt import (
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
+from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, Trigger, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
@@ -134,7 +136,6 @@ class ActionOwnedByNavigator(RuleBroken):
 
 
 OPEN = (Status.OFFERED, Status.DECLINED, Status.AGREED, Status.REVIEW_DUE)
-total(Status, dict.fromkeys((*OPEN, Status.CLOSED)))  # every status is open or closed
 _NOT_YET_DUE = (Status.OFFERED, Status.DECLINED, Status.AGREED)
 _REVIEW = transition(_NOT_YET_DUE, Status.REVIEW_DUE, CarePlanReviewDue)
 _IN_FORCE = (Status.OFFERED, Status.AGREED, Status.REVIEW_DUE)
@@ -168,6 +169,18 @@ CARE_PLAN: Transitions = state_table(
     },
     CarePlanDeadline,
     Occurrence,
+)
+
+#: The owner of each state.
+CARE_PLAN_OWNERS: Owners = total(
+    Status,
+    {
+        Status.OFFERED: owned(desks.MEETING, CarePlanDeadline.ANSWER),
+        Status.DECLINED: owned(desks.MEETING, CarePlanDeadline.REVIEW),
+        Status.AGREED: owned(desks.LEAD, CarePlanDeadline.REVIEW),
+        Status.REVIEW_DUE: owned(desks.LEAD, CarePlanDeadline.REVIEW_REMINDER),
+        Status.CLOSED: None,
+    },
 )
 
 #: The published reason of a review by its trigger: one for each row of the state table that makes a review due.

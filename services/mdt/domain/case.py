@@ -20,7 +20,9 @@ from services.mdt.commands import (
     ScreenCase,
     StepDownCase,
 )
-from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot, require_quorate
+from services.mdt.domain import desks
+from services.mdt.domain.care_plan import CarePlanDeadline
+from services.mdt.domain.meeting import AgendaSlot, Meeting, MeetingDeadline, Slot, require_quorate
 from services.mdt.domain.person_change import Ended
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
@@ -37,9 +39,11 @@ from shared.contracts.mdt import (
     CaseScreened,
     CaseSteppedDown,
 )
+from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
+from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
@@ -198,8 +202,19 @@ CASE: Transitions = state_table(
     CaseDeadline,
     Occurrence,
 )
-OPEN = (*_WAITING, *_MANAGED)
-total(Status, dict.fromkeys((*OPEN, Status.REDIRECTED, Status.CLOSED)))  # every status is open or an end
+#: The owner of each state. The meeting of a listed case has its deadline, and the plan that of a case under management.
+CASE_OWNERS: Owners = total(
+    Status,
+    {
+        Status.REFERRED: owned(desks.SCREENING, CaseDeadline.SCREENING),
+        Status.LISTED: owned(desks.AGENDA, MeetingDeadline.ROLL_OVER, subject="meeting_id"),
+        Status.ACTIVE: owned(desks.MEETING, CarePlanDeadline.REVIEW, CarePlanDeadline.REVIEW_REMINDER, subject="care_plan_id"),
+        Status.STEPPED_DOWN: owned(desks.MEETING, CarePlanDeadline.REVIEW, CarePlanDeadline.REVIEW_REMINDER, subject="care_plan_id"),
+        Status.REDIRECTED: None,
+        Status.CLOSED: None,
+    },
+)
+OPEN = tuple(status for status, ownership in CASE_OWNERS.items() if ownership)
 
 
 def refer(case: Case, standing: Standing, *, screen_by: datetime) -> Decision[Case]:
@@ -282,7 +297,7 @@ def meeting_of(case: Case, command: DiscussCase) -> UUID:
 def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreement:
     """Requires a quorate meeting, a joint plan, a lead and at least one action (mdt-3). A present lead stays when none is named.
 
-    Raises MeetingNotStarted, NotQuorate, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast.
+    Raises MeetingNotStarted, NotQuorate, JointPlanMissing, LeadMissing, ActionMissing, ActionDueInPast, DateOutOfLimits.
     """
     require_quorate(meeting, needs_mental_health=case.needs_mental_health)
     if command.joint_plan is None:
@@ -293,6 +308,9 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
         raise ActionMissing("The discussion has no action.")
     if any(action.due_on < policy.day_of(now) for action in command.actions):
         raise ActionDueInPast("The due day of an action lies in the past.")
+    for number, action in enumerate(command.actions):
+        today = policy.day_of(now)
+        require_within(f"actions.{number}.due_on", action.due_on, today, today + policy.actions_due_within)
     return Agreement(command.joint_plan, command.lead, command.actions)
 
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import AcceptLead, DeclineLead, HandOverLead, LeadCandidate
-from services.mdt.domain import person_change
+from services.mdt.domain import desks, person_change
+from services.mdt.domain.care_plan import CarePlanDeadline
 from services.mdt.domain.person_change import Ended
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
@@ -27,6 +28,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
+from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
@@ -73,6 +75,7 @@ class Lead:
     alternatives: tuple[LeadCandidate, ...] = ()
     answer_by: datetime | None = None
     activated_at: datetime | None = None
+    care_plan_id: UUID | None = None
     by_change: Ended | None = None
     version: int = 0
 
@@ -125,9 +128,20 @@ LEAD: Transitions = state_table(
     LeadDeadline,
     Occurrence,
 )
+#: The owner of each state. The plan has the deadline of an active lead.
+LEAD_OWNERS: Owners = total(
+    Status,
+    {
+        Status.PROPOSED: owned(desks.LEAD, LeadDeadline.ANSWER),
+        Status.ACTIVE: owned(desks.LEAD, CarePlanDeadline.REVIEW, CarePlanDeadline.REVIEW_REMINDER, subject="care_plan_id"),
+        Status.DECLINED: None,
+        Status.EXPIRED: None,
+        Status.HANDED_OVER: None,
+        Status.ENDED: None,
+    },
+)
 OPEN = (Status.PROPOSED, Status.ACTIVE)
 REFUSED = (Status.DECLINED, Status.EXPIRED)
-total(Status, dict.fromkeys((*OPEN, *REFUSED, Status.HANDED_OVER, Status.ENDED)))  # every status is open, a refusal or an end
 
 
 def gp(practice_code: str) -> LeadCandidate:

@@ -23,11 +23,12 @@ PRACTICE_CHANGED = "practice-changed"
 
 @dataclass(frozen=True, slots=True)
 class CasePerson:
-    """The person of a case, the correlation id of the case, and the practice of the fallback lead."""
+    """The person of a case, the correlation id of the case, the practice of the fallback lead, and the plan that is led."""
 
     id: PersonId
     correlation_id: UUID
     practice_code: str
+    care_plan_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +190,5 @@ def _new(person: CasePerson, lead_id: UUID, candidate: LeadCandidate, alternativ
         practice_code=person.practice_code,
         alternatives=alternatives,
         answer_by=now.answer_by,
+        care_plan_id=person.care_plan_id,
     )

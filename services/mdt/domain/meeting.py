@@ -10,12 +10,14 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import CancelMeeting, HoldMeeting
+from services.mdt.domain.desks import DIARY
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, MeetingScheduled
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
+from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import is_working_day, working_days_later
@@ -95,7 +97,6 @@ class NotQuorate(RuleBroken):
 
 
 _OPEN = (Status.SCHEDULED, Status.CUT_OFF)
-total(Status, dict.fromkeys((*_OPEN, Status.HELD, Status.CANCELLED)))  # every status is open or an end
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 MEETING: Transitions = state_table(
@@ -106,6 +107,18 @@ MEETING: Transitions = state_table(
         MeetingDeadline.ROLL_OVER: transition((*_OPEN, Status.HELD), ()),
     },
     MeetingDeadline,
+)
+
+
+#: The owner of each state. The discussions of a held meeting may still be recorded.
+MEETING_OWNERS: Owners = total(
+    Status,
+    {
+        Status.SCHEDULED: owned(DIARY, MeetingDeadline.CUT_OFF),
+        Status.CUT_OFF: owned(DIARY, MeetingDeadline.ROLL_OVER),
+        Status.HELD: None,
+        Status.CANCELLED: None,
+    },
 )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
+from services.mdt.domain.desks import CASE_FINDING
 from services.mdt.domain.person_change import REASON_OF, Ended
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Locality, RiskLevel
@@ -29,6 +30,7 @@ from shared.contracts.referrals import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
+from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
@@ -37,6 +39,7 @@ from shared.kernel.working_days import working_days_later
 class Status(StrEnum):
     FOUND = "found"
     SCREENED = "screened"
+    WATCHED = "watched"
     BELOW = "below"
     ENDED = "ended"
 
@@ -127,23 +130,35 @@ class LocalityMissing(RuleBroken):
     advice = "Send the locality of the person's practice."
 
 
-LISTED = (Status.FOUND, Status.SCREENED)
+LISTED = (Status.FOUND, Status.SCREENED, Status.WATCHED)
 _PRESENT = (*LISTED, Status.BELOW)
 _REVIEWS = (RiskDeadline.WATCH, RiskDeadline.SCREENING)
-total(Status, dict.fromkeys((*_PRESENT, Status.ENDED)))  # every status is on the case-finding list, below its level or an end
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 RISK: Transitions = state_table(
     {
-        ScreenFinding: transition(Status.FOUND, Status.SCREENED, RiskScreened),
+        ScreenFinding: transition((Status.FOUND, Status.WATCHED), (Status.SCREENED, Status.WATCHED), RiskScreened),
         RiskDeadline.SCREENING: transition(Status.FOUND, ()),
-        RiskDeadline.WATCH: transition(Status.SCREENED, Status.FOUND, RiskWatchEnded),
+        RiskDeadline.WATCH: transition(Status.WATCHED, Status.FOUND, RiskWatchEnded),
         Occurrence.ROSE: transition(tuple(Status), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
         Occurrence.FELL: transition(tuple(Status), tuple(Status), RiskLevelCrossed),
         Occurrence.CARE_ENDED: transition(_PRESENT, Status.ENDED, RiskEnded),
         Occurrence.CARE_RESTORED: transition(Status.ENDED, _PRESENT, RiskRestored),
     },
     Occurrence,
+)
+
+
+#: The owner of each state. Another service has a screened person, and one below the levels waits for nobody.
+RISK_OWNERS: Owners = total(
+    Status,
+    {
+        Status.FOUND: owned(CASE_FINDING, RiskDeadline.SCREENING),
+        Status.WATCHED: owned(CASE_FINDING, RiskDeadline.WATCH),
+        Status.SCREENED: None,
+        Status.BELOW: None,
+        Status.ENDED: None,
+    },
 )
 
 
@@ -199,13 +214,12 @@ def assess(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, ca
 def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
     """Records the coordinator's review (G54); a watching brief gets a deadline. Raises IllegalTransition."""
     require_transition(risk.status, ScreenFinding, RISK)
-    screened = replace(risk, status=Status.SCREENED, destination=command.destination, reason=command.reason)
+    is_watched = command.destination is FindingDestination.WATCHING_BRIEF
+    status = Status.WATCHED if is_watched else Status.SCREENED
+    screened = replace(risk, status=status, destination=command.destination, reason=command.reason)
     facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
-    watched = (
-        [Deadline(RiskDeadline.WATCH, now + policy.watching_brief_for)] if command.destination is FindingDestination.WATCHING_BRIEF else []
-    )
-    events = [RiskScreened.model_validate({**facts, "locality": locality})]
-    return Decision(screened, events, watched, cancels=_REVIEWS)
+    watch = [Deadline(RiskDeadline.WATCH, now + policy.watching_brief_for)] if is_watched else []
+    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watch, cancels=_REVIEWS)
 
 
 def until_screened(risk: Risk, now: datetime, policy: Policy) -> list[Deadline]:
@@ -218,11 +232,6 @@ def until_screened(risk: Risk, now: datetime, policy: Policy) -> list[Deadline]:
 def require_unscreened(risk: Risk) -> None:
     """Raises IllegalTransition."""
     require_transition(risk.status, RiskDeadline.SCREENING, RISK)
-
-
-def is_watched(risk: Risk) -> bool:
-    """Whether the watching brief still runs: no other destination since, and the person is at level 2 or 3."""
-    return risk.status in RISK[RiskDeadline.WATCH].sources and risk.destination is FindingDestination.WATCHING_BRIEF
 
 
 def end_watch(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
@@ -243,7 +252,7 @@ def restore(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
     """The death or move was a mistake: a person who was found or watched is found again. Raises IllegalTransition."""
     require_transition(risk.status, Occurrence.CARE_RESTORED, RISK)
     before = replace(risk, status=Status.ENDED if risk.ended is None else Status(risk.ended.status), ended=None)
-    restored = replace(before, status=Status.FOUND, destination=None, reason=None) if is_watched(before) else before
+    restored = replace(before, status=Status.FOUND, destination=None, reason=None) if before.status is Status.WATCHED else before
     return Decision(restored, [RiskRestored(level=risk.level, practice_code=risk.practice_code)], until_screened(restored, now, policy))
 
 

@@ -27,6 +27,7 @@ from shared.contracts.referrals import (
     PersonChange,
     ReferralCancelled,
     ReferralClosed,
+    ReferralRecalled,
     ReferralReturned,
     ReferralRouted,
     Route,
@@ -140,7 +141,7 @@ async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: T
     await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx, change)
 
 
-async def on_referral_returned(_: ReferralReturned, envelope: Envelope, *, tx: Tx) -> None:
+async def on_referral_returned(_: ReferralReturned | ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:
     """The Community Point of Access has the referral again: withdraws it from its case."""
     await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
 

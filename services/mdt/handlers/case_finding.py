@@ -49,10 +49,9 @@ async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Returns the person to the list. Does nothing when a newer score has ended the watching brief."""
+    """Returns the person to the list."""
     risk = await risks.load(tx, deadline.subject)
-    if domain.is_watched(risk):
-        await risks.save(tx, domain.end_watch(risk, tx.now, tx.policy))
+    await risks.save(tx, domain.end_watch(risk, tx.now, tx.policy))
 
 
 async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:

@@ -29,7 +29,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
     practice_code = await practice_of(tx, case.person_id) or case.practice_code
-    lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code), agreed.lead, tx=tx)
+    lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code, plan.id), agreed.lead, tx=tx)
     discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
     return await save_case(tx, case, discussed)
 

@@ -130,7 +130,8 @@ def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
 
 async def _person(tx: Tx, lead: Lead) -> CasePerson:
     """The person with their practice of today, whose GP is the fallback."""
-    return CasePerson(lead.person_id, lead.correlation_id, await practice_of(tx, lead.person_id) or lead.practice_code)
+    practice_code = await practice_of(tx, lead.person_id) or lead.practice_code
+    return CasePerson(lead.person_id, lead.correlation_id, practice_code, lead.care_plan_id)
 
 
 def _require_version(lead: Lead, target: Target) -> None:

@@ -34,6 +34,7 @@ LEAD = sa.Table(
     sa.Column("alternatives", JSONB, nullable=False),
     sa.Column("answer_by", INSTANT),
     sa.Column("activated_at", INSTANT),
+    sa.Column("care_plan_id", sa.Uuid),
     sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text(f"status = '{Status.ACTIVE}'")),

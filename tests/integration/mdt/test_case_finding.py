@@ -201,7 +201,8 @@ async def test_screening_to_other_destination_opens_no_case(context: RunningCont
 
     screened = await _screen(context, person, destination)
 
-    assert (screened["status"], screened["destination"], screened["reason"]) == ("screened", destination, "known-to-team")
+    status = "watched" if destination == "watching-brief" else "screened"
+    assert (screened["status"], screened["destination"], screened["reason"]) == (status, destination, "known-to-team")
     assert await context.published(CaseReferred) == []
     assert await read(context, f"/mdt/case-finding/{person}") == screened
     assert await read(context, f"/mdt/case-finding/{person}/actions") == []

@@ -28,6 +28,7 @@ from shared.contracts.referrals import (
     PersonMoved,
     ReferralCancelled,
     ReferralClosed,
+    ReferralRecalled,
     ReferralReturned,
     ReturnReason,
     Route,
@@ -223,6 +224,7 @@ async def test_death_or_move_ends_case_plan_lead_and_deadlines(context: RunningC
     "withdrawal",
     [
         ReferralReturned(service_code="mdt", reason=ReturnReason.OTHER),
+        ReferralRecalled(service_code="mdt", routing=1),
         ReferralClosed(outcome=Outcome.NEED_MET, closed_at=MONDAY),
     ],
 )

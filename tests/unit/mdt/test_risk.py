@@ -152,9 +152,10 @@ def test_finding_is_screened_to_destination_with_reason(destination: FindingDest
 
     facts = {"destination": destination, "reason": "known-to-team", "level": RiskLevel.HIGH, "practice_code": "W07", "locality": "west"}
     assert decision.events == [RiskScreened.model_validate(facts)]
-    ends_at = [NOW + POLICY.watching_brief_for] if destination is FindingDestination.WATCHING_BRIEF else []
-    assert [deadline.due_at for deadline in decision.deadlines] == ends_at
-    assert decision.state == replace(risk, status=Status.SCREENED, destination=destination, reason="known-to-team")
+    is_watched = destination is FindingDestination.WATCHING_BRIEF
+    assert [deadline.due_at for deadline in decision.deadlines] == ([NOW + POLICY.watching_brief_for] if is_watched else [])
+    status = Status.WATCHED if is_watched else Status.SCREENED
+    assert decision.state == replace(risk, status=status, destination=destination, reason="known-to-team")
 
 
 def test_climber_rule_is_configured() -> None:

@@ -129,6 +129,7 @@ def _lead() -> None:
         sa.Column("alternatives", JSONB, nullable=False),
         sa.Column("answer_by", INSTANT),
         sa.Column("activated_at", INSTANT),
+        sa.Column("care_plan_id", sa.Uuid),
         sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lead"),
