@@ -71,7 +71,7 @@ def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], int]:
     """The problem, if any, and the status; of the first item for a batch, which answers each item."""
     is_problem = response.headers["content-type"] == _PROBLEM
     answered = response.json() if response.headers["content-type"] == "application/json" else None
-    if isinstance(answered, dict) and answered.get("items") and "status" in answered["items"][0]:
+    if isinstance(answered, dict) and answered.get("items") and isinstance(answered["items"][0].get("status"), int):
         first = answered["items"][0]
         return first.get("problem", {}), first["status"]
     return response.json() if is_problem else {}, response.status_code

@@ -63,7 +63,6 @@ async def register_navigator(
     body: Registration,
     caller: Coordinator,
     unit: Unit,
-    request: Request,
     version: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> Response:
     """Registers a navigator, or with If-Match moves them to another locality or role."""
@@ -72,7 +71,7 @@ async def register_navigator(
         navigator = await handlers.register_navigator(navigator_id, body.command(), expected, tx=tx)
         view = await _view(navigator.code, tx)
         if navigator.version == 1 and tx.has_recorded:
-            return created(tx, view, request.url.path)
+            return created(tx, view, f"/navigation/navigators/{navigator.code}")
     return json_response(view)
 
 
