@@ -205,7 +205,7 @@ async def on_task_cancelled(event: TaskCancelled, _: Envelope, *, tx: Tx) -> Non
 async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
     """A navigator's concern is never an outcome: the referral returns, and its referrer sees the concern."""
     answers = {event.source_id: None} if event.source is TaskSource.REFERRAL else {}
-    if event.outcome is TaskOutcome.CHECKED_CONCERN:
+    if event.is_concern or event.outcome is TaskOutcome.CHECKED_CONCERN:
         for referral_id in answers:
             await _return_referral(referral_id, Route.NAVIGATION, ReturnReferral(ReturnReason.CONCERN), tx)
         return

@@ -103,7 +103,7 @@ async def test_closed_referral_has_no_deadline(client: ReferralsClient) -> None:
 
 
 async def test_open_referral_always_has_one_pending_deadline(client: ReferralsClient) -> None:
-    sent = await client.refer()
+    sent = await client.refer(condition="copd")
     assert await _pending(client) == ["triage"]
     steps: list[tuple[str, Any, list[str]]] = [
         ("information-request", {"question": "Which medicines?"}, ["triage"]),

@@ -10,6 +10,7 @@ from shared.contracts.referrals import (
     PersonRecordRecorded,
     ReferralCancelled,
     ReferralInformationAnswered,
+    ReferralRecalled,
     ReferralRouted,
     ReferralSignposted,
     ReferralTriaged,
@@ -235,6 +236,81 @@ async def test_referrer_cannot_withdraw_referral_with_merged_ones(client: Referr
     assert (await client.read(sent["id"]))["joined_by"][0]["status"] == "merged"
 
 
+async def test_referrer_withdraws_its_doubled_referral(client: ReferralsClient) -> None:
+    """Finding A20: a GP who sent twice could withdraw neither."""
+    first, second = await client.refer(), await client.refer()
+    offered = [action["name"] for action in (await client.get(f"/{second['id']}/actions", client.gp())).json()]
+
+    withdrawn = await client.command(second["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp())
+
+    assert "CancelReferral" in offered
+    assert (withdrawn["status"], withdrawn["cancel_reason"]) == ("cancelled", "sent-in-error")
+    assert ((await client.read(first["id"]))["status"], (await client.read(first["id"]))["joined_by"]) == ("identified", [])
+
+
+async def test_withdrawal_of_first_ends_both_of_one_referrer(client: ReferralsClient) -> None:
+    first, second = await client.refer(), await client.refer()
+
+    await client.command(first["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
+
+    assert (await client.get("", client.gp())).json()["items"] == []
+    assert (await client.get(f"/{second['id']}", client.gp())).json()["continued_as"]["status"] == "cancelled"
+    assert "CancelReferral" not in str((await client.get(f"/{second['id']}/actions", client.gp())).json())
+    again = await client.try_command(second["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
+    assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_information_is_accepted_after_triage_and_reaches_receiver(client: ReferralsClient) -> None:
+    """Finding A21: an answer was refused once the referral was triaged."""
+    sent = await client.refer()
+    await client.command(sent["id"], "information-request", {"question": "Who has the key?"})
+    await client.command(sent["id"], "triage", ROUTINE)
+    await client.command(sent["id"], "route", TO_NURSES)
+    await client.command(sent["id"], "acceptance")
+
+    answered = await client.command(sent["id"], "information", {"answer": "The neighbour has the key."}, caller=client.gp())
+
+    nurse = client.receiver("CLCH")
+    assert (answered["status"], answered["informed_at"]) == ("accepted", "2015-03-16T10:05:00Z")
+    record = (await client.get(f"/{sent['id']}/record", nurse)).json()
+    assert "The neighbour has the key." in record["story"]["history"]
+    [incoming] = (await client.get("/incoming", nurse)).json()["items"]
+    assert incoming["informed_at"] == answered["informed_at"]
+
+
+async def test_referrer_of_merged_referral_gives_information(client: ReferralsClient) -> None:
+    first = await client.refer()
+    merged = await client.refer(caller=client.ambulance)
+
+    await client.command(merged["id"], "information", {"answer": "She fell twice."}, caller=client.ambulance)
+
+    assert (await client.read(first["id"]))["informed_at"] is not None
+    assert "She fell twice." in (await client.get(f"/people/{first['person_id']}")).json()["story"]["history"]
+
+
+async def test_urgent_referral_without_condition_is_asked_at_triage(client: ReferralsClient) -> None:
+    """Finding A23: it became `other` silently."""
+    sent = await client.refer(urgency="urgent")
+    [waiting] = (await client.get("/work", section="discrepancies")).json()["items"]
+    judged = await client.command(sent["id"], "triage", URGENT | {"condition": "copd"})
+    await client.command(sent["id"], "route", TO_RAPID_CARE)
+    corrected = await client.command(sent["id"], "condition", {"condition": "heart-failure"})
+
+    assert (waiting["id"], waiting["discrepancies"], waiting["condition"]) == (sent["id"], ["condition-missing"], None)
+    assert (judged["condition"], judged["discrepancies"]) == ("copd", [])
+    assert corrected["condition"] == "heart-failure"
+    [routed] = await client.context.published(ReferralRouted)
+    assert routed.condition == "copd"
+
+
+async def test_raised_urgency_takes_referral_from_receiver_on_record(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route()
+
+    await client.command(routed["id"], "urgency", {"reason": "Fever since noon"})
+
+    assert [event.service_code for event in await client.context.published(ReferralRecalled)] == ["district-nursing"]
+
+
 async def test_offered_actions_depend_on_caller(client: ReferralsClient) -> None:
     routed = await client.refer_and_route()
 
@@ -245,14 +321,16 @@ async def test_offered_actions_depend_on_caller(client: ReferralsClient) -> None
 
     answers = {"AcceptReferral", "ReturnReferral"}
     assert offered == {
-        "triager": answers | {"RequestInformation", "RaiseUrgency", "CancelReferral"},
-        "gp": {"CancelReferral"},
+        "triager": answers | {"RequestInformation", "AnswerInformation", "SetCondition", "RaiseUrgency", "CancelReferral"},
+        "gp": {"AnswerInformation", "CancelReferral"},
         "nurse": answers,
     }
 
 
 _ACTIONS: dict[str, Any] = {
     "RequestInformation": {"question": "Who has the key?"},
+    "AnswerInformation": {"answer": "The neighbour has the key."},
+    "SetCondition": {"condition": "copd"},
     "AcceptReferral": None,
     "ReturnReferral": {"reason": "capacity"},
     "RaiseUrgency": {"reason": "Fever since noon"},
@@ -269,5 +347,6 @@ async def test_offered_action_can_be_called(client: ReferralsClient, name: str) 
     headers = client.triager | {"If-Match": f'W/"{routed["version"]}"'}
     response = await client.context.http.request(offered[name]["method"], offered[name]["href"], headers=headers, json=_ACTIONS[name])
 
-    assert (response.status_code, response.json()["version"]) == (200, routed["version"] + 1)
-    assert response.json()["status"] != "routed"
+    assert response.status_code == 200
+    assert response.json()["version"] > routed["version"]
+    assert (response.json()["status"] == "routed") is (name in {"AnswerInformation", "SetCondition"})

@@ -17,9 +17,10 @@ from infra.dev_stack.dev_secrets import Keys
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
-from shared.contracts.rapid_care import ResponseRequested
+from shared.contracts.rapid_care import ResponseAccepted, ResponseHeldUntilOpening, ResponseRequested
 from shared.contracts.referrals import (
     PersonRecordRecorded,
+    ReferralDiscrepancyResolved,
     ReferralIdentityUnverified,
     ReferralMerged,
     ReferralReceived,
@@ -232,32 +233,77 @@ async def test_first_referral_needs_demographics_and_story(client: ReferralsClie
     assert await client.context.log() == []
 
 
-@pytest.mark.parametrize("absent", [{"demographics": None}, {"story": None}, {"demographics": None, "story": None}])
-async def test_mistyped_number_precedes_missing_demographics(client: ReferralsClient, absent: dict[str, None]) -> None:
-    """The person may be known by the right number: demographics would register them a second time."""
+@pytest.mark.parametrize(
+    ("changes", "discrepancies"),
+    [
+        ({"nhs_number": "943 476 5918", "demographics": None}, ["number-invalid", "demographics-missing"]),
+        ({"nhs_number": "943 476", "story": None}, ["number-invalid", "story-missing"]),
+        ({"nhs_number": "943 476 5919 (not sure, ask the daughter)"}, ["number-invalid"]),
+        ({"nhs_number": OTHER_PERSON, "demographics": None, "story": None}, ["demographics-missing", "story-missing"]),
+        ({"nhs_number": None, "demographics": a_demographics_body(born_on="31/02/1932")},
+         ["number-missing", "birthday-invalid", "demographics-missing"]),
+        ({"nhs_number": OTHER_PERSON, "demographics": a_demographics_body(born_on="2031-01-01")},
+         ["birthday-invalid", "demographics-missing"]),
+        ({"demographics": a_demographics_body(born_on="1950-01-01"), "story": None}, ["identity-differs", "story-missing"]),
+        ({"demographics": a_demographics_body(born_on="unknown")}, ["identity-differs", "birthday-invalid", "demographics-missing"]),
+        ({"nhs_number": OTHER_PERSON, "story": {"narrative": "He is alone. " * 70_000}}, ["history-shortened"]),
+        ({"nhs_number": OTHER_PERSON, "condition": None}, ["condition-missing"]),
+    ],
+)  # fmt: skip
+async def test_urgent_referral_is_never_refused(client: ReferralsClient, changes: dict[str, Any], discrepancies: list[str]) -> None:
+    """Finding A10. The person whose number it is stays as recorded."""
+    known = await client.refer()
+
+    sent = await client.refer(**{"urgency": "urgent", "reason": "falls", "condition": "fall"} | changes)
+
+    assert sent["discrepancies"] == discrepancies
+    assert sent["discrepancies_due_at"] == sent["deadline"]["due_at"]
+    assert sent["person_id"] != known["person_id"]
+    [waiting] = (await client.get("/work", section="discrepancies")).json()["items"]
+    assert waiting["id"] == sent["id"]
+    assert (await client.get(f"/people/{known['person_id']}")).json()["family_name"] == "Dale"
+    assert (await client.get(f"/{sent['id']}/record")).status_code == (await client.get(f"/people/{sent['person_id']}")).status_code == 200
+
+
+async def test_discrepancy_stays_in_work_list_until_resolved(client: ReferralsClient) -> None:
+    sent = await client.refer(nhs_number=None, urgency="urgent", condition="fall", story=None)
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "On the floor"})
+    await client.command(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care"})
+    assert [each["id"] for each in (await client.get("/work")).json()["items"]] == [sent["id"]]
+
+    await client.command(sent["id"], "discrepancy-resolution", {"discrepancy": "number-missing", "reason": "Traced by telephone"})
+    version = (await client.get(f"/people/{sent['person_id']}")).json()["version"]
+    await client.post(f"/people/{sent['person_id']}/record", {"story": {"narrative": "He fell."}}, version=version)
+
+    again = await client.try_command(sent["id"], "discrepancy-resolution", {"discrepancy": "story-missing", "reason": "Again"})
+    assert (again.status_code, again.json()["code"]) == (409, "discrepancy-not-open")
+    assert (await client.get("/work")).json()["items"] == []
+    resolved = await client.context.published(ReferralDiscrepancyResolved)
+    assert [event.discrepancies for event in resolved] == [("number-missing",), ("story-missing",)]
+
+
+async def test_later_referral_completes_record_of_urgent_one(client: ReferralsClient) -> None:
+    urgent = await client.refer(urgency="urgent", condition="fall", reason="falls", demographics=None, story=None)
+    bare = await client.try_refer(demographics=None, story=None)
+
     await client.refer()
-    before = await client.context.log()
 
-    mistyped = await client.try_refer(nhs_number="943 476 5918", urgency="urgent", **absent)
-    short = await client.try_refer(nhs_number="943 476", urgency="urgent", **absent)
+    assert bare.status_code in {409, 422}
+    assert (await client.read(urgent["id"]))["discrepancies"] == []
+    person = (await client.get(f"/people/{urgent['person_id']}")).json()
+    assert (person["family_name"], person["born_on"], "not given" in str(person)) == ("Dale", "1932-05-02", False)
 
-    assert [(each.status_code, each.json()["code"]) for each in (mistyped, short)] == [(422, "invalid-nhs-number")] * 2
-    assert mistyped.json()["detail"] == "The check digit of the NHS number is wrong: at least one of the ten digits is mistyped."
-    assert short.json()["detail"] == "The NHS number does not have ten digits."
-    assert mistyped.json()["advice"].startswith("Check the ten digits with the person or their GP record")
-    assert await client.context.log() == before
+
+async def test_unknown_practice_has_point_of_access_as_contact(client: ReferralsClient) -> None:
+    sent = await client.refer(urgency="urgent", nhs_number=None, demographics=None)
+
+    contact = (await client.get(f"/people/{sent['person_id']}/contact")).json()
+
+    assert (contact["professional_id"], contact["telephone"]) == ("community-point-of-access", "020 7946 0001")
 
 
 async def test_complete_urgent_referral_with_mistyped_number_is_accepted(client: ReferralsClient) -> None:
     assert (await client.refer(nhs_number="943 476 5918", urgency="urgent"))["status"] == "unverified"
-
-
-async def test_differing_birth_date_precedes_missing_story(client: ReferralsClient) -> None:
-    await client.refer()
-
-    response = await client.try_refer(demographics=a_demographics_body(born_on="1950-01-01"), urgency="urgent", story=None)
-
-    assert (response.status_code, response.json()["code"]) == (409, "identity-differs")
 
 
 async def test_number_with_other_birth_date_opens_no_record(client: ReferralsClient) -> None:
@@ -319,6 +365,42 @@ async def test_merged_referral_names_emergency_alternative(client: ReferralsClie
 
     assert (second["status"], second["emergency_alternative"], second["alternative_service"]["code"]) == ("merged", service, service)
     assert (await client.get(f"/{second['id']}", ambulance)).json()["emergency_alternative"] == service
+
+
+@pytest.mark.parametrize("now", [NIGHT], ids=["night"])
+async def test_held_referral_names_opening_due_time_and_advice(client: ReferralsClient, team: RapidCareClient) -> None:
+    """Finding A22. The page of the referral and the response have one clock."""
+    sent = await client.refer(urgency="urgent", reason="urgent-deterioration", condition="pneumonia")
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "Feverish"})
+    await client.command(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care"})
+    [routed] = await client.context.published(ReferralRouted)
+    await team.context.deliver(routed, key=UUID(sent["person_id"]), subject=UUID(sent["id"]))
+    [held] = await team.context.published(ResponseHeldUntilOpening)
+    await client.deliver(sent, held)
+    await client.deliver(sent, ResponseAccepted(referral_id=UUID(sent["id"]), accepted_at=NIGHT, due_at=held.due_at, routing=1))
+
+    seen = (await client.get(f"/{sent['id']}", client.gp())).json()
+
+    assert (seen["status"], seen["opens_at"]) == ("accepted", "2015-03-15T07:00:00Z")
+    assert (seen["receiver_due_at"], seen["clock_starts_at"]) == ("2015-03-15T09:00:00Z", "2015-03-15T07:00:00Z")
+    assert seen["alternative_service"]["code"] == "out-of-hours-gp"
+    await client.context.let_pass(timedelta(hours=8))
+    by_day = (await client.get(f"/{sent['id']}", client.gp())).json()
+    assert (by_day["opens_at"], by_day["alternative_service"]) == (None, None)
+
+
+@pytest.mark.parametrize("now", [NIGHT], ids=["night"])
+async def test_caller_of_repeated_call_at_night_is_advised(client: ReferralsClient) -> None:
+    """Finding A2: the second caller was not advised."""
+    first = await client.refer(urgency="urgent", condition="fall")
+    await client.command(first["id"], "triage", {"urgency": "urgent", "reason": "On the floor"})
+    await client.command(first["id"], "route", {"route": "service", "service_code": "district-nursing"})
+    await client.command(first["id"], "acceptance")
+    await client.context.let_pass(timedelta(hours=24))
+
+    second = await client.refer(caller=client.ambulance, urgency="urgent", condition="fall")
+
+    assert (second["status"], second["alternative_service"]["code"]) == ("merged", "out-of-hours-gp")
 
 
 async def test_referral_is_not_merged_into_signposted_one(client: ReferralsClient) -> None:

@@ -16,7 +16,7 @@ from shared.contracts.mdt import (
     RiskLevelCrossed,
 )
 from shared.contracts.navigation import TaskCreated, TaskSource
-from shared.contracts.rapid_care import ResponseEnRoute
+from shared.contracts.rapid_care import ResponseAccepted, ResponseEnRoute
 from shared.kernel.ids import derived_id, new_id
 from tests.builders.referrals import DALE, MONDAY, OTHER_PERSON, ReferralsClient, a_demographics_body
 
@@ -195,6 +195,21 @@ async def test_contact_is_current_lead_or_gp(client: ReferralsClient) -> None:
     assert await contact() == ("lbb-social-worker-1", "020 7946 0002", False)
     await client.context.deliver(LeadEnded(reason="plan-closed"), key=person_id, subject=successor, sequence=4)
     assert await contact() == ("gp-W07", "020 7946 0207", True)
+
+
+async def test_page_answers_who_is_responsible(client: ReferralsClient) -> None:
+    """Finding A24: the contact was the GP, the owner Rapid Care, in two places."""
+    routed = await client.refer_and_route("rapid-care", "rapid-care", urgency="urgent", condition="copd")
+    await client.refer(reason="falls")
+    accepted = ResponseAccepted(referral_id=UUID(routed["id"]), accepted_at=MONDAY, due_at=MONDAY + timedelta(hours=2), routing=1)
+    await client.deliver(routed, accepted)
+
+    of_referral = (await client.get(f"/{routed['id']}", client.gp())).json()["responsible"]
+    of_person = (await client.get(f"/people/{routed['person_id']}")).json()["responsible"]
+    for_staff = (await client.get(f"/people/{routed['person_id']}/responsible", client.context.token("mdt:read"))).json()
+
+    assert of_referral == of_person == for_staff
+    assert (of_referral["contact"]["professional_id"], of_referral["owner"]["service_code"]) == ("gp-W07", "rapid-care")
 
 
 async def test_contact_shows_whether_family_is_informed(client: ReferralsClient) -> None:

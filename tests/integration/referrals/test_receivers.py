@@ -20,16 +20,31 @@ from shared.contracts.mdt import (
     CaseRedirected,
     Destination,
 )
-from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
+from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import (
+    ContactMode,
     DeclineReason,
+    OverdueStep,
     ResponseAccepted,
+    ResponseAtRisk,
+    ResponseBreached,
+    ResponseCallAnswered,
     ResponseClosed,
+    ResponseContacted,
     ResponseDeclined,
     ResponseEscalated,
     ResponseOutcome,
+    ResponseOverdue,
 )
-from shared.contracts.referrals import ReferralAcceptanceCrossed, ReferralAccepted, ReferralClosed, ReferralReturned
+from shared.contracts.referrals import (
+    ReferralAcceptanceCrossed,
+    ReferralAccepted,
+    ReferralCallRepeated,
+    ReferralClosed,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralUrgencyRaised,
+)
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, ReferralsClient
 
@@ -109,20 +124,199 @@ async def test_receiver_does_not_see_withheld_story(client: ReferralsClient) -> 
     assert (again["is_story_known"], again["story"]) == (True, None)
 
 
-async def test_triager_cannot_answer_for_rapid_care_until_overdue(client: ReferralsClient) -> None:
+async def test_triager_takes_back_unanswered_referral_but_never_answers_it(client: ReferralsClient) -> None:
+    """Finding A19: the owner could not take back its own wrong route before the acknowledgement was overdue."""
     routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
 
-    early = await client.try_command(routed["id"], "return", {"reason": "capacity"})
-    await client.context.let_pass(timedelta(minutes=46))
     for verb, body in (("acceptance", None), ("closure", {"outcome": "need-met"})):
         in_its_name = await client.try_command(routed["id"], verb, body)
         assert (in_its_name.status_code, in_its_name.json()["code"]) == (409, "answered-by-service"), verb
     offered = {action["name"] for action in (await client.get(f"/{routed['id']}/actions")).json()}
-    assert offered & {"AcceptReferral", "ReturnReferral", "CloseReferral"} == {"ReturnReferral"}
-    taken_back = await client.command(routed["id"], "return", {"reason": "capacity"})
+    assert offered & {"AcceptReferral", "ReturnReferral", "CloseReferral", "RecallReferral"} == {"ReturnReferral", "RecallReferral"}
+    taken_back = await client.command(routed["id"], "return", {"reason": "other"})
 
-    assert (early.status_code, early.json()["code"]) == (409, "answered-by-service")
     assert taken_back["status"] == "returned"
+    same = ("reference", "received_at", "clock_starts_at")
+    assert [taken_back[name] for name in same] == [routed[name] for name in same]
+
+
+async def test_unvisited_referral_is_recalled_from_rapid_care(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.deliver(routed, _accepted(routed, 1))
+
+    recalled = await client.command(routed["id"], "recall")
+
+    assert (recalled["status"], recalled["owner"]["service_code"]) == ("returned", "community-point-of-access")
+    assert [(event.service_code, event.routing) for event in await client.context.published(ReferralRecalled)] == [("rapid-care", 1)]
+    assert (await client.read(routed["id"]))["feedback"][-1]["text"].startswith("We have taken it back from Rapid Care")
+
+
+async def test_contact_that_crosses_recall_gives_referral_back(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.deliver(routed, _accepted(routed, 1))
+    await client.command(routed["id"], "recall")
+
+    await client.deliver(routed, _contacted(routed))
+
+    accepted = await client.read(routed["id"])
+    assert (accepted["status"], accepted["owner"]["service_code"]) == ("accepted", "rapid-care")
+    assert accepted["receiver_contacted_at"] is not None
+
+
+async def test_visited_person_is_not_recalled(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.deliver(routed, _accepted(routed, 1))
+    await client.deliver(routed, _contacted(routed))
+
+    refused = await client.try_command(routed["id"], "recall")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "already-contacted")
+    assert "RecallReferral" not in str((await client.get(f"/{routed['id']}/actions")).json())
+
+
+async def test_warnings_of_rapid_care_enter_work_list(client: ReferralsClient) -> None:
+    """Finding A18: at-risk and breach reached no work list."""
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    referral_id, response_id, due_at = UUID(routed["id"]), new_id(), MONDAY + timedelta(hours=2)
+    await client.deliver(routed, _accepted(routed, 1))
+    assert (await client.get("/work")).json()["items"] == []
+
+    async def deliver(event: Event, sequence: int) -> None:
+        await client.context.deliver(event, key=UUID(routed["person_id"]), subject=response_id, sequence=sequence)
+
+    await deliver(ResponseBreached(referral_id=referral_id, due_at=due_at), 5)
+    await deliver(ResponseAtRisk(referral_id=referral_id, minutes_elapsed=60, due_at=due_at), 4)
+    [waiting] = (await client.get("/work", section="receiver-at-risk")).json()["items"]
+    assert waiting["id"] == routed["id"]
+    assert None not in {waiting["receiver_at_risk_since"], waiting["receiver_breached_at"]}
+    assert [each["id"] for each in (await client.get("/work")).json()["items"]] == [routed["id"]]
+    assert (await client.get("/work", section="triage")).json()["items"] == []
+
+    await deliver(
+        ResponseContacted(referral_id=referral_id, contacted_at=due_at, due_at=due_at, is_met=True, mode=ContactMode.FACE_TO_FACE),
+        6,
+    )
+    assert (await client.get("/work", section="receiver-at-risk")).json()["items"] == []
+
+    await deliver(ResponseOverdue(referral_id=referral_id, step=OverdueStep.CARE, due_at=due_at, routing=1), 7)
+    [late] = (await client.get("/work", section="receiver-at-risk")).json()["items"]
+    assert late["receiver_overdue_step"] == "care"
+
+
+@pytest.mark.parametrize("reason", ["created-in-error", "anything-else"])
+async def test_cancelled_task_returns_referral(client: ReferralsClient, reason: str) -> None:
+    """Finding A3: the referral stayed accepted for 28 days."""
+    routed = await _acknowledged_by_navigator(client)
+
+    await client.deliver(routed, _task_cancelled(routed, reason))
+
+    returned = await client.read(routed["id"])
+    assert (returned["status"], returned["return_reason"]) == ("returned", "receiver-withdrew")
+    assert (returned["owner"]["service_code"], returned["deadline"]["kind"]) == ("community-point-of-access", "triage")
+
+
+@pytest.mark.parametrize("reason", ["referral-cancelled", "care-plan-closed", "person-died"])
+async def test_task_that_ended_upstream_returns_nothing(client: ReferralsClient, reason: str) -> None:
+    routed = await _acknowledged_by_navigator(client)
+
+    await client.deliver(routed, _task_cancelled(routed, reason))
+
+    assert (await client.read(routed["id"]))["status"] == "accepted"
+
+
+async def test_concern_of_navigator_returns_referral(client: ReferralsClient) -> None:
+    """Finding A9: it closed the referral as "need met"."""
+    routed = await _acknowledged_by_navigator(client)
+    fulfilled = TaskFulfilled(
+        kind=TaskKind.FOLLOW_UP_CHECK, source=TaskSource.REFERRAL, source_id=UUID(routed["id"]), outcome=TaskOutcome.CHECKED_CONCERN
+    )
+
+    await client.deliver(routed, fulfilled)
+
+    seen = (await client.get(f"/{routed['id']}", client.gp())).json()
+    assert (seen["status"], seen["return_reason"], seen["outcome"], seen["deadline"]["kind"]) == ("returned", "concern", None, "triage")
+    assert seen["feedback"][-1]["text"].startswith("Care Navigation has seen the person and is concerned.")
+    assert (await client.get("/work", section="triage")).json()["items"][0]["id"] == routed["id"]
+
+
+async def test_life_threatening_return_names_whom_to_call(client: ReferralsClient) -> None:
+    """Finding A1: a routine referral stayed routine, due on the next working day."""
+    routed = await client.refer_and_route()
+    nurse = client.receiver("CLCH")
+
+    returned = await client.command(routed["id"], "return", {"reason": "life-threatening"}, caller=nurse)
+
+    assert (returned["urgency"], returned["has_red_flag"], returned["deadline"]["due_at"]) == ("urgent", True, "2015-03-16T10:20:00Z")
+    assert (returned["emergency_alternative"], returned["alternative_service"]["telephone"]) == ("ambulance", "999")
+    seen = (await client.get(f"/{routed['id']}", client.gp())).json()
+    assert seen["alternative_service"]["code"] == "ambulance"
+    assert "Ambulance: ring 999" in [line["text"] for line in seen["feedback"] if line["code"] == "returned"][0]
+    assert [event.clock_starts_at for event in await client.context.published(ReferralUrgencyRaised)] == [MONDAY]
+
+
+async def test_meeting_redirects_to_rapid_care_as_urgent(client: ReferralsClient) -> None:
+    """Finding A7: a referred person waited a working day, an unreferred one two hours."""
+    routed = await client.refer_and_route("mdt", "mdt", reason="complex-needs")
+    redirected = CaseRedirected(referral_id=UUID(routed["id"]), destination=Destination.RAPID_CARE, reason="too-early")
+
+    await client.deliver(routed, redirected)
+
+    returned = await client.read(routed["id"])
+    assert (returned["urgency"], returned["suggestion"], returned["has_red_flag"]) == ("urgent", "rapid-care", False)
+    assert returned["deadline"]["due_at"] == "2015-03-16T10:20:00Z"
+
+
+async def test_repeated_call_reaches_service_that_accepted(client: ReferralsClient) -> None:
+    """Finding A2: a second urgent call on an accepted referral reached no one."""
+    routed = await client.refer_and_route(**URGENT)
+    nurse = client.receiver("CLCH")
+    await client.command(routed["id"], "acceptance", caller=nurse)
+
+    call = await client.refer(
+        caller=client.ambulance, demographics=None, story={"narrative": "Now on the floor."}, **URGENT | {"condition": "fall"}
+    )
+
+    assert (call["status"], call["answer_by"]) == ("merged", "2015-03-16T10:50:00Z")
+    [repeated] = await client.context.published(ReferralCallRepeated)
+    assert (str(repeated.merged_referral_id), repeated.condition, repeated.routing) == (call["id"], "fall", 1)
+    [incoming] = (await client.get("/incoming", nurse)).json()["items"]
+    assert incoming["answer_by"] == call["answer_by"]
+    await client.context.let_pass(timedelta(minutes=46))
+    [waiting] = (await client.get("/work", section="unanswered-calls")).json()["items"]
+    assert (waiting["id"], waiting["call_overdue_since"]) == (routed["id"], call["answer_by"])
+
+    answered = await client.command(routed["id"], "call-answer", caller=nurse)
+    assert (answered["answer_by"], answered["status"]) == (None, "accepted")
+    assert (await client.get("/work", section="unanswered-calls")).json()["items"] == []
+
+
+async def test_rapid_care_answers_repeated_call_by_event(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.deliver(routed, _accepted(routed, 1))
+    await client.refer(caller=client.ambulance, demographics=None, story=None, **URGENT)
+    by_hand = await client.try_command(routed["id"], "call-answer")
+
+    await client.deliver(routed, ResponseCallAnswered(referral_id=UUID(routed["id"]), answered_at=MONDAY, routing=1))
+
+    assert (by_hand.status_code, by_hand.json()["code"]) == (409, "answered-by-service")
+    assert (await client.read(routed["id"]))["answer_by"] is None
+
+
+async def test_closure_with_unanswered_call_returns_to_triage(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.deliver(routed, _accepted(routed, 1))
+    await client.refer(caller=client.ambulance, demographics=None, story=None, **URGENT)
+    await client.deliver(routed, ResponseEscalated(referral_id=UUID(routed["id"]), routing=1))
+    closed = ResponseClosed(
+        referral_id=UUID(routed["id"]), outcome=ResponseOutcome.ADMITTED, is_admission_avoided=False, benefit_pounds=0, routing=1
+    )
+
+    await client.deliver(routed, closed)
+
+    returned = await client.read(routed["id"])
+    assert (returned["status"], returned["return_reason"], returned["urgency"]) == ("returned", "call-unanswered", "urgent")
+    ended = await client.command(routed["id"], "closure", {"outcome": "admitted"})
+    assert (ended["status"], ended["outcome"]) == ("closed", "admitted")
 
 
 @pytest.mark.parametrize(
@@ -350,6 +544,22 @@ async def _take_back_and_route(client: ReferralsClient, routed: dict[str, Any], 
     await client.command(routed["id"], "return", {"reason": "capacity"})
     await client.command(routed["id"], "triage", {"urgency": "urgent", "reason": "Still urgent"})
     return await client.command(routed["id"], "route", {"route": route, "service_code": service})
+
+
+async def _acknowledged_by_navigator(client: ReferralsClient) -> dict[str, Any]:
+    """A referral that a navigator has acknowledged."""
+    routed = await client.refer_and_route("navigation", "care-navigation", reason="information")
+    await client.deliver(routed, TaskAcknowledged(source=TaskSource.REFERRAL, source_id=UUID(routed["id"]), navigator_id="nav-1"))
+    return routed
+
+
+def _task_cancelled(routed: dict[str, Any], reason: str) -> TaskCancelled:
+    return TaskCancelled(kind=TaskKind.SIGNPOST, source=TaskSource.REFERRAL, source_id=UUID(routed["id"]), reason=reason)
+
+
+def _contacted(routed: dict[str, Any]) -> ResponseContacted:
+    due_at = MONDAY + timedelta(hours=2)
+    return ResponseContacted(referral_id=UUID(routed["id"]), contacted_at=MONDAY, due_at=due_at, is_met=True, mode=ContactMode.FACE_TO_FACE)
 
 
 def _accepted(routed: dict[str, Any], routing: int) -> ResponseAccepted:

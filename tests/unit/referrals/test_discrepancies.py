@@ -4,7 +4,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals.commands import CancelReferral, ReceiveReferral, ResolveDiscrepancy, SetCondition
@@ -26,6 +26,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
+from shared.kernel.nhs_number import InvalidNhsNumber
 from tests.builders.referrals import DALE, MONDAY, a_person, a_referral, a_request, some_demographics
 
 POLICY = Policy()
@@ -86,7 +87,7 @@ def test_discrepancies_share_deadline_of_triage() -> None:
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"nhs_number": MISTYPED}, people.InvalidNhsNumber),
+        ({"nhs_number": MISTYPED}, InvalidNhsNumber),
         ({"nhs_number": None}, people.NhsNumberMissing),
         ({"demographics": None}, people.DemographicsMissing),
         ({"story": None}, people.StoryMissing),
@@ -176,10 +177,11 @@ def test_discrepancy_ends_with_referral() -> None:
 
 
 #: Texts of every length up to more than Kafka accepts, alone and together.
-SIZES = st.sampled_from([1, 4_000, 30_000, 200_000, 1_000_000])
+SIZES = st.sampled_from([1, 4_000, 30_000, 400_000])
 
 
-@given(SIZES, st.lists(SIZES, max_size=3), SIZES, st.sampled_from(["x", "\u00e9", "\u20ac", "\x01", '"']))
+@settings(deadline=None, max_examples=25)
+@given(SIZES, st.lists(SIZES, max_size=3), SIZES, st.sampled_from(["x", "\u00e9", "\u20ac", "\\"]))
 def test_urgent_story_of_any_length_fits_into_its_event(narrative: int, history: list[int], needs: int, letter: str) -> None:
     story = Story(
         narrative=letter * narrative,
