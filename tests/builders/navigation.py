@@ -280,6 +280,12 @@ class NavigationClient:
         headers = self.navigator(code) | {"If-Match": f'W/"{version}"'}
         return await self.context.http.post(f"/navigation/navigators/{code}/availability", headers=headers, json=body)
 
+    async def expect_home_check(self, person_id: UUID, discharged_on: date) -> httpx.Response:
+        """Records a discharge, as the coordinator."""
+        headers = self.coordinator | {"Idempotency-Key": str(new_id())}
+        body = {"discharged_on": discharged_on.isoformat()}
+        return await self.context.http.post(f"/navigation/people/{person_id}/home-checks", headers=headers, json=body)
+
     async def _stored_version(self, table: str, column: str, value: UUID | str) -> Any:
         """Reads the table: a read over HTTP is audited and so costs a commit."""
         statement = f"SELECT version FROM {table} WHERE {column} = $1"  # noqa: S608  the callers above name tables and columns

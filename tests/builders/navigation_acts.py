@@ -19,7 +19,7 @@ from services.navigation.commands import (
     StartTask,
     UnblockTask,
 )
-from services.navigation.domain import due_time, ending, escalation
+from services.navigation.domain import closure, due_time, escalation
 from services.navigation.domain import home_check as checks
 from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
@@ -57,20 +57,20 @@ def task_acts(now: datetime, **content: Any) -> Mapping[Trigger, Act]:
         AssignTask: lambda task: tasks.assign(task, by_class[AssignTask], now, POLICY),
         AcknowledgeTask: tasks.acknowledge,
         StartTask: tasks.start,
-        FulfilTask: lambda task: ending.fulfil(task, by_class[FulfilTask], now),
+        FulfilTask: lambda task: closure.fulfil(task, by_class[FulfilTask], now),
         BlockTask: lambda task: tasks.block(task, by_class[BlockTask], now, POLICY),
         EscalateTask: lambda task: escalation.escalate(task, by_class[EscalateTask], now),
         UnblockTask: tasks.unblock,
         ReassignTask: lambda task: tasks.reassign(task, by_class[ReassignTask], now, POLICY),
         RescheduleTask: lambda task: due_time.reschedule(task, by_class[RescheduleTask], now),
-        CancelTask: lambda task: ending.cancel(task, by_class[CancelTask], now),
+        CancelTask: lambda task: closure.cancel(task, by_class[CancelTask], now),
         tasks.TaskDeadline.ACKNOWLEDGEMENT: lambda task: escalation.escalate_unacknowledged(task, now, POLICY),
         tasks.TaskDeadline.BLOCKED: lambda task: escalation.escalate_blocked(task, now, POLICY),
         tasks.TaskDeadline.OVERDUE: lambda task: due_time.mark_overdue(task, now, POLICY),
         tasks.TaskDeadline.LONG_OVERDUE: lambda task: due_time.escalate_long_overdue(task, now, POLICY),
-        tasks.Occurrence.SOURCE_ENDED: lambda task: ending.end(task, CancelReason.CARE_PLAN_CLOSED, now),
-        tasks.Occurrence.PERSON_GONE: lambda task: ending.end(task, CancelReason.PERSON_DIED, now),
-        tasks.Occurrence.PERSON_RESTORED: lambda task: ending.restore(task, now, POLICY),
+        tasks.Occurrence.SOURCE_ENDED: lambda task: closure.end(task, CancelReason.CARE_PLAN_CLOSED, now),
+        tasks.Occurrence.PERSON_GONE: lambda task: closure.end(task, CancelReason.PERSON_DIED, now),
+        tasks.Occurrence.PERSON_RESTORED: lambda task: closure.restore(task, now, POLICY),
     }
 
 

@@ -10,7 +10,7 @@ from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.person import RELATED, related_person
 from services.navigation.api.responses import HomeCheckView
 from services.navigation.domain.access import require_involved
-from services.navigation.domain.ending import CancelReasonNotYours
+from services.navigation.domain.closure import CancelReasonNotYours
 from services.navigation.domain.home_check import HOME_CHECK, DischargeInFuture, HomeCheckInPast, HomeCheckNotFound
 from services.navigation.domain.person_change import PersonDied
 from services.navigation.handlers import home_check as handlers

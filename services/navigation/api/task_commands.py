@@ -10,8 +10,8 @@ from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
 from services.navigation.api.responses import TaskDetail
 from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleMismatch
+from services.navigation.domain.closure import CancelReasonNotYours
 from services.navigation.domain.due_time import DueTimePassed, RescheduleLimitExceeded
-from services.navigation.domain.ending import CancelReasonNotYours
 from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.handlers import task as handlers

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.navigation.commands import CancelHomeCheck
 from services.navigation.domain.access import COORDINATE
-from services.navigation.domain.ending import require_coordinators_reason
+from services.navigation.domain.closure import require_coordinators_reason
 from services.navigation.domain.policy import Policy
 from shared.contracts.event import Day
 from shared.contracts.navigation import CancelReason

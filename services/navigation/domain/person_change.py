@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.navigation.domain.access import is_shared
-from services.navigation.domain.ending import REASON_OF, change_that_ended
+from services.navigation.domain.closure import REASON_OF, change_that_ended
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work

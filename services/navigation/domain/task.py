@@ -1,7 +1,7 @@
 """A task for a person: its states, its navigator and the work on it.
 
 Pure: values in, a Decision out. Overdue and escalated are flags, not states. One call may start, fulfil or block a task that its navigator
-has not acknowledged: the missing steps are recorded with it. Escalations are in `escalation`, due times in `due_time`, ends in `ending`.
+has not acknowledged: the missing steps are recorded with it. Escalations are in `escalation`, due times in `due_time`, ends in `closure`.
 Sources: G25, AC12; states: docs/states/navigation.md.
 """
 

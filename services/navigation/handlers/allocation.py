@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.navigation.commands import AssignTask, ReassignTask
-from services.navigation.domain import ending
+from services.navigation.domain import closure
 from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import choose
 from services.navigation.domain.feed import entries_for
@@ -49,7 +49,7 @@ async def create_if_absent(work: Work, *, tx: Tx) -> None:
     if reason is None:
         await allocate(task, tx=tx)
     else:
-        await save_task(task, ending.end(task, reason, tx.now), tx=tx)
+        await save_task(task, closure.end(task, reason, tx.now), tx=tx)
 
 
 async def allocate(task: Task, *, tx: Tx) -> Task:
@@ -81,7 +81,7 @@ async def reallocate(task: Task, reason: ReassignReason, *, tx: Tx) -> None:
 async def cancel_all(open_tasks: Sequence[Task], reason: CancelReason, *, tx: Tx) -> None:
     """Ends tasks whose source ended, or whose person died or moved away."""
     for task in open_tasks:
-        await save_task(task, ending.end(task, reason, tx.now), tx=tx)
+        await save_task(task, closure.end(task, reason, tx.now), tx=tx)
     if open_tasks:
         await allocate_queue(tx=tx)
 
@@ -89,11 +89,11 @@ async def cancel_all(open_tasks: Sequence[Task], reason: CancelReason, *, tx: Tx
 async def restore_all(ended_tasks: Sequence[Task], *, tx: Tx) -> None:
     """Restores and allocates tasks whose end was a mistake."""
     for task in ended_tasks:
-        await allocate(await save_task(task, ending.restore(task, tx.now, tx.policy), tx=tx), tx=tx)
+        await allocate(await save_task(task, closure.restore(task, tx.now, tx.policy), tx=tx), tx=tx)
 
 
 async def restore_from(origin: WorkSource, *, tx: Tx) -> None:
     """Restores the tasks of a plan or referral that is open again. While the person's change holds, the person's event does so later."""
     if not await STANDING.get(tx, origin.person_id):
         ended = await ended_tasks_from(tx, origin.source, origin.source_id)
-        await restore_all([task for task in ended if ending.change_that_ended(task)], tx=tx)
+        await restore_all([task for task in ended if closure.change_that_ended(task)], tx=tx)

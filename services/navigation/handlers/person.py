@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.navigation.domain import home_check as home_checks
-from services.navigation.domain.ending import REASON_OF
+from services.navigation.domain.closure import REASON_OF
 from services.navigation.domain.person_change import RecordedChange, ended_with, names_contact
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import of_bereavement

@@ -14,7 +14,7 @@ from services.navigation.commands import (
     StartTask,
     UnblockTask,
 )
-from services.navigation.domain import due_time, ending, escalation
+from services.navigation.domain import closure, due_time, escalation
 from services.navigation.domain import task as domain
 from services.navigation.domain.access import COORDINATE, require_involved, require_own
 from services.navigation.domain.assignment import require_fit
@@ -61,7 +61,7 @@ async def escalate_task(target: Target, command: EscalateTask, *, tx: Tx) -> Tas
 
 
 async def fulfil_task(target: Target, command: FulfilTask, *, tx: Tx) -> Task:
-    return await _change(target, command, lambda task: ending.fulfil(task, command, tx.now), tx, makes_room=True)
+    return await _change(target, command, lambda task: closure.fulfil(task, command, tx.now), tx, makes_room=True)
 
 
 async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Task:
@@ -87,7 +87,7 @@ async def reschedule_task(target: Target, command: RescheduleTask, *, tx: Tx) ->
 
 
 async def cancel_task(target: Target, command: CancelTask, *, tx: Tx) -> Task:
-    return await _change(target, command, lambda task: ending.cancel(task, command, tx.now), tx, makes_room=True)
+    return await _change(target, command, lambda task: closure.cancel(task, command, tx.now), tx, makes_room=True)
 
 
 async def prefetch_deadlines(batch: Sequence[DueDeadline], *, tx: Tx) -> None:

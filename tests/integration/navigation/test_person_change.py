@@ -32,7 +32,6 @@ from tests.builders.navigation import (
     at,
     mr_dales_record,
 )
-from tests.integration.navigation.test_home_checks import expect_home_check
 
 RECORDED = at("14:00")
 
@@ -73,7 +72,7 @@ async def test_death_or_move_ends_tasks_and_home_check(client: NavigationClient,
     await client.plan(an_action(), person=person_id)
     await client.publish(a_step_down(), person=person_id, subject=new_id())
     await client.publish(a_step_down(), person=bystander, subject=new_id())
-    await expect_home_check(client, person_id, WEDNESDAY)
+    await client.expect_home_check(person_id, WEDNESDAY)
 
     await client.publish(event, person=person_id, subject=new_id())
     await client.context.let_pass(timedelta(days=100))
@@ -115,7 +114,7 @@ async def test_mistake_restores_tasks_and_home_check(client: NavigationClient, e
     await client.register(NAVIGATOR)
     person_id = await mr_dale(client)
     await client.plan(an_action(), person=person_id)
-    await expect_home_check(client, person_id, WEDNESDAY)
+    await client.expect_home_check(person_id, WEDNESDAY)
     [task] = await client.tasks()
     await client.publish(event, person=person_id, subject=new_id())
     await client.context.let_pass(timedelta(hours=2))

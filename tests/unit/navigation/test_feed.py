@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.navigation.commands import AssignTask, BlockTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
-from services.navigation.domain import due_time, ending, escalation
+from services.navigation.domain import closure, due_time, escalation
 from services.navigation.domain import task as tasks
 from services.navigation.domain.feed import Change, FeedEntry, entries_for
 from services.navigation.domain.task import OPEN, Status, Task
@@ -36,13 +36,13 @@ def acts() -> st.SearchStrategy[Act]:
                 tasks.acknowledge,
                 tasks.start,
                 tasks.unblock,
-                lambda task: ending.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
+                lambda task: closure.fulfil(task, FulfilTask(TaskOutcome.ARRANGED), NOW),
                 lambda task: tasks.block(task, BlockTask(BlockReason.FUNDING), NOW, POLICY),
                 lambda task: tasks.put_back(task, ReassignReason.ABSENCE, NOW, POLICY),
-                lambda task: ending.end(task, CancelReason.PERSON_DIED, NOW),
+                lambda task: closure.end(task, CancelReason.PERSON_DIED, NOW),
                 lambda task: escalation.escalate(task, EscalateTask(EscalationReason.CARER_STRAIN), NOW),
                 lambda task: escalation.escalate_unacknowledged(task, NOW, POLICY),
-                lambda task: ending.restore(task, NOW, POLICY),
+                lambda task: closure.restore(task, NOW, POLICY),
                 lambda task: due_time.mark_overdue(task, NOW, POLICY),
                 lambda task: due_time.escalate_long_overdue(task, NOW, POLICY),
             ]

@@ -34,7 +34,7 @@ def test_absence_with_end_sets_return_deadline() -> None:
     assert navigators.return_to_work(away.state).state == a_navigator()
 
 
-def test_coordinator_is_asked_for_the_return_of_an_absence_without_end() -> None:
+def test_coordinator_is_asked_for_an_unknown_return() -> None:
     away = navigators.declare_availability(a_navigator(), DeclareAvailability(is_available=False), at("14:00"), POLICY)
     [deadline] = away.deadlines
 

@@ -1,4 +1,4 @@
-"""One call may fulfil, block or start a task that nobody has acknowledged; a repeated command changes nothing."""
+"""One call may fulfil, block or start a task before its acknowledgement; a repeated command changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from services.navigation.commands import (
     StartTask,
     UnblockTask,
 )
-from services.navigation.domain import due_time, ending, escalation
+from services.navigation.domain import closure, due_time, escalation
 from services.navigation.domain import task as tasks
 from services.navigation.domain.repetition import is_repeated
 from services.navigation.domain.task import HELD, PERSON_CONCERNS, Status, Task, TaskDeadline
@@ -61,7 +61,7 @@ def a_held_task(status: Status) -> Task:
 def test_one_call_fulfils_task_and_records_missing_steps(status: Status, missing: list[type]) -> None:
     task = a_held_task(status)
 
-    decision = ending.fulfil(task, ARRANGED, NOW)
+    decision = closure.fulfil(task, ARRANGED, NOW)
 
     assert [type(event) for event in decision.events] == [*missing, TaskFulfilled]
     assert (decision.state.status, decision.state.navigator_id, decision.state.block_reason) == (Status.FULFILLED, NAVIGATOR, None)
@@ -86,7 +86,7 @@ def test_one_call_blocks_task_and_records_missing_acknowledgement(status: Status
 
 @pytest.mark.parametrize("concern", PERSON_CONCERNS)
 def test_concern_outlasts_the_one_call(concern: EscalationReason) -> None:
-    fulfilled = ending.fulfil(a_task(escalation=concern, escalated_at=NOW), ARRANGED, LATER).state
+    fulfilled = closure.fulfil(a_task(escalation=concern, escalated_at=NOW), ARRANGED, LATER).state
 
     assert (fulfilled.escalation, fulfilled.escalated_at) == (concern, NOW)
 
@@ -98,7 +98,7 @@ REPEATABLE: list[tuple[Any, Task, Act]] = [
     (AssignTask(OTHER), a_task(status=Status.UNASSIGNED), lambda task: tasks.assign(task, AssignTask(OTHER), NOW, POLICY)),
     (AcknowledgeTask(), a_task(), tasks.acknowledge),
     (StartTask(), a_task(), tasks.start),
-    (ARRANGED, a_task(), lambda task: ending.fulfil(task, ARRANGED, NOW)),
+    (ARRANGED, a_task(), lambda task: closure.fulfil(task, ARRANGED, NOW)),
     (FUNDING, a_task(), lambda task: tasks.block(task, FUNDING, NOW, POLICY)),
     (
         EscalateTask(EscalationReason.CARER_STRAIN),
@@ -119,7 +119,7 @@ REPEATABLE: list[tuple[Any, Task, Act]] = [
     (
         CancelTask(CancelReason.DUPLICATE),
         a_task(),
-        lambda task: ending.cancel(task, CancelTask(CancelReason.DUPLICATE), NOW),
+        lambda task: closure.cancel(task, CancelTask(CancelReason.DUPLICATE), NOW),
     ),
 ]
 

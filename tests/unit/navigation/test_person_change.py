@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.navigation.domain import ending, home_check, person_change
+from services.navigation.domain import closure, home_check, person_change
 from services.navigation.domain.person_change import RecordedChange
 from services.navigation.domain.task import OPEN, Status, Task, TaskDeadline
 from services.navigation.domain.work import Work, WorkSource, of_bereavement
@@ -32,7 +32,7 @@ def a_gone_task(**changes: object) -> Task:
 def test_cancellation_names_source_and_action(status: Status) -> None:
     task = a_task(status=status)
 
-    decision = ending.end(task, CancelReason.PERSON_DIED, NOW)
+    decision = closure.end(task, CancelReason.PERSON_DIED, NOW)
 
     assert decision.events == [
         TaskCancelled(kind=task.kind, source=task.source, source_id=task.source_id, reason="person-died", action_id=task.action_id)
@@ -43,7 +43,7 @@ def test_cancellation_names_source_and_action(status: Status) -> None:
 def test_restored_task_waits_with_deadlines_again() -> None:
     task = a_gone_task(block_reason="funding", escalation=EscalationReason.LONG_OVERDUE, escalated_at=RECORDED)
 
-    decision = ending.restore(task, NOW, POLICY)
+    decision = closure.restore(task, NOW, POLICY)
 
     restored = decision.state
     assert (restored.status, restored.navigator_id, restored.cancel_reason, restored.ended_at) == (Status.UNASSIGNED, None, None, None)
@@ -56,7 +56,7 @@ def test_restored_task_waits_with_deadlines_again() -> None:
 
 
 def test_restored_task_is_not_due_in_the_past() -> None:
-    restored = ending.restore(a_gone_task(due_at=RECORDED, overdue_at=RECORDED), NOW, POLICY).state
+    restored = closure.restore(a_gone_task(due_at=RECORDED, overdue_at=RECORDED), NOW, POLICY).state
 
     assert (restored.due_at, restored.overdue_at) == (POLICY.due_from(NOW), None)
 
@@ -64,7 +64,7 @@ def test_restored_task_is_not_due_in_the_past() -> None:
 def test_restored_task_keeps_a_concern() -> None:
     concerned = a_gone_task(escalation=EscalationReason.SAFETY_CONCERN, escalated_at=RECORDED)
 
-    assert ending.restore(concerned, NOW, POLICY).state.escalation is EscalationReason.SAFETY_CONCERN
+    assert closure.restore(concerned, NOW, POLICY).state.escalation is EscalationReason.SAFETY_CONCERN
 
 
 def test_task_with_another_end_is_not_restored() -> None:
@@ -74,7 +74,7 @@ def test_task_with_another_end_is_not_restored() -> None:
         a_task(status=Status.BEGUN),
     ):
         with pytest.raises(IllegalTransition):
-            ending.restore(ended, NOW, POLICY)
+            closure.restore(ended, NOW, POLICY)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.navigation.commands import AssignTask, BlockTask, CancelTask, EscalateTask, FulfilTask, ReassignTask, RescheduleTask
-from services.navigation.domain import due_time, ending, escalation
+from services.navigation.domain import closure, due_time, escalation
 from services.navigation.domain import task as tasks
+from services.navigation.domain.closure import CancelReasonNotYours
 from services.navigation.domain.due_time import DueTimePassed, RescheduleLimitExceeded
-from services.navigation.domain.ending import CancelReasonNotYours
 from services.navigation.domain.task import PERSON_CONCERNS, Status, TaskDeadline
 from services.navigation.domain.work import Work
 from shared.clock import LONDON
@@ -101,7 +101,7 @@ def test_due_day_ends_at_office_closing() -> None:
 def test_fulfilled_task_has_outcome_and_no_deadline() -> None:
     task = a_task(status=Status.BEGUN)
 
-    decision = ending.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
+    decision = closure.fulfil(task, FulfilTask(TaskOutcome.ADVICE_GIVEN), at("15:00"))
 
     assert (decision.state.status, decision.state.outcome, decision.state.ended_at) == (
         Status.FULFILLED,
@@ -201,7 +201,7 @@ def test_urgent_unacknowledged_task_escalates_again_every_two_hours() -> None:
 
 @pytest.mark.parametrize("outcome", TaskOutcome)
 def test_only_concern_found_stays_a_concern(outcome: TaskOutcome) -> None:
-    decision = ending.fulfil(a_task(status=Status.BEGUN), FulfilTask(outcome), at("15:00"))
+    decision = closure.fulfil(a_task(status=Status.BEGUN), FulfilTask(outcome), at("15:00"))
 
     is_concern = outcome is TaskOutcome.CHECKED_CONCERN
     assert decision.state.is_concern is is_concern
@@ -299,18 +299,18 @@ def test_coordinator_states_only_own_reasons(reason: CancelReason) -> None:
     task = a_task(status=Status.BEGUN)
 
     if reason in {CancelReason.CREATED_IN_ERROR, CancelReason.DUPLICATE, CancelReason.NO_LONGER_NEEDED}:
-        decision = ending.cancel(task, CancelTask(reason), at("15:00"))
+        decision = closure.cancel(task, CancelTask(reason), at("15:00"))
         assert decision.events == [
             TaskCancelled(kind=task.kind, source=task.source, source_id=task.source_id, reason=reason.value, action_id=task.action_id)
         ]
     else:
         with pytest.raises(CancelReasonNotYours) as refusal:
-            ending.cancel(task, CancelTask(reason), at("15:00"))
+            closure.cancel(task, CancelTask(reason), at("15:00"))
         assert (refusal.value.code, refusal.value.field) == ("cancel-reason-of-source", "reason")
 
 
 def test_cancelled_task_has_no_deadline() -> None:
-    decision = ending.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.DUPLICATE), at("15:00"))
+    decision = closure.cancel(a_task(status=Status.BEGUN), CancelTask(CancelReason.DUPLICATE), at("15:00"))
 
     assert set(decision.cancels) == set(TaskDeadline)
     assert decision.state.ended_at == at("15:00")
