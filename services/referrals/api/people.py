@@ -10,6 +10,7 @@ from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Staff, Triager, TriagerOrLead
+from services.referrals.api.life import LifeView
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import views
 from services.referrals.api.referral import EntryView, page_of
@@ -18,6 +19,7 @@ from services.referrals.domain import access
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.people import revise_record
+from services.referrals.queries import life as lives
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.referrals import SharingPreference, Story
@@ -58,8 +60,9 @@ class PersonView(VersionedResponse):
 
 
 class PersonPageView(PersonView):
-    """The record, the open referrals, who is responsible now, and the risk level."""
+    """The record, the recorded life, the open referrals, who is responsible now, and the risk level."""
 
+    life: LifeView
     open_referrals: list[ReferralView]
     responsible: ResponsibleView
     risk: RiskView | None
@@ -136,6 +139,7 @@ async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
     risk = await people.risk(tx, person.id)
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
+        life=LifeView.model_validate(await lives.life(tx, person.id)),
         open_referrals=await views(tx, open_referrals),
         responsible=await _responsible(tx, person.id, open_referrals),
         risk=None if risk is None else RiskView.model_validate(risk),

@@ -19,6 +19,7 @@ from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id
+from shared.kernel.ownership import Owners
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 
@@ -89,6 +90,8 @@ LIFE: Transitions = state_table(
         RestorePerson: transition((LifeStatus.DECEASED, LifeStatus.MOVED), (LifeStatus.LIVING, LifeStatus.MOVED), PersonRestored),
     }
 )
+#: A recorded life waits for nothing: its referrals and the other services' work have owners and deadlines.
+LIFE_OWNERS: Owners = total(LifeStatus, dict.fromkeys(LifeStatus))
 _STATUS: Mapping[PersonChange, LifeStatus] = total(
     PersonChange, {PersonChange.DEATH: LifeStatus.DECEASED, PersonChange.MOVE: LifeStatus.MOVED}
 )

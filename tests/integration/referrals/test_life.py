@@ -136,7 +136,7 @@ async def test_move_reported_by_a_service_ends_every_referral(client: ReferralsC
     assert [event.reported_by for event in await client.context.published(PersonMoved)] == [reporter]
 
 
-async def test_life_events_have_the_chain_of_the_report_and_the_key_of_the_person(client: ReferralsClient) -> None:
+async def test_life_events_have_the_chain_of_the_report(client: ReferralsClient) -> None:
     reporting = await client.refer_and_route(*RAPID_CARE[:2], **URGENT)
 
     await client.deliver(reporting, a_closed_response()(UUID(reporting["id"])))
@@ -213,6 +213,7 @@ async def test_death_is_recorded_over_http_with_its_day(client: ReferralsClient)
     [recorded] = life["changes"]
     assert (recorded["kind"], recorded["happened_on"], recorded["reported_by"]) == ("death", "2015-03-14", "CLCH")
     assert (await client.read(sent["id"]))["cancel_reason"] == "died"
+    assert (await client.get(f"/people/{sent['person_id']}")).json()["life"] == life
 
 
 async def test_move_is_recorded_for_a_person_of_case_finding(client: ReferralsClient) -> None:
@@ -383,7 +384,7 @@ async def test_restored_death_leaves_what_an_earlier_move_ended(client: Referral
     assert (await client.read(later["id"]))["person_is_recorded_as"] == "moved"
 
 
-async def test_referral_for_a_deceased_person_is_accepted_and_shows_it(client: ReferralsClient) -> None:
+async def test_referral_for_a_deceased_person_shows_the_contradiction(client: ReferralsClient) -> None:
     first = await client.refer()
     await change(client, first["person_id"], "death")
 
@@ -397,7 +398,7 @@ async def test_referral_for_a_deceased_person_is_accepted_and_shows_it(client: R
     assert [(await client.read(each["id"]))["person_is_recorded_as"] for each in (urgent, known, first)] == [None, None, None]
 
 
-async def test_accepted_referral_for_a_moved_person_stays_in_the_work_list(client: ReferralsClient) -> None:
+async def test_accepted_referral_for_a_moved_person_stays_listed(client: ReferralsClient) -> None:
     first = await client.refer()
     await change(client, first["person_id"], "move")
     routed = await client.refer_and_route(reason="palliative")

@@ -90,7 +90,7 @@ def test_life_has_one_id_for_each_person() -> None:
 
 
 @pytest.mark.parametrize("day", [date(2015, 3, 17), date(2014, 3, 14), date(1, 1, 1)])
-def test_day_of_change_in_future_or_long_ago_is_refused(day: date) -> None:
+def test_day_of_change_outside_the_limits_is_refused(day: date) -> None:
     with pytest.raises(DateOutOfLimits):
         life.record_death(a_life(), RecordDeath(died_on=day), a_report(), POLICY)
     with pytest.raises(DateOutOfLimits):

@@ -48,7 +48,7 @@ def reopened(referral: Referral) -> Referral:
 
 @pytest.mark.parametrize("change", PersonChange)
 @pytest.mark.parametrize("status", OPEN)
-def test_change_of_life_ends_an_open_referral_for_its_reason(status: Status, change: PersonChange) -> None:
+def test_change_of_life_ends_open_referral_with_reason(status: Status, change: PersonChange) -> None:
     decision = closure.end_with(a_referral(status), change, NOW, POLICY)
 
     reason = {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}[change]
@@ -76,7 +76,7 @@ def test_closed_referral_states_the_change_that_ended_it(outcome: Outcome) -> No
 
 
 @pytest.mark.parametrize("status", [status for status in OPEN if status is not QUESTIONED])
-def test_reopened_referral_has_its_status_owner_and_a_new_deadline(status: Status) -> None:
+def test_reopened_referral_has_status_owner_and_new_deadline(status: Status) -> None:
     before = a_referral(status)
     decision = closure.reopen(
         closure.end_with(before, PersonChange.DEATH, NOW, POLICY).state, service=a_service(), contradicts=None, now=LATER, policy=POLICY
@@ -91,7 +91,7 @@ def test_reopened_referral_has_its_status_owner_and_a_new_deadline(status: Statu
     assert [deadline.kind for deadline in decision.deadlines] == [current_deadline(before)]
 
 
-def test_reopened_referral_without_answer_has_the_status_of_its_question() -> None:
+def test_unanswered_question_is_withdrawn_when_referral_is_reopened() -> None:
     asked = a_referral(
         QUESTIONED, asked_in=Status.ROUTED, route=Route.SERVICE, service_code="district-nursing", question="Which medicines?"
     )
@@ -125,7 +125,7 @@ def test_deadline_of_reopened_referral_counts_from_now(urgency: Urgency, status:
     assert reopened(ended).due_at == LATER + due_in
 
 
-def test_referral_that_rapid_care_closed_returns_to_triage_when_reopened() -> None:
+def test_referral_closed_by_rapid_care_is_reopened_in_triage() -> None:
     accepted = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, route=Route.RAPID_CARE, service_code="rapid-care")
     closed = closure.close(accepted, CloseReferral(Outcome.DIED), NOW, POLICY).state
 
@@ -135,7 +135,7 @@ def test_referral_that_rapid_care_closed_returns_to_triage_when_reopened() -> No
     assert (state.route, state.routing, state.due_at) == (Route.RAPID_CARE, 1, LATER + POLICY.triage_urgent)
 
 
-def test_move_leaves_a_referral_with_an_unanswered_call_to_triage() -> None:
+def test_move_returns_a_referral_with_an_unanswered_call() -> None:
     called = a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, answer_by=NOW + timedelta(minutes=30))
 
     moved, died = (closure.end_with(called, change, NOW, POLICY).state for change in (PersonChange.MOVE, PersonChange.DEATH))
@@ -157,7 +157,7 @@ def test_discrepancies_of_reopened_referral_are_due_as_triage() -> None:
     assert (state.due_at, state.discrepancies_due_at) == (LATER + POLICY.outcome_urgent, LATER + POLICY.triage_urgent)
 
 
-def test_reopened_referral_to_an_absent_service_is_due_as_for_triage() -> None:
+def test_reopened_referral_without_service_is_due_as_triage() -> None:
     ended = closure.end_with(a_referral(Status.ROUTED, urgency=Urgency.URGENT), PersonChange.DEATH, NOW, POLICY).state
 
     decision = closure.reopen(ended, service=None, contradicts=None, now=LATER, policy=POLICY)
@@ -196,7 +196,7 @@ def test_reopened_referral_shows_an_earlier_change_that_still_holds() -> None:
 
 @pytest.mark.parametrize("recorded", [None, LifeStatus.DECEASED, LifeStatus.MOVED])
 @pytest.mark.parametrize("urgency", Urgency)
-def test_referral_for_a_person_recorded_as_gone_is_accepted_and_shows_it(urgency: Urgency, recorded: LifeStatus | None) -> None:
+def test_referral_for_a_deceased_or_moved_person_is_accepted(urgency: Urgency, recorded: LifeStatus | None) -> None:
     arrival = Arrival(
         new_id(), "CPA-MQ3P-WD5J", "W07", is_story_known=True, is_practice_covered=True, joins=None, person_is_recorded_as=recorded
     )
